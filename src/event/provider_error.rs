@@ -1,0 +1,56 @@
+use std::{error::Error, fmt, sync::Arc};
+
+/// An error that the provider reported: an HTTP error answer, or an error inside a stream.
+///
+/// The typed models return it as the source of their errors, and the layer finds it in the chain of
+/// sources of any error, so that [`RunError`](super::RunError) carries status and code.
+///
+/// The [`Display`](fmt::Display) form is the provider's message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProviderError {
+    /// The provider's message.
+    pub message: Arc<str>,
+    /// The provider's own code or type, such as `overloaded_error`.
+    pub code: Option<Arc<str>>,
+    /// The HTTP status; none for an error inside a stream.
+    pub status: Option<u16>,
+    /// The provider's id of the request.
+    pub request_id: Option<Arc<str>>,
+}
+
+impl ProviderError {
+    /// An error with a message.
+    pub fn new(message: impl Into<Arc<str>>) -> Self {
+        Self { message: message.into(), code: None, status: None, request_id: None }
+    }
+
+    /// Sets the provider's own code or type.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<Arc<str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Sets the HTTP status.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Sets the provider's id of the request.
+    #[must_use]
+    pub fn request_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.request_id = Some(id.into());
+        self
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ProviderError {}

@@ -1,0 +1,95 @@
+use std::{sync::Arc, time::Duration};
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::Usage;
+
+/// What an answer adds up to: what `on_llm_end` is told, and what
+/// [`RunError::result`](super::RunError::result) holds of a run that ended early.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LlmResult {
+    /// The model that answered, in the provider's word.
+    pub model: Option<Arc<str>>,
+    /// The provider's id of the answer.
+    pub response_id: Option<Arc<str>>,
+    /// Whether the answer came as a stream. One that came whole has no token events.
+    pub streamed: bool,
+    /// Every choice that was seen, by index.
+    pub choices: Vec<Choice>,
+    /// Token counts, as far as the provider reported any.
+    pub usage: Option<Usage>,
+    /// The provider's own object of counts.
+    pub usage_raw: Option<Value>,
+    /// Number of token events of the run.
+    pub tokens: u64,
+    /// Token events that the handler which is told this result did not get, because its queue was
+    /// full. The one field that may differ from handler to handler.
+    pub dropped_tokens: u64,
+    /// From the start of the run to its first content; none where no content was streamed.
+    #[serde(rename = "time_to_first_token_ms", serialize_with = "optional_milliseconds")]
+    pub time_to_first_token: Option<Duration>,
+    /// From the start of the run to its end.
+    #[serde(rename = "duration_ms", serialize_with = "milliseconds")]
+    pub duration: Duration,
+    /// Parts of the answer that could not be read and were passed over.
+    pub decode_faults: u64,
+}
+
+impl LlmResult {
+    /// The text of the first choice; empty where there is none.
+    pub fn text(&self) -> &str {
+        self.choices.first().map_or("", |choice| &choice.text)
+    }
+
+    /// The choice with an index.
+    pub fn choice(&self, index: u32) -> Option<&Choice> {
+        self.choices.iter().find(|choice| choice.index == index)
+    }
+}
+
+/// One choice (candidate) of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Choice {
+    /// Its index.
+    pub index: u32,
+    /// Its text: exactly the concatenation of its text tokens.
+    pub text: String,
+    /// Its reasoning, likewise.
+    pub reasoning: String,
+    /// Its refusal, likewise.
+    pub refusal: String,
+    /// Its tool calls, by index.
+    pub tool_calls: Vec<ToolCall>,
+    /// Why it ended, in the provider's own word; none while it had not.
+    pub finish_reason: Option<Arc<str>>,
+}
+
+/// A tool call that the model asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ToolCall {
+    /// Its id; empty where the provider gives none.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments as sent, a JSON text; `{}` where none came. Of a run that ended early it may be
+    /// a fragment.
+    pub arguments: String,
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1e3)
+}
+
+fn optional_milliseconds<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => milliseconds(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}

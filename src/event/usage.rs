@@ -1,0 +1,51 @@
+use serde::{Deserialize, Serialize};
+
+/// Token counts of an answer, counted alike for every provider.
+///
+/// `input_tokens` include cached ones and `output_tokens` include reasoning, whatever the provider
+/// counts; the cache and reasoning counts are parts of them. The provider's own object is in
+/// [`LlmResult::usage_raw`](super::LlmResult::usage_raw).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Tokens of the request, those read from and written to a cache included.
+    pub input_tokens: u64,
+    /// Tokens of the answer, reasoning included.
+    pub output_tokens: u64,
+    /// Input and output together.
+    pub total_tokens: u64,
+    /// Input tokens read from a cache.
+    pub cache_read_tokens: u64,
+    /// Input tokens written to a cache.
+    pub cache_write_tokens: u64,
+    /// Output tokens that were reasoning.
+    pub reasoning_tokens: u64,
+}
+
+impl Usage {
+    /// Counts of input and output tokens; the total is their sum.
+    pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
+        Self {
+            input_tokens,
+            output_tokens,
+            total_tokens: input_tokens.saturating_add(output_tokens),
+            ..Self::default()
+        }
+    }
+
+    /// Sets how many of the input tokens were read from and written to a cache.
+    #[must_use]
+    pub fn cached(mut self, read: u64, write: u64) -> Self {
+        self.cache_read_tokens = read;
+        self.cache_write_tokens = write;
+        self
+    }
+
+    /// Sets how many of the output tokens were reasoning.
+    #[must_use]
+    pub fn reasoning(mut self, tokens: u64) -> Self {
+        self.reasoning_tokens = tokens;
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! Wire formats, sans-IO: push bytes in, get deltas out.
