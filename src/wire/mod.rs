@@ -1,1 +1,33 @@
 //! Wire formats, sans-IO: push bytes in, get deltas out.
+//!
+//! A [`Decoder`] reads the body of a model's answer beside the one who consumes it. It takes the
+//! bytes in whatever pieces they arrive, never fails and never panics: what it cannot read is told
+//! as [`Delta::DecodeFault`](crate::Delta::DecodeFault) and passed over. What it holds is bounded.
+//!
+//! ```
+//! use tower_llm_callbacks::{
+//!     Delta,
+//!     wire::{Decoder, anthropic::AnthropicStream},
+//! };
+//!
+//! let body = br#"event: content_block_delta
+//! data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}
+//!
+//! data: {"type":"message_stop"}
+//!
+//! "#;
+//! let mut decoder = AnthropicStream::new();
+//! let mut deltas = Vec::new();
+//! for piece in body.chunks(7) {
+//!     decoder.push(piece, &mut |delta| deltas.push(delta.into_owned()));
+//! }
+//! assert_eq!(deltas, [Delta::text("Hello"), Delta::Done]);
+//! ```
+
+pub mod anthropic;
+mod decoder;
+mod json;
+mod sse;
+
+pub use decoder::Decoder;
+pub use sse::{SseDecoder, SseEvent};

@@ -1,0 +1,253 @@
+use std::{
+    error::Error,
+    mem,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use super::{inherit::Opened, lifecycle::Lifecycle};
+use crate::{
+    event::{
+        Accumulator, Content, Delta, ErrorKind, Event, EventData, EventKind, Failure, LlmStart,
+        ProviderError, RunError, Truncated,
+    },
+    run::{Abort, Aborted, Context as RunContext, Run},
+};
+
+/// A model call's run: reads deltas, adds them up, tells tokens and the terminal event.
+///
+/// Dropped before its end, it tells the terminal event at once.
+pub(crate) struct Emitter {
+    life: Lifecycle,
+    answer: Accumulator,
+    time_to_first_token: Option<Duration>,
+    outcome: Outcome,
+    wants_tokens: bool,
+    token: Event,
+}
+
+/// How the run ends; the first word counts.
+enum Outcome {
+    /// Nothing yet: dropped now, it was cancelled.
+    Open,
+    Completed,
+    Failed(Failure),
+}
+
+impl Emitter {
+    pub(crate) fn start(opened: Opened, start: impl FnOnce() -> LlmStart) -> Self {
+        let life = Lifecycle::start(opened, || EventData::LlmStart(Arc::new(start())));
+        Self {
+            wants_tokens: life.wants(EventKind::LlmNewToken),
+            life,
+            answer: Accumulator::new(),
+            time_to_first_token: None,
+            outcome: Outcome::Open,
+            token: Event::token_buffer(),
+        }
+    }
+
+    /// What to put into the request's extensions.
+    pub(crate) fn context(&self) -> RunContext {
+        self.life.context()
+    }
+
+    /// Calls a closure of the inner call: with the run as the current one; should it panic, the run
+    /// ends there.
+    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        struct Panicked<'a>(&'a mut Emitter);
+        impl Drop for Panicked<'_> {
+            fn drop(&mut self) {
+                self.0.fail(Failure::new(ErrorKind::Panic, "the inner service panicked"));
+                self.0.tell_end();
+            }
+        }
+        let guard = Panicked(self);
+        let output = guard.0.life.enter(f);
+        mem::forget(guard);
+        output
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.life.is_aborted()
+    }
+
+    /// Whether no handler has to be waited for before the inner call.
+    pub(crate) fn may_call_at_once(&self) -> bool {
+        self.life.is_drained() && !self.is_aborted()
+    }
+
+    /// Waits for the start phase. False if the run was aborted in it.
+    pub(crate) fn poll_started(&self, cx: &Context<'_>) -> Poll<bool> {
+        if self.life.watch_for_abort(cx) {
+            return Poll::Ready(false);
+        }
+        ready!(self.life.poll_drained(cx));
+        Poll::Ready(!self.is_aborted())
+    }
+
+    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.life.poll_room(cx)
+    }
+
+    pub(crate) fn poll_lockstep(&self, cx: &Context<'_>) -> Poll<()> {
+        self.life.poll_lockstep(cx)
+    }
+
+    pub(crate) fn holds_items(&self) -> bool {
+        self.life.holds_items()
+    }
+
+    pub(crate) fn watch_for_abort(&self, cx: &Context<'_>) -> bool {
+        self.life.watch_for_abort(cx)
+    }
+
+    /// Reads a delta. After the end of the answer nothing more is read.
+    pub(crate) fn delta(&mut self, delta: &Delta<'_>) {
+        if self.is_over() {
+            return;
+        }
+        match delta {
+            Delta::Done => self.complete(),
+            Delta::Error(error) => self.fail(Failure::provider(error)),
+            _ => {
+                if let Some(content) = self.answer.add(delta) {
+                    self.token(content);
+                }
+            }
+        }
+    }
+
+    fn token(&mut self, content: Content<'_>) {
+        if self.time_to_first_token.is_none() {
+            self.time_to_first_token = Some(self.life.run().elapsed());
+        }
+        if !self.wants_tokens {
+            self.life.dispatch().skip_token();
+            return;
+        }
+        let index = self.answer.tokens() - 1;
+        let Content { choice, kind, text, tool_call } = content;
+        if let Some(token) = self.token.buffered_token() {
+            token.refill(index, choice, kind, text, tool_call);
+        }
+        self.life.dispatch().token(&mut self.token);
+    }
+
+    /// Whether it is known how the run ends.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(self.outcome, Outcome::Open)
+    }
+
+    /// The answer is complete.
+    pub(crate) fn complete(&mut self) {
+        if !self.is_over() {
+            self.outcome = Outcome::Completed;
+        }
+    }
+
+    /// The call has failed.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if !self.is_over() {
+            self.outcome = Outcome::Failed(failure);
+        }
+    }
+
+    /// The stream ended: complete, unless its protocol has an end mark, which did not come.
+    pub(crate) fn end_of_stream(&mut self, has_end_mark: bool) {
+        if has_end_mark {
+            let message = "the stream ended without the protocol's end mark";
+            self.fail(Failure::new(ErrorKind::Truncated, message));
+        } else {
+            self.complete();
+        }
+    }
+
+    /// The call or stream gave an error.
+    pub(crate) fn error(&mut self, error: &(dyn Error + 'static)) {
+        if !self.is_over() {
+            self.fail(classify(error));
+        }
+    }
+
+    /// Tells the terminal event if no handler has to be waited for before it.
+    pub(crate) fn tell_end_if_drained(&mut self) {
+        if self.life.is_drained() {
+            self.tell_end();
+        }
+    }
+
+    /// Ends the run in phases. Ready when the last item may go to the consumer.
+    pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Self { life, answer, outcome, time_to_first_token, .. } = self;
+        life.poll_end(cx, |run, abort| {
+            terminal(run, mem::take(answer), *time_to_first_token, outcome, abort)
+        })
+    }
+
+    fn tell_end(&mut self) {
+        let Self { life, answer, outcome, time_to_first_token, .. } = self;
+        life.tell_end(|run, abort| {
+            terminal(run, mem::take(answer), *time_to_first_token, outcome, abort)
+        });
+    }
+
+    /// What the consumer gets instead of the last item, if the run was aborted.
+    pub(crate) fn take_aborted(&mut self) -> Option<Aborted> {
+        self.life.take_abort().map(Aborted::new)
+    }
+}
+
+impl Drop for Emitter {
+    fn drop(&mut self) {
+        self.tell_end();
+    }
+}
+
+fn terminal(
+    run: &Run,
+    answer: Accumulator,
+    time_to_first_token: Option<Duration>,
+    outcome: &Outcome,
+    abort: Option<&Abort>,
+) -> EventData {
+    let mut result = answer.finish();
+    result.duration = run.elapsed();
+    result.time_to_first_token = time_to_first_token;
+    let result = Arc::new(result);
+    let failure = match (abort, outcome) {
+        (Some(abort), _) => Failure {
+            status: Some(abort.status_code().as_u16()),
+            ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
+        },
+        (None, Outcome::Completed) => return EventData::LlmEnd(result),
+        (None, Outcome::Failed(failure)) => failure.clone(),
+        (None, Outcome::Open) => {
+            Failure::new(ErrorKind::Cancelled, "the call was dropped before its end")
+        }
+    };
+    EventData::LlmError(Arc::new(RunError::new(failure, result)))
+}
+
+/// Reads an error of the inner service: what it is, by what is in its chain of sources.
+fn classify(error: &(dyn Error + 'static)) -> Failure {
+    let mut source = Some(error);
+    while let Some(cause) = source {
+        if let Some(provider) = cause.downcast_ref::<ProviderError>() {
+            return Failure::provider(provider);
+        }
+        if let Some(aborted) = cause.downcast_ref::<Aborted>() {
+            let abort = aborted.abort();
+            return Failure {
+                status: Some(abort.status_code().as_u16()),
+                ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
+            };
+        }
+        if cause.is::<Truncated>() {
+            return Failure::new(ErrorKind::Truncated, error.to_string());
+        }
+        source = cause.source();
+    }
+    Failure::new(ErrorKind::Transport, error.to_string())
+}

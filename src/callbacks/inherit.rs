@@ -1,0 +1,194 @@
+//! What a run is made of: the settings of its layer, of the runs above it, and of request time.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::Ordering,
+};
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Callbacks, cell::Cell};
+use crate::{
+    handler::Interests,
+    run::{Baggage, Context, Inside, Run, RunInfo, RunType},
+    sync::lock,
+};
+
+/// Handlers, tags and metadata that go together.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Attached {
+    pub(crate) callbacks: Callbacks,
+    pub(crate) tags: Vec<Arc<str>>,
+    pub(crate) metadata: Map<String, Value>,
+}
+
+impl Attached {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.callbacks.is_empty() && self.tags.is_empty() && self.metadata.is_empty()
+    }
+
+    pub(crate) fn add_tags<T: Into<Arc<str>>>(&mut self, tags: impl IntoIterator<Item = T>) {
+        for tag in tags {
+            add_tag(&mut self.tags, &tag.into());
+        }
+    }
+}
+
+/// What a layer says of the runs it makes.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSpec {
+    pub(crate) run_type: RunType,
+    pub(crate) name: Arc<str>,
+    /// For the layer's own runs.
+    pub(crate) local: Attached,
+    /// For their children too.
+    pub(crate) inheritable: Attached,
+}
+
+/// What is given at request time: inherited, but for name and id, which are for one run only.
+#[derive(Default, Debug)]
+pub(crate) struct Config {
+    pub(crate) attached: Attached,
+    pub(crate) run_name: Mutex<Option<Arc<str>>>,
+    pub(crate) run_id: Mutex<Option<Uuid>>,
+}
+
+/// What a run hands to its children.
+#[derive(Default)]
+struct Inherited {
+    cells: Vec<Arc<Cell>>,
+    tags: Vec<Arc<str>>,
+    metadata: Map<String, Value>,
+}
+
+impl Inherited {
+    fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.tags.is_empty() && self.metadata.is_empty()
+    }
+}
+
+/// The run, and who is told of it.
+pub(crate) struct Opened {
+    pub(crate) run: Run,
+    pub(crate) cells: Vec<Arc<Cell>>,
+}
+
+impl RunSpec {
+    pub(crate) fn new(run_type: RunType, callbacks: Callbacks) -> Self {
+        Self {
+            run_type,
+            name: run_type.as_str().into(),
+            local: Attached { callbacks, ..Attached::default() },
+            inheritable: Attached::default(),
+        }
+    }
+
+    /// Makes a run; none where there is nobody to tell and nothing for children.
+    ///
+    /// Handlers come in LangChain's order: inherited ones, those of request time, then the layer's.
+    /// The current context counts; where there is none, the one that the request carries.
+    pub(crate) fn open(&self, carried: Option<&Context>) -> Option<Opened> {
+        let mut context = Context::current();
+        if let (true, Some(carried)) = (context.is_none(), carried) {
+            context = carried.clone();
+        }
+        if context.is_none() && self.local.callbacks.is_empty() && self.inheritable.is_empty() {
+            return None;
+        }
+
+        let parent = context.parent();
+        let above = parent.and_then(Run::baggage).and_then(|b| b.downcast_ref::<Inherited>());
+        let configs: Vec<&Config> =
+            context.configs().iter().filter_map(|config| config.downcast_ref()).collect();
+
+        let mut inherited = Inherited::default();
+        if let Some(above) = above {
+            inherited.cells.clone_from(&above.cells);
+            inherited.tags.clone_from(&above.tags);
+            inherited.metadata.clone_from(&above.metadata);
+        }
+        let attached = configs.iter().map(|config| &config.attached);
+        for attached in attached.chain([&self.inheritable]) {
+            add(&mut inherited.cells, &mut inherited.tags, &mut inherited.metadata, attached);
+        }
+        let mut cells = inherited.cells.clone();
+        let mut tags = inherited.tags.clone();
+        let mut metadata = inherited.metadata.clone();
+        add(&mut cells, &mut tags, &mut metadata, &self.local);
+        cells.retain(|cell| !is_inside(context.inside(), cell));
+
+        let adds = configs.iter().any(|config| !config.attached.is_empty());
+        if cells.is_empty() && !adds && self.inheritable.is_empty() {
+            return None;
+        }
+        let heard = self.run_type.interests() | Interests::RETRY | Interests::CUSTOM;
+        cells.retain(|cell| cell.interests.intersects(heard));
+
+        let info = RunInfo {
+            run_id: take(&configs, |c| &c.run_id).unwrap_or_else(Uuid::now_v7),
+            parent: parent.map(|parent| (parent.run_id(), parent.trace_id())),
+            run_type: self.run_type,
+            name: take(&configs, |c| &c.run_name).unwrap_or_else(|| Arc::clone(&self.name)),
+            tags: tags.into(),
+            metadata: Arc::new(metadata),
+            attempt: context.attempts().map_or(1, |n| n.fetch_add(1, Ordering::Relaxed) + 1),
+        };
+        let baggage = (!inherited.is_empty()).then(|| Arc::new(inherited) as Baggage);
+        let run = Run::new(info, baggage, context.inside().cloned());
+        Some(Opened { run, cells })
+    }
+}
+
+impl RunType {
+    fn interests(self) -> Interests {
+        match self {
+            RunType::Llm => Interests::LLM,
+            RunType::Chain => Interests::CHAIN,
+            RunType::Tool => Interests::TOOL,
+            RunType::Retriever => Interests::RETRIEVER,
+        }
+    }
+}
+
+fn add(
+    cells: &mut Vec<Arc<Cell>>,
+    tags: &mut Vec<Arc<str>>,
+    metadata: &mut Map<String, Value>,
+    attached: &Attached,
+) {
+    for cell in attached.callbacks.cells().iter() {
+        if cells.iter().all(|other| other.identity() != cell.identity()) {
+            cells.push(Arc::clone(cell));
+        }
+    }
+    for tag in &attached.tags {
+        add_tag(tags, tag);
+    }
+    for (key, value) in &attached.metadata {
+        metadata.insert(key.clone(), value.clone());
+    }
+}
+
+fn add_tag(tags: &mut Vec<Arc<str>>, tag: &Arc<str>) {
+    if !tags.contains(tag) {
+        tags.push(Arc::clone(tag));
+    }
+}
+
+/// The innermost configuration's word counts; it is taken by the first run.
+fn take<T>(configs: &[&Config], field: impl Fn(&Config) -> &Mutex<Option<T>>) -> Option<T> {
+    configs.iter().rev().find_map(|config| lock(field(config)).take())
+}
+
+/// Whether the handler's own code makes the call: it is not told of it, or it might never end.
+fn is_inside(inside: Option<&Arc<Inside>>, cell: &Arc<Cell>) -> bool {
+    let mut inside = inside;
+    while let Some(handler) = inside {
+        if handler.handler == cell.identity() {
+            return true;
+        }
+        inside = handler.outer.as_ref();
+    }
+    false
+}

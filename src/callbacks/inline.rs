@@ -1,0 +1,24 @@
+//! Calling a handler of plain methods, on the spot or on a thread of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{FaultKind, dispatch::Dispatch, fault::panic_message, handler::Code};
+use crate::{event::Event, run::Context};
+
+/// Calls a handler in the context that handlers run in. False if it panicked: then it was given up
+/// on.
+pub(crate) fn call(
+    dispatch: &Dispatch,
+    index: usize,
+    context: &mut Context,
+    event: &Event,
+) -> bool {
+    let Code::Blocking(handler) = &dispatch.lane(index).cell.code else { return true };
+    let call = || context.swapped(|| handler.on_event(dispatch.run(), event));
+    let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { return true };
+    dispatch.give_up(index, FaultKind::Panicked, |fault| {
+        fault.event = Some(event.kind());
+        fault.panic_message = panic_message(&*payload);
+    });
+    false
+}

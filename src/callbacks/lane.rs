@@ -1,0 +1,346 @@
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use super::{Overflow, cell::Cell};
+use crate::{
+    event::{Event, EventKind},
+    run::{Context as RunContext, Control, Inside, Run},
+    sync::lock,
+};
+
+/// How many events a drain takes at once.
+pub(crate) const BATCH: usize = 64;
+
+/// The way of one run's events to one handler: an ordered queue, and how far the handler is.
+///
+/// One side pushes (whoever dispatches the run's events), one side drains (a task, or one thread at a
+/// time). Inline lanes use only `dead`.
+pub(crate) struct Lane {
+    pub(crate) cell: Arc<Cell>,
+    runtime: Option<Handle>,
+    context: RunContext,
+    dead: AtomicBool,
+    /// Events in the queue that count against its capacity, not begun yet.
+    queued: AtomicUsize,
+    /// Events the handler is done with.
+    finished: AtomicU64,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    pushed: u64,
+    dropped_tokens: u64,
+    state: State,
+    /// The emitter waits for the lane to be drained.
+    wants_drain: bool,
+    consumer: Option<Waker>,
+    task: Option<AbortHandle>,
+    watch_key: Option<usize>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was pushed yet.
+    #[default]
+    Unstarted,
+    /// Everything that was pushed is handled.
+    Idle,
+    /// There are events, queued or in the handler's hands.
+    Active,
+    /// The terminal event is handled, or the handler was given up on.
+    Ended,
+}
+
+/// What a push asks its caller to do, after the lock is gone.
+pub(crate) enum Pushed {
+    Nothing,
+    Start,
+    Wake(Waker),
+}
+
+/// What was lost when a lane was given up.
+pub(crate) struct GivenUp {
+    pub(crate) lost: u64,
+    pub(crate) task: Option<AbortHandle>,
+    pub(crate) watch_key: Option<usize>,
+    pub(crate) events: VecDeque<Event>,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        cell: Arc<Cell>,
+        runtime: Option<Handle>,
+        outer: Option<&Arc<Inside>>,
+    ) -> Self {
+        let inside = Inside { handler: cell.identity(), outer: outer.cloned() };
+        Self {
+            cell,
+            runtime,
+            context: RunContext::Handler(Arc::new(inside)),
+            dead: AtomicBool::new(false),
+            queued: AtomicUsize::new(0),
+            finished: AtomicU64::new(0),
+            queue: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.as_ref()
+    }
+
+    /// What the handler's code runs in: no current run, and calls that it makes do not tell itself.
+    pub(crate) fn context(&self) -> RunContext {
+        self.context.clone()
+    }
+
+    pub(crate) fn set_watch_key(&self, key: usize) {
+        lock(&self.queue).watch_key = Some(key);
+    }
+
+    pub(crate) fn wants(&self, kind: EventKind) -> bool {
+        self.cell.interests.contains(kind) && !self.is_dead()
+    }
+
+    /// Whether the handler was given up on in this run.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    // --- the pushing side ---
+
+    /// Whether the stream must wait for room.
+    pub(crate) fn is_full(&self) -> bool {
+        let settings = &self.cell.settings;
+        self.queued.load(Ordering::Acquire) >= settings.capacity
+            && settings.waits()
+            && !self.cell.is_inline()
+            && !self.is_dead()
+    }
+
+    /// Takes a place in the queue, if there is one.
+    pub(crate) fn reserve(&self) -> bool {
+        let capacity = self.cell.settings.capacity;
+        self.queued
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |queued| {
+                (queued < capacity).then_some(queued + 1)
+            })
+            .is_ok()
+    }
+
+    /// Takes a place for a token: where the stream waits for room it has waited, and the item that
+    /// holds the token may overshoot.
+    pub(crate) fn reserve_token(&self) -> bool {
+        let settings = &self.cell.settings;
+        if settings.overflow == Overflow::Wait && settings.delivery.is_awaited() {
+            self.queued.fetch_add(1, Ordering::AcqRel);
+            return true;
+        }
+        let reserved = self.reserve();
+        if !reserved {
+            lock(&self.queue).dropped_tokens += 1;
+        }
+        reserved
+    }
+
+    pub(crate) fn dropped_tokens(&self) -> u64 {
+        lock(&self.queue).dropped_tokens
+    }
+
+    pub(crate) fn push(&self, event: Event) -> Pushed {
+        let mut queue = lock(&self.queue);
+        if queue.state == State::Ended {
+            return Pushed::Nothing;
+        }
+        queue.events.push_back(event);
+        queue.pushed += 1;
+        match std::mem::replace(&mut queue.state, State::Active) {
+            State::Active | State::Ended => Pushed::Nothing,
+            State::Unstarted | State::Idle => {
+                self.cell.run_undelivered();
+                queue.consumer.take().map_or(Pushed::Start, Pushed::Wake)
+            }
+        }
+    }
+
+    pub(crate) fn is_unstarted(&self) -> bool {
+        lock(&self.queue).state == State::Unstarted
+    }
+
+    /// Remembers the task that drains the lane, so that it can be stopped.
+    pub(crate) fn set_task(&self, task: AbortHandle) {
+        let mut queue = lock(&self.queue);
+        if queue.state != State::Ended {
+            queue.task = Some(task);
+        }
+    }
+
+    /// Whether the handler has handled all it was given; if not, the run's task is woken when it has.
+    /// (The task registers itself before it asks.)
+    pub(crate) fn is_drained(&self) -> bool {
+        let mut queue = lock(&self.queue);
+        let drained = queue.state != State::Active;
+        queue.wants_drain = !drained;
+        drained
+    }
+
+    /// How many events were pushed, and how many of them the handler is done with.
+    pub(crate) fn progress(&self) -> Progress {
+        let queue = lock(&self.queue);
+        Progress {
+            active: queue.state == State::Active,
+            pushed: queue.pushed,
+            finished: self.finished.load(Ordering::Acquire),
+        }
+    }
+
+    // --- the draining side ---
+
+    /// Takes the next events. If there are none, the lane becomes idle.
+    pub(crate) fn take(&self, batch: &mut Vec<Event>, control: &Control) -> bool {
+        self.take_or(batch, control, |_| {})
+    }
+
+    /// Takes the next events; if there are none, the lane becomes idle and the task is woken when
+    /// there are.
+    pub(crate) fn poll_take(
+        &self,
+        batch: &mut Vec<Event>,
+        control: &Control,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let taken = self.take_or(batch, control, |queue| {
+            if queue.consumer.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                queue.consumer = Some(cx.waker().clone());
+            }
+        });
+        if taken { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn take_or(
+        &self,
+        batch: &mut Vec<Event>,
+        control: &Control,
+        or: impl FnOnce(&mut Queue),
+    ) -> bool {
+        let mut queue = lock(&self.queue);
+        if !queue.events.is_empty() {
+            let count = queue.events.len().min(BATCH);
+            batch.extend(queue.events.drain(..count));
+            return true;
+        }
+        or(&mut queue);
+        if queue.state == State::Active {
+            queue.state = State::Idle;
+            self.settled(queue, control);
+        }
+        false
+    }
+
+    /// Whether there seem to be events, without taking the lock.
+    pub(crate) fn looks_ready(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) > 0
+    }
+
+    /// The handler begins an event: its place in the queue is free.
+    pub(crate) fn begin(&self, kind: EventKind, control: &Control) {
+        if kind.is_start() || kind.is_terminal() {
+            return;
+        }
+        let settings = &self.cell.settings;
+        let before = self.queued.fetch_sub(1, Ordering::AcqRel);
+        if before == settings.capacity && settings.waits() {
+            control.wake();
+        }
+    }
+
+    /// The handler is done with an event.
+    pub(crate) fn finish_one(&self) {
+        // Only the draining side writes it.
+        let finished = self.finished.load(Ordering::Relaxed) + 1;
+        self.finished.store(finished, Ordering::Release);
+        self.cell.progressed();
+    }
+
+    /// The handler is done with the terminal event. Gives the lane's key in the watch.
+    pub(crate) fn end(&self, control: &Control) -> Option<usize> {
+        let mut queue = lock(&self.queue);
+        if queue.state == State::Ended {
+            return None;
+        }
+        let was = std::mem::replace(&mut queue.state, State::Ended);
+        queue.task = None;
+        let watch_key = queue.watch_key.take();
+        if was == State::Active {
+            self.settled(queue, control);
+        }
+        watch_key
+    }
+
+    /// Gives up on the handler in this run; nothing if it had ended.
+    pub(crate) fn give_up(&self, control: &Control) -> Option<GivenUp> {
+        let given_up = {
+            let mut queue = lock(&self.queue);
+            if queue.state == State::Ended || self.dead.swap(true, Ordering::AcqRel) {
+                return None;
+            }
+            if std::mem::replace(&mut queue.state, State::Ended) == State::Active {
+                self.cell.run_delivered();
+            }
+            queue.consumer = None;
+            GivenUp {
+                lost: queue.pushed - self.finished.load(Ordering::Acquire),
+                task: queue.task.take(),
+                watch_key: queue.watch_key.take(),
+                events: std::mem::take(&mut queue.events),
+            }
+        };
+        // Whoever waited for room or for the end of this queue need not wait any more.
+        control.wake();
+        self.cell.progressed();
+        Some(given_up)
+    }
+
+    /// The lane is not active any more. Wakes the run's task when the lock is gone.
+    fn settled(&self, mut queue: MutexGuard<'_, Queue>, control: &Control) {
+        self.cell.run_delivered();
+        let wake = std::mem::take(&mut queue.wants_drain);
+        drop(queue);
+        if wake {
+            control.wake();
+        }
+    }
+}
+
+/// How far a handler is in a run.
+pub(crate) struct Progress {
+    pub(crate) active: bool,
+    pub(crate) pushed: u64,
+    pub(crate) finished: u64,
+}
+
+/// A lane of a run, held by whoever drains it.
+#[derive(Clone)]
+pub(crate) struct LaneRef {
+    pub(crate) dispatch: Arc<super::dispatch::Dispatch>,
+    pub(crate) index: usize,
+}
+
+impl LaneRef {
+    pub(crate) fn lane(&self) -> &Lane {
+        self.dispatch.lane(self.index)
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        self.dispatch.run()
+    }
+}

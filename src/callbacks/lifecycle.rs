@@ -1,0 +1,150 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{Delivery, dispatch::Dispatch, inherit::Opened};
+use crate::{
+    event::{EventData, EventKind},
+    run::{Abort, Context as RunContext, Run},
+};
+
+/// A run's life: start, events, exactly one terminal, in three phases.
+///
+/// The one place where the phases are written. It knows neither what a terminal says nor whether a
+/// stream, a body or a plain future is wrapped.
+pub(crate) struct Lifecycle {
+    dispatch: Arc<Dispatch>,
+    /// What the inner call runs in: swapped in on each poll.
+    context: RunContext,
+    /// The terminal event is told.
+    told: bool,
+    /// The abort that ended the run.
+    ended_by: Option<Abort>,
+    awaited: bool,
+    lockstep: bool,
+}
+
+impl Lifecycle {
+    /// Starts a run: tells its start event.
+    pub(crate) fn start(opened: Opened, start: impl FnOnce() -> EventData) -> Self {
+        let Opened { run, cells } = opened;
+        let context = RunContext::of(&run);
+        let dispatch = Dispatch::new(run, &cells);
+        let delivery = |lane: &super::lane::Lane| lane.cell.settings.delivery;
+        let awaited = dispatch.lanes().iter().any(|lane| delivery(lane).is_awaited());
+        let lockstep = dispatch.lanes().iter().any(|lane| delivery(lane) == Delivery::Lockstep);
+        dispatch.post(start());
+        Self { dispatch, context, told: false, ended_by: None, awaited, lockstep }
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        self.dispatch.run()
+    }
+
+    pub(crate) fn context(&self) -> RunContext {
+        self.context.clone()
+    }
+
+    /// Calls a closure with the run as the current one.
+    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        self.context.swapped(f)
+    }
+
+    pub(crate) fn wants(&self, kind: EventKind) -> bool {
+        self.dispatch.wants(kind)
+    }
+
+    pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
+        &self.dispatch
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.run().control().is_aborted()
+    }
+
+    /// Before a poll that is `Pending`: has an abort wake this task. True if there was one already.
+    pub(crate) fn watch_for_abort(&self, cx: &Context<'_>) -> bool {
+        self.run().control().register(cx.waker());
+        self.is_aborted()
+    }
+
+    /// Whether all awaited handlers are done with what they were told.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained(|delivery| delivery.is_awaited())
+    }
+
+    fn drained(&self, which: impl Fn(Delivery) -> bool) -> bool {
+        // Every lane is asked, so that each wakes the task when it is done.
+        let lanes = self.dispatch.lanes().iter();
+        let busy = lanes.filter(|lane| which(lane.cell.settings.delivery) && !lane.is_drained());
+        busy.count() == 0 && !self.dispatch.is_busy()
+    }
+
+    /// Waits until all awaited handlers are done with what they were told.
+    pub(crate) fn poll_drained(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.awaited && !self.dispatch.is_busy() {
+            return Poll::Ready(());
+        }
+        self.run().control().register(cx.waker());
+        if self.is_drained() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits until the handlers that an item must not overtake are done with it.
+    pub(crate) fn poll_lockstep(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.holds_items() {
+            return Poll::Ready(());
+        }
+        self.run().control().register(cx.waker());
+        let drained = self.drained(|delivery| delivery == Delivery::Lockstep);
+        if drained || self.is_aborted() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether items may have to wait for handlers.
+    pub(crate) fn holds_items(&self) -> bool {
+        self.lockstep || self.dispatch.is_busy()
+    }
+
+    /// Waits until there is room in the queues that the stream waits for.
+    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.awaited {
+            return Poll::Ready(());
+        }
+        let full = || self.dispatch.lanes().iter().any(|lane| lane.is_full());
+        if !full() {
+            return Poll::Ready(());
+        }
+        self.run().control().register(cx.waker());
+        if full() && !self.is_aborted() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Ends the run in phases: waits until the tokens are drained, tells the terminal event, waits
+    /// until it is handled.
+    pub(crate) fn poll_end(
+        &mut self,
+        cx: &Context<'_>,
+        terminal: impl FnOnce(&Run, Option<&Abort>) -> EventData,
+    ) -> Poll<()> {
+        if !self.told {
+            ready!(self.poll_drained(cx));
+            self.tell_end(terminal);
+        }
+        self.poll_drained(cx)
+    }
+
+    /// Tells the terminal event, now. Nothing if it was told.
+    pub(crate) fn tell_end(&mut self, terminal: impl FnOnce(&Run, Option<&Abort>) -> EventData) {
+        if self.told {
+            return;
+        }
+        self.told = true;
+        self.ended_by = self.run().control().end();
+        let data = terminal(self.run(), self.ended_by.as_ref());
+        self.dispatch.post(data);
+    }
+
+    /// The abort that ended the run, once.
+    pub(crate) fn take_abort(&mut self) -> Option<Abort> {
+        self.ended_by.take()
+    }
+}

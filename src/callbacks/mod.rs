@@ -1,0 +1,36 @@
+//! Sets of handlers, and how events get to them.
+//!
+//! The way of an event: an [`Emitter`](emitter::Emitter) (or any user of
+//! [`Lifecycle`](lifecycle::Lifecycle)) posts it to the run's [`Dispatch`](dispatch::Dispatch), which
+//! numbers it, calls inline handlers and pushes it into each other handler's
+//! [`Lane`](lane::Lane). Lanes are drained by threads of a [`Pool`](pool::Pool) (blocking handlers)
+//! or by a task (async ones), and looked after by a [`Watch`](watch::Watch).
+
+#[expect(clippy::module_inception, reason = "the folder is about sets, the file about `Callbacks`")]
+mod callbacks;
+mod cell;
+mod config;
+mod delivery;
+mod dispatch;
+mod drain;
+mod emitter;
+mod fault;
+mod flush;
+mod handler;
+mod inherit;
+mod inline;
+mod lane;
+mod lifecycle;
+mod pool;
+mod shared;
+mod watch;
+
+pub use self::{
+    callbacks::Callbacks,
+    config::RunConfig,
+    delivery::{Delivery, Overflow},
+    fault::{Fault, FaultKind},
+    flush::{FlushReport, Undelivered},
+    handler::Handler,
+};
+pub(crate) use self::{emitter::Emitter, inherit::RunSpec};

@@ -1,0 +1,187 @@
+//! Who notices that a handler takes too long: one task for each handler, while it has runs.
+
+use std::{
+    sync::{Arc, Mutex, Weak},
+    thread,
+    time::Duration,
+};
+
+use slab::Slab;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
+
+use super::{
+    FaultKind,
+    cell::Cell,
+    dispatch::Dispatch,
+    lane::{LaneRef, Progress},
+};
+use crate::sync::lock;
+
+/// The runs that a handler hears of, and since when it has been at the same event in each.
+///
+/// The clock is read at intervals rather than with each event: a token costs nothing here.
+pub(crate) struct Watch {
+    deadline: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    lanes: Slab<Watched>,
+    running: bool,
+}
+
+struct Watched {
+    dispatch: Weak<Dispatch>,
+    index: usize,
+    finished: u64,
+    since: Option<Instant>,
+}
+
+impl Watched {
+    fn lane(&self) -> Option<LaneRef> {
+        Some(LaneRef { dispatch: self.dispatch.upgrade()?, index: self.index })
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self { deadline, state: Mutex::default() }
+    }
+
+    /// Adds a lane; it must be removed by the key when the run has ended for the handler.
+    pub(crate) fn add(&self, cell: &Arc<Cell>, lane: &LaneRef, runtime: &Handle) -> usize {
+        let watched = Watched {
+            dispatch: Arc::downgrade(&lane.dispatch),
+            index: lane.index,
+            finished: 0,
+            since: None,
+        };
+        let (key, start) = {
+            let mut state = lock(&self.state);
+            let key = state.lanes.insert(watched);
+            let start = !state.running && self.deadline != Duration::MAX;
+            state.running |= start;
+            (key, start)
+        };
+        if start {
+            let watcher = Watcher { cell: Arc::downgrade(cell), tick: self.tick(), done: false };
+            drop(runtime.spawn(watcher.watch()));
+        }
+        key
+    }
+
+    pub(crate) fn remove(&self, key: usize) {
+        // Dropped after the lock is gone: it may be the last reference to a run.
+        let _removed = lock(&self.state).lanes.try_remove(key);
+    }
+
+    /// The lanes on whose events a flush has to wait, and how far they must get.
+    pub(crate) fn unfinished(&self) -> Vec<(LaneRef, u64)> {
+        let lanes: Vec<LaneRef> =
+            lock(&self.state).lanes.iter().filter_map(|(_, watched)| watched.lane()).collect();
+        let pushed = lanes.into_iter().map(|lane| {
+            let Progress { pushed, .. } = lane.lane().progress();
+            (lane, pushed)
+        });
+        pushed.filter(|(lane, pushed)| lane.lane().progress().finished < *pushed).collect()
+    }
+
+    fn tick(&self) -> Duration {
+        (self.deadline / 8).max(Duration::from_millis(1))
+    }
+
+    /// Looks at every lane; gives up those that are late. False when there is none left to look at.
+    fn look(&self, now: Instant) -> bool {
+        let mut seen = Vec::new();
+        let mut late = Vec::new();
+        let more = {
+            let mut state = lock(&self.state);
+            for (_, watched) in &mut state.lanes {
+                let Some(lane) = watched.lane() else { continue };
+                let Progress { active, finished, .. } = lane.lane().progress();
+                match watched.since {
+                    _ if !active => watched.since = None,
+                    Some(since) if watched.finished == finished => {
+                        if now.saturating_duration_since(since) >= self.deadline {
+                            late.push(lane.clone());
+                        }
+                    }
+                    _ => {
+                        watched.since = Some(now);
+                        watched.finished = finished;
+                    }
+                }
+                // Not dropped under the lock.
+                seen.push(lane);
+            }
+            state.running = !state.lanes.is_empty();
+            state.running
+        };
+        for LaneRef { dispatch, index } in late {
+            dispatch.give_up(index, FaultKind::DeadlineExceeded, |_| {});
+        }
+        more
+    }
+}
+
+/// Looks at a handler's lanes at intervals. It does not keep the handler alive.
+struct Watcher {
+    cell: Weak<Cell>,
+    tick: Duration,
+    done: bool,
+}
+
+impl Watcher {
+    async fn watch(mut self) {
+        loop {
+            sleep(self.tick).await;
+            if !self.look() {
+                self.done = true;
+                return;
+            }
+        }
+    }
+
+    fn look(&self) -> bool {
+        self.cell.upgrade().is_some_and(|cell| cell.watch.look(Instant::now()))
+    }
+}
+
+/// The runtime has gone (or has no timer) while there are runs: a thread goes on.
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let Some(cell) = self.cell.upgrade() else { return };
+        let left = {
+            let mut state = lock(&cell.watch.state);
+            state.running &= !state.lanes.is_empty();
+            state.running
+        };
+        if !left {
+            return;
+        }
+        let (cell, tick) = (Weak::clone(&self.cell), self.tick);
+        let watch = move || {
+            while let Some(cell) = cell.upgrade() {
+                let more = cell.watch.look(Instant::now());
+                drop(cell);
+                if !more {
+                    return;
+                }
+                thread::sleep(tick);
+            }
+        };
+        let name = "llm-callbacks-watch".to_owned();
+        if thread::Builder::new().name(name).spawn(watch).is_err()
+            && let Some(cell) = self.cell.upgrade()
+        {
+            lock(&cell.watch.state).running = false;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+use crate::{describe::LlmChunk, event::Delta};
+
+/// A chunk of a [`ChatStream`](super::ChatStream): one [`Delta`] with texts of its own.
+///
+/// A complete stream of chunks has a [`Delta::Done`], after which it ends; one that ends without it
+/// was cut short.
+///
+/// ```
+/// use tower_llm_callbacks::{Delta, chat::ChatChunk};
+///
+/// fn show(chunk: &ChatChunk) {
+///     if let Delta::Text { text, .. } = chunk {
+///         print!("{text}");
+///     }
+/// }
+/// show(&Delta::text("Hello"));
+/// ```
+pub type ChatChunk = Delta<'static>;
+
+impl LlmChunk for Delta<'static> {
+    const HAS_END_MARK: bool = true;
+
+    fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {
+        each(self.borrowed());
+    }
+}

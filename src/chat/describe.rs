@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{ChatRequest, Message, redact};
+use crate::{
+    describe::LlmRequest,
+    event::{LlmStart, Messages},
+};
+
+/// The messages become JSON when somebody looks at them, the system prompt first. The parameters
+/// are the ones that are set, under the names of [`ChatRequest`]'s fields; where one of
+/// [`params`](ChatRequest::params) looks like a secret, `[redacted]` stands in its place.
+impl LlmRequest for ChatRequest {
+    fn describe(&self) -> LlmStart {
+        let (provider, api) = guess(&self.model);
+        let provider = self.provider.clone().unwrap_or_else(|| provider.into());
+        let api = self.api.clone().unwrap_or_else(|| api.into());
+        let (system, messages) = (self.system.clone(), Arc::clone(&self.messages));
+        let mut start = LlmStart::new(provider, api)
+            .model(Arc::clone(&self.model))
+            .stream(self.stream)
+            .messages(Messages::lazy(move || prompt(system.as_deref(), &messages)));
+        start.params = params(self);
+        start
+    }
+
+    fn extensions(&self) -> Option<&http::Extensions> {
+        Some(&self.extensions)
+    }
+
+    fn extensions_mut(&mut self) -> Option<&mut http::Extensions> {
+        Some(&mut self.extensions)
+    }
+}
+
+/// Provider and interface, by what the model's name begins with.
+fn guess(model: &str) -> (&'static str, &'static str) {
+    const KNOWN: [(&str, (&str, &str)); 7] = [
+        ("claude", ("anthropic", "messages")),
+        ("gpt", ("openai", "chat_completions")),
+        ("chatgpt", ("openai", "chat_completions")),
+        ("o1", ("openai", "chat_completions")),
+        ("o3", ("openai", "chat_completions")),
+        ("o4", ("openai", "chat_completions")),
+        ("gemini", ("gcp.gemini", "generate_content")),
+    ];
+    let known = KNOWN.into_iter().find(|(prefix, _)| model.starts_with(prefix));
+    known.map_or(("unknown", "chat"), |(_, target)| target)
+}
+
+fn prompt(system: Option<&str>, messages: &[Message]) -> Value {
+    let system = system.map(|text| json!({"role": "system", "content": text}));
+    system.into_iter().chain(messages.iter().map(|message| json!(message))).collect()
+}
+
+fn params(request: &ChatRequest) -> Map<String, Value> {
+    let set = [
+        ("max_tokens", request.max_tokens.map(Value::from)),
+        ("temperature", request.temperature.map(Value::from)),
+        ("top_p", request.top_p.map(Value::from)),
+        ("top_k", request.top_k.map(Value::from)),
+        ("stop", (!request.stop.is_empty()).then(|| json!(request.stop))),
+        ("tools", (!request.tools.is_empty()).then(|| json!(request.tools))),
+        ("tool_choice", request.tool_choice.as_ref().map(|choice| json!(choice))),
+    ];
+    let mut params: Map<String, Value> = set
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)))
+        .collect();
+    params.extend(redact::redacted(&request.params));
+    params
+}

@@ -1,0 +1,111 @@
+use std::fmt;
+
+use super::{LlmChunk, LlmRequest};
+use crate::event::{Delta, LlmStart};
+
+/// How a layer reads requests of type `Req`.
+///
+/// Sealed: [`Native`] reads types that describe themselves, [`Described`] foreign ones by closures.
+pub trait DescribeRequest<Req>: Clone + sealed::Sealed {
+    #[doc(hidden)]
+    fn start(&self, request: &Req) -> LlmStart;
+    #[doc(hidden)]
+    fn extensions<'r>(&self, request: &'r Req) -> Option<&'r http::Extensions>;
+    #[doc(hidden)]
+    fn extensions_mut<'r>(&self, request: &'r mut Req) -> Option<&'r mut http::Extensions>;
+}
+
+/// How a layer reads chunks of type `Chunk`. Sealed, like [`DescribeRequest`].
+pub trait DescribeChunk<Chunk>: Clone + sealed::Sealed {
+    #[doc(hidden)]
+    fn deltas(&self, chunk: &Chunk, each: &mut dyn FnMut(Delta<'_>));
+    #[doc(hidden)]
+    fn has_end_mark(&self) -> bool;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Native {}
+    impl<R, C> Sealed for super::Described<R, C> {}
+}
+
+/// Requests and chunks that describe themselves: [`LlmRequest`] and [`LlmChunk`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Native;
+
+impl<Req: LlmRequest> DescribeRequest<Req> for Native {
+    fn start(&self, request: &Req) -> LlmStart {
+        request.describe()
+    }
+
+    fn extensions<'r>(&self, request: &'r Req) -> Option<&'r http::Extensions> {
+        request.extensions()
+    }
+
+    fn extensions_mut<'r>(&self, request: &'r mut Req) -> Option<&'r mut http::Extensions> {
+        request.extensions_mut()
+    }
+}
+
+impl<Chunk: LlmChunk> DescribeChunk<Chunk> for Native {
+    fn deltas(&self, chunk: &Chunk, each: &mut dyn FnMut(Delta<'_>)) {
+        chunk.deltas(each);
+    }
+
+    fn has_end_mark(&self) -> bool {
+        Chunk::HAS_END_MARK
+    }
+}
+
+/// Foreign requests and chunks, described by two closures: made by
+/// [`CallbackLayer::describe`](crate::CallbackLayer::describe).
+#[derive(Clone)]
+pub struct Described<R, C> {
+    request: R,
+    chunk: C,
+    end_mark: bool,
+}
+
+impl<R, C> Described<R, C> {
+    pub(crate) fn new(request: R, chunk: C, end_mark: bool) -> Self {
+        Self { request, chunk, end_mark }
+    }
+}
+
+impl<R, C, Req> DescribeRequest<Req> for Described<R, C>
+where
+    R: Fn(&Req) -> LlmStart + Clone,
+    C: Clone,
+{
+    fn start(&self, request: &Req) -> LlmStart {
+        (self.request)(request)
+    }
+
+    fn extensions<'r>(&self, _request: &'r Req) -> Option<&'r http::Extensions> {
+        None
+    }
+
+    fn extensions_mut<'r>(&self, _request: &'r mut Req) -> Option<&'r mut http::Extensions> {
+        None
+    }
+}
+
+impl<R, C, Chunk> DescribeChunk<Chunk> for Described<R, C>
+where
+    R: Clone,
+    C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
+{
+    fn deltas(&self, chunk: &Chunk, each: &mut dyn FnMut(Delta<'_>)) {
+        (self.chunk)(chunk, each);
+    }
+
+    fn has_end_mark(&self) -> bool {
+        self.end_mark
+    }
+}
+
+impl<R, C> fmt::Debug for Described<R, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Described").field("end_mark", &self.end_mark).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+use std::{error::Error, fmt, sync::Arc};
+
+use serde::{Serialize, ser::SerializeStruct};
+
+use super::{LlmResult, ProviderError};
+
+/// Why a run ended in an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The provider answered with an error, or reported one inside the stream.
+    Provider,
+    /// The call or its stream failed on the way, or in a layer below.
+    Transport,
+    /// The stream ended without the protocol's end mark.
+    Truncated,
+    /// The call was dropped: before the response, or midway in the stream.
+    Cancelled,
+    /// [`Run::abort`](crate::Run::abort) was called, or a required handler failed.
+    Aborted,
+    /// The inner service, its future or its stream panicked.
+    Panic,
+}
+
+impl ErrorKind {
+    /// The word for it in an event record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorKind::Provider => "provider",
+            ErrorKind::Transport => "transport",
+            ErrorKind::Truncated => "truncated",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::Aborted => "aborted",
+            ErrorKind::Panic => "panic",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a run failed, with what there was of the answer: what `on_llm_error` is told.
+///
+/// It serialises as the result with a key `error` added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunError {
+    failure: Failure,
+    result: Arc<LlmResult>,
+}
+
+impl RunError {
+    pub(crate) fn new(failure: Failure, result: Arc<LlmResult>) -> Self {
+        Self { failure, result }
+    }
+
+    /// Why the run ended.
+    pub fn kind(&self) -> ErrorKind {
+        self.failure.kind
+    }
+
+    /// What went wrong, for people.
+    pub fn message(&self) -> &str {
+        &self.failure.message
+    }
+
+    /// The HTTP status of an error answer, or the one that an abort asks for.
+    pub fn status(&self) -> Option<u16> {
+        self.failure.status
+    }
+
+    /// The provider's own code or type of the error.
+    pub fn provider_code(&self) -> Option<&str> {
+        self.failure.provider_code.as_deref()
+    }
+
+    /// What there was of the answer: text and tool-call fragments so far, usage so far, times. Empty
+    /// for a run that is not a model's.
+    pub fn result(&self) -> &LlmResult {
+        &self.result
+    }
+
+    pub(crate) fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.failure.kind, self.failure.message)
+    }
+}
+
+impl Error for RunError {}
+
+impl Serialize for RunError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Flat<'a> {
+            #[serde(flatten)]
+            result: &'a LlmResult,
+            error: &'a Failure,
+        }
+        Flat { result: &self.result, error: &self.failure }.serialize(serializer)
+    }
+}
+
+/// The part of a [`RunError`] that does not depend on the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: Arc<str>,
+    pub(crate) status: Option<u16>,
+    pub(crate) provider_code: Option<Arc<str>>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
+        Self { kind, message: message.into(), status: None, provider_code: None }
+    }
+
+    pub(crate) fn provider(error: &ProviderError) -> Self {
+        Self {
+            kind: ErrorKind::Provider,
+            message: Arc::clone(&error.message),
+            status: error.status,
+            provider_code: error.code.clone(),
+        }
+    }
+}
+
+impl Serialize for Failure {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut error = serializer.serialize_struct("Failure", 4)?;
+        error.serialize_field("kind", &self.kind)?;
+        error.serialize_field("message", &self.message)?;
+        error.serialize_field("status", &self.status)?;
+        error.serialize_field("provider_code", &self.provider_code)?;
+        error.end()
+    }
+}

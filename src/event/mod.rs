@@ -1,0 +1,33 @@
+//! What handlers are told: events, their payloads, and what they look like outside the process.
+
+mod accumulator;
+mod delta;
+mod error;
+#[expect(clippy::module_inception, reason = "the folder is about events, the file about `Event`")]
+mod event;
+mod kind;
+mod other;
+mod provider_error;
+mod record;
+mod result;
+mod start;
+mod token;
+mod truncated;
+mod usage;
+
+pub use self::{
+    accumulator::Accumulator,
+    delta::Delta,
+    error::{ErrorKind, RunError},
+    event::{Event, EventData},
+    kind::EventKind,
+    other::{CustomEvent, Retry, RunInput, RunOutput},
+    provider_error::ProviderError,
+    record::{RECORD_VERSION, Record},
+    result::{Choice, LlmResult, ToolCall},
+    start::{LlmStart, Messages},
+    token::{Token, TokenKind, ToolCallRef},
+    truncated::Truncated,
+    usage::Usage,
+};
+pub(crate) use self::{accumulator::Content, error::Failure};

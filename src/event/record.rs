@@ -1,0 +1,83 @@
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{Event, EventData};
+use crate::run::Run;
+
+/// The version of the event records: additive changes do not raise it.
+pub const RECORD_VERSION: u32 = 1;
+
+/// An event with its run, as one JSON object: what leaves the process.
+///
+/// Made by [`Event::record`]. A reader should ignore keys that it does not know.
+///
+/// ```
+/// # use tower_llm_callbacks::{CallbackHandler, Event, Run};
+/// struct Lines;
+///
+/// impl CallbackHandler for Lines {
+///     fn on_event(&self, run: &Run, event: &Event) {
+///         println!("{}", serde_json::to_string(&event.record(run)).unwrap());
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    run: &'a Run,
+    event: &'a Event,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn new(run: &'a Run, event: &'a Event) -> Self {
+        Self { run, event }
+    }
+}
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Record { run, event } = self;
+        let mut record = serializer.serialize_map(Some(13))?;
+        record.serialize_entry("v", &RECORD_VERSION)?;
+        record.serialize_entry("event", event.kind().as_str())?;
+        record.serialize_entry("run_id", &run.run_id())?;
+        record.serialize_entry("parent_run_id", &run.parent_run_id())?;
+        record.serialize_entry("trace_id", &run.trace_id())?;
+        record.serialize_entry("seq", &event.seq())?;
+        let time = humantime::format_rfc3339_micros(event.time()).to_string();
+        record.serialize_entry("time", &time)?;
+        record.serialize_entry("run_type", run.run_type().as_str())?;
+        record.serialize_entry("name", run.name())?;
+        record.serialize_entry("attempt", &run.attempt())?;
+        record.serialize_entry("tags", run.tags())?;
+        record.serialize_entry("metadata", run.metadata())?;
+        record.serialize_entry("data", &Data(event.data()))?;
+        record.end()
+    }
+}
+
+struct Data<'a>(&'a EventData);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            EventData::LlmStart(start) => start.serialize(serializer),
+            EventData::LlmNewToken(token) => token.serialize(serializer),
+            EventData::LlmEnd(result) => result.serialize(serializer),
+            EventData::LlmError(error) => error.serialize(serializer),
+            EventData::ChainStart(input)
+            | EventData::ToolStart(input)
+            | EventData::RetrieverStart(input) => input.serialize(serializer),
+            EventData::ChainEnd(output)
+            | EventData::ToolEnd(output)
+            | EventData::RetrieverEnd(output) => output.serialize(serializer),
+            EventData::ChainError(error)
+            | EventData::ToolError(error)
+            | EventData::RetrieverError(error) => {
+                let mut data = serializer.serialize_map(Some(1))?;
+                data.serialize_entry("error", error.failure())?;
+                data.end()
+            }
+            EventData::Retry(retry) => retry.serialize(serializer),
+            EventData::Custom(custom) => custom.serialize(serializer),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+use tower::Layer;
+
+use super::CallbackService;
+use crate::{
+    callbacks::{Callbacks, RunSpec},
+    describe::{Described, Native},
+    event::{Delta, LlmStart},
+    run::RunType,
+};
+
+/// Tells callbacks what happens in an LLM service: start, each token, and exactly one end.
+///
+/// It wraps any `Service<Req>` whose response is a `Stream<Item = Result<Chunk, E>>`, where `Req` is an
+/// [`LlmRequest`](crate::LlmRequest) and `Chunk` an [`LlmChunk`](crate::LlmChunk) (or foreign types,
+/// with [`describe`](CallbackLayer::describe)). Items and errors go through unchanged, errors boxed.
+///
+/// # When handlers are called
+///
+/// - **start**: in `call`; the inner service is called when every awaited handler has returned. Where
+///   none has to be awaited, that is at once.
+/// - **token**: when an item that carries content comes out of the inner stream, before the consumer
+///   has it (inline and lockstep handlers), or soon after (others).
+/// - **end** or **error**: when the stream ends, fails, or is dropped. The consumer gets the last item
+///   (`None`, or an error) after awaited handlers have returned from it.
+///
+/// ```
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+/// use tower_llm_callbacks::{
+///     CallbackLayer, Callbacks, chat::{ChatChunk, ChatRequest}, on_token,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+/// let callbacks = Callbacks::new().blocking(on_token(|_run, token| println!("{}", token.text())));
+///
+/// let model = service_fn(|_request: ChatRequest| async {
+///     let chunks = [ChatChunk::text("Hello"), ChatChunk::Done].map(Ok::<_, std::io::Error>);
+///     Ok::<_, std::io::Error>(futures::stream::iter(chunks))
+/// });
+/// let mut model = CallbackLayer::new(callbacks).name("greeter").layer(model);
+/// let answer = model.ready().await?.call(ChatRequest::new("any").user("Hi")).await?;
+/// # let _ = tower_llm_callbacks::chat::collect(answer).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct CallbackLayer<D = Native> {
+    spec: Arc<RunSpec>,
+    describe: D,
+}
+
+impl CallbackLayer {
+    /// A layer with callbacks of its own: child runs do not get them.
+    pub fn new(callbacks: Callbacks) -> Self {
+        Self { spec: Arc::new(RunSpec::new(RunType::Llm, callbacks)), describe: Native }
+    }
+}
+
+impl<D> CallbackLayer<D> {
+    /// Sets the name of the runs; `llm` is the default.
+    #[must_use]
+    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
+        self.change(|spec| spec.name = name.into())
+    }
+
+    /// Adds tags to the runs, but not to their children.
+    #[must_use]
+    pub fn tags<T: Into<Arc<str>>>(self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.change(|spec| spec.local.add_tags(tags))
+    }
+
+    /// Sets a key of the metadata of the runs, but not of their children.
+    #[must_use]
+    pub fn metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.change(|spec| {
+            spec.local.metadata.insert(key.into(), value.into());
+        })
+    }
+
+    /// Adds callbacks for the runs and their children.
+    #[must_use]
+    pub fn inheritable(self, callbacks: &Callbacks) -> Self {
+        self.change(|spec| {
+            let all = std::mem::take(&mut spec.inheritable.callbacks);
+            spec.inheritable.callbacks = all.extend(callbacks);
+        })
+    }
+
+    /// Adds tags to the runs and their children.
+    #[must_use]
+    pub fn inheritable_tags<T: Into<Arc<str>>>(self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.change(|spec| spec.inheritable.add_tags(tags))
+    }
+
+    /// Sets a key of the metadata of the runs and their children.
+    #[must_use]
+    pub fn inheritable_metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.change(|spec| {
+            spec.inheritable.metadata.insert(key.into(), value.into());
+        })
+    }
+
+    /// Reads requests and chunks of foreign types by two closures: what a call asks for, and which
+    /// deltas a chunk holds. The end of the stream completes a run.
+    ///
+    /// Closures cannot put the run into the request: across `tower::Buffer` it does not follow.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{CallbackLayer, Callbacks, Delta, LlmStart};
+    ///
+    /// let layer = CallbackLayer::new(Callbacks::new()).describe(
+    ///     |prompt: &String| LlmStart::new("acme", "complete").model("acme-1"),
+    ///     |word: &String, each: &mut dyn FnMut(Delta<'_>)| each(Delta::text(word)),
+    /// );
+    /// ```
+    #[must_use]
+    pub fn describe<R, C, Req, Chunk>(
+        self,
+        request: R,
+        chunk: C,
+    ) -> CallbackLayer<Described<R, C>>
+    where
+        R: Fn(&Req) -> LlmStart + Clone,
+        C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
+    {
+        CallbackLayer { spec: self.spec, describe: Described::new(request, chunk, false) }
+    }
+
+    /// As [`describe`](Self::describe), for chunks of which one holds [`Delta::Done`]: a stream that
+    /// ends without it is truncated.
+    #[must_use]
+    pub fn describe_with_end_mark<R, C, Req, Chunk>(
+        self,
+        request: R,
+        chunk: C,
+    ) -> CallbackLayer<Described<R, C>>
+    where
+        R: Fn(&Req) -> LlmStart + Clone,
+        C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
+    {
+        CallbackLayer { spec: self.spec, describe: Described::new(request, chunk, true) }
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut RunSpec)) -> Self {
+        change(Arc::make_mut(&mut self.spec));
+        self
+    }
+}
+
+impl<S, D: Clone> Layer<S> for CallbackLayer<D> {
+    type Service = CallbackService<S, D>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        CallbackService::new(inner, Arc::clone(&self.spec), self.describe.clone())
+    }
+}

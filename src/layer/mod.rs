@@ -1,0 +1,16 @@
+//! The typed quartet: a layer over services whose response is a stream of chunks.
+
+mod attempts;
+mod future;
+#[expect(clippy::module_inception, reason = "the folder is the quartet, the file its layer")]
+mod layer;
+mod service;
+mod stream;
+
+pub use self::{
+    attempts::{Attempts, AttemptsLayer},
+    future::ResponseFuture,
+    layer::CallbackLayer,
+    service::CallbackService,
+    stream::CallbackStream,
+};

@@ -1,0 +1,95 @@
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::{Stream, TryStream};
+use tower::{BoxError, Service};
+
+use super::{CallbackStream, ResponseFuture};
+use crate::{
+    callbacks::{Emitter, RunSpec},
+    describe::{DescribeChunk, DescribeRequest, Native},
+    run::Context as RunContext,
+};
+
+/// The service of a [`CallbackLayer`](crate::CallbackLayer).
+///
+/// Readiness goes through. The inner service is `Clone`, since the start phase may have to be waited
+/// for: then the service that is ready is moved into the future, and a clone takes its place.
+#[derive(Debug, Clone)]
+pub struct CallbackService<S, D = Native> {
+    inner: S,
+    spec: Arc<RunSpec>,
+    describe: D,
+}
+
+impl<S, D> CallbackService<S, D> {
+    pub(crate) fn new(inner: S, spec: Arc<RunSpec>, describe: D) -> Self {
+        Self { inner, spec, describe }
+    }
+
+    /// The service, with the bounds of [`Service`] checked for a request type here, where a compile
+    /// error says what is missing, rather than where it is called.
+    ///
+    /// ```
+    /// # use tower::{Layer, service_fn};
+    /// # use tower_llm_callbacks::{CallbackLayer, Callbacks, chat::{ChatChunk, ChatRequest}};
+    /// # let model = service_fn(|_: ChatRequest| async {
+    /// #     Ok::<_, std::io::Error>(futures::stream::empty::<Result<ChatChunk, std::io::Error>>())
+    /// # });
+    /// let model = CallbackLayer::new(Callbacks::new()).layer(model).checked::<ChatRequest>();
+    /// ```
+    #[must_use]
+    pub fn checked<Req>(self) -> Self
+    where
+        S: Service<Req> + Clone,
+        S::Error: Into<BoxError>,
+        S::Response: Stream<Item = Result<Chunk<S, Req>, Failure<S, Req>>> + TryStream,
+        Failure<S, Req>: Into<BoxError>,
+        D: DescribeRequest<Req> + DescribeChunk<Chunk<S, Req>>,
+    {
+        self
+    }
+}
+
+type Chunk<S, Req> = <<S as Service<Req>>::Response as TryStream>::Ok;
+type Failure<S, Req> = <<S as Service<Req>>::Response as TryStream>::Error;
+
+impl<S, D, Req, C, E> Service<Req> for CallbackService<S, D>
+where
+    S: Service<Req> + Clone,
+    S::Error: Into<BoxError>,
+    S::Response: Stream<Item = Result<C, E>>,
+    E: Into<BoxError>,
+    D: DescribeRequest<Req> + DescribeChunk<C>,
+{
+    type Response = CallbackStream<S::Response, D>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, Req, D>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Req) -> Self::Future {
+        let carried = self.describe.extensions(&request).and_then(|e| e.get::<RunContext>());
+        let Some(opened) = self.spec.open(carried) else {
+            return ResponseFuture::pass(self.inner.call(request), self.describe.clone());
+        };
+        let describe = self.describe.clone();
+        let mut emitter = Box::new(Emitter::start(opened, || describe.start(&request)));
+        if let Some(extensions) = describe.extensions_mut(&mut request) {
+            extensions.insert(emitter.context());
+        }
+        if emitter.may_call_at_once() {
+            let future = emitter.enter(|| self.inner.call(request));
+            ResponseFuture::calling(future, emitter, describe)
+        } else {
+            let clone = self.inner.clone();
+            let ready = mem::replace(&mut self.inner, clone);
+            ResponseFuture::starting(ready, request, emitter, describe)
+        }
+    }
+}

@@ -1,0 +1,38 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+pub mod chat;
+//pub mod model;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+pub mod wire;
+
+mod callbacks;
+mod describe;
+mod event;
+mod handler;
+mod layer;
+mod run;
+mod sync;
+
+pub use self::{
+    callbacks::{
+        Callbacks, Delivery, Fault, FaultKind, FlushReport, Handler, Overflow, RunConfig,
+        Undelivered,
+    },
+    describe::{DescribeChunk, DescribeRequest, Described, LlmChunk, LlmRequest, Native},
+    event::{
+        Accumulator, Choice, CustomEvent, Delta, ErrorKind, Event, EventData, EventKind,
+        LlmResult, LlmStart, Messages, ProviderError, RECORD_VERSION, Record, Retry, RunError,
+        RunInput, RunOutput, Token, TokenKind, ToolCall, ToolCallRef, Truncated, Usage,
+    },
+    handler::{
+        AsyncCallbackHandler, AsyncFnHandler, CallbackHandler, FnHandler, Interests, on_end,
+        on_error, on_event, on_event_async, on_result, on_start, on_token,
+    },
+    layer::{
+        Attempts, AttemptsLayer, CallbackLayer, CallbackService, CallbackStream, ResponseFuture,
+    },
+    run::{Abort, Aborted, EmitError, InCurrentRun, InRun, Run, RunType, emit},
+};

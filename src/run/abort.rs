@@ -1,0 +1,69 @@
+use std::{error::Error, fmt, sync::Arc};
+
+use http::StatusCode;
+
+/// Why a call is given up: what [`Run::abort`](crate::Run::abort) takes.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_llm_callbacks::Abort;
+///
+/// let abort = Abort::new("budget spent").status(StatusCode::TOO_MANY_REQUESTS);
+/// assert_eq!(abort.reason(), "budget spent");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abort {
+    reason: Arc<str>,
+    status: StatusCode,
+}
+
+impl Abort {
+    /// An abort with a reason, which the consumer of the call sees. Its status is 500.
+    pub fn new(reason: impl Into<Arc<str>>) -> Self {
+        Self { reason: reason.into(), status: StatusCode::INTERNAL_SERVER_ERROR }
+    }
+
+    /// Sets the HTTP status that a client gets where no response has started yet.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The reason.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    pub(crate) fn shared_reason(&self) -> Arc<str> {
+        Arc::clone(&self.reason)
+    }
+
+    /// The HTTP status.
+    pub fn status_code(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// The error that the consumer of an aborted call gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aborted(Abort);
+
+impl Aborted {
+    pub(crate) fn new(abort: Abort) -> Self {
+        Self(abort)
+    }
+
+    /// Reason and status.
+    pub fn abort(&self) -> &Abort {
+        &self.0
+    }
+}
+
+impl fmt::Display for Aborted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the call was aborted: {}", self.0.reason)
+    }
+}
+
+impl Error for Aborted {}

@@ -1,0 +1,86 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task,
+    task::Poll,
+};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use super::{Context, Run};
+
+pin_project! {
+    /// A future or stream that runs inside a run, wherever it is polled.
+    ///
+    /// Made by [`InCurrentRun`].
+    #[must_use = "futures and streams do nothing unless polled"]
+    pub struct InRun<T> {
+        #[pin]
+        inner: T,
+        context: Context,
+    }
+}
+
+impl<T> InRun<T> {
+    pub(crate) fn new(inner: T, context: Context) -> Self {
+        Self { inner, context }
+    }
+}
+
+impl<T: Future> Future for InRun<T> {
+    type Output = T::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let inner = this.inner;
+        this.context.swapped(|| inner.poll(cx))
+    }
+}
+
+impl<T: Stream> Stream for InRun<T> {
+    type Item = T::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        let inner = this.inner;
+        this.context.swapped(|| inner.poll_next(cx))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for InRun<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InRun").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// Carries the current run to where it does not follow by itself: into spawned tasks and other
+/// threads.
+///
+/// ```
+/// use tower_llm_callbacks::InCurrentRun;
+///
+/// # async fn work() {}
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// tokio::spawn(work().in_current_run()).await.unwrap();
+/// # }
+/// ```
+pub trait InCurrentRun: Sized {
+    /// Wraps a future or stream so that the run which is current now (and its request-time
+    /// configuration) is current on each poll.
+    fn in_current_run(self) -> InRun<Self> {
+        InRun::new(self, Context::current())
+    }
+
+    /// Wraps a future or stream so that a given run is current on each poll.
+    fn in_run(self, run: &Run) -> InRun<Self> {
+        InRun::new(self, Context::of(run))
+    }
+}
+
+impl<T> InCurrentRun for T {}

@@ -1,0 +1,23 @@
+//! Who is running: runs, the one that is current, and how to give one up.
+
+mod abort;
+mod context;
+mod control;
+mod emit;
+mod in_run;
+#[expect(clippy::module_inception, reason = "the folder is about runs, the file about `Run`")]
+mod run;
+mod run_type;
+
+pub use self::{
+    abort::{Abort, Aborted},
+    emit::{EmitError, emit},
+    in_run::{InCurrentRun, InRun},
+    run::Run,
+    run_type::RunType,
+};
+pub(crate) use self::{
+    context::{Context, Inside},
+    control::Control,
+    run::{Baggage, EventSink, RunInfo},
+};

@@ -1,0 +1,204 @@
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+    time::{Duration, SystemTime},
+};
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Abort, Context, Control, EmitError, RunType, context::Inside};
+
+/// One execution of a wrapped call.
+///
+/// Every event comes with its run. A run is cheap to clone (a reference count) and may be kept and
+/// used from any thread, also after its end. While it is kept, so are the callbacks that its children
+/// inherit: a handler that remembers runs for long should remember their [ids](Run::run_id).
+#[derive(Clone)]
+pub struct Run(Arc<Inner>);
+
+struct Inner {
+    info: RunInfo,
+    started: Started,
+    control: Control,
+    baggage: Option<Baggage>,
+    inside: Option<Arc<Inside>>,
+    sink: OnceLock<Weak<dyn EventSink>>,
+}
+
+/// What a run is, as its maker says.
+pub(crate) struct RunInfo {
+    pub(crate) run_id: Uuid,
+    pub(crate) parent: Option<(Uuid, Uuid)>,
+    pub(crate) run_type: RunType,
+    pub(crate) name: Arc<str>,
+    pub(crate) tags: Arc<[Arc<str>]>,
+    pub(crate) metadata: Arc<Map<String, Value>>,
+    pub(crate) attempt: u32,
+}
+
+/// What a run hands to its children. Opaque here: runs know no handlers.
+pub(crate) type Baggage = Arc<dyn Any + Send + Sync>;
+
+/// Where events of a run go that are emitted through the run.
+pub(crate) trait EventSink: Send + Sync {
+    fn emit(self: Arc<Self>, name: &str, value: Value) -> Result<(), EmitError>;
+}
+
+struct Started {
+    clock: Instant,
+    time: SystemTime,
+}
+
+impl Run {
+    pub(crate) fn new(
+        info: RunInfo,
+        baggage: Option<Baggage>,
+        inside: Option<Arc<Inside>>,
+    ) -> Self {
+        let control = Control::default();
+        let started = Started { clock: Instant::now(), time: SystemTime::now() };
+        Self(Arc::new(Inner { info, started, control, baggage, inside, sink: OnceLock::new() }))
+    }
+
+    /// The run's own id, a UUID of version 7.
+    pub fn run_id(&self) -> Uuid {
+        self.0.info.run_id
+    }
+
+    /// The id of the run that this one is a child of; none for a root.
+    pub fn parent_run_id(&self) -> Option<Uuid> {
+        self.0.info.parent.map(|(parent, _)| parent)
+    }
+
+    /// The id of the root run of the tree that this run is in: its own id if it is a root.
+    pub fn trace_id(&self) -> Uuid {
+        self.0.info.parent.map_or(self.0.info.run_id, |(_, trace)| trace)
+    }
+
+    /// What it is an execution of.
+    pub fn run_type(&self) -> RunType {
+        self.0.info.run_type
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.info.name
+    }
+
+    /// Its tags, those inherited included, without duplicates.
+    pub fn tags(&self) -> &[Arc<str>] {
+        &self.0.info.tags
+    }
+
+    /// Its metadata, those inherited included.
+    pub fn metadata(&self) -> &Map<String, Value> {
+        &self.0.info.metadata
+    }
+
+    /// Which attempt of a retried call it is, from 1. Counted where an
+    /// [`AttemptsLayer`](crate::AttemptsLayer) stands above the retrying layer; otherwise 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.info.attempt
+    }
+
+    /// When it started, by the wall clock.
+    pub fn start_time(&self) -> SystemTime {
+        self.0.started.time
+    }
+
+    /// Time since it started, by a monotonic clock.
+    pub fn elapsed(&self) -> Duration {
+        Instant::now().saturating_duration_since(self.0.started.clock)
+    }
+
+    /// The wall clock as the run counts it: its start and the monotonic time since.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.started.time + self.elapsed()
+    }
+
+    /// Gives the call up.
+    ///
+    /// Marks the run and wakes its task: at the next poll (or drop) the inner call is dropped, the
+    /// consumer gets an [`Aborted`](crate::Aborted) error, and the run ends in an error of kind
+    /// [`Aborted`](crate::ErrorKind::Aborted). In the start phase the inner service is never called.
+    ///
+    /// Works from any thread, inside handlers and outside. Returns true if this abort ends the run,
+    /// and false if the run has told its terminal event or was aborted before.
+    pub fn abort(&self, abort: Abort) -> bool {
+        self.0.control.abort(abort)
+    }
+
+    /// Emits a custom event of this run.
+    ///
+    /// It takes its place among the run's other events: emitted while an event is told, it comes
+    /// after it. The caller never waits. Inline handlers are called before this returns, by this
+    /// thread, unless another thread is telling an event of the run at that moment: then by that one.
+    ///
+    /// # Errors
+    ///
+    /// If the run has ended, nobody is told. If a handler's queue is full, the others are told, and
+    /// the error says how many were not.
+    ///
+    /// ```
+    /// # use tower_llm_callbacks::Run;
+    /// if let Some(run) = Run::current() {
+    ///     run.emit("cache", "miss").ok();
+    /// }
+    /// ```
+    pub fn emit(&self, name: &str, value: impl Into<Value>) -> Result<(), EmitError> {
+        let Some(sink) = self.0.sink.get().and_then(Weak::upgrade) else {
+            return Err(EmitError::ended());
+        };
+        sink.emit(name, value.into())
+    }
+
+    /// The run that the current task or thread is in.
+    ///
+    /// Inside a call that is wrapped by a layer this is the call's run; inside a handler there is
+    /// none.
+    pub fn current() -> Option<Run> {
+        Context::current().parent().cloned()
+    }
+
+    /// Calls a closure with this run as the current one: a wrapped call that is made in it is a child.
+    ///
+    /// For futures and streams see [`InCurrentRun`](crate::InCurrentRun).
+    pub fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
+        Context::of(self).enter(f)
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.0.control
+    }
+
+    pub(crate) fn baggage(&self) -> Option<&Baggage> {
+        self.0.baggage.as_ref()
+    }
+
+    pub(crate) fn inside(&self) -> Option<&Arc<Inside>> {
+        self.0.inside.as_ref()
+    }
+
+    /// Sets where emitted events go. Weak, so that a handler which keeps runs is not kept by them.
+    pub(crate) fn set_sink(&self, sink: Weak<dyn EventSink>) {
+        // Set once, by the run's maker.
+        let _ = self.0.sink.set(sink);
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("run_id", &self.run_id())
+            .field("parent_run_id", &self.parent_run_id())
+            .field("trace_id", &self.trace_id())
+            .field("run_type", &self.run_type())
+            .field("name", &self.name())
+            .field("tags", &self.tags())
+            .field("attempt", &self.attempt())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+use std::{collections::HashMap, fmt};
+
+use uuid::Uuid;
+
+use super::Recorded;
+use crate::{
+    event::{EventData, EventKind, TokenKind},
+    handler::Interests,
+};
+
+/// Says which promises a recording breaks.
+///
+/// It looks at the events that one handler was told, in the order in which it was:
+///
+/// - **one terminal event**: each run that started has exactly one, and its result agrees with the
+///   tokens that were seen;
+/// - **order**: start, tokens, terminal, nothing after it, in the order of their numbers, never two at
+///   once;
+/// - **context**: a child's trace is its parent's.
+#[derive(Debug, Clone)]
+pub struct Checker {
+    interests: Interests,
+    unfinished: bool,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The promise: `one terminal event`, `order` or `context`.
+    pub promise: &'static str,
+    /// The run in which it is broken.
+    pub run_id: Uuid,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "promise `{}` is broken in run {}: {}", self.promise, self.run_id, self.message)
+    }
+}
+
+/// Panics if a recording of a handler that wants all events breaks a promise.
+///
+/// # Panics
+///
+/// With all violations in the message.
+#[track_caller]
+pub fn assert_promises(events: &[Recorded]) {
+    let violations = Checker::new().check(events);
+    let list: Vec<String> = violations.iter().map(Violation::to_string).collect();
+    assert!(violations.is_empty(), "{}", list.join("\n"));
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Checker {
+    /// A checker for a handler that wants all events, when all runs have ended.
+    pub fn new() -> Self {
+        Self { interests: Interests::ALL, unfinished: false }
+    }
+
+    /// Sets which events the handler wanted.
+    #[must_use]
+    pub fn interests(mut self, interests: Interests) -> Self {
+        self.interests = interests;
+        self
+    }
+
+    /// Allows runs without a terminal event: they have not ended, or the handler was given up on.
+    #[must_use]
+    pub fn allow_unfinished(mut self) -> Self {
+        self.unfinished = true;
+        self
+    }
+
+    /// The promises that a recording breaks.
+    pub fn check(&self, events: &[Recorded]) -> Vec<Violation> {
+        let mut runs: Vec<(Uuid, Vec<&Recorded>)> = Vec::new();
+        let mut at: HashMap<Uuid, usize> = HashMap::new();
+        for event in events {
+            let index = *at.entry(event.run_id).or_insert_with(|| {
+                runs.push((event.run_id, Vec::new()));
+                runs.len() - 1
+            });
+            runs[index].1.push(event);
+        }
+        let mut violations = Vec::new();
+        for (run_id, run) in &runs {
+            let mut broken = |promise, message: String| {
+                violations.push(Violation { promise, run_id: *run_id, message });
+            };
+            self.check_terminal(run, &mut broken);
+            self.check_order(run, &mut broken);
+            self.check_result(run, &mut broken);
+            if let Some(parent) = run[0].parent_run_id
+                && let Some(&parent) = at.get(&parent)
+                && runs[parent].1[0].trace_id != run[0].trace_id
+            {
+                broken("context", "its trace is not its parent's".to_owned());
+            }
+        }
+        violations
+    }
+
+    fn wants(&self, kinds: impl Fn(EventKind) -> bool, run: &[&Recorded]) -> bool {
+        use crate::run::RunType;
+        let all: &[EventKind] = match run[0].run_type {
+            RunType::Llm => &[EventKind::LlmStart, EventKind::LlmEnd, EventKind::LlmError],
+            RunType::Chain => &[EventKind::ChainStart, EventKind::ChainEnd, EventKind::ChainError],
+            RunType::Tool => &[EventKind::ToolStart, EventKind::ToolEnd, EventKind::ToolError],
+            RunType::Retriever => {
+                &[EventKind::RetrieverStart, EventKind::RetrieverEnd, EventKind::RetrieverError]
+            }
+        };
+        all.iter().filter(|kind| kinds(**kind)).all(|kind| self.interests.contains(*kind))
+    }
+
+    fn check_terminal(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
+        let terminals = run.iter().filter(|event| event.kind().is_terminal()).count();
+        let wanted = self.wants(EventKind::is_terminal, run);
+        if terminals > 1 {
+            broken("one terminal event", format!("{terminals} terminal events"));
+        } else if terminals == 0 && wanted && !self.unfinished {
+            broken("one terminal event", "no terminal event".to_owned());
+        }
+    }
+
+    fn check_order(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
+        if self.wants(EventKind::is_start, run) && !run[0].kind().is_start() {
+            broken("order", format!("the first event is {}, not a start", run[0].kind()));
+        }
+        for pair in run.windows(2) {
+            let (first, second) = (pair[0], pair[1]);
+            if second.seq <= first.seq {
+                broken("order", format!("event {} came after event {}", second.seq, first.seq));
+            }
+            if first.kind().is_terminal() {
+                broken("order", format!("{} came after the terminal event", second.kind()));
+            }
+            if second.kind().is_start() {
+                broken("order", "a second start event".to_owned());
+            }
+        }
+        if let Some(event) = run.iter().find(|event| event.overlapped) {
+            broken("order", format!("event {} was told during another one", event.seq));
+        }
+    }
+
+    fn check_result(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
+        let terminal = run.iter().rev().find(|event| event.kind().is_terminal());
+        let Some(result) = terminal.and_then(|event| event.result()) else { return };
+        if !self.interests.contains(EventKind::LlmNewToken) || !result.streamed {
+            return;
+        }
+        let mut seen = 0;
+        let mut texts: HashMap<u32, String> = HashMap::new();
+        for event in run {
+            let EventData::LlmNewToken(token) = &event.data else { continue };
+            seen += 1;
+            if token.kind() == TokenKind::Text {
+                texts.entry(token.choice()).or_default().push_str(token.text());
+            }
+        }
+        if seen + result.dropped_tokens != result.tokens {
+            let (tokens, dropped) = (result.tokens, result.dropped_tokens);
+            let message = format!("{seen} tokens seen and {dropped} dropped, of {tokens}");
+            broken("one terminal event", message);
+        }
+        for choice in &result.choices {
+            let text = texts.get(&choice.index).map_or("", String::as_str);
+            if result.dropped_tokens == 0 && choice.text != text {
+                let message = format!(
+                    "the result's text of choice {} is not what the tokens add up to: {:?}, {text:?}",
+                    choice.index, choice.text
+                );
+                broken("one terminal event", message);
+            }
+        }
+    }
+}

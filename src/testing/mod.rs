@@ -1,0 +1,36 @@
+//! For tests of handlers, of layers, and of stacks of them: a scripted model, a recorder, and a
+//! checker that says which promise a recording breaks.
+//!
+//! ```
+//! use tower::{Layer, Service, ServiceExt};
+//! use tower_llm_callbacks::{
+//!     CallbackLayer, Callbacks, EventKind, chat::{self, ChatRequest},
+//!     testing::{Recorder, Script, ScriptedModel, assert_promises},
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+//! let recorder = Recorder::new();
+//! let model = ScriptedModel::new(Script::answer(["Hel", "lo"]));
+//! let mut model = CallbackLayer::new(Callbacks::new().inline(recorder.clone())).layer(model);
+//!
+//! let answer = model.ready().await?.call(ChatRequest::new("any").user("Hi")).await?;
+//! assert_eq!(chat::collect(answer).await?.text(), "Hello");
+//!
+//! assert_promises(&recorder.events());
+//! assert_eq!(recorder.kinds().last(), Some(&EventKind::LlmEnd));
+//! # Ok(()) }
+//! ```
+
+mod check;
+mod model;
+mod recorder;
+mod script;
+mod stream;
+
+pub use self::{
+    check::{Checker, Violation, assert_promises},
+    model::ScriptedModel,
+    recorder::{Recorded, Recorder},
+    script::{Script, ScriptedFailure, Step},
+    stream::ScriptedStream,
+};

@@ -1,0 +1,72 @@
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value};
+
+use crate::wire::json::{List, Object, Text};
+
+/// Any event of a stream. Flat, since serde buffers a tagged enum before it knows its variant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) message: Object<Message<'a>>,
+    pub(super) index: Value,
+    #[serde(borrow)]
+    pub(super) content_block: Object<Block<'a>>,
+    #[serde(borrow)]
+    pub(super) delta: Object<BlockDelta<'a>>,
+    pub(super) usage: Object<Map<String, Value>>,
+    pub(super) error: Option<IgnoredAny>,
+}
+
+/// A message: the whole of a non-streamed answer, or the beginning of a streamed one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) model: Text<'a>,
+    #[serde(borrow)]
+    pub(super) content: List<Block<'a>>,
+    #[serde(borrow)]
+    pub(super) stop_reason: Text<'a>,
+    pub(super) usage: Object<Map<String, Value>>,
+    pub(super) error: Option<IgnoredAny>,
+}
+
+/// A block of content, whole or as it begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) thinking: Text<'a>,
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    pub(super) input: Object<Map<String, Value>>,
+}
+
+/// The `delta` of a `content_block_delta`, and that of a `message_delta`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BlockDelta<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) thinking: Text<'a>,
+    #[serde(borrow)]
+    pub(super) partial_json: Text<'a>,
+    #[serde(borrow)]
+    pub(super) stop_reason: Text<'a>,
+}

@@ -1,0 +1,15 @@
+//! Reading providers' JSON with forbearance: borrowed where it can be, and a member of another type
+//! than documented is as good as absent, so that it does not cost the rest of the event.
+
+mod lenient;
+mod list;
+mod object;
+mod read;
+mod surrogates;
+mod text;
+
+use lenient::lenient;
+pub(super) use list::List;
+pub(super) use object::Object;
+pub(super) use read::{Fault, read, value};
+pub(super) use text::Text;
