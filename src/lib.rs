@@ -23,9 +23,9 @@ pub use self::{
     },
     describe::{DescribeChunk, DescribeRequest, Described, LlmChunk, LlmRequest, Native},
     event::{
-        Accumulator, Choice, CustomEvent, Delta, ErrorKind, Event, EventData, EventKind,
-        LlmResult, LlmStart, Messages, ProviderError, RECORD_VERSION, Record, Retry, RunError,
-        RunInput, RunOutput, Token, TokenKind, ToolCall, ToolCallRef, Truncated, Usage,
+        Accumulator, Choice, CustomEvent, Delta, ErrorKind, Event, EventData, EventKind, LlmResult,
+        LlmStart, Messages, ProviderError, RECORD_VERSION, Record, Retry, RunError, RunInput,
+        RunOutput, Token, TokenKind, ToolCall, ToolCallRef, Truncated, Usage,
     },
     handler::{
         AsyncCallbackHandler, AsyncFnHandler, CallbackHandler, FnHandler, Interests, on_end,

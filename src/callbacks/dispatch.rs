@@ -12,8 +12,9 @@ use tokio::runtime::Handle;
 use super::{
     Fault, FaultKind,
     cell::Cell,
-    drain, inline,
+    drain,
     handler::Code,
+    inline,
     lane::{Lane, LaneRef, Pushed},
     pool,
 };
@@ -139,8 +140,12 @@ impl Dispatch {
                 }
                 Err(MORE) => return true,
                 Err(_) => {
-                    let marked =
-                        self.role.compare_exchange(TAKEN, MORE, Ordering::AcqRel, Ordering::Acquire);
+                    let marked = self.role.compare_exchange(
+                        TAKEN,
+                        MORE,
+                        Ordering::AcqRel,
+                        Ordering::Acquire,
+                    );
                     if marked.is_ok() {
                         return true;
                     }

@@ -90,9 +90,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
             }
         }
         // Handlers that never wait must not keep the worker from other tasks.
-        poll_fn(|cx| {
-            tokio::task::coop::poll_proceed(cx).map(|progress| progress.made_progress())
-        })
-        .await;
+        poll_fn(|cx| tokio::task::coop::poll_proceed(cx).map(|progress| progress.made_progress()))
+            .await;
     }
 }

@@ -1,9 +1,6 @@
 //! What a run is made of: the settings of its layer, of the runs above it, and of request time.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::Ordering,
-};
+use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;

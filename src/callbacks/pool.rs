@@ -98,10 +98,8 @@ impl Pool {
                 return None;
             }
             state.parked += 1;
-            let (parked, timeout) = self
-                .called
-                .wait_timeout(state, LINGER)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (parked, timeout) =
+                self.called.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             state = parked;
             state.parked -= 1;
             lingered = timeout.timed_out();

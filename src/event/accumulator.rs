@@ -209,8 +209,7 @@ impl Accumulator {
 
 impl Tool {
     fn finish(self) -> ToolCall {
-        let arguments =
-            if self.arguments.is_empty() { "{}".to_owned() } else { self.arguments };
+        let arguments = if self.arguments.is_empty() { "{}".to_owned() } else { self.arguments };
         ToolCall {
             id: self.reference.id.as_ref().to_owned(),
             name: self.reference.name.as_ref().to_owned(),

@@ -165,9 +165,7 @@ impl<'a> Delta<'a> {
             Delta::Usage { usage, raw } => {
                 Delta::Usage { usage, raw: raw.map(|raw| Cow::Owned(raw.into_owned())) }
             }
-            Delta::Response { id, model } => {
-                Delta::Response { id: id.map(o), model: model.map(o) }
-            }
+            Delta::Response { id, model } => Delta::Response { id: id.map(o), model: model.map(o) },
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error),
             Delta::DecodeFault => Delta::DecodeFault,

@@ -145,21 +145,21 @@ pub trait AsyncCallbackHandler: Send + Sync + 'static {
     fn on_event(&self, run: &Run, event: &Event) -> impl Future<Output = ()> + Send {
         async move {
             match event.data() {
-            EventData::LlmStart(start) => self.on_llm_start(run, start).await,
-            EventData::LlmNewToken(token) => self.on_llm_new_token(run, token).await,
-            EventData::LlmEnd(result) => self.on_llm_end(run, result).await,
-            EventData::LlmError(error) => self.on_llm_error(run, error).await,
-            EventData::ChainStart(input) => self.on_chain_start(run, input).await,
-            EventData::ChainEnd(output) => self.on_chain_end(run, output).await,
-            EventData::ChainError(error) => self.on_chain_error(run, error).await,
-            EventData::ToolStart(input) => self.on_tool_start(run, input).await,
-            EventData::ToolEnd(output) => self.on_tool_end(run, output).await,
-            EventData::ToolError(error) => self.on_tool_error(run, error).await,
-            EventData::RetrieverStart(input) => self.on_retriever_start(run, input).await,
-            EventData::RetrieverEnd(output) => self.on_retriever_end(run, output).await,
-            EventData::RetrieverError(error) => self.on_retriever_error(run, error).await,
-            EventData::Retry(retry) => self.on_retry(run, retry).await,
-            EventData::Custom(custom) => self.on_custom_event(run, custom).await,
+                EventData::LlmStart(start) => self.on_llm_start(run, start).await,
+                EventData::LlmNewToken(token) => self.on_llm_new_token(run, token).await,
+                EventData::LlmEnd(result) => self.on_llm_end(run, result).await,
+                EventData::LlmError(error) => self.on_llm_error(run, error).await,
+                EventData::ChainStart(input) => self.on_chain_start(run, input).await,
+                EventData::ChainEnd(output) => self.on_chain_end(run, output).await,
+                EventData::ChainError(error) => self.on_chain_error(run, error).await,
+                EventData::ToolStart(input) => self.on_tool_start(run, input).await,
+                EventData::ToolEnd(output) => self.on_tool_end(run, output).await,
+                EventData::ToolError(error) => self.on_tool_error(run, error).await,
+                EventData::RetrieverStart(input) => self.on_retriever_start(run, input).await,
+                EventData::RetrieverEnd(output) => self.on_retriever_end(run, output).await,
+                EventData::RetrieverError(error) => self.on_retriever_error(run, error).await,
+                EventData::Retry(retry) => self.on_retry(run, retry).await,
+                EventData::Custom(custom) => self.on_custom_event(run, custom).await,
             }
         }
     }

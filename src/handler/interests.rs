@@ -31,9 +31,8 @@ impl Interests {
     /// Their failure.
     pub const LLM_ERROR: Self = Self::of(EventKind::LlmError);
     /// Every event of model calls.
-    pub const LLM: Self = Self(
-        Self::LLM_START.0 | Self::LLM_NEW_TOKEN.0 | Self::LLM_END.0 | Self::LLM_ERROR.0,
-    );
+    pub const LLM: Self =
+        Self(Self::LLM_START.0 | Self::LLM_NEW_TOKEN.0 | Self::LLM_END.0 | Self::LLM_ERROR.0);
     /// Every event of chains.
     pub const CHAIN: Self = Self(
         Self::of(EventKind::ChainStart).0

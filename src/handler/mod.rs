@@ -10,8 +10,8 @@ pub use self::{
     asynchronous::AsyncCallbackHandler,
     blocking::CallbackHandler,
     closures::{
-        AsyncFnHandler, FnHandler, on_end, on_error, on_event, on_event_async, on_result,
-        on_start, on_token,
+        AsyncFnHandler, FnHandler, on_end, on_error, on_event, on_event_async, on_result, on_start,
+        on_token,
     },
     interests::Interests,
 };

@@ -74,8 +74,7 @@ where
         {
             around = carried.clone();
         }
-        let mut context =
-            around.scoped(|scope| scope.attempts = Some(Arc::new(AtomicU32::new(0))));
+        let mut context = around.scoped(|scope| scope.attempts = Some(Arc::new(AtomicU32::new(0))));
         if let Some(extensions) = request.extensions_mut() {
             extensions.insert(context.clone());
         }

@@ -116,7 +116,9 @@ where
                             let (Some(describe), Some(emitter)) = (describe, emitter) else {
                                 unreachable!("a call that is told has both");
                             };
-                            return Poll::Ready(Ok(CallbackStream::told(stream, emitter, describe)));
+                            return Poll::Ready(Ok(CallbackStream::told(
+                                stream, emitter, describe,
+                            )));
                         }
                     }
                 }
@@ -141,6 +143,8 @@ where
 
 impl<S: Service<Req>, Req, D> fmt::Debug for ResponseFuture<S, Req, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("told", &self.emitter.is_some()).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture")
+            .field("told", &self.emitter.is_some())
+            .finish_non_exhaustive()
     }
 }

@@ -115,11 +115,7 @@ impl<D> CallbackLayer<D> {
     /// );
     /// ```
     #[must_use]
-    pub fn describe<R, C, Req, Chunk>(
-        self,
-        request: R,
-        chunk: C,
-    ) -> CallbackLayer<Described<R, C>>
+    pub fn describe<R, C, Req, Chunk>(self, request: R, chunk: C) -> CallbackLayer<Described<R, C>>
     where
         R: Fn(&Req) -> LlmStart + Clone,
         C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,

@@ -1,10 +1,4 @@
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task,
-    task::Poll,
-};
+use std::{fmt, future::Future, pin::Pin, task, task::Poll};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;

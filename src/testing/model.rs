@@ -1,6 +1,7 @@
 use std::{
     collections::VecDeque,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -16,14 +17,18 @@ use super::{
     Script,
     stream::{Live, Player, ScriptedStream},
 };
-use crate::sync::lock;
+use crate::{chat::ChatRequest, sync::lock};
 
-/// A model that does what a [`Script`] says: a service for any type of request.
+/// A model that does what a [`Script`] says: a service of [`ChatRequest`]s, or of any other type
+/// ([`for_requests`](Self::for_requests)).
 ///
 /// Clones share their counts and the list of scripts. Each call takes the next script; the last one
 /// serves all further calls.
-#[derive(Debug, Clone)]
-pub struct ScriptedModel(Arc<Shared>);
+#[derive(Debug)]
+pub struct ScriptedModel<Req = ChatRequest> {
+    shared: Arc<Shared>,
+    requests: PhantomData<fn(Req)>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -35,32 +40,40 @@ struct Shared {
 impl ScriptedModel {
     /// A model that does the same in each call.
     pub fn new(script: Script) -> Self {
-        Self(Arc::new(Shared {
+        Self::for_requests(script)
+    }
+}
+
+impl<Req> ScriptedModel<Req> {
+    /// A model for requests of another type.
+    pub fn for_requests(script: Script) -> Self {
+        let shared = Shared {
             scripts: Mutex::new([script].into()),
             calls: AtomicUsize::new(0),
             live: Arc::default(),
-        }))
+        };
+        Self { shared: Arc::new(shared), requests: PhantomData }
     }
 
     /// Adds what it does in the next call after those scripted so far.
     #[must_use]
     pub fn then(self, script: Script) -> Self {
-        lock(&self.0.scripts).push_back(script);
+        lock(&self.shared.scripts).push_back(script);
         self
     }
 
     /// How often it was called.
     pub fn calls(&self) -> usize {
-        self.0.calls.load(Ordering::SeqCst)
+        self.shared.calls.load(Ordering::SeqCst)
     }
 
     /// How many of its calls are alive: futures and streams that are not dropped.
     pub fn live(&self) -> usize {
-        self.0.live.load(Ordering::SeqCst)
+        self.shared.live.load(Ordering::SeqCst)
     }
 
     fn next_script(&self) -> Script {
-        let mut scripts = lock(&self.0.scripts);
+        let mut scripts = lock(&self.shared.scripts);
         if scripts.len() > 1 {
             scripts.pop_front().unwrap_or_default()
         } else {
@@ -69,7 +82,13 @@ impl ScriptedModel {
     }
 }
 
-impl<Req> Service<Req> for ScriptedModel {
+impl<Req> Clone for ScriptedModel<Req> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), requests: PhantomData }
+    }
+}
+
+impl<Req> Service<Req> for ScriptedModel<Req> {
     type Response = ScriptedStream;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<ScriptedStream, BoxError>> + Send>>;
@@ -79,9 +98,9 @@ impl<Req> Service<Req> for ScriptedModel {
     }
 
     fn call(&mut self, _request: Req) -> Self::Future {
-        self.0.calls.fetch_add(1, Ordering::SeqCst);
+        self.shared.calls.fetch_add(1, Ordering::SeqCst);
         let (before, stream) = self.next_script().split();
-        let mut player = Player::new(before, Live::new(&self.0.live));
+        let mut player = Player::new(before, Live::new(&self.shared.live));
         Box::pin(async move {
             while let Some(step) = poll_fn(|cx| player.poll(cx)).await {
                 step?;
