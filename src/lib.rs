@@ -2,7 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod chat;
-//pub mod model;
+pub mod model;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

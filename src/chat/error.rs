@@ -2,13 +2,13 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use tower::BoxError;
 
-use crate::event::ProviderError;
+use crate::event::{ProviderError, Truncated};
 
 /// Why a typed model failed: the error of its calls and of its streams.
 ///
-/// A provider's own error is also the [`source`](Error::source), so that it is found in the chain of
-/// whatever wraps this one. Its message may quote the prompt; no other message quotes anything of
-/// the request.
+/// The [`source`](Error::source) is the provider's own error, the transport's, or
+/// [`Truncated`](crate::Truncated): by it a run knows its kind of error, whatever wraps this one. A
+/// provider's message may quote the prompt; no other message quotes anything of the request.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -62,7 +62,8 @@ impl Error for ModelError {
         match self {
             ModelError::Provider(error) => Some(error),
             ModelError::Transport(error) => Some(&**error),
-            ModelError::Truncated | ModelError::InvalidRequest(_) => None,
+            ModelError::Truncated => Some(&Truncated),
+            ModelError::InvalidRequest(_) => None,
         }
     }
 }

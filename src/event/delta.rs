@@ -113,8 +113,8 @@ impl<'a> Delta<'a> {
 
     /// The same delta, borrowed from this one. Costs no allocation.
     pub fn borrowed(&self) -> Delta<'_> {
-        fn b<'b>(text: &'b Cow<'_, str>) -> Cow<'b, str> {
-            Cow::Borrowed(&**text)
+        fn b<'b>(text: &'b str) -> Cow<'b, str> {
+            Cow::Borrowed(text)
         }
         match self {
             Delta::Text { choice, text } => Delta::Text { choice: *choice, text: b(text) },
@@ -125,8 +125,8 @@ impl<'a> Delta<'a> {
             Delta::ToolCall { choice, index, id, name, arguments } => Delta::ToolCall {
                 choice: *choice,
                 index: *index,
-                id: id.as_ref().map(b),
-                name: name.as_ref().map(b),
+                id: id.as_deref().map(b),
+                name: name.as_deref().map(b),
                 arguments: b(arguments),
             },
             Delta::Finish { choice, reason } => {
@@ -136,7 +136,7 @@ impl<'a> Delta<'a> {
                 Delta::Usage { usage: *usage, raw: raw.as_ref().map(|raw| Cow::Borrowed(&**raw)) }
             }
             Delta::Response { id, model } => {
-                Delta::Response { id: id.as_ref().map(b), model: model.as_ref().map(b) }
+                Delta::Response { id: id.as_deref().map(b), model: model.as_deref().map(b) }
             }
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error.clone()),

@@ -1,0 +1,400 @@
+//! The rows of the table.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt};
+use tokio::runtime::{Builder, Runtime};
+use tower_llm_callbacks::{Callbacks, Handler};
+
+use crate::{
+    harness::{Bound, Cost, Row, compare, cpu_time, per_token, print},
+    work::{Boxed, Count, bare, layered, paced, read, text},
+};
+
+const ROUNDS: usize = 15;
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn multi_thread() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+fn timed(runtime: &Runtime, tokens: usize, work: impl Future<Output = ()>) -> Cost {
+    per_token(tokens, || runtime.block_on(work))
+}
+
+pub(crate) fn all(scale: usize) -> Vec<bool> {
+    let tokens = 200_000 / scale;
+    let mut met = Vec::new();
+    met.push(no_handlers(tokens));
+    met.push(inline(tokens));
+    met.push(blocking(tokens));
+    met.push(spawn_blocking(tokens / 20));
+    met.push(blocking_paced(300 / scale.min(30)));
+    met.push(asynchronous(tokens, current_thread(), "one async handler, pipelined (one thread)"));
+    met.push(asynchronous(tokens, multi_thread(), "one async handler, pipelined (two threads)"));
+    met.push(lockstep(tokens));
+    met.extend(growth_runs(scale));
+    met.push(growth_tokens(scale));
+    met
+}
+
+fn no_handlers(tokens: usize) -> bool {
+    let row = Row {
+        name: "no handlers",
+        baseline: "the bare stream",
+        bound: Bound::ratio(1.1).or_ns(10.0),
+    };
+    let callbacks = Callbacks::new();
+    let runtime = current_thread();
+    let baseline = || timed(&runtime, tokens, read(bare(tokens)).map(drop));
+    let subject = || timed(&runtime, tokens, async {
+        read(layered(&callbacks, bare(tokens)).await).await;
+    });
+    compare(&row, ROUNDS, baseline, subject)
+}
+
+fn inline(tokens: usize) -> bool {
+    let row = Row {
+        name: "one inline handler",
+        baseline: "`inspect` that counts and accumulates the same",
+        bound: Bound::ratio(1.25).or_ns(20.0),
+    };
+    let runtime = current_thread();
+    let baseline = || {
+        let count = Count::default();
+        let mut told = String::new();
+        let cost = timed(&runtime, tokens, async {
+            read(bare(tokens).inspect(|item| {
+                let token = text(item);
+                count.token(token);
+                told.push_str(token);
+            }))
+            .await;
+        });
+        assert_eq!(told.len(), tokens * 6);
+        cost
+    };
+    let subject = || {
+        let count = Arc::new(Count::default());
+        let callbacks = Callbacks::new().inline(count.clone());
+        let cost = timed(&runtime, tokens, async {
+            read(layered(&callbacks, bare(tokens)).await).await;
+        });
+        assert_eq!(count.seen(), tokens as u64);
+        cost
+    };
+    compare(&row, ROUNDS, baseline, subject)
+}
+
+/// By hand: a bounded channel and one thread that drains it; ends when the thread is done.
+async fn channel_and_thread(stream: Boxed, count: &Arc<Count>) {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let thread_count = Arc::clone(count);
+    std::thread::spawn(move || {
+        while let Some(text) = receiver.blocking_recv() {
+            thread_count.token(&text);
+        }
+        let _ = done.send(());
+    });
+    let sender_ref = &sender;
+    let told = stream.then(move |item| async move {
+        let token = text(&item);
+        sender_ref.send(token.into()).await.expect("the thread is there");
+        item
+    });
+    read(Box::pin(told)).await;
+    drop(sender);
+    let _ = finished.await;
+}
+
+fn blocking(tokens: usize) -> bool {
+    let row = Row {
+        name: "one blocking handler, pipelined, burst",
+        baseline: "bounded channel and one thread",
+        bound: Bound::ratio(1.5),
+    };
+    let runtime = multi_thread();
+    let baseline = || {
+        let count = Arc::new(Count::default());
+        let cost = timed(&runtime, tokens, channel_and_thread(bare(tokens), &count));
+        assert_eq!(count.seen(), tokens as u64);
+        cost
+    };
+    compare(&row, ROUNDS, baseline, || blocking_burst(&runtime, tokens))
+}
+
+fn blocking_burst(runtime: &Runtime, tokens: usize) -> Cost {
+    let count = Arc::new(Count::default());
+    let callbacks = Callbacks::new().blocking(count.clone());
+    let cost = timed(runtime, tokens, async {
+        read(layered(&callbacks, bare(tokens)).await).await;
+    });
+    assert_eq!(count.seen(), tokens as u64);
+    cost
+}
+
+fn spawn_blocking(tokens: usize) -> bool {
+    let row = Row {
+        name: "the same",
+        baseline: "`spawn_blocking` for each token",
+        bound: Bound::ratio(1.0 / 50.0),
+    };
+    let runtime = multi_thread();
+    let baseline = || {
+        let count = Arc::new(Count::default());
+        timed(&runtime, tokens, async {
+            let count = &count;
+            let told = bare(tokens).then(move |item| async move {
+                let token = text(&item);
+                let count = Arc::clone(count);
+                tokio::task::spawn_blocking(move || count.token(token)).await.expect("no panic");
+                item
+            });
+            read(Box::pin(told)).await;
+        })
+    };
+    compare(&row, ROUNDS / 3, baseline, || blocking_burst(&runtime, tokens * 10))
+}
+
+fn blocking_paced(tokens: usize) -> bool {
+    const STREAMS: usize = 32;
+    const INTERVAL: Duration = Duration::from_millis(2);
+    let row = Row {
+        name: "one blocking handler, 32 streams, a token every 2 ms (CPU time)",
+        baseline: "bounded channel and one thread",
+        bound: Bound::ratio(1.25),
+    };
+    let runtime = multi_thread();
+    let cpu = |work: &mut dyn FnMut()| {
+        let before = cpu_time();
+        work();
+        (cpu_time() - before).as_nanos() as f64 / (tokens * STREAMS) as f64
+    };
+    let (mut base, mut ours) = (f64::MAX, f64::MAX);
+    for _ in 0..5 {
+        let count = Arc::new(Count::default());
+        base = base.min(cpu(&mut || {
+            runtime.block_on(async {
+                let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
+                let thread_count = Arc::clone(&count);
+                let thread = std::thread::spawn(move || {
+                    while let Some(text) = receiver.blocking_recv() {
+                        thread_count.token(&text);
+                    }
+                });
+                let streams = (0..STREAMS).map(|_| {
+                    let sender = sender.clone();
+                    tokio::spawn(async move {
+                        let sender = &sender;
+                        let told = paced(tokens, INTERVAL).then(move |item| async move {
+                            let token = text(&item);
+                            sender.send(token.into()).await.expect("the thread is there");
+                            item
+                        });
+                        read(Box::pin(told)).await
+                    })
+                });
+                futures::future::join_all(streams.collect::<Vec<_>>()).await;
+                drop(sender);
+                thread.join().expect("no panic");
+            });
+        }));
+        let count = Arc::new(Count::default());
+        let callbacks = Callbacks::new().blocking(count.clone());
+        ours = ours.min(cpu(&mut || {
+            runtime.block_on(async {
+                let streams = (0..STREAMS).map(|_| {
+                    let callbacks = callbacks.clone();
+                    tokio::spawn(async move {
+                        read(layered(&callbacks, paced(tokens, INTERVAL)).await).await
+                    })
+                });
+                futures::future::join_all(streams.collect::<Vec<_>>()).await;
+            });
+        }));
+        assert_eq!(count.seen(), (tokens * STREAMS) as u64);
+    }
+    print(&row, base, ours)
+}
+
+fn asynchronous(tokens: usize, runtime: Runtime, name: &'static str) -> bool {
+    let row =
+        Row { name, baseline: "bounded channel and one task", bound: Bound::ratio(1.25) };
+    let baseline = || {
+        let count = Arc::new(Count::default());
+        let cost = timed(&runtime, tokens, async {
+            let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
+            let task_count = Arc::clone(&count);
+            let task = tokio::spawn(async move {
+                while let Some(text) = receiver.recv().await {
+                    task_count.token(&text);
+                }
+            });
+            let sender_ref = &sender;
+            let told = bare(tokens).then(move |item| async move {
+                let token = text(&item);
+                sender_ref.send(token.into()).await.expect("the task is there");
+                item
+            });
+            read(Box::pin(told)).await;
+            drop(sender);
+            task.await.expect("no panic");
+        });
+        assert_eq!(count.seen(), tokens as u64);
+        cost
+    };
+    let subject = || {
+        let count = Arc::new(Count::default());
+        let callbacks = Callbacks::new().asynchronous(count.clone());
+        let cost = timed(&runtime, tokens, async {
+            read(layered(&callbacks, bare(tokens)).await).await;
+        });
+        assert_eq!(count.seen(), tokens as u64);
+        cost
+    };
+    compare(&row, ROUNDS, baseline, subject)
+}
+
+fn lockstep(tokens: usize) -> bool {
+    let row = Row {
+        name: "one async handler, lockstep",
+        baseline: "boxed `then`",
+        bound: Bound::ratio(2.0).or_ns(75.0),
+    };
+    let runtime = current_thread();
+    let baseline = || {
+        let count = Count::default();
+        timed(&runtime, tokens, async {
+            let count = &count;
+            let told = bare(tokens).then(|item| {
+                Box::pin(async move {
+                    let token = text(&item);
+                    count.token(token);
+                    item
+                })
+            });
+            read(told).await;
+        })
+    };
+    let subject = || {
+        let count = Arc::new(Count::default());
+        let handler = Handler::asynchronous(count.clone()).lockstep();
+        let callbacks = Callbacks::new().with(handler);
+        let cost = timed(&runtime, tokens, async {
+            read(layered(&callbacks, bare(tokens)).await).await;
+        });
+        assert_eq!(count.seen(), tokens as u64);
+        cost
+    };
+    compare(&row, ROUNDS, baseline, subject)
+}
+
+/// Cost of a token with 1 and with 10,000 runs at once, against the bare streams' own growth.
+fn growth_runs(scale: usize) -> Vec<bool> {
+    let many = 10_000 / scale;
+    let handlers: [(&'static str, fn(&Arc<Count>) -> Callbacks); 2] = [
+        ("growth, 1 to 10,000 runs at once, inline", |count| {
+            Callbacks::new().inline(count.clone())
+        }),
+        ("growth, 1 to 10,000 runs at once, async", |count| {
+            Callbacks::new().asynchronous(count.clone())
+        }),
+    ];
+    let runtime = current_thread();
+    let by_turns = |streams: usize, tokens: usize, callbacks: Option<&Callbacks>| {
+        runtime.block_on(async {
+            let mut all = Vec::new();
+            for _ in 0..streams {
+                let stream: futures::stream::BoxStream<'_, ()> = match callbacks {
+                    Some(callbacks) => {
+                        Box::pin(layered(callbacks, bare(tokens)).await.map(|_| ()))
+                    }
+                    None => Box::pin(bare(tokens).map(|_| ())),
+                };
+                all.push(stream);
+            }
+            per_token_by_turns(&mut all, tokens).await
+        })
+    };
+    handlers
+        .into_iter()
+        .map(|(name, callbacks)| {
+            let row = Row { name, baseline: "the bare streams' own growth", bound: Bound::ratio(1.3) };
+            let count = Arc::new(Count::default());
+            let callbacks = callbacks(&count);
+            let mut least = [f64::MAX; 4];
+            for _ in 0..7 {
+                let costs = [
+                    by_turns(1, 200_000 / scale, None),
+                    by_turns(many, 20, None),
+                    by_turns(1, 200_000 / scale, Some(&callbacks)),
+                    by_turns(many, 20, Some(&callbacks)),
+                ];
+                for (least, cost) in least.iter_mut().zip(costs) {
+                    *least = least.min(cost);
+                }
+            }
+            print(&row, least[1] / least[0], least[3] / least[2])
+        })
+        .collect()
+}
+
+async fn per_token_by_turns(
+    streams: &mut [futures::stream::BoxStream<'_, ()>],
+    tokens: usize,
+) -> Cost {
+    let start = std::time::Instant::now();
+    for _ in 0..tokens {
+        for stream in streams.iter_mut() {
+            stream.next().await;
+        }
+        tokio::task::yield_now().await;
+    }
+    start.elapsed().as_nanos() as f64 / (tokens * streams.len()) as f64
+}
+
+/// Cost of a token in an answer of 10 and of 100,000 tokens, run and all, against the hand-written
+/// `inspect`'s own growth.
+fn growth_tokens(scale: usize) -> bool {
+    let row = Row {
+        name: "growth, answers of 1,000 to 100,000 tokens, inline",
+        baseline: "`inspect`'s own growth",
+        bound: Bound::ratio(1.3),
+    };
+    let runtime = current_thread();
+    let by_hand = |tokens: usize| {
+        let count = Count::default();
+        let mut told = String::new();
+        timed(&runtime, tokens, async {
+            read(bare(tokens).inspect(|item| {
+                let token = text(item);
+                count.token(token);
+                told.push_str(token);
+            }))
+            .await;
+        })
+    };
+    let ours = |tokens: usize| {
+        let callbacks = Callbacks::new().inline(Count::default());
+        timed(&runtime, tokens, async {
+            read(layered(&callbacks, bare(tokens)).await).await;
+        })
+    };
+    let (short, long) = (1_000, 100_000 / scale.min(10));
+    let mut least = [f64::MAX; 4];
+    for _ in 0..30 {
+        let costs = [by_hand(short), by_hand(long), ours(short), ours(long)];
+        for (least, cost) in least.iter_mut().zip(costs) {
+            *least = least.min(cost);
+        }
+    }
+    print(&row, least[1] / least[0], least[3] / least[2])
+}

@@ -1,0 +1,84 @@
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+
+use crate::chat::ContentPart;
+
+/// A content block in Anthropic's form, borrowed from the request.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Block<'a> {
+    Text {
+        text: &'a str,
+    },
+    Thinking {
+        thinking: &'a str,
+        signature: &'a str,
+    },
+    ToolUse {
+        id: &'a str,
+        name: &'a str,
+        #[serde(serialize_with = "object")]
+        input: &'a Value,
+    },
+    ToolResult {
+        tool_use_id: &'a str,
+        content: &'a str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
+    },
+    Image {
+        source: Source<'a>,
+    },
+    #[serde(untagged)]
+    Raw(&'a Value),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Source<'a> {
+    Base64 { media_type: &'a str, data: &'a str },
+    Url { url: &'a str },
+}
+
+impl<'a> Block<'a> {
+    /// The block for a part; none for reasoning that the provider did not sign.
+    pub(super) fn new(part: &'a ContentPart) -> Option<Self> {
+        Some(match part {
+            ContentPart::Text { text } => Block::Text { text },
+            ContentPart::Reasoning { text, signature } => {
+                Block::Thinking { thinking: text, signature: signature.as_deref()? }
+            }
+            ContentPart::ToolCall { id, name, arguments } => {
+                Block::ToolUse { id, name, input: arguments }
+            }
+            ContentPart::ToolResult { tool_call_id, content, is_error } => {
+                Block::ToolResult { tool_use_id: tool_call_id, content, is_error: *is_error }
+            }
+            ContentPart::Image { media_type, data_base64 } => {
+                Block::Image { source: Source::Base64 { media_type, data: data_base64 } }
+            }
+            ContentPart::ImageUrl { url } => Block::Image { source: Source::Url { url } },
+            ContentPart::Raw(value) => Block::Raw(value),
+        })
+    }
+}
+
+/// Blocks as content: a single text is a plain string.
+pub(super) struct Content<'a>(pub(super) Vec<Block<'a>>);
+
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0[..] {
+            [Block::Text { text }] => serializer.serialize_str(text),
+            blocks => blocks.serialize(serializer),
+        }
+    }
+}
+
+/// Arguments that are null are those of a call without any.
+fn object<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Value::Null => serializer.serialize_map(Some(0))?.end(),
+        value => value.serialize(serializer),
+    }
+}

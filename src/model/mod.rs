@@ -1,0 +1,46 @@
+//! Typed models: an HTTP client service becomes a service from [`ChatRequest`] to [`ChatStream`].
+//!
+//! Any `Service<http::Request<Full<Bytes>>>` that answers with an [`http::Response`] will do: the
+//! one that `client()` makes (feature `client`), or one of your own below retries and timeouts.
+//!
+//! ```no_run
+//! # async fn answer() -> Result<(), tower::BoxError> {
+//! use futures::StreamExt;
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//! use tower_llm_callbacks::{
+//!     Delta,
+//!     chat::ChatRequest,
+//!     model::anthropic::{AnthropicConfig, AnthropicLayer},
+//! };
+//!
+//! let mut model = ServiceBuilder::new()
+//!     .layer(AnthropicLayer::new(AnthropicConfig::from_env()?))
+//!     .service(tower_llm_callbacks::model::client());
+//!
+//! let request = ChatRequest::new("claude-3-haiku-20240307").max_tokens(25).user("Tell me a joke");
+//! let mut answer = model.ready().await?.call(request).await?;
+//! while let Some(chunk) = answer.next().await {
+//!     if let Delta::Text { text, .. } = chunk? {
+//!         print!("{text}");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`ChatRequest`]: crate::chat::ChatRequest
+//! [`ChatStream`]: crate::chat::ChatStream
+
+pub mod anthropic;
+mod body;
+#[cfg(feature = "client")]
+mod client;
+mod config_error;
+mod secret;
+mod stream;
+
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::client::{HttpClient, client};
+pub use self::{config_error::ConfigError, secret::Secret};
+pub use crate::chat::ModelError;
