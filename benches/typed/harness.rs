@@ -52,7 +52,7 @@ pub(crate) fn print(row: &Row, base: Cost, ours: Cost) -> bool {
         format!("<= {}x", row.bound.ratio)
     };
     println!(
-        "| {} | {} | {base:.1} | {ours:.1} | {ratio:.2}x | {bound} | {} |",
+        "| {} | {} | {base:.2} | {ours:.2} | {ratio:.2}x | {bound} | {} |",
         row.name,
         row.baseline,
         if met { "met" } else { "MISSED" }

@@ -1,10 +1,6 @@
 //! The rows of the table.
 
-use std::{
-    future::Future,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt};
 use tokio::runtime::{Builder, Runtime};
@@ -29,20 +25,24 @@ fn timed(runtime: &Runtime, tokens: usize, work: impl Future<Output = ()>) -> Co
     per_token(tokens, || runtime.block_on(work))
 }
 
-pub(crate) fn all(scale: usize) -> Vec<bool> {
+pub(crate) fn all(scale: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<bool> {
     let tokens = 200_000 / scale;
-    let mut met = Vec::new();
-    met.push(no_handlers(tokens));
-    met.push(inline(tokens));
-    met.push(blocking(tokens));
-    met.push(spawn_blocking(tokens / 20));
-    met.push(blocking_paced(300 / scale.min(30)));
-    met.push(asynchronous(tokens, current_thread(), "one async handler, pipelined (one thread)"));
-    met.push(asynchronous(tokens, multi_thread(), "one async handler, pipelined (two threads)"));
-    met.push(lockstep(tokens));
-    met.extend(growth_runs(scale));
-    met.push(growth_tokens(scale));
-    met
+    let one = "one async handler, pipelined (one thread)";
+    let two = "one async handler, pipelined (two threads)";
+    type Measure = Box<dyn Fn() -> Vec<bool>>;
+    let rows: Vec<(&str, Measure)> = vec![
+        ("no handlers", Box::new(move || vec![no_handlers(tokens)])),
+        ("inline", Box::new(move || vec![inline(tokens)])),
+        ("blocking", Box::new(move || vec![blocking(tokens)])),
+        ("spawn_blocking", Box::new(move || vec![spawn_blocking(tokens / 20)])),
+        ("paced", Box::new(move || vec![blocking_paced(300 / scale.min(30))])),
+        ("async-one", Box::new(move || vec![asynchronous(tokens, &current_thread(), one)])),
+        ("async-two", Box::new(move || vec![asynchronous(tokens, &multi_thread(), two)])),
+        ("lockstep", Box::new(move || vec![lockstep(tokens)])),
+        ("growth-runs", Box::new(move || growth_runs(scale))),
+        ("growth-tokens", Box::new(move || vec![growth_tokens(scale)])),
+    ];
+    rows.into_iter().filter(|(name, _)| wanted(name)).flat_map(|(_, measure)| measure()).collect()
 }
 
 fn no_handlers(tokens: usize) -> bool {
@@ -54,9 +54,11 @@ fn no_handlers(tokens: usize) -> bool {
     let callbacks = Callbacks::new();
     let runtime = current_thread();
     let baseline = || timed(&runtime, tokens, read(bare(tokens)).map(drop));
-    let subject = || timed(&runtime, tokens, async {
-        read(layered(&callbacks, bare(tokens)).await).await;
-    });
+    let subject = || {
+        timed(&runtime, tokens, async {
+            read(layered(&callbacks, bare(tokens)).await).await;
+        })
+    };
     compare(&row, ROUNDS, baseline, subject)
 }
 
@@ -225,12 +227,11 @@ fn blocking_paced(tokens: usize) -> bool {
     print(&row, base, ours)
 }
 
-fn asynchronous(tokens: usize, runtime: Runtime, name: &'static str) -> bool {
-    let row =
-        Row { name, baseline: "bounded channel and one task", bound: Bound::ratio(1.25) };
+fn asynchronous(tokens: usize, runtime: &Runtime, name: &'static str) -> bool {
+    let row = Row { name, baseline: "bounded channel and one task", bound: Bound::ratio(1.25) };
     let baseline = || {
         let count = Arc::new(Count::default());
-        let cost = timed(&runtime, tokens, async {
+        let cost = timed(runtime, tokens, async {
             let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
             let task_count = Arc::clone(&count);
             let task = tokio::spawn(async move {
@@ -254,7 +255,7 @@ fn asynchronous(tokens: usize, runtime: Runtime, name: &'static str) -> bool {
     let subject = || {
         let count = Arc::new(Count::default());
         let callbacks = Callbacks::new().asynchronous(count.clone());
-        let cost = timed(&runtime, tokens, async {
+        let cost = timed(runtime, tokens, async {
             read(layered(&callbacks, bare(tokens)).await).await;
         });
         assert_eq!(count.seen(), tokens as u64);
@@ -297,6 +298,10 @@ fn lockstep(tokens: usize) -> bool {
     compare(&row, ROUNDS, baseline, subject)
 }
 
+fn print_growth(row: &Row, [base_few, base_many, few, many]: [Cost; 4]) -> bool {
+    print(row, base_many / base_few, many / few)
+}
+
 /// Cost of a token with 1 and with 10,000 runs at once, against the bare streams' own growth.
 fn growth_runs(scale: usize) -> Vec<bool> {
     let many = 10_000 / scale;
@@ -314,9 +319,7 @@ fn growth_runs(scale: usize) -> Vec<bool> {
             let mut all = Vec::new();
             for _ in 0..streams {
                 let stream: futures::stream::BoxStream<'_, ()> = match callbacks {
-                    Some(callbacks) => {
-                        Box::pin(layered(callbacks, bare(tokens)).await.map(|_| ()))
-                    }
+                    Some(callbacks) => Box::pin(layered(callbacks, bare(tokens)).await.map(|_| ())),
                     None => Box::pin(bare(tokens).map(|_| ())),
                 };
                 all.push(stream);
@@ -327,7 +330,8 @@ fn growth_runs(scale: usize) -> Vec<bool> {
     handlers
         .into_iter()
         .map(|(name, callbacks)| {
-            let row = Row { name, baseline: "the bare streams' own growth", bound: Bound::ratio(1.3) };
+            let row =
+                Row { name, baseline: "the bare streams' own growth", bound: Bound::ratio(1.3) };
             let count = Arc::new(Count::default());
             let callbacks = callbacks(&count);
             let mut least = [f64::MAX; 4];
@@ -342,7 +346,7 @@ fn growth_runs(scale: usize) -> Vec<bool> {
                     *least = least.min(cost);
                 }
             }
-            print(&row, least[1] / least[0], least[3] / least[2])
+            print_growth(&row, least)
         })
         .collect()
 }
@@ -352,11 +356,17 @@ async fn per_token_by_turns(
     tokens: usize,
 ) -> Cost {
     let start = std::time::Instant::now();
+    let mut since = 0;
     for _ in 0..tokens {
         for stream in streams.iter_mut() {
             stream.next().await;
+            since += 1;
+            // Now and then the handlers' tasks get their turn.
+            if since == 200 {
+                since = 0;
+                tokio::task::yield_now().await;
+            }
         }
-        tokio::task::yield_now().await;
     }
     start.elapsed().as_nanos() as f64 / (tokens * streams.len()) as f64
 }
@@ -396,5 +406,5 @@ fn growth_tokens(scale: usize) -> bool {
             *least = least.min(cost);
         }
     }
-    print(&row, least[1] / least[0], least[3] / least[2])
+    print_growth(&row, least)
 }

@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackStream, Callbacks, Delta,
-    LlmChunk, LlmRequest, LlmStart, Messages, Run, Token,
+    Interests, LlmChunk, LlmRequest, LlmStart, Messages, Run, Token,
 };
 
 pub(crate) struct Request;
@@ -114,12 +114,20 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
+    fn interests(&self) -> Interests {
+        Interests::LLM_NEW_TOKEN
+    }
+
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {
         self.token(token.text());
     }
 }
 
 impl AsyncCallbackHandler for Count {
+    fn interests(&self) -> Interests {
+        Interests::LLM_NEW_TOKEN
+    }
+
     async fn on_llm_new_token(&self, _run: &Run, token: &Token) {
         self.token(token.text());
     }

@@ -4,6 +4,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 use serde_json::Value;
@@ -19,9 +20,9 @@ use super::{
     pool,
 };
 use crate::{
-    event::{CustomEvent, Event, EventData, EventKind},
-    handler::Interests,
-    run::{EmitError, EventSink, Run},
+    event::{Content, CustomEvent, Event, EventData, EventKind, TextBlock, Token},
+    handler::{CallbackHandler, Interests},
+    run::{Context, EmitError, EventSink, Run},
     sync::lock,
 };
 
@@ -36,7 +37,6 @@ use crate::{
 pub(crate) struct Dispatch {
     run: Run,
     lanes: Box<[Lane]>,
-    interests: Interests,
     seq: AtomicU64,
     role: AtomicU8,
     backlog: Mutex<Backlog>,
@@ -55,6 +55,52 @@ struct Posted {
     places: Option<Box<[bool]>>,
 }
 
+/// The lanes that tokens go to, and what it takes to tell one: kept by the emitter, which alone tells
+/// tokens.
+pub(crate) struct TokenLanes {
+    inline: Vec<InlineLane>,
+    queued: Vec<usize>,
+    /// One of the queued ones asks when a token came.
+    times: bool,
+    /// What inline handlers see.
+    buffer: Event,
+    /// Where the texts of queued tokens are.
+    texts: TextBlock,
+}
+
+/// A lane to an inline handler, with what a call of it needs.
+struct InlineLane {
+    index: usize,
+    handler: Arc<dyn CallbackHandler>,
+    context: Context,
+}
+
+impl TokenLanes {
+    pub(crate) fn of(dispatch: &Dispatch) -> Self {
+        let mut to = Self {
+            inline: Vec::new(),
+            queued: Vec::new(),
+            times: false,
+            buffer: Event::token_buffer(),
+            texts: TextBlock::default(),
+        };
+        for (index, lane) in dispatch.lanes.iter().enumerate() {
+            if !lane.cell.interests.contains(EventKind::LlmNewToken) {
+                continue;
+            }
+            if let (true, Code::Blocking(handler)) = (lane.cell.is_inline(), &lane.cell.code) {
+                let handler = Arc::clone(handler);
+                to.inline.push(InlineLane { index, handler, context: lane.context() });
+            } else {
+                to.queued.push(index);
+                to.times |= lane.driver().is_none()
+                    && lane.cell.interests.intersects(Interests::TOKEN_TIMES);
+            }
+        }
+        to
+    }
+}
+
 const FREE: u8 = 0;
 const TAKEN: u8 = 1;
 /// Taken, and there is something in the backlog.
@@ -63,7 +109,6 @@ const MORE: u8 = 2;
 impl Dispatch {
     /// Prepares a lane for each handler that can hear of the run.
     pub(crate) fn new(run: Run, cells: &[Arc<Cell>]) -> Arc<Self> {
-        let mut interests = Interests::NONE;
         let mut lanes = Vec::with_capacity(cells.len());
         for cell in cells {
             let runtime = match open(cell) {
@@ -73,13 +118,11 @@ impl Dispatch {
                     continue;
                 }
             };
-            interests = interests | cell.interests;
             lanes.push(Lane::new(Arc::clone(cell), runtime, run.inside()));
         }
         let dispatch = Arc::new(Self {
             run,
             lanes: lanes.into(),
-            interests,
             seq: AtomicU64::new(0),
             role: AtomicU8::new(FREE),
             backlog: Mutex::default(),
@@ -96,10 +139,12 @@ impl Dispatch {
         dispatch
     }
 
+    #[inline]
     pub(crate) fn run(&self) -> &Run {
         &self.run
     }
 
+    #[inline]
     pub(crate) fn lanes(&self) -> &[Lane] {
         &self.lanes
     }
@@ -108,11 +153,8 @@ impl Dispatch {
         &self.lanes[index]
     }
 
-    pub(crate) fn wants(&self, kind: EventKind) -> bool {
-        self.interests.contains(kind)
-    }
-
     /// Whether another thread is dispatching, so that what was posted may not be told yet.
+    #[inline]
     pub(crate) fn is_busy(&self) -> bool {
         self.role.load(Ordering::Acquire) != FREE
     }
@@ -154,36 +196,68 @@ impl Dispatch {
         }
     }
 
-    /// Tells the token in a buffer. False if another thread is dispatching: then it was left to it.
-    pub(crate) fn token(self: &Arc<Self>, buffer: &mut Event) -> bool {
+    /// Tells a token, or leaves it to the thread that is telling an event.
+    pub(crate) fn token(self: &Arc<Self>, index: u64, content: Content<'_>, to: &mut TokenLanes) {
         if self.role.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            self.post(buffer.share(self.run.now()).into_data());
-            return false;
+            let token = Token::shared(index, content, &mut to.texts);
+            self.post(EventData::LlmNewToken(token));
+            return;
         }
-        buffer.set_seq(self.next_seq());
-        let mut shared: Option<Event> = None;
-        for (index, lane) in self.lanes.iter().enumerate() {
-            if !lane.wants(EventKind::LlmNewToken) {
-                continue;
+        let seq = self.next_seq();
+        if !to.inline.is_empty() {
+            to.buffer.set_seq(seq);
+            if let Some(token) = to.buffer.buffered_token() {
+                token.refill(index, &content);
             }
-            if lane.cell.is_inline() {
-                inline::call(self, index, &mut lane.context(), buffer);
-            } else if lane.reserve_token() {
-                let event = shared.get_or_insert_with(|| buffer.share(self.run.now()));
-                self.push(index, event.clone());
+            for InlineLane { index, handler, context } in &mut to.inline {
+                if !self.lanes[*index].is_dead() {
+                    inline::call_handler(&**handler, self, *index, context, &to.buffer);
+                }
             }
+        }
+        if !to.queued.is_empty() {
+            let time = to.times.then(SystemTime::now);
+            let token = EventData::LlmNewToken(Token::shared(index, content, &mut to.texts));
+            self.push_token(Event::new(seq, time, token), &to.queued);
         }
         self.release();
-        true
     }
 
-    /// Counts a token that nobody wants.
-    pub(crate) fn skip_token(&self) {
-        self.seq.fetch_add(1, Ordering::Relaxed);
+    fn push_token(self: &Arc<Self>, event: Event, lanes: &[usize]) {
+        let mut event = Some(event);
+        for (nth, &index) in lanes.iter().enumerate() {
+            let lane = &self.lanes[index];
+            if lane.is_dead() || !lane.reserve_token() {
+                continue;
+            }
+            // The last one gets the original.
+            let is_last = nth + 1 == lanes.len();
+            let Some(event) = (if is_last { event.take() } else { event.clone() }) else {
+                continue;
+            };
+            let pushed =
+                if lane.driver().is_some() { lane.push_to_drive(event) } else { lane.push(event) };
+            if !matches!(pushed, Pushed::Nothing) {
+                self.follow_up(index, pushed);
+            }
+        }
     }
 
+    /// Polls the drains that the emitter drives itself.
+    pub(crate) fn drive(&self) {
+        for lane in &self.lanes {
+            if let Some(driver) = lane.driver() {
+                // When it is done, the lane has ended.
+                let _done = driver.drive();
+            }
+        }
+    }
+
+    /// Only called by the one who dispatches.
     fn next_seq(&self) -> u64 {
-        self.seq.fetch_add(1, Ordering::Relaxed)
+        let seq = self.seq.load(Ordering::Relaxed);
+        self.seq.store(seq + 1, Ordering::Relaxed);
+        seq
     }
 
     fn work_off(self: &Arc<Self>) {
@@ -205,7 +279,7 @@ impl Dispatch {
     }
 
     fn tell(self: &Arc<Self>, posted: Posted) {
-        let event = Event::new(self.next_seq(), Some(self.run.now()), posted.data);
+        let event = Event::new(self.next_seq(), Some(SystemTime::now()), posted.data);
         let kind = event.kind();
         for (index, lane) in self.lanes.iter().enumerate() {
             if !lane.wants(kind) {
@@ -237,8 +311,13 @@ impl Dispatch {
     }
 
     fn push(self: &Arc<Self>, index: usize, event: Event) {
+        let pushed = self.lanes[index].push(event);
+        self.follow_up(index, pushed);
+    }
+
+    fn follow_up(self: &Arc<Self>, index: usize, pushed: Pushed) {
         let lane = &self.lanes[index];
-        match lane.push(event) {
+        match pushed {
             Pushed::Nothing => {}
             Pushed::Wake(waker) => waker.wake(),
             Pushed::Start => {

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{inherit::Opened, lifecycle::Lifecycle};
+use super::{dispatch::TokenLanes, inherit::Opened, lifecycle::Lifecycle};
 use crate::{
     event::{
-        Accumulator, Content, Delta, ErrorKind, Event, EventData, EventKind, Failure, LlmStart,
-        ProviderError, RunError, Truncated,
+        Accumulator, Content, Delta, ErrorKind, EventData, Failure, LlmStart, ProviderError,
+        RunError, Truncated,
     },
     run::{Abort, Aborted, Context as RunContext, Run},
 };
@@ -23,8 +23,7 @@ pub(crate) struct Emitter {
     answer: Accumulator,
     time_to_first_token: Option<Duration>,
     outcome: Outcome,
-    wants_tokens: bool,
-    token: Event,
+    tokens: TokenLanes,
 }
 
 /// How the run ends; the first word counts.
@@ -39,12 +38,11 @@ impl Emitter {
     pub(crate) fn start(opened: Opened, start: impl FnOnce() -> LlmStart) -> Self {
         let life = Lifecycle::start(opened, || EventData::LlmStart(Arc::new(start())));
         Self {
-            wants_tokens: life.wants(EventKind::LlmNewToken),
+            tokens: TokenLanes::of(life.dispatch()),
             life,
             answer: Accumulator::new(),
             time_to_first_token: None,
             outcome: Outcome::Open,
-            token: Event::token_buffer(),
         }
     }
 
@@ -55,6 +53,7 @@ impl Emitter {
 
     /// Calls a closure of the inner call: with the run as the current one; should it panic, the run
     /// ends there.
+    #[inline]
     pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
         struct Panicked<'a>(&'a mut Emitter);
         impl Drop for Panicked<'_> {
@@ -69,6 +68,7 @@ impl Emitter {
         output
     }
 
+    #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
         self.life.is_aborted()
     }
@@ -87,6 +87,7 @@ impl Emitter {
         Poll::Ready(!self.is_aborted())
     }
 
+    #[inline]
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
         self.life.poll_room(cx)
     }
@@ -95,8 +96,9 @@ impl Emitter {
         self.life.poll_lockstep(cx)
     }
 
-    pub(crate) fn holds_items(&self) -> bool {
-        self.life.holds_items()
+    #[inline]
+    pub(crate) fn must_hold_item(&self) -> bool {
+        self.life.must_hold_item()
     }
 
     pub(crate) fn watch_for_abort(&self, cx: &Context<'_>) -> bool {
@@ -104,6 +106,7 @@ impl Emitter {
     }
 
     /// Reads a delta. After the end of the answer nothing more is read.
+    #[inline]
     pub(crate) fn delta(&mut self, delta: &Delta<'_>) {
         if self.is_over() {
             return;
@@ -123,19 +126,12 @@ impl Emitter {
         if self.time_to_first_token.is_none() {
             self.time_to_first_token = Some(self.life.run().elapsed());
         }
-        if !self.wants_tokens {
-            self.life.dispatch().skip_token();
-            return;
-        }
         let index = self.answer.tokens() - 1;
-        let Content { choice, kind, text, tool_call } = content;
-        if let Some(token) = self.token.buffered_token() {
-            token.refill(index, choice, kind, text, tool_call);
-        }
-        self.life.dispatch().token(&mut self.token);
+        self.life.dispatch().token(index, content, &mut self.tokens);
     }
 
     /// Whether it is known how the run ends.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         !matches!(self.outcome, Outcome::Open)
     }

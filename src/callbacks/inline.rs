@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{FaultKind, dispatch::Dispatch, fault::panic_message, handler::Code};
-use crate::{event::Event, run::Context};
+use crate::{event::Event, handler::CallbackHandler, run::Context};
 
 /// Calls a handler in the context that handlers run in. False if it panicked: then it was given up
 /// on.
@@ -14,6 +14,18 @@ pub(crate) fn call(
     event: &Event,
 ) -> bool {
     let Code::Blocking(handler) = &dispatch.lane(index).cell.code else { return true };
+    call_handler(&**handler, dispatch, index, context, event)
+}
+
+/// The same, with the handler at hand.
+#[inline]
+pub(crate) fn call_handler(
+    handler: &dyn CallbackHandler,
+    dispatch: &Dispatch,
+    index: usize,
+    context: &mut Context,
+    event: &Event,
+) -> bool {
     let call = || context.swapped(|| handler.on_event(dispatch.run(), event));
     let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { return true };
     dispatch.give_up(index, FaultKind::Panicked, |fault| {

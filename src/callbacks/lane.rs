@@ -1,15 +1,16 @@
 use std::{
     collections::VecDeque,
+    iter,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
 };
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use super::{Overflow, cell::Cell};
+use super::{Delivery, cell::Cell, driver::Driver, handler::Code, room::Room};
 use crate::{
     event::{Event, EventKind},
     run::{Context as RunContext, Control, Inside, Run},
@@ -27,11 +28,13 @@ pub(crate) struct Lane {
     pub(crate) cell: Arc<Cell>,
     runtime: Option<Handle>,
     context: RunContext,
+    /// Of lockstep lanes to async handlers.
+    driver: Option<Driver>,
     dead: AtomicBool,
-    /// Events in the queue that count against its capacity, not begun yet.
-    queued: AtomicUsize,
-    /// Events the handler is done with.
-    finished: AtomicU64,
+    /// Whether there are events, queued or in the handler's hands: `State::Active`, to look at without
+    /// the lock.
+    active: AtomicBool,
+    room: Room,
     queue: Mutex<Queue>,
 }
 
@@ -83,13 +86,17 @@ impl Lane {
         outer: Option<&Arc<Inside>>,
     ) -> Self {
         let inside = Inside { handler: cell.identity(), outer: outer.cloned() };
+        let lockstep = cell.settings.delivery == Delivery::Lockstep;
+        let is_driven = lockstep && matches!(cell.code, Code::Asynchronous(_));
+        let room = Room::new(cell.settings.capacity);
         Self {
             cell,
             runtime,
             context: RunContext::Handler(Arc::new(inside)),
+            driver: is_driven.then(Driver::new),
             dead: AtomicBool::new(false),
-            queued: AtomicUsize::new(0),
-            finished: AtomicU64::new(0),
+            active: AtomicBool::new(false),
+            room,
             queue: Mutex::default(),
         }
     }
@@ -112,40 +119,46 @@ impl Lane {
     }
 
     /// Whether the handler was given up on in this run.
+    #[inline]
     pub(crate) fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Acquire)
     }
 
     // --- the pushing side ---
 
+    pub(crate) fn driver(&self) -> Option<&Driver> {
+        self.driver.as_ref()
+    }
+
     /// Whether the stream must wait for room.
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        let settings = &self.cell.settings;
-        self.queued.load(Ordering::Acquire) >= settings.capacity
-            && settings.waits()
+        self.room.is_full()
+            && self.cell.settings.waits()
             && !self.cell.is_inline()
             && !self.is_dead()
     }
 
+    /// Has the run's task woken when there is room; `is_full` must be asked afterwards.
+    pub(crate) fn want_room(&self) {
+        let _queue = lock(&self.queue);
+        self.room.want();
+    }
+
     /// Takes a place in the queue, if there is one.
     pub(crate) fn reserve(&self) -> bool {
-        let capacity = self.cell.settings.capacity;
-        self.queued
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |queued| {
-                (queued < capacity).then_some(queued + 1)
-            })
-            .is_ok()
+        self.room.try_take()
     }
 
     /// Takes a place for a token: where the stream waits for room it has waited, and the item that
     /// holds the token may overshoot.
+    #[inline]
     pub(crate) fn reserve_token(&self) -> bool {
-        let settings = &self.cell.settings;
-        if settings.overflow == Overflow::Wait && settings.delivery.is_awaited() {
-            self.queued.fetch_add(1, Ordering::AcqRel);
+        if self.cell.settings.waits() {
+            self.room.take();
             return true;
         }
-        let reserved = self.reserve();
+        let reserved = self.room.try_take();
         if !reserved {
             lock(&self.queue).dropped_tokens += 1;
         }
@@ -158,17 +171,33 @@ impl Lane {
 
     pub(crate) fn push(&self, event: Event) -> Pushed {
         let mut queue = lock(&self.queue);
+        match self.add(&mut queue, event) {
+            Some(true) => queue.consumer.take().map_or(Pushed::Start, Pushed::Wake),
+            _ => Pushed::Nothing,
+        }
+    }
+
+    /// Adds an event; tells whether the lane became active by it, or nothing if it has ended.
+    fn add(&self, queue: &mut Queue, event: Event) -> Option<bool> {
         if queue.state == State::Ended {
-            return Pushed::Nothing;
+            return None;
         }
         queue.events.push_back(event);
         queue.pushed += 1;
-        match std::mem::replace(&mut queue.state, State::Active) {
-            State::Active | State::Ended => Pushed::Nothing,
-            State::Unstarted | State::Idle => {
-                self.cell.run_undelivered();
-                queue.consumer.take().map_or(Pushed::Start, Pushed::Wake)
-            }
+        let was_active = std::mem::replace(&mut queue.state, State::Active) == State::Active;
+        if !was_active {
+            self.active.store(true, Ordering::Release);
+            self.cell.run_undelivered();
+        }
+        Some(!was_active)
+    }
+
+    /// As `push`, for an emitter that drives the lane afterwards: a sleeping drain is not woken.
+    pub(crate) fn push_to_drive(&self, event: Event) -> Pushed {
+        let mut queue = lock(&self.queue);
+        match self.add(&mut queue, event) {
+            Some(true) if queue.consumer.is_none() => Pushed::Start,
+            _ => Pushed::Nothing,
         }
     }
 
@@ -187,6 +216,9 @@ impl Lane {
     /// Whether the handler has handled all it was given; if not, the run's task is woken when it has.
     /// (The task registers itself before it asks.)
     pub(crate) fn is_drained(&self) -> bool {
+        if !self.active.load(Ordering::Acquire) {
+            return true;
+        }
         let mut queue = lock(&self.queue);
         let drained = queue.state != State::Active;
         queue.wants_drain = !drained;
@@ -199,14 +231,14 @@ impl Lane {
         Progress {
             active: queue.state == State::Active,
             pushed: queue.pushed,
-            finished: self.finished.load(Ordering::Acquire),
+            finished: self.room.finished(),
         }
     }
 
     // --- the draining side ---
 
     /// Takes the next events. If there are none, the lane becomes idle.
-    pub(crate) fn take(&self, batch: &mut Vec<Event>, control: &Control) -> bool {
+    pub(crate) fn take(&self, batch: &mut VecDeque<Event>, control: &Control) -> bool {
         self.take_or(batch, control, |_| {})
     }
 
@@ -214,7 +246,7 @@ impl Lane {
     /// there are.
     pub(crate) fn poll_take(
         &self,
-        batch: &mut Vec<Event>,
+        batch: &mut VecDeque<Event>,
         control: &Control,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -228,46 +260,51 @@ impl Lane {
 
     fn take_or(
         &self,
-        batch: &mut Vec<Event>,
+        batch: &mut VecDeque<Event>,
         control: &Control,
         or: impl FnOnce(&mut Queue),
     ) -> bool {
         let mut queue = lock(&self.queue);
+        let wake = self.room.is_wanted();
         if !queue.events.is_empty() {
             let count = queue.events.len().min(BATCH);
-            batch.extend(queue.events.drain(..count));
+            // One by one: cheaper than `drain` for the one or two that there mostly are.
+            for event in iter::from_fn(|| queue.events.pop_front()).take(count) {
+                batch.push_back(event);
+            }
+            drop(queue);
+            if wake {
+                control.wake();
+            }
             return true;
         }
+        queue.wants_drain |= wake;
         or(&mut queue);
         if queue.state == State::Active {
             queue.state = State::Idle;
             self.settled(queue, control);
+        } else if std::mem::take(&mut queue.wants_drain) {
+            drop(queue);
+            control.wake();
         }
         false
     }
 
     /// Whether there seem to be events, without taking the lock.
     pub(crate) fn looks_ready(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) > 0
+        self.room.waiting() > 0
     }
 
     /// The handler begins an event: its place in the queue is free.
     pub(crate) fn begin(&self, kind: EventKind, control: &Control) {
-        if kind.is_start() || kind.is_terminal() {
-            return;
-        }
-        let settings = &self.cell.settings;
-        let before = self.queued.fetch_sub(1, Ordering::AcqRel);
-        if before == settings.capacity && settings.waits() {
+        if !kind.is_start() && !kind.is_terminal() && self.room.free() {
             control.wake();
         }
     }
 
     /// The handler is done with an event.
     pub(crate) fn finish_one(&self) {
-        // Only the draining side writes it.
-        let finished = self.finished.load(Ordering::Relaxed) + 1;
-        self.finished.store(finished, Ordering::Release);
+        self.room.finish();
         self.cell.progressed();
     }
 
@@ -294,11 +331,12 @@ impl Lane {
                 return None;
             }
             if std::mem::replace(&mut queue.state, State::Ended) == State::Active {
+                self.active.store(false, Ordering::Release);
                 self.cell.run_delivered();
             }
             queue.consumer = None;
             GivenUp {
-                lost: queue.pushed - self.finished.load(Ordering::Acquire),
+                lost: queue.pushed - self.room.finished(),
                 task: queue.task.take(),
                 watch_key: queue.watch_key.take(),
                 events: std::mem::take(&mut queue.events),
@@ -312,6 +350,7 @@ impl Lane {
 
     /// The lane is not active any more. Wakes the run's task when the lock is gone.
     fn settled(&self, mut queue: MutexGuard<'_, Queue>, control: &Control) {
+        self.active.store(false, Ordering::Release);
         self.cell.run_delivered();
         let wake = std::mem::take(&mut queue.wants_drain);
         drop(queue);

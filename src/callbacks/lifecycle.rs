@@ -5,7 +5,7 @@ use std::{
 
 use super::{Delivery, dispatch::Dispatch, inherit::Opened};
 use crate::{
-    event::{EventData, EventKind},
+    event::EventData,
     run::{Abort, Context as RunContext, Run},
 };
 
@@ -38,6 +38,7 @@ impl Lifecycle {
         Self { dispatch, context, told: false, ended_by: None, awaited, lockstep }
     }
 
+    #[inline]
     pub(crate) fn run(&self) -> &Run {
         self.dispatch.run()
     }
@@ -47,18 +48,17 @@ impl Lifecycle {
     }
 
     /// Calls a closure with the run as the current one.
+    #[inline]
     pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
         self.context.swapped(f)
     }
 
-    pub(crate) fn wants(&self, kind: EventKind) -> bool {
-        self.dispatch.wants(kind)
-    }
-
+    #[inline]
     pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
         &self.dispatch
     }
 
+    #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
         self.run().control().is_aborted()
     }
@@ -75,6 +75,9 @@ impl Lifecycle {
     }
 
     fn drained(&self, which: impl Fn(Delivery) -> bool) -> bool {
+        if self.lockstep {
+            self.dispatch.drive();
+        }
         // Every lane is asked, so that each wakes the task when it is done.
         let lanes = self.dispatch.lanes().iter();
         let busy = lanes.filter(|lane| which(lane.cell.settings.delivery) && !lane.is_drained());
@@ -92,20 +95,25 @@ impl Lifecycle {
 
     /// Waits until the handlers that an item must not overtake are done with it.
     pub(crate) fn poll_lockstep(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.holds_items() {
+        if !self.must_hold_item() {
             return Poll::Ready(());
         }
         self.run().control().register(cx.waker());
-        let drained = self.drained(|delivery| delivery == Delivery::Lockstep);
-        if drained || self.is_aborted() { Poll::Ready(()) } else { Poll::Pending }
+        if self.must_hold_item() && !self.is_aborted() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Whether items may have to wait for handlers.
-    pub(crate) fn holds_items(&self) -> bool {
-        self.lockstep || self.dispatch.is_busy()
+    /// Whether an item has to wait for handlers.
+    #[inline]
+    pub(crate) fn must_hold_item(&self) -> bool {
+        if self.lockstep {
+            !self.drained(|delivery| delivery == Delivery::Lockstep)
+        } else {
+            self.dispatch.is_busy()
+        }
     }
 
     /// Waits until there is room in the queues that the stream waits for.
+    #[inline]
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
         if !self.awaited {
             return Poll::Ready(());
@@ -115,6 +123,7 @@ impl Lifecycle {
             return Poll::Ready(());
         }
         self.run().control().register(cx.waker());
+        self.dispatch.lanes().iter().for_each(super::lane::Lane::want_room);
         if full() && !self.is_aborted() { Poll::Pending } else { Poll::Ready(()) }
     }
 

@@ -13,6 +13,7 @@ mod config;
 mod delivery;
 mod dispatch;
 mod drain;
+mod driver;
 mod emitter;
 mod fault;
 mod flush;
@@ -22,6 +23,7 @@ mod inline;
 mod lane;
 mod lifecycle;
 mod pool;
+mod room;
 mod shared;
 mod watch;
 

@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::runtime::Handle;
@@ -23,6 +23,10 @@ use crate::{event::Event, sync::lock};
 /// How long a worker without work keeps its thread. Short, for it holds up the runtime's shutdown.
 const LINGER: Duration = Duration::from_millis(10);
 
+/// How long lanes may wait while a worker is busy before another one looks after them. Most handlers
+/// take far less for an event, and then a second worker would only cost its waking.
+const PATIENCE: Duration = Duration::from_millis(1);
+
 /// A batch of this size says that tokens come in a burst: then it pays to look a little longer
 /// before the queue is left.
 const BURST: usize = 8;
@@ -31,6 +35,10 @@ const BURST: usize = 8;
 const LOOKS: usize = 40;
 const IDLE_SPINS: usize = 30;
 
+/// The workers of a handler.
+///
+/// If one is busy, another one stands by: it looks every [`PATIENCE`] whether lanes wait, which says
+/// that the busy one is held up. Only then are more workers called, each by the one before.
 pub(crate) struct Pool {
     threads: usize,
     state: Mutex<State>,
@@ -43,11 +51,10 @@ struct State {
     ready: VecDeque<LaneRef>,
     workers: usize,
     parked: usize,
-    /// A worker was called or started and has not looked for work yet. One at a time: it calls the
-    /// next one if there is more to do.
-    searching: bool,
-    /// The call waits for a parked worker to take it up.
-    called: bool,
+    /// A worker was started or called and has not looked for work yet.
+    coming: bool,
+    /// A parked worker looks every [`PATIENCE`] whether lanes wait.
+    standing_by: bool,
 }
 
 enum Summon {
@@ -57,15 +64,16 @@ enum Summon {
 }
 
 impl State {
-    fn summon(&mut self, threads: usize) -> Summon {
-        if self.searching || self.ready.is_empty() {
+    /// Calls a worker to the lanes that wait. `held_up` says that those who are busy do not get to them.
+    fn summon(&mut self, threads: usize, held_up: bool) -> Summon {
+        let busy = self.workers - self.parked;
+        if self.ready.is_empty() || self.coming || (busy > 0 && self.standing_by && !held_up) {
             Summon::Nobody
         } else if self.parked > 0 {
-            self.searching = true;
-            self.called = true;
+            self.coming = true;
             Summon::Parked
         } else if self.workers < threads {
-            self.searching = true;
+            self.coming = true;
             self.workers += 1;
             Summon::New
         } else {
@@ -80,30 +88,38 @@ impl Pool {
     }
 
     /// The next lane to drain; none when there was none for a while: then the worker must go.
-    fn next(&self, cell: &Arc<Cell>, searching: &mut bool) -> Option<LaneRef> {
+    fn next(&self, cell: &Arc<Cell>, begins: bool) -> Option<LaneRef> {
         let mut state = lock(&self.state);
-        let mut lingered = false;
+        if begins {
+            state.coming = false;
+        }
+        let mut held_up = false;
+        let mut idle_since = None;
         loop {
-            if std::mem::take(searching) {
-                state.searching = false;
-            }
             if let Some(lane) = state.ready.pop_front() {
-                let summon = state.summon(self.threads);
+                let summon = state.summon(self.threads, held_up);
                 drop(state);
                 self.answer(cell, &lane, &summon);
                 return Some(lane);
             }
-            if lingered {
+            let others_busy = state.workers > state.parked + 1;
+            let stands_by = others_busy && !state.standing_by;
+            if stands_by {
+                idle_since = None;
+            } else if idle_since.get_or_insert_with(Instant::now).elapsed() >= LINGER {
                 state.workers -= 1;
                 return None;
             }
+            state.standing_by |= stands_by;
             state.parked += 1;
+            let patience = if stands_by { PATIENCE } else { LINGER };
             let (parked, timeout) =
-                self.called.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+                self.called.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
             state = parked;
             state.parked -= 1;
-            lingered = timeout.timed_out();
-            *searching = std::mem::take(&mut state.called);
+            state.standing_by &= !stands_by;
+            state.coming = false;
+            held_up = stands_by && timeout.timed_out();
         }
     }
 
@@ -125,10 +141,11 @@ pub(crate) fn schedule(lane: LaneRef) {
     let cell = Arc::clone(&lane.lane().cell);
     let pool = &cell.pool;
     let mut state = lock(&pool.state);
-    state.ready.push_back(lane.clone());
-    let summon = state.summon(pool.threads);
+    let summoner = lane.clone();
+    state.ready.push_back(lane);
+    let summon = state.summon(pool.threads, false);
     drop(state);
-    pool.answer(&cell, &lane, &summon);
+    pool.answer(&cell, &summoner, &summon);
 }
 
 /// A worker that has not begun. Where the runtime drops it (it is shutting down), it begins on a
@@ -171,7 +188,7 @@ fn start_worker(cell: &Arc<Cell>, runtime: Option<&Handle>) {
 fn forsake(cell: &Arc<Cell>) {
     let lanes = {
         let mut state = lock(&cell.pool.state);
-        state.searching = false;
+        state.coming = false;
         state.workers -= 1;
         if state.workers > 0 { VecDeque::new() } else { std::mem::take(&mut state.ready) }
     };
@@ -181,9 +198,9 @@ fn forsake(cell: &Arc<Cell>) {
 }
 
 fn work(cell: &Arc<Cell>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut searching = true;
-    while let Some(lane) = cell.pool.next(cell, &mut searching) {
+    let mut batch = VecDeque::with_capacity(BATCH);
+    let mut begins = true;
+    while let Some(lane) = cell.pool.next(cell, std::mem::take(&mut begins)) {
         if drain(cell, &lane, &mut batch) == Drained::NotYet {
             let mut state = lock(&cell.pool.state);
             state.ready.push_back(lane);
@@ -198,7 +215,7 @@ enum Drained {
     NotYet,
 }
 
-fn drain(cell: &Arc<Cell>, lane_ref: &LaneRef, batch: &mut Vec<Event>) -> Drained {
+fn drain(cell: &Arc<Cell>, lane_ref: &LaneRef, batch: &mut VecDeque<Event>) -> Drained {
     let lane = lane_ref.lane();
     let control = lane_ref.run().control();
     let mut context = lane.context();
@@ -213,8 +230,9 @@ fn drain(cell: &Arc<Cell>, lane_ref: &LaneRef, batch: &mut Vec<Event>) -> Draine
         }
         last_batch = batch.len();
         handled += last_batch;
-        for event in batch.drain(..) {
+        while let Some(event) = batch.pop_front() {
             if lane.is_dead() {
+                batch.clear();
                 return Drained::All;
             }
             let kind = event.kind();
@@ -223,6 +241,7 @@ fn drain(cell: &Arc<Cell>, lane_ref: &LaneRef, batch: &mut Vec<Event>) -> Draine
             if cell.interests.contains(kind)
                 && !inline::call(dispatch, *index, &mut context, &event)
             {
+                batch.clear();
                 return Drained::All;
             }
             lane.finish_one();

@@ -137,6 +137,11 @@ impl Accumulator {
     fn position(&mut self, index: u32) -> usize {
         self.answered = true;
         let choices = &mut self.result.choices;
+        if let [only] = choices.as_slice()
+            && only.index == index
+        {
+            return 0;
+        }
         match choices.iter().rposition(|choice| choice.index == index) {
             Some(at) => at,
             None => {

@@ -111,21 +111,8 @@ impl Event {
         self.seq = seq;
     }
 
-    /// The same event in a form that is cheap to clone, stamped with a time.
-    pub(crate) fn share(&self, time: SystemTime) -> Self {
-        let data = match &self.data {
-            EventData::LlmNewToken(token) => EventData::LlmNewToken(token.share()),
-            other => other.clone(),
-        };
-        Self::new(self.seq, Some(time), data)
-    }
-
     pub(crate) fn with_data(&self, data: EventData) -> Self {
         Self::new(self.seq, self.time, data)
-    }
-
-    pub(crate) fn into_data(self) -> EventData {
-        self.data
     }
 
     /// The number of the event in its run, from 0 (start). Every event of the run is numbered,
@@ -135,8 +122,10 @@ impl Event {
         self.seq
     }
 
-    /// When it happened, by the wall clock. (For an inline handler's token, which is told as it
-    /// happens, this reads the clock.)
+    /// When it happened, by the wall clock.
+    ///
+    /// For a token this reads the clock if the handler is inline or lockstep, which is told as it
+    /// happens, or did not ask for [`Interests::TOKEN_TIMES`](crate::Interests::TOKEN_TIMES).
     pub fn time(&self) -> SystemTime {
         self.time.unwrap_or_else(SystemTime::now)
     }

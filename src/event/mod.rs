@@ -30,4 +30,4 @@ pub use self::{
     truncated::Truncated,
     usage::Usage,
 };
-pub(crate) use self::{accumulator::Content, error::Failure};
+pub(crate) use self::{accumulator::Content, error::Failure, token::TextBlock};

@@ -1,6 +1,9 @@
 use std::{fmt, sync::Arc};
 
+use bytes::{Bytes, BytesMut};
 use serde::Serialize;
+
+use super::Content;
 
 /// What kind of content a [`Token`] carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -47,12 +50,31 @@ pub struct Token {
     tool_call: Option<Arc<ToolCallRef>>,
 }
 
-/// The text of a token: the emitter's own buffer where only inline handlers look at it, shared where
-/// it goes into queues. So an inline handler costs no allocation, and queued ones share a single one.
+/// The text of a token: the emitter's own buffer where inline handlers look at it, shared where it
+/// goes into queues. So an inline handler costs no allocation, and queued ones next to none: the texts
+/// of many tokens share a block of memory.
 #[derive(Clone)]
 enum Text {
     Buffer(String),
-    Shared(Arc<str>),
+    /// Always UTF-8.
+    Shared(Bytes),
+}
+
+/// Where the texts of shared tokens are put, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct TextBlock(BytesMut);
+
+impl TextBlock {
+    /// Small, for a token that a handler keeps keeps its block.
+    const SIZE: usize = 1024;
+
+    fn put(&mut self, text: &str) -> Bytes {
+        if self.0.capacity() - self.0.len() < text.len() {
+            self.0.reserve(text.len().max(Self::SIZE));
+        }
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.split().freeze()
+    }
 }
 
 impl Token {
@@ -67,39 +89,24 @@ impl Token {
     }
 
     /// Puts the next token into the buffer that this one is.
-    pub(crate) fn refill(
-        &mut self,
-        index: u64,
-        choice: u32,
-        kind: TokenKind,
-        content: &str,
-        tool_call: Option<Arc<ToolCallRef>>,
-    ) {
+    pub(crate) fn refill(&mut self, index: u64, content: &Content<'_>) {
         self.index = index;
-        self.choice = choice;
-        self.kind = kind;
-        self.tool_call = tool_call;
+        self.choice = content.choice;
+        self.kind = content.kind;
+        self.tool_call.clone_from(&content.tool_call);
         match &mut self.text {
             Text::Buffer(buffer) => {
                 buffer.clear();
-                buffer.push_str(content);
+                buffer.push_str(content.text);
             }
-            text @ Text::Shared(_) => *text = Text::Buffer(content.to_owned()),
+            text @ Text::Shared(_) => *text = Text::Buffer(content.text.to_owned()),
         }
     }
 
-    /// The same token with a text that is cheap to clone.
-    pub(crate) fn share(&self) -> Self {
-        Self {
-            index: self.index,
-            choice: self.choice,
-            kind: self.kind,
-            text: Text::Shared(match &self.text {
-                Text::Buffer(text) => text.as_str().into(),
-                Text::Shared(text) => Arc::clone(text),
-            }),
-            tool_call: self.tool_call.clone(),
-        }
+    /// A token that is cheap to clone.
+    pub(crate) fn shared(index: u64, content: Content<'_>, block: &mut TextBlock) -> Self {
+        let Content { choice, kind, text, tool_call } = content;
+        Self { index, choice, kind, text: Text::Shared(block.put(text)), tool_call }
     }
 
     /// The number of this token among the token events of its run, from 0.
@@ -121,7 +128,8 @@ impl Token {
     pub fn text(&self) -> &str {
         match &self.text {
             Text::Buffer(text) => text,
-            Text::Shared(text) => text,
+            // It was put in as a text, so this cannot fail.
+            Text::Shared(text) => str::from_utf8(text).unwrap_or_default(),
         }
     }
 

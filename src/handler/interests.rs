@@ -20,8 +20,12 @@ pub struct Interests(u16);
 impl Interests {
     /// No event.
     pub const NONE: Self = Self(0);
-    /// Every event.
-    pub const ALL: Self = Self(0x7fff);
+    /// Every event, and when each token came.
+    pub const ALL: Self = Self(0xffff);
+    /// When a token came: [`Event::time`](crate::Event::time) of tokens. A handler with a queue that does
+    /// not ask for it is told when it is handled, which saves reading the clock for each token. Other
+    /// events always have their time.
+    pub const TOKEN_TIMES: Self = Self(0x8000);
     /// The start of model calls.
     pub const LLM_START: Self = Self::of(EventKind::LlmStart);
     /// Their tokens.

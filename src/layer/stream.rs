@@ -111,23 +111,19 @@ impl<D, C> Told<D, C> {
     {
         let Self { emitter, describe, held } = self;
         loop {
-            match held {
-                Held::Nothing => {}
-                Held::Chunk(_) => ready!(emitter.poll_lockstep(cx)),
-                Held::Last(_) => ready!(emitter.poll_end(cx)),
-            }
-            match mem::replace(held, Held::Nothing) {
-                Held::Nothing => {}
-                Held::Chunk(chunk) => return Poll::Ready(Some(Ok(chunk))),
-                Held::Last(error) => {
-                    let error = match emitter.take_aborted() {
-                        Some(aborted) => {
+            if !matches!(held, Held::Nothing) {
+                let last = matches!(held, Held::Last(_));
+                ready!(if last { emitter.poll_end(cx) } else { emitter.poll_lockstep(cx) });
+                match mem::replace(held, Held::Nothing) {
+                    Held::Nothing => {}
+                    Held::Chunk(chunk) => return Poll::Ready(Some(Ok(chunk))),
+                    Held::Last(mut error) => {
+                        if let Some(aborted) = emitter.take_aborted() {
                             inner.set(None);
-                            Some(aborted.into())
+                            error = Some(aborted.into());
                         }
-                        None => error,
-                    };
-                    return Poll::Ready(error.map(Err));
+                        return Poll::Ready(error.map(Err));
+                    }
                 }
             }
 
@@ -165,7 +161,7 @@ impl<D, C> Told<D, C> {
                     if emitter.is_over() {
                         emitter.tell_end_if_drained();
                     }
-                    if !emitter.holds_items() {
+                    if !emitter.must_hold_item() {
                         return Poll::Ready(Some(Ok(chunk)));
                     }
                     *held = Held::Chunk(chunk);

@@ -115,6 +115,7 @@ impl Context {
 
     /// Calls a closure in this context without counting a reference: the value is swapped in for the
     /// time of the call, and back out.
+    #[inline]
     pub(crate) fn swapped<T>(&mut self, f: impl FnOnce() -> T) -> T {
         struct Reset<'a>(&'a mut Context);
         impl Drop for Reset<'_> {

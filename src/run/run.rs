@@ -114,11 +114,6 @@ impl Run {
         Instant::now().saturating_duration_since(self.0.started.clock)
     }
 
-    /// The wall clock as the run counts it: its start and the monotonic time since.
-    pub(crate) fn now(&self) -> SystemTime {
-        self.0.started.time + self.elapsed()
-    }
-
     /// Gives the call up.
     ///
     /// Marks the run and wakes its task: at the next poll (or drop) the inner call is dropped, the
@@ -170,6 +165,7 @@ impl Run {
         Context::of(self).enter(f)
     }
 
+    #[inline]
     pub(crate) fn control(&self) -> &Control {
         &self.0.control
     }
