@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Licences, duplicate and unknown sources, by cargo-deny; advisories where their database can be had.
+set -euo pipefail
+tools="${CARGO_TARGET_DIR:-target}/tools"
+if ! command -v cargo-deny >/dev/null; then
+    [ -x "$tools/bin/cargo-deny" ] || cargo install --locked --quiet cargo-deny --root "$tools"
+    PATH="$PWD/$tools/bin:$tools/bin:$PATH"
+fi
+cargo deny --all-features check licenses bans sources
+if timeout 60 git ls-remote -q https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then
+    cargo deny --all-features check advisories
+else
+    echo "the advisory database cannot be reached from here: advisories were not checked"
+fi

@@ -1,0 +1,59 @@
+"""Checks the minimum supported Rust version that Cargo.toml states.
+
+No dependency of a user's build may ask for a newer one; clippy's `incompatible_msrv` looks at the standard
+library's items that the crate uses. Where rustup has that toolchain, or can get it, it builds the crate too.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+
+
+def version(text):
+    parts = [int(part) for part in text.split("-")[0].split(".")]
+    return tuple(parts + [0] * (3 - len(parts)))
+
+
+metadata = json.loads(
+    subprocess.check_output(["cargo", "metadata", "--all-features", "--format-version", "1"])
+)
+packages = {package["id"]: package for package in metadata["packages"]}
+nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+root = metadata["resolve"]["root"]
+msrv = packages[root]["rust_version"]
+
+seen, todo = set(), [root]
+while todo:
+    package = todo.pop()
+    if package in seen:
+        continue
+    seen.add(package)
+    for dependency in nodes[package]["deps"]:
+        if any(kind["kind"] != "dev" for kind in dependency["dep_kinds"]):
+            todo.append(dependency["pkg"])
+
+newer = [
+    f"{packages[package]['name']} {packages[package]['version']} needs {packages[package]['rust_version']}"
+    for package in sorted(seen)
+    if packages[package].get("rust_version") and version(packages[package]["rust_version"]) > version(msrv)
+]
+if newer:
+    sys.exit(f"dependencies that need a newer Rust than {msrv}:\n" + "\n".join(newer))
+print(f"{len(seen) - 1} dependencies build with Rust {msrv}, by what they state")
+
+if shutil.which("rustup"):
+    installed = subprocess.run(
+        ["rustup", "toolchain", "install", msrv, "--profile", "minimal", "--no-self-update"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=600,
+    )
+    if installed.returncode == 0:
+        subprocess.run(
+            ["rustup", "run", msrv, "cargo", "check", "--all-features", "--target-dir", "target/msrv"],
+            check=True,
+        )
+        print(f"built with Rust {msrv}")
+    else:
+        print(f"Rust {msrv} cannot be installed here: checked by metadata and clippy only")

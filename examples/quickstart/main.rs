@@ -1,0 +1,88 @@
+//! LangChain's "callbacks in async environments" guide, in Rust: a blocking handler and an async one
+//! on a streaming chat model.
+//!
+//! `cargo run --example quickstart`: without a key it talks HTTP to a simulated server in this
+//! process; with `ANTHROPIC_API_KEY` set, to Anthropic's (the model is `ANTHROPIC_MODEL`, if set).
+
+mod simulated;
+
+use std::{env, time::Duration};
+
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use tower_llm_callbacks::{
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, LlmResult, LlmStart, Run,
+    Token,
+    chat::{self, ChatRequest},
+    model::{
+        anthropic::{AnthropicConfig, AnthropicLayer},
+        client,
+    },
+    on_result,
+};
+
+/// Its methods may block: they run on threads of their own.
+struct MyCustomSyncHandler;
+
+impl CallbackHandler for MyCustomSyncHandler {
+    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        println!(
+            "Sync handler being called in a `thread_pool_executor`: token: {}",
+            token.text()
+        );
+    }
+}
+
+/// Its methods may await.
+struct MyCustomAsyncHandler;
+
+impl AsyncCallbackHandler for MyCustomAsyncHandler {
+    async fn on_llm_start(&self, _run: &Run, _start: &LlmStart) {
+        println!("zzzz....");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        println!("Hi! I just woke up. Your llm is starting");
+    }
+
+    async fn on_llm_end(&self, _run: &Run, _result: &LlmResult) {
+        println!("zzzz....");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        println!("Hi! I just woke up. Your llm is ending");
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let (config, model) = if env::var_os("ANTHROPIC_API_KEY").is_some() {
+        let model = env::var("ANTHROPIC_MODEL").unwrap_or_else(|_| "claude-haiku-4-5".to_owned());
+        eprintln!("asking {model} at Anthropic");
+        (AnthropicConfig::from_env()?, model)
+    } else {
+        let server = simulated::serve().await?;
+        eprintln!("no ANTHROPIC_API_KEY: asking the simulated server at http://{server}");
+        let config = AnthropicConfig::new("no-key").base_url(format!("http://{server}"));
+        (config, "claude-3-sonnet-20240229".to_owned())
+    };
+
+    let (run_id, told_run_id) = tokio::sync::oneshot::channel();
+    let run_id = std::sync::Mutex::new(Some(run_id));
+    let callbacks = Callbacks::new()
+        .blocking(MyCustomSyncHandler)
+        .asynchronous(MyCustomAsyncHandler)
+        .inline(on_result(move |run, _result, _error| {
+            if let Some(run_id) = run_id.lock().ok().and_then(|mut sender| sender.take()) {
+                let _ = run_id.send(run.run_id());
+            }
+        }));
+
+    let mut chat_model = ServiceBuilder::new()
+        .layer(CallbackLayer::new(callbacks).name("joke-bot"))
+        .layer(AnthropicLayer::new(config))
+        .service(client());
+
+    let request = ChatRequest::new(model).max_tokens(25).user("Tell me a joke");
+    let answer = chat_model.ready().await?.call(request).await?;
+    let result = chat::collect(answer).await?;
+    let run_id = told_run_id.await?;
+
+    println!("LlmResult {{ text: {:?}, run_id: {run_id} }}", result.text());
+    Ok(())
+}
