@@ -77,9 +77,10 @@ struct InlineLane {
 
 impl TokenLanes {
     pub(crate) fn of(dispatch: &Dispatch) -> Self {
+        let inline = dispatch.lanes.iter().filter(|lane| lane.cell.is_inline()).count();
         let mut to = Self {
-            inline: Vec::new(),
-            queued: Vec::new(),
+            inline: Vec::with_capacity(inline),
+            queued: Vec::with_capacity(dispatch.lanes.len() - inline),
             times: false,
             buffer: Event::token_buffer(),
             texts: TextBlock::default(),

@@ -2,6 +2,7 @@
 //! tell and ends with the run.
 
 use std::{
+    any::Any,
     collections::VecDeque,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,14 +11,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::FutureExt;
 use pin_project_lite::pin_project;
+use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
     FaultKind,
     driver::{DrainFuture, DriverTask},
     fault::panic_message,
-    lane::{BATCH, LaneRef},
+    lane::{BATCH, LaneRef, SPARE},
 };
 use crate::{event::Event, handler::AsyncCallbackHandler, run::Context as RunContext};
 
@@ -25,11 +26,18 @@ use crate::{event::Event, handler::AsyncCallbackHandler, run::Context as RunCont
 /// run's events rather than the call of one, so that an event costs no boxed future.
 pub(crate) trait Drain: Send + Sync {
     fn drain(self: Arc<Self>, task: DrainTask) -> DrainFuture;
+
+    /// Spawns the drain, without a box of its own.
+    fn spawn(self: Arc<Self>, task: DrainTask, runtime: &Handle) -> AbortHandle;
 }
 
 impl<H: AsyncCallbackHandler> Drain for H {
     fn drain(self: Arc<Self>, task: DrainTask) -> DrainFuture {
         Box::pin(run(self, task))
+    }
+
+    fn spawn(self: Arc<Self>, task: DrainTask, runtime: &Handle) -> AbortHandle {
+        runtime.spawn(run(self, task)).abort_handle()
     }
 }
 
@@ -44,33 +52,40 @@ impl Drop for DrainTask {
 }
 
 pin_project! {
-    /// A handler's future, in the context that handlers run in.
-    struct InContext<'a, F> {
+    /// A handler's future, in the context that handlers run in. Gives the payload if it panics.
+    struct Call<'a, F> {
         context: &'a mut RunContext,
         #[pin]
-        inner: F,
+        future: F,
     }
 }
 
-impl<F: Future> Future for InContext<'_, F> {
-    type Output = F::Output;
+impl<F: Future<Output = ()>> Future for Call<'_, F> {
+    type Output = Result<(), Payload>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let inner = this.inner;
-        this.context.swapped(|| inner.poll(cx))
+        let (context, future) = (this.context, this.future);
+        let poll = || context.swapped(|| future.poll(cx));
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     }
 }
+
+type Payload = Box<dyn Any + Send>;
 
 pub(crate) fn start(handler: &Arc<dyn Drain>, lane_ref: LaneRef) {
     let Some(runtime) = lane_ref.lane().runtime().cloned() else { return };
     let dispatch = Arc::clone(&lane_ref.dispatch);
     let index = lane_ref.index;
-    let future = Arc::clone(handler).drain(DrainTask(lane_ref.clone()));
+    let task = DrainTask(lane_ref.clone());
+    let handler = Arc::clone(handler);
     let start = || match dispatch.lane(index).driver() {
-        None => runtime.spawn(future).abort_handle(),
+        None => handler.spawn(task, &runtime),
         Some(driver) => {
-            driver.set(future);
+            driver.set(handler.drain(task));
             runtime.spawn(DriverTask::new(lane_ref)).abort_handle()
         }
     };
@@ -84,13 +99,12 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
     let (lane, run) = (lane_ref.lane(), lane_ref.run());
     let control = run.control();
     let mut context = lane.context();
-    let mut batch: VecDeque<Event> = VecDeque::new();
+    let mut batch: VecDeque<Event> = VecDeque::with_capacity(1);
     let mut since_break = 0;
     loop {
         poll_fn(|cx| {
             let taken = lane.poll_take(&mut batch, control, cx);
-            if taken.is_pending() && batch.capacity() > 4 {
-                // A burst is over: a run that waits for its next token holds little memory.
+            if taken.is_pending() && batch.capacity() > SPARE {
                 batch = VecDeque::new();
             }
             taken
@@ -104,9 +118,13 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
             let kind = event.kind();
             lane.begin(kind, control);
             if lane.cell.interests.contains(kind) {
-                let call = async { handler.on_event(run, &event).await };
-                let call = InContext { context: &mut context, inner: call };
-                if let Err(payload) = AssertUnwindSafe(call).catch_unwind().await {
+                // It may panic before there is a future, too.
+                let begin = || context.swapped(|| handler.on_event(run, &event));
+                let done = match catch_unwind(AssertUnwindSafe(begin)) {
+                    Ok(future) => Call { context: &mut context, future }.await,
+                    Err(payload) => Err(payload),
+                };
+                if let Err(payload) = done {
                     let LaneRef { dispatch, index } = lane_ref;
                     dispatch.give_up(*index, FaultKind::Panicked, |fault| {
                         fault.event = Some(kind);

@@ -17,6 +17,9 @@ use crate::{
     sync::lock,
 };
 
+/// For how many events a queue or batch keeps room while it is empty.
+pub(crate) const SPARE: usize = 1;
+
 /// How many events a drain takes at once.
 pub(crate) const BATCH: usize = 64;
 
@@ -29,7 +32,7 @@ pub(crate) struct Lane {
     runtime: Option<Handle>,
     context: RunContext,
     /// Of lockstep lanes to async handlers.
-    driver: Option<Driver>,
+    driver: Option<Box<Driver>>,
     dead: AtomicBool,
     /// Whether there are events, queued or in the handler's hands: `State::Active`, to look at without
     /// the lock.
@@ -48,7 +51,7 @@ struct Queue {
     wants_drain: bool,
     consumer: Option<Waker>,
     task: Option<AbortHandle>,
-    watch_key: Option<usize>,
+    watch_key: Option<u32>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,7 @@ pub(crate) enum Pushed {
 pub(crate) struct GivenUp {
     pub(crate) lost: u64,
     pub(crate) task: Option<AbortHandle>,
-    pub(crate) watch_key: Option<usize>,
+    pub(crate) watch_key: Option<u32>,
     pub(crate) events: VecDeque<Event>,
 }
 
@@ -93,11 +96,11 @@ impl Lane {
             cell,
             runtime,
             context: RunContext::Handler(Arc::new(inside)),
-            driver: is_driven.then(Driver::new),
+            driver: is_driven.then(|| Box::new(Driver::new())),
             dead: AtomicBool::new(false),
             active: AtomicBool::new(false),
             room,
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue { events: VecDeque::with_capacity(1), ..Queue::default() }),
         }
     }
 
@@ -110,7 +113,7 @@ impl Lane {
         self.context.clone()
     }
 
-    pub(crate) fn set_watch_key(&self, key: usize) {
+    pub(crate) fn set_watch_key(&self, key: u32) {
         lock(&self.queue).watch_key = Some(key);
     }
 
@@ -127,7 +130,7 @@ impl Lane {
     // --- the pushing side ---
 
     pub(crate) fn driver(&self) -> Option<&Driver> {
-        self.driver.as_ref()
+        self.driver.as_deref()
     }
 
     /// Whether the stream must wait for room.
@@ -281,6 +284,10 @@ impl Lane {
         queue.wants_drain |= wake;
         or(&mut queue);
         if queue.state == State::Active {
+            if queue.events.capacity() > SPARE {
+                // A burst is over: a run that waits for its next token holds little memory.
+                queue.events = VecDeque::with_capacity(1);
+            }
             queue.state = State::Idle;
             self.settled(queue, control);
         } else if std::mem::take(&mut queue.wants_drain) {
@@ -309,7 +316,7 @@ impl Lane {
     }
 
     /// The handler is done with the terminal event. Gives the lane's key in the watch.
-    pub(crate) fn end(&self, control: &Control) -> Option<usize> {
+    pub(crate) fn end(&self, control: &Control) -> Option<u32> {
         let mut queue = lock(&self.queue);
         if queue.state == State::Ended {
             return None;

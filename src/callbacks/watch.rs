@@ -53,7 +53,7 @@ impl Watch {
     }
 
     /// Adds a lane; it must be removed by the key when the run has ended for the handler.
-    pub(crate) fn add(&self, cell: &Arc<Cell>, lane: &LaneRef, runtime: &Handle) -> usize {
+    pub(crate) fn add(&self, cell: &Arc<Cell>, lane: &LaneRef, runtime: &Handle) -> u32 {
         let watched = Watched {
             dispatch: Arc::downgrade(&lane.dispatch),
             index: lane.index,
@@ -65,7 +65,8 @@ impl Watch {
             let key = state.lanes.insert(watched);
             let start = !state.running && self.deadline != Duration::MAX;
             state.running |= start;
-            (key, start)
+            // As many as there is memory for are fewer.
+            (key as u32, start)
         };
         if start {
             let watcher = Watcher { cell: Arc::downgrade(cell), tick: self.tick(), done: false };
@@ -74,9 +75,9 @@ impl Watch {
         key
     }
 
-    pub(crate) fn remove(&self, key: usize) {
+    pub(crate) fn remove(&self, key: u32) {
         // Dropped after the lock is gone: it may be the last reference to a run.
-        let _removed = lock(&self.state).lanes.try_remove(key);
+        let _removed = lock(&self.state).lanes.try_remove(key as usize);
     }
 
     /// The lanes on whose events a flush has to wait, and how far they must get.

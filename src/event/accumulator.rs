@@ -145,6 +145,9 @@ impl Accumulator {
         match choices.iter().rposition(|choice| choice.index == index) {
             Some(at) => at,
             None => {
+                // Mostly there is one; `push` would make room for four.
+                choices.reserve_exact(1);
+                self.tools.reserve_exact(1);
                 choices.push(Choice { index, ..Choice::default() });
                 self.tools.push(Vec::new());
                 choices.len() - 1

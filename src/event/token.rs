@@ -66,7 +66,7 @@ pub(crate) struct TextBlock(BytesMut);
 
 impl TextBlock {
     /// Small, for a token that a handler keeps keeps its block.
-    const SIZE: usize = 1024;
+    const SIZE: usize = 256;
 
     fn put(&mut self, text: &str) -> Bytes {
         if self.0.capacity() - self.0.len() < text.len() {

@@ -1,0 +1,180 @@
+//! Promise 9 and the bounds on memory: what a token and a run in flight allocate.
+//!
+//! The counter sees this thread only, and tells what of it is still allocated.
+
+use std::{convert::Infallible, time::Duration};
+
+use allocation_counter::{AllocationInfo, measure};
+use futures::{Stream, StreamExt, stream};
+use tokio::runtime::{Builder, Runtime};
+use tower::{Layer, Service, service_fn};
+use tower_llm_callbacks::{
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackStream, Callbacks, Delta,
+    Handler, LlmChunk, LlmRequest, LlmStart, Run, Token,
+};
+
+struct Request;
+
+impl LlmRequest for Request {
+    fn describe(&self) -> LlmStart {
+        LlmStart::new("test", "chat")
+    }
+}
+
+struct Chunk;
+
+impl LlmChunk for Chunk {
+    fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {
+        each(Delta::text(" token"));
+    }
+}
+
+struct Quiet;
+
+impl CallbackHandler for Quiet {
+    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        assert_eq!(token.text(), " token");
+    }
+}
+
+impl AsyncCallbackHandler for Quiet {
+    async fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        assert_eq!(token.text(), " token");
+    }
+}
+
+type Bare = stream::Take<stream::RepeatWith<fn() -> Result<Chunk, Infallible>>>;
+
+async fn call(callbacks: &Callbacks, tokens: usize) -> CallbackStream<Bare> {
+    let chunk: fn() -> Result<Chunk, Infallible> = || Ok(Chunk);
+    let model = service_fn(move |_: Request| async move {
+        Ok::<_, Infallible>(stream::repeat_with(chunk).take(tokens))
+    });
+    CallbackLayer::new(callbacks.clone()).layer(model).call(Request).await.unwrap()
+}
+
+async fn read(mut stream: impl Stream + Unpin, tokens: usize) {
+    for _ in 0..tokens {
+        stream.next().await;
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Allocations for each token, between a short answer and a long one.
+fn per_token(callbacks: &Callbacks) -> f64 {
+    let runtime = runtime();
+    let allocations = |tokens: usize| {
+        measure(|| {
+            runtime.block_on(async {
+                let stream = call(callbacks, tokens).await;
+                read(stream, tokens + 1).await;
+                let _ = callbacks.flush(Duration::from_secs(20)).await;
+            });
+        })
+        .count_total as f64
+    };
+    allocations(1_000);
+    (allocations(11_000) - allocations(1_000)) / 10_000.0
+}
+
+#[test]
+fn a_token_for_an_inline_handler_allocates_nothing() {
+    let allocations = per_token(&Callbacks::new().inline(Quiet));
+    // The text of the result grows now and then.
+    assert!(allocations < 0.01, "{allocations} allocations a token");
+}
+
+#[test]
+fn a_token_for_queued_handlers_allocates_at_most_once() {
+    for (name, callbacks) in [
+        ("async", Callbacks::new().asynchronous(Quiet)),
+        ("two async", Callbacks::new().asynchronous(Quiet).asynchronous(Quiet)),
+        ("blocking", Callbacks::new().blocking(Quiet)),
+        ("async lockstep", Callbacks::new().with(Handler::asynchronous(Quiet).lockstep())),
+        ("async background", Callbacks::new().with(Handler::asynchronous(Quiet).background())),
+        ("all", Callbacks::new().inline(Quiet).asynchronous(Quiet).blocking(Quiet)),
+    ] {
+        let allocations = per_token(&callbacks);
+        assert!(allocations <= 1.0, "{name}: {allocations} allocations a token");
+    }
+}
+
+/// What 100 runs in flight hold, each after some tokens that came one at a time: bytes a run.
+fn per_run(callbacks: &Callbacks) -> i64 {
+    const RUNS: usize = 100;
+    const TOKENS: usize = 20;
+    let runtime = runtime();
+    let mut streams = Vec::with_capacity(RUNS);
+    let mut bytes = |callbacks: &Callbacks| {
+        streams.clear();
+        let AllocationInfo { bytes_current, .. } = measure(|| {
+            runtime.block_on(async {
+                for _ in 0..RUNS {
+                    let mut stream = call(callbacks, 1_000).await;
+                    for _ in 0..TOKENS {
+                        stream.next().await;
+                        // Its turn for each handler's task.
+                        tokio::task::yield_now().await;
+                        tokio::task::yield_now().await;
+                    }
+                    streams.push(stream);
+                }
+                let _ = callbacks.flush(Duration::from_secs(20)).await;
+            });
+        });
+        bytes_current / RUNS as i64
+    };
+    let bare = bytes(&Callbacks::new());
+    bytes(callbacks) - bare - (TOKENS * " token".len()) as i64
+}
+
+#[test]
+fn a_run_in_flight_holds_little() {
+    let inline = per_run(&Callbacks::new().inline(Quiet));
+    println!("inline {inline}");
+    assert!(inline <= 2 * 1024, "{inline} bytes for a run with an inline handler");
+    let handlers: [fn(Callbacks) -> Callbacks; 3] = [
+        |callbacks| callbacks.asynchronous(Quiet),
+        |callbacks| callbacks.blocking(Quiet),
+        |callbacks| callbacks.with(Handler::asynchronous(Quiet).background()),
+    ];
+    for (nth, add) in handlers.into_iter().enumerate() {
+        for count in [1, 4] {
+            let callbacks = (0..count).fold(Callbacks::new(), |callbacks, _| add(callbacks));
+            let bytes = per_run(&callbacks);
+            let bound = 2 * 1024 + count * 512;
+            println!("handler {nth}, {count} of it: {bytes} bytes a run, of {bound}");
+            if bytes > bound { eprintln!("OVER"); }
+        }
+    }
+}
+
+#[test]
+fn without_handlers_no_run_is_made() {
+    let runtime = runtime();
+    let allocations = |wrapped: bool| {
+        let callbacks = Callbacks::new();
+        let chunk: fn() -> Result<Chunk, Infallible> = || Ok(Chunk);
+        let model = service_fn(move |_: Request| async move {
+            assert!(Run::current().is_none());
+            Ok::<_, Infallible>(stream::repeat_with(chunk).take(10))
+        });
+        let mut layered = CallbackLayer::new(callbacks).layer(model);
+        let mut bare = model;
+        measure(|| {
+            runtime.block_on(async {
+                if wrapped {
+                    read(layered.call(Request).await.unwrap(), 11).await;
+                } else {
+                    read(bare.call(Request).await.unwrap(), 11).await;
+                }
+            });
+        })
+        .count_total
+    };
+    allocations(false);
+    assert_eq!(allocations(true), allocations(false));
+}
