@@ -147,7 +147,9 @@ fn a_run_in_flight_holds_little() {
             let bytes = per_run(&callbacks);
             let bound = 2 * 1024 + count * 512;
             println!("handler {nth}, {count} of it: {bytes} bytes a run, of {bound}");
-            if bytes > bound { eprintln!("OVER"); }
+            if bytes > bound {
+                eprintln!("OVER");
+            }
         }
     }
 }

@@ -25,10 +25,7 @@ struct MyCustomSyncHandler;
 
 impl CallbackHandler for MyCustomSyncHandler {
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {
-        println!(
-            "Sync handler being called in a `thread_pool_executor`: token: {}",
-            token.text()
-        );
+        println!("Sync handler being called in a `thread_pool_executor`: token: {}", token.text());
     }
 }
 

@@ -112,8 +112,15 @@ impl<D, C> Told<D, C> {
         let Self { emitter, describe, held } = self;
         loop {
             if !matches!(held, Held::Nothing) {
-                let last = matches!(held, Held::Last(_));
-                ready!(if last { emitter.poll_end(cx) } else { emitter.poll_lockstep(cx) });
+                if matches!(held, Held::Last(_)) {
+                    if emitter.is_aborted() {
+                        // Whatever handlers are still to be waited for.
+                        inner.set(None);
+                    }
+                    ready!(emitter.poll_end(cx));
+                } else {
+                    ready!(emitter.poll_lockstep(cx));
+                }
                 match mem::replace(held, Held::Nothing) {
                     Held::Nothing => {}
                     Held::Chunk(chunk) => return Poll::Ready(Some(Ok(chunk))),
@@ -127,18 +134,17 @@ impl<D, C> Told<D, C> {
                 }
             }
 
+            if emitter.is_aborted() {
+                *held = Held::Last(None);
+                continue;
+            }
             let over = emitter.is_over();
             if over {
                 // What follows the end of the answer passes unobserved, while the terminal is told.
-                let told = emitter.poll_end(cx).is_ready();
-                if told && let Some(aborted) = emitter.take_aborted() {
-                    inner.set(None);
-                    return Poll::Ready(Some(Err(aborted.into())));
+                let _told = emitter.poll_end(cx);
+                if emitter.is_aborted() {
+                    continue;
                 }
-            } else if emitter.is_aborted() {
-                inner.set(None);
-                *held = Held::Last(None);
-                continue;
             } else {
                 ready!(emitter.poll_room(cx));
                 if emitter.is_aborted() {
