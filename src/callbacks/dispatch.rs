@@ -104,7 +104,7 @@ impl TokenLanes {
 
 const FREE: u8 = 0;
 const TAKEN: u8 = 1;
-/// Taken, and there is something in the backlog.
+/// Taken, and there is something in the backlog, or the run's task waits for the role to be free.
 const MORE: u8 = 2;
 
 impl Dispatch {
@@ -154,10 +154,16 @@ impl Dispatch {
         &self.lanes[index]
     }
 
-    /// Whether another thread is dispatching, so that what was posted may not be told yet.
+    /// Whether another thread is dispatching, so that what was posted may not be told yet. If so, the
+    /// run's task is woken when that thread is through. (The task registers itself before it asks.)
     #[inline]
     pub(crate) fn is_busy(&self) -> bool {
-        self.role.load(Ordering::Acquire) != FREE
+        if self.role.load(Ordering::Acquire) == FREE {
+            return false;
+        }
+        // Marked, so that the thread does not leave without a look back.
+        let marked = self.role.compare_exchange(TAKEN, MORE, Ordering::AcqRel, Ordering::Acquire);
+        marked != Err(FREE)
     }
 
     /// Tells an event, or leaves it to the thread that is telling one. False after the terminal.
@@ -269,12 +275,16 @@ impl Dispatch {
     }
 
     fn release(self: &Arc<Self>) {
+        let mut awaited = false;
         while let Err(_more) =
             self.role.compare_exchange(TAKEN, FREE, Ordering::AcqRel, Ordering::Acquire)
         {
             self.role.store(TAKEN, Ordering::Release);
             self.work_off();
-            // The emitter may wait for what was left to this thread.
+            awaited = true;
+        }
+        if awaited {
+            // The emitter may wait for what was left to this thread, or for the role to be free.
             self.run.control().wake();
         }
     }
