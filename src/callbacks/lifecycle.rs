@@ -75,13 +75,16 @@ impl Lifecycle {
     }
 
     fn drained(&self, which: impl Fn(Delivery) -> bool) -> bool {
+        // Asked first: what another thread has yet to tell is in no lane, and may be in one when it
+        // is through.
+        let telling = self.dispatch.is_busy();
         if self.lockstep {
             self.dispatch.drive();
         }
         // Every lane is asked, so that each wakes the task when it is done.
         let lanes = self.dispatch.lanes().iter();
         let busy = lanes.filter(|lane| which(lane.cell.settings.delivery) && !lane.is_drained());
-        busy.count() == 0 && !self.dispatch.is_busy()
+        busy.count() == 0 && !telling
     }
 
     /// Waits until all awaited handlers are done with what they were told.
