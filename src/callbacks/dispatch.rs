@@ -352,12 +352,25 @@ impl Dispatch {
     }
 
     /// Gives up on a handler in this run, and reports it.
+    ///
+    /// Only when it is reported is the handler waited for no longer: neither the call nor a flush
+    /// overtakes the report, or the abort that comes with it.
     pub(crate) fn give_up(&self, index: usize, kind: FaultKind, describe: impl FnOnce(&mut Fault)) {
-        let lane = &self.lanes[index];
-        let Some(given_up) = lane.give_up(self.run.control()) else { return };
-        if let Some(key) = given_up.watch_key {
-            lane.cell.watch.remove(key);
+        struct Release<'a>(&'a Lane, &'a Run);
+        impl Drop for Release<'_> {
+            fn drop(&mut self) {
+                let Release(lane, run) = self;
+                if let Some(key) = lane.end(run.control()) {
+                    lane.cell.watch.remove(key);
+                }
+                // Whoever waits for room, or flushes, need not wait any more.
+                run.control().wake();
+                lane.cell.progressed();
+            }
         }
+        let lane = &self.lanes[index];
+        let Some(given_up) = lane.give_up() else { return };
+        let _release = Release(lane, &self.run);
         if let Some(task) = given_up.task {
             task.abort();
         }

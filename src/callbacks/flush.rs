@@ -3,7 +3,10 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::{cell::Cell, lane::LaneRef};
+use super::{
+    cell::Cell,
+    lane::{LaneRef, Progress},
+};
 
 /// What a flush waited for in vain: see [`Callbacks::flush`](super::Callbacks::flush).
 #[derive(Debug, Clone, Default)]
@@ -66,8 +69,6 @@ pub(crate) async fn flush(cells: &[Arc<Cell>], deadline: Duration) -> FlushRepor
 }
 
 fn missing(lane: &LaneRef, pushed: u64) -> u64 {
-    if lane.lane().is_dead() {
-        return 0;
-    }
-    pushed.saturating_sub(lane.lane().progress().finished)
+    let Progress { active, finished, .. } = lane.lane().progress();
+    if active { pushed.saturating_sub(finished) } else { 0 }
 }

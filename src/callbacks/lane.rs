@@ -78,7 +78,6 @@ pub(crate) enum Pushed {
 pub(crate) struct GivenUp {
     pub(crate) lost: u64,
     pub(crate) task: Option<AbortHandle>,
-    pub(crate) watch_key: Option<u32>,
     pub(crate) events: VecDeque<Event>,
 }
 
@@ -182,7 +181,7 @@ impl Lane {
 
     /// Adds an event; tells whether the lane became active by it, or nothing if it has ended.
     fn add(&self, queue: &mut Queue, event: Event) -> Option<bool> {
-        if queue.state == State::Ended {
+        if queue.state == State::Ended || self.is_dead() {
             return None;
         }
         queue.events.push_back(event);
@@ -208,12 +207,16 @@ impl Lane {
         lock(&self.queue).state == State::Unstarted
     }
 
-    /// Remembers the task that drains the lane, so that it can be stopped.
+    /// Remembers the task that drains the lane, so that it can be stopped; stops it if the handler
+    /// was given up on meanwhile.
     pub(crate) fn set_task(&self, task: AbortHandle) {
         let mut queue = lock(&self.queue);
-        if queue.state != State::Ended {
+        if queue.state != State::Ended && !self.is_dead() {
             queue.task = Some(task);
+            return;
         }
+        drop(queue);
+        task.abort();
     }
 
     /// Whether the handler has handled all it was given; if not, the run's task is woken when it has.
@@ -268,6 +271,9 @@ impl Lane {
         or: impl FnOnce(&mut Queue),
     ) -> bool {
         let mut queue = lock(&self.queue);
+        if self.is_dead() {
+            return false;
+        }
         let wake = self.room.is_wanted();
         if !queue.events.is_empty() {
             let count = queue.events.len().min(BATCH);
@@ -315,7 +321,8 @@ impl Lane {
         self.cell.progressed();
     }
 
-    /// The handler is done with the terminal event. Gives the lane's key in the watch.
+    /// The handler is done with the terminal event, or was given up on. Gives the lane's key in the
+    /// watch.
     pub(crate) fn end(&self, control: &Control) -> Option<u32> {
         let mut queue = lock(&self.queue);
         if queue.state == State::Ended {
@@ -330,29 +337,19 @@ impl Lane {
         watch_key
     }
 
-    /// Gives up on the handler in this run; nothing if it had ended.
-    pub(crate) fn give_up(&self, control: &Control) -> Option<GivenUp> {
-        let given_up = {
-            let mut queue = lock(&self.queue);
-            if queue.state == State::Ended || self.dead.swap(true, Ordering::AcqRel) {
-                return None;
-            }
-            if std::mem::replace(&mut queue.state, State::Ended) == State::Active {
-                self.active.store(false, Ordering::Release);
-                self.cell.run_delivered();
-            }
-            queue.consumer = None;
-            GivenUp {
-                lost: queue.pushed - self.room.finished(),
-                task: queue.task.take(),
-                watch_key: queue.watch_key.take(),
-                events: std::mem::take(&mut queue.events),
-            }
-        };
-        // Whoever waited for room or for the end of this queue need not wait any more.
-        control.wake();
-        self.cell.progressed();
-        Some(given_up)
+    /// Gives up on the handler in this run; nothing if it had ended. It still counts as active, if it
+    /// was, until [`end`](Self::end).
+    pub(crate) fn give_up(&self) -> Option<GivenUp> {
+        let mut queue = lock(&self.queue);
+        if queue.state == State::Ended || self.dead.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        queue.consumer = None;
+        Some(GivenUp {
+            lost: queue.pushed - self.room.finished(),
+            task: queue.task.take(),
+            events: std::mem::take(&mut queue.events),
+        })
     }
 
     /// The lane is not active any more. Wakes the run's task when the lock is gone.
