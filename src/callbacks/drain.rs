@@ -128,7 +128,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
                     let LaneRef { dispatch, index } = lane_ref;
                     dispatch.give_up(*index, FaultKind::Panicked, |fault| {
                         fault.event = Some(kind);
-                        fault.panic_message = panic_message(&*payload);
+                        fault.panic_message = panic_message(payload);
                     });
                     return;
                 }

@@ -1,5 +1,6 @@
 use std::{
-    fmt,
+    any::Any,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -105,7 +106,8 @@ impl Fault {
             "{self}"
         );
         for hook in cell.shared.hooks() {
-            if catch_unwind(AssertUnwindSafe(|| hook(&self))).is_err() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&self))) {
+                panic_message(payload);
                 tracing::error!(target: "tower_llm_callbacks", "a fault hook panicked");
             }
         }
@@ -122,8 +124,13 @@ impl Fault {
     }
 }
 
-/// The text of a panic.
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> Option<Arc<str>> {
+/// The text of a panic. Takes the payload, for dropping it may panic once more.
+pub(crate) fn panic_message(payload: Box<dyn Any + Send>) -> Option<Arc<str>> {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).map(Arc::from)
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = text.map(Arc::from);
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(again);
+    }
+    text
 }

@@ -29,8 +29,12 @@ pub(crate) fn call_handler(
     let call = || context.swapped(|| handler.on_event(dispatch.run(), event));
     let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { return true };
     dispatch.give_up(index, FaultKind::Panicked, |fault| {
+        if dispatch.lane(index).cell.is_inline() {
+            // It has no queue in which events are counted.
+            fault.lost_events = 1;
+        }
         fault.event = Some(event.kind());
-        fault.panic_message = panic_message(&*payload);
+        fault.panic_message = panic_message(payload);
     });
     false
 }
