@@ -197,8 +197,10 @@ fn the_inner_call_is_dropped_before_the_terminal_is_told() {
             let (call, inner, _gate) = staged(stage, &mut told).await;
             model.set(inner).unwrap();
             drop(call);
-            let expected = (stage != Stage::AfterTheEndMark).then_some(0);
-            assert_eq!(*live.lock().unwrap(), expected, "after the end mark it was told before");
+            let live = *live.lock().unwrap();
+            // After the end mark it may have been told before the drop.
+            let told_before = stage == Stage::AfterTheEndMark && live.is_none();
+            assert!(told_before || live == Some(0), "{stage:?}: {live:?}");
         });
     }
 }
