@@ -298,57 +298,75 @@ fn lockstep(tokens: usize) -> bool {
     compare(&row, ROUNDS, baseline, subject)
 }
 
-fn print_growth(row: &Row, [base_few, base_many, few, many]: [Cost; 4]) -> bool {
-    print(row, base_many / base_few, many / few)
-}
-
-/// Cost of a token with 1 and with 10,000 runs at once, against the bare streams' own growth.
+/// Cost of a token with 1 and with 10,000 runs at once, against the growth of what people write by hand.
 fn growth_runs(scale: usize) -> Vec<bool> {
     let many = 10_000 / scale;
-    let handlers: [(&'static str, fn(&Arc<Count>) -> Callbacks); 2] = [
-        ("growth, 1 to 10,000 runs at once, inline", |count| {
-            Callbacks::new().inline(count.clone())
-        }),
-        ("growth, 1 to 10,000 runs at once, async", |count| {
-            Callbacks::new().asynchronous(count.clone())
-        }),
-    ];
+    let (few_tokens, many_tokens) = (200_000 / scale, 20);
     let runtime = current_thread();
-    let by_turns = |streams: usize, tokens: usize, callbacks: Option<&Callbacks>| {
-        runtime.block_on(async {
-            let mut all = Vec::new();
-            for _ in 0..streams {
-                let stream: futures::stream::BoxStream<'_, ()> = match callbacks {
-                    Some(callbacks) => Box::pin(layered(callbacks, bare(tokens)).await.map(|_| ())),
-                    None => Box::pin(bare(tokens).map(|_| ())),
-                };
-                all.push(stream);
+    let measure = |make: &dyn Fn(usize) -> futures::stream::BoxStream<'static, ()>| {
+        let mut least = [f64::MAX; 2];
+        for _ in 0..5 {
+            for (least, (streams, tokens)) in
+                least.iter_mut().zip([(1, few_tokens), (many, many_tokens)])
+            {
+                let cost = runtime.block_on(async {
+                    let mut all: Vec<_> = (0..streams).map(|_| make(tokens)).collect();
+                    per_token_by_turns(&mut all, tokens).await
+                });
+                *least = least.min(cost);
             }
-            per_token_by_turns(&mut all, tokens).await
-        })
+        }
+        least[1] / least[0]
     };
-    handlers
-        .into_iter()
-        .map(|(name, callbacks)| {
-            let row =
-                Row { name, baseline: "the bare streams' own growth", bound: Bound::ratio(1.3) };
-            let count = Arc::new(Count::default());
-            let callbacks = callbacks(&count);
-            let mut least = [f64::MAX; 4];
-            for _ in 0..7 {
-                let costs = [
-                    by_turns(1, 200_000 / scale, None),
-                    by_turns(many, 20, None),
-                    by_turns(1, 200_000 / scale, Some(&callbacks)),
-                    by_turns(many, 20, Some(&callbacks)),
-                ];
-                for (least, cost) in least.iter_mut().zip(costs) {
-                    *least = least.min(cost);
-                }
+    let layer = |callbacks: Callbacks| {
+        move |tokens: usize| -> futures::stream::BoxStream<'static, ()> {
+            let stream = layered(&callbacks, bare(tokens));
+            // The model answers at once.
+            let stream = stream.now_or_never().expect("nobody has to be waited for");
+            Box::pin(stream.map(|_| ()))
+        }
+    };
+    let inline_by_hand = measure(&|tokens| {
+        let count = Count::default();
+        let mut told = String::new();
+        Box::pin(bare(tokens).map(move |item| {
+            let token = text(&item);
+            count.token(token);
+            told.push_str(token);
+        }))
+    });
+    let inline = measure(&layer(Callbacks::new().inline(Count::default())));
+    let task_by_hand = measure(&|tokens| {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
+        let count = Count::default();
+        tokio::spawn(async move {
+            while let Some(text) = receiver.recv().await {
+                count.token(&text);
             }
-            print_growth(&row, least)
-        })
-        .collect()
+        });
+        let mut told = String::new();
+        let stream = bare(tokens).map(move |item| {
+            told.push_str(text(&item));
+            (item, sender.clone())
+        });
+        Box::pin(stream.then(|(item, sender)| async move {
+            sender.send(text(&item).into()).await.expect("the task is there");
+        }))
+    });
+    let task = measure(&layer(Callbacks::new().asynchronous(Count::default())));
+    let row = |name, baseline| Row { name, baseline, bound: Bound::ratio(1.3) };
+    vec![
+        print(
+            &row("growth, 1 to 10,000 runs at once, inline", "growth of `inspect`"),
+            inline_by_hand,
+            inline,
+        ),
+        print(
+            &row("growth, 1 to 10,000 runs at once, async", "growth of channel and task"),
+            task_by_hand,
+            task,
+        ),
+    ]
 }
 
 async fn per_token_by_turns(
@@ -406,5 +424,5 @@ fn growth_tokens(scale: usize) -> bool {
             *least = least.min(cost);
         }
     }
-    print_growth(&row, least)
+    print(&row, least[1] / least[0], least[3] / least[2])
 }

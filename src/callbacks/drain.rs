@@ -100,17 +100,17 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
     let control = run.control();
     let mut context = lane.context();
     let mut batch: VecDeque<Event> = VecDeque::with_capacity(1);
-    let mut since_break = 0;
+    let (mut last_batch, mut since_break) = (0, 0);
     loop {
         poll_fn(|cx| {
             let taken = lane.poll_take(&mut batch, control, cx);
-            if taken.is_pending() && batch.capacity() > SPARE {
+            if taken.is_pending() && last_batch <= SPARE && batch.capacity() > SPARE {
                 batch = VecDeque::new();
             }
             taken
         })
         .await;
-        let handled = batch.len();
+        last_batch = batch.len();
         while let Some(event) = batch.pop_front() {
             if lane.is_dead() {
                 return;
@@ -141,7 +141,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
                 return;
             }
         }
-        since_break += handled;
+        since_break += last_batch;
         if since_break < BATCH {
             continue;
         }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// For how many events a queue or batch keeps room while it is empty.
-pub(crate) const SPARE: usize = 1;
+pub(crate) const SPARE: usize = 2;
 
 /// How many events a drain takes at once.
 pub(crate) const BATCH: usize = 64;
@@ -44,6 +44,8 @@ pub(crate) struct Lane {
 #[derive(Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// How many events it held at most since it was last empty.
+    peak: usize,
     pushed: u64,
     dropped_tokens: u64,
     state: State,
@@ -186,6 +188,7 @@ impl Lane {
         }
         queue.events.push_back(event);
         queue.pushed += 1;
+        queue.peak = queue.peak.max(queue.events.len());
         let was_active = std::mem::replace(&mut queue.state, State::Active) == State::Active;
         if !was_active {
             self.active.store(true, Ordering::Release);
@@ -290,7 +293,7 @@ impl Lane {
         queue.wants_drain |= wake;
         or(&mut queue);
         if queue.state == State::Active {
-            if queue.events.capacity() > SPARE {
+            if std::mem::take(&mut queue.peak) <= SPARE && queue.events.capacity() > SPARE {
                 // A burst is over: a run that waits for its next token holds little memory.
                 queue.events = VecDeque::with_capacity(1);
             }

@@ -1,6 +1,7 @@
 use std::{fmt, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
+use bytes_utils::{Str, StrMut};
 use serde::Serialize;
 
 use super::Content;
@@ -56,24 +57,26 @@ pub struct Token {
 #[derive(Clone)]
 enum Text {
     Buffer(String),
-    /// Always UTF-8.
-    Shared(Bytes),
+    Shared(Str),
 }
 
 /// Where the texts of shared tokens are put, one behind the other.
 #[derive(Debug, Default)]
-pub(crate) struct TextBlock(BytesMut);
+pub(crate) struct TextBlock(StrMut);
 
 impl TextBlock {
     /// Small, for a token that a handler keeps keeps its block.
     const SIZE: usize = 256;
 
-    fn put(&mut self, text: &str) -> Bytes {
-        if self.0.capacity() - self.0.len() < text.len() {
-            self.0.reserve(text.len().max(Self::SIZE));
+    fn put(&mut self, text: &str) -> Str {
+        let free = self.0.inner().capacity() - self.0.inner().len();
+        if free < text.len() {
+            // A new block; the old one goes with its last token.
+            let size = text.len().max(Self::SIZE);
+            self.0 = StrMut::from_inner(BytesMut::with_capacity(size)).unwrap_or_default();
         }
-        self.0.extend_from_slice(text.as_bytes());
-        self.0.split().freeze()
+        self.0.push_str(text);
+        self.0.split_built().freeze()
     }
 }
 
@@ -128,8 +131,7 @@ impl Token {
     pub fn text(&self) -> &str {
         match &self.text {
             Text::Buffer(text) => text,
-            // It was put in as a text, so this cannot fail.
-            Text::Shared(text) => str::from_utf8(text).unwrap_or_default(),
+            Text::Shared(text) => text,
         }
     }
 
