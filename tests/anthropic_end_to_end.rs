@@ -67,8 +67,7 @@ fn answer() -> String {
 
 /// A body that comes in pieces of some bytes.
 fn body(text: &str, piece: usize) -> Body {
-    let pieces: Vec<_> =
-        text.as_bytes().chunks(piece).map(|bytes| Bytes::copy_from_slice(bytes)).collect();
+    let pieces: Vec<_> = text.as_bytes().chunks(piece).map(Bytes::copy_from_slice).collect();
     let frames = futures::stream::iter(pieces).map(|bytes| Ok::<_, BoxError>(Frame::data(bytes)));
     BodyExt::boxed(StreamBody::new(frames))
 }
@@ -106,7 +105,7 @@ async fn call(
     let outcome = async {
         let mut stream = model.ready().await?.call(request).await?;
         match take {
-            None => Ok(chat_result::Outcome::Read(chat::collect(stream).await?)),
+            None => Ok(chat_result::Outcome::Read(Box::new(chat::collect(stream).await?))),
             Some(items) => {
                 for _ in 0..items {
                     stream.next().await.expect("there are more items")?;
@@ -128,7 +127,7 @@ async fn call(
 mod chat_result {
     #[derive(Debug)]
     pub(crate) enum Outcome {
-        Read(tower_llm_callbacks::LlmResult),
+        Read(Box<tower_llm_callbacks::LlmResult>),
         Dropped,
     }
 }
@@ -223,13 +222,13 @@ async fn dropped_midway_and_after_the_end_mark() {
             let terminal = &recorder.terminals()[0];
             let expected = if take == chunks { None } else { Some(ErrorKind::Cancelled) };
             assert_eq!(terminal.error().map(|error| error.kind()), expected, "after {take}");
-            assert_eq!(terminal.result().unwrap().text(), recorder_text(recorder.clone()));
+            assert_eq!(terminal.result().unwrap().text(), recorder_text(&recorder));
         }
     }
 }
 
 /// The texts of the tokens of kind text.
-fn recorder_text(recorder: Recorder) -> String {
+fn recorder_text(recorder: &Recorder) -> String {
     let events = recorder.events();
     let tokens = events.iter().filter_map(|event| match &event.data {
         tower_llm_callbacks::EventData::LlmNewToken(token) if token.kind() == TokenKind::Text => {
