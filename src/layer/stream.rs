@@ -89,6 +89,11 @@ where
         if self.done {
             return (0, Some(0));
         }
+        if let Some(Told { emitter, held: Held::Last(None), .. }) = &self.told {
+            // The inner stream has ended, and may say anything; after an abort there is its error.
+            let left = usize::from(emitter.is_aborted());
+            return (left, Some(left));
+        }
         let (least, most) = self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint);
         let held = match &self.told {
             Some(Told { held: Held::Chunk(_) | Held::Last(Some(_)), .. }) => 1,
