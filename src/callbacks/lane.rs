@@ -175,9 +175,12 @@ impl Lane {
 
     pub(crate) fn push(&self, event: Event) -> Pushed {
         let mut queue = lock(&self.queue);
-        match self.add(&mut queue, event) {
-            Some(true) => queue.consumer.take().map_or(Pushed::Start, Pushed::Wake),
-            _ => Pushed::Nothing,
+        let Some(became_active) = self.add(&mut queue, event) else { return Pushed::Nothing };
+        match queue.consumer.take() {
+            // It may sleep though the lane is active: on an event that was to be driven, and was not.
+            Some(waker) => Pushed::Wake(waker),
+            None if became_active => Pushed::Start,
+            None => Pushed::Nothing,
         }
     }
 
