@@ -254,6 +254,8 @@ impl Dispatch {
     pub(crate) fn drive(&self) {
         for lane in &self.lanes {
             if let Some(driver) = lane.driver() {
+                // The handler's futures are its runtime's, whoever polls them.
+                let _in_runtime = lane.runtime().map(Handle::enter);
                 // When it is done, the lane has ended.
                 let _done = driver.drive();
             }
