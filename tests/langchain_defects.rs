@@ -256,10 +256,8 @@ fn case_64_nothing_is_kept_of_runs_that_have_ended() {
     everywhere(|told| async move {
         let request = request();
         let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
-        let probe = Arc::new(Slow::default());
-        let probed: Weak<Slow> = Arc::downgrade(&probe);
         // A set of its own for these calls, with a handler of each kind.
-        let of_request = Callbacks::new().blocking(Arc::clone(&probe)).asynchronous(probe);
+        let (of_request, probed) = probes();
         for taken in 0..50 {
             let config = RunConfig::new().callbacks(&of_request);
             let work = async {
@@ -280,9 +278,18 @@ fn case_64_nothing_is_kept_of_runs_that_have_ended() {
         }
         drop(told);
         // A thread or a task may have to come to its end.
-        until(|| probed.strong_count() == 0).await;
+        until(|| probed.iter().all(|probe| probe.strong_count() == 0)).await;
         until(|| Arc::strong_count(&request.messages) == 1).await;
     });
+}
+
+/// A handler for each mode, which is gone when nothing is kept of its runs.
+fn probes() -> (Callbacks, Vec<Weak<Slow>>) {
+    let probes = MODES.map(|mode| (mode, Arc::new(Slow::default())));
+    let probed = probes.iter().map(|(_, probe)| Arc::downgrade(probe)).collect();
+    let all = probes.into_iter();
+    let callbacks = all.fold(Callbacks::new(), |all, (mode, probe)| all.with(mode.handler(probe)));
+    (callbacks, probed)
 }
 
 /// The same without a handler of the layer's own, where calls complete.
@@ -291,9 +298,7 @@ fn case_64_nor_of_completed_ones() {
     on_each_runtime(|| async {
         let request = request();
         let inner = ScriptedModel::new(Script::answer(["a"]));
-        let probe = Arc::new(Slow::default());
-        let probed = Arc::downgrade(&probe);
-        let callbacks = Callbacks::new().asynchronous(probe);
+        let (callbacks, probed) = probes();
         let mut model = CallbackLayer::new(callbacks.clone()).layer(inner);
         for _ in 0..50 {
             let stream = model.ready().await.unwrap().call(request.clone()).await.unwrap();
@@ -303,6 +308,6 @@ fn case_64_nor_of_completed_ones() {
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         until(|| Arc::strong_count(&request.messages) == 1).await;
         drop((model, callbacks));
-        until(|| probed.strong_count() == 0).await;
+        until(|| probed.iter().all(|probe| probe.strong_count() == 0)).await;
     });
 }

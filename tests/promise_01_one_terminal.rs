@@ -9,7 +9,7 @@ mod panic;
 mod runtime;
 mod support;
 
-use std::{io, time::Duration};
+use std::{error::Error, fmt, io, time::Duration};
 
 use futures::{StreamExt, poll};
 use support::{Gate, assert_same_answer, call, everywhere, read, request};
@@ -144,6 +144,45 @@ fn error_instead_of_a_response() {
         assert_eq!(end.error().unwrap().status(), Some(529));
         assert_eq!(end.error().unwrap().provider_code(), Some("overloaded_error"));
     });
+}
+
+/// What went wrong is found in the sources of an error, however it is wrapped.
+#[test]
+fn error_with_a_source() {
+    #[derive(Debug)]
+    struct Wrapped(BoxError);
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+    fn source(kind: ErrorKind) -> BoxError {
+        match kind {
+            ErrorKind::Provider => overloaded().into(),
+            ErrorKind::Truncated => Truncated::default().into(),
+            _ => "reset".into(),
+        }
+    }
+    for kind in [ErrorKind::Provider, ErrorKind::Truncated, ErrorKind::Transport] {
+        everywhere(move |told| async move {
+            let model = service_fn(move |_: ChatRequest| async move {
+                let items = [Ok(Delta::text("a")), Err(Wrapped(Wrapped(source(kind)).into()))];
+                Ok::<_, BoxError>(futures::stream::iter(items))
+            });
+            let mut model = told.layer().layer(model);
+            let mut stream = model.ready().await.unwrap().call(request()).await.unwrap();
+            assert!(stream.next().await.unwrap().is_ok());
+            assert!(stream.next().await.unwrap().unwrap_err().is::<Wrapped>());
+            let end = told.ended(Some(kind)).await;
+            let code = end.error().unwrap().provider_code();
+            assert_eq!(code.is_some(), kind == ErrorKind::Provider);
+        });
+    }
 }
 
 #[test]

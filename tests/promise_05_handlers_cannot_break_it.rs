@@ -13,9 +13,10 @@ mod support;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     task::Poll,
     thread::{self, ThreadId},
+    time::Duration,
 };
 
 use futures::{StreamExt, stream};
@@ -25,6 +26,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delivery, Event, EventKind, Fault, FaultKind, Handler, Run,
     chat::{ChatChunk, ChatRequest},
+    on_event_async,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -184,5 +186,35 @@ fn a_runtime_that_is_gone_is_no_harm() {
         } else {
             told.faults.none();
         }
+    }
+}
+
+/// An async handler finds the timers of its own runtime, whoever polls the call.
+#[test]
+fn async_handlers_run_in_their_runtime() {
+    for delivery in [Delivery::Pipelined, Delivery::Lockstep, Delivery::Background] {
+        let sleeps = on_event_async(|_, _| async {
+            tokio::time::sleep(Duration::from_micros(1)).await;
+            tokio::spawn(yield_now()).await.unwrap();
+        });
+        let sleeps = match delivery {
+            Delivery::Lockstep => Handler::asynchronous(sleeps).lockstep(),
+            Delivery::Background => Handler::asynchronous(sleeps).background(),
+            _ => Handler::asynchronous(sleeps),
+        };
+        let recorder = Recorder::new();
+        let mut told = Told::new(&[]).with(sleeps).with(Handler::inline(recorder.clone()));
+        let runtime = Flavor::Multi.runtime();
+        told.callbacks = told.callbacks.runtime(runtime.handle().clone());
+        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            let reading = async { read(call(&mut model).await.unwrap()).await.0.len() };
+            done.send(futures::executor::block_on(reading))
+        });
+        assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), 4);
+        assert!(runtime.block_on(told.callbacks.flush(PATIENCE)).is_complete());
+        told.faults.none();
+        assert_promises(&recorder.events());
     }
 }

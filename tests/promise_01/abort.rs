@@ -2,6 +2,7 @@
 
 use futures::{StreamExt, poll};
 use http::StatusCode;
+use tokio::task::yield_now;
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
     Abort, Aborted, ErrorKind, EventKind, Run,
@@ -63,14 +64,21 @@ fn in_the_start_phase() {
 #[test]
 fn while_the_model_is_called() {
     everywhere(|told| async move {
-        let (told, _, run) = held(told, EventKind::Custom);
+        let (handler, runs) = runs();
+        let told = told.with(handler);
         let (inner, mut model) = told.model(Script::new().hang().respond());
-        let call = tokio::spawn(model.ready().await.unwrap().call(request()));
-        super::support::until(|| inner.live() == 1).await;
-        assert!(abort_elsewhere(&run()));
-        assert!(is_aborted(&call.await.unwrap().unwrap_err()));
+        let mut call = tokio_test::task::spawn(model.ready().await.unwrap().call(request()));
+        while inner.calls() == 0 {
+            assert!(call.poll().is_pending());
+            yield_now().await;
+        }
+        assert!(call.poll().is_pending());
+        let run = runs.lock().unwrap()[0].clone();
+        assert!(abort_elsewhere(&run));
+        assert!(call.is_woken());
+        assert!(is_aborted(&call.await.unwrap_err()));
         assert_eq!(inner.live(), 0);
-        ended_aborted(&told, &run()).await;
+        ended_aborted(&told, &run).await;
     });
 }
 
@@ -86,7 +94,7 @@ fn in_the_stream() {
             }
             // One task waits for the next item, another thread aborts.
             let next = tokio::spawn(async move { (stream.next().await, stream) });
-            tokio::task::yield_now().await;
+            yield_now().await;
             assert!(abort_elsewhere(&run()));
             let (item, mut stream) = next.await.unwrap();
             assert!(is_aborted(&item.unwrap().unwrap_err()));
