@@ -262,6 +262,11 @@ impl Dispatch {
         }
     }
 
+    /// Counts an event that nobody wants, before any other is told.
+    pub(crate) fn skip(&self) {
+        self.next_seq();
+    }
+
     /// Only called by the one who dispatches.
     fn next_seq(&self) -> u64 {
         let seq = self.seq.load(Ordering::Relaxed);

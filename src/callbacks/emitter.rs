@@ -9,8 +9,8 @@ use std::{
 use super::{dispatch::TokenLanes, inherit::Opened, lifecycle::Lifecycle};
 use crate::{
     event::{
-        Accumulator, Content, Delta, ErrorKind, EventData, Failure, LlmStart, ProviderError,
-        RunError, Truncated,
+        Accumulator, Content, Delta, ErrorKind, EventData, EventKind, Failure, LlmStart,
+        ProviderError, RunError, Truncated,
     },
     run::{Abort, Aborted, Context as RunContext, Run},
 };
@@ -36,7 +36,8 @@ enum Outcome {
 
 impl Emitter {
     pub(crate) fn start(opened: Opened, start: impl FnOnce() -> LlmStart) -> Self {
-        let life = Lifecycle::start(opened, || EventData::LlmStart(Arc::new(start())));
+        let start = || EventData::LlmStart(Arc::new(start()));
+        let life = Lifecycle::start(opened, EventKind::LlmStart, start);
         Self {
             tokens: TokenLanes::of(life.dispatch()),
             life,

@@ -5,7 +5,7 @@ use std::{
 
 use super::{Delivery, dispatch::Dispatch, inherit::Opened};
 use crate::{
-    event::EventData,
+    event::{EventData, EventKind},
     run::{Abort, Context as RunContext, Run},
 };
 
@@ -26,15 +26,25 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Starts a run: tells its start event.
-    pub(crate) fn start(opened: Opened, start: impl FnOnce() -> EventData) -> Self {
+    /// Starts a run: tells its start event, which is built only if somebody wants it.
+    pub(crate) fn start(
+        opened: Opened,
+        kind: EventKind,
+        start: impl FnOnce() -> EventData,
+    ) -> Self {
         let Opened { run, cells } = opened;
+        // Built first: should that panic, no handler has heard of the run.
+        let wanted = cells.iter().any(|cell| cell.interests.contains(kind));
+        let start = wanted.then(start);
         let context = RunContext::of(&run);
         let dispatch = Dispatch::new(run, &cells);
         let delivery = |lane: &super::lane::Lane| lane.cell.settings.delivery;
         let awaited = dispatch.lanes().iter().any(|lane| delivery(lane).is_awaited());
         let lockstep = dispatch.lanes().iter().any(|lane| delivery(lane) == Delivery::Lockstep);
-        dispatch.post(start());
+        match start {
+            Some(start) => drop(dispatch.post(start)),
+            None => dispatch.skip(),
+        }
         Self { dispatch, context, told: false, ended_by: None, awaited, lockstep }
     }
 

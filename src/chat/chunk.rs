@@ -17,7 +17,7 @@ use crate::{describe::LlmChunk, event::Delta};
 /// ```
 pub type ChatChunk = Delta<'static>;
 
-impl LlmChunk for Delta<'static> {
+impl LlmChunk for Delta<'_> {
     const HAS_END_MARK: bool = true;
 
     fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {

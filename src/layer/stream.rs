@@ -128,6 +128,8 @@ impl<D, C> Told<D, C> {
                 }
                 match mem::replace(held, Held::Nothing) {
                     Held::Nothing => {}
+                    // A guard that aborts on what a chunk holds keeps it from the consumer.
+                    Held::Chunk(_) if emitter.is_aborted() => {}
                     Held::Chunk(chunk) => return Poll::Ready(Some(Ok(chunk))),
                     Held::Last(mut error) => {
                         if let Some(aborted) = emitter.take_aborted() {
@@ -169,6 +171,9 @@ impl<D, C> Told<D, C> {
                 Poll::Ready(Some(Ok(chunk))) if over => return Poll::Ready(Some(Ok(chunk))),
                 Poll::Ready(Some(Ok(chunk))) => {
                     describe.deltas(&chunk, &mut |delta| emitter.delta(&delta));
+                    if emitter.is_aborted() {
+                        continue;
+                    }
                     if emitter.is_over() {
                         emitter.tell_end_if_drained();
                     }

@@ -118,7 +118,8 @@ impl Run {
     ///
     /// Marks the run and wakes its task: at the next poll (or drop) the inner call is dropped, the
     /// consumer gets an [`Aborted`](crate::Aborted) error, and the run ends in an error of kind
-    /// [`Aborted`](crate::ErrorKind::Aborted). In the start phase the inner service is never called.
+    /// [`Aborted`](crate::ErrorKind::Aborted). In the start phase the inner service is never called. An
+    /// inline or lockstep handler that aborts on a token keeps its chunk from the consumer.
     ///
     /// Works from any thread, inside handlers and outside. Returns true if this abort ends the run,
     /// and false if the run has told its terminal event or was aborted before.
