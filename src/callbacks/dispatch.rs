@@ -204,6 +204,7 @@ impl Dispatch {
     }
 
     /// Tells a token, or leaves it to the thread that is telling an event.
+    #[inline]
     pub(crate) fn token(self: &Arc<Self>, index: u64, content: Content<'_>, to: &mut TokenLanes) {
         if self.role.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_err() {
             let token = Token::shared(index, content, &mut to.texts);
@@ -230,6 +231,7 @@ impl Dispatch {
         self.release();
     }
 
+    #[inline]
     fn push_token(self: &Arc<Self>, event: Event, lanes: &[usize]) {
         let mut event = Some(event);
         for (nth, &index) in lanes.iter().enumerate() {
@@ -268,6 +270,7 @@ impl Dispatch {
     }
 
     /// Only called by the one who dispatches.
+    #[inline]
     fn next_seq(&self) -> u64 {
         let seq = self.seq.load(Ordering::Relaxed);
         self.seq.store(seq + 1, Ordering::Relaxed);

@@ -98,6 +98,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
     let lane_ref = &task.0;
     let (lane, run) = (lane_ref.lane(), lane_ref.run());
     let control = run.control();
+    let interests = lane.cell.interests;
     let mut context = lane.context();
     let mut batch: VecDeque<Event> = VecDeque::with_capacity(1);
     let (mut last_batch, mut since_break) = (0, 0);
@@ -117,13 +118,10 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
             }
             let kind = event.kind();
             lane.begin(kind, control);
-            if lane.cell.interests.contains(kind) {
-                // It may panic before there is a future, too.
-                let begin = || context.swapped(|| handler.on_event(run, &event));
-                let done = match catch_unwind(AssertUnwindSafe(begin)) {
-                    Ok(future) => Call { context: &mut context, future }.await,
-                    Err(payload) => Err(payload),
-                };
+            if interests.contains(kind) {
+                // In a block of its own: it may panic before there is a future, too.
+                let future = async { handler.on_event(run, &event).await };
+                let done = Call { context: &mut context, future }.await;
                 if let Err(payload) = done {
                     let LaneRef { dispatch, index } = lane_ref;
                     dispatch.give_up(*index, FaultKind::Panicked, |fault| {

@@ -173,6 +173,7 @@ impl Lane {
         lock(&self.queue).dropped_tokens
     }
 
+    #[inline]
     pub(crate) fn push(&self, event: Event) -> Pushed {
         let mut queue = lock(&self.queue);
         let Some(became_active) = self.add(&mut queue, event) else { return Pushed::Nothing };
@@ -185,6 +186,7 @@ impl Lane {
     }
 
     /// Adds an event; tells whether the lane became active by it, or nothing if it has ended.
+    #[inline]
     fn add(&self, queue: &mut Queue, event: Event) -> Option<bool> {
         if queue.state == State::Ended || self.is_dead() {
             return None;
@@ -201,6 +203,7 @@ impl Lane {
     }
 
     /// As `push`, for an emitter that drives the lane afterwards: a sleeping drain is not woken.
+    #[inline]
     pub(crate) fn push_to_drive(&self, event: Event) -> Pushed {
         let mut queue = lock(&self.queue);
         match self.add(&mut queue, event) {
@@ -256,6 +259,7 @@ impl Lane {
 
     /// Takes the next events; if there are none, the lane becomes idle and the task is woken when
     /// there are.
+    #[inline]
     pub(crate) fn poll_take(
         &self,
         batch: &mut VecDeque<Event>,
@@ -270,6 +274,7 @@ impl Lane {
         if taken { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    #[inline]
     fn take_or(
         &self,
         batch: &mut VecDeque<Event>,
@@ -315,6 +320,7 @@ impl Lane {
     }
 
     /// The handler begins an event: its place in the queue is free.
+    #[inline]
     pub(crate) fn begin(&self, kind: EventKind, control: &Control) {
         if !kind.is_start() && !kind.is_terminal() && self.room.free() {
             control.wake();
@@ -322,6 +328,7 @@ impl Lane {
     }
 
     /// The handler is done with an event.
+    #[inline]
     pub(crate) fn finish_one(&self) {
         self.room.finish();
         self.cell.progressed();

@@ -68,6 +68,7 @@ impl TextBlock {
     /// Small, for a token that a handler keeps keeps its block.
     const SIZE: usize = 256;
 
+    #[inline]
     fn put(&mut self, text: &str) -> Str {
         let free = self.0.inner().capacity() - self.0.inner().len();
         if free < text.len() {
@@ -92,6 +93,7 @@ impl Token {
     }
 
     /// Puts the next token into the buffer that this one is.
+    #[inline]
     pub(crate) fn refill(&mut self, index: u64, content: &Content<'_>) {
         self.index = index;
         self.choice = content.choice;
@@ -107,6 +109,7 @@ impl Token {
     }
 
     /// A token that is cheap to clone.
+    #[inline]
     pub(crate) fn shared(index: u64, content: Content<'_>, block: &mut TextBlock) -> Self {
         let Content { choice, kind, text, tool_call } = content;
         Self { index, choice, kind, text: Text::Shared(block.put(text)), tool_call }
