@@ -124,9 +124,11 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
                 let done = Call { context: &mut context, future }.await;
                 if let Err(payload) = done {
                     let LaneRef { dispatch, index } = lane_ref;
+                    // Also if it was given up on before: the payload must not be dropped unguarded.
+                    let message = panic_message(payload);
                     dispatch.give_up(*index, FaultKind::Panicked, |fault| {
                         fault.event = Some(kind);
-                        fault.panic_message = panic_message(payload);
+                        fault.panic_message = message;
                     });
                     return;
                 }

@@ -28,13 +28,15 @@ pub(crate) fn call_handler(
 ) -> bool {
     let call = || context.swapped(|| handler.on_event(dispatch.run(), event));
     let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { return true };
+    // Also if it was given up on before: the payload must not be dropped unguarded.
+    let message = panic_message(payload);
     dispatch.give_up(index, FaultKind::Panicked, |fault| {
         if dispatch.lane(index).cell.is_inline() {
             // It has no queue in which events are counted.
             fault.lost_events = 1;
         }
         fault.event = Some(event.kind());
-        fault.panic_message = panic_message(payload);
+        fault.panic_message = message;
     });
     false
 }

@@ -1,15 +1,23 @@
 //! Code of others that panics where nobody expects it.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, panic_any},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Handler, LlmChunk, chat::ChatRequest, testing::Recorder,
+    CallbackLayer, Callbacks, Delta, Event, FaultKind, Handler, LlmChunk, Run,
+    chat::ChatRequest,
+    on_event,
+    testing::{Recorder, Script, ScriptedModel},
 };
 
-use super::support::{Flavor, MODES, Told, request, until};
+use super::support::{Faults, Flavor, MODES, Told, call, read, request, until};
 
 /// A chunk that panics after it has told a token.
 struct Faulty;
@@ -59,5 +67,40 @@ fn a_request_that_panics_leaves_no_task_behind() {
         let idle = until(|| runtime.metrics().num_alive_tasks() == 0);
         timeout(Duration::from_secs(3), idle).await.expect("a task goes on");
         drop(model);
+    });
+}
+
+/// A payload, or a part of a handler's future, that panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("a drop that panics");
+        }
+    }
+}
+
+/// The thread of a handler that was given up on is there for the next run, however its event ends.
+#[test]
+fn a_late_panic_costs_no_thread() {
+    Flavor::Multi.runtime().block_on(async {
+        let faults = Faults::default();
+        let first = AtomicBool::new(true);
+        let handler = Handler::blocking(on_event(move |_: &Run, _: &Event| {
+            if first.swap(false, Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(300));
+                panic_any(Bomb);
+            }
+        }));
+        let handler = handler.threads(1).deadline(Duration::from_millis(100));
+        let callbacks = Callbacks::new().on_fault(faults.hook()).with(handler);
+        let model = ScriptedModel::new(Script::answer(["a"]));
+        let mut model = CallbackLayer::new(callbacks).layer(model);
+        read(call(&mut model).await.unwrap()).await;
+        assert_eq!(faults.one().kind, FaultKind::DeadlineExceeded);
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        read(call(&mut model).await.unwrap()).await;
+        faults.one();
     });
 }
