@@ -1,5 +1,6 @@
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, Wake, Waker},
@@ -7,7 +8,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::lane::LaneRef;
+use super::{fault::panic_message, lane::LaneRef};
 use crate::sync::lock;
 
 pub(crate) type DrainFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -82,7 +83,10 @@ impl Driver {
             }
             std::mem::take(&mut slot.missed)
         };
-        drop(done);
+        // What is left of a handler that was given up on is code of others, too.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(done))) {
+            panic_message(payload);
+        }
         if missed {
             self.task.0.wake();
         }

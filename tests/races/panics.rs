@@ -11,9 +11,9 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Event, FaultKind, Handler, LlmChunk, Run,
+    CallbackLayer, Callbacks, Delta, Event, EventKind, FaultKind, Handler, LlmChunk, Run,
     chat::ChatRequest,
-    on_event,
+    on_event, on_event_async,
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -102,5 +102,29 @@ fn a_late_panic_costs_no_thread() {
         tokio::time::sleep(Duration::from_millis(400)).await;
         read(call(&mut model).await.unwrap()).await;
         faults.one();
+    });
+}
+
+/// What is left of a handler that blocks beyond its deadline is dropped in the consumer's poll, if it
+/// runs there: the consumer hears nothing of a panic in it.
+#[test]
+fn a_handlers_future_that_panics_when_given_up() {
+    Flavor::Multi.runtime().block_on(async {
+        let handler = Handler::asynchronous(on_event_async(|_, event| {
+            let is_token = event.kind() == EventKind::LlmNewToken;
+            async move {
+                if is_token {
+                    let _bomb = Bomb;
+                    thread::sleep(Duration::from_millis(300));
+                    std::future::pending::<()>().await;
+                }
+            }
+        }));
+        let told = Told::new(&MODES).with(handler.lockstep().deadline(Duration::from_millis(100)));
+        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let (got, error) = read(call(&mut model).await.unwrap()).await;
+        assert!(error.is_none());
+        assert_eq!(got.len(), 4);
+        assert_eq!(told.faults.one().kind, FaultKind::DeadlineExceeded);
     });
 }
