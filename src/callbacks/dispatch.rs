@@ -373,9 +373,8 @@ impl Dispatch {
                 if let Some(key) = lane.end(run.control()) {
                     lane.cell.watch.remove(key);
                 }
-                // Whoever waits for room, or flushes, need not wait any more.
+                // Whoever waits for room need not wait any more.
                 run.control().wake();
-                lane.cell.progressed();
             }
         }
         let lane = &self.lanes[index];

@@ -365,12 +365,16 @@ impl Lane {
         })
     }
 
-    /// The lane is not active any more. Wakes the run's task when the lock is gone.
+    /// The lane is not active any more. Wakes the run's task, and tells a flush, when the lock is gone.
+    ///
+    /// A flush that begins while the last event is finished may have been missed there; here it is
+    /// not, for it looks under the lock.
     fn settled(&self, mut queue: MutexGuard<'_, Queue>, control: &Control) {
         self.active.store(false, Ordering::Release);
         self.cell.run_delivered();
         let wake = std::mem::take(&mut queue.wants_drain);
         drop(queue);
+        self.cell.progressed();
         if wake {
             control.wake();
         }
