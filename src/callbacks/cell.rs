@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -85,8 +88,16 @@ impl Cell {
 pub(crate) struct Flushing<'a>(&'a Cell);
 
 impl Flushing<'_> {
-    pub(crate) fn progress(&self) -> &Notify {
-        &self.0.flush_progress
+    /// Waits until something is so, which is looked at after all progress.
+    pub(crate) async fn until(&self, so: impl Fn() -> bool) {
+        loop {
+            let mut progress = pin!(self.0.flush_progress.notified());
+            progress.as_mut().enable();
+            if so() {
+                return;
+            }
+            progress.await;
+        }
     }
 }
 

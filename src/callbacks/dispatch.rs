@@ -155,7 +155,7 @@ impl Dispatch {
     }
 
     /// Whether another thread is dispatching, so that what was posted may not be told yet. If so, the
-    /// run's task is woken when that thread is through. (The task registers itself before it asks.)
+    /// run's task, and a flush, are woken when that thread is through. (They register before they ask.)
     #[inline]
     pub(crate) fn is_busy(&self) -> bool {
         if self.role.load(Ordering::Acquire) == FREE {
@@ -164,6 +164,11 @@ impl Dispatch {
         // Marked, so that the thread does not leave without a look back.
         let marked = self.role.compare_exchange(TAKEN, MORE, Ordering::AcqRel, Ordering::Acquire);
         marked != Err(FREE)
+    }
+
+    /// How many events were posted and are not told yet, the one that is being told aside.
+    pub(crate) fn untold(&self) -> usize {
+        lock(&self.backlog).queue.len()
     }
 
     /// Tells an event, or leaves it to the thread that is telling one. False after the terminal.
@@ -294,8 +299,10 @@ impl Dispatch {
             awaited = true;
         }
         if awaited {
-            // The emitter may wait for what was left to this thread, or for the role to be free.
+            // The emitter, or a flush, may wait for what was left to this thread, or for the role to
+            // be free.
             self.run.control().wake();
+            self.lanes.iter().for_each(|lane| lane.cell.progressed());
         }
     }
 

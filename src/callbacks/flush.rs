@@ -1,4 +1,4 @@
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -40,29 +40,32 @@ pub(crate) async fn flush(cells: &[Arc<Cell>], deadline: Duration) -> FlushRepor
     let now = Instant::now();
     // Far enough for a deadline that cannot be counted.
     let by = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400 * 365));
-    let waits: Vec<_> = cells.iter().map(|cell| (cell, cell.watch.unfinished())).collect();
-    let mut report = FlushReport::default();
-    for (cell, lanes) in waits {
+    let mut waits = Vec::new();
+    for cell in cells {
         let flushing = cell.flushing();
-        for (lane, pushed) in lanes {
-            let done = async {
-                loop {
-                    let mut progress = pin!(flushing.progress().notified());
-                    progress.as_mut().enable();
-                    if missing(&lane, pushed) == 0 {
-                        return;
-                    }
-                    progress.await;
-                }
-            };
-            if timeout_at(by, done).await.is_err() {
-                let events = missing(&lane, pushed);
-                if events > 0 {
-                    let handler = Arc::clone(&cell.name);
-                    let run_id = lane.run().run_id();
-                    report.undelivered.push(Undelivered { handler, run_id, events });
-                }
+        for lane in cell.watch.lanes() {
+            // What another thread has yet to tell is in no lane.
+            let told = timeout_at(by, flushing.until(|| !lane.dispatch.is_busy())).await.is_ok();
+            let Progress { pushed, .. } = lane.lane().progress();
+            if !told || missing(&lane, pushed) > 0 {
+                waits.push((cell, lane, pushed, told));
             }
+        }
+    }
+    let mut report = FlushReport::default();
+    for (cell, lane, pushed, told) in waits {
+        let flushing = cell.flushing();
+        // Where it is not told by then, it is late already.
+        let done = timeout_at(by, flushing.until(|| missing(&lane, pushed) == 0)).await.is_ok();
+        if told && done {
+            continue;
+        }
+        let untold = if told { 0 } else { 1.max(lane.dispatch.untold() as u64) };
+        let events = missing(&lane, pushed) + untold;
+        if events > 0 {
+            let handler = Arc::clone(&cell.name);
+            let run_id = lane.run().run_id();
+            report.undelivered.push(Undelivered { handler, run_id, events });
         }
     }
     report

@@ -80,15 +80,9 @@ impl Watch {
         let _removed = lock(&self.state).lanes.try_remove(key as usize);
     }
 
-    /// The lanes on whose events a flush has to wait, and how far they must get.
-    pub(crate) fn unfinished(&self) -> Vec<(LaneRef, u64)> {
-        let lanes: Vec<LaneRef> =
-            lock(&self.state).lanes.iter().filter_map(|(_, watched)| watched.lane()).collect();
-        let pushed = lanes.into_iter().map(|lane| {
-            let Progress { pushed, .. } = lane.lane().progress();
-            (lane, pushed)
-        });
-        pushed.filter(|(lane, pushed)| lane.lane().progress().finished < *pushed).collect()
+    /// The lanes on whose events a flush has to wait.
+    pub(crate) fn lanes(&self) -> Vec<LaneRef> {
+        lock(&self.state).lanes.iter().filter_map(|(_, watched)| watched.lane()).collect()
     }
 
     fn tick(&self) -> Duration {
