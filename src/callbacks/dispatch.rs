@@ -130,8 +130,10 @@ impl Dispatch {
         });
         let sink: Arc<dyn EventSink> = dispatch.clone();
         dispatch.run.set_sink(Arc::downgrade(&sink));
+        let callers = Handle::try_current().ok();
         for (index, lane) in dispatch.lanes.iter().enumerate() {
             if let Some(runtime) = lane.runtime() {
+                let runtime = callers.as_ref().unwrap_or(runtime);
                 let lane_ref = LaneRef { dispatch: Arc::clone(&dispatch), index };
                 let key = lane.cell.watch.add(&lane.cell, &lane_ref, runtime);
                 lane.set_watch_key(key);

@@ -1,4 +1,5 @@
-//! Who notices that a handler takes too long: one task for each handler, while it has runs.
+//! Who notices that a handler takes too long: one task for each handler and each runtime that makes
+//! calls, while there are runs.
 
 use std::{
     sync::{Arc, Mutex, Weak},
@@ -8,7 +9,7 @@ use std::{
 
 use slab::Slab;
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, Id},
     time::{Instant, sleep},
 };
 
@@ -31,12 +32,25 @@ pub(crate) struct Watch {
 #[derive(Default)]
 struct State {
     lanes: Slab<Watched>,
-    running: bool,
+    /// The runtimes that have a watcher.
+    watched_in: Vec<Id>,
+}
+
+impl State {
+    /// Whether the runtime's watcher is still needed; if not, the next lane starts another one.
+    fn needs_watcher(&mut self, runtime: Id) -> bool {
+        let needs = self.lanes.iter().any(|(_, watched)| watched.runtime == runtime);
+        if !needs {
+            self.watched_in.retain(|id| *id != runtime);
+        }
+        needs
+    }
 }
 
 struct Watched {
     dispatch: Weak<Dispatch>,
     index: usize,
+    runtime: Id,
     finished: u64,
     since: Option<Instant>,
 }
@@ -53,23 +67,31 @@ impl Watch {
     }
 
     /// Adds a lane; it must be removed by the key when the run has ended for the handler.
+    ///
+    /// It is watched in the given runtime: the one that waits for the handler, if there is one. If
+    /// that one stands still, so does the call; another runtime (the handler's own, or that of an
+    /// earlier call) may stand still while the call goes on.
     pub(crate) fn add(&self, cell: &Arc<Cell>, lane: &LaneRef, runtime: &Handle) -> u32 {
         let watched = Watched {
             dispatch: Arc::downgrade(&lane.dispatch),
             index: lane.index,
+            runtime: runtime.id(),
             finished: 0,
             since: None,
         };
         let (key, start) = {
             let mut state = lock(&self.state);
             let key = state.lanes.insert(watched);
-            let start = !state.running && self.deadline != Duration::MAX;
-            state.running |= start;
+            let start = self.deadline != Duration::MAX && !state.watched_in.contains(&runtime.id());
+            if start {
+                state.watched_in.push(runtime.id());
+            }
             // As many as there is memory for are fewer.
             (key as u32, start)
         };
         if start {
-            let watcher = Watcher { cell: Arc::downgrade(cell), tick: self.tick(), done: false };
+            let cell = Arc::downgrade(cell);
+            let watcher = Watcher { cell, runtime: runtime.id(), tick: self.tick(), done: false };
             drop(runtime.spawn(watcher.watch()));
         }
         key
@@ -89,13 +111,16 @@ impl Watch {
         (self.deadline / 8).max(Duration::from_millis(1))
     }
 
-    /// Looks at every lane; gives up those that are late. False when there is none left to look at.
-    fn look(&self, now: Instant) -> bool {
+    /// Looks at every lane of a runtime; gives up those that are late. False when there is none left.
+    fn look(&self, runtime: Id, now: Instant) -> bool {
         let mut seen = Vec::new();
         let mut late = Vec::new();
         let more = {
             let mut state = lock(&self.state);
             for (_, watched) in &mut state.lanes {
+                if watched.runtime != runtime {
+                    continue;
+                }
                 let Some(lane) = watched.lane() else { continue };
                 let Progress { active, finished, .. } = lane.lane().progress();
                 match watched.since {
@@ -113,8 +138,7 @@ impl Watch {
                 // Not dropped under the lock.
                 seen.push(lane);
             }
-            state.running = !state.lanes.is_empty();
-            state.running
+            state.needs_watcher(runtime)
         };
         for LaneRef { dispatch, index } in late {
             dispatch.give_up(index, FaultKind::DeadlineExceeded, |_| {});
@@ -126,6 +150,7 @@ impl Watch {
 /// Looks at a handler's lanes at intervals. It does not keep the handler alive.
 struct Watcher {
     cell: Weak<Cell>,
+    runtime: Id,
     tick: Duration,
     done: bool,
 }
@@ -142,7 +167,7 @@ impl Watcher {
     }
 
     fn look(&self) -> bool {
-        self.cell.upgrade().is_some_and(|cell| cell.watch.look(Instant::now()))
+        self.cell.upgrade().is_some_and(|cell| cell.watch.look(self.runtime, Instant::now()))
     }
 }
 
@@ -153,18 +178,14 @@ impl Drop for Watcher {
             return;
         }
         let Some(cell) = self.cell.upgrade() else { return };
-        let left = {
-            let mut state = lock(&cell.watch.state);
-            state.running &= !state.lanes.is_empty();
-            state.running
-        };
-        if !left {
+        let runtime = self.runtime;
+        if !lock(&cell.watch.state).needs_watcher(runtime) {
             return;
         }
         let (cell, tick) = (Weak::clone(&self.cell), self.tick);
         let watch = move || {
             while let Some(cell) = cell.upgrade() {
-                let more = cell.watch.look(Instant::now());
+                let more = cell.watch.look(runtime, Instant::now());
                 drop(cell);
                 if !more {
                     return;
@@ -176,7 +197,7 @@ impl Drop for Watcher {
         if thread::Builder::new().name(name).spawn(watch).is_err()
             && let Some(cell) = self.cell.upgrade()
         {
-            lock(&cell.watch.state).running = false;
+            lock(&cell.watch.state).watched_in.retain(|id| *id != runtime);
         }
     }
 }
