@@ -19,14 +19,14 @@ pin_project! {
     /// The response future of a [`CallbackService`](super::CallbackService).
     ///
     /// Dropped, it drops the inner call and ends the run as cancelled.
+    ///
+    /// `F` is the service's future: a parameter of its own, since a projection of `S` keeps tasks that
+    /// hold this one from being `Send` where `S` has bounds such as those of `tower::Buffer`.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, Req, D = Native>
-    where
-        S: Service<Req>,
-    {
+    pub struct ResponseFuture<S, Req, F, D = Native> {
         // Before the emitter: the inner call is dropped first.
         #[pin]
-        state: State<S, Req, S::Future>,
+        state: State<S, Req, F>,
         emitter: Option<Box<Emitter>>,
         describe: Option<D>,
     }
@@ -45,13 +45,13 @@ pin_project! {
     }
 }
 
-impl<S: Service<Req>, Req, D> ResponseFuture<S, Req, D> {
+impl<S, Req, F, D> ResponseFuture<S, Req, F, D> {
     /// A call of which nobody is told.
-    pub(crate) fn pass(future: S::Future, describe: D) -> Self {
+    pub(crate) fn pass(future: F, describe: D) -> Self {
         Self { state: State::Calling { future }, emitter: None, describe: Some(describe) }
     }
 
-    pub(crate) fn calling(future: S::Future, emitter: Box<Emitter>, describe: D) -> Self {
+    pub(crate) fn calling(future: F, emitter: Box<Emitter>, describe: D) -> Self {
         Self { state: State::Calling { future }, emitter: Some(emitter), describe: Some(describe) }
     }
 
@@ -61,7 +61,7 @@ impl<S: Service<Req>, Req, D> ResponseFuture<S, Req, D> {
     }
 }
 
-impl<S, Req, D, C, E> Future for ResponseFuture<S, Req, D>
+impl<S, Req, D, C, E> Future for ResponseFuture<S, Req, S::Future, D>
 where
     S: Service<Req>,
     S::Error: Into<BoxError>,
@@ -69,7 +69,7 @@ where
     E: Into<BoxError>,
     D: DescribeChunk<C>,
 {
-    type Output = Result<CallbackStream<S::Response, D>, BoxError>;
+    type Output = Result<CallbackStream<S::Response, C, D>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -141,7 +141,7 @@ where
     }
 }
 
-impl<S: Service<Req>, Req, D> fmt::Debug for ResponseFuture<S, Req, D> {
+impl<S, Req, F, D> fmt::Debug for ResponseFuture<S, Req, F, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
             .field("told", &self.emitter.is_some())

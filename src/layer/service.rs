@@ -65,9 +65,9 @@ where
     E: Into<BoxError>,
     D: DescribeRequest<Req> + DescribeChunk<C>,
 {
-    type Response = CallbackStream<S::Response, D>;
+    type Response = CallbackStream<S::Response, C, D>;
     type Error = BoxError;
-    type Future = ResponseFuture<S, Req, D>;
+    type Future = ResponseFuture<S, Req, S::Future, D>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)

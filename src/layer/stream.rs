@@ -4,12 +4,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use futures_core::{FusedStream, Stream, TryStream};
+use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use crate::{
     callbacks::Emitter,
+    chat::ChatChunk,
     describe::{DescribeChunk, Native},
 };
 
@@ -19,15 +20,15 @@ pin_project! {
     ///
     /// Dropped before its end, it drops the inner stream and ends the run as cancelled; dropped after
     /// the chunk that ends the answer, the run has completed.
+    ///
+    /// `C` is the type of its chunks: a parameter of its own, since a projection of `St` keeps tasks that
+    /// hold this stream from being `Send` where `St` is boxed.
     #[must_use = "streams do nothing unless polled"]
-    pub struct CallbackStream<St, D = Native>
-    where
-        St: TryStream,
-    {
+    pub struct CallbackStream<St, C = ChatChunk, D = Native> {
         // Before the told call: the inner stream is dropped first.
         #[pin]
         inner: Option<St>,
-        told: Option<Told<D, St::Ok>>,
+        told: Option<Told<D, C>>,
         done: bool,
     }
 }
@@ -48,7 +49,7 @@ enum Held<C> {
     Last(Option<BoxError>),
 }
 
-impl<St: TryStream, D> CallbackStream<St, D> {
+impl<St, C, D> CallbackStream<St, C, D> {
     /// A stream of which nobody is told.
     pub(crate) fn pass(inner: St) -> Self {
         Self { inner: Some(inner), told: None, done: false }
@@ -60,7 +61,7 @@ impl<St: TryStream, D> CallbackStream<St, D> {
     }
 }
 
-impl<St, D, C, E> Stream for CallbackStream<St, D>
+impl<St, D, C, E> Stream for CallbackStream<St, C, D>
 where
     St: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
@@ -196,7 +197,7 @@ impl<D, C> Told<D, C> {
     }
 }
 
-impl<St, D, C, E> FusedStream for CallbackStream<St, D>
+impl<St, D, C, E> FusedStream for CallbackStream<St, C, D>
 where
     St: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
@@ -207,7 +208,7 @@ where
     }
 }
 
-impl<St: TryStream, D> fmt::Debug for CallbackStream<St, D> {
+impl<St, C, D> fmt::Debug for CallbackStream<St, C, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallbackStream")
             .field("told", &self.told.is_some())
