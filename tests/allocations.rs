@@ -45,7 +45,7 @@ impl AsyncCallbackHandler for Quiet {
 
 type Bare = stream::Take<stream::RepeatWith<fn() -> Result<Chunk, Infallible>>>;
 
-async fn call(callbacks: &Callbacks, tokens: usize) -> CallbackStream<Bare> {
+async fn call(callbacks: &Callbacks, tokens: usize) -> CallbackStream<Bare, Chunk> {
     let chunk: fn() -> Result<Chunk, Infallible> = || Ok(Chunk);
     let model = service_fn(move |_: Request| async move {
         Ok::<_, Infallible>(stream::repeat_with(chunk).take(tokens))

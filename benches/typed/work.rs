@@ -75,7 +75,7 @@ pub(crate) fn paced(tokens: usize, interval: Duration) -> Boxed {
     Box::pin(stream)
 }
 
-pub(crate) async fn layered(callbacks: &Callbacks, stream: Boxed) -> CallbackStream<Boxed> {
+pub(crate) async fn layered(callbacks: &Callbacks, stream: Boxed) -> CallbackStream<Boxed, Chunk> {
     let mut stream = Some(stream);
     let model = service_fn(move |_request: Request| {
         std::future::ready(Ok::<_, Infallible>(stream.take().expect("called once")))
