@@ -23,7 +23,6 @@ mod inline;
 mod lane;
 mod lifecycle;
 mod pool;
-mod room;
 mod shared;
 mod watch;
 
