@@ -24,14 +24,24 @@ pub(super) fn redacted(params: &Map<String, Value>) -> Map<String, Value> {
 
 fn cover(name: &str, value: &Value) -> Value {
     match value {
+        _ if name.eq_ignore_ascii_case("headers") => cover_all(value),
         Value::String(_) if is_secret(name) => REDACTED.into(),
         Value::String(text) => url(text).unwrap_or_else(|| text.clone()).into(),
         Value::Array(values) => values.iter().map(|value| cover(name, value)).collect(),
-        Value::Object(values) if name.eq_ignore_ascii_case("headers") => {
-            values.keys().map(|name| (name.clone(), Value::from(REDACTED))).collect()
-        }
         Value::Object(values) => Value::Object(redacted(values)),
         other => other.clone(),
+    }
+}
+
+/// Headers: an object, a list of pairs, or a text.
+fn cover_all(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(cover_all).collect(),
+        Value::Object(values) => {
+            values.keys().map(|name| (name.clone(), Value::from(REDACTED))).collect()
+        }
+        Value::Null => Value::Null,
+        _ => REDACTED.into(),
     }
 }
 
