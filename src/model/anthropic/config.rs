@@ -1,11 +1,15 @@
-use std::env;
+use std::{env, fmt};
 
-use super::{Auth, endpoint::Endpoint};
+use super::{
+    Auth,
+    endpoint::{self, Endpoint},
+};
 use crate::model::{ConfigError, Secret};
 
 /// Where Anthropic's Messages API is, and how to ask it.
 ///
-/// The debug form shows neither the key nor the values of extra headers.
+/// The debug form shows neither the key nor the values of extra headers, and a base URL only where it
+/// is one that can be used: another may hold a secret.
 ///
 /// ```
 /// use tower_llm_callbacks::model::anthropic::{AnthropicConfig, Auth};
@@ -17,7 +21,7 @@ use crate::model::{ConfigError, Secret};
 ///     .beta("interleaved-thinking-2025-05-14");
 /// assert!(config.validate().is_err(), "that key is none");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AnthropicConfig {
     pub(super) api_key: Secret,
     pub(super) base_url: String,
@@ -130,6 +134,22 @@ impl AnthropicConfig {
     /// a header cannot be sent.
     pub fn validate(&self) -> Result<(), ConfigError> {
         Endpoint::new(self).map(drop)
+    }
+}
+
+impl fmt::Debug for AnthropicConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usable = endpoint::uri(&self.base_url).is_ok();
+        let base_url = if usable { self.base_url.as_str() } else { "[not usable]" };
+        f.debug_struct("AnthropicConfig")
+            .field("api_key", &self.api_key)
+            .field("base_url", &base_url)
+            .field("version", &self.version)
+            .field("auth", &self.auth)
+            .field("betas", &self.betas)
+            .field("headers", &self.headers)
+            .field("default_max_tokens", &self.default_max_tokens)
+            .finish()
     }
 }
 

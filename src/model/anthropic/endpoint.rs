@@ -17,7 +17,7 @@ impl Endpoint {
 }
 
 /// The URL is not quoted in errors: what is wrong with it may be that it holds a secret.
-fn uri(base: &str) -> Result<Uri, ConfigError> {
+pub(super) fn uri(base: &str) -> Result<Uri, ConfigError> {
     let wrong = |what| Err(ConfigError::new(format!("the base URL {what}")));
     let base = base.trim_end_matches('/');
     let Ok(parsed) = base.parse::<Uri>() else {
