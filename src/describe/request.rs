@@ -25,7 +25,7 @@ use crate::event::LlmStart;
     note = "implement `LlmRequest` for `{Self}`, or, if the type is not yours, use `CallbackLayer::describe` with two closures"
 )]
 pub trait LlmRequest {
-    /// What the call asks for. Called once, when the run starts, if a run is made.
+    /// What the call asks for. Called once, when the run starts, if a handler wants to hear of it.
     ///
     /// A prompt that is costly to turn into JSON belongs into
     /// [`Messages::lazy`](crate::Messages::lazy).
