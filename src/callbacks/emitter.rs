@@ -140,6 +140,7 @@ impl Emitter {
     /// The answer is complete.
     pub(crate) fn complete(&mut self) {
         if !self.is_over() {
+            self.answer.delta(&Delta::Done);
             self.outcome = Outcome::Completed;
         }
     }

@@ -18,7 +18,7 @@ pub struct Accumulator {
     result: LlmResult,
     /// Parallel to `result.choices`: the tool calls by index, turned into the public form at the end.
     tools: Vec<Vec<Tool>>,
-    /// Whether anything of an answer was seen.
+    /// Whether anything of an answer was seen, or its end.
     answered: bool,
 }
 
@@ -123,6 +123,8 @@ impl Accumulator {
                 self.answered = true;
             }
             Delta::DecodeFault => self.result.decode_faults += 1,
+            // A complete answer, be it an empty one.
+            Delta::Done => self.answered = true,
             _ => {}
         }
     }
