@@ -1,0 +1,222 @@
+//! What is held of a run: nothing when it is over, however it ended, while its layer lives on.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, future::pending};
+use serde_json::json;
+use tokio::{runtime::Handle as Runtime, time::timeout};
+use tower::{Layer, Service};
+use tower_llm_callbacks::{
+    CallbackLayer, CallbackService, Callbacks, EventData, EventKind, Handler, Interests,
+    LlmRequest, LlmStart, Messages, on_event_async, on_start, on_token,
+    testing::{Script, ScriptedModel},
+};
+
+use super::support::{Flavor, MODES, Mode, PATIENCE, in_each_mode, on_each_runtime, read, until};
+
+/// A request that is counted while it, or the event of its start, is held.
+struct Tracked(Arc<()>);
+
+impl LlmRequest for Tracked {
+    fn describe(&self) -> LlmStart {
+        let held = Arc::clone(&self.0);
+        // A lazy prompt lets go of what it was made from when it is looked at.
+        LlmStart::new("acme", "complete")
+            .messages(Messages::lazy(move || json!(Arc::strong_count(&held))))
+    }
+}
+
+type Model = CallbackService<ScriptedModel<Tracked>>;
+
+/// A model with each handler, and what counts its requests.
+struct Calls {
+    callbacks: Callbacks,
+    requests: Arc<()>,
+}
+
+impl Calls {
+    fn new(callbacks: Callbacks) -> Self {
+        Self { callbacks, requests: Arc::new(()) }
+    }
+
+    fn model(&self, script: Script) -> Model {
+        CallbackLayer::new(self.callbacks.clone()).layer(ScriptedModel::for_requests(script))
+    }
+
+    fn request(&self) -> Tracked {
+        Tracked(Arc::clone(&self.requests))
+    }
+
+    /// That soon nothing of any run is held.
+    async fn gone(&self) {
+        let requests: Weak<()> = Arc::downgrade(&self.requests);
+        timeout(PATIENCE, until(|| requests.strong_count() == 1)).await.unwrap_or_else(|_| {
+            panic!("{} are held", requests.strong_count() - 1);
+        });
+    }
+}
+
+const CALLS: usize = 100;
+
+/// Calls that complete, fail, and are dropped at each point.
+async fn call_in_every_way(calls: &Calls) {
+    let mut hangs = calls.model(Script::new().hang().respond());
+    let mut fails = calls.model(Script::new().respond().text("a").fail("no"));
+    let mut streams = calls.model(Script::new().respond().text("a").text("b").hang());
+    let mut completes = calls.model(Script::answer(["a", "b"]));
+    for _ in 0..CALLS {
+        drop(hangs.call(calls.request()));
+        assert!(hangs.call(calls.request()).now_or_never().is_none());
+        assert!(read(fails.call(calls.request()).await.unwrap()).await.1.is_some());
+        let mut stream = streams.call(calls.request()).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        drop(stream);
+        assert!(read(completes.call(calls.request()).await.unwrap()).await.1.is_none());
+    }
+}
+
+#[test]
+fn calls_leave_nothing() {
+    in_each_mode(|mode| async move {
+        let looks = mode.closure(|_, event| {
+            if let EventData::LlmStart(start) = event.data() {
+                drop(start.messages.clone());
+            }
+        });
+        let calls = Calls::new(Callbacks::new().with(looks));
+        call_in_every_way(&calls).await;
+        calls.gone().await;
+        // One task may watch the handler's deadlines.
+        let tasks = || Runtime::current().metrics().num_alive_tasks();
+        timeout(PATIENCE, until(|| tasks() <= 2)).await.unwrap_or_else(|_| {
+            panic!("{} tasks", tasks());
+        });
+        drop(calls);
+    });
+}
+
+/// Nor does anything grow that is counted by no request: hundreds of runs more hold no more memory.
+#[test]
+fn calls_leave_no_memory() {
+    for mode in MODES.into_iter().filter(|mode| *mode == Mode::Inline || mode.is_async()) {
+        // One thread, so that what is allocated and freed is counted by one.
+        let runtime = Flavor::Current.runtime();
+        let calls = Calls::new(Callbacks::new().with(mode.closure(|_, _| {})));
+        let some = || {
+            runtime.block_on(async {
+                timeout(PATIENCE, call_in_every_way(&calls)).await.expect("it hangs");
+                assert!(calls.callbacks.flush(PATIENCE).await.is_complete());
+                calls.gone().await;
+            });
+        };
+        some();
+        let left = allocation_counter::measure(some).bytes_current;
+        assert!(left.abs() < 4096, "{mode:?}: {left} bytes of {} calls", 5 * CALLS);
+    }
+}
+
+/// Neither for handlers that hear only a part of a run.
+#[test]
+fn for_handlers_without_all_events() {
+    on_each_runtime(|| async {
+        for interests in [
+            Interests::LLM_START,
+            Interests::LLM_NEW_TOKEN,
+            Interests::CUSTOM,
+            Interests::LLM_START | Interests::LLM_ERROR,
+        ] {
+            let part = || Part(interests);
+            let callbacks = Callbacks::new()
+                .blocking(part())
+                .with(Handler::blocking(part()).background().capacity(1))
+                .with(Handler::blocking(part()).lockstep())
+                .inline(part())
+                .blocking(on_start(|_, _| {}))
+                .blocking(on_token(|_, _| {}));
+            let calls = Calls::new(callbacks);
+            call_in_every_way(&calls).await;
+            calls.gone().await;
+        }
+    });
+}
+
+struct Part(Interests);
+
+impl tower_llm_callbacks::CallbackHandler for Part {
+    fn interests(&self) -> Interests {
+        self.0
+    }
+}
+
+/// A stream that was read to its end, and is kept.
+#[test]
+fn of_a_stream_that_is_kept() {
+    in_each_mode(|mode| async move {
+        let calls = Calls::new(Callbacks::new().with(mode.closure(|_, _| {})));
+        let mut model = calls.model(Script::answer(["a", "b"]));
+        let mut kept = Vec::new();
+        for _ in 0..CALLS {
+            let mut stream = model.call(calls.request()).await.unwrap();
+            while stream.next().await.is_some() {}
+            kept.push(stream);
+        }
+        calls.gone().await;
+        drop(kept);
+    });
+}
+
+/// A handler that failed in the run, or was given up on in it.
+#[test]
+fn of_a_handler_that_fails() {
+    in_each_mode(|mode| async move {
+        let fails = mode.closure(|_, event| assert!(event.kind() != EventKind::LlmNewToken));
+        let calls = Calls::new(Callbacks::new().with(fails));
+        call_in_every_way(&calls).await;
+        calls.gone().await;
+    });
+    on_each_runtime(|| async {
+        for at in [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd] {
+            let never = || {
+                Handler::asynchronous(on_event_async(move |_, event| async move {
+                    if event.kind() == at {
+                        pending::<()>().await;
+                    }
+                }))
+            };
+            let deadline = Duration::from_millis(20);
+            let callbacks = Callbacks::new()
+                .with(never().deadline(deadline))
+                .with(never().deadline(deadline).lockstep())
+                .with(never().deadline(deadline).background());
+            let calls = Calls::new(callbacks);
+            let mut model = calls.model(Script::answer(["a", "b"]));
+            for _ in 0..3 {
+                read(model.call(calls.request()).await.unwrap()).await;
+            }
+            calls.gone().await;
+        }
+    });
+}
+
+/// A runtime that is shut down with runs in it.
+#[test]
+fn of_a_runtime_that_is_gone() {
+    for flavor in super::support::FLAVORS {
+        let callbacks =
+            MODES.iter().fold(Callbacks::new(), |all, mode| all.with(mode.closure(|_, _| {})));
+        let calls = Calls::new(callbacks);
+        let runtime = flavor.runtime();
+        let streams: Vec<_> = runtime.block_on(async {
+            let mut model = calls.model(Script::new().respond().text("a").hang());
+            let calls = (0..10).map(|_| model.call(calls.request()));
+            futures::future::join_all(calls.collect::<Vec<_>>()).await
+        });
+        drop(runtime);
+        drop(streams);
+        let count = Arc::downgrade(&calls.requests);
+        super::support::until_blocking(|| count.strong_count() == 1);
+    }
+}
