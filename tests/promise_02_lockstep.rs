@@ -1,7 +1,7 @@
 //! Promises 1, 2 and 5 for lockstep handlers, whose futures the stream itself may poll: that must not
 //! show, wherever the stream is polled and however it is left.
 
-mod support2;
+mod schedule;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, executor::block_on};
-use support2::{Gate, LIMIT, Mode, Stuck, counting, flushed, quiet_panics, request, within, wrap};
+use schedule::{Gate, LIMIT, Mode, Stuck, counting, flushed, quiet_panics, request, within, wrap};
 use tokio::{runtime::Builder, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{

@@ -1,7 +1,7 @@
 //! Promise 2, order: a handler sees start, tokens in order, terminal, nothing after it, and never two
 //! events of one run at once; different runs are concurrent.
 
-mod support2;
+mod schedule;
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use support2::{
+use schedule::{
     Gate, Mode, Stuck, ask, counting, flushed, on_both_runtimes, request, within, wrap,
 };
 use tokio::time::{Instant, sleep};
@@ -146,7 +146,7 @@ async fn a_blocking_handler_that_blocks_in_one_run_delays_no_other() {
     let slow = tokio::spawn(RunConfig::new().run_name("slow").scope(async move {
         ask(&mut slow).await.unwrap();
     }));
-    support2::until(|| !all.events().is_empty()).await;
+    schedule::until(|| !all.events().is_empty()).await;
     let mut fast = model;
     for _ in 0..10 {
         within(ask(&mut fast)).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_handler_whose_threads_are_all_stuck_delays_no_other_handler() {
         assert_eq!(recorder.terminals().len(), 1_000);
         assert_promises(&recorder.events());
     }
-    support2::until(|| entries.inside.load(Ordering::SeqCst) == 16).await;
+    schedule::until(|| entries.inside.load(Ordering::SeqCst) == 16).await;
     assert_eq!(entries.most(), 16);
     gate.open();
     flushed(&callbacks).await;
@@ -285,9 +285,10 @@ async fn a_dropped_stream_is_told_in_order_too() {
         let recorder = Recorder::new();
         let tokens = Arc::new(AtomicUsize::new(0));
         let seen = tokens.clone();
-        let callbacks = Callbacks::new()
-            .with(mode.handler(recorder.clone()))
-            .inline(on_token(move |_, _| drop(seen.fetch_add(1, Ordering::SeqCst))));
+        let callbacks =
+            Callbacks::new().with(mode.handler(recorder.clone())).inline(on_token(move |_, _| {
+                seen.fetch_add(1, Ordering::SeqCst);
+            }));
         let (_, mut model) = wrap(&callbacks, counting(50));
         let mut answer = model.ready().await.unwrap().call(request()).await.unwrap();
         for _ in 0..20 {

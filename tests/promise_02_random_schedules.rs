@@ -2,7 +2,7 @@
 //! was not given up on sees start, tokens, one terminal; every other one a beginning of that, and one
 //! fault.
 
-mod support2;
+mod schedule;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use support2::{Gate, LIMIT, Mode, Waiter, Way, quiet_panics, request, wrap};
+use schedule::{Gate, LIMIT, Mode, Waiter, Way, quiet_panics, request, wrap};
 use tokio::{
     runtime::Builder,
     time::{sleep, timeout},

@@ -1,12 +1,12 @@
 //! Promise 3, three phases: the inner call waits for starts, terminals wait for tokens, the last item
 //! waits for terminals; nothing else waits, and nothing waits once the call is dropped.
 
-mod support2;
+mod schedule;
 
 use std::{sync::mpsc, time::Duration};
 
 use futures::StreamExt;
-use support2::{Gate, Mode, Stuck, ask, counting, flushed, request, until, within, wrap};
+use schedule::{Gate, Mode, Stuck, ask, counting, flushed, request, until, within, wrap};
 use tokio::time::sleep;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};

@@ -1,7 +1,7 @@
 //! Promise 4, the call is untouched: the consumer sees the inner service's items and errors, and the
 //! service's readiness is used and never wasted.
 
-mod support2;
+mod schedule;
 
 use std::{
     collections::VecDeque,
@@ -17,12 +17,12 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use support2::{Gate, Mode, Stuck, request, until, within};
+use schedule::{Gate, Mode, Stuck, request, until, within};
 use tokio::sync::Semaphore;
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, CallbackStream, Callbacks, Delta, EventKind, LlmChunk,
+    CallbackLayer, CallbackService, CallbackStream, Callbacks, Delta, EventKind, LlmChunk,
     chat::ChatRequest,
     testing::{Recorder, assert_promises},
 };
@@ -199,7 +199,7 @@ fn items_errors_and_hints_are_those_of_the_inner_stream() {
                 let one = Callbacks::new().with(mode.handler(recorder.clone()).capacity(2));
                 assert_eq!(read(&ops, &one).await, bare(&ops), "{mode:?}");
                 assert_eq!(read(&unmarked(&ops), &one).await, bare(&unmarked(&ops)), "{mode:?}");
-                support2::flushed(&one).await;
+                schedule::flushed(&one).await;
                 assert_promises(&recorder.events());
                 all = all.with(mode.handler(Recorder::new()).capacity(1));
             }
@@ -260,13 +260,9 @@ async fn the_futures_error_is_the_inner_one() {
 }
 
 type Answer = Ops<Chunk>;
+type Mocked = mock::Spawn<CallbackService<mock::Mock<ChatRequest, Answer>>>;
 
-fn mocked(
-    callbacks: &Callbacks,
-) -> (
-    mock::Spawn<tower_llm_callbacks::CallbackService<mock::Mock<ChatRequest, Answer>>>,
-    mock::Handle<ChatRequest, Answer>,
-) {
+fn mocked(callbacks: &Callbacks) -> (Mocked, mock::Handle<ChatRequest, Answer>) {
     let layer = CallbackLayer::new(callbacks.clone());
     mock::spawn_with(|inner| layer.layer(inner))
 }
@@ -349,6 +345,6 @@ async fn no_permit_is_lost() {
             assert_eq!(permits.available_permits(), 1, "{mode:?}");
             assert!(within(answer.unwrap().next()).await.is_none());
         }
-        support2::flushed(&callbacks).await;
+        schedule::flushed(&callbacks).await;
     }
 }

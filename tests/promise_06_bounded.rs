@@ -1,7 +1,7 @@
 //! Promise 6, bounded: queues are bounded per run; a full one makes the stream wait or drops tokens, which
 //! are counted; starts and terminals get through; runs that a handler holds are bounded too.
 
-mod support2;
+mod schedule;
 
 use std::{
     collections::HashSet,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use support2::{Gate, Mode, Stuck, ask, counting, flushed, request, until, within, wrap};
+use schedule::{Gate, Mode, Stuck, ask, counting, flushed, request, until, within, wrap};
 use tokio::time::sleep;
 use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceExt, service_fn};

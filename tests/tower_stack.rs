@@ -1,68 +1,30 @@
 //! All promises in stacks of tower's own layers: the callback layer composes with each, above and below it.
 
-mod support2;
+mod schedule;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
-use futures::{
-    Stream, StreamExt,
-    future::{Ready, ready},
-    stream::BoxStream,
+use futures::{StreamExt, future::ready, stream::BoxStream};
+use schedule::{
+    Gate, MODES, Stuck, ask, completes, counting, flushed, layer, request, told_one_answer, until,
+    within,
 };
-use support2::{Gate, Mode, Stuck, ask, counting, flushed, request, until, within};
 use tokio_test::{assert_pending, task};
 use tower::{
     BoxError, Layer, Service, ServiceBuilder, ServiceExt,
     balance::p2c::Balance,
     buffer::{Buffer, BufferLayer},
     discover::ServiceList,
-    limit::ConcurrencyLimitLayer,
+    limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer},
     load::Constant,
     load_shed::{LoadShedLayer, error::Overloaded},
-    retry::{Policy, RetryLayer},
-    timeout::{TimeoutLayer, error::Elapsed},
     util::BoxCloneSyncService,
 };
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, Callbacks, ErrorKind, EventKind, ProviderError,
+    CallbackLayer, Callbacks, ErrorKind, EventKind,
     chat::{ChatChunk, ChatRequest},
-    testing::{Recorder, Script, ScriptedModel, assert_promises},
+    testing::{Recorder, ScriptedModel, assert_promises},
 };
-
-/// A recorder and the layer that tells it, in one of the modes that are waited for, or inline.
-fn layer(mode: Mode) -> (Recorder, CallbackLayer) {
-    let recorder = Recorder::new();
-    let callbacks = Callbacks::new().with(mode.handler(recorder.clone()));
-    (recorder, CallbackLayer::new(callbacks))
-}
-
-const MODES: [Mode; 3] = [Mode::Inline, Mode::AWAITED[0], Mode::AWAITED[3]];
-
-/// Asks once; the answer must be complete.
-async fn completes<S, St>(service: &mut S)
-where
-    S: Service<ChatRequest, Response = St, Error = BoxError>,
-    St: Stream<Item = Result<ChatChunk, BoxError>>,
-{
-    let items = within(ask(service)).await.unwrap();
-    assert_eq!(items.len(), 5);
-    assert!(items.iter().all(Result::is_ok));
-}
-
-/// What was told is one complete run, with that text.
-fn told_one_answer(recorder: &Recorder) {
-    assert_promises(&recorder.events());
-    assert_eq!(recorder.run_ids().len(), 1);
-    assert_eq!(recorder.text(), "0 1 2 ");
-    assert_eq!(recorder.kinds().last(), Some(&EventKind::LlmEnd));
-}
-
-fn only_error(recorder: &Recorder) -> ErrorKind {
-    assert_promises(&recorder.events());
-    let terminals = recorder.terminals();
-    assert_eq!(terminals.len(), 1);
-    terminals[0].error().expect("the run failed").kind()
-}
 
 #[tokio::test]
 async fn service_builder_and_boxes() {
@@ -71,7 +33,7 @@ async fn service_builder_and_boxes() {
         let boxed = ServiceBuilder::new()
             .map_request(|request: ChatRequest| request.max_tokens(7))
             .layer(below.1)
-            .map_future(|future| async move { future.await })
+            .map_future(Box::pin)
             .service(ScriptedModel::new(counting(3)));
         let boxed = BoxCloneSyncService::new(boxed);
         let mut model = BoxCloneSyncService::new(above.1.layer(boxed));
@@ -83,158 +45,6 @@ async fn service_builder_and_boxes() {
         assert_eq!(below[0].trace_id, above[0].run_id);
         drop(model.ready().await.unwrap().call(request()));
     }
-}
-
-const SOON: Duration = Duration::from_secs(1);
-
-#[tokio::test(start_paused = true)]
-async fn timeout_above_cancels_the_run() {
-    let (recorder, layer) = layer(Mode::AWAITED[2]);
-    let scripted = ScriptedModel::new(Script::new().hang().respond()).then(counting(3));
-    let mut model =
-        ServiceBuilder::new().layer(TimeoutLayer::new(SOON)).layer(layer).service(scripted.clone());
-    let error = within(ask(&mut model)).await.unwrap_err();
-    assert!(error.is::<Elapsed>());
-    until(|| !recorder.terminals().is_empty()).await;
-    assert_eq!(only_error(&recorder), ErrorKind::Cancelled);
-    assert_eq!(scripted.live(), 0, "upstream is cancelled");
-    completes(&mut model).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn timeout_above_counts_the_start_phase() {
-    let gate = Gate::new();
-    let stuck = Stuck::at(EventKind::LlmStart, &gate);
-    let scripted = ScriptedModel::new(counting(3));
-    let mut model = ServiceBuilder::new()
-        .layer(TimeoutLayer::new(SOON))
-        .layer(CallbackLayer::new(Callbacks::new().asynchronous(stuck.clone())))
-        .service(scripted.clone());
-    assert!(within(ask(&mut model)).await.unwrap_err().is::<Elapsed>());
-    assert_eq!(scripted.calls(), 0);
-    gate.open();
-    until(|| !stuck.returned.terminals().is_empty()).await;
-    assert_eq!(only_error(&stuck.recorder), ErrorKind::Cancelled);
-}
-
-#[tokio::test(start_paused = true)]
-async fn timeout_below_is_a_failure_of_the_call() {
-    let gate = Gate::new();
-    let (recorder, layer) = layer(Mode::AWAITED[2]);
-    let stuck = Stuck::at(EventKind::LlmStart, &gate);
-    let mut model = ServiceBuilder::new()
-        .layer(CallbackLayer::new(Callbacks::new().asynchronous(stuck)))
-        .layer(layer)
-        .layer(TimeoutLayer::new(SOON))
-        .service(ScriptedModel::new(Script::new().hang().respond()).then(counting(3)));
-    let opens = async {
-        tokio::time::sleep(SOON * 10).await;
-        gate.open();
-    };
-    // The start phase above it does not count.
-    let (error, ()) = tokio::join!(within(ask(&mut model)), opens);
-    assert!(error.unwrap_err().is::<Elapsed>());
-    assert_eq!(only_error(&recorder), ErrorKind::Transport);
-    completes(&mut model).await;
-}
-
-/// Retries a failed call, so many times.
-#[derive(Clone)]
-struct Retries(usize);
-
-impl<S> Policy<ChatRequest, S, BoxError> for Retries {
-    type Future = Ready<()>;
-
-    fn retry(
-        &mut self,
-        _: &mut ChatRequest,
-        result: &mut Result<S, BoxError>,
-    ) -> Option<Self::Future> {
-        if result.is_ok() || self.0 == 0 {
-            return None;
-        }
-        self.0 -= 1;
-        Some(ready(()))
-    }
-
-    fn clone_request(&mut self, request: &ChatRequest) -> Option<ChatRequest> {
-        Some(request.clone())
-    }
-}
-
-fn failing_twice() -> ScriptedModel {
-    ScriptedModel::new(Script::new().fail("refused").respond())
-        .then(Script::new().provider_error(ProviderError::new("overloaded")).respond())
-        .then(counting(3))
-}
-
-#[tokio::test]
-async fn retry_above_makes_one_run_of_each_attempt() {
-    for mode in MODES {
-        for counted in [false, true] {
-            let (recorder, layer) = layer(mode);
-            let scripted = failing_twice();
-            let mut model = ServiceBuilder::new()
-                .option_layer(counted.then(AttemptsLayer::new))
-                .layer(RetryLayer::new(Retries(5)))
-                .layer(layer)
-                .service(scripted.clone());
-            completes(&mut model).await;
-            assert_eq!(scripted.calls(), 3);
-            assert_promises(&recorder.events());
-            let ends: Vec<_> = recorder.terminals();
-            let how: Vec<_> = ends
-                .iter()
-                .map(|end| (end.error().map(|error| error.kind()), end.attempt))
-                .collect();
-            let attempts = if counted { [1, 2, 3] } else { [1, 1, 1] };
-            assert_eq!(
-                how,
-                [
-                    (Some(ErrorKind::Transport), attempts[0]),
-                    (Some(ErrorKind::Provider), attempts[1]),
-                    (None, attempts[2]),
-                ]
-            );
-            assert!(ends.iter().all(|end| end.parent_run_id.is_none()), "siblings, not children");
-            completes(&mut model).await;
-            assert_eq!(recorder.terminals()[3].attempt, 1, "the next call counts anew");
-        }
-    }
-}
-
-#[tokio::test]
-async fn retry_below_is_one_run() {
-    for mode in MODES {
-        let (recorder, layer) = layer(mode);
-        let scripted = failing_twice();
-        let mut model = ServiceBuilder::new()
-            .layer(layer)
-            .layer(RetryLayer::new(Retries(5)))
-            .service(scripted.clone());
-        completes(&mut model).await;
-        assert_eq!(scripted.calls(), 3);
-        told_one_answer(&recorder);
-        assert_eq!(recorder.events()[0].attempt, 1);
-    }
-}
-
-#[tokio::test]
-async fn retry_between_two_layers_makes_attempts_children() {
-    let (above, outer) = layer(MODES[1]);
-    let (below, inner) = layer(MODES[2]);
-    let mut model = ServiceBuilder::new()
-        .layer(outer)
-        .layer(AttemptsLayer::new())
-        .layer(RetryLayer::new(Retries(5)))
-        .layer(inner)
-        .service(failing_twice());
-    completes(&mut model).await;
-    told_one_answer(&above);
-    let outer = above.run_ids()[0];
-    let starts = below.events().into_iter().filter(|event| event.kind().is_start());
-    let starts: Vec<_> = starts.map(|start| (start.parent_run_id, start.attempt)).collect();
-    assert_eq!(starts, [1, 2, 3].map(|attempt| (Some(outer), attempt)));
 }
 
 #[tokio::test]
@@ -342,7 +152,7 @@ async fn load_shed_above_or_below() {
             .layer(outer)
             .layer(LoadShedLayer::new())
             .layer(inner)
-            .layer(tower::limit::GlobalConcurrencyLimitLayer::with_semaphore(limit.clone()))
+            .layer(GlobalConcurrencyLimitLayer::with_semaphore(limit.clone()))
             .service(ScriptedModel::new(counting(3)));
         completes(&mut model).await;
         told_one_answer(&above);

@@ -51,12 +51,12 @@ type Ready = std::future::Ready<Result<Chunks, BoxError>>;
 /// As Send, Sync and Unpin as the stream, the service and the future that they wrap.
 #[test]
 fn futures_and_streams_are_what_they_wrap() {
-    sent::<ResponseFuture<Call, ChatRequest>>();
+    sent::<ResponseFuture<Call, ChatRequest, Ready>>();
     sent::<<CallbackService<Call> as Service<ChatRequest>>::Future>();
     sent::<CallbackStream<Chunks>>();
     sent::<InRun<Pending<()>>>();
     unpin::<CallbackStream<Chunks>>();
-    unpin::<ResponseFuture<Call, ChatRequest>>();
+    unpin::<ResponseFuture<Call, ChatRequest, Ready>>();
     unpin::<InRun<Pending<()>>>();
     sent::<CallbackStream<ChatStream>>();
     sent::<<anthropic::AnthropicModel<HttpClient> as Service<ChatRequest>>::Future>();

@@ -16,10 +16,11 @@ use tokio::{
 };
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackService, Callbacks, Event,
-    EventKind, Handler, Run,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackService, Callbacks, ErrorKind,
+    Event, EventKind, Handler, Run,
     chat::{ChatChunk, ChatRequest},
-    testing::{Recorder, Script, ScriptedModel},
+    on_start,
+    testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
 /// What takes longer hangs.
@@ -260,4 +261,54 @@ pub fn quiet_panics() {
             }
         }));
     });
+}
+
+/// Keeps the run of a call, as a handler may.
+pub fn keep_run() -> (Arc<Mutex<Option<Run>>>, Handler) {
+    let kept = Arc::new(Mutex::new(None));
+    let keep = kept.clone();
+    let handler = Handler::inline(on_start(move |run, _| {
+        *keep.lock().unwrap() = Some(run.clone());
+    }));
+    (kept, handler)
+}
+
+#[track_caller]
+pub fn kept(run: &Mutex<Option<Run>>) -> Run {
+    run.lock().unwrap().clone().expect("a run has started")
+}
+
+/// A recorder and the layer that tells it, in one of the modes that are waited for, or inline.
+pub fn layer(mode: Mode) -> (Recorder, CallbackLayer) {
+    let recorder = Recorder::new();
+    let callbacks = Callbacks::new().with(mode.handler(recorder.clone()));
+    (recorder, CallbackLayer::new(callbacks))
+}
+
+pub const MODES: [Mode; 3] = [Mode::Inline, Mode::AWAITED[0], Mode::AWAITED[3]];
+
+/// Asks once; the answer must be complete.
+pub async fn completes<S, St>(service: &mut S)
+where
+    S: Service<ChatRequest, Response = St, Error = BoxError>,
+    St: Stream<Item = Result<ChatChunk, BoxError>>,
+{
+    let items = within(ask(service)).await.unwrap();
+    assert_eq!(items.len(), 5);
+    assert!(items.iter().all(Result::is_ok));
+}
+
+/// What was told is one complete run, with that text.
+pub fn told_one_answer(recorder: &Recorder) {
+    assert_promises(&recorder.events());
+    assert_eq!(recorder.run_ids().len(), 1);
+    assert_eq!(recorder.text(), "0 1 2 ");
+    assert_eq!(recorder.kinds().last(), Some(&EventKind::LlmEnd));
+}
+
+pub fn only_error(recorder: &Recorder) -> ErrorKind {
+    assert_promises(&recorder.events());
+    let terminals = recorder.terminals();
+    assert_eq!(terminals.len(), 1);
+    terminals[0].error().expect("the run failed").kind()
 }
