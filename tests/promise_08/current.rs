@@ -154,7 +154,8 @@ fn runs_polled_by_turns_never_see_each_other() {
             });
             numbers.boxed()
         }));
-        let (one, other) = join(service.call(request()), service.call(request())).await;
+        let (one, other) = (service.call(request()), service.call(request()));
+        let (one, other) = join(one.boxed(), other.boxed()).await;
         let (mut one, mut other) = (Box::pin(one.unwrap()), Box::pin(other.unwrap()));
         let (mut turn, mut ended) = (0, [false; 2]);
         std::future::poll_fn(|cx| {
