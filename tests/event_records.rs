@@ -2,6 +2,8 @@
 
 #[path = "event_records/errors.rs"]
 mod errors;
+#[path = "event_records/starts.rs"]
+mod starts;
 mod support;
 
 use std::{
@@ -12,11 +14,11 @@ use std::{
 
 use futures::stream;
 use serde_json::{Value, json};
-use support::{call, read, request, runs};
-use tower::{BoxError, Layer, Service, service_fn};
+use support::{call, on_each_runtime, read, request, runs};
+use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, LlmStart, RECORD_VERSION, RunConfig, Usage,
-    chat::{ChatChunk, ChatRequest, Message, Tool},
+    CallbackLayer, Callbacks, Delta, Event, RECORD_VERSION, Run, RunConfig, Usage,
+    chat::{ChatChunk, ChatRequest},
     on_event,
     testing::{Script, ScriptedModel},
 };
@@ -30,14 +32,16 @@ type Empty = stream::Empty<Result<ChatChunk, BoxError>>;
 struct Records(Arc<Mutex<Vec<Value>>>);
 
 impl Records {
+    fn note(&self, run: &Run, event: &Event) {
+        // By way of a text, as what leaves the process does.
+        let line = serde_json::to_string(&event.record(run)).unwrap();
+        assert!(!line.contains('\n'));
+        self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
+    }
+
     fn callbacks(&self) -> Callbacks {
-        let records = Arc::clone(&self.0);
-        Callbacks::new().inline(on_event(move |run, event| {
-            // By way of a text, as what leaves the process does.
-            let line = serde_json::to_string(&event.record(run)).unwrap();
-            assert!(!line.contains('\n'));
-            records.lock().unwrap().push(serde_json::from_str(&line).unwrap());
-        }))
+        let records = self.clone();
+        Callbacks::new().inline(on_event(move |run, event| records.note(run, event)))
     }
 
     fn layer(&self) -> CallbackLayer {
@@ -82,108 +86,68 @@ fn no_result() -> Value {
     })
 }
 
-#[tokio::test]
-async fn what_all_records_have() {
-    let records = Records::default();
-    let layer = records.layer().name("joke-bot").tags(["demo"]).metadata("route", "/v1/messages");
-    let mut model = layer.layer(ScriptedModel::new(Script::answer(["Hi"])));
-    let id: Uuid = "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".parse().unwrap();
-    let config = RunConfig::new().run_id(id).tags(["a", "demo"]).metadata("n", json!([1, null]));
-    let before = SystemTime::now();
-    read(config.scope(call(&mut model)).await.unwrap()).await;
-    let after = SystemTime::now();
-    let records = records.take();
-    assert_eq!(records.len(), 3);
-    let events = ["llm_start", "llm_new_token", "llm_end"];
-    for (seq, (mut record, event)) in records.into_iter().zip(events).enumerate() {
-        let time = record["time"].take();
-        let time = time.as_str().unwrap();
-        // 2026-11-22T08:00:00.123456Z
-        assert_eq!((time.len(), &time[10..11], &time[19..20], &time[26..]), (27, "T", ".", "Z"));
-        let time = humantime::parse_rfc3339(time).unwrap();
-        // Written in microseconds.
-        assert!(time + Duration::from_micros(1) > before && time <= after);
-        assert!(record["data"].take().is_object());
-        assert_eq!(
-            record,
-            json!({
-                "v": 1, "event": event, "run_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
-                "parent_run_id": null, "trace_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
-                "seq": seq, "time": null, "run_type": "llm", "name": "joke-bot", "attempt": 1,
-                "tags": ["a", "demo"],
-                "metadata": {"n": [1, null], "route": "/v1/messages"},
-                "data": null,
-            })
-        );
-    }
-    assert_eq!(RECORD_VERSION, 1);
+#[test]
+fn what_all_records_have() {
+    on_each_runtime(|| async {
+        let records = Records::default();
+        let layer =
+            records.layer().name("joke-bot").tags(["demo"]).metadata("route", "/v1/messages");
+        let mut model = layer.layer(ScriptedModel::new(Script::answer(["Hi"])));
+        let id: Uuid = "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b".parse().unwrap();
+        let config =
+            RunConfig::new().run_id(id).tags(["a", "demo"]).metadata("n", json!([1, null]));
+        let before = SystemTime::now();
+        read(config.scope(call(&mut model)).await.unwrap()).await;
+        let after = SystemTime::now();
+        let records = records.take();
+        assert_eq!(records.len(), 3);
+        let events = ["llm_start", "llm_new_token", "llm_end"];
+        for (seq, (mut record, event)) in records.into_iter().zip(events).enumerate() {
+            let time = record["time"].take();
+            let time = time.as_str().unwrap();
+            // 2026-11-22T08:00:00.123456Z
+            assert_eq!(
+                (time.len(), &time[10..11], &time[19..20], &time[26..]),
+                (27, "T", ".", "Z")
+            );
+            let time = humantime::parse_rfc3339(time).unwrap();
+            // Written in microseconds.
+            assert!(time + Duration::from_micros(1) > before && time <= after);
+            assert!(record["data"].take().is_object());
+            assert_eq!(
+                record,
+                json!({
+                    "v": 1, "event": event, "run_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+                    "parent_run_id": null, "trace_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+                    "seq": seq, "time": null, "run_type": "llm", "name": "joke-bot", "attempt": 1,
+                    "tags": ["a", "demo"],
+                    "metadata": {"n": [1, null], "route": "/v1/messages"},
+                    "data": null,
+                })
+            );
+        }
+        assert_eq!(RECORD_VERSION, 1);
+    });
 }
 
-#[tokio::test]
-async fn of_a_child_and_without_anything() {
-    let (records, (handler, runs)) = (Records::default(), runs());
-    let layer = CallbackLayer::new(records.callbacks().with(handler));
-    let mut model = layer.layer(ScriptedModel::new(Script::answer(["Hi"])));
-    read(call(&mut model).await.unwrap()).await;
-    let parent = runs.lock().unwrap().pop().unwrap();
-    drop(parent.scope(|| model.call(request())));
-    let records = records.take();
-    let child = &records[3];
-    assert_eq!((&child["event"], &child["seq"]), (&json!("llm_start"), &json!(0)));
-    assert_eq!(child["parent_run_id"], json!(parent.run_id()));
-    assert_eq!(child["trace_id"], json!(parent.run_id()));
-    assert_ne!(child["run_id"], json!(parent.run_id()));
-    assert_eq!((&child["name"], &child["tags"]), (&json!("llm"), &json!([])));
-    assert_eq!(child["metadata"], json!({}));
-}
-
-#[tokio::test]
-async fn llm_start() {
-    let request = ChatRequest::new("claude-3-haiku-20240307")
-        .system("Be brief.")
-        .user("Hello")
-        .message(Message::tool_result("toolu_1", "Rain"))
-        .tool(Tool::new("get_time", json!({"type": "object"})))
-        .max_tokens(25)
-        .temperature(0.5)
-        .stop(["END"])
-        .stream(false);
-    let records = records(Script::answer(["Hi"]), request).await;
-    assert_eq!(
-        records[0]["data"],
-        json!({
-            "provider": "anthropic", "api": "messages", "model": "claude-3-haiku-20240307",
-            "stream": false,
-            "messages": [
-                {"role": "system", "content": "Be brief."},
-                {"role": "user", "content": "Hello"},
-                {"role": "tool", "content": [{"type": "tool_result", "tool_call_id": "toolu_1",
-                                              "content": "Rain", "is_error": false}]},
-            ],
-            "params": {
-                "max_tokens": 25, "temperature": 0.5, "stop": ["END"],
-                "tools": [{"name": "get_time", "parameters": {"type": "object"}}],
-            },
-        })
-    );
-}
-
-/// A prompt that is not captured, and a model that is not known.
-#[tokio::test]
-async fn llm_start_without_content() {
-    let records = Records::default();
-    let layer = records.layer().describe(
-        |_: &u8| LlmStart::new("acme", "complete"),
-        |_: &u8, _: &mut dyn FnMut(Delta<'_>)| {},
-    );
-    let empty =
-        service_fn(|_: u8| async { Ok::<_, BoxError>(stream::empty::<Result<u8, BoxError>>()) });
-    drop(layer.layer(empty).call(1));
-    assert_eq!(
-        records.take()[0]["data"],
-        json!({"provider": "acme", "api": "complete", "model": null, "stream": true,
-               "messages": null, "params": {}})
-    );
+#[test]
+fn of_a_child_and_without_anything() {
+    on_each_runtime(|| async {
+        let (records, (handler, runs)) = (Records::default(), runs());
+        let layer = CallbackLayer::new(records.callbacks().with(handler));
+        let mut model = layer.layer(ScriptedModel::new(Script::answer(["Hi"])));
+        read(call(&mut model).await.unwrap()).await;
+        let parent = runs.lock().unwrap().pop().unwrap();
+        drop(parent.scope(|| model.call(request())));
+        let records = records.take();
+        let child = &records[3];
+        assert_eq!((&child["event"], &child["seq"]), (&json!("llm_start"), &json!(0)));
+        assert_eq!(child["parent_run_id"], json!(parent.run_id()));
+        assert_eq!(child["trace_id"], json!(parent.run_id()));
+        assert_ne!(child["run_id"], json!(parent.run_id()));
+        assert_eq!((&child["name"], &child["tags"]), (&json!("llm"), &json!([])));
+        assert_eq!(child["metadata"], json!({}));
+    });
 }
 
 fn tool(index: u32, id: Option<&'static str>, arguments: &'static str) -> ChatChunk {
@@ -238,57 +202,64 @@ fn script(chunks: impl IntoIterator<Item = ChatChunk>) -> Script {
     chunks.into_iter().fold(Script::new().respond(), Script::chunk)
 }
 
-#[tokio::test]
-async fn llm_new_token_and_llm_end() {
-    let mut records = records(script(everything()), request()).await;
-    let end = records.pop().unwrap();
-    assert_eq!(end["event"], "llm_end");
-    assert_eq!(timeless(end), whole_result());
+#[test]
+fn llm_new_token_and_llm_end() {
+    on_each_runtime(|| async {
+        let mut records = records(script(everything()), request()).await;
+        let end = records.pop().unwrap();
+        assert_eq!(end["event"], "llm_end");
+        assert_eq!(timeless(end), whole_result());
 
-    let token = |index: u64, choice: u32, kind: &str, text: &str| json!({"index": index, "choice": choice, "kind": kind, "text": text});
-    let tool_call = |index: u64, text: &str, call: u32, id: &str| {
-        let mut token = token(index, 0, "tool_call", text);
-        token["tool_call"] = json!({"index": call, "id": id, "name": "look"});
-        token
-    };
-    let tokens: Vec<_> = records.split_off(1).iter().map(|record| record["data"].clone()).collect();
-    assert_eq!(
-        tokens,
-        [
-            token(0, 0, "reasoning", "Hm"),
-            token(1, 0, "text", "Hel"),
-            token(2, 0, "text", "lo \u{1F44B}\n"),
-            token(3, 1, "refusal", "No"),
-            tool_call(4, "", 1, "t2"),
-            tool_call(5, "{\"at\":", 0, "t1"),
-            tool_call(6, "1}", 0, "t1"),
-        ]
-    );
+        let token = |index: u64, choice: u32, kind: &str, text: &str| json!({"index": index, "choice": choice, "kind": kind, "text": text});
+        let tool_call = |index: u64, text: &str, call: u32, id: &str| {
+            let mut token = token(index, 0, "tool_call", text);
+            token["tool_call"] = json!({"index": call, "id": id, "name": "look"});
+            token
+        };
+        let tokens: Vec<_> =
+            records.split_off(1).iter().map(|record| record["data"].clone()).collect();
+        assert_eq!(
+            tokens,
+            [
+                token(0, 0, "reasoning", "Hm"),
+                token(1, 0, "text", "Hel"),
+                token(2, 0, "text", "lo \u{1F44B}\n"),
+                token(3, 1, "refusal", "No"),
+                tool_call(4, "", 1, "t2"),
+                tool_call(5, "{\"at\":", 0, "t1"),
+                tool_call(6, "1}", 0, "t1"),
+            ]
+        );
+    });
 }
 
 /// An answer that came whole has no tokens, and the same result.
-#[tokio::test]
-async fn an_answer_that_came_whole() {
-    let whole = [Delta::NotStreamed].into_iter().chain(everything());
-    let mut records = records(script(whole), request()).await;
-    assert_eq!(records.len(), 2, "no token");
-    let mut expected = whole_result();
-    expected["streamed"] = false.into();
-    expected["tokens"] = 0.into();
-    assert_eq!(timeless(records.pop().unwrap()), expected);
+#[test]
+fn an_answer_that_came_whole() {
+    on_each_runtime(|| async {
+        let whole = [Delta::NotStreamed].into_iter().chain(everything());
+        let mut records = records(script(whole), request()).await;
+        assert_eq!(records.len(), 2, "no token");
+        let mut expected = whole_result();
+        expected["streamed"] = false.into();
+        expected["tokens"] = 0.into();
+        assert_eq!(timeless(records.pop().unwrap()), expected);
+    });
 }
 
-#[tokio::test]
-async fn an_empty_answer_is_one_empty_choice() {
-    let choice = json!({"index": 0, "text": "", "reasoning": "", "refusal": "", "tool_calls": [],
+#[test]
+fn an_empty_answer_is_one_empty_choice() {
+    on_each_runtime(|| async {
+        let choice = json!({"index": 0, "text": "", "reasoning": "", "refusal": "", "tool_calls": [],
                         "finish_reason": null});
-    let mut expected = no_result();
-    expected["response_id"] = "msg_1".into();
-    expected["choices"] = json!([choice]);
-    let response = Delta::Response { id: Some("msg_1".into()), model: None };
-    assert_eq!(terminal(script([response, Delta::Done])).await, expected);
-    expected["response_id"] = Value::Null;
-    assert_eq!(terminal(script([Delta::Done])).await, expected);
-    expected["choices"][0]["finish_reason"] = "end_turn".into();
-    assert_eq!(terminal(script([Delta::finish("end_turn"), Delta::Done])).await, expected);
+        let mut expected = no_result();
+        expected["response_id"] = "msg_1".into();
+        expected["choices"] = json!([choice]);
+        let response = Delta::Response { id: Some("msg_1".into()), model: None };
+        assert_eq!(terminal(script([response, Delta::Done])).await, expected);
+        expected["response_id"] = Value::Null;
+        assert_eq!(terminal(script([Delta::Done])).await, expected);
+        expected["choices"][0]["finish_reason"] = "end_turn".into();
+        assert_eq!(terminal(script([Delta::finish("end_turn"), Delta::Done])).await, expected);
+    });
 }

@@ -1,7 +1,11 @@
 //! What is held of a run: nothing when it is over, however it ended, while its layer lives on.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -201,6 +205,34 @@ fn of_a_handler_that_fails() {
     });
 }
 
+/// A run whose start waits for a thread that another run holds, until the handler is given up on.
+#[test]
+fn of_a_handler_that_has_no_thread() {
+    on_each_runtime(|| async {
+        let (let_go, waits) = mpsc::channel::<()>();
+        let (waits, starts) = (Mutex::new(waits), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&starts);
+        let holds = on_start(move |_, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            waits.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        });
+        let holds = Handler::blocking(holds).background().threads(1);
+        let callbacks = Callbacks::new().with(holds.deadline(Duration::from_millis(250)));
+        let [first, second] = [Calls::new(callbacks.clone()), Calls::new(callbacks)];
+        let begin = |calls: &Calls| {
+            drop(calls.model(Script::new().hang()).call(calls.request()));
+        };
+        begin(&first);
+        let entered = until(|| starts.load(Ordering::SeqCst) == 1);
+        timeout(PATIENCE, entered).await.expect("it hangs");
+        begin(&second);
+        second.gone().await;
+        let_go.send(()).unwrap();
+        first.gone().await;
+        assert_eq!(starts.load(Ordering::SeqCst), 1, "the second one's was never handled");
+    });
+}
+
 /// A runtime that is shut down with runs in it.
 #[test]
 fn of_a_runtime_that_is_gone() {
@@ -212,7 +244,8 @@ fn of_a_runtime_that_is_gone() {
         let streams: Vec<_> = runtime.block_on(async {
             let mut model = calls.model(Script::new().respond().text("a").hang());
             let calls = (0..10).map(|_| model.call(calls.request()));
-            futures::future::join_all(calls.collect::<Vec<_>>()).await
+            let calls = futures::future::join_all(calls.collect::<Vec<_>>());
+            timeout(PATIENCE, calls).await.expect("it hangs")
         });
         drop(runtime);
         drop(streams);
