@@ -239,6 +239,22 @@ fn recorder_text(recorder: &Recorder) -> String {
     tokens.collect()
 }
 
+/// A body's error is often wrapped in an `io::Error`, which does not give what it wraps as its source.
+#[tokio::test]
+async fn a_providers_error_inside_an_io_error() {
+    let error = tower_llm_callbacks::ProviderError::new("Overloaded").status(529);
+    let recorder = Recorder::new();
+    let model = service_fn(move |_request: ChatRequest| {
+        let error = std::io::Error::other(error.clone());
+        async move { Err::<chat::ChatStream, _>(error) }
+    });
+    let mut model = CallbackLayer::new(Callbacks::new().inline(recorder.clone())).layer(model);
+    let error = model.ready().await.unwrap().call(ChatRequest::new("any")).await.unwrap_err();
+    assert!(error.is::<std::io::Error>(), "it goes through as it is");
+    let terminal = recorder.terminals()[0].error().cloned().unwrap();
+    assert_eq!((terminal.kind(), terminal.status()), (ErrorKind::Provider, Some(529)));
+}
+
 /// The services compose in the other order, too: no type in between is private.
 #[test]
 fn layers_can_be_named() {

@@ -1,6 +1,6 @@
 use std::{
     error::Error,
-    mem,
+    io, mem,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -200,6 +200,8 @@ impl Emitter {
 impl Drop for Emitter {
     fn drop(&mut self) {
         self.tell_end();
+        // A run that is kept does not keep the task.
+        self.life.run().control().forget_task();
     }
 }
 
@@ -245,7 +247,12 @@ fn classify(error: &(dyn Error + 'static)) -> Failure {
         if cause.is::<Truncated>() {
             return Failure::new(ErrorKind::Truncated, error.to_string());
         }
-        source = cause.source();
+        // An `io::Error` has the error that it wraps not as its source, but in itself.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        source = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
     }
     Failure::new(ErrorKind::Transport, error.to_string())
 }

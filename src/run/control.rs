@@ -62,6 +62,11 @@ impl Control {
         self.waker.register(waker);
     }
 
+    /// Nobody waits any more.
+    pub(crate) fn forget_task(&self) {
+        drop(self.waker.take());
+    }
+
     pub(crate) fn wake(&self) {
         self.waker.wake();
     }
