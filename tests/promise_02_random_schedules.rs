@@ -8,11 +8,11 @@ use std::{
     collections::{HashMap, HashSet},
     panic::{self, AssertUnwindSafe},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt;
@@ -166,6 +166,16 @@ fn script(random: &mut Random) -> Script {
     script
 }
 
+/// Forgets the run when the consumer is through, however that ends: the run keeps the handler that keeps
+/// it.
+struct Forget(Arc<Mutex<Option<Run>>>);
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
 /// What the consumer does with a call: reads it, drops it early, or aborts it.
 async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) {
     let patience = Duration::from_micros(match random.below(4) {
@@ -175,6 +185,7 @@ async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) 
     let reads = if random.one_in(4) { random.below(12) } else { u64::MAX };
     let abort = random.one_in(5).then(|| random.below(12));
     let run = Arc::new(Mutex::new(None));
+    let _forget = Forget(run.clone());
     let keep = run.clone();
     let keep = Callbacks::new().inline(on_start(move |run, _| {
         *keep.lock().unwrap() = Some(run.clone());
@@ -268,6 +279,15 @@ fn schedule(seed: u64, tally: &Tally) {
     });
     drop(gate);
     drop(runtime);
+    drop(callbacks);
+    for (moody, _) in &handlers {
+        // A thread that goes on without its runtime may take a moment.
+        let begun = Instant::now();
+        while Arc::strong_count(&moody.inside) > 1 {
+            assert!(begun.elapsed() < LIMIT, "{}: it is never let go of", moody.name);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 
     let truth = witness.events();
     assert_promises(&truth);

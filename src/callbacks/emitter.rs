@@ -24,6 +24,8 @@ pub(crate) struct Emitter {
     time_to_first_token: Option<Duration>,
     outcome: Outcome,
     tokens: TokenLanes,
+    /// A chunk is being read. Left so, its reading panicked.
+    reading: bool,
 }
 
 /// How the run ends; the first word counts.
@@ -44,6 +46,7 @@ impl Emitter {
             answer: Accumulator::new(),
             time_to_first_token: None,
             outcome: Outcome::Open,
+            reading: false,
         }
     }
 
@@ -104,6 +107,17 @@ impl Emitter {
 
     pub(crate) fn watch_for_abort(&self, cx: &Context<'_>) -> bool {
         self.life.watch_for_abort(cx)
+    }
+
+    /// What is read from here to `end_chunk` is one chunk.
+    #[inline]
+    pub(crate) fn begin_chunk(&mut self) {
+        self.reading = true;
+    }
+
+    #[inline]
+    pub(crate) fn end_chunk(&mut self) {
+        self.reading = false;
     }
 
     /// Reads a delta. After the end of the answer nothing more is read.
@@ -185,6 +199,9 @@ impl Emitter {
     }
 
     fn tell_end(&mut self) {
+        if self.reading {
+            self.fail(Failure::new(ErrorKind::Panic, "reading a chunk panicked"));
+        }
         let Self { life, answer, outcome, time_to_first_token, .. } = self;
         life.tell_end(|run, abort| {
             terminal(run, mem::take(answer), *time_to_first_token, outcome, abort)

@@ -171,17 +171,21 @@ impl<D, C> Told<D, C> {
                 }
                 Poll::Ready(Some(Ok(chunk))) if over => return Poll::Ready(Some(Ok(chunk))),
                 Poll::Ready(Some(Ok(chunk))) => {
+                    emitter.begin_chunk();
                     describe.deltas(&chunk, &mut |delta| emitter.delta(&delta));
+                    emitter.end_chunk();
                     if emitter.is_aborted() {
+                        continue;
+                    }
+                    // Asked before the terminal is told: a chunk is held for its tokens only.
+                    if emitter.must_hold_item() {
+                        *held = Held::Chunk(chunk);
                         continue;
                     }
                     if emitter.is_over() {
                         emitter.tell_end_if_drained();
                     }
-                    if !emitter.must_hold_item() {
-                        return Poll::Ready(Some(Ok(chunk)));
-                    }
-                    *held = Held::Chunk(chunk);
+                    return Poll::Ready(Some(Ok(chunk)));
                 }
                 Poll::Ready(Some(Err(error))) => {
                     let error = error.into();

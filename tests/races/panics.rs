@@ -11,7 +11,8 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Event, EventKind, FaultKind, Handler, LlmChunk, Run,
+    CallbackLayer, Callbacks, Delta, ErrorKind, Event, EventKind, FaultKind, Handler, LlmChunk,
+    Run, RunError,
     chat::ChatRequest,
     on_event, on_event_async,
     testing::{Recorder, Script, ScriptedModel},
@@ -43,7 +44,10 @@ fn a_chunk_that_panics_leaves_no_event_behind() {
             drop(answer);
             let flushed = told.callbacks.flush(Duration::from_secs(3)).await;
             assert!(flushed.is_complete(), "{mode:?}: {flushed:?}");
-            assert_eq!(told.recorders[0].1.terminals().len(), 1, "{mode:?}");
+            let terminals = told.recorders[0].1.terminals();
+            assert_eq!(terminals.len(), 1, "{mode:?}");
+            let kind = terminals[0].error().map(RunError::kind);
+            assert_eq!(kind, Some(ErrorKind::Panic), "{mode:?}");
         });
     }
 }
