@@ -59,7 +59,6 @@ impl TokenLanes {
 
 impl Dispatch {
     /// Tells a token, or leaves it to the thread that is telling an event.
-    #[inline]
     pub(crate) fn token(self: &Arc<Self>, index: u64, content: Content<'_>, to: &mut TokenLanes) {
         if !self.role.try_take() {
             let token = Token::shared(index, content, &mut to.texts);
@@ -86,7 +85,6 @@ impl Dispatch {
         self.release();
     }
 
-    #[inline]
     fn push_token(self: &Arc<Self>, event: Event, lanes: &[usize]) {
         let mut event = Some(event);
         for (nth, &index) in lanes.iter().enumerate() {
