@@ -154,7 +154,7 @@ impl Emitter {
     /// The answer is complete.
     pub(crate) fn complete(&mut self) {
         if !self.is_over() {
-            self.answer.delta(&Delta::Done);
+            self.answer.complete();
             self.outcome = Outcome::Completed;
         }
     }

@@ -56,6 +56,7 @@ impl Accumulator {
     }
 
     /// Adds a delta, and tells what content it carries if it is a token event.
+    #[inline]
     pub(crate) fn add<'d>(&mut self, delta: &'d Delta<'_>) -> Option<Content<'d>> {
         let content = match delta {
             Delta::Text { choice, text } => {
@@ -123,10 +124,14 @@ impl Accumulator {
                 self.answered = true;
             }
             Delta::DecodeFault => self.result.decode_faults += 1,
-            // A complete answer, be it an empty one.
-            Delta::Done => self.answered = true,
+            Delta::Done => self.complete(),
             _ => {}
         }
+    }
+
+    /// The answer is complete, be it an empty one.
+    pub(crate) fn complete(&mut self) {
+        self.answered = true;
     }
 
     fn count<'d>(&mut self, content: Content<'d>) -> Option<Content<'d>> {
