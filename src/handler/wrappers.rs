@@ -8,18 +8,8 @@ use crate::{event::*, run::Run};
 
 /// Forwards the methods after `interests` and `identity`.
 macro_rules! forward {
-    (blocking, |$this:ident| $target:expr) => {
-        forward!(@blocking |$this| $target;
-            on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult,
-            on_llm_error: RunError, on_chain_start: RunInput, on_chain_end: RunOutput,
-            on_chain_error: RunError, on_tool_start: RunInput, on_tool_end: RunOutput,
-            on_tool_error: RunError, on_retriever_start: RunInput, on_retriever_end: RunOutput,
-            on_retriever_error: RunError, on_retry: Retry, on_custom_event: CustomEvent,
-            on_event: Event,
-        );
-    };
-    (asynchronous, |$this:ident| $target:expr) => {
-        forward!(@asynchronous |$this| $target;
+    ($kind:ident, |$this:ident| $target:expr) => {
+        forward!(@$kind |$this| $target;
             on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult,
             on_llm_error: RunError, on_chain_start: RunInput, on_chain_end: RunOutput,
             on_chain_error: RunError, on_tool_start: RunInput, on_tool_end: RunOutput,
