@@ -13,6 +13,7 @@ mod describe;
 mod event;
 mod handler;
 mod layer;
+mod redact;
 mod run;
 mod sync;
 

@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tower_llm_callbacks::{
     Delta, Usage,
     wire::{
-        Decoder,
-        anthropic::{self, AnthropicMessage, AnthropicStream},
+        Decoder, Format,
+        anthropic::{AnthropicDecoder, AnthropicMessages},
     },
 };
 
@@ -221,27 +222,27 @@ fn every_recorded_answer() {
 }
 
 fn check_stream(file: &str, body: &[u8], expected: &Map<String, Value>) {
-    let whole = Sum::of(AnthropicStream::new(), [body]);
+    let whole = Sum::of(AnthropicDecoder::new(), [body]);
     assert!(whole.streamed, "{file}");
     whole.check(file, expected);
     for lengths in cuts(file, body) {
-        assert_eq!(Sum::of(AnthropicStream::new(), pieces(body, &lengths)), whole, "{file}");
+        assert_eq!(Sum::of(AnthropicDecoder::new(), pieces(body, &lengths)), whole, "{file}");
     }
 }
 
 fn check_message(file: &str, body: &[u8], expected: &Map<String, Value>) {
-    let whole = Sum::of(AnthropicMessage::new(), [body]);
+    let whole = Sum::of(AnthropicDecoder::whole(), [body]);
     assert!(!whole.streamed, "{file}");
     whole.check(file, expected);
     for lengths in cuts(file, body) {
-        assert_eq!(Sum::of(AnthropicMessage::new(), pieces(body, &lengths)), whole, "{file}");
+        assert_eq!(Sum::of(AnthropicDecoder::whole(), pieces(body, &lengths)), whole, "{file}");
     }
 }
 
 /// The SDK only gives the name of its exception, so the body itself is what to compare with.
 fn check_error(file: &str, status: u16, body: &[u8], expected: &Map<String, Value>) {
     let json: Value = serde_json::from_slice(body).unwrap();
-    let error = anthropic::error(status, None, body);
+    let error = AnthropicMessages.error(StatusCode::from_u16(status).unwrap(), body);
     assert_eq!(error.status.map(Value::from).as_ref(), expected.get("status"), "{file}");
     assert_eq!(json!(&*error.message), json["error"]["message"], "{file}");
     assert_eq!(json!(error.code.as_deref()), json["error"]["type"], "{file}");

@@ -1,12 +1,13 @@
 //! Anthropic's Messages API: every rule of the mapping, whatever the cuts.
 
+use http::StatusCode;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
     Delta, ProviderError, Usage,
     wire::{
-        Decoder,
-        anthropic::{self, AnthropicMessage, AnthropicStream},
+        Decoder, Format,
+        anthropic::{AnthropicDecoder, AnthropicMessages},
     },
 };
 
@@ -27,17 +28,17 @@ fn decode<'a>(
 /// What a streamed body says: the same whole, in single bytes and in small pieces.
 fn stream(body: &str) -> Vec<Delta<'static>> {
     let body = body.as_bytes();
-    let whole = decode(AnthropicStream::new(), [body]);
+    let whole = decode(AnthropicDecoder::new(), [body]);
     for size in [1, 2, 3, 7, 64] {
-        assert_eq!(decode(AnthropicStream::new(), body.chunks(size)), whole, "pieces of {size}");
+        assert_eq!(decode(AnthropicDecoder::new(), body.chunks(size)), whole, "pieces of {size}");
     }
     whole
 }
 
 /// What a whole body says, likewise.
 fn message(body: &[u8]) -> Vec<Delta<'static>> {
-    let whole = decode(AnthropicMessage::new(), [body]);
-    assert_eq!(decode(AnthropicMessage::new(), body.chunks(1)), whole);
+    let whole = decode(AnthropicDecoder::whole(), [body]);
+    assert_eq!(decode(AnthropicDecoder::whole(), body.chunks(1)), whole);
     whole
 }
 
@@ -483,8 +484,8 @@ fn half_of_a_surrogate_pair_is_a_fault_but_the_rest_is_told() {
     assert_eq!(all, expected);
     let body = br#"{"type":"message","id":"i","content":[{"type":"text","text":"a\ud83d"}]}"#;
     let expected = [
-        Delta::NotStreamed,
         Delta::DecodeFault,
+        Delta::NotStreamed,
         Delta::Response { id: Some("i".into()), model: None },
         Delta::text("a\u{FFFD}"),
         Delta::Done,
@@ -497,7 +498,7 @@ fn an_event_over_the_limit_is_a_fault() {
     let long = text_delta(&"x".repeat(500)).to_string();
     let body = sse([&text_delta("a").to_string(), &long, &text_delta("b").to_string()]);
     for size in [1, 10, 5000] {
-        let all = decode(AnthropicStream::with_limit(200), body.as_bytes().chunks(size));
+        let all = decode(AnthropicDecoder::with_limit(200), body.as_bytes().chunks(size));
         assert_eq!(all, [Delta::text("a"), Delta::DecodeFault, Delta::text("b")]);
     }
 }
@@ -611,9 +612,9 @@ fn a_whole_body_over_the_limit_is_one_fault() {
     let body = whole().to_string();
     for size in [1, 10, 5000] {
         let limit = body.len() - 1;
-        let all = decode(AnthropicMessage::with_limit(limit), body.as_bytes().chunks(size));
+        let all = decode(AnthropicDecoder::with_limit(limit), body.as_bytes().chunks(size));
         assert_eq!(all, [Delta::DecodeFault]);
-        let all = decode(AnthropicMessage::with_limit(limit + 1), body.as_bytes().chunks(size));
+        let all = decode(AnthropicDecoder::with_limit(limit + 1), body.as_bytes().chunks(size));
         assert_eq!(all.last(), Some(&Delta::Done));
     }
 }
@@ -647,13 +648,12 @@ fn http_errors() {
         (b"\xFF\xFE", nothing()),
         (b"\"text\"", nothing()),
         (b"[{\"error\":1}]", nothing()),
+        (b"[{\"error\":{\"message\":\"m\"}}]", with("m", None, None)),
         (b"{\"detail\":[{\"msg\":7}]}", nothing()),
     ];
     for (body, expected) in table {
         let name = String::from_utf8_lossy(body);
-        assert_eq!(anthropic::error(418, None, body), expected, "{name}");
-        let with_id = anthropic::error(418, Some("req_3"), body);
-        assert_eq!(with_id, expected.request_id("req_3"), "{name}");
+        assert_eq!(AnthropicMessages.error(StatusCode::IM_A_TEAPOT, body), expected, "{name}");
     }
 }
 
@@ -715,23 +715,23 @@ proptest! {
             pieces
         };
         prop_assert_eq!(
-            decode(AnthropicStream::new(), pieces()),
-            decode(AnthropicStream::new(), [body])
+            decode(AnthropicDecoder::new(), pieces()),
+            decode(AnthropicDecoder::new(), [body])
         );
         prop_assert_eq!(
-            decode(AnthropicStream::with_limit(limit), pieces()),
-            decode(AnthropicStream::with_limit(limit), [body])
+            decode(AnthropicDecoder::with_limit(limit), pieces()),
+            decode(AnthropicDecoder::with_limit(limit), [body])
         );
         prop_assert_eq!(
-            decode(AnthropicMessage::new(), pieces()),
-            decode(AnthropicMessage::new(), [body])
+            decode(AnthropicDecoder::whole(), pieces()),
+            decode(AnthropicDecoder::whole(), [body])
         );
     }
 
     #[test]
     fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
-        decode(AnthropicStream::new(), body.chunks(9));
-        decode(AnthropicMessage::new(), body.chunks(9));
-        anthropic::error(500, None, &body);
+        decode(AnthropicDecoder::new(), body.chunks(9));
+        decode(AnthropicDecoder::whole(), body.chunks(9));
+        AnthropicMessages.error(StatusCode::BAD_GATEWAY, &body);
     }
 }

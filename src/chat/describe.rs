@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{ChatRequest, Message, redact};
+use super::{ChatRequest, Message};
 use crate::{
     describe::LlmRequest,
     event::{LlmStart, Messages},
+    redact,
 };
 
 /// The messages become JSON when somebody looks at them, the system prompt first. The parameters
@@ -68,6 +69,7 @@ fn params(request: &ChatRequest) -> Map<String, Value> {
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)))
         .collect();
-    params.extend(redact::redacted(&request.params));
+    params.extend(request.params.clone());
+    redact::members(&mut params);
     params
 }

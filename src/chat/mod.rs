@@ -19,7 +19,6 @@ mod content;
 mod describe;
 mod error;
 mod message;
-mod redact;
 mod request;
 mod stream;
 mod tool;

@@ -2,7 +2,8 @@ use std::{fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::{Message, Tool, ToolChoice, redact};
+use super::{Message, Tool, ToolChoice};
+use crate::redact;
 
 /// What is asked of a chat model, in no provider's own form.
 ///

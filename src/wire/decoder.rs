@@ -7,10 +7,10 @@ use crate::event::Delta;
 /// ```
 /// use tower_llm_callbacks::{
 ///     Delta,
-///     wire::{Decoder, anthropic::AnthropicStream},
+///     wire::{Decoder, anthropic::AnthropicDecoder},
 /// };
 ///
-/// let mut decoder = AnthropicStream::new();
+/// let mut decoder = AnthropicDecoder::new();
 /// let mut deltas = Vec::new();
 /// // The blank line that would end the event never comes: it is told at the end of the body.
 /// decoder.push(b"data: {\"type\":\"message_stop\"}", &mut |delta| deltas.push(delta.into_owned()));

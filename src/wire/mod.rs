@@ -7,7 +7,7 @@
 //! ```
 //! use tower_llm_callbacks::{
 //!     Delta,
-//!     wire::{Decoder, anthropic::AnthropicStream},
+//!     wire::{Decoder, anthropic::AnthropicDecoder},
 //! };
 //!
 //! let body = br#"event: content_block_delta
@@ -16,7 +16,7 @@
 //! data: {"type":"message_stop"}
 //!
 //! "#;
-//! let mut decoder = AnthropicStream::new();
+//! let mut decoder = AnthropicDecoder::new();
 //! let mut deltas = Vec::new();
 //! for piece in body.chunks(7) {
 //!     decoder.push(piece, &mut |delta| deltas.push(delta.into_owned()));
@@ -25,9 +25,19 @@
 //! ```
 
 pub mod anthropic;
+mod array;
 mod decoder;
+mod error;
+mod format;
 mod json;
+mod ndjson;
+mod protocol;
+mod reading;
+mod request;
 mod sse;
+mod whole;
 
 pub use decoder::Decoder;
+pub use format::{Format, HttpCall, Recognition};
+pub use ndjson::NdjsonDecoder;
 pub use sse::{SseDecoder, SseEvent};

@@ -14,7 +14,10 @@ use tower::BoxError;
 use crate::{
     chat::{ChatStream, ModelError},
     model::{body::read_bounded, stream::BodyStream},
-    wire::anthropic::{self, AnthropicMessage, AnthropicStream},
+    wire::{
+        Format,
+        anthropic::{AnthropicDecoder, AnthropicMessages},
+    },
 };
 
 pin_project! {
@@ -93,22 +96,25 @@ where
         return Err(ModelError::Transport(what.into()));
     }
     let kind = header(header::CONTENT_TYPE).and_then(|kind| kind.split(';').next());
-    let streamed = match kind.map(|kind| kind.trim().to_ascii_lowercase()).as_deref() {
-        Some("text/event-stream") => true,
-        Some("application/json") => false,
-        _ => stream,
+    let kind = kind.map(|kind| kind.trim().to_ascii_lowercase());
+    // Servers that leave out the content type, or give a wrong one, still answer as asked.
+    let decoder = match kind.as_deref() {
+        Some("application/json") => AnthropicDecoder::whole(),
+        Some("text/event-stream") => AnthropicDecoder::new(),
+        _ if stream => AnthropicDecoder::new(),
+        _ => AnthropicDecoder::whole(),
     };
     let id = request_id(parts).map(Arc::from);
-    Ok(if streamed {
-        ChatStream::new(BodyStream::new(body, AnthropicStream::new(), id))
-    } else {
-        ChatStream::new(BodyStream::new(body, AnthropicMessage::new(), id))
-    })
+    Ok(ChatStream::new(BodyStream::new(body, decoder, id)))
 }
 
 async fn error<B: Body>(parts: Parts, body: B) -> ModelError {
     let body = read_bounded(body).await;
-    ModelError::Provider(anthropic::error(parts.status.as_u16(), request_id(&parts), &body))
+    let error = AnthropicMessages.error(parts.status, &body);
+    ModelError::Provider(match request_id(&parts) {
+        Some(id) => error.request_id(id),
+        None => error,
+    })
 }
 
 fn request_id(parts: &Parts) -> Option<&str> {

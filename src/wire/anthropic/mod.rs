@@ -1,16 +1,14 @@
 //! Anthropic's Messages API, after "Streaming messages" and "Errors" in Anthropic's documentation.
 //!
-//! [`AnthropicStream`] reads a streamed answer, [`AnthropicMessage`] a whole one, and [`error()`]
-//! the body of an HTTP error.
+//! [`AnthropicDecoder`] reads answers, streamed and whole; [`AnthropicMessages`] is the format as a
+//! whole.
 
 mod answer;
-mod error;
+mod decoder;
 mod event;
-mod message;
-mod reader;
-mod stream;
+mod format;
+mod protocol;
 mod usage;
 
-pub use error::error;
-pub use message::AnthropicMessage;
-pub use stream::AnthropicStream;
+pub use decoder::AnthropicDecoder;
+pub use format::AnthropicMessages;

@@ -1,5 +1,7 @@
 use serde_json::{Map, Value};
 
+use super::without_secrets;
+
 const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose texts are secrets: `authorization_token` of an MCP server, for one.
@@ -16,19 +18,35 @@ const SECRET: [&str; 10] = [
     "api-key",
 ];
 
-/// The parameters with secrets covered: texts under telling names, everything under `headers`, and
-/// the query and user of URLs.
-pub(super) fn redacted(params: &Map<String, Value>) -> Map<String, Value> {
-    params.iter().map(|(name, value)| (name.clone(), cover(name, value))).collect()
+/// Covers secrets in the members of a request that are its parameters: texts under telling names,
+/// everything under `headers`, and the query and user of URLs.
+pub(crate) fn members(params: &mut Map<String, Value>) {
+    for (name, value) in params {
+        *value = cover(name, value);
+    }
+}
+
+/// The same for a copy.
+pub(crate) fn redacted(params: &Map<String, Value>) -> Map<String, Value> {
+    let mut params = params.clone();
+    members(&mut params);
+    params
+}
+
+/// Covers secrets in a prompt.
+pub(crate) fn prompt(messages: &mut Value) {
+    *messages = cover("", messages);
 }
 
 fn cover(name: &str, value: &Value) -> Value {
     match value {
         _ if name.eq_ignore_ascii_case("headers") => cover_all(value),
         Value::String(_) if is_secret(name) => REDACTED.into(),
-        Value::String(text) => url(text).unwrap_or_else(|| text.clone()).into(),
+        Value::String(text) => without_secrets(text).unwrap_or_else(|| text.clone()).into(),
         Value::Array(values) => values.iter().map(|value| cover(name, value)).collect(),
-        Value::Object(values) => Value::Object(redacted(values)),
+        Value::Object(values) => {
+            Value::Object(values.iter().map(|(n, v)| (n.clone(), cover(n, v))).collect())
+        }
         other => other.clone(),
     }
 }
@@ -48,21 +66,6 @@ fn cover_all(value: &Value) -> Value {
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|part| name.contains(part))
-}
-
-/// A URL without what may be secret in it; none where the text is not such a URL.
-fn url(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    if !matches!(scheme, "http" | "https" | "ws" | "wss") {
-        return None;
-    }
-    let (rest, query) = match rest.split_once(['?', '#']) {
-        Some((rest, _)) => (rest, "?[redacted]"),
-        None => (rest, ""),
-    };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    Some(format!("{scheme}://{host}{path}{query}"))
 }
 
 #[cfg(test)]
@@ -86,7 +89,9 @@ mod tests {
         }) else {
             unreachable!()
         };
-        let covered = Value::Object(redacted(&params));
+        let mut covered = params.clone();
+        members(&mut covered);
+        let covered = Value::Object(covered);
         assert!(!covered.to_string().contains("CANARY"), "{covered}");
         assert_eq!(covered["mcp_servers"][0]["url"], "https://mcp.example/sse?[redacted]");
         assert_eq!(covered["thinking"], params["thinking"]);

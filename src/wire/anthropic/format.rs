@@ -1,0 +1,60 @@
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::AnthropicDecoder;
+use crate::{
+    event::{LlmStart, ProviderError},
+    wire::{
+        Decoder, Format, HttpCall, Recognition, error,
+        request::{items, message},
+    },
+};
+
+/// Anthropic's Messages API as a [`Format`]: `POST …/v1/messages`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnthropicMessages;
+
+impl Format for AnthropicMessages {
+    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+        match path.ends_with("/v1/messages") && method == Method::POST {
+            true => Recognition::Yes,
+            false => Recognition::No,
+        }
+    }
+
+    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+        call.members().start("anthropic", "messages", &["system", "messages"], |members| {
+            let system = members.value("system").map(|system| message("system", system));
+            system.into_iter().chain(items(members.value("messages"))).collect()
+        })
+    }
+
+    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        Box::new(match content_type {
+            Some("application/json") => AnthropicDecoder::whole(),
+            _ => AnthropicDecoder::new(),
+        })
+    }
+
+    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
+        error::of_answer(status, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        // After "HTTP errors" in Anthropic's documentation.
+        let kind = match status.as_u16() {
+            401 => "authentication_error",
+            402 => "billing_error",
+            403 => "permission_error",
+            404 => "not_found_error",
+            413 => "request_too_large",
+            429 => "rate_limit_error",
+            504 => "timeout_error",
+            529 => "overloaded_error",
+            400..=499 => "invalid_request_error",
+            _ => "api_error",
+        };
+        let error = json!({"type": "error", "error": {"type": kind, "message": message}});
+        error.to_string().into_bytes()
+    }
+}

@@ -1,0 +1,100 @@
+use serde_json::Value;
+
+use super::{
+    answer::Answer,
+    event::{Event, Message},
+};
+use crate::{
+    event::Delta,
+    wire::{
+        error::within_answer,
+        json::{self, Fault},
+        protocol::Protocol,
+    },
+};
+
+/// What Anthropic's events and messages say.
+#[derive(Debug)]
+pub(super) struct Anthropic {
+    answer: Answer,
+}
+
+impl Anthropic {
+    pub(super) fn new() -> Self {
+        Self { answer: Answer::new() }
+    }
+}
+
+impl Protocol for Anthropic {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &str,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) -> Result<(), Fault> {
+        let event: Event<'_> = match data {
+            // Another protocol's end, which gateways append.
+            "[DONE]" => return Ok(()),
+            // The name alone may do: `event: ping`.
+            "" => Event::default(),
+            data => json::read(data)?,
+        };
+        match event.kind.as_deref().or(name) {
+            Some("message_start") => {
+                if let Some(mut message) = event.message.0 {
+                    Answer::response(&mut message, each);
+                    self.answer.usage(message.usage.0, each);
+                }
+            }
+            Some("content_block_start") => {
+                if let Some(block) = event.content_block.0 {
+                    self.answer.block(&event.index, block, each);
+                }
+            }
+            Some("content_block_delta") => {
+                if let Some(delta) = event.delta.0 {
+                    self.answer.block_delta(&event.index, delta, each);
+                }
+            }
+            Some("content_block_stop") => self.answer.close(&event.index),
+            Some("message_delta") => {
+                self.answer.usage(event.usage.0, each);
+                if let Some(delta) = event.delta.0 {
+                    Answer::finish(delta.stop_reason, each);
+                }
+            }
+            Some("message_stop") => each(Delta::Done),
+            // Gateways leave out the type, or put that of the error in its place.
+            kind if kind == Some("error")
+                || name == Some("error")
+                || (kind.is_none() && event.error.is_some()) =>
+            {
+                each(Delta::Error(within_answer(data)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Fault> {
+        let mut message: Message<'_> = json::read(json)?;
+        let content = message.content.0.take();
+        let kind = message.kind.as_deref();
+        if kind == Some("error") || (content.is_none() && message.error.is_some()) {
+            each(Delta::Error(within_answer(json)));
+            return Ok(());
+        }
+        if kind != Some("message") && content.is_none() {
+            return Err(Fault::Unreadable);
+        }
+        each(Delta::NotStreamed);
+        Answer::response(&mut message, each);
+        for block in content.into_iter().flatten() {
+            self.answer.block(&Value::Null, block, each);
+        }
+        self.answer.usage(message.usage.0, each);
+        Answer::finish(message.stop_reason, each);
+        each(Delta::Done);
+        Ok(())
+    }
+}
