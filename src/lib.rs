@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod chat;
+pub mod http;
 pub mod model;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -24,16 +25,21 @@ pub use self::{
     },
     describe::{DescribeChunk, DescribeRequest, Described, LlmChunk, LlmRequest, Native},
     event::{
-        Accumulator, Choice, CustomEvent, Delta, ErrorKind, Event, EventData, EventKind, LlmResult,
-        LlmStart, Messages, ProviderError, RECORD_VERSION, Record, Retry, RunError, RunInput,
-        RunOutput, Token, TokenKind, ToolCall, ToolCallRef, Truncated, Usage,
+        Accumulator, Choice, ContentCapture, CustomEvent, Delta, ErrorKind, Event, EventData,
+        EventKind, HttpRequestInfo, HttpResponseInfo, LlmResult, LlmStart, Messages, ProviderError,
+        RECORD_VERSION, Record, Retry, RunError, RunInput, RunOutput, Token, TokenKind, ToolCall,
+        ToolCallRef, Truncated, Usage,
     },
     handler::{
         AsyncCallbackHandler, AsyncFnHandler, CallbackHandler, FnHandler, Interests, on_end,
         on_error, on_event, on_event_async, on_result, on_start, on_token,
     },
+    http::HttpCallbackLayer,
     layer::{
         Attempts, AttemptsLayer, CallbackLayer, CallbackService, CallbackStream, ResponseFuture,
     },
-    run::{Abort, Aborted, EmitError, InCurrentRun, InRun, Run, RunType, emit},
+    run::{
+        Abort, Aborted, EmitError, InCurrentRun, InRun, InvalidTraceParent, Run, RunType,
+        TraceParent, emit,
+    },
 };

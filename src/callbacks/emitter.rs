@@ -9,9 +9,10 @@ use std::{
 use super::{dispatch::TokenLanes, inherit::Opened, lifecycle::Lifecycle};
 use crate::{
     event::{
-        Accumulator, Content, Delta, ErrorKind, EventData, EventKind, Failure, LlmStart,
-        ProviderError, RunError, Truncated,
+        Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
+        HttpResponseInfo, LlmStart, ProviderError, RunError, Truncated,
     },
+    redact,
     run::{Abort, Aborted, Context as RunContext, Run},
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) struct Emitter {
     life: Lifecycle,
     answer: Accumulator,
+    content: ContentCapture,
     time_to_first_token: Option<Duration>,
     outcome: Outcome,
     tokens: TokenLanes,
@@ -38,12 +40,14 @@ enum Outcome {
 
 impl Emitter {
     pub(crate) fn start(opened: Opened, start: impl FnOnce() -> LlmStart) -> Self {
-        let start = || EventData::LlmStart(Arc::new(start()));
+        let content = opened.content;
+        let start = || EventData::LlmStart(Arc::new(content.start(start())));
         let life = Lifecycle::start(opened, EventKind::LlmStart, start);
         Self {
             tokens: TokenLanes::of(life.dispatch()),
             life,
-            answer: Accumulator::new(),
+            answer: Accumulator::capturing(content),
+            content,
             time_to_first_token: None,
             outcome: Outcome::Open,
             reading: false,
@@ -145,6 +149,16 @@ impl Emitter {
         self.life.dispatch().token(index, content, &mut self.tokens);
     }
 
+    /// What the HTTP response said.
+    pub(crate) fn http(&mut self, http: HttpResponseInfo) {
+        self.answer.http(http);
+    }
+
+    /// What comes is not looked into.
+    pub(crate) fn skip(&mut self) {
+        self.answer.skip();
+    }
+
     /// Whether it is known how the run ends.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
@@ -162,7 +176,7 @@ impl Emitter {
     /// The call has failed.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if !self.is_over() {
-            self.outcome = Outcome::Failed(failure);
+            self.outcome = Outcome::Failed(self.content.failure(failure));
         }
     }
 
@@ -262,7 +276,7 @@ fn classify(error: &(dyn Error + 'static)) -> Failure {
             };
         }
         if cause.is::<Truncated>() {
-            return Failure::new(ErrorKind::Truncated, error.to_string());
+            return Failure::new(ErrorKind::Truncated, redact::text(&error.to_string()));
         }
         // An `io::Error` has the error that it wraps not as its source, but in itself.
         let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -271,5 +285,20 @@ fn classify(error: &(dyn Error + 'static)) -> Failure {
             None => cause.source(),
         };
     }
-    Failure::new(ErrorKind::Transport, error.to_string())
+    Failure::new(ErrorKind::Transport, redact::text(&chain(error)))
+}
+
+/// An error's message with those of its sources, where it does not quote them itself.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_message = cause.to_string();
+        if !message.contains(&cause_message) {
+            message.push_str(": ");
+            message.push_str(&cause_message);
+        }
+        source = cause.source();
+    }
+    message
 }

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::{Callbacks, cell::Cell};
 use crate::{
+    event::ContentCapture,
     handler::Interests,
-    run::{Baggage, Context, Inside, Run, RunInfo, RunType},
+    run::{Baggage, Context, Inside, Run, RunInfo, RunType, TraceParent},
     sync::lock,
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct RunSpec {
     pub(crate) local: Attached,
     /// For their children too.
     pub(crate) inheritable: Attached,
+    /// How much of their content is told.
+    pub(crate) content: ContentCapture,
 }
 
 /// What is given at request time: inherited, but for name and id, which are for one run only.
@@ -69,6 +72,7 @@ impl Inherited {
 pub(crate) struct Opened {
     pub(crate) run: Run,
     pub(crate) cells: Vec<Arc<Cell>>,
+    pub(crate) content: ContentCapture,
 }
 
 impl RunSpec {
@@ -78,6 +82,7 @@ impl RunSpec {
             name: run_type.as_str().into(),
             local: Attached { callbacks, ..Attached::default() },
             inheritable: Attached::default(),
+            content: ContentCapture::Full,
         }
     }
 
@@ -86,6 +91,15 @@ impl RunSpec {
     /// Handlers come in LangChain's order: inherited ones, those of request time, then the layer's.
     /// The current context counts; where there is none, the one that the request carries.
     pub(crate) fn open(&self, carried: Option<&Context>) -> Option<Opened> {
+        self.open_traced(carried, || None)
+    }
+
+    /// The same for a call that may be part of a trace, the id of which becomes metadata.
+    pub(crate) fn open_traced(
+        &self,
+        carried: Option<&Context>,
+        trace: impl FnOnce() -> Option<TraceParent>,
+    ) -> Option<Opened> {
         let mut context = Context::current();
         if let (true, Some(carried)) = (context.is_none(), carried) {
             context = carried.clone();
@@ -122,6 +136,10 @@ impl RunSpec {
         let heard = self.run_type.interests() | Interests::RETRY | Interests::CUSTOM;
         cells.retain(|cell| cell.interests.intersects(heard));
 
+        let trace_parent = trace();
+        if let Some(trace) = &trace_parent {
+            metadata.insert("trace_id".to_owned(), trace.trace_id().into());
+        }
         let info = RunInfo {
             run_id: take(&configs, |c| &c.run_id).unwrap_or_else(Uuid::now_v7),
             parent: parent.map(|parent| (parent.run_id(), parent.trace_id())),
@@ -130,10 +148,11 @@ impl RunSpec {
             tags: tags.into(),
             metadata: Arc::new(metadata),
             attempt: context.attempts().map_or(1, |n| n.fetch_add(1, Ordering::Relaxed) + 1),
+            trace_parent,
         };
         let baggage = (!inherited.is_empty()).then(|| Arc::new(inherited) as Baggage);
         let run = Run::new(info, baggage, context.inside().cloned());
-        Some(Opened { run, cells })
+        Some(Opened { run, cells, content: self.content })
     }
 }
 

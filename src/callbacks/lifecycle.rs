@@ -32,7 +32,7 @@ impl Lifecycle {
         kind: EventKind,
         start: impl FnOnce() -> EventData,
     ) -> Self {
-        let Opened { run, cells } = opened;
+        let Opened { run, cells, .. } = opened;
         // Built first: should that panic, no handler has heard of the run.
         let wanted = cells.iter().any(|cell| cell.interests.contains(kind));
         let start = wanted.then(start);

@@ -23,6 +23,7 @@ mod inline;
 mod lane;
 mod lifecycle;
 mod pool;
+mod settings;
 mod shared;
 mod watch;
 
@@ -34,4 +35,8 @@ pub use self::{
     flush::{FlushReport, Undelivered},
     handler::Handler,
 };
-pub(crate) use self::{emitter::Emitter, inherit::RunSpec};
+pub(crate) use self::{
+    emitter::Emitter,
+    inherit::{Opened, RunSpec},
+    settings::run_settings,
+};

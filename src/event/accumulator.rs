@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use super::{Choice, Delta, LlmResult, TokenKind, ToolCall, ToolCallRef};
+use super::{
+    Choice, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall, ToolCallRef,
+    content::prefix,
+};
 
 /// Adds deltas up to an [`LlmResult`].
 ///
@@ -16,16 +19,47 @@ use super::{Choice, Delta, LlmResult, TokenKind, ToolCall, ToolCallRef};
 #[derive(Debug)]
 pub struct Accumulator {
     result: LlmResult,
-    /// Parallel to `result.choices`: the tool calls by index, turned into the public form at the end.
-    tools: Vec<Vec<Tool>>,
+    /// Parallel to `result.choices`.
+    parts: Vec<Parts>,
+    /// How many bytes of each text are kept.
+    limit: usize,
     /// Whether anything of an answer was seen, or its end.
     answered: bool,
+}
+
+/// What is known of a choice besides what the result has of it.
+#[derive(Debug, Default)]
+struct Parts {
+    /// The tool calls by index, turned into the public form at the end.
+    tools: Vec<Tool>,
+    cut: [Cut; 3],
 }
 
 #[derive(Debug)]
 struct Tool {
     arguments: String,
     reference: Arc<ToolCallRef>,
+    cut: Cut,
+}
+
+/// Whether a text is at its limit: nothing is added behind a gap.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cut(bool);
+
+impl Cut {
+    /// Adds to a text as far as the limit allows, and tells what was added.
+    #[inline]
+    fn push<'d>(&mut self, text: &mut String, more: &'d str, limit: usize) -> &'d str {
+        if limit == usize::MAX {
+            text.push_str(more);
+            return more;
+        }
+        let room = if self.0 { 0 } else { limit.saturating_sub(text.len()) };
+        let added = prefix(more, room);
+        self.0 |= added.len() < more.len();
+        text.push_str(added);
+        added
+    }
 }
 
 /// The content of a delta: what a token event is made of.
@@ -46,8 +80,13 @@ impl Default for Accumulator {
 impl Accumulator {
     /// An answer of which nothing has come yet.
     pub fn new() -> Self {
+        Self::capturing(ContentCapture::Full)
+    }
+
+    /// The same, where only so much of its content is to be kept.
+    pub(crate) fn capturing(content: ContentCapture) -> Self {
         let result = LlmResult { streamed: true, ..LlmResult::default() };
-        Self { result, tools: Vec::new(), answered: false }
+        Self { result, parts: Vec::new(), limit: content.limit(), answered: false }
     }
 
     /// Adds a delta.
@@ -58,43 +97,59 @@ impl Accumulator {
     /// Adds a delta, and tells what content it carries if it is a token event.
     #[inline]
     pub(crate) fn add<'d>(&mut self, delta: &'d Delta<'_>) -> Option<Content<'d>> {
-        let content = match delta {
+        let (choice, kind, text, tool_call) = match delta {
             Delta::Text { choice, text } => {
-                self.choice(*choice).text.push_str(text);
-                Content { choice: *choice, kind: TokenKind::Text, text, tool_call: None }
+                let limit = self.limit;
+                let (to, parts) = self.choice(*choice);
+                let kept = parts.cut[0].push(&mut to.text, text, limit);
+                if text.is_empty() {
+                    return None;
+                }
+                (*choice, TokenKind::Text, kept, None)
             }
             Delta::Reasoning { choice, text } => {
-                self.choice(*choice).reasoning.push_str(text);
-                Content { choice: *choice, kind: TokenKind::Reasoning, text, tool_call: None }
+                let limit = self.limit;
+                let (to, parts) = self.choice(*choice);
+                let kept = parts.cut[1].push(&mut to.reasoning, text, limit);
+                if text.is_empty() {
+                    return None;
+                }
+                (*choice, TokenKind::Reasoning, kept, None)
             }
             Delta::Refusal { choice, text } => {
-                self.choice(*choice).refusal.push_str(text);
-                Content { choice: *choice, kind: TokenKind::Refusal, text, tool_call: None }
+                let limit = self.limit;
+                let (to, parts) = self.choice(*choice);
+                let kept = parts.cut[2].push(&mut to.refusal, text, limit);
+                if text.is_empty() {
+                    return None;
+                }
+                (*choice, TokenKind::Refusal, kept, None)
             }
             Delta::ToolCall { choice, index, id, name, arguments } => {
-                let (opened, reference) =
-                    self.tool(*choice, *index, id.as_deref(), name.as_deref(), arguments);
-                let content = Content {
-                    choice: *choice,
-                    kind: TokenKind::ToolCall,
-                    text: arguments,
-                    tool_call: Some(reference),
-                };
+                let (opened, tool, limit) =
+                    self.tool(*choice, *index, id.as_deref(), name.as_deref());
+                let kept = tool.cut.push(&mut tool.arguments, arguments, limit);
                 // The opening of a call is content although it has no text.
-                return (opened || !arguments.is_empty()).then(|| self.count(content)).flatten();
+                if !opened && arguments.is_empty() {
+                    return None;
+                }
+                (*choice, TokenKind::ToolCall, kept, Some(Arc::clone(&tool.reference)))
             }
             other => {
                 self.add_fact(other);
                 return None;
             }
         };
-        if content.text.is_empty() { None } else { self.count(content) }
+        self.result.streamed.then(|| {
+            self.result.tokens += 1;
+            Content { choice, kind, text, tool_call }
+        })
     }
 
     fn add_fact(&mut self, delta: &Delta<'_>) {
         match delta {
             Delta::Finish { choice, reason } => {
-                let choice = self.choice(*choice);
+                let (choice, _) = self.choice(*choice);
                 if choice.finish_reason.as_deref() != Some(reason) {
                     choice.finish_reason = Some((&**reason).into());
                 }
@@ -134,13 +189,6 @@ impl Accumulator {
         self.answered = true;
     }
 
-    fn count<'d>(&mut self, content: Content<'d>) -> Option<Content<'d>> {
-        self.result.streamed.then(|| {
-            self.result.tokens += 1;
-            content
-        })
-    }
-
     fn position(&mut self, index: u32) -> usize {
         self.answered = true;
         let choices = &mut self.result.choices;
@@ -154,40 +202,38 @@ impl Accumulator {
             None => {
                 // Mostly there is one; `push` would make room for four.
                 choices.reserve_exact(1);
-                self.tools.reserve_exact(1);
+                self.parts.reserve_exact(1);
                 choices.push(Choice { index, ..Choice::default() });
-                self.tools.push(Vec::new());
+                self.parts.push(Parts::default());
                 choices.len() - 1
             }
         }
     }
 
-    fn choice(&mut self, index: u32) -> &mut Choice {
+    fn choice(&mut self, index: u32) -> (&mut Choice, &mut Parts) {
         let at = self.position(index);
-        &mut self.result.choices[at]
+        (&mut self.result.choices[at], &mut self.parts[at])
     }
 
-    /// Adds to a tool call; tells whether this is its first piece, or its first name or id.
+    /// Finds a tool call; tells whether this is its first piece, or its first name or id.
     fn tool(
         &mut self,
         choice: u32,
         index: u32,
         id: Option<&str>,
         name: Option<&str>,
-        arguments: &str,
-    ) -> (bool, Arc<ToolCallRef>) {
-        let at = self.position(choice);
-        let tools = &mut self.tools[at];
+    ) -> (bool, &mut Tool, usize) {
+        let limit = self.limit;
+        let (_, Parts { tools, .. }) = self.choice(choice);
         let mut opened = false;
         let at = tools.iter().rposition(|tool| tool.reference.index == index);
         let at = at.unwrap_or_else(|| {
             opened = true;
             let reference = Arc::new(ToolCallRef::new(index, "", ""));
-            tools.push(Tool { arguments: String::new(), reference });
+            tools.push(Tool { arguments: String::new(), reference, cut: Cut::default() });
             tools.len() - 1
         });
         let tool = &mut tools[at];
-        tool.arguments.push_str(arguments);
         let known = &tool.reference;
         let id = id.filter(|id| !id.is_empty() && known.id.is_empty());
         let name = name.filter(|name| !name.is_empty() && known.name.is_empty());
@@ -197,10 +243,20 @@ impl Accumulator {
             let name = name.unwrap_or(&known.name);
             tool.reference = Arc::new(ToolCallRef::new(index, id, name));
         }
-        (opened, Arc::clone(&tool.reference))
+        (opened, tool, limit)
     }
 
-    /// Whether the answer is streamed, as far as is known.
+    /// What the HTTP response said.
+    pub(crate) fn http(&mut self, http: HttpResponseInfo) {
+        self.result.http = Some(Box::new(http));
+    }
+
+    /// What comes is not looked into.
+    pub(crate) fn skip(&mut self) {
+        self.result.decode_skipped = true;
+    }
+
+    /// How many token events there were.
     pub(crate) fn tokens(&self) -> u64 {
         self.result.tokens
     }
@@ -210,7 +266,7 @@ impl Accumulator {
     /// Choices and tool calls come by index, and a tool call without arguments has `{}`. The times
     /// are left at none and zero: they belong to the run.
     pub fn finish(mut self) -> LlmResult {
-        for (choice, mut tools) in self.result.choices.iter_mut().zip(self.tools) {
+        for (choice, Parts { mut tools, .. }) in self.result.choices.iter_mut().zip(self.parts) {
             tools.sort_by_key(|tool| tool.reference.index);
             choice.tool_calls = tools.into_iter().map(Tool::finish).collect();
         }
@@ -224,7 +280,8 @@ impl Accumulator {
 
 impl Tool {
     fn finish(self) -> ToolCall {
-        let arguments = if self.arguments.is_empty() { "{}".to_owned() } else { self.arguments };
+        let none = self.arguments.is_empty() && !self.cut.0;
+        let arguments = if none { "{}".to_owned() } else { self.arguments };
         ToolCall {
             id: self.reference.id.as_ref().to_owned(),
             name: self.reference.name.as_ref().to_owned(),

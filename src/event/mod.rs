@@ -1,10 +1,12 @@
 //! What handlers are told: events, their payloads, and what they look like outside the process.
 
 mod accumulator;
+mod content;
 mod delta;
 mod error;
 #[expect(clippy::module_inception, reason = "the folder is about events, the file about `Event`")]
 mod event;
+mod http;
 mod kind;
 mod other;
 mod provider_error;
@@ -17,9 +19,11 @@ mod usage;
 
 pub use self::{
     accumulator::Accumulator,
+    content::ContentCapture,
     delta::Delta,
     error::{ErrorKind, RunError},
     event::{Event, EventData},
+    http::{HttpRequestInfo, HttpResponseInfo},
     kind::EventKind,
     other::{CustomEvent, Retry, RunInput, RunOutput},
     provider_error::ProviderError,

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Usage;
+use super::{HttpResponseInfo, Usage};
 
 /// What an answer adds up to: what `on_llm_end` is told, and what
 /// [`RunError::result`](super::RunError::result) holds of a run that ended early.
@@ -35,6 +35,13 @@ pub struct LlmResult {
     pub duration: Duration,
     /// Parts of the answer that could not be read and were passed over.
     pub decode_faults: u64,
+    /// Whether the answer, or the rest of it, could not be looked into, and passed without being told:
+    /// it was compressed in a way that is not known, or not as it said.
+    #[serde(skip_serializing_if = "is_false")]
+    pub decode_skipped: bool,
+    /// The HTTP response, where the call is one that a layer over HTTP sees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<Box<HttpResponseInfo>>,
 }
 
 impl LlmResult {
@@ -78,6 +85,11 @@ pub struct ToolCall {
     /// The arguments as sent, a JSON text; `{}` where none came. Of a run that ended early it may be
     /// a fragment.
     pub arguments: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

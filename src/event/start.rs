@@ -6,6 +6,8 @@ use std::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::HttpRequestInfo;
+
 /// What is known of an LLM call when it starts: what `on_llm_start` is told.
 ///
 /// ```
@@ -33,6 +35,9 @@ pub struct LlmStart {
     pub messages: Messages,
     /// `max_tokens`, `temperature` … as sent.
     pub params: Map<String, Value>,
+    /// The HTTP request, where the call is one that a layer over HTTP sees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<Box<HttpRequestInfo>>,
 }
 
 impl LlmStart {
@@ -45,6 +50,7 @@ impl LlmStart {
             stream: true,
             messages: Messages::none(),
             params: Map::new(),
+            http: None,
         }
     }
 
@@ -99,6 +105,10 @@ impl Messages {
     /// A prompt that is built when somebody looks at it.
     pub fn lazy(build: impl FnOnce() -> Value + Send + 'static) -> Self {
         Self(Some(Arc::new(LazyLock::new(Box::new(build)))))
+    }
+
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The prompt; builds it if this is the first look at a lazy one.

@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
-use serde_json::Value;
 use tower::Layer;
 
 use super::CallbackService;
 use crate::{
-    callbacks::{Callbacks, RunSpec},
+    callbacks::{Callbacks, RunSpec, run_settings},
     describe::{Described, Native},
     event::{Delta, LlmStart},
     run::RunType,
@@ -58,48 +57,7 @@ impl CallbackLayer {
 }
 
 impl<D> CallbackLayer<D> {
-    /// Sets the name of the runs; `llm` is the default.
-    #[must_use]
-    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
-        self.change(|spec| spec.name = name.into())
-    }
-
-    /// Adds tags to the runs, but not to their children.
-    #[must_use]
-    pub fn tags<T: Into<Arc<str>>>(self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.change(|spec| spec.local.add_tags(tags))
-    }
-
-    /// Sets a key of the metadata of the runs, but not of their children.
-    #[must_use]
-    pub fn metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.change(|spec| {
-            spec.local.metadata.insert(key.into(), value.into());
-        })
-    }
-
-    /// Adds callbacks for the runs and their children.
-    #[must_use]
-    pub fn inheritable(self, callbacks: &Callbacks) -> Self {
-        self.change(|spec| {
-            let all = std::mem::take(&mut spec.inheritable.callbacks);
-            spec.inheritable.callbacks = all.extend(callbacks);
-        })
-    }
-
-    /// Adds tags to the runs and their children.
-    #[must_use]
-    pub fn inheritable_tags<T: Into<Arc<str>>>(self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.change(|spec| spec.inheritable.add_tags(tags))
-    }
-
-    /// Sets a key of the metadata of the runs and their children.
-    #[must_use]
-    pub fn inheritable_metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.change(|spec| {
-            spec.inheritable.metadata.insert(key.into(), value.into());
-        })
-    }
+    run_settings!();
 
     /// Reads requests and chunks of foreign types by two closures: what a call asks for, and which
     /// deltas a chunk holds. The end of the stream completes a run.

@@ -8,6 +8,7 @@ mod in_run;
 #[expect(clippy::module_inception, reason = "the folder is about runs, the file about `Run`")]
 mod run;
 mod run_type;
+mod trace_parent;
 
 pub use self::{
     abort::{Abort, Aborted},
@@ -15,6 +16,7 @@ pub use self::{
     in_run::{InCurrentRun, InRun},
     run::Run,
     run_type::RunType,
+    trace_parent::{InvalidTraceParent, TraceParent},
 };
 pub(crate) use self::{
     context::{Context, Inside},

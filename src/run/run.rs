@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Abort, Context, Control, EmitError, RunType, context::Inside};
+use super::{Abort, Context, Control, EmitError, RunType, TraceParent, context::Inside};
 
 /// One execution of a wrapped call.
 ///
@@ -37,6 +37,7 @@ pub(crate) struct RunInfo {
     pub(crate) tags: Arc<[Arc<str>]>,
     pub(crate) metadata: Arc<Map<String, Value>>,
     pub(crate) attempt: u32,
+    pub(crate) trace_parent: Option<TraceParent>,
 }
 
 /// What a run hands to its children. Opaque here: runs know no handlers.
@@ -102,6 +103,12 @@ impl Run {
     /// [`AttemptsLayer`](crate::AttemptsLayer) stands above the retrying layer; otherwise 1.
     pub fn attempt(&self) -> u32 {
         self.0.info.attempt
+    }
+
+    /// The trace that the HTTP request said it is part of, in a valid `traceparent` header. Its trace id
+    /// is also in the [metadata](Self::metadata), as `trace_id`.
+    pub fn trace_parent(&self) -> Option<&TraceParent> {
+        self.0.info.trace_parent.as_ref()
     }
 
     /// When it started, by the wall clock.

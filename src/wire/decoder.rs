@@ -18,7 +18,7 @@ use crate::event::Delta;
 /// decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
 /// assert_eq!(deltas, [Delta::Done]);
 /// ```
-pub trait Decoder: Send {
+pub trait Decoder: Send + Sync {
     /// Takes the next bytes of the body, of any length, and tells what they complete.
     ///
     /// After [`Delta::Done`] or [`Delta::Error`] nothing more is told.

@@ -5,7 +5,7 @@ use crate::event::Delta;
 ///
 /// A text that cannot be read is a [`Fault`], told and counted by the caller, who tries again if it
 /// could be repaired: so an implementation must not have told anything by then.
-pub(in crate::wire) trait Protocol: Send {
+pub(in crate::wire) trait Protocol: Send + Sync {
     /// What a body is that begins with `{`.
     const OBJECT: Object = Object::Whole;
     /// What a body is that begins with `[`.

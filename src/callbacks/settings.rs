@@ -1,0 +1,63 @@
+/// What can be set on every layer that makes runs: methods of a builder that has a method `change`,
+/// which gives its [`RunSpec`](super::RunSpec) to a closure.
+macro_rules! run_settings {
+    () => {
+        /// Sets the name of the runs; `llm` is the default.
+        #[must_use]
+        pub fn name(self, name: impl Into<std::sync::Arc<str>>) -> Self {
+            self.change(|spec| spec.name = name.into())
+        }
+
+        /// Adds tags to the runs, but not to their children.
+        #[must_use]
+        pub fn tags<T: Into<std::sync::Arc<str>>>(self, tags: impl IntoIterator<Item = T>) -> Self {
+            self.change(|spec| spec.local.add_tags(tags))
+        }
+
+        /// Sets a key of the metadata of the runs, but not of their children.
+        #[must_use]
+        pub fn metadata(self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+            self.change(|spec| {
+                spec.local.metadata.insert(key.into(), value.into());
+            })
+        }
+
+        /// Adds callbacks for the runs and their children.
+        #[must_use]
+        pub fn inheritable(self, callbacks: &$crate::Callbacks) -> Self {
+            self.change(|spec| {
+                let all = std::mem::take(&mut spec.inheritable.callbacks);
+                spec.inheritable.callbacks = all.extend(callbacks);
+            })
+        }
+
+        /// Adds tags to the runs and their children.
+        #[must_use]
+        pub fn inheritable_tags<T: Into<std::sync::Arc<str>>>(
+            self,
+            tags: impl IntoIterator<Item = T>,
+        ) -> Self {
+            self.change(|spec| spec.inheritable.add_tags(tags))
+        }
+
+        /// Sets a key of the metadata of the runs and their children.
+        #[must_use]
+        pub fn inheritable_metadata(
+            self,
+            key: impl Into<String>,
+            value: impl Into<serde_json::Value>,
+        ) -> Self {
+            self.change(|spec| {
+                spec.inheritable.metadata.insert(key.into(), value.into());
+            })
+        }
+
+        /// Sets how much of prompts and answers is told; all of it is the default.
+        #[must_use]
+        pub fn content(self, content: $crate::ContentCapture) -> Self {
+            self.change(|spec| spec.content = content)
+        }
+    };
+}
+
+pub(crate) use run_settings;

@@ -1,0 +1,100 @@
+use serde_json::Value;
+
+use super::{ErrorKind, Failure, LlmStart, Messages};
+
+/// How much of prompts and answers handlers are told.
+///
+/// Everything else (who, when, how many, how it ended) is told in any case. Set for each layer, with
+/// [`CallbackLayer::content`](crate::CallbackLayer::content) or
+/// [`HttpCallbackLayer::content`](crate::HttpCallbackLayer::content).
+///
+/// ```
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, ContentCapture};
+///
+/// let layer = CallbackLayer::new(Callbacks::new()).content(ContentCapture::Limited(200));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContentCapture {
+    /// All of it; the default.
+    #[default]
+    Full,
+    /// Of each text the first bytes, at most so many, cut between characters: of each text in the
+    /// prompt and the parameters, of text, reasoning and refusal of each choice, of the arguments of each
+    /// tool call, and of error messages. A token beyond it is an event with an empty text.
+    Limited(usize),
+    /// None: no messages, token events with empty texts, no texts and no arguments in results, no messages
+    /// of providers in errors. Parameters are told as far as they are numbers, truth values and words of
+    /// at most 64 bytes.
+    Off,
+}
+
+impl ContentCapture {
+    /// How many bytes of a text are told.
+    pub(crate) fn limit(self) -> usize {
+        match self {
+            ContentCapture::Full => usize::MAX,
+            ContentCapture::Limited(bytes) => bytes,
+            ContentCapture::Off => 0,
+        }
+    }
+
+    pub(crate) fn start(self, mut start: LlmStart) -> LlmStart {
+        match self {
+            ContentCapture::Full => {}
+            ContentCapture::Limited(bytes) => {
+                start.params.values_mut().for_each(|value| shorten(value, bytes));
+                let messages = std::mem::take(&mut start.messages);
+                if messages.is_some() {
+                    start.messages = Messages::lazy(move || {
+                        let mut messages = messages.get().cloned().unwrap_or_default();
+                        shorten(&mut messages, bytes);
+                        messages
+                    });
+                }
+            }
+            ContentCapture::Off => {
+                start.messages = Messages::none();
+                start.params.retain(|_, value| match value {
+                    Value::Number(_) | Value::Bool(_) | Value::Null => true,
+                    Value::String(word) => word.len() <= 64,
+                    Value::Array(_) | Value::Object(_) => false,
+                });
+            }
+        }
+        start
+    }
+
+    /// Error messages quote prompts.
+    pub(crate) fn failure(self, failure: Failure) -> Failure {
+        let quotes = matches!(failure.kind, ErrorKind::Provider | ErrorKind::Transport);
+        let message = match self {
+            ContentCapture::Limited(bytes) if failure.message.len() > bytes => {
+                prefix(&failure.message, bytes).into()
+            }
+            ContentCapture::Off if quotes => match failure.status {
+                Some(status) => format!("HTTP status {status}").into(),
+                None => "the message is not captured".into(),
+            },
+            _ => return failure,
+        };
+        Failure { message, ..failure }
+    }
+}
+
+/// The first bytes of a text, at most so many, cut between characters.
+pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let end = (0..=bytes).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
+}
+
+fn shorten(value: &mut Value, bytes: usize) {
+    match value {
+        Value::String(text) => text.truncate(prefix(text, bytes).len()),
+        Value::Array(values) => values.iter_mut().for_each(|value| shorten(value, bytes)),
+        Value::Object(values) => values.values_mut().for_each(|value| shorten(value, bytes)),
+        _ => {}
+    }
+}

@@ -1,0 +1,82 @@
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+/// A request's body, of which the beginning, or all, is in memory.
+pub(super) struct Capture<B: Body> {
+    pub(super) frames: VecDeque<Frame<Bytes>>,
+    /// Comes after the frames.
+    pub(super) error: Option<B::Error>,
+    /// Comes after them; none where the body has ended.
+    pub(super) rest: Option<Pin<Box<B>>>,
+    /// What the body said of its size at first.
+    pub(super) hint: SizeHint,
+    /// Whether the body had said with its last frame that it was the last.
+    pub(super) ended_with_frame: bool,
+    bytes: usize,
+    limit: usize,
+}
+
+impl<B: Body> Capture<B> {
+    pub(super) fn new(body: B, limit: usize) -> Self {
+        Self {
+            hint: body.size_hint(),
+            ended_with_frame: body.is_end_stream(),
+            rest: Some(Box::pin(body)),
+            frames: VecDeque::new(),
+            error: None,
+            bytes: 0,
+            limit,
+        }
+    }
+
+    /// Reads up to the end, or the limit.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(body) = &mut self.rest {
+            self.ended_with_frame = body.is_end_stream();
+            if self.ended_with_frame || self.bytes > self.limit {
+                break;
+            }
+            match ready!(body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let frame = super::request_body::into_bytes(frame);
+                    self.bytes += frame.data_ref().map_or(0, Bytes::len);
+                    self.frames.push_back(frame);
+                }
+                Some(Err(error)) => {
+                    self.error = Some(error);
+                    self.rest = None;
+                }
+                None => self.rest = None,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether all of the body is there.
+    pub(super) fn is_complete(&self) -> bool {
+        self.error.is_none() && (self.rest.is_none() || self.ended_with_frame)
+    }
+
+    /// What is there of the body.
+    pub(super) fn bytes(&self) -> Bytes {
+        let mut data = self.frames.iter().filter_map(Frame::data_ref);
+        match (data.next(), data.next()) {
+            (None, _) => Bytes::new(),
+            (Some(only), None) => only.clone(),
+            (Some(_), Some(_)) => {
+                let mut all = BytesMut::with_capacity(self.bytes);
+                self.frames
+                    .iter()
+                    .filter_map(Frame::data_ref)
+                    .for_each(|data| all.extend_from_slice(data));
+                all.freeze()
+            }
+        }
+    }
+}

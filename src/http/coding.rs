@@ -1,0 +1,123 @@
+use compression_codecs::{
+    DecodeV2,
+    core::util::{PartialBuffer, WriteBuffer},
+};
+
+use super::inflate::NotInflated;
+
+/// What an answer may grow to, whatever was sent.
+const ALLOWED: u64 = 64 * 1024 * 1024;
+/// And by how much beyond that. A repetitive event stream shrinks to some hundredth.
+const ALLOWED_RATIO: u64 = 100;
+const BUFFER: usize = 16 * 1024;
+
+/// A coding of the header `content-encoding`, after RFC 9110, section 8.4.1.
+pub(super) struct Coding {
+    decoder: Box<dyn DecodeV2 + Send + Sync>,
+    /// Several frames or members may follow each other.
+    repeats: bool,
+    /// `deflate` that has not begun: RFC 9110 means a zlib stream by it, but some send a bare one.
+    first: Option<Vec<u8>>,
+    /// A frame has ended, and nothing of another was seen.
+    ended: bool,
+    taken: u64,
+    given: u64,
+}
+
+impl Coding {
+    pub(super) fn new(name: &str) -> Option<Self> {
+        let (decoder, repeats) = decoder(name)?;
+        let first = (name == "deflate").then(Vec::new);
+        Some(Self { decoder, repeats, first, ended: false, taken: 0, given: 0 })
+    }
+
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), NotInflated> {
+        let Some(first) = &mut self.first else { return self.inflate(bytes, each) };
+        first.extend_from_slice(bytes);
+        let &[method, flags, ..] = first.as_slice() else { return Ok(()) };
+        let zlib =
+            method & 0x0F == 8 && (u16::from(method) << 8 | u16::from(flags)).is_multiple_of(31);
+        if !zlib {
+            self.decoder = bare_deflate();
+        }
+        let first = self.first.take().unwrap_or_default();
+        self.inflate(&first, each)
+    }
+
+    fn inflate(&mut self, bytes: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), NotInflated> {
+        self.taken += bytes.len() as u64;
+        let mut input = PartialBuffer::new(bytes);
+        let mut buffer = [0; BUFFER];
+        while !input.unwritten().is_empty() {
+            if self.ended {
+                if !self.repeats {
+                    return Ok(());
+                }
+                self.decoder.reinit().map_err(|_| NotInflated::Broken)?;
+                self.ended = false;
+            }
+            let mut output = WriteBuffer::new_initialized(&mut buffer);
+            let result = self.decoder.decode(&mut input, &mut output);
+            let mut full = output.has_no_spare_space();
+            let written = output.written_len();
+            self.give(&buffer[..written], each)?;
+            self.ended = result.map_err(|_| NotInflated::Broken)?;
+            while !self.ended && (full || input.unwritten().is_empty()) {
+                let mut output = WriteBuffer::new_initialized(&mut buffer);
+                let result = self.decoder.flush(&mut output);
+                full = output.has_no_spare_space();
+                let written = output.written_len();
+                self.give(&buffer[..written], each)?;
+                result.map_err(|_| NotInflated::Broken)?;
+                if !full {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, bytes: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), NotInflated> {
+        if !bytes.is_empty() {
+            self.given += bytes.len() as u64;
+            if self.given > ALLOWED.max(self.taken.saturating_mul(ALLOWED_RATIO)) {
+                return Err(NotInflated::Bomb);
+            }
+            each(bytes);
+        }
+        Ok(())
+    }
+}
+
+fn decoder(name: &str) -> Option<(Box<dyn DecodeV2 + Send + Sync>, bool)> {
+    match name {
+        #[cfg(feature = "decompression-gzip")]
+        "gzip" | "x-gzip" => Some((Box::new(compression_codecs::GzipDecoder::new()), true)),
+        #[cfg(feature = "decompression-deflate")]
+        "deflate" => Some((Box::new(compression_codecs::ZlibDecoder::new()), false)),
+        #[cfg(feature = "decompression-br")]
+        "br" => Some((Box::new(compression_codecs::BrotliDecoder::new()), false)),
+        #[cfg(feature = "decompression-zstd")]
+        "zstd" => {
+            // RFC 9659: a window of 8 MiB at most. The library's own bound is 128 MiB.
+            let window = compression_codecs::zstd::params::DParameter::window_log_max(23);
+            let decoder = compression_codecs::ZstdDecoder::new_with_params(&[window]);
+            Some((Box::new(decoder), true))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(feature = "decompression-deflate")]
+fn bare_deflate() -> Box<dyn DecodeV2 + Send + Sync> {
+    Box::new(compression_codecs::DeflateDecoder::new())
+}
+
+#[cfg(not(feature = "decompression-deflate"))]
+fn bare_deflate() -> Box<dyn DecodeV2 + Send + Sync> {
+    unreachable!("without the feature there is no such coding")
+}

@@ -1,0 +1,185 @@
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use http::{HeaderMap, StatusCode, header, response::Parts};
+
+use super::{TransportFailure, inflate::Inflate};
+use crate::{
+    callbacks::Emitter,
+    event::{Delta, ErrorKind, Failure, HttpResponseInfo},
+    redact,
+    wire::{Decoder, Format},
+};
+
+/// More of an error answer is not read.
+const ERROR_LIMIT: usize = 1024 * 1024;
+
+/// Reads a copy of a response's body, and tells what it says to the run's emitter.
+///
+/// Whatever is in the body, it neither fails nor panics.
+pub(super) struct Reader {
+    mode: Mode,
+    inflate: Inflate,
+    /// The answer said that it is a single JSON text.
+    json: bool,
+}
+
+enum Mode {
+    /// A successful answer.
+    Answer(Box<dyn Decoder>),
+    /// The provider's error answer.
+    Error(ErrorAnswer),
+    /// An error answer that stands for a call which did not get through.
+    Failed(Failure),
+    /// It cannot be looked into.
+    Blind,
+}
+
+struct ErrorAnswer {
+    format: Arc<dyn Format>,
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new(format: Arc<dyn Format>, head: &Parts, emitter: &mut Emitter) -> Self {
+        let status = head.status;
+        emitter.http(HttpResponseInfo::new(status.as_u16(), redact::recorded(&head.headers)));
+        let content_type = content_type(&head.headers);
+        let json = content_type.as_deref() == Some("application/json");
+        let failure = head.extensions.get::<TransportFailure>();
+        let mode = match failure.filter(|_| !status.is_success()) {
+            Some(failure) => {
+                let message = redact::text(failure.message()).into_owned();
+                let status = Some(status.as_u16());
+                Mode::Failed(Failure { status, ..Failure::new(ErrorKind::Transport, message) })
+            }
+            None if status.is_success() => {
+                let decoder = guarded(|| format.decoder(content_type.as_deref()));
+                decoder.map_or(Mode::Blind, Mode::Answer)
+            }
+            None => Mode::Error(ErrorAnswer { format, status, body: Vec::new() }),
+        };
+        let (mode, inflate) = match (mode, Inflate::of(&head.headers)) {
+            (mode, Some(inflate)) => (mode, inflate),
+            (Mode::Answer(_), None) => (Mode::Blind, Inflate::none()),
+            // An error answer is one in any case.
+            (Mode::Error(answer), None) => (Mode::Failed(answer.failure()), Inflate::none()),
+            (mode, None) => (mode, Inflate::none()),
+        };
+        if let Mode::Blind = mode {
+            emitter.skip();
+        }
+        Self { mode, inflate, json }
+    }
+
+    /// Reads a piece of the body.
+    pub(super) fn data(&mut self, bytes: &[u8], emitter: &mut Emitter) {
+        let Self { mode, inflate, .. } = self;
+        if matches!(mode, Mode::Blind | Mode::Failed(_)) {
+            return;
+        }
+        let read = guarded(|| {
+            if inflate.is_identity() {
+                mode.read(bytes, emitter);
+                return true;
+            }
+            inflate.push(bytes, &mut |bytes| mode.read(bytes, emitter)).is_ok()
+        });
+        if read != Some(true) {
+            emitter.delta(&Delta::DecodeFault);
+            self.give_up(emitter);
+        }
+    }
+
+    /// What is left of the body passes without a look.
+    fn give_up(&mut self, emitter: &mut Emitter) {
+        emitter.skip();
+        match &self.mode {
+            Mode::Answer(_) => self.mode = Mode::Blind,
+            // What was read of an error may do.
+            Mode::Error(_) | Mode::Failed(_) | Mode::Blind => {}
+        }
+    }
+
+    /// The body has ended.
+    pub(super) fn finish(&mut self, emitter: &mut Emitter) {
+        match mem::replace(&mut self.mode, Mode::Blind) {
+            Mode::Answer(mut decoder) => {
+                let read = guarded(|| decoder.finish(&mut |delta| emitter.delta(&delta)));
+                if read.is_none() {
+                    emitter.delta(&Delta::DecodeFault);
+                }
+                emitter.end_of_stream(true);
+            }
+            Mode::Error(answer) => emitter.fail(answer.failure()),
+            Mode::Failed(failure) => emitter.fail(failure),
+            // Nobody knows better.
+            Mode::Blind => emitter.complete(),
+        }
+    }
+
+    /// The body failed, or was dropped: an answer that was there in full has completed all the same, and
+    /// an error answer is one whatever became of its body.
+    pub(super) fn broken_off(&mut self, emitter: &mut Emitter) {
+        match mem::replace(&mut self.mode, Mode::Blind) {
+            Mode::Answer(mut decoder) if self.json && !emitter.is_over() => {
+                let mut deltas = Vec::new();
+                guarded(|| decoder.finish(&mut |delta| deltas.push(delta.into_owned())));
+                let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
+                let whole = deltas.contains(&Delta::NotStreamed);
+                if deltas.last().is_some_and(|last| ends(last) && (whole || deltas.len() == 1)) {
+                    deltas.iter().for_each(|delta| emitter.delta(delta));
+                }
+            }
+            Mode::Answer(_) | Mode::Blind => {}
+            Mode::Error(answer) => emitter.fail(answer.failure()),
+            Mode::Failed(failure) => emitter.fail(failure),
+        }
+    }
+}
+
+impl Mode {
+    fn read(&mut self, bytes: &[u8], emitter: &mut Emitter) {
+        match self {
+            Mode::Answer(decoder) => decoder.push(bytes, &mut |delta| emitter.delta(&delta)),
+            Mode::Error(ErrorAnswer { body, .. }) => {
+                let room = ERROR_LIMIT - body.len();
+                body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            Mode::Failed(_) | Mode::Blind => {}
+        }
+    }
+}
+
+impl ErrorAnswer {
+    fn failure(&self) -> Failure {
+        let Self { format, status, body } = self;
+        let error = guarded(|| format.error(*status, body));
+        let mut failure = match error {
+            Some(error) => Failure::provider(&error),
+            None => Failure::new(ErrorKind::Provider, format!("HTTP status {}", status.as_u16())),
+        };
+        failure.status = Some(status.as_u16());
+        failure
+    }
+}
+
+/// The type of a body, in lower case and without parameters.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next()?.trim().to_ascii_lowercase();
+    (!essence.is_empty()).then_some(essence)
+}
+
+/// Calls code that may be anyone's and must not cost the call; none where it panicked.
+fn guarded<T>(f: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_unwind(AssertUnwindSafe(f)).ok();
+    if result.is_none() {
+        tracing::error!("a wire format panicked on an answer");
+    }
+    result
+}

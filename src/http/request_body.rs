@@ -1,0 +1,132 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::capture::Capture;
+
+pin_project! {
+    /// The body of a request that the inner service gets: the same frames, of which some were captured.
+    pub struct RequestBody<B: Body> {
+        #[pin]
+        inner: Inner<B>,
+    }
+}
+
+pin_project! {
+    #[project = InnerProj]
+    enum Inner<B: Body> {
+        Pass { #[pin] body: B },
+        Captured { body: Captured<B> },
+    }
+}
+
+struct Captured<B: Body> {
+    capture: Capture<B>,
+    /// Bytes that were handed out.
+    given: u64,
+    ended: bool,
+}
+
+impl<B: Body> RequestBody<B> {
+    pub(super) fn pass(body: B) -> Self {
+        Self { inner: Inner::Pass { body } }
+    }
+
+    pub(super) fn captured(capture: Capture<B>) -> Self {
+        let body = Captured { capture, given: 0, ended: false };
+        Self { inner: Inner::Captured { body } }
+    }
+}
+
+impl<B: Body> Captured<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let capture = &mut self.capture;
+        let frame = if let Some(frame) = capture.frames.pop_front() {
+            Some(Ok(frame))
+        } else if let Some(error) = capture.error.take() {
+            self.ended = true;
+            Some(Err(error))
+        } else if let Some(body) = &mut capture.rest {
+            std::task::ready!(body.as_mut().poll_frame(cx)).map(|frame| frame.map(into_bytes))
+        } else {
+            None
+        };
+        match &frame {
+            Some(Ok(frame)) => self.given += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => {}
+            None => self.ended = true,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let capture = &self.capture;
+        self.ended
+            || (capture.frames.is_empty()
+                && capture.error.is_none()
+                && match &capture.rest {
+                    Some(body) => body.is_end_stream(),
+                    None => capture.ended_with_frame,
+                })
+    }
+
+    /// What the body said of itself at first, less what was handed out: a body of unknown length stays
+    /// one, so that it goes on the wire as it came.
+    fn size_hint(&self) -> SizeHint {
+        let first = &self.capture.hint;
+        let mut hint = SizeHint::new();
+        hint.set_lower(first.lower().saturating_sub(self.given));
+        if let Some(upper) = first.upper() {
+            hint.set_upper(upper.saturating_sub(self.given));
+        }
+        hint
+    }
+}
+
+impl<B: Body> Body for RequestBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().inner.project() {
+            InnerProj::Pass { body } => {
+                body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map(into_bytes)))
+            }
+            InnerProj::Captured { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Pass { body } => body.is_end_stream(),
+            Inner::Captured { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Pass { body } => body.size_hint(),
+            Inner::Captured { body } => body.size_hint(),
+        }
+    }
+}
+
+/// Of `Bytes` this is no copy.
+pub(super) fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
+}
+
+impl<B: Body> fmt::Debug for RequestBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::wire::{Format, Recognition, anthropic::AnthropicMessages};
+
+/// Which requests are LLM calls, and in which format.
+#[derive(Debug, Clone)]
+pub(super) struct Routes {
+    /// What the user says of paths, the latest first.
+    given: Vec<(Pattern, Option<Arc<dyn Format>>)>,
+    /// Formats that recognise their calls, the user's first.
+    formats: Vec<Arc<dyn Format>>,
+}
+
+/// A path, with one `*` for any text where there is one.
+#[derive(Debug, Clone)]
+struct Pattern(Box<str>);
+
+/// A request is a call.
+#[derive(Debug, Clone)]
+pub(super) struct Match {
+    pub(super) format: Arc<dyn Format>,
+    /// Only if the answer is an event stream.
+    pub(super) if_streamed: bool,
+}
+
+impl Routes {
+    pub(super) fn known() -> Self {
+        Self { given: Vec::new(), formats: vec![Arc::new(AnthropicMessages)] }
+    }
+
+    pub(super) fn recognise(&mut self, format: Arc<dyn Format>) {
+        self.formats.insert(0, format);
+    }
+
+    pub(super) fn set(&mut self, path: &str, format: Option<Arc<dyn Format>>) {
+        self.given.insert(0, (Pattern(path.into()), format));
+    }
+
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Match> {
+        if let Some((_, format)) = self.given.iter().find(|(pattern, _)| pattern.matches(path)) {
+            let format = Arc::clone(format.as_ref()?);
+            return Some(Match { format, if_streamed: false });
+        }
+        self.formats.iter().find_map(|format| {
+            let if_streamed = match format.recognise(method, path) {
+                Recognition::No => return None,
+                Recognition::Yes => false,
+                Recognition::IfStreamed => true,
+            };
+            Some(Match { format: Arc::clone(format), if_streamed })
+        })
+    }
+}
+
+impl Pattern {
+    fn matches(&self, path: &str) -> bool {
+        match self.0.split_once('*') {
+            Some((start, end)) => {
+                path.len() >= start.len() + end.len()
+                    && path.starts_with(start)
+                    && path.ends_with(end)
+            }
+            None => path == &*self.0,
+        }
+    }
+}

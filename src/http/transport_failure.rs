@@ -1,0 +1,37 @@
+use std::{fmt, sync::Arc};
+
+/// Says that an error response is not the provider's, but stands for a call that did not get through.
+///
+/// A proxy that cannot reach its upstream answers with a 502 of its own. With this in the response's
+/// extensions the run below which it was made ends in an error of kind
+/// [`Transport`](crate::ErrorKind::Transport) with the message, instead of
+/// [`Provider`](crate::ErrorKind::Provider).
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use tower_llm_callbacks::http::TransportFailure;
+///
+/// let mut response = Response::new("cannot reach the upstream");
+/// *response.status_mut() = StatusCode::BAD_GATEWAY;
+/// response.extensions_mut().insert(TransportFailure::new("connection refused"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct TransportFailure(Arc<str>);
+
+impl TransportFailure {
+    /// A failure with a message.
+    pub fn new(message: impl Into<Arc<str>>) -> Self {
+        Self(message.into())
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransportFailure").field(&self.message()).finish()
+    }
+}
