@@ -1,0 +1,5 @@
+//! Ready-made handlers.
+
+mod jsonl;
+
+pub use self::jsonl::JsonLines;
