@@ -6,8 +6,12 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Write},
+    panic,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
@@ -270,6 +274,14 @@ fn a_full_disk_is_a_fault_of_each_run() {
         println!("skipped: there is no /dev/full");
         return;
     }
+    // What prints panics does not hear of it.
+    let (printed, before) = (Arc::new(AtomicBool::new(false)), panic::take_hook());
+    let heard = Arc::clone(&printed);
+    panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        heard.fetch_or(text.is_some_and(|text| text.contains("/dev/full")), Ordering::SeqCst);
+        before(info);
+    }));
     on_each_runtime(|| async {
         let logged = Logged::new(JsonLines::open("/dev/full").unwrap());
         for run in 1..=2 {
@@ -282,6 +294,7 @@ fn a_full_disk_is_a_fault_of_each_run() {
             assert!(message.starts_with("/dev/full: No space left on device"), "{message}");
         }
     });
+    assert!(!printed.load(Ordering::SeqCst));
 }
 
 #[test]
