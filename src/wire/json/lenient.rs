@@ -46,4 +46,4 @@ macro_rules! lenient {
     };
 }
 
-pub(super) use lenient;
+pub(in crate::wire) use lenient;

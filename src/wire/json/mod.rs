@@ -8,7 +8,7 @@ mod read;
 mod surrogates;
 mod text;
 
-use lenient::lenient;
+pub(super) use lenient::lenient;
 pub(super) use list::List;
 pub(super) use object::Object;
 pub(super) use read::{Fault, read, value};
