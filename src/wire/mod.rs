@@ -31,6 +31,7 @@ mod error;
 mod format;
 mod json;
 mod ndjson;
+pub mod openai_chat;
 mod protocol;
 mod reading;
 mod request;

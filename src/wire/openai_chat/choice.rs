@@ -1,0 +1,108 @@
+use std::borrow::Cow;
+
+use super::{
+    chunk::{Custom, Function, Message, ToolCall},
+    mark::Mark,
+    tools::{Fragment, Tools},
+};
+use crate::{event::Delta, wire::json::Text};
+
+/// The key of a legacy function call, of which there is one.
+const FUNCTION_CALL: u64 = u64::MAX;
+
+/// What is known of a choice while an answer is read.
+#[derive(Debug)]
+pub(super) struct ChoiceState {
+    pub(super) index: u32,
+    tools: Tools,
+    finish: Option<Mark>,
+}
+
+impl ChoiceState {
+    pub(super) fn new(index: u32) -> Self {
+        Self { index, tools: Tools::default(), finish: None }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    pub(super) fn message(&mut self, message: Message<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let choice = self.index;
+        // Servers that know several names for it send the same under each.
+        let mut reasoned = false;
+        for text in [message.reasoning_content, message.reasoning] {
+            if !reasoned && let Some(text) = text.filled() {
+                each(Delta::Reasoning { choice, text });
+                reasoned = true;
+            }
+        }
+        if !reasoned {
+            for detail in message.reasoning_details.0.into_iter().flatten() {
+                if let Some(text) = detail.text.filled() {
+                    each(Delta::Reasoning { choice, text });
+                    reasoned = true;
+                }
+            }
+        }
+        message.content.each(false, &mut |reasoning, text| match reasoning {
+            true if reasoned => {}
+            true => each(Delta::Reasoning { choice, text }),
+            false => each(Delta::Text { choice, text }),
+        });
+        if let Some(text) = message.refusal.filled() {
+            each(Delta::Refusal { choice, text });
+        }
+        let calls = message.tool_calls.0.unwrap_or_default();
+        if calls.is_empty() {
+            let Some(function) = message.function_call.0 else { return };
+            self.call(Some(FUNCTION_CALL), 0, Text::default(), function, each);
+        }
+        for (position, call) in calls.into_iter().enumerate() {
+            let ToolCall { index, id, function, custom } = call;
+            let custom = custom.0.map(|Custom { name, input }| Function { name, arguments: input });
+            let function = function.0.or(custom).unwrap_or_default();
+            self.call(index.as_u64(), position, id, function, each);
+        }
+    }
+
+    pub(super) fn text(&self, text: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        if let Some(text) = text.filled() {
+            each(Delta::Text { choice: self.index, text });
+        }
+    }
+
+    /// Said again it is not told again.
+    pub(super) fn finish(&mut self, reason: Cow<'_, str>, each: &mut dyn FnMut(Delta<'_>)) {
+        let mark = Some(Mark::of(&reason));
+        if self.finish != mark {
+            self.finish = mark;
+            each(Delta::Finish { choice: self.index, reason });
+        }
+    }
+
+    fn call(
+        &mut self,
+        index: Option<u64>,
+        position: usize,
+        id: Text<'_>,
+        function: Function<'_>,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
+        let (id, name) = (id.filled(), function.name.filled());
+        let arguments = function.arguments.0;
+        if id.is_none() && name.is_none() && arguments.is_empty() {
+            return;
+        }
+        let fragment = Fragment { index, position, id: id.as_deref(), named: name.is_some() };
+        let Some(place) = self.tools.place(&fragment) else {
+            each(Delta::DecodeFault);
+            return;
+        };
+        let (id, name) = (id.filter(|_| place.new_id), name.filter(|_| place.new_name));
+        if place.opens || id.is_some() || name.is_some() || !arguments.is_empty() {
+            let (choice, index) = (self.index, place.call);
+            each(Delta::ToolCall { choice, index, id, name, arguments });
+        }
+    }
+}

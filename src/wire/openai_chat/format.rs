@@ -1,0 +1,144 @@
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{OpenAiChatDecoder, dialect};
+use crate::{
+    event::{LlmStart, ProviderError},
+    wire::{
+        Decoder, Format, HttpCall, Recognition, error,
+        request::{Members, items, message},
+    },
+};
+
+/// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions`, whoever serves it.
+///
+/// The provider is told by its name in OpenTelemetry's GenAI conventions where host or path give it
+/// away, and is `openai` otherwise.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{HeaderMap, Method, Uri};
+/// use tower_llm_callbacks::wire::{Format, HttpCall, openai_chat::OpenAiChat};
+///
+/// let uri = Uri::from_static("https://api.groq.com/openai/v1/chat/completions");
+/// let body = Bytes::from_static(br#"{"model":"m","messages":[],"stream":true}"#);
+/// let start = OpenAiChat.start(&HttpCall::new(&Method::POST, &uri, &HeaderMap::new(), &body));
+/// assert_eq!(&*start.provider, "groq");
+/// assert_eq!(start.model.as_deref(), Some("m"));
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenAiChat;
+
+/// OpenAI's legacy Completions as a [`Format`]: `POST …/completions`, but not `…/chat/completions`.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Recognition, openai_chat::OpenAiCompletions};
+///
+/// let recognise = |path| OpenAiCompletions.recognise(&Method::POST, path);
+/// assert_eq!(recognise("/v1/completions"), Recognition::Yes);
+/// assert_eq!(recognise("/v1/chat/completions"), Recognition::No);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenAiCompletions;
+
+impl Format for OpenAiChat {
+    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+        recognition(method == Method::POST && is_chat(path))
+    }
+
+    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+        start(call, "chat_completions", &["messages"], |members| items(members.value("messages")))
+    }
+
+    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        decoder(content_type)
+    }
+
+    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
+        error::of_answer(status, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        error_body(status, message)
+    }
+}
+
+impl Format for OpenAiCompletions {
+    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+        let is_legacy = path.ends_with("/completions") && !is_chat(path);
+        recognition(method == Method::POST && is_legacy)
+    }
+
+    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+        start(call, "completions", &["prompt", "suffix"], |members| {
+            let suffix = members.value("suffix");
+            let prompt = |text: Value| {
+                let mut prompt = message("user", text);
+                if let Some(suffix) = &suffix {
+                    prompt["suffix"] = suffix.clone();
+                }
+                prompt
+            };
+            match members.value("prompt") {
+                // A prompt of tokens is one.
+                Some(Value::Array(all)) if !all.iter().all(Value::is_number) => {
+                    all.into_iter().map(prompt).collect()
+                }
+                one => one.into_iter().map(prompt).collect(),
+            }
+        })
+    }
+
+    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        decoder(content_type)
+    }
+
+    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
+        error::of_answer(status, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        error_body(status, message)
+    }
+}
+
+fn is_chat(path: &str) -> bool {
+    path.ends_with("/chat/completions")
+}
+
+fn recognition(is_call: bool) -> Recognition {
+    if is_call { Recognition::Yes } else { Recognition::No }
+}
+
+fn start(
+    call: &HttpCall<'_>,
+    api: &str,
+    prompt: &'static [&'static str],
+    messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
+) -> LlmStart {
+    let mut start = call.members().start(dialect::provider(call), api, prompt, messages);
+    if start.model.is_none() {
+        start.model = dialect::deployment(call.uri.path()).map(Into::into);
+    }
+    start
+}
+
+fn decoder(content_type: Option<&str>) -> Box<dyn Decoder> {
+    Box::new(match content_type {
+        Some("application/json") => OpenAiChatDecoder::whole(),
+        _ => OpenAiChatDecoder::new(),
+    })
+}
+
+fn error_body(status: StatusCode, message: &str) -> Vec<u8> {
+    // After "Error codes" in OpenAI's documentation, and what its servers answer.
+    let (kind, code) = match status.as_u16() {
+        401 => ("invalid_request_error", Some("invalid_api_key")),
+        429 => ("requests", Some("rate_limit_exceeded")),
+        400..=499 => ("invalid_request_error", None),
+        _ => ("server_error", None),
+    };
+    let error = json!({"message": message, "type": kind, "param": null, "code": code});
+    json!({ "error": error }).to_string().into_bytes()
+}
