@@ -2,7 +2,11 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::wire::{Format, Recognition, anthropic::AnthropicMessages};
+use crate::wire::{
+    Format, Recognition,
+    anthropic::AnthropicMessages,
+    openai_chat::{OpenAiChat, OpenAiCompletions},
+};
 
 /// Which requests are LLM calls, and in which format.
 #[derive(Debug, Clone)]
@@ -27,7 +31,9 @@ pub(super) struct Match {
 
 impl Routes {
     pub(super) fn known() -> Self {
-        Self { given: Vec::new(), formats: vec![Arc::new(AnthropicMessages)] }
+        let formats: Vec<Arc<dyn Format>> =
+            vec![Arc::new(AnthropicMessages), Arc::new(OpenAiChat), Arc::new(OpenAiCompletions)];
+        Self { given: Vec::new(), formats }
     }
 
     pub(super) fn recognise(&mut self, format: Arc<dyn Format>) {
