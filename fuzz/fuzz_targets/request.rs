@@ -1,0 +1,34 @@
+#![no_main]
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use tower_llm_callbacks::wire::{
+    Format, HttpCall,
+    anthropic::AnthropicMessages,
+    gemini::Gemini,
+    ollama::{OllamaChat, OllamaGenerate},
+    openai_chat::{OpenAiChat, OpenAiCompletions},
+    openai_responses::OpenAiResponses,
+};
+
+// Any bytes can be asked with, and be an error's body.
+fuzz_target!(|data: &[u8]| {
+    let formats: [&dyn Format; 7] = [
+        &AnthropicMessages,
+        &OpenAiChat,
+        &OpenAiCompletions,
+        &OpenAiResponses,
+        &Gemini,
+        &OllamaChat,
+        &OllamaGenerate,
+    ];
+    let body = Bytes::copy_from_slice(data);
+    let (uri, headers) = ("/v1beta/models/m:generateContent".parse().unwrap(), HeaderMap::new());
+    for format in formats {
+        let start = format.start(&HttpCall::new(&Method::POST, &uri, &headers, &body));
+        let _ = start.messages.get();
+        let error = format.error(StatusCode::BAD_REQUEST, data);
+        assert!(!error.message.is_empty());
+    }
+});
