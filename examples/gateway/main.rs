@@ -1,0 +1,66 @@
+//! A reverse proxy for LLM APIs that tells what passes through it: axum, hyper and one layer.
+//!
+//! `cargo run --example gateway` answers with a simulated provider in the same process, so that it
+//! works without a key and without a network; `--upstream https://api.anthropic.com` goes to a real
+//! one, and `--events events.jsonl` writes down every event. Ten thousand streams at once are two
+//! file descriptors each: the soft limit is raised by itself, the hard one is `ulimit -Hn`.
+
+mod args;
+mod client;
+mod events;
+mod hop_by_hop;
+mod open_files;
+mod proxy;
+mod server;
+mod signals;
+mod simulated;
+mod tasks;
+mod upstream;
+mod upstream_error;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Parser;
+use tower::BoxError;
+
+use crate::{args::Args, signals::Signals};
+
+/// How long events may take to be written after the last stream has ended.
+const FLUSH: Duration = Duration::from_secs(10);
+
+async fn run(args: Args) -> Result<(), BoxError> {
+    let signals = Signals::listen()?;
+    let callbacks = events::callbacks(args.events.as_deref())?;
+
+    let app = match &args.upstream {
+        Some(url) => proxy::to(url.parse()?),
+        None => simulated::provider(Duration::from_millis(args.pace_ms)),
+    };
+    let app = if args.no_callbacks { app } else { events::observed(app, &callbacks) };
+
+    let listener = server::listen(args.listen)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    server::serve(listener, app, signals, Duration::from_secs(args.grace)).await;
+
+    let flushed = callbacks.flush(FLUSH).await;
+    if !flushed.is_complete() {
+        eprintln!("events of {} runs were not written in time", flushed.undelivered.len());
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    open_files::raise_limit();
+    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+    let ended = runtime.block_on(run(args));
+    // Not dropped: that waits for threads of handlers, and a pipe that nobody reads holds them.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    model::{ARGUMENTS, Answer, COMPLAINT},
+    stream::{SSE, Script, event, whole},
+};
+
+pub(crate) async fn messages(State(pace): State<Duration>, body: Bytes) -> Response {
+    let Ok(request) = serde_json::from_slice::<Value>(&body) else {
+        return refused(StatusCode::BAD_REQUEST, "The request body is not valid JSON");
+    };
+    let Some(model) = request["model"].as_str() else {
+        return refused(StatusCode::BAD_REQUEST, "model: Field required");
+    };
+    let Some(limit) = request["max_tokens"].as_u64() else {
+        return refused(StatusCode::BAD_REQUEST, "max_tokens: Field required");
+    };
+    let answer = Answer::new(model, &body, Some(limit), pace).calling(tool(&request));
+    let is_stream = request["stream"] == true;
+    if let Some(status) = answer.error_status(is_stream) {
+        return refused(status, COMPLAINT);
+    }
+    if is_stream {
+        return script(&answer).play(&answer, SSE, 0);
+    }
+    let mut message = message(&answer);
+    message["content"] = json!([{"type": "text", "text": answer.text()}]);
+    if let (Some(content), Some(tool)) = (message["content"].as_array_mut(), &answer.tool) {
+        let input = json!({"city": "Paris"});
+        content.push(
+            json!({"type": "tool_use", "id": tool_id(&answer), "name": tool, "input": input}),
+        );
+    }
+    message["stop_reason"] = stop_reason(&answer).into();
+    message["usage"]["output_tokens"] = answer.output_tokens().into();
+    whole(&answer, message).await
+}
+
+/// The tool to call: the first, unless the last message brings a tool's result.
+fn tool(request: &Value) -> Option<&str> {
+    let last = request["messages"].as_array()?.last()?;
+    let mut blocks = last["content"].as_array().into_iter().flatten();
+    let has_result = blocks.any(|block| block["type"] == "tool_result");
+    request["tools"][0]["name"].as_str().filter(|_| !has_result)
+}
+
+fn script(answer: &Answer) -> Script<impl Iterator<Item = Bytes> + Send + use<>> {
+    let start = json!({"type": "text", "text": ""});
+    let begin = [
+        json!({"type": "message_start", "message": message(answer)}),
+        json!({"type": "content_block_start", "index": 0, "content_block": start}),
+        json!({"type": "ping"}),
+    ];
+    let tokens = answer.words().map(|text| {
+        let delta = json!({"type": "text_delta", "text": text});
+        event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
+    });
+    let mut end = vec![json!({"type": "content_block_stop", "index": 0})];
+    if let Some(tool) = &answer.tool {
+        let start = json!({"type": "tool_use", "id": tool_id(answer), "name": tool, "input": {}});
+        end.push(json!({"type": "content_block_start", "index": 1, "content_block": start}));
+        for part in ["", ARGUMENTS[0], ARGUMENTS[1]] {
+            let delta = json!({"type": "input_json_delta", "partial_json": part});
+            end.push(json!({"type": "content_block_delta", "index": 1, "delta": delta}));
+        }
+        end.push(json!({"type": "content_block_stop", "index": 1}));
+    }
+    let stop = json!({"stop_reason": stop_reason(answer), "stop_sequence": null});
+    let usage = json!({"output_tokens": answer.output_tokens()});
+    end.push(json!({"type": "message_delta", "delta": stop, "usage": usage}));
+    end.push(json!({"type": "message_stop"}));
+
+    let overloaded = json!({"type": "overloaded_error", "message": COMPLAINT});
+    Script {
+        begin: begin.iter().map(event).collect(),
+        tokens,
+        end: end.iter().map(event).collect(),
+        error: vec![event(&json!({"type": "error", "error": overloaded}))],
+    }
+}
+
+/// A message without its content.
+fn message(answer: &Answer) -> Value {
+    json!({
+        "id": format!("msg_{:024}", answer.id), "type": "message", "role": "assistant",
+        "model": answer.model, "content": [], "stop_reason": null, "stop_sequence": null,
+        "usage": {
+            "input_tokens": answer.input_tokens, "output_tokens": 1,
+            "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+        },
+    })
+}
+
+fn tool_id(answer: &Answer) -> String {
+    format!("toolu_{:024}", answer.id)
+}
+
+fn stop_reason(answer: &Answer) -> &'static str {
+    match answer.tool {
+        Some(_) => "tool_use",
+        None if answer.is_cut => "max_tokens",
+        None => "end_turn",
+    }
+}
+
+fn refused(status: StatusCode, message: &str) -> Response {
+    let kind = match status.as_u16() {
+        401 => "authentication_error",
+        404 => "not_found_error",
+        429 => "rate_limit_error",
+        529 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    };
+    let error = json!({"type": kind, "message": message});
+    (status, Json(json!({"type": "error", "error": error, "request_id": "req_1"}))).into_response()
+}

@@ -1,0 +1,56 @@
+use std::{fmt, str::FromStr};
+
+use axum::http::{
+    Uri,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+
+/// Where requests go: a scheme, a host and perhaps a path before theirs.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    scheme: Scheme,
+    authority: Authority,
+    prefix: String,
+}
+
+impl Upstream {
+    /// The same path and query at the upstream.
+    pub(crate) fn uri(&self, uri: &Uri) -> Result<Uri, axum::http::Error> {
+        let asked = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(format!("{}{asked}", self.prefix))
+            .build()
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|error| format!("--upstream: {error}"))?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err("--upstream: a whole URL, please, as https://api.openai.com".to_owned());
+        };
+        if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
+            return Err(format!("--upstream: http or https, not {scheme}"));
+        }
+        if authority.as_str().contains('@') {
+            return Err("--upstream: no name or password: clients send their own keys".to_owned());
+        }
+        let path = parts.path_and_query.as_ref();
+        if path.is_some_and(|path| path.query().is_some()) {
+            return Err("--upstream: no query: clients send their own".to_owned());
+        }
+        let prefix = path.map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
+        Ok(Self { scheme, authority, prefix })
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
