@@ -2,16 +2,21 @@ use std::path::Path;
 
 use axum::Router;
 use tower::BoxError;
-use tower_llm_callbacks::Callbacks;
+use tower_llm_callbacks::{Callbacks, Handler, HttpCallbackLayer, handlers::JsonLines};
 
 /// Who is told of the calls.
 pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
-    let _ = file;
-    Ok(Callbacks::new())
+    let callbacks = Callbacks::new().on_fault(|fault| eprintln!("{fault}"));
+    let Some(file) = file else { return Ok(callbacks) };
+    let lines = if file == Path::new("-") {
+        JsonLines::stdout()
+    } else {
+        JsonLines::open(file).map_err(|error| format!("--events {}: {error}", file.display()))?
+    };
+    Ok(callbacks.with(Handler::blocking(lines)))
 }
 
-/// The same service, with callbacks around it.
+/// The same service, with callbacks around it. What is no LLM call passes unobserved.
 pub(crate) fn observed(app: Router, callbacks: &Callbacks) -> Router {
-    let _ = callbacks;
-    app
+    app.layer(HttpCallbackLayer::new(callbacks.clone()).name("gateway"))
 }

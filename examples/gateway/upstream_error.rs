@@ -7,6 +7,7 @@ use axum::{
 };
 use hyper_util::client::legacy;
 use serde_json::json;
+use tower_llm_callbacks::http::TransportFailure;
 
 use crate::upstream::Upstream;
 
@@ -24,7 +25,10 @@ pub(crate) fn no_answer(upstream: &Upstream, error: &legacy::Error) -> Response 
 /// The answer to a request that cannot be sent.
 pub(crate) fn bad_gateway(message: &str) -> Response {
     let error = json!({"error": {"message": message, "type": "upstream_error"}});
-    (StatusCode::BAD_GATEWAY, Json(error)).into_response()
+    let mut response = (StatusCode::BAD_GATEWAY, Json(error)).into_response();
+    // Else the run would say that the provider had answered so.
+    response.extensions_mut().insert(TransportFailure::new(message));
+    response
 }
 
 /// The innermost error: those around it say only where it came up.
