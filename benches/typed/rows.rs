@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use tower_llm_callbacks::{Callbacks, Handler};
 
 use crate::{
-    harness::{Bound, Cost, Row, compare, cpu_time, per_token, print},
-    work::{Boxed, Count, bare, layered, paced, read, text},
+    harness::{Bound, Cost, Row, compare, per_token, print},
+    work::{Boxed, Count, bare, cpu_time, layered, paced, read, text},
 };
 
 const ROUNDS: usize = 15;

@@ -1,0 +1,81 @@
+//! Bodies that are in memory.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+
+/// Pieces of answers: words, punctuation, and what has to be escaped, as JSON has them.
+const TEXTS: [&str; 12] = [
+    " the", " quick", ",", " brown", " fox", "\\n\\n", " is", " 42", ".", " \\\"so", " über",
+    " token",
+];
+
+/// A body that never waits: the same frames every time.
+#[derive(Clone)]
+pub(crate) struct Frames {
+    frames: Arc<[Bytes]>,
+    next: usize,
+}
+
+impl Frames {
+    fn new(frames: Vec<Bytes>) -> Self {
+        Self { frames: frames.into(), next: 0 }
+    }
+
+    /// One event a frame.
+    pub(crate) fn of_events(events: &[String]) -> Self {
+        Self::new(events.iter().map(|event| Bytes::from(event.clone())).collect())
+    }
+
+    /// The events as they come from a fast connection, in frames of 16 KiB, cut anywhere.
+    pub(crate) fn of_16_kib(events: &[String]) -> Self {
+        Self::cut(&events.concat().into())
+    }
+
+    /// Bytes in frames of 16 KiB.
+    pub(crate) fn cut(bytes: &Bytes) -> Self {
+        Self::new(bytes.chunks(16 * 1024).map(|frame| bytes.slice_ref(frame)).collect())
+    }
+}
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = self.frames.get(self.next).cloned();
+        self.next += 1;
+        Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
+    }
+}
+
+/// The events of an answer in Anthropic's format.
+pub(crate) fn anthropic(tokens: usize) -> Vec<String> {
+    let first = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\
+                 \"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[],\
+                 \"stop_reason\":null,\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n\
+                 event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\
+                 \"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    let last = "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n\
+                event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\
+                \"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":150}}\n\n\
+                event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let tokens = (0..tokens).map(|token| anthropic_token(TEXTS[token % TEXTS.len()]));
+    [first.to_owned()].into_iter().chain(tokens).chain([last.to_owned()]).collect()
+}
+
+pub(crate) fn anthropic_token(text: &str) -> String {
+    format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\
+         \"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+    )
+}

@@ -1,0 +1,168 @@
+//! Decoding an answer and telling its tokens, everything in memory.
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use serde::Deserialize;
+use sse_stream::SseStream;
+use tower::{BoxError, Layer, Service, service_fn};
+use tower_http::trace::TraceLayer;
+use tracing::Span;
+
+use crate::{
+    body::{self, Frames},
+    harness::{Bound, Cost, Row, by_turns, per_token, print},
+    work::{Count, counting, note},
+};
+
+const ROUNDS: usize = 15;
+const BASELINE: &str = "`sse-stream` and serde";
+const BOUND: Bound = Bound::ratio(1.25);
+
+/// Of an event what the decoder of this crate reads.
+#[derive(Deserialize)]
+struct AnthropicEvent<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    index: u64,
+    #[serde(borrow, default)]
+    delta: AnthropicDelta<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AnthropicDelta<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+    #[serde(borrow)]
+    thinking: Cow<'a, str>,
+    #[serde(borrow)]
+    partial_json: Cow<'a, str>,
+}
+
+fn anthropic_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
+    let event: AnthropicEvent<'a> = serde_json::from_str(data).expect("it is JSON");
+    let AnthropicDelta { kind, text, thinking, partial_json } = event.delta;
+    let is_text = event.kind == "content_block_delta" && kind == "text_delta";
+    (is_text && event.index == 0 && thinking.is_empty() && partial_json.is_empty()).then_some(text)
+}
+
+pub(crate) fn anthropic(tokens: usize) -> Vec<bool> {
+    let events = body::anthropic(tokens);
+    let path = "/v1/messages";
+    let big = "an Anthropic token, frames of 16 KiB";
+    let small = "an Anthropic token, one event a frame";
+    let trace = "the same, `TraceLayer` that counts frames";
+    let met = vec![
+        row(big, path, tokens, &Frames::of_16_kib(&events), anthropic_text),
+        row(small, path, tokens, &Frames::of_events(&events), anthropic_text),
+    ];
+    beside_trace(trace, path, tokens, &Frames::of_events(&events));
+    met
+}
+
+fn row(
+    name: &'static str,
+    path: &'static str,
+    tokens: usize,
+    frames: &Frames,
+    text: for<'a> fn(&'a str) -> Option<Cow<'a, str>>,
+) -> bool {
+    let [base, ours] = by_turns(
+        ROUNDS,
+        [&mut || by_hand(tokens, frames.clone(), text), &mut || layered(tokens, path, frames)],
+    );
+    print(&Row { name, baseline: BASELINE, bound: BOUND }, base, ours)
+}
+
+fn by_hand(
+    tokens: usize,
+    frames: Frames,
+    text: for<'a> fn(&'a str) -> Option<Cow<'a, str>>,
+) -> Cost {
+    let count = Count::default();
+    let mut answer = String::new();
+    let cost = per_token(tokens, || {
+        let mut events = SseStream::new(frames);
+        while let Some(event) = events.next().now_or_never().expect("it never waits") {
+            let event = event.expect("it is an event stream");
+            if let Some(text) = event.data.as_deref().and_then(text) {
+                count.token(&text);
+                answer.push_str(&text);
+            }
+        }
+    });
+    assert_eq!(count.seen(), tokens as u64);
+    cost
+}
+
+fn layered(tokens: usize, path: &str, frames: &Frames) -> Cost {
+    let count = Arc::new(Count::default());
+    let service = counting(&count).layer(answering(frames));
+    let cost = per_token(tokens, || read(service, path));
+    assert_eq!(count.seen(), tokens as u64);
+    cost
+}
+
+/// What it costs to do nothing but count the frames, for comparison.
+fn beside_trace(name: &'static str, path: &str, tokens: usize, frames: &Frames) {
+    let count = Arc::new(AtomicU64::new(0));
+    let chunks = Arc::clone(&count);
+    let trace =
+        TraceLayer::new_for_http().on_body_chunk(move |chunk: &Bytes, _: Duration, _: &Span| {
+            chunks.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        });
+    let [bare, traced, ours] = by_turns(
+        ROUNDS,
+        [
+            &mut || per_token(tokens, || read(answering(frames), path)),
+            &mut || per_token(tokens, || read(trace.clone().layer(answering(frames)), path)),
+            &mut || layered(tokens, path, frames),
+        ],
+    );
+    assert!(count.load(Ordering::Relaxed) > 0);
+    note(name, "the bare body", bare, traced);
+    note("the same, this layer", "the bare body", bare, ours);
+}
+
+/// A provider that answers at once.
+fn answering<B: Body>(
+    frames: &Frames,
+) -> impl Service<
+    Request<B>,
+    Response = Response<Frames>,
+    Error = std::convert::Infallible,
+    Future: Future,
+> + Clone {
+    let frames = frames.clone();
+    service_fn(move |_| {
+        let response = Response::builder().header("content-type", "text/event-stream");
+        std::future::ready(Ok(response.body(frames.clone()).expect("a response")))
+    })
+}
+
+fn read<S, B>(mut service: S, path: &str)
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: std::fmt::Debug,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let request = Request::post(path).body(Full::from(r#"{"model":"m","stream":true}"#));
+    let response = service.call(request.expect("a request")).now_or_never().expect("it is there");
+    let mut body = std::pin::pin!(response.expect("an answer").into_body());
+    while let Some(frame) = body.frame().now_or_never().expect("it never waits") {
+        std::hint::black_box(frame.map_err(Into::into).expect("no error"));
+    }
+}

@@ -1,0 +1,39 @@
+//! What the callbacks of an HTTP call cost, beside what people write by hand and beside no layer at all.
+//!
+//! `cargo bench --bench http` prints one table; a row that misses its bound is marked. Words after `--`
+//! choose rows: `cargo bench --bench http -- anthropic prompt`.
+
+mod body;
+mod decode;
+#[path = "../support/harness.rs"]
+mod harness;
+mod latency;
+mod prompt;
+mod proxy;
+mod throughput;
+mod upstream;
+mod work;
+
+type Measure = Box<dyn Fn() -> Vec<bool>>;
+
+fn main() {
+    let options = harness::Options::read();
+    println!("| work | baseline | baseline ns | ours ns | ratio | bound | |");
+    println!("|---|---|---|---|---|---|---|");
+    let scale = options.scale;
+    let rows: Vec<(&str, Measure)> = vec![
+        ("anthropic", Box::new(move || decode::anthropic(100_000 / scale))),
+        ("throughput-1", Box::new(move || throughput::row(1, 100_000 / scale))),
+        ("throughput-256", Box::new(move || throughput::row(256, 1_000 / scale))),
+        ("throughput-4096", Box::new(move || throughput::row(4_096 / scale, 150))),
+        ("latency", Box::new(move || latency::row(256 / scale.min(10), 150 / scale.min(10)))),
+        ("prompt-memory", Box::new(move || prompt::memory(40 / scale.min(10)))),
+        ("prompt-proxy", Box::new(move || prompt::proxied(40 / scale.min(10)))),
+    ];
+    let met: Vec<bool> = rows
+        .into_iter()
+        .filter(|(name, _)| options.wants(name))
+        .flat_map(|(_, measure)| measure())
+        .collect();
+    println!("\n{} of {} bounds met", met.iter().filter(|met| **met).count(), met.len());
+}

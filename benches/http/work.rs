@@ -1,0 +1,59 @@
+//! The handlers that the rows are made of, and what they are beside.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::runtime::{Builder, Runtime};
+use tower_llm_callbacks::{CallbackHandler, Callbacks, HttpCallbackLayer, Interests, Run, Token};
+
+use crate::harness::{Bound, Row, print};
+
+/// What each handler does with a token, and each baseline likewise.
+#[derive(Default)]
+pub(crate) struct Count {
+    tokens: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Count {
+    pub(crate) fn token(&self, text: &str) {
+        self.tokens.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn seen(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
+    }
+}
+
+impl CallbackHandler for Count {
+    fn interests(&self) -> Interests {
+        Interests::LLM_NEW_TOKEN
+    }
+
+    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        self.token(token.text());
+    }
+}
+
+/// The layer with one inline handler that counts.
+pub(crate) fn counting(count: &Arc<Count>) -> HttpCallbackLayer {
+    HttpCallbackLayer::new(Callbacks::new().inline(Arc::clone(count)))
+}
+
+pub(crate) fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Proxy, upstream and clients share two threads.
+pub(crate) fn multi_thread() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// A row that is there for comparison, and has no bound.
+pub(crate) fn note(name: &'static str, baseline: &'static str, base: f64, ours: f64) {
+    let bound = Bound::ratio(f64::INFINITY);
+    let _met = print(&Row { name, baseline, bound }, base, ours);
+}
