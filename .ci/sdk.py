@@ -1,0 +1,120 @@
+"""The official SDKs of Anthropic and OpenAI, for Python and Node, through the gateway example.
+
+Every scenario is asked twice: of a server that replays it, and of the gateway before that server. The SDK must see
+no difference, and the events that the gateway writes must say what the SDK saw. Needs Python's and Node's package
+registries; `--folder DIR` keeps the installed packages there and uses them again, `--only TEXT` runs the scenarios
+whose names contain it.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.chdir(Path(__file__).parent.parent)
+sys.dont_write_bytecode = True
+sys.path.insert(0, "tests/sdk")
+
+import processes
+import scenarios
+import told
+
+# The interfaces whose calls the gateway observes.
+TOLD = {"messages"}
+
+options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+options.add_argument("--folder", type=Path)
+options.add_argument("--only", default="")
+options = options.parse_args()
+
+# Keys and servers of whoever runs this are not to be asked.
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if not name.startswith(("ANTHROPIC_", "OPENAI_", "OTEL_")) and not name.lower().endswith("_proxy")}
+
+
+def install(folder):
+    """The commands of the drivers."""
+    venv, node = folder / "venv", folder / "node"
+    try:
+        if not (venv / "installed").exists():
+            processes.run(sys.executable, "-m", "venv", venv, timeout=120)
+            requirements = "tests/sdk/python/requirements.txt"
+            processes.run(venv / "bin/pip", "install", "--quiet", "--requirement", requirements, timeout=300)
+            (venv / "installed").touch()
+        if not (node / "installed").exists():
+            shutil.copytree("tests/sdk/node", node, dirs_exist_ok=True)
+            processes.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=node, timeout=300)
+            (node / "installed").touch()
+    except (subprocess.SubprocessError, OSError) as error:
+        sys.exit(f"the SDKs cannot be installed (is there a way to the package registries?): {error}")
+    shutil.copy("tests/sdk/node/drive.mjs", node)
+    return {"python": [venv / "bin/python", "-B", "tests/sdk/python/drive.py"], "node": ["node", node / "drive.mjs"]}
+
+
+def drive(command, url, chosen):
+    asked = [{name: value for name, value in scenario.items() if name != "reply"} for scenario in chosen]
+    answers = processes.run(*command, url, input="\n".join(map(json.dumps, asked)) + "\n", stdout=subprocess.PIPE,
+                            text=True, timeout=180, env=ENVIRONMENT).stdout
+    return [json.loads(line) for line in answers.strip().split("\n")]
+
+
+def compare(driver, command, gateway, replay, chosen, folder):
+    """The differences, each with its scenario."""
+    direct = drive(command, replay.url, chosen)
+    events = folder / f"{driver}.jsonl"
+    events.unlink(missing_ok=True)
+    proxy = processes.Server(gateway, "--listen", "127.0.0.1:0", "--upstream", replay.url, "--events", events)
+    before = len(json.loads(replay.get("/seen")))
+    through = drive(command, proxy.url, chosen)
+    seen = json.loads(replay.get("/seen"))[before:]
+    if (code := proxy.stop()) != 0:
+        yield "the gateway", f"its exit code is {code}"
+    if [answer["name"] for answer in through] != [scenario["name"] for scenario in chosen]:
+        yield "the driver", f"it answered {len(through)} of {len(chosen)} scenarios"
+        return
+
+    for alone, proxied in zip(direct, through):
+        for part in ("items", "error"):
+            if alone[part] != proxied[part]:
+                yield alone["name"], f"{part} through the gateway {proxied[part]}\n    but without it {alone[part]}"
+    for scenario in chosen:
+        ends = [one["ended"] for one in seen if one["name"] == scenario["name"]]
+        if scenario.get("break_after") and ends != ["closed"]:
+            yield scenario["name"], f"the provider was not told that the client is gone: {ends}"
+
+    runs = told.runs(json.loads(line) for line in events.read_bytes().splitlines())
+    expected = [(scenario, answer) for scenario, answer in zip(chosen, through) if scenario["api"] in TOLD]
+    if len(runs) != len(expected):
+        yield "the events", f"{len(runs)} runs of {len(expected)} calls"
+        return
+    for (scenario, answer), run in zip(expected, runs):
+        for difference in told.differences(scenario, answer, run):
+            yield scenario["name"], difference
+
+
+def main(folder):
+    gateway = processes.gateway_binary()
+    commands = install(folder)
+    chosen = [scenario for scenario in scenarios.ALL if options.only in scenario["name"]]
+    replay = processes.replay()
+    failed = 0
+    for driver, command in commands.items():
+        for name, difference in compare(driver, command, gateway, replay, chosen, folder):
+            failed += 1
+            print(f"{driver} {name}: {difference}")
+    if failed:
+        sys.exit(f"{failed} differences")
+    observed = sum(scenario["api"] in TOLD for scenario in chosen)
+    print(f"{len(chosen)} scenarios, {observed} of them observed, with {' and '.join(commands)}: no difference")
+
+
+if options.folder:
+    options.folder.mkdir(parents=True, exist_ok=True)
+    main(options.folder.absolute())
+else:
+    with tempfile.TemporaryDirectory() as folder:
+        main(Path(folder))

@@ -1,0 +1,66 @@
+"""Children that do not outlive the script, and nothing that waits for ever."""
+
+import atexit
+import contextlib
+import queue
+import subprocess
+import sys
+import threading
+import urllib.request
+
+RUNNING = []
+
+
+@atexit.register
+def kill_all():
+    for process in RUNNING:
+        with contextlib.suppress(OSError):
+            process.kill()
+
+
+class Server:
+    """A process that says `listening on URL`."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        RUNNING.append(self.process)
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        line = self.line()
+        if not line.startswith("listening on http://"):
+            raise AssertionError(f"{command[0]} said {line!r} first")
+        self.url = line.split()[2]
+        self.address = tuple(self.url.removeprefix("http://").rsplit(":", 1))
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put("")
+
+    def line(self, timeout=20):
+        """The next line of its standard output; empty at its end."""
+        return self.lines.get(timeout=timeout)
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+            return answer.read()
+
+    def stop(self, timeout=20):
+        """Asks it to stop: its exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout)
+
+
+def run(*command, timeout, **options):
+    """A command that must succeed."""
+    return subprocess.run(command, check=True, timeout=timeout, **options)
+
+
+def gateway_binary():
+    """Builds the example."""
+    run("cargo", "build", "--quiet", "--example", "gateway", timeout=1800)
+    return "target/debug/examples/gateway"
+
+
+def replay():
+    return Server(sys.executable, "-B", "tests/sdk/replay.py")

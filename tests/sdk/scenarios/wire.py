@@ -1,0 +1,35 @@
+"""How replies are framed."""
+
+import json
+
+SSE = ("content-type", "text/event-stream; charset=utf-8")
+JSON = ("content-type", "application/json")
+
+
+def named(*events, end="\n"):
+    """Server-sent events that are named after their type."""
+    return b"".join(f"event: {event['type']}{end}data: {dump(event)}{end}{end}".encode() for event in events)
+
+
+def unnamed(*events, end="\n"):
+    return b"".join(f"data: {dump(event)}{end}{end}".encode() for event in events)
+
+
+def dump(value):
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def streamed(pieces, **options):
+    """options: gzip, cut (the connection breaks), linger (seconds before the body's end), pause."""
+    return {"status": 200, "headers": [SSE, ("request-id", "req_1"), ("x-request-id", "req_1")],
+            "pieces": list(pieces), **options}
+
+
+def whole(body, status=200):
+    return {"status": status, "headers": [JSON, ("request-id", "req_1"), ("x-request-id", "req_1")],
+            "body": json.dumps(body).encode()}
+
+
+def shredded(data, size=7):
+    """In pieces so small that characters are cut in two."""
+    return [data[at : at + size] for at in range(0, len(data), size)]

@@ -1,0 +1,81 @@
+"""Compares the events of one run with what the SDK said of the same call: a list of differences."""
+
+from collections import defaultdict
+
+from said import said
+
+
+def runs(lines):
+    """The events of each run, in the order in which the runs started."""
+    found = defaultdict(list)
+    for event in lines:
+        found[event["run_id"]].append(event)
+    return list(found.values())
+
+
+def differences(scenario, answer, events):
+    """Of one scenario, the SDK's answer and the run's events."""
+    kinds = [event["event"] for event in events]
+    ending, is_stream = scenario["ending"], bool(scenario["request"].get("stream"))
+    if kinds[0] != "llm_start" or set(kinds[1:-1]) - {"llm_new_token"} or kinds[-1] not in ("llm_end", "llm_error"):
+        return [f"not a start, tokens and one end: {kinds}"]
+    found = Found()
+    found.same("seq", [event["seq"] for event in events], list(range(len(events))))
+    start, last = events[0]["data"], events[-1]["data"]
+    if not scenario.get("retrieve"):
+        found.same("the start's model", start["model"], scenario["name"])
+        found.same("the start's stream", start["stream"], is_stream)
+    found.same("the ending", "end" if kinds[-1] == "llm_end" else last["error"]["kind"], ending)
+    tokens_add_up(found, [event["data"] for event in events[1:-1]], last, is_stream)
+    found.same("decode_faults", last["decode_faults"], 0)
+    (ended_as_said if ending == "end" else failed_as_said)(found, scenario, answer, last)
+    return found.differences
+
+
+class Found:
+    def __init__(self):
+        self.differences = []
+
+    def same(self, what, told, expected):
+        if told != expected:
+            self.differences.append(f"{what} is {told!r}, but {expected!r} is right")
+
+
+def tokens_add_up(found, tokens, last, is_stream):
+    found.same("the number of tokens", last["tokens"], len(tokens))
+    found.same("the tokens' indices", [token["index"] for token in tokens], list(range(len(tokens))))
+    if not is_stream:
+        found.same("the tokens of an answer that was not streamed", tokens, [])
+        return
+    for choice in last["choices"]:
+        of = [token for token in tokens if token["choice"] == choice["index"]]
+        for kind in ("text", "reasoning", "refusal"):
+            found.same(f"all {kind}", choice[kind], "".join(t["text"] for t in of if t["kind"] == kind))
+        for number, call in enumerate(choice["tool_calls"]):
+            parts = [t for t in of if t["kind"] == "tool_call" and t["tool_call"]["id"] == call["id"]]
+            numbers = {t["tool_call"]["index"] for t in parts}
+            parts = [t for t in of if t["kind"] == "tool_call" and t["tool_call"]["index"] in numbers]
+            joined = "".join(t["text"] for t in parts) or "{}"
+            found.same(f"the arguments of call {number}", call["arguments"], joined)
+
+
+def ended_as_said(found, scenario, answer, last):
+    for name, value in said(scenario, answer["items"]).items():
+        found.same(f"{scenario['name']}: {name}", last[name], value)
+
+
+def failed_as_said(found, scenario, answer, last):
+    error, fault = last["error"], answer["error"]
+    if scenario["ending"] == "provider" and fault:
+        if fault["status"] and "body" in scenario["reply"]:
+            found.same("the status", error["status"], fault["status"])
+        if error["message"] not in fault["message"]:
+            found.same("the message", error["message"], fault["message"])
+    if not answer["items"]:
+        return
+    texts = [choice["text"] for choice in said(scenario, answer["items"])["choices"]]
+    told = [choice["text"] for choice in last["choices"]]
+    # A client that goes may have left something unread, and nothing else may differ.
+    is_prefix = scenario["ending"] in ("cancelled", "transport")
+    if not (is_prefix and all(a.startswith(b) for a, b in zip(told, texts))):
+        found.same("the text so far", told, texts)
