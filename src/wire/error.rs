@@ -32,7 +32,9 @@ fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
     let message = [&about["message"], inner, &about["detail"], &body["message"], &body["detail"]]
         .into_iter()
         .find_map(filled);
-    let code = [&about["type"], &about["code"], &body["code"]]
+    // Google's word for its code, which is the status once more.
+    let word = Some(&about["status"]).filter(|word| is_canonical(word)).unwrap_or(&Value::Null);
+    let code = [&about["type"], word, &about["code"], &body["code"]]
         .into_iter()
         // The type of the envelope itself.
         .filter(|code| *code != "error")
@@ -48,6 +50,12 @@ fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
     error.request_id =
         [&body["request_id"], &inner["request_id"]].into_iter().find_map(filled).map(Arc::from);
     error
+}
+
+/// Whether it is a word such as `NOT_FOUND`.
+fn is_canonical(word: &Value) -> bool {
+    let of_word = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    filled(word).is_some_and(|word| word.bytes().all(of_word))
 }
 
 fn filled(value: &Value) -> Option<&str> {

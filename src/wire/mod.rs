@@ -29,6 +29,7 @@ mod array;
 mod decoder;
 mod error;
 mod format;
+pub mod gemini;
 mod json;
 mod ndjson;
 pub mod openai_chat;

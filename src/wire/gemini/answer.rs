@@ -1,0 +1,110 @@
+use super::{
+    call::Calls,
+    chunk::{Candidate, Chunk, Part},
+    usage,
+};
+use crate::event::Delta;
+
+/// More candidates than can be asked for; a bound on what a stream can make us hold.
+const MAX_CANDIDATES: usize = 64;
+/// How much arguments that come in pieces may take, all together.
+const MAX_ARGUMENTS: usize = 16 * 1024 * 1024;
+
+/// What is known of an answer while it is read, streamed or whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    candidates: Vec<State>,
+    blocked: bool,
+    /// What was told of the response: its id, its model.
+    told: (bool, bool),
+    room: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    choice: u32,
+    finished: bool,
+    calls: Calls,
+}
+
+impl Answer {
+    pub(super) fn new() -> Self {
+        let told = (false, false);
+        Self { candidates: Vec::new(), blocked: false, told, room: MAX_ARGUMENTS }
+    }
+
+    /// Tells what a part of the answer says.
+    pub(super) fn chunk(&mut self, chunk: Chunk<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let id = chunk.response_id.filled().filter(|_| !self.told.0);
+        let model = chunk.model_version.filled().filter(|_| !self.told.1);
+        if id.is_some() || model.is_some() {
+            self.told = (self.told.0 || id.is_some(), self.told.1 || model.is_some());
+            each(Delta::Response { id, model });
+        }
+        let reason = chunk.prompt_feedback.0.and_then(|feedback| feedback.block_reason.filled());
+        if let Some(reason) = reason.filter(|it| it != "BLOCK_REASON_UNSPECIFIED" && !self.blocked)
+        {
+            self.blocked = true;
+            each(Delta::Finish { choice: 0, reason });
+        }
+        for (at, candidate) in chunk.candidates.0.into_iter().flatten().enumerate() {
+            self.candidate(at, candidate, each);
+        }
+        if let Some(metadata) = chunk.usage_metadata.0 {
+            usage::tell(metadata, each);
+        }
+    }
+
+    fn candidate(&mut self, at: usize, candidate: Candidate<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        // The index of the first is mostly left out.
+        let index = candidate.index.as_u64().unwrap_or(at as u64);
+        let Ok(choice) = u32::try_from(index) else { return };
+        let known = self.candidates.iter().position(|known| known.choice == choice);
+        let known = known.unwrap_or_else(|| {
+            let state = State { choice, finished: false, calls: Calls::default() };
+            self.candidates.push(state);
+            self.candidates.len() - 1
+        });
+        if known == MAX_CANDIDATES {
+            self.candidates.truncate(MAX_CANDIDATES);
+            each(Delta::DecodeFault);
+            return;
+        }
+        let state = &mut self.candidates[known];
+        let parts = candidate.content.0.and_then(|content| content.parts.0);
+        for part in parts.into_iter().flatten() {
+            state.part(part, &mut self.room, each);
+        }
+        // More may follow, and another reason: with tools that run at the provider each step has one.
+        let reason = candidate.finish_reason.filled();
+        if let Some(reason) = reason.filter(|reason| reason != "FINISH_REASON_UNSPECIFIED") {
+            state.finished = true;
+            each(Delta::Finish { choice, reason });
+        }
+    }
+
+    /// No more will come: tells what is left of calls. Whether the answer is complete.
+    pub(super) fn end(&mut self, each: &mut dyn FnMut(Delta<'_>)) -> bool {
+        let Self { candidates, room, .. } = self;
+        for state in candidates.iter_mut() {
+            state.calls.close(state.choice, room, each);
+        }
+        let finished = candidates.iter().all(|state| state.finished);
+        finished && (self.blocked || !candidates.is_empty())
+    }
+}
+
+impl State {
+    fn part(&mut self, part: Part<'_>, room: &mut usize, each: &mut dyn FnMut(Delta<'_>)) {
+        let choice = self.choice;
+        if let Some(text) = part.text.filled() {
+            each(match part.thought == true {
+                true => Delta::Reasoning { choice, text },
+                false => Delta::Text { choice, text },
+            });
+        }
+        if let Some(call) = part.function_call.0 {
+            self.calls.add(choice, call, room, each);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+use super::{
+    chunk::PartialArg,
+    json_path::{Step, steps},
+};
+
+/// What a value costs besides its text; a bound on how many of them there can be.
+const COST: usize = 1024;
+
+/// The arguments of a call that come in pieces, each with its place: one JSON object, its members in
+/// the order in which they first came.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    root: Node,
+    /// What it costs to hold it.
+    cost: usize,
+}
+
+#[derive(Debug)]
+enum Node {
+    /// A JSON text.
+    Value(Box<str>),
+    /// A text, and whether there is more of it to come.
+    Text(String, bool),
+    Object(Vec<(Box<str>, Node)>),
+    Array(Vec<Node>),
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Node::Object(Vec::new())
+    }
+}
+
+impl Arguments {
+    pub(super) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Puts a piece into its place. False where it has none, or costs more than there is room for.
+    #[must_use]
+    pub(super) fn put(&mut self, piece: PartialArg<'_>, room: &mut usize) -> bool {
+        let Some(steps) = piece.json_path.as_deref().and_then(steps) else { return false };
+        let more = piece.will_continue == true;
+        let text = piece.string_value.into_inner();
+        let value = [piece.number_value, piece.bool_value].into_iter().flatten().next();
+        let length = match (&text, value, piece.null_value) {
+            (Some(text), _, _) => text.len(),
+            (_, Some(value), _) => value.get().len(),
+            // An empty text may have been left out.
+            (_, _, None) if more => 0,
+            _ => 4,
+        };
+        let new: usize = self.root.new_nodes(&steps);
+        let Some(left) = room.checked_sub(new.saturating_mul(COST).saturating_add(length)) else {
+            return false;
+        };
+        self.cost += *room - left;
+        *room = left;
+        let node = self.root.at(steps);
+        match (text, value) {
+            (Some(text), _) => match node {
+                Node::Text(before, open @ true) => {
+                    before.push_str(&text);
+                    *open = more;
+                }
+                node => *node = Node::Text(text.into_owned(), more),
+            },
+            (None, Some(value)) => *node = Node::Value(value.get().into()),
+            (None, None) => match node {
+                Node::Text(_, open @ true) if piece.null_value.is_none() => *open = more,
+                node if more => *node = Node::Text(String::new(), true),
+                node => *node = Node::Value("null".into()),
+            },
+        }
+        true
+    }
+
+    /// As a JSON text.
+    pub(super) fn into_json(self) -> String {
+        let mut json = String::new();
+        self.root.write(&mut json);
+        json
+    }
+}
+
+impl Node {
+    /// How many nodes it takes to go these steps, that are not there.
+    fn new_nodes(&self, steps: &[Step<'_>]) -> usize {
+        let Some((first, rest)) = steps.split_first() else { return 0 };
+        match (self, first) {
+            (Node::Object(members), Step::Member(name)) => {
+                match members.iter().rev().find(|(other, _)| **other == **name) {
+                    Some((_, node)) => node.new_nodes(rest),
+                    None => steps.len(),
+                }
+            }
+            (Node::Array(items), Step::Item(index)) => match items.get(*index) {
+                Some(node) => node.new_nodes(rest),
+                None => (index - items.len()).saturating_add(steps.len()),
+            },
+            (_, Step::Item(index)) => index.saturating_add(steps.len()),
+            _ => steps.len(),
+        }
+    }
+
+    /// The node at the end of some steps, made if need be.
+    fn at(&mut self, steps: Vec<Step<'_>>) -> &mut Node {
+        let mut node = self;
+        for step in steps {
+            node = match step {
+                Step::Member(name) => {
+                    if !matches!(node, Node::Object(_)) {
+                        *node = Node::Object(Vec::new());
+                    }
+                    let Node::Object(members) = node else { unreachable!() };
+                    let at = members.iter().rposition(|(other, _)| **other == *name);
+                    let at = at.unwrap_or_else(|| {
+                        members.push((name.into(), Node::default()));
+                        members.len() - 1
+                    });
+                    &mut members[at].1
+                }
+                Step::Item(index) => {
+                    if !matches!(node, Node::Array(_)) {
+                        *node = Node::Array(Vec::new());
+                    }
+                    let Node::Array(items) = node else { unreachable!() };
+                    while items.len() <= index {
+                        items.push(Node::Value("null".into()));
+                    }
+                    &mut items[index]
+                }
+            };
+        }
+        node
+    }
+
+    fn write(&self, json: &mut String) {
+        match self {
+            Node::Value(value) => json.push_str(value),
+            Node::Text(text, _) => write_text(text, json),
+            Node::Object(members) => {
+                json.push('{');
+                for (at, (name, node)) in members.iter().enumerate() {
+                    json.push_str(if at == 0 { "" } else { "," });
+                    write_text(name, json);
+                    json.push(':');
+                    node.write(json);
+                }
+                json.push('}');
+            }
+            Node::Array(items) => {
+                json.push('[');
+                for (at, node) in items.iter().enumerate() {
+                    json.push_str(if at == 0 { "" } else { "," });
+                    node.write(json);
+                }
+                json.push(']');
+            }
+        }
+    }
+}
+
+fn write_text(text: &str, json: &mut String) {
+    // A text always has a JSON form.
+    json.push_str(&serde_json::to_string(text).unwrap_or_default());
+}

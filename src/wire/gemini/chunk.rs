@@ -1,0 +1,91 @@
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::wire::json::{List, Object, Text};
+
+/// An event of a streamed answer, or a whole one: they have the same form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow)]
+    pub(super) candidates: List<Candidate<'a>>,
+    #[serde(borrow)]
+    pub(super) prompt_feedback: Object<PromptFeedback<'a>>,
+    pub(super) usage_metadata: Object<Map<String, Value>>,
+    #[serde(borrow)]
+    pub(super) model_version: Text<'a>,
+    #[serde(borrow)]
+    pub(super) response_id: Text<'a>,
+    pub(super) error: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Candidate<'a> {
+    pub(super) index: Value,
+    #[serde(borrow)]
+    pub(super) content: Object<Content<'a>>,
+    #[serde(borrow)]
+    pub(super) finish_reason: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Content<'a> {
+    #[serde(borrow)]
+    pub(super) parts: List<Part<'a>>,
+}
+
+/// What the model made. Parts of other kinds are no content of the answer: code that was run at the
+/// provider and its output, calls of the provider's own tools, inline data …
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Part<'a> {
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    /// True where the text is the model's reasoning.
+    pub(super) thought: Value,
+    #[serde(borrow)]
+    pub(super) function_call: Object<FunctionCall<'a>>,
+}
+
+/// A tool call, or a piece of one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct FunctionCall<'a> {
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) args: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) partial_args: List<PartialArg<'a>>,
+    /// True where another piece of the call follows.
+    pub(super) will_continue: Value,
+}
+
+/// A piece of an argument: one of the four values.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PartialArg<'a> {
+    #[serde(borrow)]
+    pub(super) json_path: Text<'a>,
+    #[serde(borrow)]
+    pub(super) string_value: Text<'a>,
+    #[serde(borrow)]
+    pub(super) number_value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) bool_value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) null_value: Option<&'a RawValue>,
+    /// True where another piece of the argument follows.
+    pub(super) will_continue: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PromptFeedback<'a> {
+    #[serde(borrow)]
+    pub(super) block_reason: Text<'a>,
+}

@@ -1,0 +1,111 @@
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::GeminiDecoder;
+use crate::{
+    event::{LlmStart, ProviderError},
+    wire::{
+        Decoder, Format, HttpCall, Recognition, error,
+        request::{items, message},
+    },
+};
+
+/// The members of a request that are its prompt. Google takes both spellings.
+const PROMPT: [&str; 3] = ["systemInstruction", "system_instruction", "contents"];
+
+/// Google's Gemini API as a [`Format`], on Google AI and on Vertex AI:
+/// `POST …/models/{model}:generateContent` and `:streamGenerateContent`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gemini;
+
+impl Format for Gemini {
+    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+        match Target::of(path) {
+            Some(_) if method == Method::POST => Recognition::Yes,
+            _ => Recognition::No,
+        }
+    }
+
+    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+        let path = call.uri.path();
+        let vertex = path.contains("/publishers/") || call.host().is_some_and(is_vertex);
+        let provider = if vertex { "gcp.vertex_ai" } else { "gcp.gemini" };
+        let members = call.members();
+        let mut start =
+            LlmStart::new(provider, "generate_content").messages(members.messages(|members| {
+                let system = PROMPT[..2].iter().find_map(|name| members.value(name));
+                let contents = items(members.value(PROMPT[2]));
+                system.map(as_system).into_iter().chain(contents).collect()
+            }));
+        start.params = members.params(&PROMPT);
+        match Target::of(path) {
+            Some(target) => start.model(target.model).stream(target.streamed),
+            None => start.stream(false),
+        }
+    }
+
+    fn decoder(&self, _content_type: Option<&str>) -> Box<dyn Decoder> {
+        // `application/json` may be an array, which is streamed, and errors come as event streams.
+        Box::new(GeminiDecoder::new())
+    }
+
+    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
+        error::of_answer(status, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        let code = status.as_u16();
+        // The canonical codes of Google's APIs.
+        let word = match code {
+            400 => "INVALID_ARGUMENT",
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "NOT_FOUND",
+            409 => "ABORTED",
+            429 => "RESOURCE_EXHAUSTED",
+            499 => "CANCELLED",
+            501 => "UNIMPLEMENTED",
+            503 => "UNAVAILABLE",
+            504 => "DEADLINE_EXCEEDED",
+            400..=499 => "FAILED_PRECONDITION",
+            _ => "INTERNAL",
+        };
+        let error = json!({"error": {"code": code, "message": message, "status": word}});
+        error.to_string().into_bytes()
+    }
+}
+
+/// What a path says.
+struct Target<'a> {
+    model: &'a str,
+    streamed: bool,
+}
+
+impl<'a> Target<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        let (resource, method) = path.rsplit_once(':')?;
+        let streamed = match method {
+            "streamGenerateContent" => true,
+            "generateContent" => false,
+            _ => return None,
+        };
+        let (collection, model) = resource.rsplit_once('/')?;
+        let of_models = collection.split('/').any(|part| matches!(part, "models" | "tunedModels"));
+        (of_models && !model.is_empty()).then_some(Self { model, streamed })
+    }
+}
+
+fn is_vertex(host: &str) -> bool {
+    host.to_ascii_lowercase().ends_with("aiplatform.googleapis.com")
+}
+
+/// The instruction as a message, whatever role it was given.
+fn as_system(instruction: Value) -> Value {
+    match instruction {
+        Value::Object(mut content) => {
+            content.insert("role".to_owned(), "system".into());
+            Value::Object(content)
+        }
+        other => message("system", other),
+    }
+}

@@ -1,0 +1,17 @@
+//! Google's Gemini API, on Google AI and on Vertex AI, after "generateContent" and
+//! "streamGenerateContent" in Google's documentation.
+//!
+//! [`GeminiDecoder`] reads answers, streamed and whole; [`Gemini`] is the format as a whole.
+
+mod answer;
+mod arguments;
+mod call;
+mod chunk;
+mod decoder;
+mod format;
+mod json_path;
+mod protocol;
+mod usage;
+
+pub use decoder::GeminiDecoder;
+pub use format::Gemini;

@@ -1,0 +1,157 @@
+//! The format: which requests are calls, what they ask for, and errors over HTTP.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Value, json};
+use tower_llm_callbacks::{
+    Delta, LlmStart, ProviderError,
+    wire::{Format, HttpCall, Recognition, gemini::Gemini},
+};
+
+#[test]
+fn calls_are_recognised_by_method_and_path() {
+    let post = |path| Gemini.recognise(&Method::POST, path);
+    for path in [
+        "/v1beta/models/gemini-x:generateContent",
+        "/v1beta/models/gemini-x:streamGenerateContent",
+        "/v1/projects/p/locations/l/publishers/google/models/gemini-x:streamGenerateContent",
+        "/v1beta/tunedModels/mine:generateContent",
+        "/gateway/google/v1beta/models/google/gemini-x:generateContent",
+    ] {
+        assert_eq!(post(path), Recognition::Yes, "{path}");
+        assert_eq!(Gemini.recognise(&Method::GET, path), Recognition::No, "{path}");
+    }
+    for path in [
+        "",
+        "/",
+        ":generateContent",
+        "/v1beta/models/:generateContent",
+        "/v1beta/models",
+        "/v1beta/models/gemini-x",
+        "/v1beta/models/gemini-x:countTokens",
+        "/v1beta/models/gemini-x:batchGenerateContent",
+        "/v1beta/models/gemini-x:generateContent/",
+        "/v1beta/files/x:generateContent",
+        "/v1/messages",
+    ] {
+        assert_eq!(post(path), Recognition::No, "{path}");
+    }
+}
+
+fn start(uri: &'static str, body: &Value) -> LlmStart {
+    let (uri, body) = (Uri::from_static(uri), Bytes::from(body.to_string()));
+    Gemini.start(&HttpCall::new(&Method::POST, &uri, &HeaderMap::new(), &body))
+}
+
+#[test]
+fn what_a_call_asks_for() {
+    let start = start(
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:streamGenerateContent?alt=sse&key=CANARY",
+        &json!({
+            "contents": [
+                {"role": "user", "parts": [{"text": "Hi"}]},
+                {"role": "model", "parts": [{"text": "Hello"}]},
+            ],
+            "systemInstruction": {"role": "user", "parts": [{"text": "Be brief."}]},
+            "generationConfig": {"temperature": 0.5, "maxOutputTokens": 9},
+            "safetySettings": null,
+            "tools": [{"functionDeclarations": [{"name": "f"}]}],
+        }),
+    );
+    assert_eq!((&*start.provider, &*start.api), ("gcp.gemini", "generate_content"));
+    assert_eq!((start.model.as_deref(), start.stream), (Some("gemini-x"), true));
+    assert_eq!(
+        *start.messages.get().unwrap(),
+        json!([
+            {"role": "system", "parts": [{"text": "Be brief."}]},
+            {"role": "user", "parts": [{"text": "Hi"}]},
+            {"role": "model", "parts": [{"text": "Hello"}]},
+        ])
+    );
+    assert_eq!(
+        Value::Object(start.params.clone()),
+        json!({"generationConfig": {"temperature": 0.5, "maxOutputTokens": 9}, "safetySettings": null,
+            "tools": [{"functionDeclarations": [{"name": "f"}]}]})
+    );
+    assert!(!serde_json::to_string(&start).unwrap().contains("CANARY"));
+}
+
+#[test]
+fn on_vertex_and_on_gateways() {
+    let body = json!({"system_instruction": "Be brief.", "contents": {"parts": [{"text": "Hi"}]}});
+    for (uri, provider) in [
+        ("https://aiplatform.googleapis.com/v1/models/x:generateContent", "gcp.vertex_ai"),
+        ("https://us-Central1-aiplatform.googleapis.com/v1/models/x:generateContent", "gcp.vertex_ai"),
+        ("/v1/projects/p/locations/l/publishers/google/models/x:generateContent", "gcp.vertex_ai"),
+        ("/v1beta/models/x:generateContent", "gcp.gemini"),
+        ("https://gateway.example/v1beta/models/x:generateContent", "gcp.gemini"),
+    ] {
+        let start = start(uri, &body);
+        assert_eq!(&*start.provider, provider, "{uri}");
+        assert_eq!((start.model.as_deref(), start.stream), (Some("x"), false));
+        assert_eq!(
+            *start.messages.get().unwrap(),
+            json!([{"role": "system", "content": "Be brief."}, {"parts": [{"text": "Hi"}]}])
+        );
+    }
+    // Of a route that was said to be one.
+    let start = start("/custom", &json!({}));
+    assert_eq!((start.model.as_deref(), start.stream), (None, false));
+    assert_eq!(*start.messages.get().unwrap(), json!([]));
+}
+
+#[test]
+fn any_content_type_may_be_streamed_or_whole() {
+    let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#;
+    let rest = [Delta::text("a"), Delta::finish("STOP"), Delta::Done];
+    for content_type in [None, Some("application/json"), Some("text/event-stream")] {
+        for (body, streamed) in [
+            (chunk.to_owned(), false),
+            (format!("[{chunk}]"), true),
+            (format!("data: {chunk}\n\n"), true),
+        ] {
+            let (mut decoder, mut all) = (Gemini.decoder(content_type), vec![]);
+            decoder.push(body.as_bytes(), &mut |delta| all.push(delta.into_owned()));
+            decoder.finish(&mut |delta| all.push(delta.into_owned()));
+            let expected = if streamed { vec![] } else { vec![Delta::NotStreamed] };
+            assert_eq!(all, [expected, rest.to_vec()].concat(), "{body}");
+        }
+    }
+}
+
+#[test]
+fn http_errors() {
+    let error = |body: &str| Gemini.error(StatusCode::NOT_FOUND, body.as_bytes());
+    let expected = ProviderError::new("no such model").code("NOT_FOUND").status(404);
+    let body = r#"{"error":{"code":404,"message":"no such model","status":"NOT_FOUND"}}"#;
+    assert_eq!(error(body), expected);
+    assert_eq!(error(&format!("[{body}\n]")), expected);
+    let number = r#"{"error":{"code":404,"message":"no such model"}}"#;
+    assert_eq!(error(number), ProviderError::new("no such model").code("404").status(404));
+    // What is no such word is no code.
+    let other = r#"{"error":{"status":"failed","code":"c","message":"m"}}"#;
+    assert_eq!(error(other), ProviderError::new("m").code("c").status(404));
+    assert_eq!(error("<html>"), ProviderError::new("HTTP status 404").status(404));
+}
+
+#[test]
+fn error_bodies_are_read_as_they_were_meant() {
+    for (status, word) in [
+        (400, "INVALID_ARGUMENT"),
+        (401, "UNAUTHENTICATED"),
+        (403, "PERMISSION_DENIED"),
+        (404, "NOT_FOUND"),
+        (422, "FAILED_PRECONDITION"),
+        (429, "RESOURCE_EXHAUSTED"),
+        (500, "INTERNAL"),
+        (503, "UNAVAILABLE"),
+        (504, "DEADLINE_EXCEEDED"),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let body = Gemini.error_body(status, "why \"not\"");
+        let json: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["error"]["code"], status.as_u16());
+        let expected = ProviderError::new("why \"not\"").code(word).status(status.as_u16());
+        assert_eq!(Gemini.error(status, &body), expected);
+    }
+}
