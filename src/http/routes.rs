@@ -5,6 +5,7 @@ use http::Method;
 use crate::wire::{
     Format, Recognition,
     anthropic::AnthropicMessages,
+    gemini::Gemini,
     openai_chat::{OpenAiChat, OpenAiCompletions},
 };
 
@@ -31,8 +32,12 @@ pub(super) struct Match {
 
 impl Routes {
     pub(super) fn known() -> Self {
-        let formats: Vec<Arc<dyn Format>> =
-            vec![Arc::new(AnthropicMessages), Arc::new(OpenAiChat), Arc::new(OpenAiCompletions)];
+        let formats: Vec<Arc<dyn Format>> = vec![
+            Arc::new(AnthropicMessages),
+            Arc::new(OpenAiChat),
+            Arc::new(OpenAiCompletions),
+            Arc::new(Gemini),
+        ];
         Self { given: Vec::new(), formats }
     }
 
