@@ -32,16 +32,20 @@ fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
     let message = [&about["message"], inner, &about["detail"], &body["message"], &body["detail"]]
         .into_iter()
         .find_map(filled);
-    // Google's word for its code, which is the status once more.
-    let word = Some(&about["status"]).filter(|word| is_canonical(word)).unwrap_or(&Value::Null);
-    let code = [&about["type"], word, &about["code"], &body["code"]]
-        .into_iter()
-        // The type of the envelope itself.
-        .filter(|code| *code != "error")
-        .find_map(|code| match code {
-            Value::Number(code) => Some(code.to_string().into()),
-            code => filled(code).map(Arc::from),
-        });
+    // OpenAI's types are broad, its codes say it, and so does Google's word beside the number; the
+    // numbers of others say less than their types.
+    let code = filled(&about["code"]).filter(|code| code.parse::<u64>().is_err());
+    let word = code.or_else(|| filled(&about["status"]).filter(|word| is_canonical(word)));
+    let code = word.map(Arc::from).or_else(|| {
+        [&about["type"], &about["code"], &body["code"]]
+            .into_iter()
+            // The type of the envelope itself.
+            .filter(|code| *code != "error")
+            .find_map(|code| match code {
+                Value::Number(code) => Some(code.to_string().into()),
+                code => filled(code).map(Arc::from),
+            })
+    });
     let mut error = match message {
         Some(message) => ProviderError::new(message),
         None => ProviderError::new(fallback()),
@@ -53,9 +57,8 @@ fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
 }
 
 /// Whether it is a word such as `NOT_FOUND`.
-fn is_canonical(word: &Value) -> bool {
-    let of_word = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
-    filled(word).is_some_and(|word| word.bytes().all(of_word))
+fn is_canonical(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 fn filled(value: &Value) -> Option<&str> {
