@@ -1,6 +1,7 @@
 //! Reading providers' JSON with forbearance: borrowed where it can be, and a member of another type
 //! than documented is as good as absent, so that it does not cost the rest of the event.
 
+mod compact;
 mod lenient;
 mod list;
 mod object;
@@ -8,6 +9,7 @@ mod read;
 mod surrogates;
 mod text;
 
+pub(super) use compact::compact;
 pub(super) use lenient::lenient;
 pub(super) use list::List;
 pub(super) use object::Object;

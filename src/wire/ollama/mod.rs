@@ -1,0 +1,15 @@
+//! Ollama's own API, after "API" in Ollama's documentation.
+//!
+//! [`OllamaDecoder`] reads answers, streamed and whole; [`OllamaChat`] and [`OllamaGenerate`] are the
+//! formats as a whole.
+
+mod decoder;
+mod event;
+mod format;
+mod generate;
+mod prompt;
+mod protocol;
+
+pub use decoder::OllamaDecoder;
+pub use format::OllamaChat;
+pub use generate::OllamaGenerate;

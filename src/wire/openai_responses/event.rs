@@ -1,0 +1,94 @@
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::wire::json::{List, Object, Text};
+
+/// Any event of a stream. Flat, since serde buffers a tagged enum before it knows its variant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) delta: Text<'a>,
+    pub(super) output_index: Value,
+    #[serde(borrow)]
+    pub(super) item_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) item: Object<Item<'a>>,
+    /// All arguments of a function call, once more.
+    #[serde(borrow)]
+    pub(super) arguments: Text<'a>,
+    /// The same of a custom tool's call.
+    #[serde(borrow)]
+    pub(super) input: Text<'a>,
+    #[serde(borrow)]
+    pub(super) response: Object<Response<'a>>,
+    pub(super) error: Option<IgnoredAny>,
+}
+
+/// An answer as a whole, as far as it has come.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Response<'a> {
+    /// `error` where the body is an error instead.
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) object: Text<'a>,
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) model: Text<'a>,
+    #[serde(borrow)]
+    pub(super) status: Text<'a>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) incomplete_details: Object<Incomplete<'a>>,
+    #[serde(borrow)]
+    pub(super) output: List<Item<'a>>,
+    pub(super) usage: Object<Map<String, Value>>,
+}
+
+/// Why an answer is incomplete.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Incomplete<'a> {
+    #[serde(borrow)]
+    pub(super) reason: Text<'a>,
+}
+
+/// An item of an answer's output, whole or as it begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Item<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) call_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) arguments: Text<'a>,
+    #[serde(borrow)]
+    pub(super) input: Text<'a>,
+    #[serde(borrow)]
+    pub(super) content: List<Part<'a>>,
+    #[serde(borrow)]
+    pub(super) summary: List<Part<'a>>,
+}
+
+/// A part of a message, or of reasoning.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Part<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) refusal: Text<'a>,
+}

@@ -1,0 +1,71 @@
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::{OpenAiResponsesDecoder, provider};
+use crate::{
+    event::{LlmStart, Messages, ProviderError},
+    wire::{
+        Decoder, Format, HttpCall, Recognition, error, openai_error,
+        request::{items, message},
+    },
+};
+
+/// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}`, which is a
+/// call if the answer is streamed.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Recognition, openai_responses::OpenAiResponses};
+///
+/// let recognise = |method, path| OpenAiResponses.recognise(&method, path);
+/// assert_eq!(recognise(Method::POST, "/v1/responses"), Recognition::Yes);
+/// assert_eq!(recognise(Method::GET, "/v1/responses/resp_1"), Recognition::IfStreamed);
+/// assert_eq!(recognise(Method::POST, "/v1/responses/resp_1/cancel"), Recognition::No);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenAiResponses;
+
+impl Format for OpenAiResponses {
+    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+        let retrieved = || {
+            let (before, id) = path.rsplit_once('/')?;
+            Some(!id.is_empty() && before.ends_with("/responses"))
+        };
+        match *method {
+            Method::POST if path.ends_with("/responses") => Recognition::Yes,
+            Method::GET if retrieved() == Some(true) => Recognition::IfStreamed,
+            _ => Recognition::No,
+        }
+    }
+
+    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+        let provider = provider::of(call);
+        if call.method == Method::GET {
+            // What was asked for was said elsewhere.
+            return LlmStart::new(provider, "responses").messages(Messages::none());
+        }
+        call.members().start(provider, "responses", &["instructions", "input"], |members| {
+            let instructions = members.value("instructions").map(|text| message("system", text));
+            let input = match members.value("input") {
+                Some(Value::String(text)) => vec![message("user", text)],
+                input => items(input),
+            };
+            instructions.into_iter().chain(input).collect()
+        })
+    }
+
+    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        Box::new(match content_type {
+            Some("application/json") => OpenAiResponsesDecoder::whole(),
+            _ => OpenAiResponsesDecoder::new(),
+        })
+    }
+
+    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
+        error::of_answer(status, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        openai_error::body(status, message)
+    }
+}
