@@ -1,0 +1,143 @@
+//! Recorded answers of Ollama, if they are at hand, decode to what a plain reading of their lines says.
+//!
+//! They are other projects' data and are not part of this repository.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+use tower_llm_callbacks::{
+    Accumulator, Delta, LlmResult,
+    wire::{Decoder, ollama::OllamaDecoder},
+};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures");
+
+/// The fixtures' folder; none where it is missing, which is a failure only where CI runs.
+fn folder() -> Option<PathBuf> {
+    let folder = Path::new(FOLDER);
+    if folder.join("ollama").is_dir() {
+        return Some(folder.to_owned());
+    }
+    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "the fixtures are missing: {FOLDER}");
+    println!("skipped: the fixtures are missing: {FOLDER}");
+    None
+}
+
+fn sum<'a>(
+    mut decoder: OllamaDecoder,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (LlmResult, bool) {
+    let (mut answer, mut done) = (Accumulator::new(), false);
+    let mut each = |delta: Delta<'_>| {
+        assert!(!done, "after the end: {delta:?}");
+        assert!(!matches!(delta, Delta::Error(_)), "{delta:?}");
+        done = delta == Delta::Done;
+        answer.delta(&delta);
+    };
+    for piece in pieces {
+        decoder.push(piece, &mut each);
+    }
+    decoder.finish(&mut each);
+    (answer.finish(), done)
+}
+
+/// Whole, in single bytes, and fifty times at random but the same each time.
+fn cuts(file: &str, body: &[u8]) -> Vec<Vec<usize>> {
+    let mut all = vec![vec![body.len()], vec![1; body.len()]];
+    let mut state = file
+        .bytes()
+        .fold(0x9E37_79B9_7F4A_7C15_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(31));
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for round in 0..50 {
+        let longest = [4, 30, 200, 1500, 9000][round % 5];
+        let mut left = body.len();
+        let mut lengths = vec![];
+        while left > 0 {
+            let length = random(longest).min(left);
+            lengths.push(length);
+            left -= length;
+        }
+        all.push(lengths);
+    }
+    all
+}
+
+fn pieces<'a>(mut body: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
+    let mut pieces = vec![];
+    for &length in lengths {
+        let (piece, rest) = body.split_at(length);
+        pieces.push(piece);
+        body = rest;
+    }
+    assert!(body.is_empty());
+    pieces
+}
+
+#[test]
+fn every_recorded_answer() {
+    let Some(folder) = folder() else { return };
+    let mut covered = BTreeSet::new();
+    for entry in fs::read_dir(folder.join("ollama")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        assert!(file.ends_with(".ndjson"), "no rule for {file}");
+        let body = fs::read(folder.join("ollama").join(&file)).unwrap();
+        let whole = sum(OllamaDecoder::new(), [&*body]);
+        check(&file, &body, &whole.0);
+        assert!(whole.1, "{file}");
+        for lengths in cuts(&file, &body) {
+            assert_eq!(sum(OllamaDecoder::new(), pieces(&body, &lengths)), whole, "{file}");
+        }
+        covered.insert(file);
+    }
+    assert!(covered.contains("chat.ndjson") && covered.contains("tools.ndjson"));
+}
+
+/// No SDK's reading is recorded, so the lines themselves are what to compare with.
+fn check(file: &str, body: &[u8], result: &LlmResult) {
+    let lines: Vec<Value> = String::from_utf8(body.to_vec())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = lines.last().unwrap();
+    let joined = |name: &str| -> String {
+        lines.iter().filter_map(|line| line["message"][name].as_str()).collect()
+    };
+    assert_eq!(result.decode_faults, 0, "{file}");
+    assert!(result.streamed, "{file}");
+    assert_eq!(json!(result.model.as_deref()), last["model"], "{file}");
+    assert_eq!(result.response_id, None, "{file}");
+    let [choice] = &*result.choices else { panic!("{file}: {result:?}") };
+    assert_eq!(choice.text, joined("content"), "{file}");
+    assert_eq!(choice.reasoning, joined("thinking"), "{file}");
+    assert_eq!(json!(choice.finish_reason.as_deref()), last["done_reason"], "{file}");
+    let expected: Vec<Value> = lines
+        .iter()
+        .flat_map(|line| line["message"]["tool_calls"].as_array().into_iter().flatten())
+        .map(|call| json!([call["id"], call["function"]["name"], call["function"]["arguments"]]))
+        .collect();
+    let found: Vec<Value> = choice
+        .tool_calls
+        .iter()
+        .map(|call| {
+            let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
+            json!([call.id, call.name, arguments])
+        })
+        .collect();
+    assert_eq!(found, expected, "{file}");
+    assert_eq!(file == "tools.ndjson", !found.is_empty(), "{file}");
+    let usage = result.usage.unwrap();
+    assert_eq!(json!(usage.input_tokens), last["prompt_eval_count"], "{file}");
+    assert_eq!(json!(usage.output_tokens), last["eval_count"], "{file}");
+    assert_eq!(usage.total_tokens, usage.input_tokens + usage.output_tokens, "{file}");
+    assert_eq!(result.usage_raw.as_ref().unwrap()["total_duration"], last["total_duration"]);
+}
