@@ -817,6 +817,20 @@ fn more_items_than_are_remembered_are_not_told_twice() {
     assert_eq!(result.text(), "a".repeat(3000));
 }
 
+#[test]
+fn a_plain_text_costs_no_allocation() {
+    let mut decoder = OpenAiResponsesDecoder::new();
+    let opening = sse([created(), added(0, &message("")), text(0, "a")]);
+    decoder.push(opening.as_bytes(), &mut |_| {});
+    let body = sse((0..100).map(|_| text(0, "Héllo 東京")));
+    let mut told = 0;
+    let costs = allocation_counter::measure(|| {
+        decoder.push(body.as_bytes(), &mut |delta| told += delta.content().map_or(0, str::len));
+    });
+    assert_eq!(told, 100 * "Héllo 東京".len());
+    assert_eq!(costs.count_total, 0);
+}
+
 fn whole() -> Value {
     json!({"object": "response", "id": "resp_1", "model": "gpt-test", "status": "completed",
         "error": null, "incomplete_details": null,
