@@ -175,8 +175,7 @@ fn what_follows_a_finish_reason_is_read() {
 #[test]
 fn without_a_reason_it_is_truncated() {
     assert_eq!(chunks([text("a")]), [Delta::text("a")]);
-    let unspecified =
-        json!({"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}, {"finishReason": ""}]});
+    let unspecified = json!({"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}, {"finishReason": ""}]});
     assert_eq!(chunks([unspecified]), []);
     for nothing in ["", " \r\n", "\u{FEFF}", "[", "[]", "[\n]", ": comment\n\n", "data:\n\n"] {
         assert_eq!(body(nothing), [], "{nothing:?}");
@@ -219,14 +218,14 @@ fn candidates() {
     ];
     assert_eq!(all, expected, "one of the two has no reason");
     // Without an index, by place.
-    let all = chunks([json!({"candidates": [{"finishReason": "STOP"}, {"finishReason": "SAFETY"}]})]);
+    let all =
+        chunks([json!({"candidates": [{"finishReason": "STOP"}, {"finishReason": "SAFETY"}]})]);
     let second = Delta::Finish { choice: 1, reason: "SAFETY".into() };
     assert_eq!(all, [Delta::finish("STOP"), second, Delta::Done]);
     // More than anybody asks for.
     let many: Vec<_> = (0..65).map(|n| json!({"index": n, "finishReason": "STOP"})).collect();
     let all = chunks([json!({"candidates": many}), json!({"candidates": [{"index": 1e30}]})]);
-    assert_eq!(all[64..], [Delta::DecodeFault, Delta::finish("STOP"), Delta::Done][..1].to_vec()
-        .into_iter().chain([Delta::Done]).collect::<Vec<_>>());
+    assert_eq!(all[64..], [Delta::DecodeFault, Delta::Done]);
 }
 
 #[test]
@@ -345,7 +344,8 @@ fn pieces_of_a_call_in_disorder() {
     ];
     assert_eq!(all, expected);
     // Of a body that is cut there is what came.
-    let all = chunks([piece(json!({"name": "f", "willContinue": true})), text_at("$.a", "b", true)]);
+    let all =
+        chunks([piece(json!({"name": "f", "willContinue": true})), text_at("$.a", "b", true)]);
     assert_eq!(all, [call(0, None, "f", ""), arguments(0, r#"{"a":"b"}"#)]);
 }
 
@@ -354,8 +354,7 @@ fn pieces_without_a_place_are_faults() {
     for path in ["", "$", "a", "$..a", "$[*]", "$.a[99999999]", "$[18446744073709551615]"] {
         let open = piece(json!({"name": "f", "willContinue": true}));
         let all = chunks([open, text_at(path, "x", false), text_at("$.b", "y", false)]);
-        let expected =
-            [call(0, None, "f", ""), Delta::DecodeFault, arguments(0, r#"{"b":"y"}"#)];
+        let expected = [call(0, None, "f", ""), Delta::DecodeFault, arguments(0, r#"{"b":"y"}"#)];
         assert_eq!(all, expected, "{path}");
     }
     let deep = text_at(&format!("${}", "[0]".repeat(100_000)), "x", false);
@@ -366,9 +365,9 @@ fn pieces_without_a_place_are_faults() {
     let all = sum(&decode(GeminiDecoder::new(), [sse(all).as_bytes()]));
     assert_eq!(all.decode_faults, 3);
     assert_eq!(all.choices[0].tool_calls[0].arguments.len(), 5 * big.len() + r#"{"a":""}"#.len());
-    let many = (0..17_000).map(|n| text_at(&format!("$.a{n}"), "", false));
+    let many = (0..4_200).map(|n| text_at(&format!("$.a{n}"), "", false));
     let all = sum(&decode(GeminiDecoder::new(), [sse(many).as_bytes()]));
-    assert_eq!(all.decode_faults, 17_000 - 16 * 1024);
+    assert_eq!(all.decode_faults, 4_200 - 4 * 1024);
 }
 
 #[test]
@@ -447,7 +446,8 @@ fn a_whole_answer_adds_up_to_what_its_stream_does() {
 
 #[test]
 fn whole_bodies_that_are_no_answer() {
-    for answer in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"name":"models/x"}"#] {
+    for answer in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"name":"models/x"}"#]
+    {
         let all = decode(GeminiDecoder::whole(), [answer.as_bytes()]);
         assert_eq!(all, [Delta::DecodeFault], "{answer}");
     }
@@ -488,7 +488,7 @@ fn arrays() {
     assert_eq!(all, [expected[0].clone(), Delta::DecodeFault, expected[1].clone()]);
     assert_eq!(body(format!("[{a},{{\"x]}},{b}]")), [expected[0].clone(), Delta::DecodeFault]);
     assert_eq!(body("[}}}]]]"), []);
-    assert_eq!(body("[{\xFF".as_bytes()), [Delta::DecodeFault]);
+    assert_eq!(body(b"[{\xFF"), [Delta::DecodeFault]);
 }
 
 #[test]
@@ -505,7 +505,8 @@ fn what_is_over_the_limit_is_a_fault() {
     // To the byte.
     let item = text("a").to_string();
     let array = format!("[{item}]");
-    for (limit, expected) in [(item.len(), Delta::text("a")), (item.len() - 1, Delta::DecodeFault)] {
+    for (limit, expected) in [(item.len(), Delta::text("a")), (item.len() - 1, Delta::DecodeFault)]
+    {
         for size in [1, 10, 5000] {
             let all = decode(GeminiDecoder::with_limit(limit), array.as_bytes().chunks(size));
             assert_eq!(all, [expected.clone()]);

@@ -81,7 +81,10 @@ fn on_vertex_and_on_gateways() {
     let body = json!({"system_instruction": "Be brief.", "contents": {"parts": [{"text": "Hi"}]}});
     for (uri, provider) in [
         ("https://aiplatform.googleapis.com/v1/models/x:generateContent", "gcp.vertex_ai"),
-        ("https://us-Central1-aiplatform.googleapis.com/v1/models/x:generateContent", "gcp.vertex_ai"),
+        (
+            "https://us-Central1-aiplatform.googleapis.com/v1/models/x:generateContent",
+            "gcp.vertex_ai",
+        ),
         ("/v1/projects/p/locations/l/publishers/google/models/x:generateContent", "gcp.vertex_ai"),
         ("/v1beta/models/x:generateContent", "gcp.gemini"),
         ("https://gateway.example/v1beta/models/x:generateContent", "gcp.gemini"),

@@ -4,7 +4,7 @@ use super::{
 };
 
 /// What a value costs besides its text; a bound on how many of them there can be.
-const COST: usize = 1024;
+const COST: usize = 4096;
 
 /// The arguments of a call that come in pieces, each with its place: one JSON object, its members in
 /// the order in which they first came.
@@ -87,19 +87,21 @@ impl Node {
     /// How many nodes it takes to go these steps, that are not there.
     fn new_nodes(&self, steps: &[Step<'_>]) -> usize {
         let Some((first, rest)) = steps.split_first() else { return 0 };
-        match (self, first) {
+        let (next, gap) = match (self, first) {
             (Node::Object(members), Step::Member(name)) => {
-                match members.iter().rev().find(|(other, _)| **other == **name) {
-                    Some((_, node)) => node.new_nodes(rest),
-                    None => steps.len(),
-                }
+                let known = members.iter().rev().find(|(other, _)| **other == **name);
+                (known.map(|(_, node)| node), 0)
             }
-            (Node::Array(items), Step::Item(index)) => match items.get(*index) {
-                Some(node) => node.new_nodes(rest),
-                None => (index - items.len()).saturating_add(steps.len()),
-            },
-            (_, Step::Item(index)) => index.saturating_add(steps.len()),
-            _ => steps.len(),
+            (Node::Array(items), Step::Item(index)) => {
+                (items.get(*index), index.saturating_sub(items.len()))
+            }
+            (_, Step::Item(index)) => (None, *index),
+            (_, Step::Member(_)) => (None, 0),
+        };
+        match next {
+            Some(node) => node.new_nodes(rest),
+            // Nothing is there either where the rest of the steps lead.
+            None => Node::Array(Vec::new()).new_nodes(rest).saturating_add(gap).saturating_add(1),
         }
     }
 
