@@ -1,0 +1,347 @@
+"""The gateway example as its users meet it: its options, its simulated provider, what it passes on, how it stops.
+
+Python's standard library only; `--only TEXT` runs the checks whose names contain it.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.chdir(Path(__file__).parent.parent)
+sys.dont_write_bytecode = True
+sys.path.insert(0, "tests/sdk")
+
+import processes
+import scenarios
+import told
+
+SECRET = "sk-not-to-be-told"
+MESSAGES = {"model": "joker", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
+
+
+def same(what, found, right):
+    if found != right:
+        raise AssertionError(f"{what} is {found!r}, but {right!r} is right")
+
+
+@contextlib.contextmanager
+def gateway(*options):
+    server = processes.Server(BINARY, "--listen", "127.0.0.1:0", *map(str, options))
+    try:
+        yield server
+    finally:
+        server.process.kill()
+
+
+@contextlib.contextmanager
+def before(upstream, *options):
+    """A gateway before the replay server, and a file for its events."""
+    with tempfile.TemporaryDirectory() as folder:
+        events = Path(folder) / "events.jsonl"
+        with gateway("--upstream", upstream.url, "--events", events, *options) as server:
+            yield server, events
+
+
+def ask(server, method, path, body=None, headers=()):
+    connection = http.client.HTTPConnection(*server.address, timeout=30)
+    body = json.dumps(body).encode() if isinstance(body, dict) else body
+    connection.request(method, path, body, dict(headers))
+    answer = connection.getresponse()
+    found = answer.status, answer.getheaders(), answer.read()
+    connection.close()
+    return found
+
+
+def raw(server, request, end=b"\r\n\r\n"):
+    """Sends bytes and reads up to an end."""
+    connection = socket.create_connection(server.address, timeout=20)
+    connection.sendall(request)
+    found = b""
+    while end not in found and (data := connection.recv(65536)):
+        found += data
+    return connection, found
+
+
+def begin(server, body, path="/v1/messages"):
+    """Asks for a stream and reads its first token."""
+    body = json.dumps(body | {"stream": True}).encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    return raw(server, head.encode() + body, b"text_delta")
+
+
+def read_all(connection):
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        while data := connection.recv(65536):
+            found += data
+    return found
+
+
+def events_of(file):
+    lines = file.read_bytes().splitlines()
+    runs = told.runs(map(json.loads, lines))
+    for run in runs:
+        same("the first event", run[0]["event"], "llm_start")
+        same("the ends of a run", [e["event"] in ("llm_end", "llm_error") for e in run].count(True), 1)
+    return runs
+
+
+def within(seconds, what, test):
+    until = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > until:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+def check_help():
+    text = subprocess.run([BINARY, "--help"], check=True, stdout=subprocess.PIPE, text=True, timeout=20).stdout
+    for option in ("--listen", "--upstream", "--events", "--no-callbacks", "--grace", "--pace-ms"):
+        assert option in text, option
+
+
+def check_mistakes_are_explained():
+    for options in (["--upstream", "api.openai.com/v1"], ["--upstream", f"http://me:{SECRET}@localhost"], ["--events", "/no/such"]):
+        ended = subprocess.run([BINARY, "--listen", "127.0.0.1:0", *options], capture_output=True, text=True, timeout=20)
+        same("the exit code", ended.returncode, 1)
+        same("standard output", ended.stdout, "")
+        assert options[0] in ended.stderr and SECRET not in ended.stderr, ended.stderr
+
+
+def check_simulated_provider():
+    text = b"stand up by"
+    prompt = {"contents": [{"parts": [{"text": "hi"}]}]}
+    chat = {"model": "joker", "messages": MESSAGES["messages"]}
+    calls = [
+        ("/v1/messages", MESSAGES, b"event: message_stop"),
+        ("/v1/chat/completions", chat, b"data: [DONE]"),
+        ("/v1/completions", {"model": "joker", "prompt": "hi", "max_tokens": 50}, b"data: [DONE]"),
+        ("/v1/responses", {"model": "joker", "input": "hi"}, b"event: response.completed"),
+        ("/api/chat", chat, b'"done":true'),
+        ("/api/generate", {"model": "joker", "prompt": "hi"}, b'"done":true'),
+    ]
+    with gateway("--pace-ms", 0) as server:
+        for path, body, end in calls:
+            for is_stream in (True, False):
+                status, _, answer = ask(server, "POST", path, body | {"stream": is_stream})
+                same(path, (status, text in answer or b" stand" in answer), (200, True))
+                assert (end in answer) == is_stream or end == b'"done":true', answer
+        model = "/v1beta/models/joker"
+        assert text in ask(server, "POST", f"{model}:generateContent", prompt)[2]
+        assert b"\r\n\r\ndata: {" in ask(server, "POST", f"{model}:streamGenerateContent?alt=sse", prompt)[2]
+        same("an array", len(json.loads(ask(server, "POST", f"{model}:streamGenerateContent", prompt)[2])), 25)
+        assert b"response.completed" in ask(server, "GET", "/v1/responses/resp_1?stream=true&starting_after=3")[2]
+        same("models", ask(server, "GET", "/v1/models")[0], 200)
+        same("no such path", ask(server, "GET", "/nowhere")[0], 404)
+        same("an error", ask(server, "POST", "/v1/chat/completions", chat | {"model": "error-429"})[0], 429)
+        cut = ask(server, "POST", "/v1/chat/completions", chat | {"model": "truncate", "stream": True})[2]
+        assert b"[DONE]" not in cut
+
+
+def check_http2():
+    curl = shutil.which("curl")
+    if not curl or "HTTP2" not in subprocess.run([curl, "--version"], stdout=subprocess.PIPE, text=True).stdout:
+        return "skipped: no curl that speaks HTTP/2"
+    with before(REPLAY) as (server, events):
+        body = json.dumps(named("messages-text")["request"])
+        command = [curl, "-sS", "--max-time", "20", "--http2-prior-knowledge", "-w", "%{http_version}", "-d", body]
+        answer = subprocess.run([*command, f"{server.url}/v1/messages"], check=True, stdout=subprocess.PIPE).stdout
+        assert b"message_stop" in answer and answer.endswith(b"2"), answer
+        same("the exit code", server.stop(), 0)
+        same("its end", [run[-1]["event"] for run in events_of(events)], ["llm_end"])
+
+
+def named(name):
+    return next(scenario for scenario in scenarios.ALL if scenario["name"] == name)
+
+
+def sorted_headers(answer):
+    """Their order counts within one name only."""
+    status, headers, body = answer
+    headers = [(name, value) for name, value in headers if name.lower() != "date"]
+    return status, sorted(headers, key=lambda header: header[0].lower()), body
+
+
+def check_bytes_pass_unchanged():
+    """All replies, with and without the layer."""
+    with before(REPLAY) as (with_layer, _), gateway("--upstream", REPLAY.url, "--no-callbacks") as without:
+        for scenario in scenarios.ALL:
+            if scenario["reply"].get("cut") or scenario.get("break_after"):
+                continue
+            path = {"messages": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
+            path = path.get(scenario["api"], "/v1/completions")
+            right = sorted_headers(ask(REPLAY, "POST", path, scenario["request"]))
+            for server in (with_layer, without):
+                found = ask(server, "POST", path, scenario["request"])
+                same(scenario["name"], sorted_headers(found), right)
+
+
+def check_requests_pass_unchanged():
+    with before(REPLAY) as (server, _):
+        target = "/echo/%7Euser/a%20b//c;d?key=1&key=2&x=%2F+%00&&=?"
+        sent = [("Host", "gateway.example"), ("X-CaSe", "kept"), ("x-twice", "1"), ("X-Other", "2"), ("x-twice", "3"),
+                ("authorization", f"Bearer {SECRET}"), ("accept-encoding", "gzip, br"), ("x-empty", ""),
+                ("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("TE", "trailers, gzip"),
+                ("Upgrade", "websocket"), ("Proxy-Authorization", SECRET), ("Content-Length", "5")]
+        head = "".join(f"{name}: {value}\r\n" for name, value in sent)
+        _, answer = raw(server, f"PUT {target} HTTP/1.1\r\n{head}\r\nhello".encode(), b'"sha256"')
+        headers, body = answer.split(b"\r\n\r\n", 1)
+        got = json.loads(body)
+        same("the target", (got["method"], got["target"], got["length"]), ("PUT", target, 5))
+        hops = ("connection", "x-hop", "keep-alive", "te", "upgrade", "proxy-authorization", "host")
+        right = sorted((name, value) for name, value in sent if name.lower() not in hops)
+        host = ("Host", ":".join(REPLAY.address))
+        found = [(name.replace("host", "Host"), value) for name, value in map(tuple, got["headers"])]
+        same("the headers", sorted(found, key=lambda h: h[0]), sorted([*right, host, ("TE", "trailers")], key=lambda h: h[0]))
+        answered = [line for line in headers.decode().split("\r\n")[1:] if not line.lower().startswith("date")]
+        for line in ("x-one: 1", "X-Two: 2", "x-one: again"):
+            assert line in answered, answered
+        assert not any("x-hop" in line for line in answered), answered
+
+
+def check_methods_and_paths():
+    with before(REPLAY) as (server, _):
+        for method in ("GET", "DELETE", "PATCH", "OPTIONS"):
+            same(method, json.loads(ask(server, method, "/echo/unknown/path")[2])["method"], method)
+        status, headers, body = ask(server, "HEAD", "/echo")
+        same("HEAD", (status, body, int(dict(headers)["content-length"]) > 0), (200, b"", True))
+
+
+def check_large_bodies():
+    large = b"x" * (20 << 20)
+    right = (len(large), hashlib.sha256(large).hexdigest())
+    with before(REPLAY) as (server, _):
+        for path in ("/echo", "/echo/v1/messages"):
+            for body in (large, iter([large[:1000], large[1000:]])):
+                got = json.loads(ask(server, "POST", path, body)[2])
+                same("the body", (got["length"], got["sha256"]), right)
+
+
+def check_100_continue():
+    with before(REPLAY) as (server, _):
+        request = b"POST /echo HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n"
+        connection, answer = raw(server, request)
+        assert answer.startswith(b"HTTP/1.1 100 "), answer
+        connection.sendall(b"hello")
+        assert b"HTTP/1.1 200 " in connection.recv(65536)
+
+
+def check_upstream_down():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = "http://127.0.0.1:%d" % unused.getsockname()[1]
+    with gateway("--upstream", url, "--events", "-") as server:
+        headers = {"x-api-key": SECRET}
+        status, _, body = ask(server, "POST", f"/v1/messages?key={SECRET}", MESSAGES, headers)
+        error = json.loads(body)["error"]
+        same("the answer", (status, error["type"], "--upstream" in error["message"]), (502, "upstream_error", True))
+        run = [json.loads(server.line()), json.loads(server.line())]
+        same("the run", [event["event"] for event in run], ["llm_start", "llm_error"])
+        same("its error", run[1]["data"]["error"]["kind"], "transport")
+        assert SECRET not in body.decode() + json.dumps(run)
+
+
+def check_client_leaves():
+    with before(REPLAY) as (server, events):
+        already = len(json.loads(REPLAY.get("/seen")))
+        connection, _ = begin(server, MESSAGES | {"model": "endless"})
+        connection.close()
+        seen = lambda: json.loads(REPLAY.get("/seen"))[already:]
+        within(5, "the upstream sees the close", lambda: seen() == [{"name": "endless", "ended": "closed"}])
+        within(5, "the run ends", lambda: b"llm_error" in events.read_bytes())
+        same("its error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+
+
+def check_stops_after_streams():
+    with before(REPLAY) as (server, events):
+        request = named("messages-stop-reading")["request"]
+        connection, start = begin(server, request)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        try:
+            socket.create_connection(server.address, timeout=5).close()
+            raise AssertionError("it still accepts connections")
+        except ConnectionRefusedError:
+            pass
+        assert b"message_stop" in start + read_all(connection)
+        same("the exit code", server.process.wait(20), 0)
+        run = events_of(events)[0]
+        same("its end", (run[-1]["event"], run[-1]["data"]["tokens"]), ("llm_end", 100))
+
+
+def check_stops_after_grace():
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        with before(REPLAY, "--grace", 1) as (server, events):
+            connection, _ = begin(server, MESSAGES | {"model": "endless"})
+            idle = socket.create_connection(server.address)
+            started = time.monotonic()
+            server.process.send_signal(stop)
+            assert b"message_stop" not in read_all(connection)
+            same("the exit code", server.process.wait(20), 0)
+            assert 0.9 < time.monotonic() - started < 6, time.monotonic() - started
+            same("its error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+            idle.close()
+
+
+def check_stops_when_asked_twice():
+    with before(REPLAY) as (server, events):
+        begun = begin(server, MESSAGES | {"model": "endless"})
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        same("the exit code", server.process.wait(10), 0)
+        same("its error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+        begun[0].close()
+
+
+def check_out_of_file_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with gateway("--pace-ms", 0) as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (40, hard))
+        idle = [socket.create_connection(server.address, timeout=5) for _ in range(60)]
+        time.sleep(0.5)
+        for connection in idle:
+            connection.close()
+        same("an answer afterwards", ask(server, "POST", "/v1/messages", MESSAGES)[0], 200)
+
+
+def check_many_streams():
+    with before(REPLAY) as (server, events):
+        begun = [begin(server, MESSAGES | {"model": "endless"})[0] for _ in range(100)]
+        for connection in begun:
+            connection.close()
+        same("the exit code", server.stop(), 0)
+        ends = {run[-1]["data"]["error"]["kind"] for run in events_of(events)}
+        same("the ends", (len(events_of(events)), ends), (100, {"cancelled"}))
+
+
+options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+options.add_argument("--only", default="")
+options = options.parse_args()
+BINARY = processes.gateway_binary()
+REPLAY = processes.replay()
+failed = 0
+for name, check in [(name, check) for name, check in globals().items() if name.startswith("check_")]:
+    if options.only not in name:
+        continue
+    started = time.monotonic()
+    try:
+        outcome = check() or "as promised"
+    except Exception as error:
+        failed += 1
+        outcome = f"FAILED: {type(error).__name__}: {error}"
+    print(f"{name.removeprefix('check_').replace('_', ' ')}: {outcome}, {time.monotonic() - started:.1f} s", flush=True)
+if failed:
+    sys.exit(f"{failed} checks failed")
