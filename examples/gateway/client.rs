@@ -18,18 +18,22 @@ const IDLE: Duration = Duration::from_secs(20);
 const STREAM_WINDOW: u32 = 128 << 10;
 const CONNECTION_WINDOW: u32 = 64 << 20;
 
-/// hyper's pooled client, for any body: HTTP/1.1 and, where TLS negotiates it, HTTP/2.
-pub(crate) fn client() -> HttpClient {
+/// What the clients share: roots of trust, and TLS sessions to resume.
+pub(crate) fn connector() -> HttpsConnector<HttpConnector> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(Duration::from_secs(10)));
-    let https = HttpsConnectorBuilder::new()
+    HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
         .expect("ring has cipher suites for the default protocol versions")
         .https_or_http()
         .enable_all_versions()
-        .wrap_connector(http);
+        .wrap_connector(http)
+}
+
+/// hyper's pooled client, for any body: HTTP/1.1 and, where TLS negotiates it, HTTP/2.
+pub(crate) fn client(connector: HttpsConnector<HttpConnector>) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -38,5 +42,5 @@ pub(crate) fn client() -> HttpClient {
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keep_alive_interval(Duration::from_secs(30))
-        .build(https)
+        .build(connector)
 }

@@ -7,6 +7,7 @@
 
 mod args;
 mod client;
+mod clients;
 mod events;
 mod hop_by_hop;
 mod open_files;

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    client::{HttpClient, client},
+    clients::Clients,
     hop_by_hop,
     upstream::Upstream,
     upstream_error::{bad_gateway, no_answer},
@@ -15,14 +15,14 @@ use crate::{
 
 /// A service that sends every request to the upstream as it came, and every answer back.
 pub(crate) fn to(upstream: Upstream) -> Router {
-    let proxy = Proxy { upstream, client: client() };
+    let proxy = Proxy { upstream, clients: Clients::new() };
     Router::new().fallback(async move |request: Request| proxy.forward(request).await)
 }
 
 #[derive(Clone)]
 struct Proxy {
     upstream: Upstream,
-    client: HttpClient,
+    clients: Clients,
 }
 
 impl Proxy {
@@ -31,15 +31,15 @@ impl Proxy {
             Ok(uri) => *request.uri_mut() = uri,
             Err(error) => return bad_gateway(&format!("Not a path for an upstream: {error}.")),
         }
-        // The version of the connection it came by; the client's may be another.
+        // It is that of the connection it came by; the one it goes by may have another.
         *request.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(request.headers_mut());
-        // The client sets the upstream's.
+        // hyper's client sets the upstream's.
         request.headers_mut().remove(header::HOST);
 
         let method = request.method().clone();
-        match self.client.request(request).await {
-            Ok(response) => passed_on(&method, response.map(Body::new)),
+        match self.clients.request(request).await {
+            Ok(response) => passed_on(&method, response),
             Err(error) => no_answer(&self.upstream, &error),
         }
     }
