@@ -150,6 +150,44 @@ def check_simulated_provider():
         assert b"[DONE]" not in cut
 
 
+def check_simulated_calls_are_told():
+    chat = {"messages": MESSAGES["messages"]}
+    prompt = {"contents": [{"parts": [{"text": "hi"}]}]}
+    gemini = "/v1beta/models/joker:"
+    calls = [
+        ("messages", "/v1/messages", MESSAGES | {"tools": [{"name": "look"}]}),
+        ("chat", "/v1/chat/completions", {"n": 2, "stream_options": {"include_usage": True},
+            "tools": [{"type": "function", "function": {"name": "look"}}]} | chat),
+        ("completions", "/v1/completions", {"prompt": "hi", "max_tokens": 50}),
+        ("responses", "/v1/responses", {"input": "hi", "tools": [{"type": "function", "name": "look"}]}),
+        ("gemini", f"{gemini}generateContent", prompt),
+        ("gemini", f"{gemini}streamGenerateContent?alt=sse", prompt),
+        ("gemini", f"{gemini}streamGenerateContent", prompt),
+        ("ollama", "/api/chat", chat),
+        ("ollama", "/api/generate", {"prompt": "hi"}),
+    ]
+    with gateway("--pace-ms", 0, "--events", "-") as server:
+        for api, path, body in calls:
+            for is_stream in (False, True) if api in told.TOLD else ():
+                body = body | {"model": "joker"} | ({} if api == "gemini" else {"stream": is_stream})
+                same(path, ask(server, "POST", path, body)[0], 200)
+                run = []
+                while not run or run[-1]["event"] not in ("llm_end", "llm_error"):
+                    run.append(json.loads(server.line()))
+                last = run[-1]["data"]
+                tokens = [event["data"] for event in run[1:-1]]
+                same(f"{path}: its end", (run[-1]["event"], last["decode_faults"]), ("llm_end", 0))
+                same(f"{path}: the choices", len(last["choices"]), body.get("n", 1))
+                for choice in last["choices"]:
+                    right = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? Because it's two-tire"
+                    same(f"{path}: its text", choice["text"], right)
+                    joined = "".join(t["text"] for t in tokens if t["kind"] == "text" and t["choice"] == choice["index"])
+                    same(f"{path}: its tokens", joined, right if last["streamed"] else "")
+                    names = [(call["name"], call["arguments"]) for call in choice["tool_calls"]]
+                    same(f"{path}: its tools", names, [("look", '{"city":"Paris"}')] if "tools" in body else [])
+                assert last["usage"] or api == "completions", last
+
+
 def check_http2():
     curl = shutil.which("curl")
     if not curl or "HTTP2" not in subprocess.run([curl, "--version"], stdout=subprocess.PIPE, text=True).stdout:
@@ -217,6 +255,13 @@ def check_methods_and_paths():
             same(method, json.loads(ask(server, method, "/echo/unknown/path")[2])["method"], method)
         status, headers, body = ask(server, "HEAD", "/echo")
         same("HEAD", (status, body, int(dict(headers)["content-length"]) > 0), (200, b"", True))
+
+
+def check_trailers():
+    with before(REPLAY) as (server, _):
+        request = b"GET /trailers HTTP/1.1\r\nhost: x\r\nte: trailers\r\nconnection: te\r\n\r\n"
+        answer = raw(server, request, b"\r\n0\r\nx-sum: 5\r\n\r\n")[1]
+        assert answer.endswith(b"\r\n5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n"), answer
 
 
 def check_large_bodies():

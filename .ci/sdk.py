@@ -23,9 +23,6 @@ import processes
 import scenarios
 import told
 
-# The interfaces whose calls the gateway observes.
-TOLD = {"messages"}
-
 options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 options.add_argument("--folder", type=Path)
 options.add_argument("--only", default="")
@@ -87,7 +84,7 @@ def compare(driver, command, gateway, replay, chosen, folder):
             yield scenario["name"], f"the provider was not told that the client is gone: {ends}"
 
     runs = told.runs(json.loads(line) for line in events.read_bytes().splitlines())
-    expected = [(scenario, answer) for scenario, answer in zip(chosen, through) if scenario["api"] in TOLD]
+    expected = [(scenario, answer) for scenario, answer in zip(chosen, through) if scenario["api"] in told.TOLD]
     if len(runs) != len(expected):
         yield "the events", f"{len(runs)} runs of {len(expected)} calls"
         return
@@ -108,7 +105,7 @@ def main(folder):
             print(f"{driver} {name}: {difference}")
     if failed:
         sys.exit(f"{failed} differences")
-    observed = sum(scenario["api"] in TOLD for scenario in chosen)
+    observed = sum(scenario["api"] in told.TOLD for scenario in chosen)
     print(f"{len(chosen)} scenarios, {observed} of them observed, with {' and '.join(commands)}: no difference")
 
 

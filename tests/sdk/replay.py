@@ -1,7 +1,8 @@
 """A server that answers as the scenarios say, byte for byte. Python's standard library only.
 
 The model's name in the request, or the last part of the path, is the scenario. Besides:
-`/echo…` answers with what it got, `/endless` never stops, `/seen` tells how answers ended.
+`/echo…` answers with what it got, `/trailers` with a trailer, the model `endless` never stops, and `/seen` tells how
+streams ended.
 Prints `listening on http://ADDRESS` and serves until its standard input is closed.
 """
 
@@ -108,6 +109,11 @@ async def answer(reader, writer, request):
         return True
     if path == "/seen":
         await whole(writer, method, 200, [("content-type", "application/json")], json.dumps(SEEN).encode())
+        return True
+    if path == "/trailers":
+        writer.write(head(200, [("transfer-encoding", "chunked"), ("trailer", "x-sum")]) + chunk(b"hello"))
+        writer.write(b"0\r\nx-sum: 5\r\n\r\n")
+        await writer.drain()
         return True
     name = path.rsplit("/", 1)[1]
     if body[:1] == b"{":

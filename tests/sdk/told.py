@@ -4,6 +4,9 @@ from collections import defaultdict
 
 from said import said
 
+# The interfaces whose calls the gateway observes.
+TOLD = {"messages", "gemini"}
+
 
 def runs(lines):
     """The events of each run, in the order in which the runs started."""
