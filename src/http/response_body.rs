@@ -152,7 +152,9 @@ impl Told {
                             self.reader.data(data, &mut self.emitter);
                         }
                     }
-                    let ended = inner.as_ref().as_pin_ref().is_none_or(|b| b.is_end_stream());
+                    // Servers ask for nothing after trailers.
+                    let ended = frame.is_trailers()
+                        || inner.as_ref().as_pin_ref().is_none_or(|b| b.is_end_stream());
                     if ended || self.left == Some(0) {
                         self.reader.finish(&mut self.emitter);
                         self.held = Held::Last(Some(Ok(frame)));
@@ -227,10 +229,8 @@ where
 
     fn is_end_stream(&self) -> bool {
         match (&self.told, &self.inner) {
-            (Some(told), Some(inner)) => {
-                matches!(told.held, Held::Nothing) && inner.is_end_stream()
-            }
-            (Some(_), None) => false,
+            // The end is still to be told, though with HTTP/2 it may be known since the last poll.
+            (Some(_), _) => false,
             (None, Some(inner)) => inner.is_end_stream(),
             (None, None) => self.own.is_none(),
         }
