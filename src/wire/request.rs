@@ -1,13 +1,9 @@
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
-use super::HttpCall;
+use super::{HttpCall, json::members};
 use crate::{
     event::{LlmStart, Messages},
     redact,
@@ -26,9 +22,8 @@ impl Members {
             Some(rest) => body.slice_ref(rest),
             None => body.clone(),
         };
-        let mut json = serde_json::Deserializer::from_slice(&body);
         // What cannot be read is the provider's to complain of.
-        let _ = json.deserialize_map(Collect { body: &body, found: &mut found });
+        members(&body, |name, value| found.push((name.into_owned(), body.slice(value))));
         Self(Arc::new(found))
     }
 
@@ -109,35 +104,6 @@ pub(in crate::wire) fn items(value: Option<Value>) -> Vec<Value> {
         Some(Value::Array(items)) => items,
         Some(other) => vec![other],
         None => Vec::new(),
-    }
-}
-
-struct Collect<'a> {
-    body: &'a Bytes,
-    found: &'a mut Vec<(String, Bytes)>,
-}
-
-impl<'de> Visitor<'de> for Collect<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((name, value)) = map.next_entry::<Cow<'_, str>, Borrowed<'de>>()? {
-            self.found.push((name.into_owned(), self.body.slice_ref(value.0.get().as_bytes())));
-        }
-        Ok(())
-    }
-}
-
-/// A raw value that borrows from the body.
-struct Borrowed<'a>(&'a RawValue);
-
-impl<'de> Deserialize<'de> for Borrowed<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(Borrowed)
     }
 }
 

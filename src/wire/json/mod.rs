@@ -4,6 +4,7 @@
 mod compact;
 mod lenient;
 mod list;
+mod members;
 mod object;
 mod read;
 mod surrogates;
@@ -12,6 +13,7 @@ mod text;
 pub(super) use compact::compact;
 pub(super) use lenient::lenient;
 pub(super) use list::List;
+pub(super) use members::members;
 pub(super) use object::Object;
 pub(super) use read::{Fault, read, value};
 pub(super) use text::Text;
