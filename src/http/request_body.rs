@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::{Buf, Bytes};
@@ -36,6 +36,43 @@ struct Captured<B: Body> {
 impl<B: Body> RequestBody<B> {
     pub(super) fn pass(body: B) -> Self {
         Self { inner: Inner::Pass { body } }
+    }
+
+    /// The whole body, where it is at hand without waiting; else the body again, to be streamed.
+    ///
+    /// A client that gets bytes can send them again, after a redirect for one; a stream it can send only
+    /// once. Bodies of unknown length, with trailers, or of which something was read stay streams.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::http::RequestBody;
+    ///
+    /// fn body(body: RequestBody<reqwest::Body>) -> reqwest::Body {
+    ///     body.try_into_bytes().map_or_else(reqwest::Body::wrap, reqwest::Body::from)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The body, where it is not at hand.
+    pub fn try_into_bytes(self) -> Result<Bytes, Self> {
+        if self.size_hint().exact().is_none() {
+            return Err(self);
+        }
+        let body = match self.inner {
+            Inner::Captured { body } => body,
+            Inner::Pass { body } => {
+                let mut capture = Capture::new(body, usize::MAX);
+                // Who waits for the rest polls again, with a waker.
+                let _ = capture.poll(&mut Context::from_waker(Waker::noop()));
+                Captured { capture, given: 0, ended: false }
+            }
+        };
+        let capture = &body.capture;
+        let is_untouched = body.given == 0 && !body.ended;
+        if is_untouched && capture.is_complete() && capture.frames.iter().all(Frame::is_data) {
+            return Ok(capture.bytes());
+        }
+        Err(Self { inner: Inner::Captured { body } })
     }
 
     pub(super) fn captured(capture: Capture<B>) -> Self {
