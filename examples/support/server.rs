@@ -1,0 +1,21 @@
+//! The gateway example's simulated provider, served in this process, for examples that have no key.
+
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+
+#[path = "../gateway/simulated/mod.rs"]
+mod simulated;
+
+/// Starts it on a free port of this machine, and gives its URL. It ends with the runtime.
+pub(crate) async fn serve() -> std::io::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    let provider = simulated::provider(Duration::from_millis(5));
+    tokio::spawn(async move { axum::serve(listener, provider).await });
+    Ok(url)
+}
