@@ -6,7 +6,9 @@ use crate::wire::{
     Format, Recognition,
     anthropic::AnthropicMessages,
     gemini::Gemini,
+    ollama::{OllamaChat, OllamaGenerate},
     openai_chat::{OpenAiChat, OpenAiCompletions},
+    openai_responses::OpenAiResponses,
 };
 
 /// Which requests are LLM calls, and in which format.
@@ -36,7 +38,10 @@ impl Routes {
             Arc::new(AnthropicMessages),
             Arc::new(OpenAiChat),
             Arc::new(OpenAiCompletions),
+            Arc::new(OpenAiResponses),
             Arc::new(Gemini),
+            Arc::new(OllamaChat),
+            Arc::new(OllamaGenerate),
         ];
         Self { given: Vec::new(), formats }
     }
