@@ -383,6 +383,7 @@ mod content {
 mod tools {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value)]
     fn calls(calls: Value) -> Value {
         json!({ "tool_calls": calls })
     }
@@ -1071,6 +1072,26 @@ mod bytes_and_faults {
         assert_eq!(all.iter().filter(|delta| **delta == Delta::DecodeFault).count(), 1100 - 1024);
         assert_eq!(all.last(), Some(&Delta::text("b")));
     }
+}
+
+#[test]
+fn a_plain_chunk_costs_no_allocation() {
+    let mut plain = text(0, "Hello");
+    for (key, value) in [("id", json!("i")), ("model", json!("m")), ("usage", Value::Null)] {
+        plain[key] = value;
+    }
+    let thought = chunk(0, &json!({"reasoning": "Hm", "content": "", "tool_calls": null}));
+    let body = sse([plain, thought]);
+    let mut decoder = OpenAiChatDecoder::new();
+    let mut told = 0;
+    // The first one makes room for the choice.
+    decoder.push(body.as_bytes(), &mut |_| told += 1);
+    let allocations = allocation_counter::measure(|| {
+        for _ in 0..100 {
+            decoder.push(body.as_bytes(), &mut |_| told += 1);
+        }
+    });
+    assert_eq!((told, allocations.count_total), (1 + 2 * 101, 0));
 }
 
 mod whole_answers {
