@@ -1058,22 +1058,26 @@ fn http_errors() {
 
 #[test]
 fn error_bodies() {
-    for (status, kind) in [
-        (400, "invalid_request_error"),
-        (401, "authentication_error"),
-        (403, "permission_error"),
-        (404, "invalid_request_error"),
-        (429, "rate_limit_error"),
-        (500, "server_error"),
-        (503, "server_error"),
+    for (status, kind, code) in [
+        (400, "invalid_request_error", None),
+        (401, "invalid_request_error", Some("invalid_api_key")),
+        (404, "invalid_request_error", None),
+        (429, "requests", Some("rate_limit_exceeded")),
+        (500, "server_error", None),
+        (503, "server_error", None),
     ] {
         let status = StatusCode::from_u16(status).unwrap();
         let body = OpenAiResponses.error_body(status, "over \"budget\"");
         let expected = json!({"error": {"message": "over \"budget\"", "type": kind,
-            "param": null, "code": null}});
+            "param": null, "code": code}});
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
         let read = OpenAiResponses.error(status, &body);
-        assert_eq!(read, ProviderError::new("over \"budget\"").code(kind).status(status.as_u16()));
+        assert_eq!(
+            read,
+            ProviderError::new("over \"budget\"")
+                .code(code.unwrap_or(kind))
+                .status(status.as_u16())
+        );
     }
 }
 

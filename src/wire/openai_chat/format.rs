@@ -1,11 +1,11 @@
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{OpenAiChatDecoder, dialect};
+use super::OpenAiChatDecoder;
 use crate::{
     event::{LlmStart, ProviderError},
     wire::{
-        Decoder, Format, HttpCall, Recognition, error,
+        Decoder, Format, HttpCall, Recognition, error, openai,
         request::{Members, items, message},
     },
 };
@@ -60,7 +60,7 @@ impl Format for OpenAiChat {
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
-        error_body(status, message)
+        openai::error::body(status, message)
     }
 }
 
@@ -99,7 +99,7 @@ impl Format for OpenAiCompletions {
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
-        error_body(status, message)
+        openai::error::body(status, message)
     }
 }
 
@@ -117,9 +117,9 @@ fn start(
     prompt: &'static [&'static str],
     messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
 ) -> LlmStart {
-    let mut start = call.members().start(dialect::provider(call), api, prompt, messages);
+    let mut start = call.members().start(openai::dialect::provider(call), api, prompt, messages);
     if start.model.is_none() {
-        start.model = dialect::deployment(call.uri.path()).map(Into::into);
+        start.model = openai::dialect::deployment(call.uri.path()).map(Into::into);
     }
     start
 }
@@ -129,16 +129,4 @@ fn decoder(content_type: Option<&str>) -> Box<dyn Decoder> {
         Some("application/json") => OpenAiChatDecoder::whole(),
         _ => OpenAiChatDecoder::new(),
     })
-}
-
-fn error_body(status: StatusCode, message: &str) -> Vec<u8> {
-    // After "Error codes" in OpenAI's documentation, and what its servers answer.
-    let (kind, code) = match status.as_u16() {
-        401 => ("invalid_request_error", Some("invalid_api_key")),
-        429 => ("requests", Some("rate_limit_exceeded")),
-        400..=499 => ("invalid_request_error", None),
-        _ => ("server_error", None),
-    };
-    let error = json!({"message": message, "type": kind, "param": null, "code": code});
-    json!({ "error": error }).to_string().into_bytes()
 }

@@ -11,7 +11,6 @@ mod choice;
 mod chunk;
 mod content;
 mod decoder;
-mod dialect;
 mod few;
 mod format;
 mod mark;

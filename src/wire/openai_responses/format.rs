@@ -1,11 +1,11 @@
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{OpenAiResponsesDecoder, provider};
+use super::OpenAiResponsesDecoder;
 use crate::{
     event::{LlmStart, Messages, ProviderError},
     wire::{
-        Decoder, Format, HttpCall, Recognition, error, openai_error,
+        Decoder, Format, HttpCall, Recognition, error, openai,
         request::{items, message},
     },
 };
@@ -39,7 +39,7 @@ impl Format for OpenAiResponses {
     }
 
     fn start(&self, call: &HttpCall<'_>) -> LlmStart {
-        let provider = provider::of(call);
+        let provider = openai::dialect::provider(call);
         if call.method == Method::GET {
             // What was asked for was said elsewhere.
             return LlmStart::new(provider, "responses").messages(Messages::none());
@@ -66,6 +66,6 @@ impl Format for OpenAiResponses {
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
-        openai_error::body(status, message)
+        openai::error::body(status, message)
     }
 }

@@ -10,7 +10,6 @@ mod event;
 mod format;
 mod items;
 mod protocol;
-mod provider;
 mod usage;
 
 pub use decoder::OpenAiResponsesDecoder;

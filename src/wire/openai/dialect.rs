@@ -3,9 +3,8 @@ use crate::wire::HttpCall;
 /// Names of OpenTelemetry's GenAI conventions, and of that kind, by the host or a domain it is in.
 const HOSTS: &[(&str, &str)] = &[
     ("openai.com", "openai"),
-    ("openai.azure.com", "azure.ai.openai"),
-    ("cognitiveservices.azure.com", "azure.ai.openai"),
     ("models.ai.azure.com", "azure.ai.inference"),
+    ("azure.com", "azure.ai.openai"),
     ("groq.com", "groq"),
     ("mistral.ai", "mistral_ai"),
     ("deepseek.com", "deepseek"),
@@ -21,8 +20,9 @@ const HOSTS: &[(&str, &str)] = &[
 ];
 
 /// Who is called, as far as the request tells: the path first, since gateways keep it.
-pub(super) fn provider(call: &HttpCall<'_>) -> &'static str {
-    if deployment(call.uri.path()).is_some() {
+pub(in crate::wire) fn provider(call: &HttpCall<'_>) -> &'static str {
+    let versioned = |query: &str| query.split('&').any(|pair| pair.starts_with("api-version="));
+    if deployment(call.uri.path()).is_some() || call.uri.query().is_some_and(versioned) {
         return "azure.ai.openai";
     }
     let host = call.host().unwrap_or_default().to_ascii_lowercase();
@@ -33,7 +33,7 @@ pub(super) fn provider(call: &HttpCall<'_>) -> &'static str {
 }
 
 /// The name of the deployment in a path of Azure's.
-pub(super) fn deployment(path: &str) -> Option<&str> {
+pub(in crate::wire) fn deployment(path: &str) -> Option<&str> {
     let (_, rest) = path.split_once("/openai/deployments/")?;
     rest.split('/').next().filter(|name| !name.is_empty())
 }
