@@ -52,6 +52,7 @@ fn chunks(chunks: impl IntoIterator<Item = Value>) -> Vec<Delta<'static>> {
     all
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is mostly a literal")]
 fn parts(parts: Value) -> Value {
     json!({"candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}]})
 }
@@ -277,6 +278,7 @@ fn a_lone_surrogate_is_replaced() {
     assert_eq!(body(sse([chunk])), [Delta::DecodeFault, Delta::text("a\u{FFFD}")]);
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is mostly a literal")]
 fn piece(call: Value) -> Value {
     parts(json!([{ "functionCall": call }]))
 }
@@ -509,7 +511,7 @@ fn what_is_over_the_limit_is_a_fault() {
     {
         for size in [1, 10, 5000] {
             let all = decode(GeminiDecoder::with_limit(limit), array.as_bytes().chunks(size));
-            assert_eq!(all, [expected.clone()]);
+            assert_eq!(all, std::slice::from_ref(&expected));
         }
     }
 }

@@ -22,7 +22,7 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 /// A line that cannot be written, since the disk is full or the pipe is closed, is a
 /// [`Fault`](crate::Fault) of the kind [`Panicked`](crate::FaultKind::Panicked) with the error as its
 /// message: the handler writes no more of that run. The next run tries again. What was left of a torn
-/// line stays on a line of its own.
+/// line stays on a line of its own, or an empty one if nobody knows whether anything was.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::JsonLines};

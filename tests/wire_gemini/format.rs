@@ -77,6 +77,21 @@ fn what_a_call_asks_for() {
 }
 
 #[test]
+fn files_are_no_part_of_the_prompt() {
+    let content = |data, uri| {
+        json!({"role": "user", "parts": [
+            {"inlineData": {"mimeType": "image/png", "data": data}},
+            {"fileData": {"fileUri": uri}},
+            {"text": "https://host/?stays"},
+        ]})
+    };
+    let body = json!({"contents": [content("CANARY", "https://host/a?CANARY")]});
+    let start = start("/v1beta/models/x:generateContent", &body);
+    let expected = content("[redacted, 6 characters]", "https://host/a?[redacted]");
+    assert_eq!(*start.messages.get().unwrap(), json!([expected]));
+}
+
+#[test]
 fn on_vertex_and_on_gateways() {
     let body = json!({"system_instruction": "Be brief.", "contents": {"parts": [{"text": "Hi"}]}});
     for (uri, provider) in [
