@@ -1,28 +1,38 @@
 use serde_json::{Map, Value};
 
-use super::without_secrets;
+use super::{
+    name::{is_data, is_opaque, is_secret, is_url, is_verbatim},
+    url::{without_data, without_secrets},
+};
 
 const REDACTED: &str = "[redacted]";
 
-/// Parts of names whose texts are secrets: `authorization_token` of an MCP server, for one.
-const SECRET: [&str; 10] = [
-    "authorization",
-    "token",
-    "secret",
-    "password",
-    "credential",
-    "cookie",
-    "signature",
-    "api_key",
-    "apikey",
-    "api-key",
-];
+/// Members of a request that say who its user is.
+const PERSONAL: [&str; 3] = ["user", "safety_identifier", "prompt_cache_key"];
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a parameter: every text that is a URL is looked at.
+    Params,
+    /// In a prompt: its texts stay as they are, and be they URLs.
+    Prompt,
+}
 
 /// Covers secrets in the members of a request that are its parameters: texts under telling names,
-/// everything under `headers`, and the query and user of URLs.
+/// everything under `headers`, who the user is, inline files, and the query and user of URLs.
 pub(crate) fn members(params: &mut Map<String, Value>) {
     for (name, value) in params {
-        *value = cover(name, value);
+        match value {
+            Value::String(text) if PERSONAL.contains(&&**name) => REDACTED.clone_into(text),
+            Value::Object(metadata) if name == "metadata" => {
+                if let Some(Value::String(user)) = metadata.get_mut("user_id") {
+                    REDACTED.clone_into(user);
+                }
+                cover_members(name, metadata, Place::Params);
+            }
+            value => cover(name, value, Place::Params),
+        }
     }
 }
 
@@ -33,39 +43,64 @@ pub(crate) fn redacted(params: &Map<String, Value>) -> Map<String, Value> {
     params
 }
 
-/// Covers secrets in a prompt.
+/// Covers secrets in a prompt, and inline files. Its texts stay verbatim.
 pub(crate) fn prompt(messages: &mut Value) {
-    *messages = cover("", messages);
+    cover("", messages, Place::Prompt);
 }
 
-fn cover(name: &str, value: &Value) -> Value {
+fn cover(name: &str, value: &mut Value, place: Place) {
     match value {
         _ if name.eq_ignore_ascii_case("headers") => cover_all(value),
-        Value::String(_) if is_secret(name) => REDACTED.into(),
-        Value::String(text) => without_secrets(text).unwrap_or_else(|| text.clone()).into(),
-        Value::Array(values) => values.iter().map(|value| cover(name, value)).collect(),
-        Value::Object(values) => {
-            Value::Object(values.iter().map(|(n, v)| (n.clone(), cover(n, v))).collect())
+        Value::String(text) => {
+            if let Some(covered) = covered(name, text, place) {
+                *text = covered;
+            }
         }
-        other => other.clone(),
+        Value::Array(values) => values.iter_mut().for_each(|value| cover(name, value, place)),
+        Value::Object(members) => cover_members(name, members, place),
+        _ => {}
     }
+}
+
+fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
+    // Plain text may stand where a file does: it is content.
+    let plain = members.get("type").is_some_and(|kind| kind == "text");
+    if !plain && is_data(name) {
+        for name in ["data", "bytes"] {
+            if let Some(Value::String(text)) = members.get_mut(name) {
+                *text = without_data(text).unwrap_or_else(|| placeholder(text));
+            }
+        }
+    }
+    members.iter_mut().for_each(|(name, value)| cover(name, value, place));
+}
+
+/// What stands for a text; none where it stays.
+fn covered(name: &str, text: &str, place: Place) -> Option<String> {
+    match place {
+        Place::Prompt if is_verbatim(name) => None,
+        _ if is_secret(name) => Some(REDACTED.to_owned()),
+        _ if is_opaque(name) => {
+            let covered = without_data(text).or_else(|| without_secrets(text));
+            covered.or_else(|| Some(placeholder(text)))
+        }
+        Place::Prompt if !is_url(name) => None,
+        _ => without_data(text).or_else(|| without_secrets(text)),
+    }
+}
+
+fn placeholder(text: &str) -> String {
+    format!("[redacted, {} characters]", text.len())
 }
 
 /// Headers: an object, a list of pairs, or a text.
-fn cover_all(value: &Value) -> Value {
+fn cover_all(value: &mut Value) {
     match value {
-        Value::Array(values) => values.iter().map(cover_all).collect(),
-        Value::Object(values) => {
-            values.keys().map(|name| (name.clone(), Value::from(REDACTED))).collect()
-        }
-        Value::Null => Value::Null,
-        _ => REDACTED.into(),
+        Value::Array(values) => values.iter_mut().for_each(cover_all),
+        Value::Object(values) => values.values_mut().for_each(|value| *value = REDACTED.into()),
+        Value::Null => {}
+        _ => *value = REDACTED.into(),
     }
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -74,28 +109,108 @@ mod tests {
 
     use super::*;
 
+    fn params(params: Value) -> Value {
+        let Value::Object(mut params) = params else { unreachable!() };
+        members(&mut params);
+        params.into()
+    }
+
+    fn covered(mut messages: Value) -> Value {
+        prompt(&mut messages);
+        messages
+    }
+
     #[test]
     fn secrets_are_covered_and_the_rest_is_as_sent() {
-        let Value::Object(params) = json!({
+        let sent = json!({
             "mcp_servers": [{
                 "name": "files", "authorization_token": "CANARY",
                 "url": "https://me:CANARY@mcp.example/sse?key=CANARY#CANARY",
                 "headers": {"X-Anything": "CANARY"},
             }],
-            "tools": [{"authorization": "CANARY", "schema": {"token": {"type": "string"}}}],
+            "tools": [
+                {"authorization": "CANARY", "schema": {"token": {"type": "string"}}},
+                {"type": "mcp", "headers": {"A": "CANARY", "B": ["CANARY"]}},
+                {"headers": [["A", "CANARY"]]}, {"headers": "CANARY"}, {"headers": null},
+            ],
             "keys": {"api_keys": ["CANARY"]},
+            "metadata": {"user_id": "CANARY", "topic": "jokes", "docs": "https://h/?CANARY"},
+            "user": "CANARY", "safety_identifier": "CANARY", "prompt_cache_key": "CANARY",
+            "reference_image": "data:image/png;base64,CANARY",
+            "include": ["reasoning.encrypted_content"],
             "thinking": {"type": "enabled", "budget_tokens": 1024},
-            "note": "see https://example.com/a",
-        }) else {
-            unreachable!()
-        };
-        let mut covered = params.clone();
-        members(&mut covered);
-        let covered = Value::Object(covered);
+            "max_tokens": 5, "stop": ["user", "https"],
+            "note": "see https://example.com/a?b",
+        });
+        let covered = params(sent.clone());
         assert!(!covered.to_string().contains("CANARY"), "{covered}");
         assert_eq!(covered["mcp_servers"][0]["url"], "https://mcp.example/sse?[redacted]");
-        assert_eq!(covered["thinking"], params["thinking"]);
-        assert_eq!(covered["note"], params["note"]);
-        assert_eq!(covered["tools"][0]["schema"], params["tools"][0]["schema"]);
+        assert_eq!(covered["tools"][0]["schema"], sent["tools"][0]["schema"]);
+        assert_eq!(covered["metadata"]["topic"], "jokes");
+        assert_eq!(covered["reference_image"], "data:image/png;base64,[redacted]");
+        for name in ["thinking", "note", "max_tokens", "stop", "include"] {
+            assert_eq!(covered[name], sent[name], "{name}");
+        }
+        // Only at the top is `user` who the user is.
+        let schema =
+            json!({"schema": {"user": "x", "properties": {"user_id": {"type": "string"}}}});
+        assert_eq!(params(schema.clone()), schema);
+    }
+
+    #[test]
+    fn texts_of_prompts_are_verbatim() {
+        let sent = json!([
+            {"role": "user", "content": "https://me:pw@host/?key=x"},
+            {"role": "system", "content": ["data:image/png;base64,aGk=", "Bearer sk-1"]},
+            {"role": "user", "content": [{"type": "text", "text": "https://host/?key=x"}]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": "a://b?c"}],
+             "tool_calls": [{"function": {"name": "f", "arguments": "{\"token\":\"x\"}"}}]},
+            {"role": "user", "parts": [{"text": "https://host/?key=x"}]},
+            {"content": [{"type": "document", "title": "https://h/?x",
+                "source": {"type": "text", "media_type": "text/plain", "data": "plain"}}]},
+            {"type": "function_call", "name": "f", "arguments": "https://host/?key=x"},
+            {"user": "me", "quoted": "data:,x"},
+        ]);
+        assert_eq!(covered(sent.clone()), sent);
+    }
+
+    #[test]
+    fn files_and_secrets_in_prompts_are_covered() {
+        let data = "CANARY".repeat(10);
+        let uri = format!("data:image/png;base64,{data}");
+        let url = "https://me:CANARY@host/a.png?sig=CANARY";
+        let (file, image, link) = (
+            "[redacted, 60 characters]",
+            "data:image/png;base64,[redacted]",
+            "https://host/a.png?[redacted]",
+        );
+        for (sent, expected) in [
+            (
+                json!({"source": {"type": "base64", "media_type": "image/png", "data": data}}),
+                json!({"source": {"type": "base64", "media_type": "image/png", "data": file}}),
+            ),
+            (
+                json!({"source": {"type": "url", "url": url}}),
+                json!({"source": {"type": "url", "url": link}}),
+            ),
+            (json!({"source": url}), json!({"source": link})),
+            (json!({"image_url": {"url": uri}}), json!({"image_url": {"url": image}})),
+            (json!({"image_url": url}), json!({"image_url": link})),
+            (json!({"file_url": url}), json!({"file_url": link})),
+            (json!({"fileData": {"fileUri": url}}), json!({"fileData": {"fileUri": link}})),
+            (json!({"inlineData": {"data": data}}), json!({"inlineData": {"data": file}})),
+            (json!({"inline_data": {"data": data}}), json!({"inline_data": {"data": file}})),
+            (json!({"file": {"file_data": uri}}), json!({"file": {"file_data": image}})),
+            (json!({"file_data": data}), json!({"file_data": file})),
+            (json!({"input_audio": {"data": data}}), json!({"input_audio": {"data": file}})),
+            (json!({"images": [data, uri]}), json!({"images": [file, image]})),
+            (json!({"signature": "CANARY"}), json!({"signature": "[redacted]"})),
+            (json!({"thoughtSignature": "CANARY"}), json!({"thoughtSignature": "[redacted]"})),
+            (json!({"encrypted_content": "CANARY"}), json!({"encrypted_content": "[redacted]"})),
+            (json!({"authorization": "CANARY"}), json!({"authorization": "[redacted]"})),
+        ] {
+            let message = |part| json!([{"role": "user", "content": [part]}]);
+            assert_eq!(covered(message(sent.clone())), message(expected), "{sent}");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! What must not leave the process: secrets in bodies, headers, URLs and texts.
 
+mod header;
 mod json;
-mod stub;
+mod name;
+mod text;
 mod url;
-pub(crate) use stub::*;
 
 pub(crate) use self::{
+    header::{mark_sensitive, recorded, target},
     json::{members, prompt, redacted},
-    url::without_secrets,
+    text::text,
 };

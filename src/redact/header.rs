@@ -1,0 +1,181 @@
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, Uri};
+
+/// Longer values are cut.
+const MAX_VALUE: usize = 256;
+
+/// Headers that are worth keeping, and no secrets: ids of requests, times, retries, versions.
+const RECORDED: [&str; 14] = [
+    "anthropic-version",
+    "apim-request-id",
+    "cf-ray",
+    "idempotency-key",
+    "openai-processing-ms",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-amzn-requestid",
+    "x-client-request-id",
+    "x-generation-id",
+    "x-ms-request-id",
+    "x-request-id",
+    "x-stainless-retry-count",
+];
+
+/// How the names of rate limits begin, which are worth keeping too.
+const LIMITS: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
+
+/// Parts of the names of headers that hold credentials.
+const CREDENTIALS: [&str; 8] =
+    ["auth", "token", "secret", "key", "cookie", "signature", "credential", "password"];
+
+/// The headers that may be recorded, by name. Of one that comes several times the values are joined by
+/// commas.
+pub(crate) fn recorded(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut recorded = BTreeMap::<String, String>::new();
+    for (name, value) in headers {
+        if value.is_sensitive() || !is_recorded(name.as_str()) {
+            continue;
+        }
+        let Ok(value) = std::str::from_utf8(value.as_bytes()) else { continue };
+        let all = recorded.entry(name.as_str().to_owned()).or_default();
+        all.push_str(if all.is_empty() { "" } else { ", " });
+        all.push_str(value);
+        while all.len() > MAX_VALUE {
+            all.pop();
+        }
+    }
+    recorded
+}
+
+/// Marks credentials, so that nothing prints their values.
+pub(crate) fn mark_sensitive(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if is_credential(name.as_str()) {
+            value.set_sensitive(true);
+        }
+    }
+}
+
+/// A request's target without query and user.
+pub(crate) fn target(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{}", uri.path())
+}
+
+fn is_limit(name: &str) -> bool {
+    LIMITS.iter().any(|start| name.starts_with(start))
+}
+
+fn is_recorded(name: &str) -> bool {
+    RECORDED.contains(&name) || is_limit(name)
+}
+
+fn is_credential(name: &str) -> bool {
+    // A tenant, which is nobody's business either.
+    name == "x-goog-user-project"
+        || (!is_recorded(name) && CREDENTIALS.iter().any(|part| name.contains(part)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(all: &[(&'static str, &[u8])]) -> HeaderMap {
+        all.iter()
+            .map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn only_known_headers_are_recorded() {
+        let long = "é".repeat(200);
+        let mut all = headers(&[
+            ("request-id", b"req_1"),
+            ("x-ratelimit-remaining-tokens", b"7"),
+            ("anthropic-ratelimit-input-tokens-limit", b"8"),
+            ("retry-after", b"3"),
+            ("cf-ray", long.as_bytes()),
+            ("x-request-id", b"\xFF"),
+            ("idempotency-key", b"CANARY"),
+            ("content-type", b"text/plain"),
+            ("authorization", b"CANARY"),
+            ("x-custom", b"CANARY"),
+        ]);
+        all.get_mut("idempotency-key").unwrap().set_sensitive(true);
+        all.append("retry-after", HeaderValue::from_static("4"));
+        let recorded = recorded(&all);
+        let expected: BTreeMap<_, _> = [
+            ("anthropic-ratelimit-input-tokens-limit", "8"),
+            ("cf-ray", &long[..MAX_VALUE]),
+            ("request-id", "req_1"),
+            ("retry-after", "3, 4"),
+            ("x-ratelimit-remaining-tokens", "7"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        assert_eq!(recorded, expected);
+    }
+
+    #[test]
+    fn credentials_are_marked() {
+        let names = [
+            ("authorization", true),
+            ("proxy-authorization", true),
+            ("x-api-key", true),
+            ("api-key", true),
+            ("x-goog-api-key", true),
+            ("ocp-apim-subscription-key", true),
+            ("x-amz-security-token", true),
+            ("x-amz-content-signature", true),
+            ("cookie", true),
+            ("set-cookie", true),
+            ("x-auth-token", true),
+            ("x-goog-iam-authorization-token", true),
+            ("x-goog-user-project", true),
+            ("x-litellm-api-key", true),
+            ("x-portkey-virtual-key", true),
+            ("helicone-auth", true),
+            ("cf-access-client-secret", true),
+            ("x-vercel-oidc-token", true),
+            ("x-my-password", true),
+            ("idempotency-key", false),
+            ("x-ratelimit-limit-tokens", false),
+            ("anthropic-ratelimit-output-tokens-reset", false),
+            ("content-type", false),
+            ("accept", false),
+            ("request-id", false),
+        ];
+        let mut all = HeaderMap::new();
+        for (name, _) in names {
+            all.append(name, HeaderValue::from_static("a"));
+            all.append(name, HeaderValue::from_static("b"));
+        }
+        mark_sensitive(&mut all);
+        for (name, sensitive) in names {
+            let marked: Vec<_> = all.get_all(name).iter().map(HeaderValue::is_sensitive).collect();
+            assert_eq!(marked, [sensitive; 2], "{name}");
+        }
+    }
+
+    #[test]
+    fn targets() {
+        for (uri, expected) in [
+            ("https://me:pw@host:8/a/b?key=CANARY", "https://host:8/a/b"),
+            ("/v1/models/x:generateContent?key=CANARY", "/v1/models/x:generateContent"),
+            ("https://host", "https://host/"),
+            ("host:443", "host:443"),
+            ("*", "*"),
+            ("http://[::1]:80/?a", "http://[::1]:80/"),
+        ] {
+            assert_eq!(target(&uri.parse().unwrap()), expected, "{uri}");
+        }
+    }
+}

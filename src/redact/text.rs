@@ -1,0 +1,169 @@
+use std::borrow::Cow;
+
+use super::url::{covered, is_scheme};
+
+const REDACTED: &str = "[redacted]";
+
+/// How keys begin.
+const KEYS: [&str; 6] = ["sk-", "AIza", "gsk_", "xai-", "ya29.", "pplx-"];
+/// A key is longer than this, what it begins with aside; a word may not be.
+const SHORTEST: usize = 5;
+
+/// What stands before a key, in any case.
+const BEFORE: [&str; 2] = ["bearer ", "key provided: "];
+
+/// Covers secrets in a text that is for people, such as an error's message: query and user of the URLs
+/// in it, and what looks like a key.
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
+    let mut safe = String::new();
+    let (mut copied, mut at) = (0, 0);
+    let mut in_word = false;
+    while let Some(next) = text[at..].chars().next() {
+        let found = if in_word { None } else { secret(&text[at..]) };
+        if let Some((length, cover)) = found {
+            safe.push_str(&text[copied..at]);
+            safe.push_str(&cover);
+            at += length;
+            copied = at;
+            continue;
+        }
+        in_word = next.is_ascii_alphanumeric() || matches!(next, '_' | '-');
+        at += next.len_utf8();
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    safe.push_str(&text[copied..]);
+    Cow::Owned(safe)
+}
+
+/// The secret that a text begins with: its length, and what stands for it.
+fn secret(text: &str) -> Option<(usize, String)> {
+    if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
+    if let Some(length) = url(text) {
+        return Some((length, covered(&text[..length])));
+    }
+    for start in KEYS {
+        if let Some(rest) = text.strip_prefix(start) {
+            let length = key(rest);
+            return (length > SHORTEST)
+                .then(|| (start.len() + length, format!("{start}{REDACTED}")));
+        }
+    }
+    BEFORE.into_iter().find_map(|before| {
+        let start = text.get(..before.len())?;
+        let rest = &text[start.len()..];
+        let length = key(rest);
+        // After `bearer` there may also be a mere word.
+        let plain = rest[..length].bytes().all(|byte| byte.is_ascii_alphabetic()) && length < 20;
+        let word = before == BEFORE[0] && plain;
+        (start.eq_ignore_ascii_case(before) && length > 0 && !word)
+            .then(|| (start.len() + length, format!("{start}{REDACTED}")))
+    })
+}
+
+/// The length of the key that a text begins with. Some are told with stars in them.
+fn key(text: &str) -> usize {
+    let of_key = |c: char| c.is_ascii_alphanumeric() || "-_.*~+/=:…".contains(c);
+    let end = text.find(|c| !of_key(c)).unwrap_or(text.len());
+    // What ends the sentence.
+    text[..end].trim_end_matches(['.', ':']).len()
+}
+
+/// The length of the URL that a text begins with.
+fn url(text: &str) -> Option<usize> {
+    // No scheme is as long.
+    let colon = text.bytes().take(32).position(|byte| byte == b':')?;
+    if !text[colon..].starts_with("://") || !is_scheme(&text[..colon]) {
+        return None;
+    }
+    let mut open = 0_u32;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let ends = match c {
+            c if c.is_whitespace() || c.is_control() => true,
+            '"' | '<' | '>' | '`' | '\\' => true,
+            '(' | '[' | '{' => {
+                open += 1;
+                false
+            }
+            ')' | ']' | '}' if open > 0 => {
+                open -= 1;
+                false
+            }
+            // These may be within a URL too: then more of it follows.
+            ')' | ']' | '}' | '\'' | ',' | ';' | '.' | ':' => chars
+                .peek()
+                .is_none_or(|(_, next)| next.is_whitespace() || ")]}'\".,;:".contains(*next)),
+            _ => false,
+        };
+        // The one after the scheme is followed by slashes.
+        if ends && at > colon {
+            return Some(at);
+        }
+    }
+    Some(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn urls_and_keys_are_covered() {
+        for (message, expected) in [
+            (
+                "error sending request for url (https://me:pw@host/path?key=SECRET)",
+                "error sending request for url (https://host/path?[redacted])",
+            ),
+            ("https://host/p?key=S", "https://host/p?[redacted]"),
+            ("GET \"https://host/?a=(b)&key=S\", then", "GET \"https://host/?[redacted]\", then"),
+            ("'wss://u@[::1]:80/x#S'.", "'wss://[::1]:80/x?[redacted]'."),
+            ("see https://host/a?b)&key=S for more", "see https://host/a?[redacted] for more"),
+            (
+                "a https://x/?S, b http://y/?S; c",
+                "a https://x/?[redacted], b http://y/?[redacted]; c",
+            ),
+            ("{\\\"url\\\":\\\"https://h/?S\\\"}", "{\\\"url\\\":\\\"https://h/?[redacted]\\\"}"),
+            ("proxy=http://me:pw@host:1", "proxy=http://host:1"),
+            ("postgres://me:pw@host/db", "postgres://host/db"),
+            (
+                "Incorrect API key provided: sk-proj-****************abcd. You can find it at https://h/keys.",
+                "Incorrect API key provided: [redacted]. You can find it at https://h/keys.",
+            ),
+            ("Incorrect API key provided: mine.", "Incorrect API key provided: [redacted]."),
+            ("key sk-ant-api03-AbC_1-x, no", "key sk-[redacted], no"),
+            ("(AIzaSyA1234567)", "(AIza[redacted])"),
+            ("gsk_abcdef123 xai-abcdef123", "gsk_[redacted] xai-[redacted]"),
+            ("authorization: Bearer ey.J0-_x/+=", "authorization: Bearer [redacted]"),
+            ("BEARER abc123é", "BEARER [redacted]é"),
+            ("é sk-é1234567 \u{1F44B}sk-1234567", "é sk-é1234567 \u{1F44B}sk-[redacted]"),
+        ] {
+            assert_eq!(text(message), expected);
+            assert_eq!(text(expected), expected, "again");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for message in [
+            "",
+            "Overloaded",
+            "a task-1234567 and a desk-abcdefgh",
+            "sk-learn",
+            "a bearer token is missing: Bearer authentication is needed",
+            "ratio 1://2?3",
+            "see https://host/docs/errors. And http://[::1]/x",
+            "://?",
+            "héllo 👋 東京",
+            "bearer",
+            "key provided: ",
+        ] {
+            let same = text(message);
+            assert!(matches!(same, std::borrow::Cow::Borrowed(_)) || same == message, "{same}");
+            assert_eq!(same, message);
+        }
+    }
+}
