@@ -94,7 +94,7 @@ fn url(text: &str) -> Option<usize> {
                 false
             }
             // These may be within a URL too: then more of it follows.
-            ')' | ']' | '}' | '\'' | ',' | ';' | '.' | ':' => chars
+            ')' | ']' | '}' | '\'' | ',' | ';' | '.' | ':' if open == 0 => chars
                 .peek()
                 .is_none_or(|(_, next)| next.is_whitespace() || ")]}'\".,;:".contains(*next)),
             _ => false,

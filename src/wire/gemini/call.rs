@@ -91,10 +91,10 @@ impl Open {
 fn text(json: &RawValue) -> Cow<'_, str> {
     let json = json.get();
     // Only these can be lone surrogates, which are passed over as long as nobody wants the value.
-    if json.contains("\\ud") || json.contains("\\uD") {
-        if let Err(Fault::Repaired(json)) = json::read::<Map<String, Value>>(json) {
-            return Cow::Owned(compact(&json).into_owned());
-        }
+    if (json.contains("\\ud") || json.contains("\\uD"))
+        && let Err(Fault::Repaired(json)) = json::read::<Map<String, Value>>(json)
+    {
+        return Cow::Owned(compact(&json).into_owned());
     }
     compact(json)
 }

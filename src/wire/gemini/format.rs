@@ -67,7 +67,7 @@ impl Format for Gemini {
             501 => "UNIMPLEMENTED",
             503 => "UNAVAILABLE",
             504 => "DEADLINE_EXCEEDED",
-            400..=499 => "FAILED_PRECONDITION",
+            _ if status.is_client_error() => "FAILED_PRECONDITION",
             _ => "INTERNAL",
         };
         let error = json!({"error": {"code": code, "message": message, "status": word}});
