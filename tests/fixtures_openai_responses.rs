@@ -263,5 +263,5 @@ fn check_error(file: &str, status: u16, body: &[u8]) {
     let error = OpenAiResponses.error(StatusCode::from_u16(status).unwrap(), body);
     assert_eq!(error.status, Some(status), "{file}");
     assert_eq!(json!(&*error.message), json["error"]["message"], "{file}");
-    assert_eq!(json!(error.code.as_deref()), json["error"]["type"], "{file}");
+    assert_eq!(json!(error.code.as_deref()), json["error"]["code"], "{file}");
 }

@@ -914,7 +914,7 @@ mod errors {
             (json!({"detail": "bad"}), error("bad", None)),
             (
                 json!([{"error": {"code": 404, "message": "bad", "status": "NOT_FOUND"}}]),
-                error("bad", Some("404")),
+                error("bad", Some("NOT_FOUND")),
             ),
         ] {
             assert_eq!(whole(&body), [expected], "{body}");

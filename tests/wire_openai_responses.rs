@@ -1048,7 +1048,7 @@ fn which_decoder() {
 fn http_errors() {
     let body = br#"{"error":{"message":"no such model","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#;
     let error = OpenAiResponses.error(StatusCode::BAD_REQUEST, body);
-    let expected = ProviderError::new("no such model").code("invalid_request_error").status(400);
+    let expected = ProviderError::new("no such model").code("model_not_found").status(400);
     assert_eq!(error, expected);
     let detail = OpenAiResponses.error(StatusCode::FORBIDDEN, br#"{"detail":"Forbidden"}"#);
     assert_eq!(detail, ProviderError::new("Forbidden").status(403));
