@@ -84,7 +84,7 @@ impl Sum {
                 "status" => {
                     match expected.as_str().unwrap() {
                         "completed" => {
-                            assert_eq!(choice.finish_reason.as_deref(), Some("completed"))
+                            assert_eq!(choice.finish_reason.as_deref(), Some("completed"));
                         }
                         "incomplete" => {
                             assert_eq!(choice.finish_reason.as_deref(), Some("max_output_tokens"));

@@ -401,6 +401,20 @@ fn items_are_known_by_place_then_by_id() {
     let expected =
         [call(0, "1", "f", ""), arguments(0, "ab"), call(1, "2", "g", ""), arguments(1, "cd")];
     assert_eq!(bare, expected);
+    let bare = events([with(done(0, &one), None, ""), with(done(0, &two), None, "")]);
+    assert_eq!(bare, [call(0, "1", "f", "ab"), call(1, "2", "g", "cd")]);
+    // Deltas that do not say it, of items that do.
+    let bare = |piece: &str| json!({"type": "response.output_text.delta", "delta": piece});
+    let all = events([bare("a"), done(0, &message("a")), bare("b"), done(1, &message("b"))]);
+    assert_eq!(all, [Delta::text("a"), Delta::text("b")]);
+    let all = events([bare("a"), with(done(0, &message("a")), None, "x")]);
+    assert_eq!(all, [Delta::text("a")]);
+    let all = events([added(0, &message("")), bare("a"), done(0, &message("a"))]);
+    assert_eq!(all, [Delta::text("a")]);
+    // By id, of an item that is then known by its place.
+    let by_id = with(text(0, "a"), None, "x");
+    let all = events([by_id, with(done(0, &message("a")), Some(0), "x")]);
+    assert_eq!(all, [Delta::text("a")]);
 }
 
 #[test]

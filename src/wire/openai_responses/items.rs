@@ -81,11 +81,16 @@ impl Items {
     /// The item that an event is about, which becomes known by that if need be; none where it may
     /// have been forgotten.
     pub(super) fn get(&mut self, key: Key<'_>) -> Option<&mut Known> {
-        match self.find(key) {
-            Some(at) => Some(&mut self.known[at]),
-            None if self.forgot => None,
-            None => Some(self.add(key)),
+        if let Some(at) = self.find(key) {
+            return Some(&mut self.known[at]);
         }
+        if let Some(at) = self.nameless() {
+            // Its deltas did not say which item they belong to.
+            let known = &mut self.known[at];
+            (known.index, known.id) = (key.index, key.id.map(Into::into));
+            return Some(known);
+        }
+        (!self.forgot).then(|| self.add(key))
     }
 
     /// Whether an item that was announced has not ended.
@@ -95,17 +100,19 @@ impl Items {
 
     /// By place first: there are gateways whose ids change from event to event.
     fn find(&self, key: Key<'_>) -> Option<usize> {
-        let items = self.known.iter();
-        match (key.index, key.id) {
-            (Some(index), id) => {
-                items.clone().rposition(|item| item.index == Some(index)).or_else(|| {
-                    let id = Some(id?);
-                    items.clone().rposition(|item| item.index.is_none() && item.id.as_deref() == id)
-                })
-            }
-            (None, Some(id)) => items.clone().rposition(|item| item.id.as_deref() == Some(id)),
-            (None, None) => items.clone().rposition(|item| !item.done),
+        let last = |is: &dyn Fn(&Known) -> bool| self.known.iter().rposition(is);
+        let named = |item: &Known| key.id.is_some() && item.id.as_deref() == key.id;
+        match key {
+            Key { index: None, id: None } => last(&|item| !item.done),
+            Key { index: None, .. } => last(&named),
+            Key { index, .. } => last(&|item| item.index == index)
+                .or_else(|| last(&|item| item.index.is_none() && named(item))),
         }
+    }
+
+    fn nameless(&self) -> Option<usize> {
+        let nameless = |item: &Known| item.index.is_none() && item.id.is_none() && !item.done;
+        self.known.iter().rposition(nameless)
     }
 
     fn add(&mut self, key: Key<'_>) -> &mut Known {
