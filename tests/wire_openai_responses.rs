@@ -386,6 +386,9 @@ fn items_are_known_by_place_then_by_id() {
     let rotating =
         script(&|event| with(event, Some(4), &rotate()), &|event| with(event, Some(5), &rotate()));
     assert_eq!(rotating, told);
+    // One id for all of them.
+    let same = |index| move |event| with(event, Some(index), "same");
+    assert_eq!(script(&same(4), &same(5)), told);
     // No places.
     let ids = script(&|event| with(event, None, "x"), &|event| with(event, None, "y"));
     assert_eq!(ids, told);
