@@ -3,6 +3,7 @@
 //! [`OllamaDecoder`] reads answers, streamed and whole; [`OllamaChat`] and [`OllamaGenerate`] are the
 //! formats as a whole.
 
+mod chat;
 mod decoder;
 mod event;
 mod format;
@@ -10,6 +11,6 @@ mod generate;
 mod prompt;
 mod protocol;
 
+pub use chat::OllamaChat;
 pub use decoder::OllamaDecoder;
-pub use format::OllamaChat;
 pub use generate::OllamaGenerate;

@@ -1,10 +1,9 @@
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::{
-    event::{Event, Item, Part, Response},
+    event::{Event, Item, Response},
     items::{Items, Key, Kind, Known, Reasoning, Told},
+    whole::{call, content, is_call},
 };
 use crate::{event::Delta, wire::json::Text};
 
@@ -122,7 +121,7 @@ impl Answer {
         }
         let told = known.told;
         if !is_call(&item) {
-            self.content(item, told, each);
+            content(item, told, &mut self.told, each);
             return;
         }
         let fresh = known.kind == Kind::Unknown;
@@ -146,7 +145,7 @@ impl Answer {
         let told = self.told;
         for item in items {
             if !is_call(&item) {
-                self.content(item, told, each);
+                content(item, told, &mut self.told, each);
             } else if !told.call {
                 let index = next(&mut self.calls);
                 let (id, name, arguments) = call(item);
@@ -162,45 +161,6 @@ impl Answer {
         let Told { text, refusal, reasoning: _, call } = self.told;
         (text || refusal || call) && !self.items.any_open()
     }
-
-    /// Tells what a whole item holds. Tools that run at the provider are no content.
-    fn content(&mut self, item: Item<'_>, told: Told, each: &mut dyn FnMut(Delta<'_>)) {
-        let content = item.content.0.unwrap_or_default();
-        match item.kind.as_deref() {
-            Some("message") => {
-                for part in content {
-                    match part.kind.as_deref() {
-                        Some("output_text" | "text") if !told.text => {
-                            if let Some(text) = part.text.filled() {
-                                self.told.text = true;
-                                each(Delta::Text { choice: 0, text });
-                            }
-                        }
-                        Some("refusal") if !told.refusal => {
-                            if let Some(text) = part.refusal.filled() {
-                                self.told.refusal = true;
-                                each(Delta::Refusal { choice: 0, text });
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            Some("reasoning") if !told.reasoning => {
-                let texts = |parts: Vec<Part<'_>>, each: &mut dyn FnMut(Delta<'_>)| {
-                    let mut any = false;
-                    for text in parts.into_iter().filter_map(|part| part.text.filled()) {
-                        any = true;
-                        each(Delta::Reasoning { choice: 0, text });
-                    }
-                    any
-                };
-                self.told.reasoning |=
-                    texts(content, each) || texts(item.summary.0.unwrap_or_default(), each);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// A piece of a call's arguments.
@@ -208,11 +168,6 @@ impl Answer {
 pub(super) enum Arguments<'a> {
     Fragment(Text<'a>),
     All(Text<'a>),
-}
-
-/// Only what the caller is to run: not what runs at the provider.
-fn is_call(item: &Item<'_>) -> bool {
-    matches!(item.kind.as_deref(), Some("function_call" | "custom_tool_call"))
 }
 
 /// The index of an item's call; none where it is no call.
@@ -230,13 +185,4 @@ fn next(calls: &mut u32) -> u32 {
     let call = *calls;
     *calls = call.saturating_add(1);
     call
-}
-
-/// The id that the caller answers to, the name, and the arguments.
-type Call<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>, Option<Cow<'a, str>>);
-
-fn call<'a>(item: Item<'a>) -> Call<'a> {
-    // A custom tool's input is any text.
-    let arguments = item.arguments.filled().or_else(|| item.input.filled());
-    (item.call_id.filled(), item.name.filled(), arguments)
 }

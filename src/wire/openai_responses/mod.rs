@@ -11,6 +11,7 @@ mod format;
 mod items;
 mod protocol;
 mod usage;
+mod whole;
 
 pub use decoder::OpenAiResponsesDecoder;
 pub use format::OpenAiResponses;
