@@ -1,7 +1,6 @@
 //! Reading providers' JSON with forbearance: borrowed where it can be, and a member of another type
 //! than documented is as good as absent, so that it does not cost the rest of the event.
 
-mod compact;
 mod lenient;
 mod list;
 mod members;
@@ -10,7 +9,6 @@ mod read;
 mod surrogates;
 mod text;
 
-pub(super) use compact::compact;
 pub(super) use lenient::lenient;
 pub(super) use list::List;
 pub(super) use members::members;

@@ -4,6 +4,7 @@
 //! formats as a whole.
 
 mod chat;
+mod compact;
 mod decoder;
 mod event;
 mod format;

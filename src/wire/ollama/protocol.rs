@@ -2,7 +2,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::event::{Line, ToolCall};
+use super::{
+    compact::compact,
+    event::{Line, ToolCall},
+};
 use crate::{
     event::{Delta, Usage},
     wire::{
@@ -123,7 +126,7 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
 /// Arguments as a JSON text without white space. Some proxies send them as a string, as OpenAI does.
 fn arguments(raw: &str) -> Cow<'_, str> {
     match raw.as_bytes().first() {
-        Some(b'{') => json::compact(raw),
+        Some(b'{') => compact(raw),
         Some(b'"') => serde_json::from_str::<Text<'_>>(raw)
             .ok()
             .and_then(Text::into_inner)

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 /// A JSON text without the white space between its tokens; it is valid already.
-pub(in crate::wire) fn compact(json: &str) -> Cow<'_, str> {
+pub(super) fn compact(json: &str) -> Cow<'_, str> {
     let (mut in_string, mut escaped) = (false, false);
     let mut blank = |c: char| {
         if in_string {
