@@ -22,7 +22,13 @@ const CALLS: usize = 100;
 #[derive(Clone)]
 pub(crate) struct Clients {
     connector: HttpsConnector<HttpConnector>,
-    clients: Arc<Mutex<Vec<(HttpClient, Arc<Call>)>>>,
+    clients: Arc<Mutex<Vec<Shared>>>,
+}
+
+struct Shared {
+    client: HttpClient,
+    /// Held once here, too.
+    call: Arc<Call>,
 }
 
 /// A call holds one from its request to the end of its answer.
@@ -45,13 +51,12 @@ impl Clients {
     /// The first client with room, so that the last ones go idle when there is less to do.
     fn free(&self) -> (HttpClient, Arc<Call>) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        // The list holds one of each, too.
-        let found = clients.iter().find(|(_, call)| Arc::strong_count(call) <= CALLS);
-        if let Some((client, call)) = found {
+        let has_room = |shared: &&Shared| Arc::strong_count(&shared.call) <= CALLS;
+        if let Some(Shared { client, call }) = clients.iter().find(has_room) {
             return (client.clone(), Arc::clone(call));
         }
         let (client, call) = (client(self.connector.clone()), Arc::new(Call));
-        clients.push((client.clone(), Arc::clone(&call)));
+        clients.push(Shared { client: client.clone(), call: Arc::clone(&call) });
         (client, call)
     }
 }

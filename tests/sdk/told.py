@@ -5,7 +5,7 @@ from collections import defaultdict
 from said import said
 
 # The interfaces whose calls the gateway observes.
-TOLD = {"messages", "gemini"}
+TOLD = {"messages", "chat", "completions", "gemini"}
 
 
 def runs(lines):

@@ -12,7 +12,7 @@ use super::{
 pub(crate) async fn completions(State(pace): State<Duration>, body: Bytes) -> Response {
     let (request, model) = match request(&body) {
         Ok(request) => request,
-        Err(response) => return response,
+        Err(complaint) => return refused(StatusCode::BAD_REQUEST, complaint),
     };
     let limit = &request["max_completion_tokens"];
     let limit = limit.as_u64().or_else(|| request["max_tokens"].as_u64());

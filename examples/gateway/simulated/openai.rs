@@ -12,15 +12,11 @@ use super::model::Answer;
 /// When all answers were made.
 pub(crate) const CREATED: u64 = 1_700_000_000;
 
-/// Reads a request, and its model.
-pub(crate) fn request(body: &[u8]) -> Result<(Value, String), Response> {
-    let Ok(request) = serde_json::from_slice::<Value>(body) else {
-        let message = "We could not parse the JSON body of your request.";
-        return Err(refused(StatusCode::BAD_REQUEST, message));
-    };
-    let Some(model) = request["model"].as_str().map(str::to_owned) else {
-        return Err(refused(StatusCode::BAD_REQUEST, "you must provide a model parameter"));
-    };
+/// Reads a request, and its model; or says what is wrong with it.
+pub(crate) fn request(body: &[u8]) -> Result<(Value, String), &'static str> {
+    let request = serde_json::from_slice::<Value>(body)
+        .map_err(|_| "We could not parse the JSON body of your request.")?;
+    let model = request["model"].as_str().ok_or("you must provide a model parameter")?.to_owned();
     Ok((request, model))
 }
 

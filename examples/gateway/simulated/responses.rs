@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::{
     body::Bytes,
     extract::{Path, State},
-    http::Uri,
+    http::{StatusCode, Uri},
     response::Response,
 };
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use super::{
 pub(crate) async fn create(State(pace): State<Duration>, body: Bytes) -> Response {
     let (request, model) = match request(&body) {
         Ok(request) => request,
-        Err(response) => return response,
+        Err(complaint) => return refused(StatusCode::BAD_REQUEST, complaint),
     };
     let limit = request["max_output_tokens"].as_u64();
     let answer = Answer::new(&model, &body, limit, pace).calling(tool(&request));
