@@ -111,7 +111,8 @@ def responses(items, is_stream):
         elif item["type"] == "function_call":
             only["tool_calls"].append({"id": item["call_id"], "name": item["name"], "arguments": item["arguments"]})
     if response.get("status") in ("completed", "incomplete"):
-        only["finish_reason"] = response["status"]
+        details = response.get("incomplete_details") or {}
+        only["finish_reason"] = details.get("reason") or response["status"]
     usage = response.get("usage")
     if usage:
         details, more = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}

@@ -4,9 +4,6 @@ from collections import defaultdict
 
 from said import said
 
-# The interfaces whose calls the gateway observes.
-TOLD = {"messages", "chat", "completions", "gemini"}
-
 # Their names in the events, and where the prompt is.
 INTERFACES = {
     "messages": ("anthropic", "messages", "messages"),
