@@ -49,7 +49,7 @@ impl<B: Body> Waiting<B> {
     }
 
     /// Starts the run, and gives the request to call the inner service with.
-    pub(super) fn start(mut self: Box<Self>) -> (Box<Call>, Request<RequestBody<B>>) {
+    pub(super) fn start(&mut self) -> (Box<Call>, Request<RequestBody<B>>) {
         let (Some((mut head, capture)), Some(opened)) = (self.request.take(), self.opened.take())
         else {
             unreachable!("a call starts once");
@@ -110,6 +110,7 @@ pub(super) struct Call {
     format: Arc<dyn Format>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is in a box with the call")]
 enum Phase {
     /// Its start was told.
     Told(Emitter),

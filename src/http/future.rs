@@ -91,7 +91,7 @@ where
                 StateProj::Capturing { waiting } => {
                     let Some((_, body)) = waiting else { unreachable!("it waits for its body") };
                     ready!(body.poll_captured(cx));
-                    let Some((service, waiting)) = waiting.take() else { unreachable!() };
+                    let Some((service, mut waiting)) = waiting.take() else { unreachable!() };
                     let (call, request) = waiting.start();
                     *this.call = Some(call);
                     this.state.set(State::Starting { call: Some((service, request)) });
