@@ -79,3 +79,29 @@ pub(crate) fn anthropic_token(text: &str) -> String {
          \"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
     )
 }
+
+/// The chunks of an answer in OpenAI's Chat Completions format.
+pub(crate) fn openai_chat(tokens: usize) -> Vec<String> {
+    let chunk = |choices: &str| {
+        format!(
+            "data: {{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\
+             \"chat.completion.chunk\",\"created\":1741569952,\"model\":\"gpt-5.4-2026-03-05\",\
+             \"service_tier\":\"default\",\"system_fingerprint\":\"fp_44709d6fcb\",\
+             \"choices\":[{choices}]}}\n\n"
+        )
+    };
+    let first = chunk(
+        "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\
+         \"logprobs\":null,\"finish_reason\":null}",
+    );
+    let last = chunk("{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}");
+    let tokens = (0..tokens).map(|token| {
+        let text = TEXTS[token % TEXTS.len()];
+        chunk(&format!(
+            "{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"logprobs\":null,\
+             \"finish_reason\":null}}"
+        ))
+    });
+    let ends = [last, "data: [DONE]\n\n".to_owned()];
+    [first].into_iter().chain(tokens).chain(ends).collect()
+}

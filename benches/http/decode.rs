@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    hint::black_box,
     sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -20,11 +21,12 @@ use tracing::Span;
 
 use crate::{
     body::{self, Frames},
-    harness::{Bound, Cost, Row, by_turns, per_token, print},
+    harness::{Bound, Cost, Row, by_turns, compare, per_token},
     work::{Count, counting, note},
 };
 
-const ROUNDS: usize = 15;
+/// Many and short ones: on a busy machine some of them are not disturbed.
+const ROUNDS: usize = 150;
 const BASELINE: &str = "`sse-stream` and serde";
 const BOUND: Bound = Bound::ratio(1.25);
 
@@ -59,6 +61,58 @@ fn anthropic_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
     (is_text && event.index == 0 && thinking.is_empty() && partial_json.is_empty()).then_some(text)
 }
 
+/// Of a chunk what the decoder of this crate reads, as far as answers without tools have it.
+#[derive(Deserialize)]
+struct OpenAiChunk<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    object: Cow<'a, str>,
+    #[serde(borrow)]
+    model: Cow<'a, str>,
+    #[serde(borrow)]
+    choices: Vec<OpenAiChoice<'a>>,
+}
+
+#[derive(Deserialize)]
+struct OpenAiChoice<'a> {
+    index: u64,
+    #[serde(borrow)]
+    delta: OpenAiDelta<'a>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OpenAiDelta<'a> {
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+    #[serde(borrow)]
+    refusal: Cow<'a, str>,
+}
+
+fn openai_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
+    if data == "[DONE]" {
+        return None;
+    }
+    let chunk: OpenAiChunk<'a> = serde_json::from_str(data).expect("it is JSON");
+    black_box((&chunk.id, &chunk.object, &chunk.model));
+    let choice = chunk.choices.into_iter().next()?;
+    black_box((choice.index, &choice.finish_reason, &choice.delta.refusal));
+    Some(choice.delta.content).filter(|text| !text.is_empty())
+}
+
+pub(crate) fn openai(tokens: usize) -> Vec<bool> {
+    let events = body::openai_chat(tokens);
+    let path = "/v1/chat/completions";
+    let big = "an OpenAI chat token, frames of 16 KiB";
+    let small = "an OpenAI chat token, one event a frame";
+    vec![
+        row(big, path, tokens, &Frames::of_16_kib(&events), openai_text),
+        row(small, path, tokens, &Frames::of_events(&events), openai_text),
+    ]
+}
+
 pub(crate) fn anthropic(tokens: usize) -> Vec<bool> {
     let events = body::anthropic(tokens);
     let path = "/v1/messages";
@@ -80,11 +134,9 @@ fn row(
     frames: &Frames,
     text: for<'a> fn(&'a str) -> Option<Cow<'a, str>>,
 ) -> bool {
-    let [base, ours] = by_turns(
-        ROUNDS,
-        [&mut || by_hand(tokens, frames.clone(), text), &mut || layered(tokens, path, frames)],
-    );
-    print(&Row { name, baseline: BASELINE, bound: BOUND }, base, ours)
+    let row = Row { name, baseline: BASELINE, bound: BOUND };
+    let by_hand = || by_hand(tokens, frames.clone(), text);
+    compare(&row, ROUNDS, by_hand, || layered(tokens, path, frames))
 }
 
 fn by_hand(
@@ -163,6 +215,6 @@ where
     let response = service.call(request.expect("a request")).now_or_never().expect("it is there");
     let mut body = std::pin::pin!(response.expect("an answer").into_body());
     while let Some(frame) = body.frame().now_or_never().expect("it never waits") {
-        std::hint::black_box(frame.map_err(Into::into).expect("no error"));
+        black_box(frame.map_err(Into::into).expect("no error"));
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const INTERVAL: Duration = Duration::from_millis(20);
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 4;
 
 pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
     let runtime = multi_thread();

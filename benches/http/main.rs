@@ -22,13 +22,14 @@ fn main() {
     println!("|---|---|---|---|---|---|---|");
     let scale = options.scale;
     let rows: Vec<(&str, Measure)> = vec![
-        ("anthropic", Box::new(move || decode::anthropic(100_000 / scale))),
-        ("throughput-1", Box::new(move || throughput::row(1, 100_000 / scale))),
-        ("throughput-256", Box::new(move || throughput::row(256, 1_000 / scale))),
-        ("throughput-4096", Box::new(move || throughput::row(4_096 / scale, 150))),
-        ("latency", Box::new(move || latency::row(256 / scale.min(10), 150 / scale.min(10)))),
-        ("prompt-memory", Box::new(move || prompt::memory(40 / scale.min(10)))),
-        ("prompt-proxy", Box::new(move || prompt::proxied(40 / scale.min(10)))),
+        ("anthropic", Box::new(move || decode::anthropic(10_000 / scale))),
+        ("openai", Box::new(move || decode::openai(10_000 / scale))),
+        ("throughput-1", Box::new(move || throughput::row(1, 50_000 / scale))),
+        ("throughput-256", Box::new(move || throughput::row(256, 400 / scale))),
+        ("throughput-4096", Box::new(move || throughput::row(4_096 / scale, 40))),
+        ("latency", Box::new(move || latency::row(256 / scale.min(10), 60 / scale.min(10)))),
+        ("prompt-memory", Box::new(move || prompt::memory(4))),
+        ("prompt-proxy", Box::new(move || prompt::proxied(300 / scale))),
     ];
     let met: Vec<bool> = rows
         .into_iter()

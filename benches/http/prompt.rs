@@ -1,10 +1,10 @@
 //! Prompts of a megabyte, with a handler that does not look at them.
 
-use std::{convert::Infallible, fmt::Write, future::ready, time::Instant};
+use std::{convert::Infallible, fmt::Write, future::ready};
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, future::join_all};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tokio::runtime::Runtime;
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
 
 use crate::{
     body::Frames,
-    harness::{Bound, Cost, Row, by_turns, per_token, print},
+    harness::{Bound, Cost, Row, by_turns, compare, cpu_time, per_token},
     proxy::{self, Caller},
     upstream::{Answer, provider, serve},
     work::{multi_thread, note},
@@ -72,7 +72,7 @@ pub(crate) fn memory(requests: usize) -> Vec<bool> {
     let one = || Body::new(Full::from(prompt.clone()));
     let cut = || Body::new(frames.clone());
     let [bare, whole, frames] = by_turns(
-        15,
+        200,
         [
             &mut || calls(answering(), requests, &one),
             &mut || calls(layer().layer(answering()), requests, &one),
@@ -102,8 +102,8 @@ fn calls(
     })
 }
 
-/// One request after another through a proxy.
-pub(crate) fn proxied(requests: usize) -> Vec<bool> {
+/// Requests through a proxy: the time of one that is alone, and the processor time with some at once.
+pub(crate) fn proxied(rounds: usize) -> Vec<bool> {
     let runtime = multi_thread();
     let prompt = prompt();
     let (bare, layered) = runtime.block_on(async {
@@ -112,40 +112,32 @@ pub(crate) fn proxied(requests: usize) -> Vec<bool> {
         (serve(proxy::to(upstream)).await, serve(layered).await)
     });
     let [bare, layered] = [bare, layered].map(Caller::of);
-    let mut met = Vec::new();
-    for (name, at_once) in
-        [("a prompt of 1 MiB through a proxy, one at a time", 1), ("the same, 16 at a time", 16)]
-    {
-        let ask = |caller: &Caller| ask(&runtime, caller, &prompt, requests, at_once);
-        let [base, ours] = by_turns(12, [&mut || ask(&bare), &mut || ask(&layered)]);
-        let baseline = "the proxy without the layer";
-        met.push(print(&Row { name, baseline, bound: Bound::ratio(1.2) }, base, ours));
-    }
-    met
+    let bound = Bound::ratio(1.2);
+    let baseline = "the proxy without the layer";
+    let row = Row { name: "a prompt of 1 MiB through a proxy, one at a time", baseline, bound };
+    let alone =
+        |caller: &Caller| per_token(1, || runtime.block_on(ask(caller.clone(), prompt.clone(), 1)));
+    let time = compare(&row, rounds, || alone(&bare), || alone(&layered));
+    let row = Row { name: "the same, 16 at a time (CPU time)", baseline, bound };
+    let loaded = |caller: &Caller| load(&runtime, caller, &prompt);
+    let busy = compare(&row, rounds.div_ceil(5), || loaded(&bare), || loaded(&layered));
+    vec![time, busy]
 }
 
-fn ask(
-    runtime: &Runtime,
-    caller: &Caller,
-    prompt: &Bytes,
-    requests: usize,
-    at_once: usize,
-) -> Cost {
-    let requests = requests.div_ceil(at_once);
-    let start = Instant::now();
-    runtime.block_on(async {
-        let asking = (0..at_once).map(|_| {
-            let (caller, prompt) = (caller.clone(), prompt.clone());
-            tokio::spawn(async move {
-                for _ in 0..requests {
-                    let answer = caller.call(prompt.clone()).await;
-                    assert!(answer.into_body().collect().await.is_ok());
-                }
-            })
-        });
-        for done in futures::future::join_all(asking.collect::<Vec<_>>()).await {
-            done.expect("no panic");
-        }
-    });
-    start.elapsed().as_nanos() as f64 / (requests * at_once) as f64
+async fn ask(caller: Caller, prompt: Bytes, times: usize) {
+    for _ in 0..times {
+        let answer = caller.call(prompt.clone()).await;
+        assert!(answer.into_body().collect().await.is_ok());
+    }
+}
+
+fn load(runtime: &Runtime, caller: &Caller, prompt: &Bytes) -> Cost {
+    const AT_ONCE: usize = 16;
+    const EACH: usize = 3;
+    let start = cpu_time();
+    let asking = (0..AT_ONCE).map(|_| runtime.spawn(ask(caller.clone(), prompt.clone(), EACH)));
+    for done in runtime.block_on(join_all(asking.collect::<Vec<_>>())) {
+        done.expect("no panic");
+    }
+    (cpu_time() - start).as_nanos() as f64 / (AT_ONCE * EACH) as f64
 }

@@ -43,10 +43,6 @@ pub(crate) fn counting(count: &Arc<Count>) -> HttpCallbackLayer {
     HttpCallbackLayer::new(Callbacks::new().inline(Arc::clone(count)))
 }
 
-pub(crate) fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
 /// Proxy, upstream and clients share two threads.
 pub(crate) fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")

@@ -45,13 +45,9 @@ impl Bound {
     pub(crate) const fn ratio(ratio: f64) -> Self {
         Self { ratio, more_ns: 0.0 }
     }
-
-    pub(crate) const fn or_ns(self, more_ns: f64) -> Self {
-        Self { more_ns, ..self }
-    }
 }
 
-/// Runs both by turns and prints the row. True if the bound is met.
+/// Measures both by turns and prints the row. True if the bound is met.
 pub(crate) fn compare(
     row: &Row,
     rounds: usize,
@@ -115,4 +111,10 @@ pub(crate) fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
     let start = Instant::now();
     work();
     start.elapsed().as_nanos() as f64 / tokens as f64
+}
+
+/// Processor time of the whole process.
+pub(crate) fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

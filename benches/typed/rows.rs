@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use tower_llm_callbacks::{Callbacks, Handler};
 
 use crate::{
-    harness::{Bound, Cost, Row, compare, per_token, print},
-    work::{Boxed, Count, bare, cpu_time, layered, paced, read, text},
+    harness::{Bound, Cost, Row, compare, cpu_time, per_token, print},
+    work::{Boxed, Count, bare, layered, paced, read, text},
 };
 
 const ROUNDS: usize = 15;
@@ -49,7 +49,7 @@ fn no_handlers(tokens: usize) -> bool {
     let row = Row {
         name: "no handlers",
         baseline: "the bare stream",
-        bound: Bound::ratio(1.1).or_ns(10.0),
+        bound: Bound { ratio: 1.1, more_ns: 10.0 },
     };
     let callbacks = Callbacks::new();
     let runtime = current_thread();
@@ -66,7 +66,7 @@ fn inline(tokens: usize) -> bool {
     let row = Row {
         name: "one inline handler",
         baseline: "`inspect` that counts and accumulates the same",
-        bound: Bound::ratio(1.25).or_ns(20.0),
+        bound: Bound { ratio: 1.25, more_ns: 20.0 },
     };
     let runtime = current_thread();
     let baseline = || {
@@ -268,7 +268,7 @@ fn lockstep(tokens: usize) -> bool {
     let row = Row {
         name: "one async handler, lockstep",
         baseline: "boxed `then`",
-        bound: Bound::ratio(2.0).or_ns(75.0),
+        bound: Bound { ratio: 2.0, more_ns: 75.0 },
     };
     let runtime = current_thread();
     let baseline = || {

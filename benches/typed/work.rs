@@ -132,9 +132,3 @@ impl AsyncCallbackHandler for Count {
         self.token(token.text());
     }
 }
-
-/// Processor time of the whole process.
-pub(crate) fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
-}

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::{
     answer::Answer,
-    event::{Event, Message},
+    event::{DeltaEvent, Event, Message},
 };
 use crate::{
     event::Delta,
@@ -12,6 +12,8 @@ use crate::{
         protocol::Protocol,
     },
 };
+
+const DELTA: &str = "content_block_delta";
 
 /// What Anthropic's events and messages say.
 #[derive(Debug)]
@@ -23,6 +25,19 @@ impl Anthropic {
     pub(super) fn new() -> Self {
         Self { answer: Answer::new() }
     }
+
+    /// Reads an event that is said to be a `content_block_delta`. False if it is none, or broken.
+    fn block_delta(&mut self, data: &str, each: &mut dyn FnMut(Delta<'_>)) -> bool {
+        match serde_json::from_str(data) {
+            Ok(DeltaEvent { kind, index, delta }) if kind.as_deref().unwrap_or(DELTA) == DELTA => {
+                if let Some(delta) = delta.0 {
+                    self.answer.block_delta(&index, delta, each);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Protocol for Anthropic {
@@ -32,6 +47,9 @@ impl Protocol for Anthropic {
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), Fault> {
+        if name == Some(DELTA) && self.block_delta(data, each) {
+            return Ok(());
+        }
         let event: Event<'_> = match data {
             // Another protocol's end, which gateways append.
             "[DONE]" => return Ok(()),
@@ -51,7 +69,7 @@ impl Protocol for Anthropic {
                     self.answer.block(&event.index, block, each);
                 }
             }
-            Some("content_block_delta") => {
+            Some(DELTA) => {
                 if let Some(delta) = event.delta.0 {
                     self.answer.block_delta(&event.index, delta, each);
                 }
