@@ -38,8 +38,8 @@ impl CallbackHandler for Print {
     }
 
     fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
-        let (usage, model) = (result.usage.unwrap_or_default(), result.model.as_deref());
-        let model = model.unwrap_or("?");
+        let usage = result.usage.unwrap_or_default();
+        let model = result.model.as_deref().unwrap_or("?");
         println!("\n{model}: {} tokens in, {} out", usage.input_tokens, usage.output_tokens);
     }
 
@@ -89,8 +89,7 @@ async fn main() -> Result<(), BoxError> {
     }))?;
     let mut answer = client.chat().create_stream(request).await?;
     let mut chunks = 0;
-    while let Some(chunk) = answer.next().await {
-        chunk?;
+    while answer.next().await.transpose()?.is_some() {
         chunks += 1;
     }
     // It reads up to the end mark, for which no handler is waited.
