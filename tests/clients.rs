@@ -1,0 +1,563 @@
+//! The HTTP layer around the clients that people have: hyper's, reqwest, and async-openai. Each sees
+//! what it would see without the layer.
+
+use std::{convert::Infallible, fmt::Write as _, io::Write as _, time::Duration};
+
+use async_openai::{
+    config::OpenAIConfig,
+    error::OpenAIError,
+    middleware::{HttpRequestFactory, ReqwestService},
+    types::chat::{CreateChatCompletionRequest, CreateChatCompletionResponse},
+};
+use axum::{Router, body::Body, routing::post};
+use bytes::Bytes;
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, BodyStream, Full, combinators::BoxBody};
+use hyper_util::{
+    client::legacy::{self, Client},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket};
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService,
+};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, ErrorKind, EventKind, HttpCallbackLayer, LlmResult, Usage,
+    chat::{self, ChatRequest},
+    http::RequestBody,
+    model::{
+        anthropic::{AnthropicConfig, AnthropicLayer},
+        client,
+    },
+    testing::{Recorded, Recorder, assert_promises},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const ANTHROPIC: [&str; 5] = [
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"id-1\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[],\"model\":\"m-1\",\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hel\"}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"lo\"}}\n\n",
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n",
+    "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+];
+
+const OPENAI: [&str; 5] = [
+    "data: {\"id\":\"id-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"Hel\"},\"finish_reason\":null}]}\n\n",
+    "data: {\"id\":\"id-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"},\"finish_reason\":null}]}\n\n",
+    "data: {\"id\":\"id-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+    "data: {\"id\":\"id-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}}\n\n",
+    "data: [DONE]\n\n",
+];
+
+fn is_anthropic(uri: &Uri) -> bool {
+    uri.path() == "/v1/messages"
+}
+
+fn whole(uri: &Uri) -> Value {
+    if is_anthropic(uri) {
+        json!({
+            "id": "id-1", "type": "message", "role": "assistant", "model": "m-1",
+            "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 3, "output_tokens": 2},
+        })
+    } else {
+        json!({
+            "id": "id-1", "object": "chat.completion", "created": 1, "model": "m-1",
+            "choices": [{
+                "index": 0, "finish_reason": "stop", "logprobs": null,
+                "message": {"role": "assistant", "content": "Hello"},
+            }],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+        })
+    }
+}
+
+fn gzipped(frames: &[&str]) -> Vec<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut pieces = Vec::new();
+    for frame in frames {
+        encoder.write_all(frame.as_bytes()).unwrap();
+        encoder.flush().unwrap();
+        pieces.push(std::mem::take(encoder.get_mut()));
+    }
+    pieces.push(encoder.finish().unwrap());
+    pieces
+}
+
+/// The model's name says what is answered.
+async fn answer(uri: Uri, body: Bytes) -> Response<Body> {
+    let asked: Value = serde_json::from_slice(&body).unwrap();
+    let frames = if is_anthropic(&uri) { &ANTHROPIC } else { &OPENAI };
+    let pieces = stream::iter(frames.iter().map(|frame| Ok::<_, BoxError>(Bytes::from(*frame))));
+    let streamed = Response::builder().header("content-type", "text/event-stream");
+    let plain = Response::builder().header("content-type", "application/json");
+    let response = match asked["model"].as_str().unwrap() {
+        "streamed" => streamed.body(Body::from_stream(pieces)),
+        "whole" => plain.body(Body::from(whole(&uri).to_string())),
+        "refused" => {
+            let error = json!({"type": "rate_limit_error", "code": "slow", "message": "Slower"});
+            let body = json!({"type": "error", "error": error}).to_string();
+            plain.status(429).header("retry-after", "7").body(Body::from(body))
+        }
+        "endless" => {
+            let pieces = pieces.take(3).chain(stream::pending());
+            streamed.body(Body::from_stream(pieces))
+        }
+        "broken" => {
+            // Later, so that what was said before is sent.
+            let error =
+                tokio::time::sleep(Duration::from_millis(50)).map(|()| Err("broken".into()));
+            let pieces = pieces.take(3).chain(error.into_stream());
+            streamed.body(Body::from_stream(pieces))
+        }
+        "gzip" => {
+            let pieces = gzipped(frames).into_iter().map(Ok::<_, Infallible>);
+            streamed
+                .header("content-encoding", "gzip")
+                .body(Body::from_stream(stream::iter(pieces)))
+        }
+        other => panic!("{other}"),
+    };
+    response.unwrap()
+}
+
+/// Starts the provider, and gives its URL.
+async fn provider() -> String {
+    let moved = || async { (StatusCode::TEMPORARY_REDIRECT, [("location", "/v1/messages")]) };
+    let routes = Router::new()
+        .route("/v1/messages", post(answer))
+        .route("/v1/chat/completions", post(answer))
+        .route("/moved/v1/messages", post(moved));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    url
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Hyper,
+    Reqwest,
+    OpenAi,
+}
+
+const KINDS: [Kind; 3] = [Kind::Hyper, Kind::Reqwest, Kind::OpenAi];
+
+/// What a client sees: the head of the answer, and its parts.
+struct Seen {
+    head: String,
+    parts: BoxStream<'static, Result<String, BoxError>>,
+}
+
+impl Seen {
+    fn new<E: Into<BoxError> + 'static>(
+        status: StatusCode,
+        headers: &HeaderMap,
+        parts: impl futures::Stream<Item = Result<Bytes, E>> + Send + 'static,
+    ) -> Self {
+        let mut headers = headers.clone();
+        headers.remove("date");
+        let head = format!("{status} {headers:?}");
+        let text = |bytes: Bytes| String::from_utf8_lossy(&bytes).into_owned();
+        Self { head, parts: parts.map_ok(text).map_err(Into::into).boxed() }
+    }
+
+    /// Its head, and the rest.
+    async fn read(self) -> Result<(String, String), BoxError> {
+        Ok((self.head, self.parts.try_collect().await?))
+    }
+}
+
+async fn ask(
+    kind: Kind,
+    base: &str,
+    model: &str,
+    layer: Option<&HttpCallbackLayer>,
+) -> Result<Seen, BoxError> {
+    let path = if base.ends_with("/moved") { "v1/messages" } else { "v1/messages?key=CANARY" };
+    let url = format!("{base}/{path}");
+    let asked = json!({
+        "model": model, "max_tokens": 9, "stream": model != "whole",
+        "messages": [{"role": "user", "content": "Hi"}],
+    });
+    match kind {
+        Kind::Hyper => {
+            let request = Request::post(url).header("x-api-key", "CANARY");
+            let request = request.body(Full::from(asked.to_string()))?;
+            let (head, body) = hyper(layer).oneshot(request).await?.into_parts();
+            let data = BodyStream::new(body).map_ok(|frame| frame.into_data().unwrap_or_default());
+            Ok(Seen::new(head.status, &head.headers, data))
+        }
+        Kind::Reqwest => {
+            let client = reqwest_client();
+            let request = client.post(url).header("x-api-key", "CANARY").json(&asked).build()?;
+            let response = match layer {
+                None => client.execute(request).await?,
+                Some(layer) => {
+                    let http = layer.layer(reqwest_service(client));
+                    let response = http.oneshot(request.try_into()?).await?;
+                    reqwest::Response::from(response.map(reqwest::Body::wrap))
+                }
+            };
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok(Seen::new(status, &headers, response.bytes_stream()))
+        }
+        Kind::OpenAi => {
+            let request: CreateChatCompletionRequest = serde_json::from_value(asked)?;
+            let client = openai(base, layer);
+            let head = String::new();
+            if model == "whole" {
+                let answer: CreateChatCompletionResponse = client.chat().create(request).await?;
+                let parts = stream::once(async move { Ok(format!("{answer:?}")) }).boxed();
+                return Ok(Seen { head, parts });
+            }
+            let answer = client.chat().create_stream(request).await?;
+            let parts = answer.map_ok(|chunk| format!("{chunk:?}")).map_err(Into::into).boxed();
+            Ok(Seen { head, parts })
+        }
+    }
+}
+
+type HyperService =
+    BoxCloneSyncService<Request<Full<Bytes>>, Response<BoxBody<Bytes, BoxError>>, legacy::Error>;
+
+fn hyper(layer: Option<&HttpCallbackLayer>) -> HyperService {
+    fn boxed<B>(response: Response<B>) -> Response<BoxBody<Bytes, BoxError>>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Sync + 'static,
+    {
+        response.map(|body| body.map_err(Into::into).boxed())
+    }
+    match layer {
+        None => {
+            let client = Client::builder(TokioExecutor::new()).build_http();
+            BoxCloneSyncService::new(client.map_response(boxed))
+        }
+        Some(layer) => {
+            let client = Client::builder(TokioExecutor::new()).build_http();
+            BoxCloneSyncService::new(layer.layer(client).map_response(boxed))
+        }
+    }
+}
+
+fn reqwest_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+fn reqwest_service(
+    client: reqwest::Client,
+) -> impl Service<
+    http::Request<RequestBody<reqwest::Body>>,
+    Response = http::Response<reqwest::Body>,
+    Error = reqwest::Error,
+    Future: Send,
+> + Clone
++ Send
++ Sync
++ 'static {
+    use reqwest::Body;
+    service_fn(move |request: http::Request<RequestBody<Body>>| {
+        let client = client.clone();
+        async move {
+            let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
+            let response = client.execute(request.try_into()?).await?;
+            Ok(http::Response::<Body>::from(response))
+        }
+    })
+}
+
+fn openai(base: &str, layer: Option<&HttpCallbackLayer>) -> async_openai::Client<OpenAIConfig> {
+    let client = reqwest_client();
+    let config = OpenAIConfig::new().with_api_base(format!("{base}/v1")).with_api_key("CANARY");
+    let openai = async_openai::Client::with_config(config);
+    let Some(layer) = layer else {
+        return openai.with_http_service(ReqwestService::new(client));
+    };
+    let http = layer.layer(reqwest_service(client));
+    openai.with_http_service(service_fn(move |request: HttpRequestFactory| {
+        let http = http.clone();
+        async move {
+            let response = http.oneshot(request.build().await?.try_into()?).await?;
+            Ok::<_, OpenAIError>(reqwest::Response::from(response.map(reqwest::Body::wrap)))
+        }
+    }))
+}
+
+/// A layer, and who is told.
+struct Told {
+    layer: HttpCallbackLayer,
+    callbacks: Callbacks,
+    recorder: Recorder,
+}
+
+impl Told {
+    fn new() -> Self {
+        let recorder = Recorder::new();
+        let callbacks = Callbacks::new().blocking(recorder.clone());
+        let layer = HttpCallbackLayer::new(callbacks.clone());
+        Self { layer, callbacks, recorder }
+    }
+
+    /// The terminal event of the only run.
+    async fn ended(&self) -> Recorded {
+        // async-openai reads in a task of its own, which drops an answer soon after its reader did.
+        let ended = async {
+            while self.recorder.terminals().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("it does not end");
+        let report = self.callbacks.flush(PATIENCE).await;
+        assert!(report.is_complete(), "{report:?}");
+        let events = self.recorder.events();
+        assert_promises(&events);
+        assert_eq!(self.recorder.run_ids().len(), 1);
+        assert!(!format!("{events:?}").contains("CANARY"), "{events:?}");
+        let [terminal] = &self.recorder.terminals()[..] else { panic!("{events:?}") };
+        terminal.clone()
+    }
+
+    async fn result(&self) -> LlmResult {
+        let terminal = self.ended().await;
+        assert!(matches!(terminal.kind(), EventKind::LlmEnd), "{terminal:?}");
+        terminal.result().unwrap().clone()
+    }
+}
+
+/// An error with all its causes.
+fn described(error: &BoxError) -> String {
+    let mut text = format!("{error:?}");
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&**error);
+    while let Some(error) = cause {
+        write!(text, "\n{error}").unwrap();
+        cause = error.source();
+    }
+    text
+}
+
+#[track_caller]
+fn assert_answer(result: &LlmResult) {
+    assert_eq!(result.text(), "Hello");
+    assert_eq!(result.usage, Some(Usage::new(3, 2)));
+    assert_eq!(result.model.as_deref(), Some("m-1"));
+    assert_eq!(result.response_id.as_deref(), Some("id-1"));
+    assert_eq!(result.http.as_ref().unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_streamed_answer() {
+    let base = provider().await;
+    for kind in KINDS {
+        let told = Told::new();
+        let bare = ask(kind, &base, "streamed", None).await.unwrap().read().await.unwrap();
+        let seen = ask(kind, &base, "streamed", Some(&told.layer)).await.unwrap();
+        assert_eq!(seen.read().await.unwrap(), bare, "{kind:?}");
+        let result = told.result().await;
+        assert_answer(&result);
+        assert!(result.streamed);
+        assert_eq!(told.recorder.text(), "Hello");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer() {
+    let base = provider().await;
+    for kind in KINDS {
+        let told = Told::new();
+        let bare = ask(kind, &base, "whole", None).await.unwrap().read().await.unwrap();
+        let seen = ask(kind, &base, "whole", Some(&told.layer)).await.unwrap();
+        assert_eq!(seen.read().await.unwrap(), bare, "{kind:?}");
+        let result = told.result().await;
+        assert_answer(&result);
+        assert!(!result.streamed);
+    }
+}
+
+#[tokio::test]
+async fn an_error_answer() {
+    let base = provider().await;
+    for kind in KINDS {
+        let told = Told::new();
+        let seen = async |layer| match ask(kind, &base, "refused", layer).await {
+            Ok(seen) => seen.read().await.unwrap(),
+            Err(error) => (String::new(), described(&error)),
+        };
+        let bare = seen(None).await;
+        assert!(bare.1.contains("Slower"), "{bare:?}");
+        assert_eq!(seen(Some(&told.layer)).await, bare, "{kind:?}");
+        let terminal = told.ended().await;
+        let error = terminal.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Provider);
+        assert_eq!(error.status(), Some(429));
+        assert_eq!(error.message(), "Slower");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_midway() {
+    let base = provider().await;
+    for kind in KINDS {
+        let told = Told::new();
+        let mut seen = ask(kind, &base, "endless", Some(&told.layer)).await.unwrap();
+        let mut text = String::new();
+        while !text.contains("\"lo\"") {
+            text += &seen.parts.next().await.unwrap().unwrap();
+        }
+        drop(seen);
+        let terminal = told.ended().await;
+        assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
+        assert_eq!(terminal.error().unwrap().result().text(), "Hello");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off() {
+    let base = provider().await;
+    for kind in KINDS {
+        let told = Told::new();
+        let seen = async |layer| {
+            let seen = ask(kind, &base, "broken", layer).await.unwrap();
+            let parts: Vec<_> = seen.parts.collect().await;
+            let errors: Vec<_> = parts.into_iter().filter_map(Result::err).collect();
+            let [error] = &errors[..] else { panic!("{errors:?}") };
+            error.to_string()
+        };
+        let (bare, seen) = (seen(None).await, seen(Some(&told.layer)).await);
+        assert_eq!(seen, bare, "{kind:?}");
+        let terminal = told.ended().await;
+        assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Transport, "{kind:?}");
+        assert_eq!(terminal.error().unwrap().result().text(), "Hello");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down() {
+    // It has a port, and does not listen.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let base = format!("http://{}", socket.local_addr().unwrap());
+    for kind in KINDS {
+        let told = Told::new();
+        let failed = async |layer| match ask(kind, &base, "streamed", layer).await {
+            Ok(_) => panic!("nobody listens"),
+            Err(error) => error,
+        };
+        let (bare, error) = (failed(None).await, failed(Some(&told.layer)).await);
+        assert_eq!(described(&error), described(&bare), "{kind:?}");
+        match kind {
+            Kind::Hyper => assert!(error.is::<legacy::Error>()),
+            Kind::Reqwest => assert!(error.downcast::<reqwest::Error>().unwrap().is_connect()),
+            Kind::OpenAi => {
+                let Ok(error) = error.downcast::<OpenAIError>() else { panic!("another type") };
+                assert!(matches!(*error, OpenAIError::Reqwest(error) if error.is_connect()));
+            }
+        }
+        let terminal = told.ended().await;
+        let error = terminal.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Transport);
+        assert!(!error.message().is_empty());
+    }
+}
+
+/// Who inflates it, the client above or nobody, is none of the layer's business.
+#[tokio::test]
+async fn a_compressed_answer_is_told_and_goes_through_as_it_is() {
+    let base = provider().await;
+    for kind in [Kind::Hyper, Kind::Reqwest] {
+        let told = Told::new();
+        let bare = ask(kind, &base, "gzip", None).await.unwrap().read().await.unwrap();
+        let seen = ask(kind, &base, "gzip", Some(&told.layer)).await.unwrap();
+        assert!(seen.head.contains("gzip"));
+        assert_eq!(seen.read().await.unwrap(), bare, "{kind:?}");
+        assert_answer(&told.result().await);
+        assert_eq!(told.recorder.text(), "Hello");
+    }
+}
+
+/// A layer below that inflates takes the header away.
+#[tokio::test]
+async fn an_answer_that_is_inflated_below_is_told_the_same() {
+    let base = provider().await;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let inflate = client.map_err(BoxError::from).and_then(|response: Response<_>| async {
+        let (mut head, body) = response.into_parts();
+        let coded = BodyExt::collect(body).await?.to_bytes();
+        head.headers.remove("content-encoding").expect("it is compressed");
+        let plain = std::io::read_to_string(flate2::read::GzDecoder::new(&*coded))?;
+        Ok::<_, BoxError>(Response::from_parts(head, Full::<Bytes>::from(plain)))
+    });
+    let told = Told::new();
+    let asked = json!({"model": "gzip", "stream": true, "max_tokens": 9, "messages": []});
+    let request = Request::post(format!("{base}/v1/messages"));
+    let request = request.body(Full::<Bytes>::from(asked.to_string())).unwrap();
+    let response = told.layer.layer(inflate).oneshot(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), ANTHROPIC.concat());
+    assert_answer(&told.result().await);
+}
+
+/// It sends the same body twice, which takes one that is not a stream, be the call told or not.
+#[tokio::test]
+async fn reqwest_follows_a_redirect() {
+    let base = provider().await + "/moved";
+    let told = Told::new();
+    let untold = HttpCallbackLayer::new(Callbacks::new());
+    for layer in [None, Some(&untold), Some(&told.layer)] {
+        let (head, body) =
+            ask(Kind::Reqwest, &base, "streamed", layer).await.unwrap().read().await.unwrap();
+        assert!(head.starts_with("200"), "{head}");
+        assert_eq!(body, ANTHROPIC.concat());
+    }
+    assert_answer(&told.result().await);
+}
+
+#[tokio::test]
+async fn a_typed_model_over_the_http_layer_makes_two_runs() {
+    let base = provider().await;
+    for drop_it in [false, true] {
+        let (outer, inner) = (Told::new(), Told::new());
+        let config = AnthropicConfig::new("CANARY").base_url(&*base);
+        let mut model = ServiceBuilder::new()
+            .layer(CallbackLayer::new(outer.callbacks.clone()).name("typed"))
+            .layer(AnthropicLayer::new(config))
+            .layer(inner.layer.clone().name("http"))
+            .service(client());
+        let name = if drop_it { "endless" } else { "streamed" };
+        let request = ChatRequest::new(name).max_tokens(9).user("Hi");
+        let mut answer = model.ready().await.unwrap().call(request).await.unwrap();
+        if drop_it {
+            answer.next().await.unwrap().unwrap();
+            while let Some(chunk) = answer.next().now_or_never() {
+                chunk.unwrap().unwrap();
+            }
+            drop(answer);
+        } else {
+            assert_eq!(chat::collect(answer).await.unwrap().text(), "Hello");
+        }
+        let (outer, inner) = (outer.ended().await, inner.ended().await);
+        assert_eq!(inner.parent_run_id, Some(outer.run_id));
+        assert_eq!(inner.trace_id, outer.run_id);
+        assert_eq!(outer.parent_run_id, None);
+        assert_eq!((&*outer.name, &*inner.name), ("typed", "http"));
+        for terminal in [outer, inner] {
+            let kind = terminal.error().map(|error| error.kind());
+            assert_eq!(kind, drop_it.then_some(ErrorKind::Cancelled), "{}", terminal.name);
+            if !drop_it {
+                assert_answer_of(&terminal);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_answer_of(terminal: &Recorded) {
+    let result = terminal.result().unwrap();
+    assert_eq!(result.text(), "Hello");
+    assert_eq!(result.usage, Some(Usage::new(3, 2)));
+}

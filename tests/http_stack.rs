@@ -1,0 +1,307 @@
+//! The HTTP layer in the stacks that people build: its types can go where theirs go, and the call is told
+//! wherever it stands.
+
+use std::{convert::Infallible, fmt::Debug, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::post,
+};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{self, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder, ServiceExt,
+    buffer::Buffer,
+    service_fn,
+    timeout::error::Elapsed,
+    util::{BoxCloneSyncService, Oneshot},
+};
+use tower_http::trace::TraceLayer;
+use tower_llm_callbacks::{
+    Callbacks, ErrorKind, EventKind, HttpCallbackLayer, Run,
+    http::{HttpCallbackService, RequestBody, ResponseBody},
+    model::HttpClient,
+    testing::{Recorded, Recorder, assert_promises},
+};
+
+const ANSWER: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#;
+
+fn shared<T: Send + Sync + 'static>() {}
+fn sent<T: Send + 'static>() {}
+
+/// A service as servers and clients want theirs.
+fn served<S, B>()
+where
+    S: Service<Request<B>, Future: Send + 'static> + Clone + Send + Sync + 'static,
+{
+}
+
+type Erased<B> = BoxCloneSyncService<Request<RequestBody<B>>, http::Response<B>, BoxError>;
+
+#[test]
+fn the_service_goes_where_the_inner_one_goes() {
+    shared::<HttpCallbackLayer>();
+    served::<HttpCallbackService<Router>, Body>();
+    served::<HttpCallbackService<Router>, Incoming>();
+    served::<HttpCallbackService<Router>, Full<Bytes>>();
+    served::<HttpCallbackService<HttpClient<RequestBody<Body>>>, Body>();
+    served::<HttpCallbackService<HttpClient<RequestBody<Full<Bytes>>>>, Full<Bytes>>();
+    served::<HttpCallbackService<Client<HttpConnector, RequestBody<Incoming>>>, Incoming>();
+    served::<HttpCallbackService<Erased<reqwest::Body>>, reqwest::Body>();
+    // A layer over a layer.
+    served::<HttpCallbackService<HttpCallbackService<Router>>, Incoming>();
+}
+
+#[test]
+fn bodies_are_as_shared_as_those_they_wrap() {
+    shared::<(RequestBody<Incoming>, ResponseBody<Incoming>)>();
+    shared::<(RequestBody<reqwest::Body>, ResponseBody<reqwest::Body>)>();
+    shared::<(RequestBody<Full<Bytes>>, ResponseBody<Full<Bytes>>)>();
+    // axum's own is not shared.
+    sent::<(RequestBody<Body>, ResponseBody<Body>)>();
+    let _: fn(ResponseBody<Incoming>) -> reqwest::Body = reqwest::Body::wrap;
+    let _: fn(RequestBody<reqwest::Body>) -> reqwest::Body = reqwest::Body::wrap;
+    let _: fn(ResponseBody<Body>) -> Body = Body::new;
+}
+
+#[test]
+fn errors_keep_their_type() {
+    type Error<S, B> = <HttpCallbackService<S> as Service<Request<B>>>::Error;
+    let _: fn(Error<Router, Body>) -> Infallible = |error| error;
+    let _: fn(Error<HttpClient<RequestBody<Body>>, Body>) -> legacy::Error = |error| error;
+    let _: fn(Error<Erased<reqwest::Body>, reqwest::Body>) -> BoxError = |error| error;
+}
+
+/// A layer, and who is told.
+struct Told {
+    layer: HttpCallbackLayer,
+    callbacks: Callbacks,
+    recorder: Recorder,
+}
+
+impl Told {
+    fn new() -> Self {
+        let recorder = Recorder::new();
+        let callbacks = Callbacks::new().blocking(recorder.clone());
+        let layer = HttpCallbackLayer::new(callbacks.clone());
+        Self { layer, callbacks, recorder }
+    }
+
+    /// The terminal event of the only run.
+    async fn ended(&self) -> Recorded {
+        let report = self.callbacks.flush(Duration::from_secs(20)).await;
+        assert!(report.is_complete(), "{report:?}");
+        assert_promises(&self.recorder.events());
+        let [terminal] = &self.recorder.terminals()[..] else {
+            panic!("{:?}", self.recorder.kinds())
+        };
+        terminal.clone()
+    }
+
+    /// A service that ends in the layer gives the answer, and the call is told.
+    async fn works<S, B>(&self, service: S)
+    where
+        S: Service<Request<Body>, Response = http::Response<B>, Error: Debug>,
+        B: http_body::Body<Error: Debug>,
+    {
+        let response = service.oneshot(request()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, ANSWER);
+        let end = self.ended().await;
+        assert_eq!(end.kind(), EventKind::LlmEnd);
+        assert_eq!(end.result().unwrap().text(), "Hello");
+    }
+}
+
+fn request() -> Request<Body> {
+    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
+    Request::post("/v1/messages").body(Body::from(body)).unwrap()
+}
+
+async fn answer() -> Response {
+    assert!(Run::current().is_some(), "it runs inside the call");
+    Response::builder().header("content-type", "application/json").body(ANSWER.into()).unwrap()
+}
+
+fn routes() -> Router {
+    Router::new().route("/v1/messages", post(answer))
+}
+
+/// An inner service that takes any body.
+fn model<B>() -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
+where
+    B: Send + 'static,
+{
+    service_fn(|_request: Request<B>| async { Ok(answer().await) })
+}
+
+async fn pass(request: axum::extract::Request, next: Next) -> Response {
+    next.run(request).await
+}
+
+#[tokio::test]
+async fn in_axum() {
+    let told = Told::new();
+    told.works(routes().layer(told.layer.clone())).await;
+
+    let told = Told::new();
+    told.works(routes().route_layer(told.layer.clone())).await;
+
+    let told = Told::new();
+    let method = post(answer).layer(told.layer.clone());
+    told.works(Router::new().route("/v1/messages", method)).await;
+
+    let told = Told::new();
+    let method = post(answer).route_layer(told.layer.clone());
+    told.works(Router::new().route("/v1/messages", method)).await;
+
+    let told = Told::new();
+    told.works(Router::new().merge(routes().layer(told.layer.clone()))).await;
+
+    let told = Told::new();
+    let service = told.layer.layer(model());
+    told.works(Router::new().route_service("/v1/messages", service)).await;
+
+    let told = Told::new();
+    let service = told.layer.layer(model());
+    told.works(Router::new().fallback_service(service)).await;
+}
+
+#[tokio::test]
+async fn among_axum_middleware() {
+    let told = Told::new();
+    told.works(routes().layer(told.layer.clone()).layer(from_fn(pass))).await;
+
+    let told = Told::new();
+    told.works(routes().layer(from_fn(pass)).layer(told.layer.clone())).await;
+
+    let told = Told::new();
+    let stack = ServiceBuilder::new().layer(from_fn(pass)).layer(told.layer.clone());
+    told.works(routes().layer(stack)).await;
+
+    // What stands below the layer in one stack, and takes axum's own body alone, is given that.
+    let told = Told::new();
+    let stack = ServiceBuilder::new()
+        .layer(told.layer.clone())
+        .map_request(|request: Request<RequestBody<Body>>| request.map(Body::new))
+        .layer(from_fn(pass));
+    told.works(routes().layer(stack)).await;
+}
+
+#[tokio::test]
+async fn with_traces_above_and_below() {
+    let told = Told::new();
+    let layer = told.layer.clone();
+    told.works(routes().layer(layer).layer(TraceLayer::new_for_http())).await;
+
+    let told = Told::new();
+    let layer = told.layer.clone();
+    told.works(routes().layer(TraceLayer::new_for_http()).layer(layer)).await;
+
+    let told = Told::new();
+    let stack = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(told.layer.clone())
+        .layer(TraceLayer::new_for_http());
+    told.works(stack.service(model())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_timeout_above_and_below() {
+    let second = Duration::from_secs(1);
+    let told = Told::new();
+    let layer = told.layer.clone();
+    told.works(ServiceBuilder::new().timeout(second).layer(layer).service(model())).await;
+
+    let told = Told::new();
+    let layer = told.layer.clone();
+    told.works(ServiceBuilder::new().layer(layer).timeout(second).service(model())).await;
+
+    let stuck = service_fn(|_: Request<RequestBody<Body>>| {
+        std::future::pending::<Result<Response, Infallible>>()
+    });
+
+    let told = Told::new();
+    let above = ServiceBuilder::new().timeout(second).layer(told.layer.clone()).service(stuck);
+    assert!(above.oneshot(request()).await.unwrap_err().is::<Elapsed>());
+    assert_eq!(told.ended().await.error().unwrap().kind(), ErrorKind::Cancelled);
+
+    let told = Told::new();
+    let below = ServiceBuilder::new().layer(told.layer.clone()).timeout(second).service(stuck);
+    assert!(below.oneshot(request()).await.unwrap_err().is::<Elapsed>());
+    let terminal = told.ended().await;
+    assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Transport);
+    assert_eq!(terminal.error().unwrap().message(), "request timed out");
+}
+
+#[tokio::test]
+async fn with_a_buffer_above_and_below() {
+    let told = Told::new();
+    told.works(Buffer::new(told.layer.layer(model()), 8)).await;
+
+    // The run goes with the request to the buffer's task.
+    let told = Told::new();
+    let inner = service_fn(|request: Request<RequestBody<Body>>| async move {
+        drop(request);
+        Response::builder()
+            .header("content-type", "application/json")
+            .body(Body::from(ANSWER))
+            .map_err(BoxError::from)
+    });
+    told.works(told.layer.layer(Buffer::new(inner, 8))).await;
+
+    let (outer, inner) = (Told::new(), Told::new());
+    let buffered = Buffer::new(inner.layer.layer(model()), 8);
+    outer.works(outer.layer.layer(buffered)).await;
+    assert_eq!(inner.ended().await.parent_run_id, Some(outer.ended().await.run_id));
+}
+
+#[tokio::test]
+async fn erased() {
+    let told = Told::new();
+    told.works(BoxCloneSyncService::new(told.layer.layer(model()))).await;
+
+    let told = Told::new();
+    told.works(told.layer.layer(BoxCloneSyncService::new(model()))).await;
+
+    let told = Told::new();
+    let service = told.layer.layer(model());
+    told.works(service_fn(move |request| Oneshot::new(service.clone(), request))).await;
+}
+
+#[tokio::test]
+async fn served_by_hyper() {
+    let told = Told::new();
+    let service = TowerToHyperService::new(told.layer.layer(routes()));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (connection, _) = listener.accept().await.unwrap();
+        let server = auto::Builder::new(TokioExecutor::new());
+        server.serve_connection(TokioIo::new(connection), service).await.unwrap();
+    });
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let service = service_fn(move |mut request: Request<Body>| {
+        let uri = format!("http://{address}{}", request.uri());
+        *request.uri_mut() = uri.parse().unwrap();
+        client.request(request)
+    });
+    told.works(service).await;
+}
