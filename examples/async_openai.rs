@@ -93,7 +93,7 @@ async fn main() -> Result<(), BoxError> {
         chunks += 1;
     }
     // It reads up to the end mark, for which no handler is waited.
-    callbacks.flush(Duration::from_secs(5)).await;
+    let _ = callbacks.flush(Duration::from_secs(5)).await;
     println!("the client read {chunks} chunks");
     Ok(())
 }

@@ -90,8 +90,10 @@ fn gzipped(frames: &[&str]) -> Vec<Vec<u8>> {
     pieces
 }
 
-/// The model's name says what is answered.
-async fn answer(uri: Uri, body: Bytes) -> Response<Body> {
+/// The model's name says what is answered. A header says what was asked, so that a client that asks
+/// differently sees another answer.
+async fn answer(uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let saw = format!("{uri} {headers:?} {}", String::from_utf8_lossy(&body));
     let asked: Value = serde_json::from_slice(&body).unwrap();
     let frames = if is_anthropic(&uri) { &ANTHROPIC } else { &OPENAI };
     let pieces = stream::iter(frames.iter().map(|frame| Ok::<_, BoxError>(Bytes::from(*frame))));
@@ -122,9 +124,12 @@ async fn answer(uri: Uri, body: Bytes) -> Response<Body> {
                 .header("content-encoding", "gzip")
                 .body(Body::from_stream(stream::iter(pieces)))
         }
+        "silent" => std::future::pending().await,
         other => panic!("{other}"),
     };
-    response.unwrap()
+    let mut response = response.unwrap();
+    response.headers_mut().insert("x-saw", saw.parse().unwrap());
+    response
 }
 
 /// Starts the provider, and gives its URL.
@@ -164,7 +169,8 @@ impl Seen {
         let mut headers = headers.clone();
         headers.remove("date");
         let head = format!("{status} {headers:?}");
-        let text = |bytes: Bytes| String::from_utf8_lossy(&bytes).into_owned();
+        // Each byte a character, so that no difference is lost.
+        let text = |bytes: Bytes| bytes.iter().copied().map(char::from).collect();
         Self { head, parts: parts.map_ok(text).map_err(Into::into).boxed() }
     }
 
@@ -414,6 +420,19 @@ async fn a_stream_that_is_dropped_midway() {
         let terminal = told.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
         assert_eq!(terminal.error().unwrap().result().text(), "Hello");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_before_its_answer() {
+    let base = provider().await;
+    for kind in KINDS {
+        let told = Told::new();
+        let asked = ask(kind, &base, "silent", Some(&told.layer));
+        assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
+        let terminal = told.ended().await;
+        assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
+        assert_eq!(terminal.error().unwrap().result().text(), "");
     }
 }
 

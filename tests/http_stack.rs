@@ -305,3 +305,45 @@ async fn served_by_hyper() {
     });
     told.works(service).await;
 }
+
+/// What a body was that the inner service got, told or not: bytes at hand, or a stream with trailers.
+async fn taken<B>(path: &str, body: B) -> (bool, Bytes, bool)
+where
+    B: http_body::Body<Error: Debug> + Send + 'static,
+{
+    let take = service_fn(|request: Request<RequestBody<B>>| async {
+        let (is_whole, bytes, trailers) = match request.into_body().try_into_bytes() {
+            Ok(bytes) => (true, bytes, false),
+            Err(body) => {
+                let all = body.collect().await.unwrap();
+                let trailers = all.trailers().is_some();
+                (false, all.to_bytes(), trailers)
+            }
+        };
+        let mut response = http::Response::new(Full::new(bytes));
+        response.extensions_mut().insert((is_whole, trailers));
+        Ok::<_, Infallible>(response)
+    });
+    let request = Request::post(path).body(body).unwrap();
+    let response = Told::new().layer.layer(take).oneshot(request).await.unwrap();
+    let (is_whole, trailers) = *response.extensions().get::<(bool, bool)>().unwrap();
+    (is_whole, response.into_body().collect().await.unwrap().to_bytes(), trailers)
+}
+
+#[tokio::test]
+async fn a_request_body_that_is_at_hand_can_be_had_as_bytes() {
+    let body = || Full::new(Bytes::from_static(b"{}"));
+    for path in ["/v1/messages", "/healthz"] {
+        assert_eq!(taken(path, body()).await, (true, "{}".into(), false));
+        assert_eq!(taken(path, Full::<Bytes>::default()).await, (true, Bytes::new(), false));
+
+        let of_unknown_length = Body::from_stream(body().into_data_stream());
+        assert_eq!(taken(path, of_unknown_length).await, (false, "{}".into(), false));
+
+        let with_trailers = body().with_trailers(async {
+            tokio::task::yield_now().await;
+            Some(Ok(http::HeaderMap::new()))
+        });
+        assert_eq!(taken(path, with_trailers).await, (false, "{}".into(), true));
+    }
+}
