@@ -1,12 +1,10 @@
 //! The layer for LLM calls over HTTP.
 //!
-//! [`HttpCallbackLayer`](crate::HttpCallbackLayer) is where to begin; the types here are those of its
-//! service.
-//!
-//! The way of a call: [`Capture`](capture::Capture) takes the request's body, so that the start can be
-//! told; it goes on as a [`RequestBody`]. What comes back is wrapped in a [`ResponseBody`], which hands
-//! each frame on and gives a copy to a [`Reader`](reader::Reader): that inflates it, decodes it, and tells
-//! the run's emitter.
+//! [`HttpCallbackLayer`] is where to begin; the types here are those of its service.
+
+// The way of a call: a `Capture` takes the request's body, so that the start can be told; it goes on as a
+// `RequestBody`. What comes back is wrapped in a `ResponseBody`, which hands each frame on and gives a copy
+// to a `Reader`: that inflates it, decodes it, and tells the run's emitter.
 
 mod call;
 mod capture;
