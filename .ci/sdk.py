@@ -40,11 +40,11 @@ def install(folder):
         if not (venv / "installed").exists():
             processes.run(sys.executable, "-m", "venv", venv, timeout=120)
             requirements = "tests/sdk/python/requirements.txt"
-            processes.run(venv / "bin/pip", "install", "--quiet", "--requirement", requirements, timeout=300)
+            processes.run(venv / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=300)
             (venv / "installed").touch()
         if not (node / "installed").exists():
             shutil.copytree("tests/sdk/node", node, dirs_exist_ok=True)
-            processes.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=node, timeout=300)
+            processes.run("npm", "install", "--fetch-retries=1", "--no-audit", "--no-fund", "--loglevel=error", cwd=node, timeout=300)
             (node / "installed").touch()
     except (subprocess.SubprocessError, OSError) as error:
         sys.exit(f"the SDKs cannot be installed (is there a way to the package registries?): {error}")

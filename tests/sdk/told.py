@@ -21,10 +21,14 @@ def runs(lines):
     return list(found.values())
 
 
+def is_streamed(scenario):
+    return bool(scenario["request"].get("stream") or scenario.get("helper"))
+
+
 def differences(scenario, answer, events):
     """Of one scenario, the SDK's answer and the run's events."""
     kinds = [event["event"] for event in events]
-    ending, is_stream = scenario["ending"], bool(scenario["request"].get("stream"))
+    ending, is_stream = scenario["ending"], is_streamed(scenario)
     if kinds[0] != "llm_start" or set(kinds[1:-1]) - {"llm_new_token"} or kinds[-1] not in ("llm_end", "llm_error"):
         return [f"not a start, tokens and one end: {kinds}"]
     found = Found()
@@ -83,7 +87,10 @@ def tokens_add_up(found, tokens, last, is_stream):
 
 
 def ended_as_said(found, scenario, answer, last):
-    found.same("streamed", last["streamed"], bool(scenario["request"].get("stream")))
+    found.same("the SDK's error", answer["error"], None)
+    if not answer["items"]:
+        return
+    found.same("streamed", last["streamed"], is_streamed(scenario))
     for name, value in said(scenario, answer["items"]).items():
         found.same(name, last[name], value)
 

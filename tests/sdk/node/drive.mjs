@@ -15,10 +15,19 @@ const calls = {
   completions: (request) => openai.completions.create(request),
   responses: (request) => openai.responses.create(request),
 };
+// They stream, and add up by themselves.
+const helpers = {
+  messages: (request) => anthropic.messages.stream(request).finalMessage(),
+  chat: (request) => openai.chat.completions.stream(request).finalChatCompletion(),
+  responses: (request) => openai.responses.stream(request).finalResponse(),
+};
 
 function ask(scenario) {
   if (scenario.retrieve) {
     return openai.responses.retrieve(scenario.name, { stream: true });
+  }
+  if (scenario.helper) {
+    return helpers[scenario.api](scenario.request);
   }
   return calls[scenario.api](scenario.request);
 }

@@ -18,9 +18,29 @@ CALLS = {
 }
 
 
+def messages_helper(request):
+    with ANTHROPIC.messages.stream(**request) as stream:
+        return stream.get_final_message()
+
+
+def chat_helper(request):
+    with OPENAI.chat.completions.stream(**request) as stream:
+        return stream.get_final_completion()
+
+
+def responses_helper(request):
+    with OPENAI.responses.stream(**request) as stream:
+        return stream.get_final_response()
+
+
+HELPERS = {"messages": messages_helper, "chat": chat_helper, "responses": responses_helper}
+
+
 def ask(scenario):
     if scenario.get("retrieve"):
         return OPENAI.responses.retrieve(scenario["name"], stream=True)
+    if scenario.get("helper"):
+        return HELPERS[scenario["api"]](scenario["request"])
     return CALLS[scenario["api"]](**scenario["request"])
 
 
@@ -35,7 +55,7 @@ def drive(scenario):
                     break
             answer.close()
         else:
-            items.append(answer.to_dict() | {"_request_id": answer._request_id})
+            items.append(answer.to_dict() | {"_request_id": getattr(answer, "_request_id", None)})
     except Exception as fault:
         error = {"class": type(fault).__name__, "message": str(fault), "status": getattr(fault, "status_code", None)}
     return {"name": scenario["name"], "items": items, "error": error}

@@ -1,5 +1,6 @@
 """What is asked and what is answered: each scenario has a `name` (also the model's), an `api`, the `request` as
-the SDKs take it, the `reply` and the `ending` that the callbacks must tell. All written by hand."""
+the SDKs take it, the `reply` and the `ending` that the callbacks must tell; perhaps `break_after`, the items after
+which the client stops reading, `retrieve`, or `helper`: the SDK streams and adds up by itself. All written by hand."""
 
 import itertools
 

@@ -92,6 +92,9 @@ ALL = [
     scenario("linger", chunks(lambda model: said(model, *HELLO), linger=0.2)),
     scenario("unicode", lambda model: streamed(shredded(unnamed(*said(model, "Grüße ", "🚲🇫🇷", " 你好", " a\u2028b")) + DONE))),
     scenario("crlf", lambda model: streamed([*[unnamed(event, end="\r\n") for event in said(model, *HELLO)], b"data: [DONE]\r\n\r\n"])),
+    scenario("helper", chunks(lambda model: [role(model), chunk(model, {"content": "I"}), chunk(model, {"content": " look."}),
+        *call(model, 0, '{"ci', 'ty": "Par', 'is"}'), *call(model, 1, '{"city": "Rome"}'), chunk(model, {}, "tool_calls"),
+        completion(model, "chat.completion.chunk", usage=USAGE)]), stream=False, tools=TOOLS, **WITH_USAGE) | {"helper": True},
     scenario("comments", lambda model: streamed([b": PROCESSING\n\n" * 3, *[
         unnamed(event) + b": keep-alive\n\n" for event in said(model, *HELLO)], DONE])),
 ]

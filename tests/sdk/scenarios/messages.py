@@ -103,6 +103,8 @@ ALL = [
     scenario("linger", events(lambda model: said(model, *HELLO), linger=0.2)),
     scenario("unicode", lambda model: streamed(shredded(named(*said(model, "Grüße ", "🚲🇫🇷", " 你好", " a\u2028b"))))),
     scenario("crlf", lambda model: streamed([named(event, end="\r\n") for event in said(model, *HELLO)])),
+    scenario("helper", events(lambda model: [start(model), *THOUGHT, open_text(1), text(1, "I"), text(1, " look."), close(1),
+        *tool(2, 1, "", '{"ci', 'ty":"Par', 'is"}'), *stop("tool_use")]), stream=False, tools=TOOLS) | {"helper": True},
     scenario("pings", lambda model: streamed([b": hello\n\n", named({"type": "ping"}), *[
         named(event, {"type": "ping"}) + b": keep-alive\n\n" for event in said(model, *HELLO)[:-1]], named({"type": "message_stop"})])),
 ]

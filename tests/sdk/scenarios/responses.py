@@ -112,5 +112,7 @@ ALL = [
     scenario("gzip", events(lambda model: hello(model, *HELLO), gzip=True)),
     scenario("stop-reading", events(lambda model: hello(model, *["word "] * 100), pause=0.02), "cancelled") | {"break_after": 6},
     scenario("unicode", lambda model: streamed(shredded(b"".join(events(lambda model: hello(model, "Grüße ", "🚲🇫🇷"))(model)["pieces"])))),
+    scenario("helper", events(lambda model: [*opening(model), *text_item("I", " look."), *call_item(1, '{"ci', 'ty": "Par', 'is"}'),
+        closing(model, message("I look."), call('{"city": "Paris"}', 2))]), stream=False, tools=TOOLS) | {"helper": True},
     scenario("retrieved", events(lambda model: hello(model, *HELLO))) | {"retrieve": True},
 ]
