@@ -12,7 +12,7 @@ use std::{
     io::{Write, stdout},
 };
 
-use reqwest::{Body, Client};
+use reqwest::{Body, Client, ResponseBuilderExt};
 use serde_json::json;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -60,7 +60,11 @@ async fn main() -> Result<(), BoxError> {
             // What is in memory stays so: redirects and reqwest's own retries can send it again.
             let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
             let response = send.execute(request.try_into()?).await?;
-            Ok::<_, reqwest::Error>(http::Response::<Body>::from(response))
+            // What `http::Response` has no place for: `error_for_status` wants it back.
+            let url = http::Response::builder().url(response.url().clone()).body(());
+            let mut response = http::Response::<Body>::from(response);
+            response.extensions_mut().extend(url.unwrap_or_default().into_parts().0.extensions);
+            Ok::<_, reqwest::Error>(response)
         }
     });
     let callbacks = Callbacks::new().blocking(Print);
@@ -77,7 +81,7 @@ async fn main() -> Result<(), BoxError> {
         .json(&body)
         .build()?;
     let response = http.oneshot(request.try_into()?).await?;
-    let mut response = reqwest::Response::from(response.map(Body::wrap));
+    let mut response = reqwest::Response::from(response.map(Body::wrap)).error_for_status()?;
     let (status, mut bytes) = (response.status(), 0);
     while let Some(piece) = response.chunk().await? {
         bytes += piece.len();

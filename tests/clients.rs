@@ -212,7 +212,11 @@ async fn ask(
                 }
             };
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok(Seen::new(status, &headers, response.bytes_stream()))
+            let more = (response.url().clone(), response.remote_addr(), response.content_length());
+            let error = response.error_for_status_ref().err();
+            let mut seen = Seen::new(status, &headers, response.bytes_stream());
+            write!(seen.head, " {more:?} {error:?}")?;
+            Ok(seen)
         }
         Kind::OpenAi => {
             let request: CreateChatCompletionRequest = serde_json::from_value(asked)?;
@@ -268,13 +272,16 @@ fn reqwest_service(
 + Send
 + Sync
 + 'static {
-    use reqwest::Body;
+    use reqwest::{Body, ResponseBuilderExt};
     service_fn(move |request: http::Request<RequestBody<Body>>| {
         let client = client.clone();
         async move {
             let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
             let response = client.execute(request.try_into()?).await?;
-            Ok(http::Response::<Body>::from(response))
+            let url = http::Response::builder().url(response.url().clone()).body(());
+            let mut response = http::Response::<Body>::from(response);
+            response.extensions_mut().extend(url.unwrap().into_parts().0.extensions);
+            Ok(response)
         }
     })
 }
