@@ -154,6 +154,13 @@ impl Emitter {
         self.answer.http(http);
     }
 
+    /// An error came in the place of an answer, as one body.
+    pub(crate) fn whole_error(&mut self) {
+        if self.answer.tokens() == 0 && !matches!(self.outcome, Outcome::Completed) {
+            self.answer.whole();
+        }
+    }
+
     /// What comes is not looked into.
     pub(crate) fn skip(&mut self) {
         self.answer.skip();
@@ -288,17 +295,24 @@ fn classify(error: &(dyn Error + 'static)) -> Failure {
     Failure::new(ErrorKind::Transport, redact::text(&chain(error)))
 }
 
-/// An error's message with those of its sources, where it does not quote them itself.
+/// An error's message, and what the system says is the cause. The messages of other sources are not
+/// told: they may quote anything.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut message = error.to_string();
-    let mut source = error.source();
+    let mut source = Some(error);
     while let Some(cause) = source {
-        let cause_message = cause.to_string();
-        if !message.contains(&cause_message) {
-            message.push_str(": ");
-            message.push_str(&cause_message);
+        let io = cause.downcast_ref::<io::Error>();
+        let inner = io.and_then(io::Error::get_ref);
+        if let (Some(io), None) = (io, inner) {
+            let system = io.to_string();
+            if !message.contains(&system) {
+                message = format!("{message}: {system}");
+            }
         }
-        source = cause.source();
+        source = match inner {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
     }
     message
 }

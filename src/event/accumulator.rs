@@ -251,6 +251,11 @@ impl Accumulator {
         self.result.http = Some(Box::new(http));
     }
 
+    /// The answer came whole, though nothing of it is known.
+    pub(crate) fn whole(&mut self) {
+        self.result.streamed = false;
+    }
+
     /// What comes is not looked into.
     pub(crate) fn skip(&mut self) {
         self.result.decode_skipped = true;

@@ -1,8 +1,9 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use serde::{Serialize, ser::SerializeStruct};
 
 use super::{LlmResult, ProviderError};
+use crate::redact;
 
 /// Why a run ended in an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -125,7 +126,11 @@ impl Failure {
     pub(crate) fn provider(error: &ProviderError) -> Self {
         Self {
             kind: ErrorKind::Provider,
-            message: Arc::clone(&error.message),
+            // Some quote the key that they refuse.
+            message: match redact::text(&error.message) {
+                Cow::Borrowed(_) => Arc::clone(&error.message),
+                Cow::Owned(covered) => covered.into(),
+            },
             status: error.status,
             provider_code: error.code.clone(),
         }

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
 /// A request's body, of which the beginning, or all, is in memory.
@@ -44,7 +44,7 @@ impl<B: Body> Capture<B> {
             }
             match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
-                    let frame = super::request_body::into_bytes(frame);
+                    let frame = into_bytes(frame);
                     self.bytes += frame.data_ref().map_or(0, Bytes::len);
                     self.frames.push_back(frame);
                 }
@@ -79,4 +79,9 @@ impl<B: Body> Capture<B> {
             }
         }
     }
+}
+
+/// Of `Bytes` this is no copy.
+pub(super) fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

@@ -114,9 +114,12 @@ impl Reader {
                     emitter.delta(&Delta::DecodeFault);
                 }
                 emitter.end_of_stream(true);
+                if self.json {
+                    emitter.whole_error();
+                }
             }
-            Mode::Error(answer) => emitter.fail(answer.failure()),
-            Mode::Failed(failure) => emitter.fail(failure),
+            Mode::Error(answer) => fail(emitter, answer.failure()),
+            Mode::Failed(failure) => fail(emitter, failure),
             // Nobody knows better.
             Mode::Blind => emitter.complete(),
         }
@@ -136,8 +139,8 @@ impl Reader {
                 }
             }
             Mode::Answer(_) | Mode::Blind => {}
-            Mode::Error(answer) => emitter.fail(answer.failure()),
-            Mode::Failed(failure) => emitter.fail(failure),
+            Mode::Error(answer) => fail(emitter, answer.failure()),
+            Mode::Failed(failure) => fail(emitter, failure),
         }
     }
 }
@@ -166,6 +169,12 @@ impl ErrorAnswer {
         failure.status = Some(status.as_u16());
         failure
     }
+}
+
+/// An error answer is no stream.
+fn fail(emitter: &mut Emitter, failure: Failure) {
+    emitter.fail(failure);
+    emitter.whole_error();
 }
 
 /// The type of a body, in lower case and without parameters.

@@ -4,11 +4,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::capture::Capture;
+use super::capture::{Capture, into_bytes};
 
 pin_project! {
     /// The body of a request that the inner service gets: the same frames, of which some were captured.
@@ -155,11 +155,6 @@ impl<B: Body> Body for RequestBody<B> {
             Inner::Captured { body } => body.size_hint(),
         }
     }
-}
-
-/// Of `Bytes` this is no copy.
-pub(super) fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
-    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }
 
 impl<B: Body> fmt::Debug for RequestBody<B> {

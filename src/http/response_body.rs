@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::{reader::Reader, request_body::into_bytes};
+use super::{capture::into_bytes, reader::Reader};
 use crate::callbacks::Emitter;
 
 pin_project! {
