@@ -5,11 +5,9 @@ use compression_codecs::{
 
 use super::inflate::NotInflated;
 
-/// What an answer may grow to, whatever was sent.
-const ALLOWED: u64 = 64 * 1024 * 1024;
-/// And by how much beyond that. A repetitive event stream shrinks to some hundredth.
-const ALLOWED_RATIO: u64 = 100;
 const BUFFER: usize = 16 * 1024;
+/// The first bits of a brotli stream with a large window.
+const LARGE_WINDOW: u8 = 0x11;
 
 /// A coding of the header `content-encoding`, after RFC 9110, section 8.4.1.
 pub(super) struct Coding {
@@ -18,9 +16,10 @@ pub(super) struct Coding {
     repeats: bool,
     /// `deflate` that has not begun: RFC 9110 means a zlib stream by it, but some send a bare one.
     first: Option<Vec<u8>>,
+    /// `br` that has not begun: the library would take windows of up to 1 GiB, which are not RFC 7932's.
+    begins_br: bool,
     /// A frame has ended, and nothing of another was seen.
     ended: bool,
-    taken: u64,
     given: u64,
 }
 
@@ -28,15 +27,29 @@ impl Coding {
     pub(super) fn new(name: &str) -> Option<Self> {
         let (decoder, repeats) = decoder(name)?;
         let first = (name == "deflate").then(Vec::new);
-        Some(Self { decoder, repeats, first, ended: false, taken: 0, given: 0 })
+        let begins_br = name == "br";
+        Some(Self { decoder, repeats, first, begins_br, ended: false, given: 0 })
     }
 
+    /// Whether what came makes a whole.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Inflates the next bytes, as long as all that was given is no more than `allowed`.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
-        each: &mut dyn FnMut(&[u8]),
+        allowed: u64,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), NotInflated>,
     ) -> Result<(), NotInflated> {
-        let Some(first) = &mut self.first else { return self.inflate(bytes, each) };
+        if let (true, [first, ..]) = (self.begins_br, bytes) {
+            if first & 0x7F == LARGE_WINDOW {
+                return Err(NotInflated::Broken);
+            }
+            self.begins_br = false;
+        }
+        let Some(first) = &mut self.first else { return self.inflate(bytes, allowed, each) };
         first.extend_from_slice(bytes);
         let &[method, flags, ..] = first.as_slice() else { return Ok(()) };
         let zlib =
@@ -45,11 +58,15 @@ impl Coding {
             self.decoder = bare_deflate();
         }
         let first = self.first.take().unwrap_or_default();
-        self.inflate(&first, each)
+        self.inflate(&first, allowed, each)
     }
 
-    fn inflate(&mut self, bytes: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), NotInflated> {
-        self.taken += bytes.len() as u64;
+    fn inflate(
+        &mut self,
+        bytes: &[u8],
+        allowed: u64,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), NotInflated>,
+    ) -> Result<(), NotInflated> {
         let mut input = PartialBuffer::new(bytes);
         let mut buffer = [0; BUFFER];
         while !input.unwritten().is_empty() {
@@ -64,14 +81,14 @@ impl Coding {
             let result = self.decoder.decode(&mut input, &mut output);
             let mut full = output.has_no_spare_space();
             let written = output.written_len();
-            self.give(&buffer[..written], each)?;
+            self.give(&buffer[..written], allowed, each)?;
             self.ended = result.map_err(|_| NotInflated::Broken)?;
             while !self.ended && (full || input.unwritten().is_empty()) {
                 let mut output = WriteBuffer::new_initialized(&mut buffer);
                 let result = self.decoder.flush(&mut output);
                 full = output.has_no_spare_space();
                 let written = output.written_len();
-                self.give(&buffer[..written], each)?;
+                self.give(&buffer[..written], allowed, each)?;
                 result.map_err(|_| NotInflated::Broken)?;
                 if !full {
                     break;
@@ -81,15 +98,20 @@ impl Coding {
         Ok(())
     }
 
-    fn give(&mut self, bytes: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), NotInflated> {
-        if !bytes.is_empty() {
-            self.given += bytes.len() as u64;
-            if self.given > ALLOWED.max(self.taken.saturating_mul(ALLOWED_RATIO)) {
-                return Err(NotInflated::Bomb);
-            }
-            each(bytes);
+    fn give(
+        &mut self,
+        bytes: &[u8],
+        allowed: u64,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), NotInflated>,
+    ) -> Result<(), NotInflated> {
+        if bytes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.given += bytes.len() as u64;
+        if self.given > allowed {
+            return Err(NotInflated::Bomb);
+        }
+        each(bytes)
     }
 }
 

@@ -2,8 +2,20 @@ use http::HeaderMap;
 
 use super::Coding;
 
+/// What an answer may grow to, whatever was sent.
+const ALLOWED: u64 = 64 * 1024 * 1024;
+/// And by how much beyond that. A repetitive event stream shrinks to some hundredth.
+const ALLOWED_RATIO: u64 = 100;
+
 /// Inflates a compressed body beside the one who gets it, in pieces, as it comes.
-pub(super) struct Inflate(Vec<Coding>);
+pub(super) struct Inflate {
+    codings: Vec<Coding>,
+    /// How much came, and what it may grow to in each coding: what counts is what was sent, or codings on
+    /// top of each other would multiply what each of them may add.
+    taken: u64,
+    allowed: u64,
+    allowed_ratio: u64,
+}
 
 /// A body could not be inflated; what is left of it is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +44,29 @@ impl Inflate {
         }
         // The last that was applied is the first to be taken off.
         codings.reverse();
-        Some(Self(codings))
+        Some(Self { codings, ..Self::none() })
     }
 
     /// Nothing is inflated.
     pub(super) fn none() -> Self {
-        Self(Vec::new())
+        let (allowed, allowed_ratio) = (ALLOWED, ALLOWED_RATIO);
+        Self { codings: Vec::new(), taken: 0, allowed, allowed_ratio }
+    }
+
+    /// Up to so many bytes, however many come.
+    pub(super) fn at_most(self, bytes: usize) -> Self {
+        Self { allowed: bytes as u64, allowed_ratio: 0, ..self }
     }
 
     /// Whether there is nothing to inflate.
     #[inline]
     pub(super) fn is_identity(&self) -> bool {
-        self.0.is_empty()
+        self.codings.is_empty()
+    }
+
+    /// Whether what came makes a whole.
+    pub(super) fn has_ended(&self) -> bool {
+        self.codings.iter().all(Coding::has_ended)
     }
 
     /// Takes the next bytes and gives what they inflate to.
@@ -52,24 +75,21 @@ impl Inflate {
         bytes: &[u8],
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<(), NotInflated> {
-        push(&mut self.0, bytes, each)
+        self.taken += bytes.len() as u64;
+        let allowed = self.allowed.max(self.taken.saturating_mul(self.allowed_ratio));
+        push(&mut self.codings, bytes, allowed, each)
     }
 }
 
 fn push(
     codings: &mut [Coding],
     bytes: &[u8],
+    allowed: u64,
     each: &mut dyn FnMut(&[u8]),
 ) -> Result<(), NotInflated> {
     let Some((first, rest)) = codings.split_first_mut() else {
         each(bytes);
         return Ok(());
     };
-    let mut result = Ok(());
-    first.push(bytes, &mut |bytes| {
-        if result.is_ok() {
-            result = push(rest, bytes, each);
-        }
-    })?;
-    result
+    first.push(bytes, allowed, &mut |bytes| push(rest, bytes, allowed, each))
 }

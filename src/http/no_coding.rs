@@ -11,8 +11,13 @@ impl Coding {
     pub(super) fn push(
         &mut self,
         _bytes: &[u8],
-        _each: &mut dyn FnMut(&[u8]),
+        _allowed: u64,
+        _each: &mut dyn FnMut(&[u8]) -> Result<(), NotInflated>,
     ) -> Result<(), NotInflated> {
+        match *self {}
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
         match *self {}
     }
 }

@@ -98,11 +98,12 @@ impl Reader {
     /// What is left of the body passes without a look.
     fn give_up(&mut self, emitter: &mut Emitter) {
         emitter.skip();
-        match &self.mode {
-            Mode::Answer(_) => self.mode = Mode::Blind,
+        self.mode = match mem::replace(&mut self.mode, Mode::Blind) {
             // What was read of an error may do.
-            Mode::Error(_) | Mode::Failed(_) | Mode::Blind => {}
-        }
+            Mode::Error(answer) => Mode::Failed(answer.failure()),
+            Mode::Failed(failure) => Mode::Failed(failure),
+            Mode::Answer(_) | Mode::Blind => Mode::Blind,
+        };
     }
 
     /// The body has ended.

@@ -43,16 +43,13 @@ pub(super) fn start(format: &dyn Format, asked: Asked<'_>, limit: usize) -> LlmS
 
 /// A body inflated, and whether all of it could be.
 fn inflated(headers: &HeaderMap, body: Bytes, limit: usize) -> (Bytes, bool) {
-    let Some(mut inflate) = Inflate::of(headers) else { return (Bytes::new(), false) };
+    let Some(mut inflate) = Inflate::of(headers).map(|it| it.at_most(limit)) else {
+        return (Bytes::new(), false);
+    };
     if inflate.is_identity() {
         return (body, true);
     }
     let mut plain = Vec::new();
-    let result = inflate.push(&body, &mut |bytes| {
-        if plain.len() <= limit {
-            plain.extend_from_slice(bytes);
-        }
-    });
-    let all = result.is_ok() && plain.len() <= limit;
-    (plain.into(), all)
+    let result = inflate.push(&body, &mut |bytes| plain.extend_from_slice(bytes));
+    (plain.into(), result.is_ok() && inflate.has_ended())
 }
