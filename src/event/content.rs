@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{ErrorKind, Failure, LlmStart, Messages};
+use super::{ErrorKind, Failure, LlmStart, Messages, Truncated};
 
 /// How much of prompts and answers handlers are told.
 ///
@@ -70,6 +70,10 @@ impl ContentCapture {
         let message = match self {
             ContentCapture::Limited(bytes) if failure.message.len() > bytes => {
                 prefix(&failure.message, bytes).into()
+            }
+            // That of an error around it is anybody's.
+            ContentCapture::Off if failure.kind == ErrorKind::Truncated => {
+                Truncated.to_string().into()
             }
             ContentCapture::Off if quotes => match failure.status {
                 Some(status) => format!("HTTP status {status}").into(),
