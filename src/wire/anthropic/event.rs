@@ -1,34 +1,46 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::wire::json::{List, Object, Text};
+use crate::wire::json::{List, Object, Text, in_place};
 
 /// Any event of a stream. Flat, since serde buffers a tagged enum before it knows its variant.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Event<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
-    #[serde(borrow)]
     pub(super) message: Object<Message<'a>>,
     pub(super) index: Value,
-    #[serde(borrow)]
     pub(super) content_block: Object<Block<'a>>,
-    #[serde(borrow)]
     pub(super) delta: Object<BlockDelta<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) error: Option<IgnoredAny>,
 }
 
+in_place! {
+    Event {
+        "type" => kind,
+        "message" => message,
+        "index" => index,
+        "content_block" => content_block,
+        "delta" => delta,
+        "usage" => usage,
+        "error" => error,
+    }
+}
+
 /// A `content_block_delta`, as nearly all events are: read by itself, it costs half.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct DeltaEvent<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
     pub(super) index: Value,
-    #[serde(borrow)]
     pub(super) delta: Object<BlockDelta<'a>>,
+}
+
+in_place! {
+    DeltaEvent {
+        "type" => kind,
+        "index" => index,
+        "delta" => delta,
+    }
 }
 
 /// A message: the whole of a non-streamed answer, or the beginning of a streamed one.
@@ -67,17 +79,21 @@ pub(super) struct Block<'a> {
 }
 
 /// The `delta` of a `content_block_delta`, and that of a `message_delta`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct BlockDelta<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
-    #[serde(borrow)]
     pub(super) text: Text<'a>,
-    #[serde(borrow)]
     pub(super) thinking: Text<'a>,
-    #[serde(borrow)]
     pub(super) partial_json: Text<'a>,
-    #[serde(borrow)]
     pub(super) stop_reason: Text<'a>,
+}
+
+in_place! {
+    BlockDelta {
+        "type" => kind,
+        "text" => text,
+        "thinking" => thinking,
+        "partial_json" => partial_json,
+        "stop_reason" => stop_reason,
+    }
 }

@@ -28,7 +28,7 @@ impl Anthropic {
 
     /// Reads an event that is said to be a `content_block_delta`. False if it is none, or broken.
     fn block_delta(&mut self, data: &str, each: &mut dyn FnMut(Delta<'_>)) -> bool {
-        match serde_json::from_str(data) {
+        match json::read(data) {
             Ok(DeltaEvent { kind, index, delta }) if kind.as_deref().unwrap_or(DELTA) == DELTA => {
                 if let Some(delta) = delta.0 {
                     self.answer.block_delta(&index, delta, each);

@@ -1,5 +1,3 @@
-use std::marker::PhantomData;
-
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
@@ -17,20 +15,31 @@ impl<T> Default for Object<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+        let mut place = Self::default();
+        Self::deserialize_in_place(deserializer, &mut place)?;
+        Ok(place)
+    }
+
+    fn deserialize_in_place<D: Deserializer<'de>>(
+        deserializer: D,
+        place: &mut Self,
+    ) -> Result<(), D::Error> {
+        place.0 = None;
+        deserializer.deserialize_any(ObjectVisitor(&mut place.0))
     }
 }
 
-struct ObjectVisitor<T>(PhantomData<T>);
+struct ObjectVisitor<'p, T>(&'p mut Option<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
+impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for ObjectVisitor<'_, T> {
+    type Value = ();
 
     lenient!(scalars text seq);
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(|object| Object(Some(object)))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let place = self.0.insert(T::default());
+        T::deserialize_in_place(MapAccessDeserializer::new(map), place)
     }
 }

@@ -13,10 +13,12 @@ pub(in crate::wire) enum Fault {
 }
 
 /// Reads a JSON object.
-pub(in crate::wire) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
-    match serde_json::from_str(json) {
-        Ok(Object(Some(object))) => Ok(object),
-        Ok(Object(None)) => Err(Fault::Unreadable),
+pub(in crate::wire) fn read<'a, T: Default + Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
+    let mut object = Object::default();
+    let mut text = serde_json::Deserializer::from_str(json);
+    let read = Object::deserialize_in_place(&mut text, &mut object).and_then(|()| text.end());
+    match read {
+        Ok(()) => object.0.ok_or(Fault::Unreadable),
         Err(_) => Err(repair(json).map_or(Fault::Unreadable, Fault::Repaired)),
     }
 }

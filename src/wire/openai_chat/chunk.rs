@@ -2,30 +2,39 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::{arguments::Arguments, content::Content, few::Few};
-use crate::wire::json::{List, Object, Text};
+use crate::wire::json::{List, Object, Text, in_place};
 
 /// A chunk of a streamed answer, or a whole one: they differ in their choices only.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Chunk<'a> {
-    #[serde(borrow)]
     pub(super) id: Text<'a>,
-    #[serde(borrow)]
     pub(super) model: Text<'a>,
-    #[serde(borrow)]
     pub(super) object: Text<'a>,
-    #[serde(borrow)]
     pub(super) choices: Few<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) x_groq: Object<Groq>,
     pub(super) error: Option<IgnoredAny>,
     // Of errors that have all of it at the top.
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
-    #[serde(borrow)]
     pub(super) message: Text<'a>,
     pub(super) code: Option<IgnoredAny>,
     pub(super) detail: Option<IgnoredAny>,
+}
+
+in_place! {
+    Chunk {
+        "id" => id,
+        "model" => model,
+        "object" => object,
+        "choices" => choices,
+        "usage" => usage,
+        "x_groq" => x_groq,
+        "error" => error,
+        "type" => kind,
+        "message" => message,
+        "code" => code,
+        "detail" => detail,
+    }
 }
 
 /// What Groq adds to a chunk.
@@ -35,40 +44,49 @@ pub(super) struct Groq {
     pub(super) usage: Object<Map<String, Value>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Value,
-    #[serde(borrow)]
     pub(super) delta: Object<Message<'a>>,
     // Apart, since few have one beside the delta, and it makes the others larger.
-    #[serde(borrow)]
     pub(super) message: Object<Box<Message<'a>>>,
     /// The content of legacy Completions.
-    #[serde(borrow)]
     pub(super) text: Text<'a>,
-    #[serde(borrow)]
     pub(super) finish_reason: Text<'a>,
 }
 
+in_place! {
+    Choice {
+        "index" => index,
+        "delta" => delta,
+        "message" => message,
+        "text" => text,
+        "finish_reason" => finish_reason,
+    }
+}
+
 /// A message, or what is new of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Message<'a> {
-    #[serde(borrow)]
     pub(super) content: Content<'a>,
-    #[serde(borrow)]
     pub(super) refusal: Text<'a>,
-    #[serde(borrow)]
     pub(super) reasoning_content: Text<'a>,
-    #[serde(borrow)]
     pub(super) reasoning: Text<'a>,
-    #[serde(borrow)]
     pub(super) reasoning_details: List<ReasoningDetail<'a>>,
-    #[serde(borrow)]
     pub(super) tool_calls: List<ToolCall<'a>>,
-    #[serde(borrow)]
     pub(super) function_call: Object<Function<'a>>,
+}
+
+in_place! {
+    Message {
+        "content" => content,
+        "refusal" => refusal,
+        "reasoning_content" => reasoning_content,
+        "reasoning" => reasoning,
+        "reasoning_details" => reasoning_details,
+        "tool_calls" => tool_calls,
+        "function_call" => function_call,
+    }
 }
 
 /// Without a text where it is encrypted.

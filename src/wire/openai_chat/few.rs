@@ -1,17 +1,15 @@
-use std::marker::PhantomData;
-
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
 };
 
-use crate::wire::json::{Object, lenient};
+use crate::wire::json::{Object, Place, lenient};
 
 /// An array of objects, mostly of one, which then costs no allocation. Those of its items are left
 /// out that are none.
 #[derive(Debug)]
 pub(super) struct Few<T> {
-    first: Option<T>,
+    first: Object<T>,
     rest: Vec<T>,
     is_array: bool,
 }
@@ -23,13 +21,13 @@ impl<T> Few<T> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.0.is_none()
     }
 }
 
 impl<T> Default for Few<T> {
     fn default() -> Self {
-        Self { first: None, rest: Vec::new(), is_array: false }
+        Self { first: Object(None), rest: Vec::new(), is_array: false }
     }
 }
 
@@ -38,32 +36,44 @@ impl<T> IntoIterator for Few<T> {
     type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.rest)
+        self.first.0.into_iter().chain(self.rest)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FewVisitor(PhantomData))
+        let mut place = Self::default();
+        Self::deserialize_in_place(deserializer, &mut place)?;
+        Ok(place)
+    }
+
+    fn deserialize_in_place<D: Deserializer<'de>>(
+        deserializer: D,
+        place: &mut Self,
+    ) -> Result<(), D::Error> {
+        *place = Self::default();
+        deserializer.deserialize_any(FewVisitor(place))
     }
 }
 
-struct FewVisitor<T>(PhantomData<T>);
+struct FewVisitor<'p, T>(&'p mut Few<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
-    type Value = Few<T>;
+impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for FewVisitor<'_, T> {
+    type Value = ();
 
     lenient!(scalars text map);
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
-        let mut few = Few { is_array: true, ..Few::default() };
-        while let Some(Object(item)) = seq.next_element()? {
-            if few.first.is_none() {
-                few.first = item;
-            } else {
-                few.rest.extend(item);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Few { first, rest, is_array } = self.0;
+        *is_array = true;
+        while first.0.is_none() {
+            if seq.next_element_seed(Place(first))?.is_none() {
+                return Ok(());
             }
         }
-        Ok(few)
+        while let Some(Object(item)) = seq.next_element()? {
+            rest.extend(item);
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,157 @@
+//! The same bounds as in `allocations.rs`, over HTTP: what a token and a run in flight allocate.
+
+use std::{convert::Infallible, time::Duration};
+
+use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use futures::{StreamExt, stream, stream::BoxStream};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use tokio::runtime::{Builder, Runtime};
+use tower::{Layer, Service, service_fn};
+use tower_llm_callbacks::{
+    AsyncCallbackHandler, CallbackHandler, Callbacks, Handler, HttpCallbackLayer, Run, Token,
+    http::ResponseBody,
+};
+
+/// Path, first event, and that of each token, of a format.
+struct Wire(&'static str, &'static str, &'static str);
+
+const ANTHROPIC: Wire = Wire(
+    "/v1/messages",
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"claude\"}}\n\n",
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" token\"}}\n\n",
+);
+const OPENAI: Wire = Wire(
+    "/v1/chat/completions",
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n",
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n",
+);
+
+struct Quiet;
+
+impl CallbackHandler for Quiet {
+    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        assert_eq!(token.text(), " token");
+    }
+}
+
+impl AsyncCallbackHandler for Quiet {
+    async fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        assert_eq!(token.text(), " token");
+    }
+}
+
+type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
+
+/// An answer that goes on without end, one event a frame.
+async fn call(callbacks: &Callbacks, wire: &Wire) -> ResponseBody<Frames> {
+    let Wire(path, first, token) = *wire;
+    let provider = service_fn(move |_| async move {
+        let events = stream::iter([first]).chain(stream::repeat(token));
+        let frames = events.map(|event| Ok(Frame::data(Bytes::from_static(event.as_bytes()))));
+        Response::builder()
+            .header("content-type", "text/event-stream")
+            .body(StreamBody::new(frames.boxed()))
+    });
+    let request = Request::post(path).body(Full::from(r#"{"model":"m","stream":true}"#)).unwrap();
+    let mut layered = HttpCallbackLayer::new(callbacks.clone()).layer(provider);
+    layered.call(request).await.unwrap().into_body()
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Allocations for each token, between a short answer and a long one.
+fn per_token(callbacks: &Callbacks, wire: &Wire) -> f64 {
+    let runtime = runtime();
+    let allocations = |tokens: usize| {
+        measure(|| {
+            runtime.block_on(async {
+                let mut body = call(callbacks, wire).await;
+                for _ in 0..=tokens {
+                    body.frame().await.unwrap().unwrap();
+                }
+                drop(body);
+                let _ = callbacks.flush(Duration::from_secs(20)).await;
+            });
+        })
+        .count_total as f64
+    };
+    allocations(1_000);
+    (allocations(11_000) - allocations(1_000)) / 10_000.0
+}
+
+#[test]
+fn a_token_for_an_inline_handler_allocates_nothing() {
+    for wire in [ANTHROPIC, OPENAI] {
+        let allocations = per_token(&Callbacks::new().inline(Quiet), &wire);
+        // The text of the result grows now and then.
+        assert!(allocations < 0.01, "{}: {allocations} allocations a token", wire.0);
+    }
+}
+
+#[test]
+fn a_token_for_queued_handlers_allocates_at_most_once() {
+    for wire in [ANTHROPIC, OPENAI] {
+        for (name, callbacks) in [
+            ("async", Callbacks::new().asynchronous(Quiet)),
+            ("blocking", Callbacks::new().blocking(Quiet)),
+            ("async lockstep", Callbacks::new().with(Handler::asynchronous(Quiet).lockstep())),
+            ("all", Callbacks::new().inline(Quiet).asynchronous(Quiet).blocking(Quiet)),
+        ] {
+            let allocations = per_token(&callbacks, &wire);
+            assert!(allocations <= 1.0, "{}, {name}: {allocations} a token", wire.0);
+        }
+    }
+}
+
+/// What 100 runs in flight hold, each after some tokens that came one at a time: bytes a run.
+fn per_run(callbacks: &Callbacks, wire: &Wire) -> i64 {
+    const RUNS: usize = 100;
+    const TOKENS: usize = 20;
+    let runtime = runtime();
+    let mut bodies = Vec::with_capacity(RUNS);
+    let mut bytes = |callbacks: &Callbacks| {
+        bodies.clear();
+        let AllocationInfo { bytes_current, .. } = measure(|| {
+            runtime.block_on(async {
+                for _ in 0..RUNS {
+                    let mut body = call(callbacks, wire).await;
+                    for _ in 0..=TOKENS {
+                        body.frame().await.unwrap().unwrap();
+                        // Its turn for each handler's task.
+                        tokio::task::yield_now().await;
+                        tokio::task::yield_now().await;
+                    }
+                    bodies.push(body);
+                }
+                let _ = callbacks.flush(Duration::from_secs(20)).await;
+            });
+        });
+        bytes_current / RUNS as i64
+    };
+    let bare = bytes(&Callbacks::new());
+    bytes(callbacks) - bare - (TOKENS * " token".len()) as i64
+}
+
+#[test]
+fn a_run_in_flight_holds_little() {
+    for wire in [ANTHROPIC, OPENAI] {
+        let path = wire.0;
+        let inline = per_run(&Callbacks::new().inline(Quiet), &wire);
+        println!("{path}, inline: {inline} bytes a run");
+        assert!(inline <= 3 * 1024, "{path}: {inline} bytes for a run with an inline handler");
+        for count in [1, 4] {
+            let callbacks = Callbacks::new();
+            let callbacks = (0..count).fold(callbacks, |all, _| all.asynchronous(Quiet));
+            let bytes = per_run(&callbacks, &wire);
+            // A task of its own is most of it.
+            let bound = 3 * 1024 + count * 1280;
+            println!("{path}, {count} async: {bytes} bytes a run");
+            assert!(bytes <= bound, "{path}, {count} async: {bytes} bytes, of {bound}");
+        }
+    }
+}
