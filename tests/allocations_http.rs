@@ -55,7 +55,8 @@ async fn call(callbacks: &Callbacks, wire: &Wire) -> ResponseBody<Frames> {
             .header("content-type", "text/event-stream")
             .body(StreamBody::new(frames.boxed()))
     });
-    let request = Request::post(path).body(Full::from(r#"{"model":"m","stream":true}"#)).unwrap();
+    let request = Full::<Bytes>::from(r#"{"model":"m","stream":true}"#);
+    let request = Request::post(path).body(request).unwrap();
     let mut layered = HttpCallbackLayer::new(callbacks.clone()).layer(provider);
     layered.call(request).await.unwrap().into_body()
 }

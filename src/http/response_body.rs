@@ -84,7 +84,12 @@ impl Told {
         B::Error: Into<BoxError>,
     {
         loop {
-            match mem::replace(&mut self.held, Held::Nothing) {
+            // Mostly there is nothing, and a frame is large to move.
+            let held = match self.held {
+                Held::Nothing => Held::Nothing,
+                _ => mem::replace(&mut self.held, Held::Nothing),
+            };
+            match held {
                 Held::Nothing => {}
                 Held::Given => return Poll::Ready(None),
                 Held::Frame(frame) => {
