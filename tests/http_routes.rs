@@ -247,7 +247,9 @@ fn such_a_call_waits_for_its_start_before_its_first_frame() {
         told.ended(None).await;
 
         let told = Told::new(&[Mode::Inline]);
-        let aborts = on_start(|run, _| drop(run.abort(Abort::new("enough"))));
+        let aborts = on_start(|run, _| {
+            run.abort(Abort::new("enough"));
+        });
         let callbacks = told.callbacks.clone().inline(aborts);
         let layer = HttpCallbackLayer::new(callbacks).format(if_streamed());
         let mut service = layer.layer(http_support::Upstream(|| answer.clone()));

@@ -443,7 +443,7 @@ fn what_a_chat_asks_for() {
     assert_eq!((&*it.provider, &*it.api), ("ollama", "chat"));
     // It streams unless told not to.
     assert_eq!((it.model.as_deref(), it.stream), (Some("llama-test"), true));
-    let images = ["[image 0: 4 bytes of base64]", "[image 1: 8 bytes of base64]"];
+    let images = ["[redacted, 4 characters]", "[redacted, 8 characters]"];
     let prompt = json!([{"role": "user", "content": "Hi"},
         {"role": "user", "content": "This?", "images": images}]);
     assert_eq!(it.messages.get(), Some(&prompt));
@@ -463,7 +463,7 @@ fn what_a_completion_asks_for() {
     assert_eq!((&*it.provider, &*it.api), ("ollama", "generate"));
     assert_eq!((it.model.as_deref(), it.stream), (Some("llama-test"), false));
     let prompt = json!([{"role": "system", "content": "Be brief."}, {"role": "user",
-        "content": "Hi", "suffix": "bye", "images": ["[image 0: 4 bytes of base64]"]}]);
+        "content": "Hi", "suffix": "bye", "images": ["[redacted, 4 characters]"]}]);
     assert_eq!(it.messages.get(), Some(&prompt));
     assert_eq!(Value::from(it.params), json!({"raw": true}));
     for body in ["{}", "", "no json", r#"{"images":"x"}"#] {
