@@ -24,9 +24,9 @@ fn main() {
     let rows: Vec<(&str, Measure)> = vec![
         ("anthropic", Box::new(move || decode::anthropic(10_000 / scale))),
         ("openai", Box::new(move || decode::openai(10_000 / scale))),
-        ("throughput-1", Box::new(move || throughput::row(1, 50_000 / scale))),
-        ("throughput-256", Box::new(move || throughput::row(256, 400 / scale))),
-        ("throughput-4096", Box::new(move || throughput::row(4_096 / scale, 40))),
+        ("throughput-1", Box::new(move || throughput::row(1, 10_000 / scale))),
+        ("throughput-256", Box::new(move || throughput::row(256, 100 / scale))),
+        ("throughput-4096", Box::new(move || throughput::row(4_096 / scale, 20))),
         ("latency", Box::new(move || latency::row(256 / scale.min(10), 60 / scale.min(10)))),
         ("prompt-memory", Box::new(move || prompt::memory(4))),
         ("prompt-proxy", Box::new(move || prompt::proxied(300 / scale))),

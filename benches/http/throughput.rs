@@ -28,7 +28,7 @@ pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
     let [bare, layered, traced] = [proxies.bare, proxies.layered, proxies.traced].map(Caller::of);
     let load = |caller: &Caller| load(&runtime, caller, &gate, streams, tokens);
     let [base, ours, trace] =
-        by_turns(30, [&mut || load(&bare), &mut || load(&layered), &mut || load(&traced)]);
+        by_turns(60, [&mut || load(&bare), &mut || load(&layered), &mut || load(&traced)]);
     assert!(proxies.count.seen() >= (streams * tokens) as u64);
     assert!(proxies.chunks.load(Ordering::Relaxed) >= (streams * tokens) as u64);
     let (name, trace_name) = match streams {
