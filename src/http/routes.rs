@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use http::Method;
 
@@ -60,7 +63,12 @@ impl Routes {
             return Some(Match { format, if_streamed: false });
         }
         self.formats.iter().find_map(|format| {
-            let if_streamed = match format.recognise(method, path) {
+            // A format may be anyone's, and must not cost the call.
+            let recognised = catch_unwind(AssertUnwindSafe(|| format.recognise(method, path)));
+            let if_streamed = match recognised.unwrap_or_else(|_| {
+                tracing::error!("a wire format panicked on the path of a request");
+                Recognition::No
+            }) {
                 Recognition::No => return None,
                 Recognition::Yes => false,
                 Recognition::IfStreamed => true,
