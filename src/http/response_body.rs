@@ -200,7 +200,10 @@ impl Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        self.reader.broken_off(&mut self.emitter);
+        // Of an aborted call the terminal may be told: what the reader still knows comes too late.
+        if !self.emitter.is_aborted() {
+            self.reader.broken_off(&mut self.emitter);
+        }
     }
 }
 
