@@ -64,8 +64,8 @@ fn cover(name: &str, value: &mut Value, place: Place) {
 
 fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
     // Plain text may stand where a file does: it is content.
-    let plain = members.get("type").is_some_and(|kind| kind == "text");
-    if !plain && is_data(name) {
+    let is = |kind| members.get("type").is_some_and(|found| found == kind);
+    if (is_data(name) && !is("text")) || is("redacted_thinking") {
         for name in ["data", "bytes"] {
             if let Some(Value::String(text)) = members.get_mut(name) {
                 *text = without_data(text).unwrap_or_else(|| placeholder(text));
