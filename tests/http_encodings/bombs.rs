@@ -26,7 +26,7 @@ use super::{
 const MIB: u64 = 1024 * 1024;
 
 /// Reads an answer on one thread, and tells how many bytes were held for it at most.
-fn peak(answer: http::Response<Scripted>) -> (u64, tower_llm_callbacks::LlmResult) {
+fn peak(answer: &http::Response<Scripted>) -> (u64, tower_llm_callbacks::LlmResult) {
     let runtime = Flavor::Current.runtime();
     let told = Told::new(&[Mode::Inline]);
     let layer = HttpCallbackLayer::new(told.callbacks.clone());
@@ -50,7 +50,7 @@ fn zeros_without_end() {
         let bomb = zeros(*coding, mebibytes);
         assert!((bomb.len() as u64) < 16 * MIB, "{coding:?}: {}", bomb.len());
         let body = Scripted::chunks(bomb.chunks(64 * 1024).map(<[u8]>::to_vec).collect::<Vec<_>>());
-        let (used, result) = peak(encoded(event_stream(body), coding.name()));
+        let (used, result) = peak(&encoded(event_stream(body), coding.name()));
         assert!(used < 40 * MIB, "{coding:?}: {used}");
         assert!(result.decode_faults >= 1 && result.decode_skipped, "{coding:?}");
     }
@@ -68,7 +68,7 @@ fn in_bodies_that_are_read_at_their_end() {
     let bomb = bomb.finish().unwrap();
     for (status, most) in [(200, 200 * MIB), (500, 8 * MIB)] {
         let body = Scripted::chunks([bomb.clone()]);
-        let (used, _) = peak(encoded(json(status, body), "gzip"));
+        let (used, _) = peak(&encoded(json(status, body), "gzip"));
         assert!(used < most, "{status}: {used}");
     }
 }
@@ -130,7 +130,7 @@ fn a_zstd_frame_with_a_window_over_8_mib() {
         encoder.window_log(window).unwrap();
         encoder.write_all(http_support::HELLO.concat().as_bytes()).unwrap();
         let bytes = encoder.finish().unwrap();
-        let (used, result) = peak(encoded(event_stream(Scripted::chunks([bytes])), "zstd"));
+        let (used, result) = peak(&encoded(event_stream(Scripted::chunks([bytes])), "zstd"));
         assert!(used < 20 * MIB, "{used}");
         let seen = (result.text(), result.decode_faults, result.decode_skipped);
         assert_eq!(seen, if is_read { ("Hello", 0, false) } else { ("", 1, true) }, "{window}");
@@ -154,7 +154,7 @@ fn a_brotli_stream_with_a_large_window() {
             writer.write_all(&zeros).unwrap();
         }
     }
-    let (used, result) = peak(encoded(event_stream(Scripted::chunks([bytes])), "br"));
+    let (used, result) = peak(&encoded(event_stream(Scripted::chunks([bytes])), "br"));
     assert!(used < MIB, "{used}");
     assert_eq!((result.decode_faults, result.decode_skipped), (1, true));
 }
