@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Choice, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall, ToolCallRef,
@@ -21,6 +21,7 @@ pub struct Accumulator {
     result: LlmResult,
     /// Parallel to `result.choices`.
     parts: Vec<Parts>,
+    places: Places,
     /// How many bytes of each text are kept.
     limit: usize,
     /// Whether anything of an answer was seen, or its end.
@@ -32,6 +33,7 @@ pub struct Accumulator {
 struct Parts {
     /// The tool calls by index, turned into the public form at the end.
     tools: Vec<Tool>,
+    places: Places,
     cut: [Cut; 3],
 }
 
@@ -40,6 +42,37 @@ struct Tool {
     arguments: String,
     reference: Arc<ToolCallRef>,
     cut: Cut,
+}
+
+/// Where the item with an index is: a few are looked through, of many there is a table, so that an
+/// answer with a great many of them costs no more time for each.
+#[derive(Debug, Default)]
+struct Places(Option<Box<HashMap<u32, usize>>>);
+
+impl Places {
+    const FEW: usize = 32;
+
+    #[inline]
+    fn find<T>(&self, items: &[T], index: u32, of: impl Fn(&T) -> u32) -> Option<usize> {
+        match &self.0 {
+            None => items.iter().rposition(|item| of(item) == index),
+            Some(table) => table.get(&index).copied(),
+        }
+    }
+
+    /// The last item is new.
+    fn added<T>(&mut self, items: &[T], of: impl Fn(&T) -> u32) {
+        match (&mut self.0, items.last()) {
+            (Some(table), Some(last)) => {
+                table.insert(of(last), items.len() - 1);
+            }
+            (None, _) if items.len() > Self::FEW => {
+                let all = items.iter().enumerate();
+                self.0 = Some(Box::new(all.map(|(at, item)| (of(item), at)).collect()));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Whether a text is at its limit: nothing is added behind a gap.
@@ -86,7 +119,13 @@ impl Accumulator {
     /// The same, where only so much of its content is to be kept.
     pub(crate) fn capturing(content: ContentCapture) -> Self {
         let result = LlmResult { streamed: true, ..LlmResult::default() };
-        Self { result, parts: Vec::new(), limit: content.limit(), answered: false }
+        Self {
+            result,
+            parts: Vec::new(),
+            places: Places::default(),
+            limit: content.limit(),
+            answered: false,
+        }
     }
 
     /// Adds a delta.
@@ -197,17 +236,18 @@ impl Accumulator {
         {
             return 0;
         }
-        match choices.iter().rposition(|choice| choice.index == index) {
-            Some(at) => at,
-            None => {
-                // Mostly there is one; `push` would make room for four.
-                choices.reserve_exact(1);
-                self.parts.reserve_exact(1);
-                choices.push(Choice { index, ..Choice::default() });
-                self.parts.push(Parts::default());
-                choices.len() - 1
-            }
+        if let Some(at) = self.places.find(choices, index, |choice| choice.index) {
+            return at;
         }
+        if choices.is_empty() {
+            // Mostly there is one; `push` would make room for four.
+            choices.reserve_exact(1);
+            self.parts.reserve_exact(1);
+        }
+        choices.push(Choice { index, ..Choice::default() });
+        self.parts.push(Parts::default());
+        self.places.added(choices, |choice| choice.index);
+        choices.len() - 1
     }
 
     fn choice(&mut self, index: u32) -> (&mut Choice, &mut Parts) {
@@ -224,13 +264,14 @@ impl Accumulator {
         name: Option<&str>,
     ) -> (bool, &mut Tool, usize) {
         let limit = self.limit;
-        let (_, Parts { tools, .. }) = self.choice(choice);
+        let (_, Parts { tools, places, .. }) = self.choice(choice);
         let mut opened = false;
-        let at = tools.iter().rposition(|tool| tool.reference.index == index);
+        let at = places.find(tools, index, |tool| tool.reference.index);
         let at = at.unwrap_or_else(|| {
             opened = true;
             let reference = Arc::new(ToolCallRef::new(index, "", ""));
             tools.push(Tool { arguments: String::new(), reference, cut: Cut::default() });
+            places.added(tools, |tool| tool.reference.index);
             tools.len() - 1
         });
         let tool = &mut tools[at];
