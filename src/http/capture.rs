@@ -7,6 +7,9 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
+/// More frames are not captured, however little is in them: each of them takes memory of its own.
+const MAX_FRAMES: usize = 64 * 1024;
+
 /// A request's body, of which the beginning, or all, is in memory.
 pub(super) struct Capture<B: Body> {
     pub(super) frames: VecDeque<Frame<Bytes>>,
@@ -39,7 +42,8 @@ impl<B: Body> Capture<B> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(body) = &mut self.rest {
             self.ended_with_frame = body.is_end_stream();
-            if self.ended_with_frame || self.bytes > self.limit {
+            let full = self.bytes > self.limit || self.frames.len() == MAX_FRAMES;
+            if self.ended_with_frame || full {
                 break;
             }
             match ready!(body.as_mut().poll_frame(cx)) {
