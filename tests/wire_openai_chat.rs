@@ -1071,6 +1071,15 @@ mod bytes_and_faults {
         let all = decode(OpenAiChatDecoder::new(), [body.as_bytes()]);
         assert_eq!(all.iter().filter(|delta| **delta == Delta::DecodeFault).count(), 1100 - 1024);
         assert_eq!(all.last(), Some(&Delta::text("b")));
+        // So many in all choices: each with as many would be a thousand times that.
+        let of = |choice, calls| {
+            let call = |n| json!({"index": n, "function": {"name": "n"}});
+            chunk(choice, &json!({"tool_calls": (0..calls).map(call).collect::<Vec<_>>()}))
+        };
+        let body = sse([of(0, 1000), of(1, 1000), of(0, 1000), text(1, "b")]);
+        let all = decode(OpenAiChatDecoder::new(), [body.as_bytes()]);
+        assert_eq!(all.iter().filter(|delta| **delta == Delta::DecodeFault).count(), 2000 - 1024);
+        assert_eq!(all.last(), Some(&Delta::Text { choice: 1, text: "b".into() }));
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Answer {
     has_id: bool,
     has_model: bool,
     choices: Vec<ChoiceState>,
+    /// How many tool calls all of them have.
+    calls: usize,
     /// An object that says so itself was the last.
     ended: bool,
 }
@@ -76,16 +78,17 @@ impl Answer {
         }
         let index = index.as_u64().and_then(|index| u32::try_from(index).ok());
         let index = index.unwrap_or_else(|| u32::try_from(position).unwrap_or(u32::MAX));
-        let Some((state, is_new)) = self.state(index) else {
+        let Some((state, is_new)) = state(&mut self.choices, index) else {
             each(Delta::DecodeFault);
             return;
         };
+        let calls = &mut self.calls;
         match (form, delta, message) {
             // In a whole answer the delta is the empty one.
-            (Form::Whole, _, Some(message)) => state.message(*message, each),
+            (Form::Whole, _, Some(message)) => state.message(*message, calls, each),
             // In a stream the message repeats the delta, or all deltas so far.
-            (_, Some(delta), _) => state.message(delta, each),
-            (Form::Streamed, None, Some(message)) if is_new => state.message(*message, each),
+            (_, Some(delta), _) => state.message(delta, calls, each),
+            (Form::Streamed, None, Some(message)) if is_new => state.message(*message, calls, each),
             (Form::Streamed, None, Some(_)) => {}
             (_, None, None) => state.text(text, each),
         }
@@ -93,20 +96,20 @@ impl Answer {
             state.finish(reason, each);
         }
     }
+}
 
-    /// The state of a choice, and whether it is new; none where there are too many.
-    fn state(&mut self, index: u32) -> Option<(&mut ChoiceState, bool)> {
-        let known = self.choices.iter().position(|choice| choice.index == index);
-        let at = match known {
-            Some(at) => at,
-            None if self.choices.len() == MAX_CHOICES => return None,
-            None => {
-                // Mostly there is one; `push` would make room for four.
-                self.choices.reserve_exact(usize::from(self.choices.is_empty()));
-                self.choices.push(ChoiceState::new(index));
-                self.choices.len() - 1
-            }
-        };
-        Some((&mut self.choices[at], known.is_none()))
-    }
+/// The state of a choice, and whether it is new; none where there are too many.
+fn state(choices: &mut Vec<ChoiceState>, index: u32) -> Option<(&mut ChoiceState, bool)> {
+    let known = choices.iter().position(|choice| choice.index == index);
+    let at = match known {
+        Some(at) => at,
+        None if choices.len() == MAX_CHOICES => return None,
+        None => {
+            // Mostly there is one; `push` would make room for four.
+            choices.reserve_exact(usize::from(choices.is_empty()));
+            choices.push(ChoiceState::new(index));
+            choices.len() - 1
+        }
+    };
+    Some((&mut choices[at], known.is_none()))
 }

@@ -27,7 +27,13 @@ impl ChoiceState {
         self.finish.is_some()
     }
 
-    pub(super) fn message(&mut self, message: Message<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+    /// `known` is how many tool calls all choices have.
+    pub(super) fn message(
+        &mut self,
+        message: Message<'_>,
+        known: &mut usize,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
         let choice = self.index;
         // Servers that know several names for it send the same under each.
         let mut reasoned = false;
@@ -56,13 +62,13 @@ impl ChoiceState {
         let calls = message.tool_calls.0.unwrap_or_default();
         if calls.is_empty() {
             let Some(function) = message.function_call.0 else { return };
-            self.call(Some(FUNCTION_CALL), 0, Text::default(), function, each);
+            self.call(Some(FUNCTION_CALL), 0, Text::default(), function, known, each);
         }
         for (position, call) in calls.into_iter().enumerate() {
             let ToolCall { index, id, function, custom } = call;
             let custom = custom.0.map(|Custom { name, input }| Function { name, arguments: input });
             let function = function.0.or(custom).unwrap_or_default();
-            self.call(index.as_u64(), position, id, function, each);
+            self.call(index.as_u64(), position, id, function, known, each);
         }
     }
 
@@ -87,6 +93,7 @@ impl ChoiceState {
         position: usize,
         id: Text<'_>,
         function: Function<'_>,
+        known: &mut usize,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let (id, name) = (id.filled(), function.name.filled());
@@ -95,7 +102,7 @@ impl ChoiceState {
             return;
         }
         let fragment = Fragment { index, position, id: id.as_deref(), named: name.is_some() };
-        let Some(place) = self.tools.place(&fragment) else {
+        let Some(place) = self.tools.place(&fragment, known) else {
             each(Delta::DecodeFault);
             return;
         };

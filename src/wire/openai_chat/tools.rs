@@ -1,6 +1,7 @@
 use super::mark::Mark;
 
-/// More tool calls than a choice can sensibly have; a bound on what a stream can make us hold.
+/// More tool calls than an answer can sensibly have in all its choices; a bound on what a stream can
+/// make us hold.
 const MAX_CALLS: usize = 1024;
 
 /// The tool calls of a choice, in the order in which they were opened: which one a fragment belongs to.
@@ -34,15 +35,16 @@ pub(super) struct Fragment<'a> {
 }
 
 impl Tools {
-    /// None where there are too many calls.
-    pub(super) fn place(&mut self, fragment: &Fragment<'_>) -> Option<Place> {
+    /// None where there are too many calls: `known` is how many there are in all choices.
+    pub(super) fn place(&mut self, fragment: &Fragment<'_>, known: &mut usize) -> Option<Place> {
         let id = fragment.id.map(Mark::of);
         let position = u64::try_from(fragment.position).unwrap_or(u64::MAX);
         let key = fragment.index.unwrap_or(position);
         let (at, opens) = match self.find(fragment, key, id) {
             Some(at) => (at, false),
-            None if self.0.len() == MAX_CALLS => return None,
+            None if *known == MAX_CALLS => return None,
             None => {
+                *known += 1;
                 self.0.push(Tool { key, id: None, named: false });
                 (self.0.len() - 1, true)
             }
