@@ -271,10 +271,12 @@ fn an_abort_keeps_the_frame_back_that_waits() {
         for mode in [Mode::AWAITED[1], Mode::AWAITED[3]] {
             for pieces in [vec![HELLO[0], HELLO[1], HELLO[2]], vec![HELLO[0], HELLO[1]]] {
                 let gate = Gate::new();
+                let alive = http_support::Alive::default();
                 let (kept, keep) = schedule::keep_run();
                 let (stuck, callbacks, _) = stuck_at(mode, EventKind::LlmNewToken, &gate);
                 let layer = HttpCallbackLayer::new(callbacks.clone().with(keep));
-                let answer = || event_stream(Scripted::chunks(pieces.clone()).exact());
+                let answer =
+                    || event_stream(Scripted::chunks(pieces.clone()).exact().alive(&alive));
                 let mut body = task::spawn(within(answered(&layer, answer)).await.into_body());
                 frames(&mut body, 1);
                 until(|| {
@@ -283,6 +285,8 @@ fn an_abort_keeps_the_frame_back_that_waits() {
                 })
                 .await;
                 assert!(schedule::kept(&kept).abort(Abort::new("enough")));
+                assert_pending!(next(&mut body));
+                assert_eq!(alive.count(), 0, "upstream is let go of while handlers are waited for");
                 gate.open();
                 let item = within(body.into_inner().frame()).await;
                 assert!(item.unwrap().unwrap_err().is::<Aborted>());

@@ -11,7 +11,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{StatusCode, Version};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
