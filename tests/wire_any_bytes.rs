@@ -138,11 +138,6 @@ enum Damage {
 impl Damage {
     fn apply(&self, bytes: &mut Vec<u8>) {
         // A share of the length is an index of a byte, or of the end.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss
-        )]
         let place = |share: f64, len: usize| (share * (len as f64 + 1.0)) as usize;
         let len = bytes.len();
         let end = |from: usize, count: usize| from.saturating_add(count).min(len);
