@@ -19,6 +19,7 @@ pub(super) struct Inflate {
 
 /// A body could not be inflated; what is left of it is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "without a feature for a coding there is none that could fail")]
 pub(super) enum NotInflated {
     /// It is not what it says to be.
     Broken,
