@@ -47,7 +47,8 @@ struct Tool {
 /// Where the item with an index is: a few are looked through, of many there is a table, so that an
 /// answer with a great many of them costs no more time for each.
 #[derive(Debug, Default)]
-struct Places(Option<HashMap<u32, usize>>);
+#[expect(clippy::box_collection, reason = "every run has room for it, and hardly any has one")]
+struct Places(Option<Box<HashMap<u32, usize>>>);
 
 impl Places {
     const FEW: usize = 32;
@@ -68,7 +69,7 @@ impl Places {
             }
             (None, _) if items.len() > Self::FEW => {
                 let all = items.iter().enumerate();
-                self.0 = Some(all.map(|(at, item)| (of(item), at)).collect());
+                self.0 = Some(Box::new(all.map(|(at, item)| (of(item), at)).collect()));
             }
             _ => {}
         }
