@@ -23,8 +23,8 @@ pub enum ContentCapture {
     /// tool call, and of error messages. A token beyond it is an event with an empty text.
     Limited(usize),
     /// None: no messages, token events with empty texts, no texts and no arguments in results, no messages
-    /// of providers in errors. Parameters are told as far as they are numbers, truth values and words of
-    /// at most 64 bytes.
+    /// of providers in errors. Parameters are told as far as they are numbers, truth values and single
+    /// words of at most 64 bytes.
     Off,
 }
 
@@ -56,7 +56,8 @@ impl ContentCapture {
                 start.messages = Messages::none();
                 start.params.retain(|_, value| match value {
                     Value::Number(_) | Value::Bool(_) | Value::Null => true,
-                    Value::String(word) => word.len() <= 64,
+                    // A word that was chosen, not something that was said.
+                    Value::String(word) => word.len() <= 64 && !word.contains(char::is_whitespace),
                     Value::Array(_) | Value::Object(_) => false,
                 });
             }

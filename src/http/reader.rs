@@ -89,7 +89,8 @@ impl Reader {
             }
             inflate.push(bytes, &mut |bytes| mode.read(bytes, emitter)).is_ok()
         });
-        if read != Some(true) {
+        // Behind the end of the answer nothing is missed.
+        if read != Some(true) && !emitter.is_over() {
             emitter.delta(&Delta::DecodeFault);
             self.give_up(emitter);
         }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    name::{is_data, is_opaque, is_secret, is_url, is_verbatim},
+    name::{is_authentication, is_data, is_headers, is_opaque, is_secret, is_url, is_verbatim},
     url::{without_data, without_secrets},
 };
 
@@ -50,7 +50,7 @@ pub(crate) fn prompt(messages: &mut Value) {
 
 fn cover(name: &str, value: &mut Value, place: Place) {
     match value {
-        _ if name.eq_ignore_ascii_case("headers") => cover_all(value),
+        _ if is_headers(name) => cover_all(value),
         Value::String(text) => {
             if let Some(covered) = covered(name, text, place) {
                 *text = covered;
@@ -63,6 +63,14 @@ fn cover(name: &str, value: &mut Value, place: Place) {
 }
 
 fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
+    if place == Place::Params && is_authentication(name) {
+        for (name, value) in members {
+            if name != "type" {
+                cover_all(value);
+            }
+        }
+        return;
+    }
     // Plain text may stand where a file does: it is content.
     let is = |kind| members.get("type").is_some_and(|found| found == kind);
     if (is_data(name) && !is("text")) || is("redacted_thinking") {

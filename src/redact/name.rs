@@ -1,7 +1,7 @@
 //! What the names of JSON members tell of their values.
 
 /// Parts of names whose texts are secrets: `authorization_token` of an MCP server, for one.
-const SECRET: [&str; 13] = [
+const SECRET: [&str; 14] = [
     "authorization",
     "token",
     "secret",
@@ -15,12 +15,23 @@ const SECRET: [&str; 13] = [
     "api-key",
     "access_key",
     "private_key",
+    "connection_string",
 ];
 
 /// Whether a text with this name is a secret, or says nothing to people.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|part| name.contains(part))
+}
+
+/// Whether everything with this name is headers, of which any may be a secret.
+pub(super) fn is_headers(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with("headers")
+}
+
+/// Whether an object with this name says how to be let in: all texts in it are secrets but its type.
+pub(super) fn is_authentication(name: &str) -> bool {
+    name.eq_ignore_ascii_case("authentication") || name.eq_ignore_ascii_case("auth")
 }
 
 /// Whether a text with this name is what somebody said, which stays verbatim.

@@ -1,0 +1,138 @@
+//! Secrets and content in unusual places of calls over HTTP, and what follows an answer.
+
+mod http_support;
+
+use std::{
+    convert::Infallible,
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use http_support::{HELLO, Scripted, event_stream, json, post, read};
+use serde_json::Value;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_llm_callbacks::{
+    Callbacks, ContentCapture, HttpCallbackLayer, http::RequestBody, on_event,
+};
+
+#[derive(Clone, Default)]
+struct Records(Arc<Mutex<Vec<Value>>>);
+
+impl Records {
+    fn layer(&self) -> HttpCallbackLayer {
+        let records = Arc::clone(&self.0);
+        let handler = on_event(move |run, event| {
+            records.lock().unwrap().push(serde_json::to_value(event.record(run)).unwrap());
+        });
+        HttpCallbackLayer::new(Callbacks::new().inline(handler))
+    }
+
+    fn start(&self) -> Value {
+        self.0.lock().unwrap().first().unwrap()["data"].clone()
+    }
+
+    fn terminal(&self) -> Value {
+        self.0.lock().unwrap().last().unwrap().clone()
+    }
+
+    fn all(&self) -> String {
+        format!("{:?}", self.0.lock().unwrap())
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+async fn call<B>(layer: &HttpCallbackLayer, request: Request<B>, answer: Response<Scripted>)
+where
+    B: Body + 'static,
+    B::Error: std::fmt::Debug,
+{
+    let answer = Mutex::new(Some(answer));
+    let service = layer.layer(service_fn(|request: Request<RequestBody<B>>| {
+        let answer = answer.lock().unwrap().take().unwrap();
+        async move {
+            let _ = request.into_body().collect().await;
+            Ok::<_, Infallible>(answer)
+        }
+    }));
+    let response = service.oneshot(request).await.unwrap();
+    let _ = read(response.into_body()).await;
+}
+
+/// OpenAI's 401 quotes a part of the key.
+#[tokio::test]
+async fn a_provider_s_message_is_without_keys() {
+    let message = "Incorrect API key provided: sk-proj-CANARY12. See https://h/?key=CANARY";
+    for (status, body) in [
+        (
+            401,
+            serde_json::json!({"error": {"message": message, "code": "invalid_api_key"}})
+                .to_string(),
+        ),
+        (
+            200,
+            serde_json::json!({"type": "error", "error": {"type": "x", "message": message}})
+                .to_string(),
+        ),
+    ] {
+        let records = Records::default();
+        let answer = json(status, Scripted::chunks([body]));
+        call(&records.layer(), http_support::prompt(), answer).await;
+        assert_eq!(records.terminal()["data"]["error"]["kind"], "provider");
+        assert!(!records.all().contains("CANARY"), "{}", records.all());
+    }
+}
+
+/// Azure's "on your data", https://learn.microsoft.com/azure/ai-services/openai/references/on-your-data
+#[tokio::test]
+async fn keys_in_a_body() {
+    let body = serde_json::json!({
+        "model": "m", "messages": [],
+        "data_sources": [
+            {"type": "azure_search", "parameters": {"authentication": {"type": "api_key", "key": "CANARY"}}},
+            {"type": "mongo_db", "parameters": {"authentication": {"type": "connection_string", "connection_string": "AccountKey=CANARY"}}},
+            {"type": "elasticsearch", "parameters": {"authentication": {"type": "key_and_key_id", "key": "CANARY", "key_id": "1"}}},
+        ],
+        "extra_headers": {"X-Custom": "CANARY"},
+        "tools": [{"type": "file_search", "filters": {"type": "eq", "key": "region", "value": "us"}}],
+    });
+    let records = Records::default();
+    let request = Request::post("/openai/deployments/d/chat/completions?api-version=1");
+    let request = request.body(Full::<Bytes>::from(body.to_string())).unwrap();
+    call(&records.layer(), request, json(200, Scripted::chunks(["{}"]))).await;
+    let start = records.start();
+    assert!(!start.to_string().contains("CANARY"), "{start}");
+    assert_eq!(start["params"]["tools"], body["tools"]);
+}
+
+#[tokio::test]
+async fn content_off_tells_words_only() {
+    let records = Records::default();
+    let body = r#"{"model":"m","messages":[],"stop":"and then the butler","service_tier":"auto"}"#;
+    let layer = records.layer().content(ContentCapture::Off);
+    call(&layer, post(Full::<Bytes>::from(body)), json(200, Scripted::chunks(["{}"]))).await;
+    let params = records.start()["params"].clone();
+    assert_eq!(params, serde_json::json!({"service_tier": "auto"}));
+}
+
+/// What follows the end is not looked into.
+#[tokio::test]
+async fn padding_behind_a_compressed_answer_is_no_flag() {
+    let mut body = gzip(HELLO.concat().as_bytes());
+    body.extend_from_slice(&[0; 32]);
+    let records = Records::default();
+    let mut answer = event_stream(Scripted::chunks([body]));
+    answer.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+    call(&records.layer(), http_support::prompt(), answer).await;
+    let terminal = records.terminal();
+    assert_eq!(terminal["event"], "llm_end");
+    assert_eq!(terminal["data"].get("decode_skipped"), None, "{terminal}");
+}
