@@ -342,3 +342,27 @@ fn a_request_in_tiny_frames() {
         assert!(used.bytes_max < 32 * MIB, "{}", used.bytes_max);
     }
 }
+
+/// A header names as many codings as it has room for; there is not a decoder for each.
+#[test]
+fn a_header_full_of_codings() {
+    for coding in ["br", "gzip", "deflate", "zstd"] {
+        let codings = vec![coding; 10_000].join(",");
+        let runtime = Flavor::Current.runtime();
+        let told = Told::new(&[Mode::Inline]);
+        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let used = measure(|| {
+            runtime.block_on(async {
+                let answer = || {
+                    let mut response = event_stream(Scripted::chunks(HELLO));
+                    response.headers_mut().insert("content-encoding", codings.parse().unwrap());
+                    response
+                };
+                answered(&layer, answer).await.into_body().collect().await.unwrap();
+            });
+        });
+        assert!(used.bytes_max < 4 * MIB, "{coding}: {}", used.bytes_max);
+        let result = runtime.block_on(told.ended(None));
+        assert!(result.result().unwrap().decode_skipped);
+    }
+}

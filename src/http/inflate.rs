@@ -7,6 +7,9 @@ const ALLOWED: u64 = 64 * 1024 * 1024;
 /// And by how much beyond that. A repetitive event stream shrinks to some hundredth.
 const ALLOWED_RATIO: u64 = 100;
 
+/// Nobody applies more codings, but somebody who wants to keep us busy.
+const MAX_CODINGS: usize = 3;
+
 /// Inflates a compressed body beside the one who gets it, in pieces, as it comes.
 pub(super) struct Inflate {
     codings: Vec<Coding>,
@@ -35,13 +38,11 @@ impl Inflate {
             for name in value.to_str().ok()?.split(',') {
                 match &*name.trim().to_ascii_lowercase() {
                     "" | "identity" => {}
+                    // Counted before it is made: a decoder takes more than its name.
+                    _ if codings.len() == MAX_CODINGS => return None,
                     name => codings.push(Coding::new(name)?),
                 }
             }
-        }
-        // Nobody applies more of them, but somebody who wants to keep us busy.
-        if codings.len() > 3 {
-            return None;
         }
         // The last that was applied is the first to be taken off.
         codings.reverse();
