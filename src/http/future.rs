@@ -135,6 +135,9 @@ where
                             tell_error(emitter, &error);
                             end(this.state.as_mut(), this.call, Some(Err(error)));
                         }
+                        // The client has nothing of the response yet.
+                        Poll::Ready(Ok(_))
+                            if call.emitter().is_some_and(|emitter| emitter.is_aborted()) => {}
                         Poll::Ready(Ok(response)) => {
                             let Some(call) = this.call.take() else { unreachable!() };
                             this.state.set(State::Done);

@@ -163,3 +163,27 @@ fn after_the_end_it_is_too_late() {
         told.ended(None).await;
     });
 }
+
+/// The client has nothing of a response that is there when the call is aborted.
+#[test]
+fn in_the_poll_that_has_the_response() {
+    in_each_mode(|mode| async move {
+        let told = Told::new(&[mode]);
+        let alive = Alive::default();
+        let body = hello().alive(&alive);
+        let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
+            let body = body.clone();
+            async move {
+                tower_llm_callbacks::Run::current().unwrap().abort(enough());
+                Ok::<_, BoxError>(event_stream(body))
+            }
+        });
+        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let response = layer.layer(inner).call(prompt()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(alive.count(), 1, "the response is dropped");
+        let (body, error) = read(response.into_body()).await;
+        assert!(error.is_none() && String::from_utf8(body).unwrap().contains("enough"));
+        told.ended(Some(ErrorKind::Aborted)).await;
+    });
+}
