@@ -324,3 +324,32 @@ fn of_aborts() {
         seen.is_clean("an abort");
     });
 }
+
+/// Errors quote headers and members: of the service, and of the provider.
+#[tokio::test]
+async fn a_named_secret_in_the_text_of_an_error() {
+    for message in [
+        "bad header x-api-key: CANARY1",
+        "Authorization: Basic CANARY1=",
+        r#"request failed: {"api_key":"CANARY1"}"#,
+    ] {
+        let told = Told::new(&[support::Mode::Inline]);
+        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+            Err::<Response<Scripted>, _>(io::Error::other(message))
+        });
+        layer.layer(inner).call(http_support::prompt()).await.unwrap_err();
+        let transport = told.ended(Some(ErrorKind::Transport)).await;
+        let said = transport.error().unwrap().message();
+        assert!(!said.contains("CANARY"), "{said}");
+
+        let told = Told::new(&[support::Mode::Inline]);
+        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let body = json!({"error": {"message": message}}).to_string();
+        let answer = || json(401, Scripted::chunks([body.clone()]));
+        http_support::answered(&layer, answer).await.into_body().collect().await.unwrap();
+        let provider = told.ended(Some(ErrorKind::Provider)).await;
+        let said = provider.error().unwrap().message();
+        assert!(!said.contains("CANARY"), "{said}");
+    }
+}

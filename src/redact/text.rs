@@ -12,6 +12,22 @@ const SHORTEST: usize = 5;
 /// What stands before a key, in any case.
 const BEFORE: [&str; 2] = ["bearer ", "key provided: "];
 
+/// Parts of names of headers and members that hold credentials.
+const NAMES: [&str; 10] = [
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth-token",
+    "auth_token",
+    "access_token",
+    "authorization",
+    "cookie",
+    "password",
+    "secret",
+];
+/// What may stand before the credentials themselves.
+const SCHEMES: [&str; 2] = ["basic ", "token "];
+
 /// Covers secrets in a text that is for people, such as an error's message: query and user of the URLs
 /// in it, and what looks like a key.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
@@ -52,6 +68,9 @@ fn secret(text: &str) -> Option<(usize, String)> {
                 .then(|| (start.len() + length, format!("{start}{REDACTED}")));
         }
     }
+    if let Some((start, length)) = named(text) {
+        return Some((start + length, format!("{}{REDACTED}", &text[..start])));
+    }
     BEFORE.into_iter().find_map(|before| {
         let start = text.get(..before.len())?;
         let rest = &text[start.len()..];
@@ -62,6 +81,29 @@ fn secret(text: &str) -> Option<(usize, String)> {
         (start.eq_ignore_ascii_case(before) && length > 0 && !word)
             .then(|| (start.len() + length, format!("{start}{REDACTED}")))
     })
+}
+
+/// Where the value begins in a text like `x-api-key: value`, and its length.
+fn named(text: &str) -> Option<(usize, usize)> {
+    let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    // No such name is as long.
+    let end = text.bytes().take(64).position(|byte| !of_name(byte.into()))?;
+    let name = text[..end].to_ascii_lowercase();
+    let rest = text[end..].trim_start_matches(['"', '\'', '\\']);
+    let rest = rest.strip_prefix([':', '=']).filter(|rest| !rest.starts_with("//"))?;
+    if !NAMES.iter().any(|part| name.contains(part)) {
+        return None;
+    }
+    let mut value = rest.trim_start_matches([' ', '"', '\'', '\\']);
+    for scheme in SCHEMES {
+        if value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)) {
+            value = &value[scheme.len()..];
+        }
+    }
+    let length = key(value);
+    // Another rule's, which keeps the word.
+    let bearer = value.get(..BEFORE[0].len()).is_some_and(|it| it.eq_ignore_ascii_case(BEFORE[0]));
+    (length > SHORTEST && !bearer).then_some((text.len() - value.len(), length))
 }
 
 /// The length of the key that a text begins with. Some are told with stars in them.
@@ -139,6 +181,10 @@ mod tests {
             ("gsk_abcdef123 xai-abcdef123", "gsk_[redacted] xai-[redacted]"),
             ("authorization: Bearer ey.J0-_x/+=", "authorization: Bearer [redacted]"),
             ("BEARER abc123é", "BEARER [redacted]é"),
+            ("x-api-key: abcdef, host: h", "x-api-key: [redacted], host: h"),
+            ("Authorization: Basic bWU6cHc=", "Authorization: Basic [redacted]"),
+            ("{\\\"api_key\\\":\\\"abcdef\\\"}", "{\\\"api_key\\\":\\\"[redacted]\\\"}"),
+            ("client_secret=abc123&x=1", "client_secret=[redacted]&x=1"),
             ("é sk-é1234567 \u{1F44B}sk-1234567", "é sk-é1234567 \u{1F44B}sk-[redacted]"),
         ] {
             assert_eq!(text(message), expected);
@@ -153,6 +199,8 @@ mod tests {
             "Overloaded",
             "a task-1234567 and a desk-abcdefgh",
             "sk-learn",
+            "no x-api-key: none",
+            "the password is wrong, the secret too",
             "a bearer token is missing: Bearer authentication is needed",
             "ratio 1://2?3",
             "see https://host/docs/errors. And http://[::1]/x",
