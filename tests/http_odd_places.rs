@@ -16,7 +16,7 @@ use http_support::{HELLO, Scripted, event_stream, json, post, read};
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, HttpCallbackLayer, http::RequestBody, on_event,
+    Callbacks, ContentCapture, EventData, HttpCallbackLayer, http::RequestBody, on_event,
 };
 
 #[derive(Clone, Default)]
@@ -135,4 +135,54 @@ async fn padding_behind_a_compressed_answer_is_no_flag() {
     let terminal = records.terminal();
     assert_eq!(terminal["event"], "llm_end");
     assert_eq!(terminal["data"].get("decode_skipped"), None, "{terminal}");
+}
+
+/// A provider may say anything where a word is expected.
+#[tokio::test]
+async fn with_content_off_providers_say_words_only() {
+    let said = "it was said by the user";
+    let body = serde_json::json!({
+        "type": "message", "id": "i", "model": "m", "content": [], "stop_reason": said,
+        "usage": {"input_tokens": 1, "service_tier": "standard", "note": said, "more": [said]},
+    });
+    let records = Records::default();
+    let layer = records.layer().content(ContentCapture::Off);
+    call(&layer, http_support::prompt(), json(200, Scripted::chunks([body.to_string()]))).await;
+    let terminal = records.terminal();
+    assert!(!terminal.to_string().contains(said), "{terminal}");
+    assert_eq!(terminal["data"]["usage_raw"]["service_tier"], "standard");
+    assert_eq!(terminal["data"]["usage"]["input_tokens"], 1);
+
+    let records = Records::default();
+    let layer = records.layer().content(ContentCapture::Off);
+    let body = serde_json::json!({"error": {"message": said, "code": said, "type": "t"}});
+    call(&layer, http_support::prompt(), json(400, Scripted::chunks([body.to_string()]))).await;
+    assert!(!records.all().contains(said), "{}", records.all());
+}
+
+/// An upstream may send for ever; what is kept of it is bounded, and it says so.
+#[tokio::test]
+async fn a_text_without_end_is_kept_in_part() {
+    let piece = "x".repeat(1 << 20);
+    let event = serde_json::json!({"type": "content_block_delta", "index": 0,
+        "delta": {"type": "text_delta", "text": piece}});
+    let event = format!("data: {event}\n\n");
+    let frames = std::iter::repeat_n(event, 70).chain([HELLO[HELLO.len() - 1].to_owned()]);
+    let lengths = Arc::new(Mutex::new((0, None)));
+    let seen = Arc::clone(&lengths);
+    let handler = on_event(move |_run, event| {
+        let mut seen = seen.lock().unwrap();
+        match event.data() {
+            EventData::LlmNewToken(token) => seen.0 += token.text().len(),
+            EventData::LlmEnd(result) => seen.1 = Some(Arc::clone(result)),
+            _ => {}
+        }
+    });
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(handler));
+    call(&layer, http_support::prompt(), event_stream(Scripted::chunks(frames))).await;
+    let seen = lengths.lock().unwrap();
+    let result = seen.1.as_ref().unwrap();
+    assert_eq!((seen.0, result.text().len()), (64 << 20, 64 << 20));
+    assert_eq!(result.tokens, 70);
+    assert!(result.decode_skipped);
 }

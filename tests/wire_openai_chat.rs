@@ -1353,10 +1353,13 @@ mod formats {
                 let expected = [Delta::NotStreamed, Delta::text("a"), Delta::Done];
                 assert_eq!(decode(content_type, &body), expected);
             }
-            for content_type in [None, Some("text/event-stream"), Some("text/plain")] {
+            // Whatever it is said to be.
+            for content_type in
+                [None, Some("text/event-stream"), Some("text/plain"), Some("application/json")]
+            {
                 assert_eq!(decode(content_type, &sse), [Delta::text("a")]);
             }
-            assert_eq!(decode(Some("application/json"), &sse), [Delta::DecodeFault]);
+            assert_eq!(decode(Some("application/json"), "no JSON"), [Delta::DecodeFault]);
         }
     }
 

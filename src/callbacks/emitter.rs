@@ -149,6 +149,11 @@ impl Emitter {
         self.life.dispatch().token(index, content, &mut self.tokens);
     }
 
+    /// Bounds what is kept of an answer.
+    pub(crate) fn bound(&mut self, bytes: usize) {
+        self.answer.bound(bytes);
+    }
+
     /// What the HTTP response said.
     pub(crate) fn http(&mut self, http: HttpResponseInfo) {
         self.answer.http(http);
@@ -213,9 +218,9 @@ impl Emitter {
 
     /// Ends the run in phases. Ready when the last item may go to the consumer.
     pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let Self { life, answer, outcome, time_to_first_token, .. } = self;
+        let Self { life, answer, content, outcome, time_to_first_token, .. } = self;
         life.poll_end(cx, |run, abort| {
-            terminal(run, mem::take(answer), *time_to_first_token, outcome, abort)
+            terminal(run, mem::take(answer), *content, *time_to_first_token, outcome, abort)
         })
     }
 
@@ -223,9 +228,9 @@ impl Emitter {
         if self.reading {
             self.fail(Failure::new(ErrorKind::Panic, "reading a chunk panicked"));
         }
-        let Self { life, answer, outcome, time_to_first_token, .. } = self;
+        let Self { life, answer, content, outcome, time_to_first_token, .. } = self;
         life.tell_end(|run, abort| {
-            terminal(run, mem::take(answer), *time_to_first_token, outcome, abort)
+            terminal(run, mem::take(answer), *content, *time_to_first_token, outcome, abort)
         });
     }
 
@@ -246,11 +251,12 @@ impl Drop for Emitter {
 fn terminal(
     run: &Run,
     answer: Accumulator,
+    content: ContentCapture,
     time_to_first_token: Option<Duration>,
     outcome: &Outcome,
     abort: Option<&Abort>,
 ) -> EventData {
-    let mut result = answer.finish();
+    let mut result = content.result(answer.finish());
     result.duration = run.elapsed();
     result.time_to_first_token = time_to_first_token;
     let result = Arc::new(result);

@@ -24,6 +24,8 @@ pub struct Accumulator {
     places: Places,
     /// How many bytes of each text are kept.
     limit: usize,
+    /// How many bytes may still be kept of all texts together.
+    room: usize,
     /// Whether anything of an answer was seen, or its end.
     answered: bool,
 }
@@ -83,13 +85,18 @@ struct Cut(bool);
 impl Cut {
     /// Adds to a text as far as the limit allows, and tells what was added.
     #[inline]
-    fn push<'d>(&mut self, text: &mut String, more: &'d str, limit: usize) -> &'d str {
-        if limit == usize::MAX {
+    fn push<'d>(
+        &mut self,
+        text: &mut String,
+        more: &'d str,
+        (limit, room): (usize, usize),
+    ) -> &'d str {
+        if limit == usize::MAX && more.len() <= room && !self.0 {
             text.push_str(more);
             return more;
         }
-        let room = if self.0 { 0 } else { limit.saturating_sub(text.len()) };
-        let added = prefix(more, room);
+        let left = if self.0 { 0 } else { limit.saturating_sub(text.len()).min(room) };
+        let added = prefix(more, left);
         self.0 |= added.len() < more.len();
         text.push_str(added);
         added
@@ -125,6 +132,7 @@ impl Accumulator {
             parts: Vec::new(),
             places: Places::default(),
             limit: content.limit(),
+            room: usize::MAX,
             answered: false,
         }
     }
@@ -139,41 +147,46 @@ impl Accumulator {
     pub(crate) fn add<'d>(&mut self, delta: &'d Delta<'_>) -> Option<Content<'d>> {
         let (choice, kind, text, tool_call) = match delta {
             Delta::Text { choice, text } => {
-                let limit = self.limit;
+                let bounds = (self.limit, self.room);
                 let (to, parts) = self.choice(*choice);
-                let kept = parts.cut[0].push(&mut to.text, text, limit);
+                let kept = parts.cut[0].push(&mut to.text, text, bounds);
                 if text.is_empty() {
                     return None;
                 }
+                self.spend(kept, text);
                 (*choice, TokenKind::Text, kept, None)
             }
             Delta::Reasoning { choice, text } => {
-                let limit = self.limit;
+                let bounds = (self.limit, self.room);
                 let (to, parts) = self.choice(*choice);
-                let kept = parts.cut[1].push(&mut to.reasoning, text, limit);
+                let kept = parts.cut[1].push(&mut to.reasoning, text, bounds);
                 if text.is_empty() {
                     return None;
                 }
+                self.spend(kept, text);
                 (*choice, TokenKind::Reasoning, kept, None)
             }
             Delta::Refusal { choice, text } => {
-                let limit = self.limit;
+                let bounds = (self.limit, self.room);
                 let (to, parts) = self.choice(*choice);
-                let kept = parts.cut[2].push(&mut to.refusal, text, limit);
+                let kept = parts.cut[2].push(&mut to.refusal, text, bounds);
                 if text.is_empty() {
                     return None;
                 }
+                self.spend(kept, text);
                 (*choice, TokenKind::Refusal, kept, None)
             }
             Delta::ToolCall { choice, index, id, name, arguments } => {
-                let (opened, tool, limit) =
-                    self.tool(*choice, *index, id.as_deref(), name.as_deref());
-                let kept = tool.cut.push(&mut tool.arguments, arguments, limit);
+                let bounds = (self.limit, self.room);
+                let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
+                let kept = tool.cut.push(&mut tool.arguments, arguments, bounds);
                 // The opening of a call is content although it has no text.
                 if !opened && arguments.is_empty() {
                     return None;
                 }
-                (*choice, TokenKind::ToolCall, kept, Some(Arc::clone(&tool.reference)))
+                let reference = Arc::clone(&tool.reference);
+                self.spend(kept, arguments);
+                (*choice, TokenKind::ToolCall, kept, Some(reference))
             }
             other => {
                 self.add_fact(other);
@@ -184,6 +197,14 @@ impl Accumulator {
             self.result.tokens += 1;
             Content { choice, kind, text, tool_call }
         })
+    }
+
+    #[inline]
+    fn spend(&mut self, kept: &str, text: &str) {
+        self.room = self.room.saturating_sub(kept.len());
+        if kept.len() < text.len() && self.limit == usize::MAX {
+            self.result.decode_skipped = true;
+        }
     }
 
     fn add_fact(&mut self, delta: &Delta<'_>) {
@@ -263,8 +284,7 @@ impl Accumulator {
         index: u32,
         id: Option<&str>,
         name: Option<&str>,
-    ) -> (bool, &mut Tool, usize) {
-        let limit = self.limit;
+    ) -> (bool, &mut Tool) {
         let (_, Parts { tools, places, .. }) = self.choice(choice);
         let mut opened = false;
         let at = places.find(tools, index, |tool| tool.reference.index);
@@ -285,7 +305,12 @@ impl Accumulator {
             let name = name.unwrap_or(&known.name);
             tool.reference = Arc::new(ToolCallRef::new(index, id, name));
         }
-        (opened, tool, limit)
+        (opened, tool)
+    }
+
+    /// Bounds what is kept of all texts together.
+    pub(crate) fn bound(&mut self, bytes: usize) {
+        self.room = bytes;
     }
 
     /// What the HTTP response said.

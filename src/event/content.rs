@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{ErrorKind, Failure, LlmStart, Messages, Truncated};
+use super::{ErrorKind, Failure, LlmResult, LlmStart, Messages, Truncated};
 
 /// How much of prompts and answers handlers are told.
 ///
@@ -23,7 +23,7 @@ pub enum ContentCapture {
     /// tool call, and of error messages. A token beyond it is an event with an empty text.
     Limited(usize),
     /// None: no messages, token events with empty texts, no texts and no arguments in results, no messages
-    /// of providers in errors. Parameters are told as far as they are numbers, truth values and single
+    /// of providers in errors; of what else providers say, single words. Parameters are told as far as they are numbers, truth values and single
     /// words of at most 64 bytes.
     Off,
 }
@@ -56,8 +56,7 @@ impl ContentCapture {
                 start.messages = Messages::none();
                 start.params.retain(|_, value| match value {
                     Value::Number(_) | Value::Bool(_) | Value::Null => true,
-                    // A word that was chosen, not something that was said.
-                    Value::String(word) => word.len() <= 64 && !word.contains(char::is_whitespace),
+                    Value::String(word) => is_word(word),
                     Value::Array(_) | Value::Object(_) => false,
                 });
             }
@@ -65,8 +64,24 @@ impl ContentCapture {
         start
     }
 
+    /// Providers may say anything where a word is expected.
+    pub(crate) fn result(self, mut result: LlmResult) -> LlmResult {
+        if self == ContentCapture::Off {
+            for choice in &mut result.choices {
+                choice.finish_reason.take_if(|reason| !is_word(reason));
+            }
+            if let Some(usage) = &mut result.usage_raw {
+                words_only(usage);
+            }
+        }
+        result
+    }
+
     /// Error messages quote prompts.
-    pub(crate) fn failure(self, failure: Failure) -> Failure {
+    pub(crate) fn failure(self, mut failure: Failure) -> Failure {
+        if self == ContentCapture::Off {
+            failure.provider_code.take_if(|code| !is_word(code));
+        }
         let quotes = matches!(failure.kind, ErrorKind::Provider | ErrorKind::Transport);
         let message = match self {
             ContentCapture::Limited(bytes) if failure.message.len() > bytes => {
@@ -93,6 +108,20 @@ pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
     }
     let end = (0..=bytes).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or(0)]
+}
+
+/// Something that was chosen, not something that was said.
+fn is_word(text: &str) -> bool {
+    text.len() <= 64 && !text.contains(char::is_whitespace)
+}
+
+fn words_only(value: &mut Value) {
+    match value {
+        Value::String(text) if !is_word(text) => *value = Value::Null,
+        Value::Array(values) => values.iter_mut().for_each(words_only),
+        Value::Object(values) => values.values_mut().for_each(words_only),
+        _ => {}
+    }
 }
 
 fn shorten(value: &mut Value, bytes: usize) {

@@ -35,8 +35,8 @@ pub struct LlmResult {
     pub duration: Duration,
     /// Parts of the answer that could not be read and were passed over.
     pub decode_faults: u64,
-    /// Whether the answer, or the rest of it, could not be looked into, and passed without being told:
-    /// it was compressed in a way that is not known, or not as it said.
+    /// Whether the answer, or the rest of it, passed without being told: it was compressed in a way that
+    /// is not known, or not as it said, or it was over the layer's bound.
     #[serde(skip_serializing_if = "is_false")]
     pub decode_skipped: bool,
     /// The HTTP response, where the call is one that a layer over HTTP sees.

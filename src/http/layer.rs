@@ -78,7 +78,8 @@ impl HttpCallbackLayer {
         self.set(|settings| settings.routes.recognise(Arc::new(format)))
     }
 
-    /// Says that all requests with a path are calls in a format. One `*` in the path stands for any text.
+    /// Says that all requests with a path are calls in a format, but for those with a method that calls
+    /// nothing, such as `OPTIONS` and `HEAD`. One `*` in the path stands for any text.
     ///
     /// What is said last counts first. The path is what the service sees: inside `Router::nest` without
     /// the prefix.

@@ -14,6 +14,8 @@ use crate::{
     wire::{Decoder, Format},
 };
 
+/// More of an answer's texts is not kept: an upstream may send for ever.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// More of an error answer is not read.
 const ERROR_LIMIT: usize = 1024 * 1024;
 
@@ -47,6 +49,7 @@ struct ErrorAnswer {
 impl Reader {
     pub(super) fn new(format: Arc<dyn Format>, head: &Parts, emitter: &mut Emitter) -> Self {
         let status = head.status;
+        emitter.bound(ANSWER_LIMIT);
         emitter.http(HttpResponseInfo::new(status.as_u16(), redact::recorded(&head.headers)));
         let content_type = content_type(&head.headers);
         let json = content_type.as_deref() == Some("application/json");

@@ -58,6 +58,10 @@ impl Routes {
     }
 
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Match> {
+        // Neither of them calls a model, whatever the path: browsers ask whether they may.
+        if matches!(*method, Method::OPTIONS | Method::HEAD | Method::CONNECT | Method::TRACE) {
+            return None;
+        }
         if let Some((_, format)) = self.given.iter().find(|(pattern, _)| pattern.matches(path)) {
             let format = Arc::clone(format.as_ref()?);
             return Some(Match { format, if_streamed: false });

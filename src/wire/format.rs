@@ -52,7 +52,9 @@ pub enum Recognition {
 }
 
 /// The request of an LLM call over HTTP: what a [`Format`] is given to read.
-#[derive(Debug, Clone, Copy)]
+///
+/// Its debug form has neither query nor header values nor the body: any of them may hold secrets.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct HttpCall<'a> {
     /// The method.
@@ -78,5 +80,16 @@ impl<'a> HttpCall<'a> {
     pub fn complete(mut self, complete: bool) -> Self {
         self.complete = complete;
         self
+    }
+}
+
+impl fmt::Debug for HttpCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpCall")
+            .field("method", self.method)
+            .field("path", &self.uri.path())
+            .field("bytes", &self.body.len())
+            .field("complete", &self.complete)
+            .finish_non_exhaustive()
     }
 }

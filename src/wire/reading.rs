@@ -21,6 +21,8 @@ pub(in crate::wire) struct Reading<P> {
     form: Form,
     event_limit: usize,
     whole_limit: usize,
+    /// The body is said to be a single JSON text.
+    said_whole: bool,
     protocol: P,
     /// Nothing more is to be told.
     ended: bool,
@@ -44,6 +46,7 @@ impl<P: Protocol> Reading<P> {
             form: Form::Unknown,
             event_limit: EVENT_LIMIT,
             whole_limit: WHOLE_LIMIT,
+            said_whole: false,
             protocol,
             ended: false,
         }
@@ -54,10 +57,10 @@ impl<P: Protocol> Reading<P> {
         Self { event_limit: limit, whole_limit: limit, ..Self::new(protocol) }
     }
 
-    /// Of a body that is said to be a single JSON text.
+    /// Of a body that is said to be a single JSON text: it is taken for one unless it begins as an event
+    /// stream does.
     pub(in crate::wire) fn whole(protocol: P) -> Self {
-        let form = Form::Whole(WholeBody::with_limit(WHOLE_LIMIT));
-        Self { form, ..Self::new(protocol) }
+        Self { said_whole: true, ..Self::new(protocol) }
     }
 
     /// Gives what comes after white space and a byte order mark, which mean nothing in any form.
@@ -68,6 +71,8 @@ impl<P: Protocol> Reading<P> {
         let Some(first) = bytes.get(start) else { return &[] };
         let whole = || Form::Whole(WholeBody::with_limit(self.whole_limit));
         self.form = match (first, P::OBJECT, P::ARRAY) {
+            // `data:`, `event:`, or a comment.
+            (first, ..) if self.said_whole && !matches!(first, b'd' | b'e' | b':') => whole(),
             (b'{', Object::Line, _) => Form::Lines(NdjsonDecoder::with_limit(self.event_limit)),
             (b'{', Object::Whole, _) | (b'[', _, Array::Whole) => whole(),
             (b'[', _, Array::Items) => Form::Items(ArrayDecoder::with_limit(self.event_limit)),
@@ -106,6 +111,7 @@ impl<P: Protocol> Decoder for Reading<P> {
             return;
         }
         match form {
+            Form::Unknown if self.said_whole => each(Delta::DecodeFault),
             Form::Unknown => {}
             Form::Events(sse) => sse.end(&mut |it| piece(protocol, ended, it, each)),
             Form::Lines(lines) => lines.end(&mut |it| piece(protocol, ended, it, each)),
