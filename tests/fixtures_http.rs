@@ -5,11 +5,9 @@
 #[path = "fixtures_http/compress.rs"]
 mod compress;
 
-use std::{
-    convert::Infallible,
-    env, fs,
-    path::{Path, PathBuf},
-};
+mod recordings;
+
+use std::{convert::Infallible, fs, path::Path};
 
 use bytes::Bytes;
 use compress::{CODINGS, compress};
@@ -17,6 +15,7 @@ use futures::stream;
 use http::{Request, Response, Uri};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use recordings::folder;
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -32,19 +31,6 @@ use tower_llm_callbacks::{
         openai_responses::OpenAiResponses,
     },
 };
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures");
-
-/// The fixtures' folder; none where it is missing, which is a failure only where CI runs.
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(FOLDER);
-    if folder.join("index.json").is_file() {
-        return Some(folder.to_owned());
-    }
-    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "the fixtures are missing: {FOLDER}");
-    println!("skipped: the fixtures are missing: {FOLDER}");
-    None
-}
 
 struct Recorded {
     file: String,

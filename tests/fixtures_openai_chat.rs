@@ -2,14 +2,16 @@
 //!
 //! They are other projects' data and are not part of this repository.
 
+mod recordings;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    fs,
     io::Read,
-    path::{Path, PathBuf},
 };
 
 use http::StatusCode;
+use recordings::{cuts, folder, pieces, read_json};
 use serde_json::{Map, Value, json};
 use tower_llm_callbacks::{
     Accumulator, Delta, LlmResult, ProviderError,
@@ -18,8 +20,6 @@ use tower_llm_callbacks::{
         openai_chat::{OpenAiChat, OpenAiChatDecoder},
     },
 };
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures");
 
 const PROVIDERS: [&str; 9] = [
     "azure-openai",
@@ -32,21 +32,6 @@ const PROVIDERS: [&str; 9] = [
     "vllm",
     "writer",
 ];
-
-/// The fixtures' folder; none where it is missing, which is a failure only where CI runs.
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(FOLDER);
-    if folder.join("openai-chat").is_dir() {
-        return Some(folder.to_owned());
-    }
-    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "the fixtures are missing: {FOLDER}");
-    println!("skipped: the fixtures are missing: {FOLDER}");
-    None
-}
-
-fn read_json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
 
 /// Everything that the deltas of an answer say.
 #[derive(Debug, PartialEq)]
@@ -171,43 +156,6 @@ impl Sum {
             assert_eq!(found, count(pointer), "{file}: {pointer}");
         }
     }
-}
-
-/// Whole, in single bytes, and fifty times at random but the same each time.
-fn cuts(file: &str, body: &[u8]) -> Vec<Vec<usize>> {
-    let mut all = vec![vec![body.len()], vec![1; body.len()]];
-    let mut state = file
-        .bytes()
-        .fold(0x9E37_79B9_7F4A_7C15_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(31));
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 33).unwrap() % below
-    };
-    for round in 0..50 {
-        let longest = [4, 30, 200, 1500, 9000][round % 5];
-        let mut left = body.len();
-        let mut lengths = vec![];
-        while left > 0 {
-            let length = random(longest).min(left);
-            lengths.push(length);
-            left -= length;
-        }
-        all.push(lengths);
-    }
-    all
-}
-
-fn pieces<'a>(mut body: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
-    let mut pieces = vec![];
-    for &length in lengths {
-        let (piece, rest) = body.split_at(length);
-        pieces.push(piece);
-        body = rest;
-    }
-    assert!(body.is_empty());
-    pieces
 }
 
 /// One JSON text a line becomes an event stream.

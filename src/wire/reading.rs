@@ -181,3 +181,46 @@ impl<P> fmt::Debug for Reading<P> {
         f.debug_struct("Reading").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
+
+/// What all public decoders over a [`Reading`] have in common: they differ in their protocol.
+macro_rules! decoder {
+    ($name:ident, $protocol:expr) => {
+        impl $name {
+            /// A decoder for events (or lines, or items of an array) of at most 16 MiB, and whole answers of
+            /// at most 64 MiB; what is longer is a [`DecodeFault`](crate::Delta::DecodeFault).
+            pub fn new() -> Self {
+                Self($crate::wire::reading::Reading::new($protocol))
+            }
+
+            /// A decoder for events, or a whole answer, of at most so many bytes.
+            pub fn with_limit(max_bytes: usize) -> Self {
+                Self($crate::wire::reading::Reading::with_limit($protocol, max_bytes))
+            }
+
+            /// A decoder for a body that is said to be a single JSON text. It is taken for one unless it
+            /// begins as an event stream does: what is no JSON is a
+            /// [`DecodeFault`](crate::Delta::DecodeFault).
+            pub fn whole() -> Self {
+                Self($crate::wire::reading::Reading::whole($protocol))
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl $crate::wire::Decoder for $name {
+            fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut($crate::Delta<'_>)) {
+                self.0.push(bytes, each);
+            }
+
+            fn finish(&mut self, each: &mut dyn FnMut($crate::Delta<'_>)) {
+                self.0.finish(each);
+            }
+        }
+    };
+}
+
+pub(in crate::wire) use decoder;

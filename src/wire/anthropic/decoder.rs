@@ -1,14 +1,11 @@
 use super::protocol::Anthropic;
-use crate::{
-    event::Delta,
-    wire::{Decoder, reading::Reading},
-};
+use crate::wire::reading::{Reading, decoder};
 
 /// Reads an answer: streamed as server-sent events, or whole, as its first byte tells.
 ///
 /// Event, block and delta types that it does not know are passed over in silence, as Anthropic's
-/// documentation asks; one that cannot be read is a [`Delta::DecodeFault`], and it goes on. Of an answer
-/// that comes whole nothing is told before the body's end, then [`Delta::NotStreamed`] and what the same
+/// documentation asks; one that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on. Of an answer
+/// that comes whole nothing is told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed) and what the same
 /// answer, streamed, would have added up to.
 ///
 /// ```
@@ -50,37 +47,4 @@ use crate::{
 #[derive(Debug)]
 pub struct AnthropicDecoder(Reading<Anthropic>);
 
-impl AnthropicDecoder {
-    /// A decoder for events of at most 16 MiB and whole answers of at most 64 MiB; what is longer is a
-    /// [`Delta::DecodeFault`].
-    pub fn new() -> Self {
-        Self(Reading::new(Anthropic::new()))
-    }
-
-    /// A decoder for events, or a whole answer, of at most so many bytes.
-    pub fn with_limit(max_event_bytes: usize) -> Self {
-        Self(Reading::with_limit(Anthropic::new(), max_event_bytes))
-    }
-
-    /// A decoder for an answer that is said to be whole: a body that is no JSON is a
-    /// [`Delta::DecodeFault`].
-    pub fn whole() -> Self {
-        Self(Reading::whole(Anthropic::new()))
-    }
-}
-
-impl Default for AnthropicDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for AnthropicDecoder {
-    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.push(bytes, each);
-    }
-
-    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.finish(each);
-    }
-}
+decoder!(AnthropicDecoder, Anthropic::new());

@@ -1,13 +1,10 @@
 use super::protocol::Ollama;
-use crate::{
-    event::Delta,
-    wire::{Decoder, reading::Reading},
-};
+use crate::wire::reading::{Reading, decoder};
 
 /// Reads an answer of `chat` or `generate`: a JSON object a line, the last of which says `done`.
 ///
-/// A line that cannot be read is a [`Delta::DecodeFault`], and it goes on; one that is an error ends the
-/// answer in [`Delta::Error`]. Tool calls come whole, and their arguments are told as the object's text
+/// A line that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on; one that is an error ends the
+/// answer in [`Delta::Error`](crate::Delta::Error). Tool calls come whole, and their arguments are told as the object's text
 /// without white space. The finish reason is `done_reason`; Ollama gives no id of the answer, and not all
 /// of its versions give ids of tool calls. [`usage_raw`](crate::LlmResult::usage_raw) holds its counts and
 /// durations.
@@ -40,37 +37,4 @@ use crate::{
 #[derive(Debug)]
 pub struct OllamaDecoder(Reading<Ollama>);
 
-impl OllamaDecoder {
-    /// A decoder for lines of at most 16 MiB; what is longer is a [`Delta::DecodeFault`].
-    pub fn new() -> Self {
-        Self(Reading::new(Ollama::default()))
-    }
-
-    /// A decoder for lines of at most so many bytes.
-    pub fn with_limit(max_line_bytes: usize) -> Self {
-        Self(Reading::with_limit(Ollama::default(), max_line_bytes))
-    }
-
-    /// A decoder for an answer that is said to be whole, as `"stream": false` asks for, of at most 64
-    /// MiB: nothing is told before its end, then [`Delta::NotStreamed`] first. A body that is no JSON is
-    /// a [`Delta::DecodeFault`].
-    pub fn whole() -> Self {
-        Self(Reading::whole(Ollama::default()))
-    }
-}
-
-impl Default for OllamaDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for OllamaDecoder {
-    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.push(bytes, each);
-    }
-
-    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.finish(each);
-    }
-}
+decoder!(OllamaDecoder, Ollama::default());

@@ -1,8 +1,5 @@
 use super::protocol::OpenAi;
-use crate::{
-    event::Delta,
-    wire::{Decoder, reading::Reading},
-};
+use crate::wire::reading::{Reading, decoder};
 
 /// Reads an answer of Chat Completions or legacy Completions: streamed as server-sent events, or whole,
 /// as its first byte tells.
@@ -11,8 +8,8 @@ use crate::{
 /// its choices has a finish reason, which is told once. Tool calls are numbered in the order in which
 /// they come, whatever the server's numbers. Reasoning is told under whatever name a server has for it;
 /// audio is not, nor its transcript. What it does not know is passed over in silence; a chunk that
-/// cannot be read is a [`Delta::DecodeFault`], and it goes on. Of an answer that comes whole nothing is
-/// told before the body's end, then [`Delta::NotStreamed`] and what the same answer, streamed, would
+/// cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on. Of an answer that comes whole nothing is
+/// told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed) and what the same answer, streamed, would
 /// have added up to.
 ///
 /// ```
@@ -52,37 +49,4 @@ use crate::{
 #[derive(Debug)]
 pub struct OpenAiChatDecoder(Reading<OpenAi>);
 
-impl OpenAiChatDecoder {
-    /// A decoder for events of at most 16 MiB and whole answers of at most 64 MiB; what is longer is a
-    /// [`Delta::DecodeFault`].
-    pub fn new() -> Self {
-        Self(Reading::new(OpenAi::default()))
-    }
-
-    /// A decoder for events, or a whole answer, of at most so many bytes.
-    pub fn with_limit(max_event_bytes: usize) -> Self {
-        Self(Reading::with_limit(OpenAi::default(), max_event_bytes))
-    }
-
-    /// A decoder for an answer that is said to be whole: a body that is no JSON is a
-    /// [`Delta::DecodeFault`].
-    pub fn whole() -> Self {
-        Self(Reading::whole(OpenAi::default()))
-    }
-}
-
-impl Default for OpenAiChatDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for OpenAiChatDecoder {
-    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.push(bytes, each);
-    }
-
-    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.finish(each);
-    }
-}
+decoder!(OpenAiChatDecoder, OpenAi::default());

@@ -1,14 +1,11 @@
 use super::protocol::Responses;
-use crate::{
-    event::Delta,
-    wire::{Decoder, reading::Reading},
-};
+use crate::wire::reading::{Reading, decoder};
 
 /// Reads an answer: streamed as server-sent events, or whole, as its first byte tells.
 ///
 /// A stream tells most of its output up to four times; it is told once, from the first that says it:
 /// a delta, the end of its item, the end of the answer. Event and item types that it does not know are
-/// passed over in silence; an event that cannot be read is a [`Delta::DecodeFault`], and it goes on.
+/// passed over in silence; an event that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on.
 ///
 /// - All is told of choice 0.
 /// - Tool calls are `function_call` and `custom_tool_call` items, whose id is the `call_id` and whose
@@ -18,10 +15,10 @@ use crate::{
 /// - The finish reason is `incomplete_details.reason` of an incomplete answer, such as
 ///   `max_output_tokens` or `content_filter`, else its `status`: `completed` or `incomplete`. Tool
 ///   calls do not change it.
-/// - An answer that failed or was cancelled ends in [`Delta::Error`], as does an `error` event.
+/// - An answer that failed or was cancelled ends in [`Delta::Error`](crate::Delta::Error), as does an `error` event.
 /// - `[DONE]`, which some vendors append, is only an end mark where the answer's own is missing, something
 ///   was told, and no item is unfinished.
-/// - Of an answer that comes whole nothing is told before the body's end, then [`Delta::NotStreamed`]
+/// - Of an answer that comes whole nothing is told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed)
 ///   and what the same answer, streamed, would have added up to. One that is still queued or in
 ///   progress, in the background, has no finish reason.
 ///
@@ -58,37 +55,4 @@ use crate::{
 #[derive(Debug)]
 pub struct OpenAiResponsesDecoder(Reading<Responses>);
 
-impl OpenAiResponsesDecoder {
-    /// A decoder for events of at most 16 MiB and whole answers of at most 64 MiB; what is longer is a
-    /// [`Delta::DecodeFault`].
-    pub fn new() -> Self {
-        Self(Reading::new(Responses::default()))
-    }
-
-    /// A decoder for events, or a whole answer, of at most so many bytes.
-    pub fn with_limit(max_event_bytes: usize) -> Self {
-        Self(Reading::with_limit(Responses::default(), max_event_bytes))
-    }
-
-    /// A decoder for an answer that is said to be whole: a body that is no JSON is a
-    /// [`Delta::DecodeFault`].
-    pub fn whole() -> Self {
-        Self(Reading::whole(Responses::default()))
-    }
-}
-
-impl Default for OpenAiResponsesDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for OpenAiResponsesDecoder {
-    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.push(bytes, each);
-    }
-
-    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.finish(each);
-    }
-}
+decoder!(OpenAiResponsesDecoder, Responses::default());
