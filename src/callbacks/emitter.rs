@@ -1,18 +1,22 @@
 use std::{
     error::Error,
-    io, mem,
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use super::{dispatch::TokenLanes, inherit::Opened, lifecycle::Lifecycle};
+use super::{
+    cause::{aborted, classify},
+    dispatch::TokenLanes,
+    inherit::Opened,
+    lifecycle::Lifecycle,
+};
 use crate::{
     event::{
         Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
-        HttpResponseInfo, LlmStart, ProviderError, RunError, Truncated,
+        LlmStart, RunError,
     },
-    redact,
     run::{Abort, Aborted, Context as RunContext, Run},
 };
 
@@ -149,14 +153,9 @@ impl Emitter {
         self.life.dispatch().token(index, content, &mut self.tokens);
     }
 
-    /// Bounds what is kept of an answer.
-    pub(crate) fn bound(&mut self, bytes: usize) {
-        self.answer.bound(bytes);
-    }
-
-    /// What the HTTP response said.
-    pub(crate) fn http(&mut self, http: HttpResponseInfo) {
-        self.answer.http(http);
+    /// What is known of the answer so far.
+    pub(crate) fn answer(&mut self) -> &mut Accumulator {
+        &mut self.answer
     }
 
     /// An error came in the place of an answer, as one body.
@@ -164,11 +163,6 @@ impl Emitter {
         if self.answer.tokens() == 0 && !matches!(self.outcome, Outcome::Completed) {
             self.answer.whole();
         }
-    }
-
-    /// What comes is not looked into.
-    pub(crate) fn skip(&mut self) {
-        self.answer.skip();
     }
 
     /// Whether it is known how the run ends.
@@ -261,10 +255,7 @@ fn terminal(
     result.time_to_first_token = time_to_first_token;
     let result = Arc::new(result);
     let failure = match (abort, outcome) {
-        (Some(abort), _) => Failure {
-            status: Some(abort.status_code().as_u16()),
-            ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
-        },
+        (Some(abort), _) => aborted(abort),
         (None, Outcome::Completed) => return EventData::LlmEnd(result),
         (None, Outcome::Failed(failure)) => failure.clone(),
         (None, Outcome::Open) => {
@@ -272,53 +263,4 @@ fn terminal(
         }
     };
     EventData::LlmError(Arc::new(RunError::new(failure, result)))
-}
-
-/// Reads an error of the inner service: what it is, by what is in its chain of sources.
-fn classify(error: &(dyn Error + 'static)) -> Failure {
-    let mut source = Some(error);
-    while let Some(cause) = source {
-        if let Some(provider) = cause.downcast_ref::<ProviderError>() {
-            return Failure::provider(provider);
-        }
-        if let Some(aborted) = cause.downcast_ref::<Aborted>() {
-            let abort = aborted.abort();
-            return Failure {
-                status: Some(abort.status_code().as_u16()),
-                ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
-            };
-        }
-        if cause.is::<Truncated>() {
-            return Failure::new(ErrorKind::Truncated, redact::text(&error.to_string()));
-        }
-        // An `io::Error` has the error that it wraps not as its source, but in itself.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        source = match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        };
-    }
-    Failure::new(ErrorKind::Transport, redact::text(&chain(error)))
-}
-
-/// An error's message, and what the system says is the cause. The messages of other sources are not
-/// told: they may quote anything.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut message = error.to_string();
-    let mut source = Some(error);
-    while let Some(cause) = source {
-        let io = cause.downcast_ref::<io::Error>();
-        let inner = io.and_then(io::Error::get_ref);
-        if let (Some(io), None) = (io, inner) {
-            let system = io.to_string();
-            if !message.contains(&system) {
-                message = format!("{message}: {system}");
-            }
-        }
-        source = match inner {
-            Some(inner) => Some(inner),
-            None => cause.source(),
-        };
-    }
-    message
 }

@@ -8,6 +8,7 @@
 
 #[expect(clippy::module_inception, reason = "the folder is about sets, the file about `Callbacks`")]
 mod callbacks;
+mod cause;
 mod cell;
 mod config;
 mod delivery;

@@ -49,8 +49,10 @@ struct ErrorAnswer {
 impl Reader {
     pub(super) fn new(format: Arc<dyn Format>, head: &Parts, emitter: &mut Emitter) -> Self {
         let status = head.status;
-        emitter.bound(ANSWER_LIMIT);
-        emitter.http(HttpResponseInfo::new(status.as_u16(), redact::recorded(&head.headers)));
+        emitter.answer().bound(ANSWER_LIMIT);
+        emitter
+            .answer()
+            .http(HttpResponseInfo::new(status.as_u16(), redact::recorded(&head.headers)));
         let content_type = content_type(&head.headers);
         let json = content_type.as_deref() == Some("application/json");
         let failure = head.extensions.get::<TransportFailure>();
@@ -74,7 +76,7 @@ impl Reader {
             (mode, None) => (mode, Inflate::none()),
         };
         if let Mode::Blind = mode {
-            emitter.skip();
+            emitter.answer().skip();
         }
         Self { mode, inflate, json }
     }
@@ -101,7 +103,7 @@ impl Reader {
 
     /// What is left of the body passes without a look.
     fn give_up(&mut self, emitter: &mut Emitter) {
-        emitter.skip();
+        emitter.answer().skip();
         self.mode = match mem::replace(&mut self.mode, Mode::Blind) {
             // What was read of an error may do.
             Mode::Error(answer) => Mode::Failed(answer.failure()),
