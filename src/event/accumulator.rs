@@ -1,8 +1,8 @@
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Choice, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall, ToolCallRef,
-    content::prefix,
+    cut::Cut, places::Places,
 };
 
 /// Adds deltas up to an [`LlmResult`].
@@ -44,63 +44,6 @@ struct Tool {
     arguments: String,
     reference: Arc<ToolCallRef>,
     cut: Cut,
-}
-
-/// Where the item with an index is: a few are looked through, of many there is a table, so that an
-/// answer with a great many of them costs no more time for each.
-#[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "every run has room for it, and hardly any has one")]
-struct Places(Option<Box<HashMap<u32, usize>>>);
-
-impl Places {
-    const FEW: usize = 32;
-
-    #[inline]
-    fn find<T>(&self, items: &[T], index: u32, of: impl Fn(&T) -> u32) -> Option<usize> {
-        match &self.0 {
-            None => items.iter().rposition(|item| of(item) == index),
-            Some(table) => table.get(&index).copied(),
-        }
-    }
-
-    /// The last item is new.
-    fn added<T>(&mut self, items: &[T], of: impl Fn(&T) -> u32) {
-        match (&mut self.0, items.last()) {
-            (Some(table), Some(last)) => {
-                table.insert(of(last), items.len() - 1);
-            }
-            (None, _) if items.len() > Self::FEW => {
-                let all = items.iter().enumerate();
-                self.0 = Some(Box::new(all.map(|(at, item)| (of(item), at)).collect()));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Whether a text is at its limit: nothing is added behind a gap.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cut(bool);
-
-impl Cut {
-    /// Adds to a text as far as the limit allows, and tells what was added.
-    #[inline]
-    fn push<'d>(
-        &mut self,
-        text: &mut String,
-        more: &'d str,
-        (limit, room): (usize, usize),
-    ) -> &'d str {
-        if limit == usize::MAX && more.len() <= room && !self.0 {
-            text.push_str(more);
-            return more;
-        }
-        let left = if self.0 { 0 } else { limit.saturating_sub(text.len()).min(room) };
-        let added = prefix(more, left);
-        self.0 |= added.len() < more.len();
-        text.push_str(added);
-        added
-    }
 }
 
 /// The content of a delta: what a token event is made of.
@@ -145,66 +88,54 @@ impl Accumulator {
     /// Adds a delta, and tells what content it carries if it is a token event.
     #[inline]
     pub(crate) fn add<'d>(&mut self, delta: &'d Delta<'_>) -> Option<Content<'d>> {
-        let (choice, kind, text, tool_call) = match delta {
-            Delta::Text { choice, text } => {
-                let bounds = (self.limit, self.room);
-                let (to, parts) = self.choice(*choice);
-                let kept = parts.cut[0].push(&mut to.text, text, bounds);
-                if text.is_empty() {
-                    return None;
-                }
-                self.spend(kept, text);
-                (*choice, TokenKind::Text, kept, None)
-            }
-            Delta::Reasoning { choice, text } => {
-                let bounds = (self.limit, self.room);
-                let (to, parts) = self.choice(*choice);
-                let kept = parts.cut[1].push(&mut to.reasoning, text, bounds);
-                if text.is_empty() {
-                    return None;
-                }
-                self.spend(kept, text);
-                (*choice, TokenKind::Reasoning, kept, None)
-            }
-            Delta::Refusal { choice, text } => {
-                let bounds = (self.limit, self.room);
-                let (to, parts) = self.choice(*choice);
-                let kept = parts.cut[2].push(&mut to.refusal, text, bounds);
-                if text.is_empty() {
-                    return None;
-                }
-                self.spend(kept, text);
-                (*choice, TokenKind::Refusal, kept, None)
-            }
+        let bounds = (self.limit, self.room);
+        let (choice, kind, text) = match delta {
+            Delta::Text { choice, text } => (*choice, TokenKind::Text, text),
+            Delta::Reasoning { choice, text } => (*choice, TokenKind::Reasoning, text),
+            Delta::Refusal { choice, text } => (*choice, TokenKind::Refusal, text),
             Delta::ToolCall { choice, index, id, name, arguments } => {
-                let bounds = (self.limit, self.room);
                 let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
                 let kept = tool.cut.push(&mut tool.arguments, arguments, bounds);
+                let reference = Some(Arc::clone(&tool.reference));
                 // The opening of a call is content although it has no text.
                 if !opened && arguments.is_empty() {
                     return None;
                 }
-                let reference = Arc::clone(&tool.reference);
-                self.spend(kept, arguments);
-                (*choice, TokenKind::ToolCall, kept, Some(reference))
+                return self.content(*choice, TokenKind::ToolCall, arguments, kept, reference);
             }
             other => {
                 self.add_fact(other);
                 return None;
             }
         };
-        self.result.streamed.then(|| {
-            self.result.tokens += 1;
-            Content { choice, kind, text, tool_call }
-        })
+        let (to, parts) = self.choice(choice);
+        let (to, cut) = match kind {
+            TokenKind::Reasoning => (&mut to.reasoning, &mut parts.cut[1]),
+            TokenKind::Refusal => (&mut to.refusal, &mut parts.cut[2]),
+            _ => (&mut to.text, &mut parts.cut[0]),
+        };
+        let kept = cut.push(to, text, bounds);
+        if text.is_empty() { None } else { self.content(choice, kind, text, kept, None) }
     }
 
+    /// Counts content, of which so much was kept.
     #[inline]
-    fn spend(&mut self, kept: &str, text: &str) {
+    fn content<'d>(
+        &mut self,
+        choice: u32,
+        kind: TokenKind,
+        text: &str,
+        kept: &'d str,
+        tool_call: Option<Arc<ToolCallRef>>,
+    ) -> Option<Content<'d>> {
         self.room = self.room.saturating_sub(kept.len());
         if kept.len() < text.len() && self.limit == usize::MAX {
             self.result.decode_skipped = true;
         }
+        self.result.streamed.then(|| {
+            self.result.tokens += 1;
+            Content { choice, kind, text: kept, tool_call }
+        })
     }
 
     fn add_fact(&mut self, delta: &Delta<'_>) {
@@ -352,7 +283,7 @@ impl Accumulator {
 
 impl Tool {
     fn finish(self) -> ToolCall {
-        let none = self.arguments.is_empty() && !self.cut.0;
+        let none = self.arguments.is_empty() && !self.cut.is_made();
         let arguments = if none { "{}".to_owned() } else { self.arguments };
         ToolCall {
             id: self.reference.id.as_ref().to_owned(),

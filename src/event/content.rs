@@ -23,8 +23,8 @@ pub enum ContentCapture {
     /// tool call, and of error messages. A token beyond it is an event with an empty text.
     Limited(usize),
     /// None: no messages, token events with empty texts, no texts and no arguments in results, no messages
-    /// of providers in errors; of what else providers say, single words. Parameters are told as far as they are numbers, truth values and single
-    /// words of at most 64 bytes.
+    /// of providers in errors. Parameters, and what else providers say, are told as far as they are numbers,
+    /// truth values and single words of at most 64 bytes.
     Off,
 }
 

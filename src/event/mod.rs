@@ -2,6 +2,7 @@
 
 mod accumulator;
 mod content;
+mod cut;
 mod delta;
 mod error;
 #[expect(clippy::module_inception, reason = "the folder is about events, the file about `Event`")]
@@ -9,6 +10,7 @@ mod event;
 mod http;
 mod kind;
 mod other;
+mod places;
 mod provider_error;
 mod record;
 mod result;
