@@ -45,7 +45,7 @@ impl Coding {
     ) -> Result<(), NotInflated> {
         if let (true, [first, ..]) = (self.begins_br, bytes) {
             if first & 0x7F == LARGE_WINDOW {
-                return Err(NotInflated::Broken);
+                return Err(NotInflated);
             }
             self.begins_br = false;
         }
@@ -74,7 +74,7 @@ impl Coding {
                 if !self.repeats {
                     return Ok(());
                 }
-                self.decoder.reinit().map_err(|_| NotInflated::Broken)?;
+                self.decoder.reinit().map_err(|_| NotInflated)?;
                 self.ended = false;
             }
             let mut output = WriteBuffer::new_initialized(&mut buffer);
@@ -82,14 +82,14 @@ impl Coding {
             let mut full = output.has_no_spare_space();
             let written = output.written_len();
             self.give(&buffer[..written], allowed, each)?;
-            self.ended = result.map_err(|_| NotInflated::Broken)?;
+            self.ended = result.map_err(|_| NotInflated)?;
             while !self.ended && (full || input.unwritten().is_empty()) {
                 let mut output = WriteBuffer::new_initialized(&mut buffer);
                 let result = self.decoder.flush(&mut output);
                 full = output.has_no_spare_space();
                 let written = output.written_len();
                 self.give(&buffer[..written], allowed, each)?;
-                result.map_err(|_| NotInflated::Broken)?;
+                result.map_err(|_| NotInflated)?;
                 if !full {
                     break;
                 }
@@ -109,7 +109,7 @@ impl Coding {
         }
         self.given += bytes.len() as u64;
         if self.given > allowed {
-            return Err(NotInflated::Bomb);
+            return Err(NotInflated);
         }
         each(bytes)
     }

@@ -20,15 +20,10 @@ pub(super) struct Inflate {
     allowed_ratio: u64,
 }
 
-/// A body could not be inflated; what is left of it is not told.
+/// A body could not be inflated, since it is not what it says to be, or grows beyond all measure: what is
+/// left of it is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "without a feature for a coding there is none that could fail")]
-pub(super) enum NotInflated {
-    /// It is not what it says to be.
-    Broken,
-    /// It grows beyond all measure.
-    Bomb,
-}
+pub(super) struct NotInflated;
 
 impl Inflate {
     /// For a body with such headers: none where one of its codings is not known.
