@@ -1,5 +1,7 @@
 //! Anthropic's Messages API: every rule of the mapping, whatever the cuts.
 
+mod wire_support;
+
 use http::StatusCode;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -10,19 +12,13 @@ use tower_llm_callbacks::{
         anthropic::{AnthropicDecoder, AnthropicMessages},
     },
 };
+use wire_support::{cut, event_stream, word};
 
 fn decode<'a>(
-    mut decoder: impl Decoder,
+    decoder: impl Decoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<Delta<'static>> {
-    let mut all = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
-    }
-    decoder.finish(&mut |delta| all.push(delta.into_owned()));
-    decoder.push(b"data: {\"type\":\"message_stop\"}\n\n", &mut |_| panic!("told after the end"));
-    decoder.finish(&mut |_| panic!("told after the end"));
-    all
+    wire_support::decode(decoder, pieces, b"data: {\"type\":\"message_stop\"}\n\n")
 }
 
 /// What a streamed body says: the same whole, in single bytes and in small pieces.
@@ -679,16 +675,8 @@ fn any_events() -> impl Strategy<Value = String> {
         stop().to_string(),
         json!({"error": {"message": "e"}}).to_string(),
     ];
-    let ends = prop::sample::select(vec!["\n\n", "\r\n\r\n", "\r\r", "\n", " "]);
-    // The last two, which end the stream, are to be rare.
-    let word = (0..words.len() * 4).prop_map(move |index| {
-        words[if index < words.len() { index } else { index % (words.len() - 2) }].clone()
-    });
-    let prefix =
-        prop::sample::select(vec!["data: ", "data:", "event: error\ndata: ", "data: ", ""]);
-    prop::collection::vec((prefix, word, ends), 0..20).prop_map(|events| {
-        events.iter().map(|(prefix, word, end)| format!("{prefix}{word}{end}")).collect()
-    })
+    // The last two end the stream.
+    event_stream(vec!["data: ", "data:", "event: error\ndata: ", "data: ", ""], word(words, 2))
 }
 
 proptest! {
@@ -701,19 +689,7 @@ proptest! {
         limit in 20_usize..200,
     ) {
         let body = body.as_bytes();
-        let pieces = || {
-            let mut rest = body;
-            let mut pieces = vec![];
-            for length in lengths.iter().chain([&5]).cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, after) = rest.split_at((*length).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            pieces
-        };
+        let pieces = || cut(body, &lengths);
         prop_assert_eq!(
             decode(AnthropicDecoder::new(), pieces()),
             decode(AnthropicDecoder::new(), [body])

@@ -3,6 +3,8 @@
 //!
 //! The bytes are those of transcripts, damaged: such soups get further into a decoder than noise.
 
+mod wire_support;
+
 use allocation_counter::measure;
 use proptest::prelude::*;
 use tower_llm_callbacks::{
@@ -12,6 +14,7 @@ use tower_llm_callbacks::{
         openai_chat::OpenAiChatDecoder, openai_responses::OpenAiResponsesDecoder,
     },
 };
+use wire_support::cut;
 
 type New = fn() -> Box<dyn Decoder>;
 
@@ -182,20 +185,6 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         }
         bytes
     })
-}
-
-fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
-    let mut pieces = Vec::new();
-    let mut rest = bytes;
-    for length in lengths.iter().chain([&5]).cycle() {
-        if rest.is_empty() {
-            break;
-        }
-        let (piece, after) = rest.split_at((*length).min(rest.len()));
-        pieces.push(piece);
-        rest = after;
-    }
-    pieces
 }
 
 /// What a decoder tells of pieces, and that it tells nothing after the end.

@@ -1,5 +1,7 @@
 //! Google's Gemini API: every rule of the mapping, whatever the cuts.
 
+mod wire_support;
+
 #[path = "wire_gemini/format.rs"]
 mod format;
 
@@ -15,19 +17,17 @@ use tower_llm_callbacks::{
         gemini::{Gemini, GeminiDecoder},
     },
 };
+use wire_support::{cut, word};
 
 fn decode<'a>(
-    mut decoder: impl Decoder,
+    decoder: impl Decoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<Delta<'static>> {
-    let mut all = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
-    }
-    decoder.finish(&mut |delta| all.push(delta.into_owned()));
-    decoder.push(b"data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n", &mut |_| panic!());
-    decoder.finish(&mut |_| panic!("told after the end"));
-    all
+    wire_support::decode(
+        decoder,
+        pieces,
+        b"data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n",
+    )
 }
 
 /// What a body says: the same whole, in single bytes and in small pieces.
@@ -536,10 +536,8 @@ fn any_body() -> impl Strategy<Value = String> {
         json!({"promptFeedback": {"blockReason": "OTHER"}}).to_string(),
         json!({"error": {"message": "e"}}).to_string(),
     ];
-    let word = (0..words.len() * 4).prop_map(move |index| {
-        // An error, which ends it, is to be rare.
-        words[if index < words.len() { index } else { index % (words.len() - 1) }].clone()
-    });
+    // The last one, an error, ends the stream.
+    let word = word(words, 1);
     let ends = prop::sample::select(vec!["\r\n\r\n", "\n\n", "\r\r", "\n", " "]);
     let events = prop::collection::vec((word.clone(), ends), 0..20).prop_map(|events| {
         events.iter().map(|(word, end)| format!("data: {word}{end}")).collect::<String>()
@@ -562,19 +560,7 @@ proptest! {
         limit in 20_usize..200,
     ) {
         let body = body.as_bytes();
-        let pieces = || {
-            let mut rest = body;
-            let mut pieces = vec![];
-            for length in lengths.iter().chain([&5]).cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, after) = rest.split_at((*length).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            pieces
-        };
+        let pieces = || cut(body, &lengths);
         prop_assert_eq!(decode(GeminiDecoder::new(), pieces()), decode(GeminiDecoder::new(), [body]));
         prop_assert_eq!(
             decode(GeminiDecoder::with_limit(limit), pieces()),

@@ -1,5 +1,7 @@
 //! Ollama's API: every rule of the mapping, whatever the cuts.
 
+mod wire_support;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use proptest::prelude::*;
@@ -11,19 +13,13 @@ use tower_llm_callbacks::{
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
     },
 };
+use wire_support::{cut, word};
 
 fn decode<'a>(
-    mut decoder: impl Decoder,
+    decoder: impl Decoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<Delta<'static>> {
-    let mut all = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
-    }
-    decoder.finish(&mut |delta| all.push(delta.into_owned()));
-    decoder.push(b"{\"done\":true}\n", &mut |_| panic!("told after the end"));
-    decoder.finish(&mut |_| panic!("told after the end"));
-    all
+    wire_support::decode(decoder, pieces, b"{\"done\":true}\n")
 }
 
 /// What a streamed body says: the same whole, in single bytes and in small pieces.
@@ -523,10 +519,8 @@ fn any_lines() -> impl Strategy<Value = String> {
         json!({"error": "e"}).to_string(),
     ];
     let ends = prop::sample::select(vec!["\n", "\n", "\r\n", "\n\n", "\r", " "]);
-    // The last two, which end the stream, are to be rare.
-    let word = (0..words.len() * 4).prop_map(move |index| {
-        words[if index < words.len() { index } else { index % (words.len() - 2) }].clone()
-    });
+    // The last two end the stream.
+    let word = word(words, 2);
     prop::collection::vec((word, ends), 0..20)
         .prop_map(|lines| lines.iter().map(|(word, end)| format!("{word}{end}")).collect())
 }
@@ -541,19 +535,7 @@ proptest! {
         limit in 20_usize..200,
     ) {
         let body = body.as_bytes();
-        let pieces = || {
-            let mut rest = body;
-            let mut pieces = vec![];
-            for length in lengths.iter().chain([&5]).cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, after) = rest.split_at((*length).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            pieces
-        };
+        let pieces = || cut(body, &lengths);
         prop_assert_eq!(
             decode(OllamaDecoder::new(), pieces()),
             decode(OllamaDecoder::new(), [body])

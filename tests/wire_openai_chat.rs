@@ -1,6 +1,8 @@
 //! OpenAI's Chat Completions and legacy Completions, and their dialects: every rule of the mapping,
 //! whatever the cuts.
 
+mod wire_support;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use proptest::prelude::*;
@@ -12,19 +14,13 @@ use tower_llm_callbacks::{
         openai_chat::{OpenAiChat, OpenAiChatDecoder, OpenAiCompletions},
     },
 };
+use wire_support::{cut, event_stream, word};
 
 fn decode<'a>(
-    mut decoder: impl Decoder,
+    decoder: impl Decoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<Delta<'static>> {
-    let mut all = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
-    }
-    decoder.finish(&mut |delta| all.push(delta.into_owned()));
-    decoder.push(b"data: [DONE]\n\n", &mut |_| panic!("told after the end"));
-    decoder.finish(&mut |_| panic!("told after the end"));
-    all
+    wire_support::decode(decoder, pieces, b"data: [DONE]\n\n")
 }
 
 /// What a streamed body says: the same whole, in single bytes and in small pieces.
@@ -1414,15 +1410,8 @@ fn any_events() -> impl Strategy<Value = String> {
         "[DONE]".to_owned(),
         json!({"error": {"message": "e"}}).to_string(),
     ];
-    let ends = prop::sample::select(vec!["\n\n", "\r\n\r\n", "\r\r", "\n", " "]);
-    // The last two, which end the stream, are to be rare.
-    let word = (0..words.len() * 4).prop_map(move |index| {
-        words[if index < words.len() { index } else { index % (words.len() - 2) }].clone()
-    });
-    let prefix = prop::sample::select(vec!["data: ", "data:", "event: x\ndata: ", "data: ", ""]);
-    prop::collection::vec((prefix, word, ends), 0..20).prop_map(|events| {
-        events.iter().map(|(prefix, word, end)| format!("{prefix}{word}{end}")).collect()
-    })
+    // The last two end the stream.
+    event_stream(vec!["data: ", "data:", "event: x\ndata: ", "data: ", ""], word(words, 2))
 }
 
 proptest! {
@@ -1435,19 +1424,7 @@ proptest! {
         limit in 20_usize..200,
     ) {
         let body = body.as_bytes();
-        let pieces = || {
-            let mut rest = body;
-            let mut pieces = vec![];
-            for length in lengths.iter().chain([&5]).cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, after) = rest.split_at((*length).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            pieces
-        };
+        let pieces = || cut(body, &lengths);
         for (cut, uncut) in [
             (decode(OpenAiChatDecoder::new(), pieces()), decode(OpenAiChatDecoder::new(), [body])),
             (

@@ -1,5 +1,7 @@
 //! OpenAI's Responses API: every rule of the mapping, whatever the cuts.
 
+mod wire_support;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use proptest::prelude::*;
@@ -11,20 +13,13 @@ use tower_llm_callbacks::{
         openai_responses::{OpenAiResponses, OpenAiResponsesDecoder},
     },
 };
+use wire_support::{cut, event_stream, word};
 
 fn decode<'a>(
-    mut decoder: impl Decoder,
+    decoder: impl Decoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Vec<Delta<'static>> {
-    let mut all = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
-    }
-    decoder.finish(&mut |delta| all.push(delta.into_owned()));
-    let more = b"data: {\"type\":\"response.completed\"}\n\n";
-    decoder.push(more, &mut |_| panic!("told after the end"));
-    decoder.finish(&mut |_| panic!("told after the end"));
-    all
+    wire_support::decode(decoder, pieces, b"data: {\"type\":\"response.completed\"}\n\n")
 }
 
 /// What a streamed body says: the same whole, in single bytes and in small pieces.
@@ -1127,16 +1122,8 @@ fn any_events() -> impl Strategy<Value = String> {
         about("failed", &json!({"error": {"message": "e"}})).to_string(),
         json!({"error": {"message": "e"}}).to_string(),
     ];
-    let ends = prop::sample::select(vec!["\n\n", "\r\n\r\n", "\r\r", "\n", " "]);
-    // The last four, which end the stream, are to be rare.
-    let word = (0..words.len() * 4).prop_map(move |index| {
-        words[if index < words.len() { index } else { index % (words.len() - 4) }].clone()
-    });
-    let prefix =
-        prop::sample::select(vec!["data: ", "data:", "event: error\ndata: ", "data: ", ""]);
-    prop::collection::vec((prefix, word, ends), 0..20).prop_map(|events| {
-        events.iter().map(|(prefix, word, end)| format!("{prefix}{word}{end}")).collect()
-    })
+    // The last four end the stream.
+    event_stream(vec!["data: ", "data:", "event: error\ndata: ", "data: ", ""], word(words, 4))
 }
 
 proptest! {
@@ -1149,19 +1136,7 @@ proptest! {
         limit in 20_usize..200,
     ) {
         let body = body.as_bytes();
-        let pieces = || {
-            let mut rest = body;
-            let mut pieces = vec![];
-            for length in lengths.iter().chain([&5]).cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, after) = rest.split_at((*length).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            pieces
-        };
+        let pieces = || cut(body, &lengths);
         prop_assert_eq!(
             decode(OpenAiResponsesDecoder::new(), pieces()),
             decode(OpenAiResponsesDecoder::new(), [body])
