@@ -13,15 +13,18 @@ pub mod wire;
 mod callbacks;
 mod describe;
 mod event;
+mod generate;
 mod handler;
 mod layer;
 mod redact;
 mod run;
+mod runnable;
+mod scope;
 mod sync;
 
 pub use self::{
     callbacks::{
-        Callbacks, Delivery, Fault, FaultKind, FlushReport, Handler, Overflow, RunConfig,
+        Callbacks, Delivery, Fault, FaultKind, FirstRun, FlushReport, Handler, Overflow, RunConfig,
         Undelivered,
     },
     describe::{DescribeChunk, DescribeRequest, Described, LlmChunk, LlmRequest, Native},
@@ -31,16 +34,22 @@ pub use self::{
         RECORD_VERSION, Record, Retry, RunError, RunInput, RunOutput, Token, TokenKind, ToolCall,
         ToolCallRef, Truncated, Usage,
     },
+    generate::{Generate, GenerateError, LlmBatch, LlmOutput},
     handler::{
         AsyncCallbackHandler, AsyncFnHandler, CallbackHandler, FnHandler, Interests, on_end,
         on_error, on_event, on_event_async, on_result, on_start, on_token,
     },
     http::HttpCallbackLayer,
-    layer::{
-        Attempts, AttemptsLayer, CallbackLayer, CallbackService, CallbackStream, ResponseFuture,
-    },
+    layer::{CallbackLayer, CallbackService, CallbackStream, ResponseFuture},
     run::{
         Abort, Aborted, EmitError, InCurrentRun, InRun, InvalidTraceParent, Run, RunType,
         TraceParent, emit,
+    },
+    runnable::{
+        DescribeInput, Fold, FutureService, InputOf, NoInput, NoOutput, OutputKind, OutputOf,
+        RunFuture, RunLayer, RunService, RunStream, Streaming, Unary, Untold,
+    },
+    scope::{
+        Attempts, AttemptsLayer, Carrier, CarryRun, CarryRunLayer, Configured, RunConfigLayer,
     },
 };

@@ -3,35 +3,41 @@ use std::{
     mem,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use super::{
+    answer::Answer,
     cause::{aborted, classify},
-    dispatch::TokenLanes,
-    inherit::Opened,
     lifecycle::Lifecycle,
 };
 use crate::{
-    event::{
-        Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
-        LlmStart, RunError,
-    },
-    run::{Abort, Aborted, Context as RunContext, Run},
+    event::{ErrorKind, EventData, Failure},
+    run::{Abort, Aborted, Attempts, Context as RunContext, FailedAttempt, Run},
 };
 
-/// A model call's run: reads deltas, adds them up, tells tokens and the terminal event.
+/// A run, from its start to its one terminal event: whose call it is, and how it ends.
 ///
-/// Dropped before its end, it tells the terminal event at once.
-pub(crate) struct Emitter {
-    life: Lifecycle,
-    answer: Accumulator,
-    content: ContentCapture,
-    time_to_first_token: Option<Duration>,
+/// What is known of its outcome, `A`, is what models' runs and others differ in. Dropped before its end,
+/// it tells the terminal event at once.
+pub(crate) struct Emitter<A: Account = Answer> {
+    pub(super) life: Lifecycle,
+    pub(super) account: A,
     outcome: Outcome,
-    tokens: TokenLanes,
-    /// A chunk is being read. Left so, its reading panicked.
+    attempts: Option<Arc<Attempts>>,
+    /// An item is being read. Left so, its reading panicked.
     reading: bool,
+}
+
+/// What a run adds up to, and what its terminal event tells of it.
+pub(crate) trait Account {
+    /// A failure, as far as it may be told.
+    fn failure(&self, failure: Failure) -> Failure;
+
+    /// The call has completed.
+    fn complete(&mut self);
+
+    /// The terminal event. Called once.
+    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData;
 }
 
 /// How the run ends; the first word counts.
@@ -42,20 +48,9 @@ enum Outcome {
     Failed(Failure),
 }
 
-impl Emitter {
-    pub(crate) fn start(opened: Opened, start: impl FnOnce() -> LlmStart) -> Self {
-        let content = opened.content;
-        let start = || EventData::LlmStart(Arc::new(content.start(start())));
-        let life = Lifecycle::start(opened, EventKind::LlmStart, start);
-        Self {
-            tokens: TokenLanes::of(life.dispatch()),
-            life,
-            answer: Accumulator::capturing(content),
-            content,
-            time_to_first_token: None,
-            outcome: Outcome::Open,
-            reading: false,
-        }
+impl<A: Account> Emitter<A> {
+    pub(super) fn of(life: Lifecycle, account: A, attempts: Option<Arc<Attempts>>) -> Self {
+        Self { life, account, outcome: Outcome::Open, attempts, reading: false }
     }
 
     /// What to put into the request's extensions.
@@ -67,8 +62,8 @@ impl Emitter {
     /// ends there.
     #[inline]
     pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
-        struct Panicked<'a>(&'a mut Emitter);
-        impl Drop for Panicked<'_> {
+        struct Panicked<'a, A: Account>(&'a mut Emitter<A>);
+        impl<A: Account> Drop for Panicked<'_, A> {
             fn drop(&mut self) {
                 self.0.fail(Failure::new(ErrorKind::Panic, "the inner service panicked"));
                 self.0.tell_end();
@@ -128,53 +123,20 @@ impl Emitter {
         self.reading = false;
     }
 
-    /// Reads a delta. After the end of the answer nothing more is read.
-    #[inline]
-    pub(crate) fn delta(&mut self, delta: &Delta<'_>) {
-        if self.is_over() {
-            return;
-        }
-        match delta {
-            Delta::Done => self.complete(),
-            Delta::Error(error) => self.fail(Failure::provider(error)),
-            _ => {
-                if let Some(content) = self.answer.add(delta) {
-                    self.token(content);
-                }
-            }
-        }
-    }
-
-    fn token(&mut self, content: Content<'_>) {
-        if self.time_to_first_token.is_none() {
-            self.time_to_first_token = Some(self.life.run().elapsed());
-        }
-        let index = self.answer.tokens() - 1;
-        self.life.dispatch().token(index, content, &mut self.tokens);
-    }
-
-    /// What is known of the answer so far.
-    pub(crate) fn answer(&mut self) -> &mut Accumulator {
-        &mut self.answer
-    }
-
-    /// An error came in the place of an answer, as one body.
-    pub(crate) fn whole_error(&mut self) {
-        if self.answer.tokens() == 0 && !matches!(self.outcome, Outcome::Completed) {
-            self.answer.whole();
-        }
-    }
-
     /// Whether it is known how the run ends.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         !matches!(self.outcome, Outcome::Open)
     }
 
-    /// The answer is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.outcome, Outcome::Completed)
+    }
+
+    /// The call is complete.
     pub(crate) fn complete(&mut self) {
         if !self.is_over() {
-            self.answer.complete();
+            self.account.complete();
             self.outcome = Outcome::Completed;
         }
     }
@@ -182,7 +144,7 @@ impl Emitter {
     /// The call has failed.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if !self.is_over() {
-            self.outcome = Outcome::Failed(self.content.failure(failure));
+            self.outcome = Outcome::Failed(self.account.failure(failure));
         }
     }
 
@@ -212,20 +174,16 @@ impl Emitter {
 
     /// Ends the run in phases. Ready when the last item may go to the consumer.
     pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let Self { life, answer, content, outcome, time_to_first_token, .. } = self;
-        life.poll_end(cx, |run, abort| {
-            terminal(run, mem::take(answer), *content, *time_to_first_token, outcome, abort)
-        })
+        let Self { life, account, outcome, attempts, .. } = self;
+        life.poll_end(cx, |run, abort| terminal(run, account, outcome, attempts.as_deref(), abort))
     }
 
     fn tell_end(&mut self) {
         if self.reading {
-            self.fail(Failure::new(ErrorKind::Panic, "reading a chunk panicked"));
+            self.fail(Failure::new(ErrorKind::Panic, "reading an item panicked"));
         }
-        let Self { life, answer, content, outcome, time_to_first_token, .. } = self;
-        life.tell_end(|run, abort| {
-            terminal(run, mem::take(answer), *content, *time_to_first_token, outcome, abort)
-        });
+        let Self { life, account, outcome, attempts, .. } = self;
+        life.tell_end(|run, abort| terminal(run, account, outcome, attempts.as_deref(), abort));
     }
 
     /// What the consumer gets instead of the last item, if the run was aborted.
@@ -234,7 +192,7 @@ impl Emitter {
     }
 }
 
-impl Drop for Emitter {
+impl<A: Account> Drop for Emitter<A> {
     fn drop(&mut self) {
         self.tell_end();
         // A run that is kept does not keep the task.
@@ -244,23 +202,22 @@ impl Drop for Emitter {
 
 fn terminal(
     run: &Run,
-    answer: Accumulator,
-    content: ContentCapture,
-    time_to_first_token: Option<Duration>,
+    account: &mut impl Account,
     outcome: &Outcome,
+    attempts: Option<&Attempts>,
     abort: Option<&Abort>,
 ) -> EventData {
-    let mut result = content.result(answer.finish());
-    result.duration = run.elapsed();
-    result.time_to_first_token = time_to_first_token;
-    let result = Arc::new(result);
-    let failure = match (abort, outcome) {
-        (Some(abort), _) => aborted(abort),
-        (None, Outcome::Completed) => return EventData::LlmEnd(result),
-        (None, Outcome::Failed(failure)) => failure.clone(),
+    let outcome = match (abort, outcome) {
+        (Some(abort), _) => Err(aborted(abort)),
+        (None, Outcome::Completed) => Ok(()),
+        (None, Outcome::Failed(failure)) => Err(failure.clone()),
         (None, Outcome::Open) => {
-            Failure::new(ErrorKind::Cancelled, "the call was dropped before its end")
+            Err(Failure::new(ErrorKind::Cancelled, "the call was dropped before its end"))
         }
     };
-    EventData::LlmError(Arc::new(RunError::new(failure, result)))
+    if let (Err(failure), Some(attempts)) = (&outcome, attempts) {
+        let error = Arc::clone(&failure.message);
+        attempts.fail(FailedAttempt { run_id: run.run_id(), error });
+    }
+    account.terminal(run, outcome)
 }

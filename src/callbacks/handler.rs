@@ -179,6 +179,21 @@ impl Handler {
         self
     }
 
+    /// Narrows which events it hears of: those that it [wants](CallbackHandler::interests) itself, as far
+    /// as they are among these.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{Callbacks, Handler, Interests, RunType, on_event};
+    ///
+    /// let print = on_event(|run, event| println!("{}: {}", run.name(), event.kind()));
+    /// let of_tools = Handler::blocking(print).interests(Interests::of_runs(RunType::Tool));
+    /// # assert_eq!(Callbacks::new().with(of_tools).len(), 1);
+    /// ```
+    pub fn interests(mut self, interests: Interests) -> Self {
+        self.interests = self.interests & interests;
+        self
+    }
+
     /// Sets the name it has in faults; the default is that of its type.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();

@@ -1,16 +1,20 @@
 //! What a run is made of: the settings of its layer, of the runs above it, and of request time.
 
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::Arc;
 
+use http::Extensions;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Callbacks, cell::Cell};
+use super::{
+    Callbacks, RunConfig,
+    cell::Cell,
+    config::{Config, Once},
+};
 use crate::{
-    event::ContentCapture,
+    event::{ContentCapture, Retry},
     handler::Interests,
-    run::{Baggage, Context, Inside, Run, RunInfo, RunType, TraceParent},
-    sync::lock,
+    run::{Attempts, Baggage, Context, Inside, Run, RunInfo, RunType, TraceParent},
 };
 
 /// Handlers, tags and metadata that go together.
@@ -46,14 +50,6 @@ pub(crate) struct RunSpec {
     pub(crate) content: ContentCapture,
 }
 
-/// What is given at request time: inherited, but for name and id, which are for one run only.
-#[derive(Default, Debug)]
-pub(crate) struct Config {
-    pub(crate) attached: Attached,
-    pub(crate) run_name: Mutex<Option<Arc<str>>>,
-    pub(crate) run_id: Mutex<Option<Uuid>>,
-}
-
 /// What a run hands to its children.
 #[derive(Default)]
 struct Inherited {
@@ -73,6 +69,10 @@ pub(crate) struct Opened {
     pub(crate) run: Run,
     pub(crate) cells: Vec<Arc<Cell>>,
     pub(crate) content: ContentCapture,
+    /// The call that it is an attempt of, where those are counted.
+    pub(crate) attempts: Option<Arc<Attempts>>,
+    /// The attempt before it has failed.
+    pub(crate) retry: Option<Retry>,
 }
 
 impl RunSpec {
@@ -89,29 +89,32 @@ impl RunSpec {
     /// Makes a run; none where there is nobody to tell and nothing for children.
     ///
     /// Handlers come in LangChain's order: inherited ones, those of request time, then the layer's.
-    /// The current context counts; where there is none, the one that the request carries.
-    pub(crate) fn open(&self, carried: Option<&Context>) -> Option<Opened> {
+    /// The current context counts; where there is none, the one that the request carries. A
+    /// configuration that the request carries counts in any case.
+    pub(crate) fn open(&self, carried: Option<&Extensions>) -> Option<Opened> {
         self.open_traced(carried, || None)
     }
 
     /// The same for a call that may be part of a trace, the id of which becomes metadata.
     pub(crate) fn open_traced(
         &self,
-        carried: Option<&Context>,
+        carried: Option<&Extensions>,
         trace: impl FnOnce() -> Option<TraceParent>,
     ) -> Option<Opened> {
         let mut context = Context::current();
-        if let (true, Some(carried)) = (context.is_none(), carried) {
-            context = carried.clone();
+        if let (true, Some(carried)) = (context.is_none(), carried.and_then(Extensions::get)) {
+            context = Context::clone(carried);
         }
-        if context.is_none() && self.local.callbacks.is_empty() && self.inheritable.is_empty() {
+        let own = carried.and_then(Extensions::get::<RunConfig>).map(RunConfig::config);
+        let nothing = self.local.callbacks.is_empty() && self.inheritable.is_empty();
+        if context.is_none() && own.is_none() && nothing {
             return None;
         }
 
         let parent = context.parent();
         let above = parent.and_then(Run::baggage).and_then(|b| b.downcast_ref::<Inherited>());
-        let configs: Vec<&Config> =
-            context.configs().iter().filter_map(|config| config.downcast_ref()).collect();
+        let around = context.configs().iter().filter_map(|config| config.downcast_ref());
+        let configs: Vec<&Config> = around.chain(own.as_ref()).collect();
 
         let mut inherited = Inherited::default();
         if let Some(above) = above {
@@ -119,7 +122,7 @@ impl RunSpec {
             inherited.tags.clone_from(&above.tags);
             inherited.metadata.clone_from(&above.metadata);
         }
-        let attached = configs.iter().map(|config| &config.attached);
+        let attached = configs.iter().map(|config| &*config.attached);
         for attached in attached.chain([&self.inheritable]) {
             add(&mut inherited.cells, &mut inherited.tags, &mut inherited.metadata, attached);
         }
@@ -133,37 +136,37 @@ impl RunSpec {
         if cells.is_empty() && !adds && self.inheritable.is_empty() {
             return None;
         }
-        let heard = self.run_type.interests() | Interests::RETRY | Interests::CUSTOM;
-        cells.retain(|cell| cell.interests.intersects(heard));
+        cells.retain(|cell| cell.interests.intersects(Interests::of_runs(self.run_type)));
 
         let trace_parent = trace();
         if let Some(trace) = &trace_parent {
             metadata.insert("trace_id".to_owned(), trace.trace_id().into());
         }
+        // The innermost word counts; it is taken by the first run.
+        let innermost_first = || configs.iter().rev().map(|config| &*config.once);
+        let run_id = innermost_first().find_map(Once::take_id).unwrap_or_else(Uuid::now_v7);
+        let name = innermost_first().find_map(Once::take_name);
+        configs.iter().for_each(|config| config.once.made(run_id));
+        let attempts = context.attempts().cloned();
+        let (attempt, failed) = attempts.as_deref().map_or((1, None), Attempts::begin);
+        let retry = failed.map(|failed| Retry {
+            attempt,
+            error: failed.error,
+            failed_run_id: failed.run_id,
+        });
         let info = RunInfo {
-            run_id: take(&configs, |c| &c.run_id).unwrap_or_else(Uuid::now_v7),
-            parent: parent.map(|parent| (parent.run_id(), parent.trace_id())),
+            run_id,
+            parents: parent.map(Run::path),
             run_type: self.run_type,
-            name: take(&configs, |c| &c.run_name).unwrap_or_else(|| Arc::clone(&self.name)),
+            name: name.unwrap_or_else(|| Arc::clone(&self.name)),
             tags: tags.into(),
             metadata: Arc::new(metadata),
-            attempt: context.attempts().map_or(1, |n| n.fetch_add(1, Ordering::Relaxed) + 1),
+            attempt,
             trace_parent,
         };
         let baggage = (!inherited.is_empty()).then(|| Arc::new(inherited) as Baggage);
         let run = Run::new(info, baggage, context.inside().cloned());
-        Some(Opened { run, cells, content: self.content })
-    }
-}
-
-impl RunType {
-    fn interests(self) -> Interests {
-        match self {
-            RunType::Llm => Interests::LLM,
-            RunType::Chain => Interests::CHAIN,
-            RunType::Tool => Interests::TOOL,
-            RunType::Retriever => Interests::RETRIEVER,
-        }
+        Some(Opened { run, cells, content: self.content, attempts, retry })
     }
 }
 
@@ -190,11 +193,6 @@ fn add_tag(tags: &mut Vec<Arc<str>>, tag: &Arc<str>) {
     if !tags.contains(tag) {
         tags.push(Arc::clone(tag));
     }
-}
-
-/// The innermost configuration's word counts; it is taken by the first run.
-fn take<T>(configs: &[&Config], field: impl Fn(&Config) -> &Mutex<Option<T>>) -> Option<T> {
-    configs.iter().rev().find_map(|config| lock(field(config)).take())
 }
 
 /// Whether the handler's own code makes the call: it is not told of it, or it might never end.

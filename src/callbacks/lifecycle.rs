@@ -32,7 +32,7 @@ impl Lifecycle {
         kind: EventKind,
         start: impl FnOnce() -> EventData,
     ) -> Self {
-        let Opened { run, cells, .. } = opened;
+        let Opened { run, cells, retry, .. } = opened;
         // Built first: should that panic, no handler has heard of the run.
         let wanted = cells.iter().any(|cell| cell.interests.contains(kind));
         let start = wanted.then(start);
@@ -44,6 +44,10 @@ impl Lifecycle {
         match start {
             Some(start) => drop(dispatch.post(start)),
             None => dispatch.skip(),
+        }
+        if let Some(retry) = retry {
+            // The queues are empty but for the start, which needs no room.
+            let _told = dispatch.post_counted(EventData::Retry(Arc::new(retry)));
         }
         Self { dispatch, context, told: false, ended_by: None, awaited, lockstep }
     }

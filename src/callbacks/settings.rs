@@ -2,7 +2,16 @@
 /// which gives its [`RunSpec`](super::RunSpec) to a closure.
 macro_rules! run_settings {
     () => {
-        /// Sets the name of the runs; `llm` is the default.
+        /// Adds callbacks for the layer's own runs, but not for their children.
+        #[must_use]
+        pub fn callbacks(self, callbacks: &$crate::Callbacks) -> Self {
+            self.change(|spec| {
+                let all = std::mem::take(&mut spec.local.callbacks);
+                spec.local.callbacks = all.extend(callbacks);
+            })
+        }
+
+        /// Sets the name of the runs; where it is not set, it is their type's.
         #[must_use]
         pub fn name(self, name: impl Into<std::sync::Arc<str>>) -> Self {
             self.change(|spec| spec.name = name.into())

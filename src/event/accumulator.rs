@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::{
     Choice, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall, ToolCallRef,
     cut::Cut, places::Places,
@@ -16,7 +18,7 @@ use super::{
 /// answer.delta(&Delta::finish("stop"));
 /// assert_eq!(answer.finish().text(), "Hello");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Accumulator {
     result: LlmResult,
     /// Parallel to `result.choices`.
@@ -31,7 +33,7 @@ pub struct Accumulator {
 }
 
 /// What is known of a choice besides what the result has of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Parts {
     /// The tool calls by index, turned into the public form at the end.
     tools: Vec<Tool>,
@@ -39,7 +41,7 @@ struct Parts {
     cut: [Cut; 3],
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Tool {
     arguments: String,
     reference: Arc<ToolCallRef>,
@@ -278,6 +280,13 @@ impl Accumulator {
             self.result.choices.push(Choice::default());
         }
         self.result
+    }
+}
+
+/// What the deltas add up to, as JSON.
+impl From<Accumulator> for Value {
+    fn from(answer: Accumulator) -> Self {
+        json!(answer.finish())
     }
 }
 

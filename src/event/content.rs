@@ -1,6 +1,7 @@
 use serde_json::Value;
 
-use super::{ErrorKind, Failure, LlmResult, LlmStart, Messages, Truncated};
+use super::{ErrorKind, Failure, LlmResult, LlmStart, Messages, RunInput, Truncated};
+use crate::redact;
 
 /// How much of prompts and answers handlers are told.
 ///
@@ -20,10 +21,10 @@ pub enum ContentCapture {
     Full,
     /// Of each text the first bytes, at most so many, cut between characters: of each text in the
     /// prompt and the parameters, of text, reasoning and refusal of each choice, of the arguments of each
-    /// tool call, and of error messages. A token beyond it is an event with an empty text.
+    /// tool call, of inputs and outputs, and of error messages. A token beyond it is an event with an empty text.
     Limited(usize),
-    /// None: no messages, token events with empty texts, no texts and no arguments in results, no messages
-    /// of providers in errors. Parameters, and what else providers say, are told as far as they are numbers,
+    /// None: no messages, token events with empty texts, no texts and no arguments in results, no inputs and
+    /// outputs, no messages of providers in errors. Parameters, and what else providers say, are told as far as they are numbers,
     /// truth values and single words of at most 64 bytes.
     Off,
 }
@@ -62,6 +63,21 @@ impl ContentCapture {
             }
         }
         start
+    }
+
+    /// What a chain, tool or retriever was given.
+    pub(crate) fn input(self, input: RunInput) -> RunInput {
+        RunInput { input: self.value(input.input), ..input }
+    }
+
+    /// What a chain, tool or retriever was given, or has made. Secrets under telling names are covered.
+    pub(crate) fn value(self, value: Option<Value>) -> Option<Value> {
+        let mut value = value.filter(|_| self != ContentCapture::Off)?;
+        redact::prompt(&mut value);
+        if let ContentCapture::Limited(bytes) = self {
+            shorten(&mut value, bytes);
+        }
+        Some(value)
     }
 
     /// Providers may say anything where a word is expected.

@@ -1,8 +1,9 @@
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use serde::{Serialize, ser::SerializeStruct};
+use serde_json::Value;
 
-use super::{LlmResult, ProviderError};
+use super::{LlmResult, ProviderError, RunOutput};
 use crate::redact;
 
 /// Why a run ended in an error.
@@ -51,11 +52,20 @@ impl fmt::Display for ErrorKind {
 pub struct RunError {
     failure: Failure,
     result: Arc<LlmResult>,
+    output: Option<Value>,
+    tool_call_id: Option<Arc<str>>,
 }
 
 impl RunError {
     pub(crate) fn new(failure: Failure, result: Arc<LlmResult>) -> Self {
-        Self { failure, result }
+        Self { failure, result, output: None, tool_call_id: None }
+    }
+
+    /// The failure of a run that is not a model's, with what there was of its output.
+    pub(crate) fn of_runnable(failure: Failure, until: RunOutput) -> Self {
+        let RunOutput { output, tool_call_id, duration } = until;
+        let result = Arc::new(LlmResult { duration, ..LlmResult::default() });
+        Self { failure, result, output, tool_call_id }
     }
 
     /// Why the run ended.
@@ -78,10 +88,20 @@ impl RunError {
         self.failure.provider_code.as_deref()
     }
 
-    /// What there was of the answer: text and tool-call fragments so far, usage so far, times. Empty
-    /// for a run that is not a model's.
+    /// What there was of the answer: text and tool-call fragments so far, usage so far, times. Of a run
+    /// that is not a model's, it has but the duration.
     pub fn result(&self) -> &LlmResult {
         &self.result
+    }
+
+    /// What the items of a chain's, tool's or retriever's stream had added up to, where that is captured.
+    pub fn output(&self) -> Option<&Value> {
+        self.output.as_ref()
+    }
+
+    /// The id of the tool call that a tool run answered.
+    pub fn tool_call_id(&self) -> Option<&str> {
+        self.tool_call_id.as_deref()
     }
 
     pub(crate) fn failure(&self) -> &Failure {

@@ -36,4 +36,4 @@ pub use self::{
     truncated::Truncated,
     usage::Usage,
 };
-pub(crate) use self::{accumulator::Content, error::Failure, token::TextBlock};
+pub(crate) use self::{accumulator::Content, error::Failure, record::Data, token::TextBlock};

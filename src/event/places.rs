@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 /// Where the item with an index is: a few are looked through, of many there is a table, so that an
 /// answer with a great many of them costs no more time for each.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[expect(clippy::box_collection, reason = "every run has room for it, and hardly any has one")]
 pub(super) struct Places(Option<Box<HashMap<u32, usize>>>);
 

@@ -54,7 +54,8 @@ impl Serialize for Record<'_> {
     }
 }
 
-struct Data<'a>(&'a EventData);
+/// What an event tells, as the `data` of its record.
+pub(crate) struct Data<'a>(pub(crate) &'a EventData);
 
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -72,8 +73,16 @@ impl Serialize for Data<'_> {
             EventData::ChainError(error)
             | EventData::ToolError(error)
             | EventData::RetrieverError(error) => {
-                let mut data = serializer.serialize_map(Some(1))?;
+                let mut data = serializer.serialize_map(None)?;
                 data.serialize_entry("error", error.failure())?;
+                if let Some(output) = error.output() {
+                    data.serialize_entry("output", output)?;
+                }
+                if let Some(id) = error.tool_call_id() {
+                    data.serialize_entry("tool_call_id", id)?;
+                }
+                let duration = error.result().duration;
+                data.serialize_entry("duration_ms", &(duration.as_secs_f64() * 1e3))?;
                 data.end()
             }
             EventData::Retry(retry) => retry.serialize(serializer),

@@ -1,5 +1,11 @@
 //! Ready-made handlers.
 
+mod event_stream;
 mod jsonl;
+mod run_tree;
 
-pub use self::jsonl::JsonLines;
+pub use self::{
+    event_stream::{DrivenEvents, EventStream, EventStreamBuilder, StreamEvent},
+    jsonl::JsonLines,
+    run_tree::{RunTree, RunTrees, TreeEvent},
+};

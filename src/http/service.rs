@@ -13,7 +13,7 @@ use super::{
     RequestBody, ResponseBody, ResponseFuture, call::Waiting, capture::Capture, layer::Settings,
     trace::trace_parent,
 };
-use crate::{redact, run::Context as RunContext};
+use crate::{callbacks::RunConfig, redact};
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
 ///
@@ -50,7 +50,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Settings { routes, spec, max_request_bytes } = &*self.settings;
         let opened = routes.find(request.method(), request.uri().path()).and_then(|matched| {
-            let carried = request.extensions().get::<RunContext>();
+            let carried = Some(request.extensions());
             let opened = spec.open_traced(carried, || trace_parent(request.headers()))?;
             Some((matched, opened))
         });
@@ -59,6 +59,8 @@ where
         };
 
         let (mut head, body) = request.into_parts();
+        // From here on the run hands on what its configuration said.
+        head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes);
         let mut waiting = Waiting::new(head, capture, opened, matched, *max_request_bytes);

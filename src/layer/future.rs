@@ -11,7 +11,7 @@ use tower::{BoxError, Service};
 
 use super::CallbackStream;
 use crate::{
-    callbacks::Emitter,
+    callbacks::{Call, Emitter},
     describe::{DescribeChunk, Native},
 };
 
@@ -26,38 +26,27 @@ pin_project! {
     pub struct ResponseFuture<S, Req, F, D = Native> {
         // Before the emitter: the inner call is dropped first.
         #[pin]
-        state: State<S, Req, F>,
+        call: Call<S, Req, F>,
         emitter: Option<Box<Emitter>>,
         describe: Option<D>,
+        ending: Option<Ending>,
     }
 }
 
-pin_project! {
-    #[project = StateProj]
-    enum State<S, Req, F> {
-        /// The start phase: the service is ready, and waits.
-        Starting { call: Option<(S, Req)> },
-        /// The inner call.
-        Calling { #[pin] future: F },
-        /// The call is over; its error waits for handlers.
-        Ending { error: Option<BoxError> },
-        Done,
-    }
+/// The call is over without a stream: what comes of it waits for handlers.
+enum Ending {
+    Failed(BoxError),
+    Aborted,
 }
 
 impl<S, Req, F, D> ResponseFuture<S, Req, F, D> {
     /// A call of which nobody is told.
     pub(crate) fn pass(future: F, describe: D) -> Self {
-        Self { state: State::Calling { future }, emitter: None, describe: Some(describe) }
+        Self { call: Call::calling(future), emitter: None, describe: Some(describe), ending: None }
     }
 
-    pub(crate) fn calling(future: F, emitter: Box<Emitter>, describe: D) -> Self {
-        Self { state: State::Calling { future }, emitter: Some(emitter), describe: Some(describe) }
-    }
-
-    pub(crate) fn starting(ready: S, request: Req, emitter: Box<Emitter>, describe: D) -> Self {
-        let state = State::Starting { call: Some((ready, request)) };
-        Self { state, emitter: Some(emitter), describe: Some(describe) }
+    pub(crate) fn told(call: Call<S, Req, F>, emitter: Box<Emitter>, describe: D) -> Self {
+        Self { call, emitter: Some(emitter), describe: Some(describe), ending: None }
     }
 }
 
@@ -72,72 +61,36 @@ where
     type Output = Result<CallbackStream<S::Response, C, D>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            let Some(emitter) = this.emitter.as_deref_mut() else {
-                let StateProj::Calling { future } = this.state.as_mut().project() else {
-                    panic!("`ResponseFuture` polled after completion");
-                };
-                let response = ready!(future.poll(cx)).map_err(Into::into);
-                this.state.set(State::Done);
-                return Poll::Ready(response.map(CallbackStream::pass));
-            };
-            match this.state.as_mut().project() {
-                StateProj::Starting { call } => {
-                    let started = ready!(emitter.poll_started(cx));
-                    match call.take() {
-                        Some((mut service, request)) if started => {
-                            let future = emitter.enter(|| service.call(request));
-                            this.state.set(State::Calling { future });
-                        }
-                        _ => this.state.set(State::Ending { error: None }),
-                    }
-                }
-                StateProj::Calling { future } => {
-                    if emitter.is_aborted() {
-                        this.state.set(State::Ending { error: None });
-                        continue;
-                    }
-                    match emitter.enter(|| future.poll(cx)) {
-                        Poll::Pending => {
-                            if !emitter.watch_for_abort(cx) {
-                                return Poll::Pending;
-                            }
-                        }
-                        Poll::Ready(Err(error)) => {
-                            let error = error.into();
-                            emitter.error(&*error);
-                            this.state.set(State::Ending { error: Some(error) });
-                        }
-                        Poll::Ready(Ok(stream)) => {
-                            this.state.set(State::Done);
-                            let describe = this.describe.take();
-                            let emitter = this.emitter.take();
-                            let (Some(describe), Some(emitter)) = (describe, emitter) else {
-                                unreachable!("a call that is told has both");
-                            };
-                            return Poll::Ready(Ok(CallbackStream::told(
-                                stream, emitter, describe,
-                            )));
-                        }
-                    }
-                }
-                StateProj::Ending { error } => {
-                    ready!(emitter.poll_end(cx));
-                    let error = match emitter.take_aborted() {
-                        Some(aborted) => Some(BoxError::from(aborted)),
-                        None => error.take(),
+        let this = self.project();
+        let Some(emitter) = this.emitter.as_deref_mut() else {
+            let response = ready!(this.call.poll_untold(cx)).map_err(Into::into);
+            return Poll::Ready(response.map(CallbackStream::pass));
+        };
+        if this.ending.is_none() {
+            match ready!(this.call.poll(emitter, cx)) {
+                Some(Ok(stream)) => {
+                    let (emitter, describe) = (this.emitter.take(), this.describe.take());
+                    let (Some(emitter), Some(describe)) = (emitter, describe) else {
+                        unreachable!("a call that is told has both");
                     };
-                    this.state.set(State::Done);
-                    *this.emitter = None;
-                    let Some(error) = error else {
-                        unreachable!("a call ends in its error or in an abort");
-                    };
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Ok(CallbackStream::told(stream, emitter, describe)));
                 }
-                StateProj::Done => panic!("`ResponseFuture` polled after completion"),
+                Some(Err(error)) => {
+                    let error = error.into();
+                    emitter.error(&*error);
+                    *this.ending = Some(Ending::Failed(error));
+                }
+                None => *this.ending = Some(Ending::Aborted),
             }
         }
+        ready!(emitter.poll_end(cx));
+        let error = match (emitter.take_aborted(), this.ending.take()) {
+            (Some(aborted), _) => BoxError::from(aborted),
+            (None, Some(Ending::Failed(error))) => error,
+            (None, _) => unreachable!("a call ends in its error or in an abort"),
+        };
+        *this.emitter = None;
+        Poll::Ready(Err(error))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The typed quartet: a layer over services whose response is a stream of chunks.
 
-mod attempts;
 mod future;
 #[expect(clippy::module_inception, reason = "the folder is the quartet, the file its layer")]
 mod layer;
@@ -8,9 +7,5 @@ mod service;
 mod stream;
 
 pub use self::{
-    attempts::{Attempts, AttemptsLayer},
-    future::ResponseFuture,
-    layer::CallbackLayer,
-    service::CallbackService,
-    stream::CallbackStream,
+    future::ResponseFuture, layer::CallbackLayer, service::CallbackService, stream::CallbackStream,
 };

@@ -1,5 +1,4 @@
 use std::{
-    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -9,9 +8,8 @@ use tower::{BoxError, Service};
 
 use super::{CallbackStream, ResponseFuture};
 use crate::{
-    callbacks::{Emitter, RunSpec},
+    callbacks::{Call, Emitter, RunConfig, RunSpec},
     describe::{DescribeChunk, DescribeRequest, Native},
-    run::Context as RunContext,
 };
 
 /// The service of a [`CallbackLayer`](crate::CallbackLayer).
@@ -74,22 +72,17 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let carried = self.describe.extensions(&request).and_then(|e| e.get::<RunContext>());
-        let Some(opened) = self.spec.open(carried) else {
+        let Some(opened) = self.spec.open(self.describe.extensions(&request)) else {
             return ResponseFuture::pass(self.inner.call(request), self.describe.clone());
         };
         let describe = self.describe.clone();
         let mut emitter = Box::new(Emitter::start(opened, || describe.start(&request)));
         if let Some(extensions) = describe.extensions_mut(&mut request) {
+            // From here on the run hands on what its configuration said.
+            extensions.remove::<RunConfig>();
             extensions.insert(emitter.context());
         }
-        if emitter.may_call_at_once() {
-            let future = emitter.enter(|| self.inner.call(request));
-            ResponseFuture::calling(future, emitter, describe)
-        } else {
-            let clone = self.inner.clone();
-            let ready = mem::replace(&mut self.inner, clone);
-            ResponseFuture::starting(ready, request, emitter, describe)
-        }
+        let call = Call::new(&mut self.inner, request, &mut emitter);
+        ResponseFuture::told(call, emitter, describe)
     }
 }

@@ -1,9 +1,6 @@
-use std::{
-    cell::Cell,
-    sync::{Arc, atomic::AtomicU32},
-};
+use std::{cell::Cell, sync::Arc};
 
-use super::{Run, run::Baggage};
+use super::{Attempts, Run, run::Baggage};
 
 thread_local! {
     static CURRENT: Cell<Context> = const { Cell::new(Context::None) };
@@ -40,7 +37,7 @@ pub(crate) struct Scope {
     /// Configurations given at request time, outermost first.
     pub(crate) configs: Vec<Baggage>,
     /// Counts the attempts of one call.
-    pub(crate) attempts: Option<Arc<AtomicU32>>,
+    pub(crate) attempts: Option<Arc<Attempts>>,
 }
 
 impl Context {
@@ -79,7 +76,7 @@ impl Context {
         }
     }
 
-    pub(crate) fn attempts(&self) -> Option<&Arc<AtomicU32>> {
+    pub(crate) fn attempts(&self) -> Option<&Arc<Attempts>> {
         match self {
             Context::Scope(scope) => scope.attempts.as_ref(),
             _ => None,

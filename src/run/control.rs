@@ -57,6 +57,10 @@ impl Control {
         }
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*lock(&self.state), State::Ended)
+    }
+
     /// Registers the polling task. What it waits for must be looked at afterwards.
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);

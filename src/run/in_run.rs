@@ -6,10 +6,10 @@ use pin_project_lite::pin_project;
 use super::{Context, Run};
 
 pin_project! {
-    /// A future or stream that runs inside a run, wherever it is polled.
+    /// A future, stream or closure that runs inside a run, wherever it is polled or called.
     ///
     /// Made by [`InCurrentRun`].
-    #[must_use = "futures and streams do nothing unless polled"]
+    #[must_use = "futures and streams do nothing unless polled, closures unless called"]
     pub struct InRun<T> {
         #[pin]
         inner: T,
@@ -20,6 +20,15 @@ pin_project! {
 impl<T> InRun<T> {
     pub(crate) fn new(inner: T, context: Context) -> Self {
         Self { inner, context }
+    }
+
+    /// Calls a closure inside the run.
+    pub fn call<R>(self) -> R
+    where
+        T: FnOnce() -> R,
+    {
+        let Self { inner, context } = self;
+        context.enter(inner)
     }
 }
 
@@ -62,16 +71,20 @@ impl<T: fmt::Debug> fmt::Debug for InRun<T> {
 /// # async fn work() {}
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// tokio::spawn(work().in_current_run()).await.unwrap();
+///
+/// let count = (|| 1 + 1).in_current_run();
+/// let count = tokio::task::spawn_blocking(|| count.call()).await.unwrap();
+/// # assert_eq!(count, 2);
 /// # }
 /// ```
 pub trait InCurrentRun: Sized {
-    /// Wraps a future or stream so that the run which is current now (and its request-time
-    /// configuration) is current on each poll.
+    /// Wraps a future, stream or closure so that the run which is current now (and its request-time
+    /// configuration) is current on each poll, or in the call.
     fn in_current_run(self) -> InRun<Self> {
         InRun::new(self, Context::current())
     }
 
-    /// Wraps a future or stream so that a given run is current on each poll.
+    /// Wraps a future, stream or closure so that a given run is current on each poll, or in the call.
     fn in_run(self, run: &Run) -> InRun<Self> {
         InRun::new(self, Context::of(run))
     }

@@ -1,6 +1,7 @@
 //! Who is running: runs, the one that is current, and how to give one up.
 
 mod abort;
+mod attempts;
 mod context;
 mod control;
 mod emit;
@@ -19,6 +20,7 @@ pub use self::{
     trace_parent::{InvalidTraceParent, TraceParent},
 };
 pub(crate) use self::{
+    attempts::{Attempts, FailedAttempt},
     context::{Context, Inside},
     control::Control,
     run::{Baggage, EventSink, RunInfo},

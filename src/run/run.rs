@@ -26,12 +26,21 @@ struct Inner {
     baggage: Option<Baggage>,
     inside: Option<Arc<Inside>>,
     sink: OnceLock<Weak<dyn EventSink>>,
+    /// For its children: made with the first of them.
+    path: OnceLock<Path>,
 }
+
+/// The ids of runs, root first. A thin pointer: every run has two of them.
+pub(crate) type Path = Arc<Vec<Uuid>>;
+
+/// How many runs above are known to a run.
+const MAX_PARENTS: usize = 1024;
 
 /// What a run is, as its maker says.
 pub(crate) struct RunInfo {
     pub(crate) run_id: Uuid,
-    pub(crate) parent: Option<(Uuid, Uuid)>,
+    /// The ids of the runs above, root first; none for a root.
+    pub(crate) parents: Option<Path>,
     pub(crate) run_type: RunType,
     pub(crate) name: Arc<str>,
     pub(crate) tags: Arc<[Arc<str>]>,
@@ -61,7 +70,8 @@ impl Run {
     ) -> Self {
         let control = Control::default();
         let started = Started { clock: Instant::now(), time: SystemTime::now() };
-        Self(Arc::new(Inner { info, started, control, baggage, inside, sink: OnceLock::new() }))
+        let (sink, path) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { info, started, control, baggage, inside, sink, path }))
     }
 
     /// The run's own id, a UUID of version 7.
@@ -71,12 +81,19 @@ impl Run {
 
     /// The id of the run that this one is a child of; none for a root.
     pub fn parent_run_id(&self) -> Option<Uuid> {
-        self.0.info.parent.map(|(parent, _)| parent)
+        self.parent_ids().last().copied()
     }
 
     /// The id of the root run of the tree that this run is in: its own id if it is a root.
     pub fn trace_id(&self) -> Uuid {
-        self.0.info.parent.map_or(self.0.info.run_id, |(_, trace)| trace)
+        self.parent_ids().first().copied().unwrap_or(self.0.info.run_id)
+    }
+
+    /// The ids of the runs that it is in, the root first and its parent last; empty for a root.
+    ///
+    /// Of runs that are nested more than 1,024 deep these are the root and the nearest 1,023.
+    pub fn parent_ids(&self) -> &[Uuid] {
+        self.0.info.parents.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// What it is an execution of.
@@ -171,6 +188,30 @@ impl Run {
     /// For futures and streams see [`InCurrentRun`](crate::InCurrentRun).
     pub fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
         Context::of(self).enter(f)
+    }
+
+    /// Name, tags and metadata, to keep without the run.
+    pub(crate) fn shared(&self) -> (Arc<str>, Arc<[Arc<str>]>, Arc<Map<String, Value>>) {
+        let RunInfo { name, tags, metadata, .. } = &self.0.info;
+        (Arc::clone(name), Arc::clone(tags), Arc::clone(metadata))
+    }
+
+    /// Whether its terminal event was told: from here on it is neither aborted, nor emitted through.
+    pub fn has_ended(&self) -> bool {
+        self.0.control.has_ended()
+    }
+
+    /// What a child has as its [`parent_ids`](Self::parent_ids).
+    pub(crate) fn path(&self) -> Path {
+        let path = self.0.path.get_or_init(|| {
+            let above = self.parent_ids();
+            // A run may end before its child starts, again and again: that must not grow for ever.
+            let skipped = usize::from(above.len() >= MAX_PARENTS);
+            let root = above.iter().take(skipped);
+            let nearest = above.iter().skip(2 * skipped);
+            Arc::new(root.chain(nearest).copied().chain([self.run_id()]).collect())
+        });
+        Arc::clone(path)
     }
 
     #[inline]

@@ -2,6 +2,7 @@ use std::fmt;
 
 /// What a run is an execution of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
 #[non_exhaustive]
 pub enum RunType {
     /// A call of a language model.

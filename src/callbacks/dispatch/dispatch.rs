@@ -66,7 +66,7 @@ impl Dispatch {
                     continue;
                 }
             };
-            lanes.push(Lane::new(Arc::clone(cell), runtime, run.inside()));
+            lanes.push(Lane::new(Arc::clone(cell), runtime, &run));
         }
         let dispatch = Arc::new(Self {
             run,

@@ -13,7 +13,7 @@ use super::room::Room;
 use crate::{
     callbacks::{Delivery, cell::Cell, dispatch::Dispatch, driver::Driver, handler::Code},
     event::{Event, EventKind},
-    run::{Context as RunContext, Inside, Run},
+    run::{Context as RunContext, Inside, Run, RunType},
     sync::lock,
 };
 
@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Lane {
     pub(crate) cell: Arc<Cell>,
     runtime: Option<Handle>,
+    run_type: RunType,
     context: RunContext,
     /// Of lockstep lanes to async handlers.
     driver: Option<Box<Driver>>,
@@ -64,18 +65,15 @@ pub(super) enum State {
 }
 
 impl Lane {
-    pub(crate) fn new(
-        cell: Arc<Cell>,
-        runtime: Option<Handle>,
-        outer: Option<&Arc<Inside>>,
-    ) -> Self {
-        let inside = Inside { handler: cell.identity(), outer: outer.cloned() };
+    pub(crate) fn new(cell: Arc<Cell>, runtime: Option<Handle>, run: &Run) -> Self {
+        let inside = Inside { handler: cell.identity(), outer: run.inside().cloned() };
         let lockstep = cell.settings.delivery == Delivery::Lockstep;
         let is_driven = lockstep && matches!(cell.code, Code::Asynchronous(_));
         let room = Room::new(cell.settings.capacity);
         Self {
             cell,
             runtime,
+            run_type: run.run_type(),
             context: RunContext::Handler(Arc::new(inside)),
             driver: is_driven.then(|| Box::new(Driver::new())),
             dead: AtomicBool::new(false),
@@ -99,7 +97,7 @@ impl Lane {
     }
 
     pub(crate) fn wants(&self, kind: EventKind) -> bool {
-        self.cell.interests.contains(kind) && !self.is_dead()
+        self.cell.interests.contains_in(kind, self.run_type) && !self.is_dead()
     }
 
     /// Whether the handler was given up on in this run.

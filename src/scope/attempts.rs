@@ -1,18 +1,20 @@
 use std::{
-    sync::{Arc, atomic::AtomicU32},
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use tower::{Layer, Service};
 
-use crate::{
-    describe::LlmRequest,
-    run::{Context as RunContext, InRun},
-};
+use crate::run::{Attempts as Count, Context as RunContext, InRun};
 
-/// Counts the attempts of a retried call: stands above the retrying layer.
+/// Counts the attempts of a call: stands above the layer that retries, or falls back to another service.
 ///
-/// With it, the runs of one call have [`attempt`](crate::Run::attempt) 1, 2, 3 …; without, each has 1.
+/// With it, the runs of one call have [`attempt`](crate::Run::attempt) 1, 2, 3 …, and each that comes since
+/// the one before has failed tells [`on_retry`](crate::CallbackHandler::on_retry) right after its start, with
+/// that one's error and id: tokens of that id are discarded. Without it, each run is attempt 1 of its own.
+///
+/// The runs are those that are made directly in the call, not their children. Over `tower::Buffer`, which
+/// calls from a task of its own, put a [`CarryRunLayer`](crate::CarryRunLayer) above and below the buffer.
 ///
 /// ```
 /// # use tower::{ServiceBuilder, service_fn, retry::{Policy, RetryLayer}};
@@ -57,7 +59,6 @@ pub struct Attempts<S> {
 impl<S, Req> Service<Req> for Attempts<S>
 where
     S: Service<Req>,
-    Req: LlmRequest,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -67,17 +68,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Req) -> Self::Future {
-        let mut around = RunContext::current();
-        if around.is_none()
-            && let Some(carried) = request.extensions().and_then(|e| e.get::<RunContext>())
-        {
-            around = carried.clone();
-        }
-        let mut context = around.scoped(|scope| scope.attempts = Some(Arc::new(AtomicU32::new(0))));
-        if let Some(extensions) = request.extensions_mut() {
-            extensions.insert(context.clone());
-        }
+    fn call(&mut self, request: Req) -> Self::Future {
+        let count = Arc::new(Count::default());
+        let mut context = RunContext::current().scoped(|scope| scope.attempts = Some(count));
         let future = context.swapped(|| self.inner.call(request));
         InRun::new(future, context)
     }

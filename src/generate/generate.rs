@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use futures_core::Stream;
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use tower::{BoxError, Service};
+
+use super::{LlmBatch, one::one};
+use crate::{
+    callbacks::{Callbacks, RunConfig, RunSpec, run_settings},
+    describe::LlmChunk,
+    run::RunType,
+    runnable::RunLayer,
+};
+
+/// Asks a model several things at once, as LangChain's `agenerate` does.
+///
+/// Each request is a call of its own, with a run of its own where the model tells callbacks; all are children
+/// of one chain run, `generate` by name, if anybody hears of that: through callbacks of this builder, of
+/// request time or of a run around. A call that fails costs no other call its answer.
+///
+/// Nothing is spawned: dropping the future drops every call, and each run ends exactly once.
+///
+/// ```
+/// use tower::Layer;
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, Generate, chat::ChatRequest, on_end};
+///
+/// # use tower_llm_callbacks::testing::{Script, ScriptedModel};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+/// # let model = ScriptedModel::new(Script::answer(["4"]));
+/// let callbacks = Callbacks::new().blocking(on_end(|run, _| println!("{:?}", run.parent_run_id())));
+/// let model = CallbackLayer::new(callbacks).layer(model);
+///
+/// let sums = ["1 + 3", "2 + 2"].map(|sum| ChatRequest::new("any").user(sum));
+/// let batch = Generate::new().limit(8).run(&model, sums).await?;
+/// for result in &batch.generations {
+///     match result {
+///         Ok(result) => println!("{}", result.text()),
+///         Err(error) => println!("{error}; it had said {:?}", error.partial().text()),
+///     }
+/// }
+/// # assert_eq!(batch.generations.len(), 2);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing is asked until it is run"]
+pub struct Generate {
+    spec: Arc<RunSpec>,
+    limit: usize,
+}
+
+impl Default for Generate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Generate {
+    /// At most 16 calls at a time, and no callbacks.
+    pub fn new() -> Self {
+        let spec = RunSpec::new(RunType::Chain, Callbacks::new());
+        Self { spec: Arc::new(RunSpec { name: "generate".into(), ..spec }), limit: 16 }
+    }
+
+    /// Sets how many calls are made at a time; 16 is the default.
+    ///
+    /// # Panics
+    ///
+    /// If the limit is 0.
+    pub fn limit(mut self, calls: usize) -> Self {
+        assert!(calls > 0, "a batch needs at least 1 call at a time");
+        self.limit = calls;
+        self
+    }
+
+    run_settings!();
+
+    /// Asks: a clone of the model for each request. The requests are of any type that the model takes.
+    ///
+    /// # Errors
+    ///
+    /// Only if a handler [aborts](crate::Run::abort) the run of the whole batch. What becomes of each
+    /// request is in the batch.
+    pub async fn run<S, Req, C, E>(
+        &self,
+        model: &S,
+        requests: impl IntoIterator<Item = Req>,
+    ) -> Result<LlmBatch, BoxError>
+    where
+        S: Service<Req> + Clone,
+        S::Error: Into<BoxError>,
+        S::Response: Stream<Item = Result<C, E>>,
+        C: LlmChunk,
+        E: Into<BoxError>,
+    {
+        let requests: Vec<Req> = requests.into_iter().collect();
+        let count = requests.len();
+        let calls = requests.into_iter().enumerate().map(|(index, request)| {
+            let config = RunConfig::new();
+            let run = config.first_run();
+            let answer = one(model.clone(), request);
+            async move { (index, config.scope(answer).await, run.run_id()) }
+        });
+        let all = async {
+            let mut batch = LlmBatch::of(count);
+            let mut answers = stream::iter(calls).buffer_unordered(self.limit);
+            while let Some((index, result, run_id)) = answers.next().await {
+                batch.set(index, result, run_id);
+            }
+            Ok::<_, BoxError>(batch)
+        };
+        RunLayer::of(Arc::clone(&self.spec))
+            .input(move |_: &()| json!({"prompts": count}))
+            .output(|batch: &LlmBatch| json!(batch.llm_output()))
+            .run(all)
+            .await
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut RunSpec)) -> Self {
+        change(Arc::make_mut(&mut self.spec));
+        self
+    }
+}

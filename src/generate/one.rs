@@ -1,0 +1,78 @@
+use std::{future::poll_fn, pin::pin, time::Instant};
+
+use futures_core::Stream;
+use futures_util::StreamExt;
+use tower::{BoxError, Service};
+
+use super::GenerateError;
+use crate::{
+    describe::LlmChunk,
+    event::{Accumulator, Delta, LlmResult},
+};
+
+/// Makes a call and reads its answer to the end, or as far as it comes.
+pub(super) async fn one<S, Req, C, E>(
+    mut model: S,
+    request: Req,
+) -> Result<LlmResult, GenerateError>
+where
+    S: Service<Req>,
+    S::Error: Into<BoxError>,
+    S::Response: Stream<Item = Result<C, E>>,
+    C: LlmChunk,
+    E: Into<BoxError>,
+{
+    let started = Instant::now();
+    let (mut answer, mut first) = (Accumulator::new(), None);
+    let outcome = read(&mut model, request, &mut answer, || {
+        first.get_or_insert_with(|| started.elapsed());
+    })
+    .await;
+    let mut result = answer.finish();
+    result.duration = started.elapsed();
+    result.time_to_first_token = first.filter(|_| result.tokens > 0);
+    match outcome {
+        Ok(()) => Ok(result),
+        Err(error) => Err(GenerateError::new(error, result)),
+    }
+}
+
+async fn read<S, Req, C, E>(
+    model: &mut S,
+    request: Req,
+    answer: &mut Accumulator,
+    mut content: impl FnMut(),
+) -> Result<(), BoxError>
+where
+    S: Service<Req>,
+    S::Error: Into<BoxError>,
+    S::Response: Stream<Item = Result<C, E>>,
+    C: LlmChunk,
+    E: Into<BoxError>,
+{
+    poll_fn(|cx| model.poll_ready(cx)).await.map_err(Into::into)?;
+    let mut stream = pin!(model.call(request).await.map_err(Into::into)?);
+    let (mut reported, mut complete) = (None, false);
+    while let Some(chunk) = stream.next().await {
+        chunk.map_err(Into::into)?.deltas(&mut |delta| {
+            if complete || reported.is_some() {
+                return;
+            }
+            match &delta {
+                Delta::Error(error) => reported = Some(error.clone()),
+                Delta::Done => complete = true,
+                _ => {}
+            }
+            let before = answer.tokens();
+            answer.delta(&delta);
+            if answer.tokens() > before {
+                content();
+            }
+        });
+    }
+    match reported {
+        Some(error) => Err(error.into()),
+        None if C::HAS_END_MARK && !complete => Err(crate::Truncated.into()),
+        None => Ok(()),
+    }
+}

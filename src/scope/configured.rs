@@ -1,0 +1,73 @@
+use std::task::{Context, Poll};
+
+use tower::{Layer, Service};
+
+use crate::{callbacks::RunConfig, run::InRun};
+
+/// Binds a configuration to a service, as LangChain's `with_config` does: it counts for every call.
+///
+/// It comes before what is given at request time: handlers of the call come after the bound ones, and its
+/// name and metadata go before theirs. A name is for the first run of each call, an id for the first run of
+/// the first call.
+///
+/// ```
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+/// use tower_llm_callbacks::{Callbacks, RunConfig, RunConfigLayer, RunLayer, on_event};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+/// let callbacks = Callbacks::new().inline(on_event(|run, event| {
+///     println!("{} {:?}: {}", run.name(), run.tags(), event.kind());
+/// }));
+/// let chain = service_fn(|word: String| async move { Ok::<_, tower::BoxError>(word + "!") });
+/// let chain = RunLayer::chain("shout").layer(chain);
+///
+/// let config = RunConfig::new().callbacks(&callbacks).tags(["loud"]);
+/// let mut bound = RunConfigLayer::new(config).layer(chain);
+/// assert_eq!(bound.ready().await?.call("hi".to_owned()).await?, "hi!");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RunConfigLayer {
+    config: RunConfig,
+}
+
+impl RunConfigLayer {
+    /// A layer that binds a configuration.
+    pub fn new(config: RunConfig) -> Self {
+        Self { config }
+    }
+}
+
+impl<S> Layer<S> for RunConfigLayer {
+    type Service = Configured<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Configured { inner, config: self.config.clone() }
+    }
+}
+
+/// The service of a [`RunConfigLayer`].
+#[derive(Debug, Clone)]
+pub struct Configured<S> {
+    inner: S,
+    config: RunConfig,
+}
+
+impl<S, Req> Service<Req> for Configured<S>
+where
+    S: Service<Req>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = InRun<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let mut context = self.config.bound_context();
+        let future = context.swapped(|| self.inner.call(request));
+        InRun::new(future, context)
+    }
+}

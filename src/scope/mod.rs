@@ -1,0 +1,13 @@
+//! Layers that say what calls are made in: as which attempt, with which configuration, in which run.
+
+mod attempts;
+mod carrier;
+mod carry;
+mod configured;
+
+pub use self::{
+    attempts::{Attempts, AttemptsLayer},
+    carrier::Carrier,
+    carry::{CarryRun, CarryRunLayer},
+    configured::{Configured, RunConfigLayer},
+};
