@@ -114,6 +114,7 @@ pub(crate) fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
 }
 
 /// Processor time of the whole process.
+#[allow(dead_code, reason = "not every bench asks for it")]
 pub(crate) fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)

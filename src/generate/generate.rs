@@ -43,7 +43,6 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "nothing is asked until it is run"]
 pub struct Generate {
     spec: Arc<RunSpec>,
     limit: usize,
@@ -67,6 +66,7 @@ impl Generate {
     /// # Panics
     ///
     /// If the limit is 0.
+    #[must_use]
     pub fn limit(mut self, calls: usize) -> Self {
         assert!(calls > 0, "a batch needs at least 1 call at a time");
         self.limit = calls;
