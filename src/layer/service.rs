@@ -1,4 +1,5 @@
 use std::{
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -49,6 +50,29 @@ impl<S, D> CallbackService<S, D> {
         D: DescribeRequest<Req> + DescribeChunk<Chunk<S, Req>>,
     {
         self
+    }
+}
+
+impl<S, D> CallbackService<S, D> {
+    /// Waits until it is ready, and calls it: as `tower::ServiceExt::oneshot`, which the compiler cannot
+    /// see to be `Send` where the inner service's error is a [`BoxError`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner service, and [`Aborted`](crate::Aborted).
+    pub async fn oneshot<Req, C, E>(
+        mut self,
+        request: Req,
+    ) -> Result<CallbackStream<S::Response, C, D>, BoxError>
+    where
+        S: Service<Req> + Clone,
+        S::Error: Into<BoxError>,
+        S::Response: Stream<Item = Result<C, E>>,
+        E: Into<BoxError>,
+        D: DescribeRequest<Req> + DescribeChunk<C>,
+    {
+        poll_fn(|cx| Service::<Req>::poll_ready(&mut self, cx)).await?;
+        Service::<Req>::call(&mut self, request).await
     }
 }
 

@@ -190,10 +190,9 @@ impl Run {
         Context::of(self).enter(f)
     }
 
-    /// Name, tags and metadata, to keep without the run.
-    pub(crate) fn shared(&self) -> (Arc<str>, Arc<[Arc<str>]>, Arc<Map<String, Value>>) {
-        let RunInfo { name, tags, metadata, .. } = &self.0.info;
-        (Arc::clone(name), Arc::clone(tags), Arc::clone(metadata))
+    /// What it is, to keep parts of it without the run.
+    pub(crate) fn info(&self) -> &RunInfo {
+        &self.0.info
     }
 
     /// Whether its terminal event was told: from here on it is neither aborted, nor emitted through.

@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -38,6 +38,25 @@ impl<S, I, O> RunService<S, I, O> {
         O: OutputKind<S::Response>,
     {
         self
+    }
+}
+
+impl<S, I, O> RunService<S, I, O> {
+    /// Waits until it is ready, and calls it: as `tower::ServiceExt::oneshot`, which the compiler cannot
+    /// see to be `Send` where the inner service's error is a [`BoxError`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner service, and [`Aborted`](crate::Aborted).
+    pub async fn oneshot<Req>(mut self, request: Req) -> Result<O::Response, BoxError>
+    where
+        S: Service<Req> + Clone,
+        S::Error: Into<BoxError>,
+        I: DescribeInput<Req>,
+        O: OutputKind<S::Response>,
+    {
+        poll_fn(|cx| Service::<Req>::poll_ready(&mut self, cx)).await?;
+        Service::<Req>::call(&mut self, request).await
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     event::{Data, Event, EventData, LlmResult, RunError},
-    run::{Run, RunType},
+    run::{Run, RunInfo, RunType},
 };
 
 /// A run with what was told of it, and the runs inside it: of [`RunTrees`](super::RunTrees).
@@ -63,15 +63,15 @@ impl RunTree {
     /// A run that starts. It does not keep the run itself, which would keep the callbacks that its children
     /// inherit, and they the tree.
     pub(super) fn new(run: &Run, start: EventData) -> Self {
-        let (name, tags, metadata) = run.shared();
+        let RunInfo { name, tags, metadata, .. } = run.info();
         Self {
             run_id: run.run_id(),
             parent_run_id: run.parent_run_id(),
             trace_id: run.trace_id(),
             run_type: run.run_type(),
-            name,
-            tags,
-            metadata,
+            name: Arc::clone(name),
+            tags: Arc::clone(tags),
+            metadata: Arc::clone(metadata),
             attempt: run.attempt(),
             start_time: run.start_time(),
             duration: None,
