@@ -79,7 +79,7 @@ fn node() -> impl Strategy<Value = Node> {
         inner,
     };
     one().prop_map(move |of| make(of, Vec::new())).prop_recursive(4, 20, 3, move |inner| {
-        (one(), prop::collection::vec(inner, 0..3)).prop_map(move |(of, inner)| make(of, inner))
+        (one(), prop::collection::vec(inner, 1..4)).prop_map(move |(of, inner)| make(of, inner))
     })
 }
 
@@ -301,7 +301,7 @@ fn expect(node: &Node, around: &Around, runs: &mut usize, told: &mut Vec<Told>) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn each_run_has_what_the_rules_give_it(node in node()) {
