@@ -31,16 +31,25 @@
 //! [`ChatRequest`]: crate::chat::ChatRequest
 //! [`ChatStream`]: crate::chat::ChatStream
 
+mod answers;
 pub mod anthropic;
+mod base_url;
 mod body;
+mod check;
 #[cfg(feature = "client")]
 mod client;
 mod config_error;
+mod content;
+mod endpoint;
+mod environment;
+mod fields;
+mod future;
+mod headers;
 mod secret;
 mod stream;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
-pub use self::{config_error::ConfigError, secret::Secret};
+pub use self::{config_error::ConfigError, future::ResponseFuture, secret::Secret};
 pub use crate::chat::ModelError;
