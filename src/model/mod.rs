@@ -1,5 +1,12 @@
 //! Typed models: an HTTP client service becomes a service from [`ChatRequest`] to [`ChatStream`].
 //!
+//! | layer | of |
+//! |---|---|
+//! | [`AnthropicLayer`](anthropic::AnthropicLayer) | Anthropic's Messages API |
+//! | [`OpenAiLayer`](openai::OpenAiLayer) | OpenAI's Chat Completions and Responses, and servers that speak them too |
+//!
+//! The same request goes to each of them, and the same chunks come back.
+//!
 //! Any `Service<http::Request<Full<Bytes>>>` that answers with an [`http::Response`] will do: the
 //! one that `client()` makes (feature `client`), or one of your own below retries and timeouts.
 //!
@@ -45,6 +52,7 @@ mod environment;
 mod fields;
 mod future;
 mod headers;
+pub mod openai;
 mod secret;
 mod stream;
 
