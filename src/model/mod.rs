@@ -1,5 +1,12 @@
 //! Typed models: an HTTP client service becomes a service from [`ChatRequest`] to [`ChatStream`].
 //!
+//! | layer | of |
+//! |---|---|
+//! | [`AnthropicLayer`](anthropic::AnthropicLayer) | Anthropic's Messages API |
+//! | [`OpenAiLayer`](openai::OpenAiLayer) | OpenAI's Chat Completions and Responses, and servers that speak them too |
+//!
+//! The same request goes to each of them, and the same chunks come back.
+//!
 //! Any `Service<http::Request<Full<Bytes>>>` that answers with an [`http::Response`] will do: the
 //! one that `client()` makes (feature `client`), or one of your own below retries and timeouts.
 //!
@@ -31,16 +38,26 @@
 //! [`ChatRequest`]: crate::chat::ChatRequest
 //! [`ChatStream`]: crate::chat::ChatStream
 
+mod answers;
 pub mod anthropic;
+mod base_url;
 mod body;
+mod check;
 #[cfg(feature = "client")]
 mod client;
 mod config_error;
+mod content;
+mod endpoint;
+mod environment;
+mod fields;
+mod future;
+mod headers;
+pub mod openai;
 mod secret;
 mod stream;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
-pub use self::{config_error::ConfigError, secret::Secret};
+pub use self::{config_error::ConfigError, future::ResponseFuture, secret::Secret};
 pub use crate::chat::ModelError;

@@ -40,18 +40,9 @@ struct Answer {
 }
 
 impl<B> BodyStream<B> {
-    pub(super) fn new(
-        body: B,
-        decoder: impl Decoder + 'static,
-        request_id: Option<Arc<str>>,
-    ) -> Self {
-        let answer = Answer {
-            decoder: Box::new(decoder),
-            chunks: VecDeque::new(),
-            error: None,
-            request_id,
-            ended: false,
-        };
+    pub(super) fn new(body: B, decoder: Box<dyn Decoder>, request_id: Option<Arc<str>>) -> Self {
+        let answer =
+            Answer { decoder, chunks: VecDeque::new(), error: None, request_id, ended: false };
         Self { body: Some(body), answer }
     }
 }

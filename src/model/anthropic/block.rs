@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use crate::chat::ContentPart;
+use crate::{chat::ContentPart, model::content::Part};
 
 /// A content block in Anthropic's form, borrowed from the request.
 #[derive(Serialize)]
@@ -63,14 +63,11 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Blocks as content: a single text is a plain string.
-pub(super) struct Content<'a>(pub(super) Vec<Block<'a>>);
-
-impl Serialize for Content<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0[..] {
-            [Block::Text { text }] => serializer.serialize_str(text),
-            blocks => blocks.serialize(serializer),
+impl Part for Block<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Block::Text { text } => Some(text),
+            _ => None,
         }
     }
 }

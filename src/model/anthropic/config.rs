@@ -1,10 +1,10 @@
-use std::{env, fmt};
+use std::fmt;
 
 use super::{
     Auth,
-    endpoint::{self, Endpoint},
+    endpoint::{BASE_URL, endpoint},
 };
-use crate::model::{ConfigError, Secret};
+use crate::model::{ConfigError, Secret, environment};
 
 /// Where Anthropic's Messages API is, and how to ask it.
 ///
@@ -53,22 +53,13 @@ impl AnthropicConfig {
     ///
     /// If there is no key, or one of the two cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(|name| match env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(env::VarError::NotPresent) => Ok(None),
-            Err(env::VarError::NotUnicode(_)) => {
-                Err(ConfigError::new(format!("the environment variable {name} is not UTF-8")))
-            }
-        })
+        Self::from_variables(environment::variable)
     }
 
     fn from_variables(
         variable: impl Fn(&str) -> Result<Option<String>, ConfigError>,
     ) -> Result<Self, ConfigError> {
-        let variable = |name| {
-            let value = variable(name)?;
-            Ok(value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()))
-        };
+        let variable = |name| variable(name).map(environment::filled);
         let key = variable("ANTHROPIC_API_KEY")?.ok_or_else(|| {
             ConfigError::new("set the environment variable ANTHROPIC_API_KEY to your API key")
         })?;
@@ -133,17 +124,15 @@ impl AnthropicConfig {
     /// If the URL is none of those that [`base_url`](Self::base_url) takes, or the key, the version or
     /// a header cannot be sent.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        Endpoint::new(self).map(drop)
+        endpoint(self).map(drop)
     }
 }
 
 impl fmt::Debug for AnthropicConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let usable = endpoint::uri(&self.base_url).is_ok();
-        let base_url = if usable { self.base_url.as_str() } else { "[not usable]" };
         f.debug_struct("AnthropicConfig")
             .field("api_key", &self.api_key)
-            .field("base_url", &base_url)
+            .field("base_url", &BASE_URL.shown(&self.base_url))
             .field("version", &self.version)
             .field("auth", &self.auth)
             .field("betas", &self.betas)

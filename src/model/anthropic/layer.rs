@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use tower::Layer;
 
-use super::{AnthropicConfig, AnthropicModel, endpoint::Endpoint};
-use crate::model::ConfigError;
+use super::{AnthropicConfig, AnthropicModel, endpoint::endpoint};
+use crate::model::{ConfigError, endpoint::Endpoint};
 
 /// Turns an HTTP client service into an [`AnthropicModel`].
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl AnthropicLayer {
     /// A layer with a configuration. One that is not [valid](AnthropicConfig::validate) shows in the
     /// model's first call.
     pub fn new(config: AnthropicConfig) -> Self {
-        let endpoint = Endpoint::new(&config);
+        let endpoint = endpoint(&config);
         Self { settings: Arc::new(Settings { config, endpoint }) }
     }
 }

@@ -20,12 +20,11 @@ mod auth;
 mod block;
 mod config;
 mod endpoint;
-mod future;
 mod layer;
 mod request;
 mod service;
 
 pub use self::{
-    auth::Auth, config::AnthropicConfig, future::ResponseFuture, layer::AnthropicLayer,
-    service::AnthropicModel,
+    auth::Auth, config::AnthropicConfig, layer::AnthropicLayer, service::AnthropicModel,
 };
+pub use super::ResponseFuture;

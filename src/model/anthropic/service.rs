@@ -9,8 +9,14 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::{BoxError, Service};
 
-use super::{ResponseFuture, layer::Settings, request};
-use crate::chat::{ChatRequest, ChatStream, ModelError};
+use super::{layer::Settings, request};
+use crate::{
+    chat::{ChatRequest, ChatStream, ModelError},
+    model::{ResponseFuture, answers::Answers},
+    wire::anthropic::AnthropicMessages,
+};
+
+const ANSWERS: Answers = Answers { format: &AnthropicMessages, request_id: "request-id" };
 
 /// Anthropic's Messages API as a service from [`ChatRequest`] to [`ChatStream`], over an HTTP client
 /// service.
@@ -44,13 +50,7 @@ impl<S> AnthropicModel<S> {
         let endpoint = self.settings.endpoint.as_ref();
         let endpoint = endpoint.map_err(|error| ModelError::invalid(error.to_string()))?;
         let body = request::body(&request, self.settings.config.default_max_tokens)?;
-
-        let mut http = Request::new(Full::new(body.into()));
-        *http.method_mut() = http::Method::POST;
-        *http.uri_mut() = endpoint.uri.clone();
-        *http.headers_mut() = endpoint.headers.clone();
-        *http.extensions_mut() = request.extensions;
-        Ok(http)
+        Ok(endpoint.request(body, request.extensions))
     }
 }
 
@@ -72,7 +72,7 @@ where
     fn call(&mut self, request: ChatRequest) -> Self::Future {
         let stream = request.stream;
         match self.request(request) {
-            Ok(request) => ResponseFuture::new(self.inner.call(request), stream),
+            Ok(request) => ResponseFuture::new(self.inner.call(request), ANSWERS, stream),
             Err(error) => ResponseFuture::failed(error),
         }
     }

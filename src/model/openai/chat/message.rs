@@ -1,0 +1,99 @@
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::part::Part;
+use crate::{
+    chat::{self, ContentPart, Role},
+    model::{content, openai::arguments},
+};
+
+type Content<'a> = content::Content<Part<'a>>;
+
+/// A message in the form of Chat Completions, borrowed from the request.
+#[derive(Debug, Serialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub(super) enum Message<'a> {
+    System {
+        content: Content<'a>,
+    },
+    User {
+        content: Content<'a>,
+    },
+    Assistant {
+        // Null beside calls: there are servers that want the field.
+        content: Option<Content<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tool_calls: Vec<Call<'a>>,
+    },
+    Tool {
+        tool_call_id: &'a str,
+        content: &'a str,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Call<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: Cow<'a, str>,
+}
+
+/// What is said at once: a message, or what is between the results in one.
+#[derive(Debug, Default)]
+struct Turn<'a> {
+    content: Content<'a>,
+    calls: Vec<Call<'a>>,
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn system(text: &'a str) -> Self {
+        Message::System { content: content::Content(vec![Part::Text { text }]) }
+    }
+
+    /// Adds the messages for one of the request's.
+    ///
+    /// Results must come right after the message with their calls. So they go before whatever else a
+    /// message says, but for the assistant's, which may have the calls themselves.
+    pub(super) fn add(message: &'a chat::Message, to: &mut Vec<Self>) {
+        let role = message.role;
+        let mut turn = Turn::default();
+        for part in &message.content {
+            match part {
+                ContentPart::ToolResult { tool_call_id, content, is_error: _ } => {
+                    if role == Role::Assistant {
+                        to.extend(std::mem::take(&mut turn).said_by(role));
+                    }
+                    to.push(Message::Tool { tool_call_id, content });
+                }
+                ContentPart::ToolCall { id, name, arguments } => {
+                    let function = Function { name, arguments: arguments::text(arguments) };
+                    turn.calls.push(Call { id, r#type: "function", function });
+                }
+                part => turn.content.0.extend(Part::new(part)),
+            }
+        }
+        to.extend(turn.said_by(role));
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// The message for it; none where nothing is said.
+    fn said_by(self, role: Role) -> Option<Message<'a>> {
+        let Self { content, calls } = self;
+        let content = Some(content).filter(|content| !content.0.is_empty());
+        Some(match role {
+            Role::System => Message::System { content: content? },
+            // A message of the role `tool` must name a call.
+            Role::User | Role::Tool => Message::User { content: content? },
+            Role::Assistant if content.is_none() && calls.is_empty() => return None,
+            Role::Assistant => Message::Assistant { content, tool_calls: calls },
+        })
+    }
+}

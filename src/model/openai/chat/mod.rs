@@ -1,0 +1,8 @@
+//! Requests of Chat Completions.
+
+mod body;
+mod message;
+mod part;
+mod tool;
+
+pub(super) use body::body;

@@ -1,0 +1,56 @@
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    chat::ContentPart,
+    model::{content, openai::image},
+};
+
+/// A content part in the form of Chat Completions.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Part<'a> {
+    Text {
+        text: &'a str,
+    },
+    ImageUrl {
+        image_url: ImageUrl<'a>,
+    },
+    #[serde(untagged)]
+    Raw(&'a Value),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ImageUrl<'a> {
+    url: Cow<'a, str>,
+}
+
+impl<'a> Part<'a> {
+    /// None for what is no content here: reasoning is not taken back, and calls and their results have
+    /// places of their own.
+    pub(super) fn new(part: &'a ContentPart) -> Option<Self> {
+        let image = |url| Part::ImageUrl { image_url: ImageUrl { url } };
+        Some(match part {
+            ContentPart::Text { text } => Part::Text { text },
+            ContentPart::Image { media_type, data_base64 } => {
+                image(image::data_url(media_type, data_base64).into())
+            }
+            ContentPart::ImageUrl { url } => image(url.into()),
+            ContentPart::Raw(value) => Part::Raw(value),
+            ContentPart::Reasoning { .. }
+            | ContentPart::ToolCall { .. }
+            | ContentPart::ToolResult { .. } => return None,
+        })
+    }
+}
+
+impl content::Part for Part<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Part::Text { text } => Some(text),
+            _ => None,
+        }
+    }
+}

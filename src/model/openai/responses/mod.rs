@@ -1,0 +1,8 @@
+//! Requests of the Responses API.
+
+mod body;
+mod item;
+mod part;
+mod tool;
+
+pub(super) use body::body;
