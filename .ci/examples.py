@@ -1,10 +1,12 @@
-"""Runs the examples of clients without keys, and checks their standard output."""
+"""Runs the examples without keys, and checks their standard output."""
 
 import os
+import re
 import subprocess
 import sys
 
 JOKE = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? Because it's two-tire\n"
+JOKE_LINE = JOKE.strip().replace("\n", " ")
 ANTHROPIC = (
     f"asking claude-haiku-4-5 of anthropic\n{JOKE}29 tokens in, 24 out\n"
     "the client read an answer with status 200 OK, of 3591 bytes\n"
@@ -13,7 +15,42 @@ EXPECTED = {
     "async_openai": f"{JOKE}gpt-4o-mini: 34 tokens in, 24 out\nthe client read 27 chunks\n",
     "hyper_client": ANTHROPIC,
     "reqwest_client": ANTHROPIC,
+    "runnables": """a lambda counts 17 words
+count_words (chain) <time>
+└─ model (llm) <time>, 33 → 24 tokens, end_turn
+
+a generator shouts: HERE'S A LITTLE JOKE FOR YOU:  WHY CAN'T A BICYCLE STAND UP BY ITSELF? BECAUSE IT'S TWO-TIRE
+shout (chain) <time>
+└─ model (llm) <time>, 33 → 24 tokens, end_turn
+
+a tool measures 92 bytes
+measure_joke (tool) <time>
+└─ model (llm) <time>, 33 → 24 tokens, end_turn
+
+without a topic it says: give a topic
+measure_joke (tool) <time>, transport: give a topic
+
+""",
+    "agent": f"""agent chain_start "What is the weather in Paris?"
+  model llm_start
+    {JOKE_LINE} → get_weather {{"city":"Paris"}}
+  model llm_end 101 → 36 tokens
+  get_weather tool_start {{"city":"Paris"}}
+  get_weather custom station {{"city":"Paris","distance_km":3}}
+  get_weather tool_end {{"celsius":18,"city":"Paris","sky":"clear"}}
+  model llm_start
+    {JOKE_LINE}
+  model llm_end 201 → 24 tokens
+agent chain_end
+
+{JOKE}
+agent (chain) <time>
+├─ model (llm) <time>, 101 → 36 tokens, tool_calls
+├─ get_weather (tool) <time> [station]
+└─ model (llm) <time>, 201 → 24 tokens, stop
+""",
 }
+TIME = re.compile(r"\d+(\.\d+)? (s|ms|µs)\b")
 
 clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANTHROPIC_", "OPENAI_"))}
 # They ask a server on this machine.
@@ -30,6 +67,7 @@ for name, expected in EXPECTED.items():
         text=True,
         timeout=120,
     ).stdout
+    found = TIME.sub("<time>", found)
     if found == expected:
         print(f"{name}: as promised")
     else:

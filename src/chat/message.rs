@@ -1,6 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ContentPart;
+use crate::event::Choice;
 
 /// Who says a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,6 +66,34 @@ impl Message {
     pub fn tool_result(id: impl Into<String>, text: impl Into<String>) -> Self {
         let (tool_call_id, content) = (id.into(), text.into());
         Self::new(Role::Tool, [ContentPart::ToolResult { tool_call_id, content, is_error: false }])
+    }
+}
+
+/// What the model has said, to be given back to it: its text and its tool calls. Reasoning is left out, since
+/// providers take back only what they signed.
+///
+/// ```
+/// use tower_llm_callbacks::{Accumulator, Delta, chat::{ChatRequest, Message}};
+///
+/// let mut answer = Accumulator::new();
+/// answer.delta(&Delta::text("Let me look."));
+/// let result = answer.finish();
+///
+/// let request = ChatRequest::new("gpt-4o-mini")
+///     .user("What is the weather in Paris?")
+///     .message(Message::from(&result.choices[0]));
+/// assert_eq!(request.messages[1], Message::assistant("Let me look."));
+/// ```
+impl From<&Choice> for Message {
+    fn from(choice: &Choice) -> Self {
+        let text = Some(&choice.text).filter(|text| !text.is_empty());
+        let calls = choice.tool_calls.iter().map(|call| ContentPart::ToolCall {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: serde_json::from_str(&call.arguments)
+                .unwrap_or_else(|_| call.arguments.clone().into()),
+        });
+        Self::new(Role::Assistant, text.map(ContentPart::text).into_iter().chain(calls))
     }
 }
 

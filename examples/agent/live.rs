@@ -1,0 +1,63 @@
+//! Prints events as they come, each below the run that it is in.
+
+use std::io::{self, Write, stdout};
+
+use tower_llm_callbacks::{Event, EventData, TokenKind, handlers::StreamEvent};
+use uuid::Uuid;
+
+/// What is on the last line.
+#[derive(Default)]
+pub(crate) struct Live {
+    /// Tokens of this run, so that more of them go on there.
+    tokens_of: Option<Uuid>,
+}
+
+impl Live {
+    pub(crate) fn print(&mut self, event: &StreamEvent) -> io::Result<()> {
+        let mut out = stdout().lock();
+        let run = event.run();
+        let indent = "  ".repeat(event.parent_ids().len());
+        if let EventData::LlmNewToken(token) = event.data() {
+            if self.tokens_of != Some(run.run_id()) {
+                self.end_line(&mut out)?;
+                write!(out, "{indent}  ")?;
+                self.tokens_of = Some(run.run_id());
+            }
+            match token.kind() {
+                TokenKind::ToolCall if token.text().is_empty() => {
+                    let name = token.tool_call().map_or("", |call| &call.name);
+                    write!(out, " → {name} ")?;
+                }
+                _ => write!(out, "{}", token.text().replace('\n', " "))?,
+            }
+            return out.flush();
+        }
+        self.end_line(&mut out)?;
+        let (name, kind) = (run.name(), event.kind());
+        writeln!(out, "{indent}{name} {kind}{}", details(event.event()))
+    }
+
+    fn end_line(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.tokens_of.take().is_some() { writeln!(out) } else { Ok(()) }
+    }
+}
+
+fn details(event: &Event) -> String {
+    match event.data() {
+        EventData::ChainStart(input) | EventData::ToolStart(input) => {
+            input.input.as_ref().map(|input| format!(" {input}")).unwrap_or_default()
+        }
+        EventData::ToolEnd(output) => {
+            output.output.as_ref().map(|output| format!(" {output}")).unwrap_or_default()
+        }
+        EventData::LlmEnd(result) => match result.usage {
+            Some(usage) => format!(" {} → {} tokens", usage.input_tokens, usage.output_tokens),
+            None => String::new(),
+        },
+        EventData::LlmError(error) | EventData::ChainError(error) | EventData::ToolError(error) => {
+            format!(" {error}")
+        }
+        EventData::Custom(event) => format!(" {} {}", event.name, event.value),
+        _ => String::new(),
+    }
+}
