@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod chat;
+pub mod guide;
 pub mod handlers;
 pub mod http;
 pub mod model;
