@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_llm_callbacks::{
-    Abort, Callbacks, ErrorKind, EventData, HttpCallbackLayer, on_event,
+    Abort, Callbacks, ErrorKind, EventData, HttpCallbackLayer, RunConfig, on_event,
     testing::{Recorder, assert_promises},
 };
 
@@ -81,4 +81,46 @@ async fn an_abort_before_the_response() {
     assert_eq!(body["error"]["type"], "rate_limit_error");
     assert_eq!(body["error"]["message"], "budget spent");
     assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Aborted);
+}
+
+/// A layer above, which knows who asks, attaches callbacks, tags and metadata to the request.
+#[tokio::test]
+async fn a_configuration_in_the_request() {
+    let (own, attached) = (Recorder::new(), Recorder::new());
+    let config = RunConfig::new()
+        .callbacks(&Callbacks::new().inline(attached.clone()))
+        .tags(["tenant-1"])
+        .metadata("tenant", 1)
+        .run_name("asked");
+    let passed_on = Router::new()
+        .route(
+            "/v1/messages",
+            post(|request: axum::extract::Request| async move {
+                assert!(request.extensions().get::<RunConfig>().is_none(), "taken by the run");
+                answer()
+            }),
+        )
+        .layer(HttpCallbackLayer::new(Callbacks::new().inline(own.clone())));
+    for configured in [true, false] {
+        let mut request = request();
+        if configured {
+            request.extensions_mut().insert(config.clone());
+        }
+        let response = passed_on.clone().oneshot(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    assert_promises(&own.events());
+    let starts: Vec<_> = own.events().into_iter().filter(|e| e.kind().is_start()).collect();
+    assert_eq!((&*starts[0].name, &*starts[1].name), ("asked", "llm"));
+    assert_eq!(starts[0].tags, ["tenant-1".into()]);
+    assert_eq!(starts[0].metadata["tenant"], 1);
+    assert!(starts[1].tags.is_empty() && starts[1].metadata.is_empty());
+    assert_eq!(attached.run_ids(), [starts[0].run_id]);
+
+    // Callbacks of the request alone are enough.
+    let silent = gateway(Callbacks::new());
+    let mut request = request();
+    request.extensions_mut().insert(config);
+    silent.oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(attached.run_ids().len(), 2);
 }

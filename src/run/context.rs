@@ -1,6 +1,6 @@
 use std::{cell::Cell, sync::Arc};
 
-use super::{Attempts, Run, run::Baggage};
+use super::{Attempts, Run, info::Baggage};
 
 thread_local! {
     static CURRENT: Cell<Context> = const { Cell::new(Context::None) };

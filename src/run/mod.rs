@@ -6,6 +6,7 @@ mod context;
 mod control;
 mod emit;
 mod in_run;
+mod info;
 #[expect(clippy::module_inception, reason = "the folder is about runs, the file about `Run`")]
 mod run;
 mod run_type;
@@ -23,5 +24,5 @@ pub(crate) use self::{
     attempts::{Attempts, FailedAttempt},
     context::{Context, Inside},
     control::Control,
-    run::{Baggage, EventSink, RunInfo},
+    info::{Baggage, EventSink, RunInfo},
 };

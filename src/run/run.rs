@@ -1,5 +1,4 @@
 use std::{
-    any::Any,
     fmt,
     sync::{Arc, OnceLock, Weak},
     time::{Duration, SystemTime},
@@ -9,7 +8,11 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Abort, Context, Control, EmitError, RunType, TraceParent, context::Inside};
+use super::{
+    Abort, Context, Control, EmitError, RunType, TraceParent,
+    context::Inside,
+    info::{Baggage, EventSink, Path, RunInfo, path_below},
+};
 
 /// One execution of a wrapped call.
 ///
@@ -28,33 +31,6 @@ struct Inner {
     sink: OnceLock<Weak<dyn EventSink>>,
     /// For its children: made with the first of them.
     path: OnceLock<Path>,
-}
-
-/// The ids of runs, root first. A thin pointer: every run has two of them.
-pub(crate) type Path = Arc<Vec<Uuid>>;
-
-/// How many runs above are known to a run.
-const MAX_PARENTS: usize = 1024;
-
-/// What a run is, as its maker says.
-pub(crate) struct RunInfo {
-    pub(crate) run_id: Uuid,
-    /// The ids of the runs above, root first; none for a root.
-    pub(crate) parents: Option<Path>,
-    pub(crate) run_type: RunType,
-    pub(crate) name: Arc<str>,
-    pub(crate) tags: Arc<[Arc<str>]>,
-    pub(crate) metadata: Arc<Map<String, Value>>,
-    pub(crate) attempt: u32,
-    pub(crate) trace_parent: Option<TraceParent>,
-}
-
-/// What a run hands to its children. Opaque here: runs know no handlers.
-pub(crate) type Baggage = Arc<dyn Any + Send + Sync>;
-
-/// Where events of a run go that are emitted through the run.
-pub(crate) trait EventSink: Send + Sync {
-    fn emit(self: Arc<Self>, name: &str, value: Value) -> Result<(), EmitError>;
 }
 
 struct Started {
@@ -202,14 +178,7 @@ impl Run {
 
     /// What a child has as its [`parent_ids`](Self::parent_ids).
     pub(crate) fn path(&self) -> Path {
-        let path = self.0.path.get_or_init(|| {
-            let above = self.parent_ids();
-            // A run may end before its child starts, again and again: that must not grow for ever.
-            let skipped = usize::from(above.len() >= MAX_PARENTS);
-            let root = above.iter().take(skipped);
-            let nearest = above.iter().skip(2 * skipped);
-            Arc::new(root.chain(nearest).copied().chain([self.run_id()]).collect())
-        });
+        let path = self.0.path.get_or_init(|| path_below(self.parent_ids(), self.run_id()));
         Arc::clone(path)
     }
 

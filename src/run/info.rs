@@ -1,0 +1,59 @@
+use std::{any::Any, sync::Arc};
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{EmitError, RunType, TraceParent};
+
+/// The ids of runs, root first. A thin pointer: every run has two of them.
+pub(crate) type Path = Arc<Vec<Uuid>>;
+
+/// What a run is, as its maker says.
+pub(crate) struct RunInfo {
+    pub(crate) run_id: Uuid,
+    /// The ids of the runs above, root first; none for a root.
+    pub(crate) parents: Option<Path>,
+    pub(crate) run_type: RunType,
+    pub(crate) name: Arc<str>,
+    pub(crate) tags: Arc<[Arc<str>]>,
+    pub(crate) metadata: Arc<Map<String, Value>>,
+    pub(crate) attempt: u32,
+    pub(crate) trace_parent: Option<TraceParent>,
+}
+
+/// What a run hands to its children. Opaque here: runs know no handlers.
+pub(crate) type Baggage = Arc<dyn Any + Send + Sync>;
+
+/// Where events of a run go that are emitted through the run.
+pub(crate) trait EventSink: Send + Sync {
+    fn emit(self: Arc<Self>, name: &str, value: Value) -> Result<(), EmitError>;
+}
+
+/// How many runs above are known to a run.
+const MAX_PARENTS: usize = 1024;
+
+/// The path of a run's children: that of the run, and its own id.
+pub(crate) fn path_below(above: &[Uuid], run_id: Uuid) -> Path {
+    // A run may end before its child starts, again and again: that must not grow for ever.
+    let skipped = usize::from(above.len() >= MAX_PARENTS);
+    let root = above.iter().take(skipped);
+    let nearest = above.iter().skip(2 * skipped);
+    Arc::new(root.chain(nearest).copied().chain([run_id]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_keeps_the_root_and_the_nearest() {
+        let ids: Vec<_> = (0..MAX_PARENTS as u128 + 3).map(Uuid::from_u128).collect();
+        let mut path: Path = Arc::default();
+        for (depth, id) in ids.iter().enumerate() {
+            path = path_below(&path, *id);
+            assert_eq!(path.len(), (depth + 1).min(MAX_PARENTS));
+            assert_eq!((path[0], path[path.len() - 1]), (ids[0], *id));
+        }
+        assert_eq!(path[1..], ids[4..]);
+    }
+}
