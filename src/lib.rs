@@ -25,8 +25,8 @@ mod sync;
 
 pub use self::{
     callbacks::{
-        Callbacks, Delivery, Fault, FaultKind, FirstRun, FlushReport, Handler, Overflow, RunConfig,
-        Undelivered,
+        Callbacks, Delivery, Fault, FaultKind, FirstRun, FlushReport, Handler, HandlerStats,
+        Overflow, RunConfig, Undelivered,
     },
     describe::{DescribeChunk, DescribeRequest, Described, LlmChunk, LlmRequest, Native},
     event::{

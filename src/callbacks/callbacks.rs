@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{Fault, FlushReport, Handler, cell::Cell, flush, shared::Shared};
+use super::{Fault, FlushReport, Handler, HandlerStats, cell::Cell, flush, shared::Shared};
 use crate::handler::{AsyncCallbackHandler, CallbackHandler};
 
 /// A set of handlers, each with its way of delivery.
@@ -113,6 +113,20 @@ impl Callbacks {
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
         flush::flush(&self.cells, deadline).await
+    }
+
+    /// How each handler is doing, in the order of the set: how much it has still to handle, and what it has
+    /// lost. Costs a look at each of its runs in flight.
+    ///
+    /// ```
+    /// # use tower_llm_callbacks::Callbacks;
+    /// # let callbacks = Callbacks::new();
+    /// for handler in callbacks.stats() {
+    ///     println!("{}: {} events to go", handler.handler, handler.undelivered_events);
+    /// }
+    /// ```
+    pub fn stats(&self) -> Vec<HandlerStats> {
+        self.cells.iter().map(|cell| cell.stats()).collect()
     }
 
     /// Number of handlers.

@@ -2,15 +2,16 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use tokio::sync::Notify;
 
 use super::{
-    Delivery, Handler,
+    Delivery, Handler, HandlerStats,
     handler::{Code, Settings},
+    lane::{LaneRef, Progress},
     pool::Pool,
     shared::Shared,
     watch::Watch,
@@ -28,6 +29,8 @@ pub(crate) struct Cell {
     pub(crate) watch: Watch,
     /// Runs that have events for the handler which it has not handled.
     undelivered: AtomicUsize,
+    dropped_tokens: AtomicU64,
+    faults: AtomicU64,
     flushes: AtomicUsize,
     flush_progress: Notify,
     identity: Option<usize>,
@@ -44,6 +47,8 @@ impl Cell {
             settings: handler.settings,
             shared,
             undelivered: AtomicUsize::new(0),
+            dropped_tokens: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
             flushes: AtomicUsize::new(0),
             flush_progress: Notify::new(),
             identity: handler.identity,
@@ -69,6 +74,29 @@ impl Cell {
 
     pub(crate) fn run_delivered(&self) {
         self.undelivered.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn token_dropped(&self) {
+        self.dropped_tokens.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self) -> HandlerStats {
+        let lanes = self.watch.lanes();
+        let waiting = |lane: &LaneRef| {
+            let Progress { pushed, finished, .. } = lane.lane().progress();
+            pushed.saturating_sub(finished)
+        };
+        HandlerStats {
+            handler: Arc::clone(&self.name),
+            undelivered_runs: self.undelivered.load(Ordering::Relaxed),
+            undelivered_events: lanes.iter().map(waiting).sum(),
+            dropped_tokens: self.dropped_tokens.load(Ordering::Relaxed),
+            faults: self.faults.load(Ordering::Relaxed),
+        }
     }
 
     /// Tells a flush, if there is one, that an event was handled or lost.

@@ -97,6 +97,7 @@ impl Fault {
     /// Tells the hooks and the log, and aborts the call if the handler is required. Runs code of
     /// others: never call it under a lock.
     pub(crate) fn report(self, cell: &Cell, run: &Run) {
+        cell.fault();
         // The panic's message stays out of the log: it may quote content.
         tracing::error!(
             target: "tower_llm_callbacks",

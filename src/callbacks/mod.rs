@@ -30,6 +30,7 @@ mod output;
 mod pool;
 mod settings;
 mod shared;
+mod stats;
 mod watch;
 
 pub(crate) use self::{
@@ -47,4 +48,5 @@ pub use self::{
     flush::{FlushReport, Undelivered},
     handler::Handler,
     once::FirstRun,
+    stats::HandlerStats,
 };

@@ -1,9 +1,26 @@
 //! Ready-made handlers.
 
+#[cfg(feature = "console")]
+mod console;
 mod event_stream;
 mod jsonl;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(feature = "tracing")]
+mod operation;
 mod run_tree;
+#[cfg(feature = "tracing")]
+mod tracing;
 
+#[cfg(feature = "console")]
+#[cfg_attr(docsrs, doc(cfg(feature = "console")))]
+pub use self::console::{ConsoleLog, Output, PrintTrees, StreamingOutput};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use self::metrics::{Metrics, SetMetrics, Timed};
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub use self::tracing::TracingSpans;
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, StreamEvent},
     jsonl::JsonLines,

@@ -120,6 +120,10 @@ impl Context {
                 swap(self.0);
             }
         }
+        #[cfg(feature = "tracing")]
+        let span = self.parent().and_then(Run::span).cloned();
+        #[cfg(feature = "tracing")]
+        let _entered = span.as_ref().map(tracing::Span::enter);
         swap(self);
         let _reset = Reset(self);
         f()

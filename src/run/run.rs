@@ -29,8 +29,16 @@ struct Inner {
     baggage: Option<Baggage>,
     inside: Option<Arc<Inside>>,
     sink: OnceLock<Weak<dyn EventSink>>,
+    later: OnceLock<Box<Later>>,
+}
+
+/// What most runs never have.
+#[derive(Default)]
+struct Later {
     /// For its children: made with the first of them.
     path: OnceLock<Path>,
+    #[cfg(feature = "tracing")]
+    span: OnceLock<tracing::Span>,
 }
 
 struct Started {
@@ -46,8 +54,8 @@ impl Run {
     ) -> Self {
         let control = Control::default();
         let started = Started { clock: Instant::now(), time: SystemTime::now() };
-        let (sink, path) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { info, started, control, baggage, inside, sink, path }))
+        let (sink, later) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { info, started, control, baggage, inside, sink, later }))
     }
 
     /// The run's own id, a UUID of version 7.
@@ -166,6 +174,25 @@ impl Run {
         Context::of(self).enter(f)
     }
 
+    /// Has the run's inner call, and whatever else runs in the run, polled inside a [`tracing`] span: so logs
+    /// that are written there are the span's. For handlers, which should be inline and do it at the start.
+    /// A run has one span: false if it had one before.
+    ///
+    /// [`handlers::TracingSpans`](crate::handlers::TracingSpans) does it.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    pub fn instrument(&self, span: tracing::Span) -> bool {
+        self.0.later.get_or_init(Box::default).span.set(span).is_ok()
+    }
+
+    /// The span that the run's inner call is polled in, if a handler has set one.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    #[inline]
+    pub fn span(&self) -> Option<&tracing::Span> {
+        self.0.later.get()?.span.get()
+    }
+
     /// What it is, to keep parts of it without the run.
     pub(crate) fn info(&self) -> &RunInfo {
         &self.0.info
@@ -178,7 +205,8 @@ impl Run {
 
     /// What a child has as its [`parent_ids`](Self::parent_ids).
     pub(crate) fn path(&self) -> Path {
-        let path = self.0.path.get_or_init(|| path_below(self.parent_ids(), self.run_id()));
+        let later = self.0.later.get_or_init(Box::default);
+        let path = later.path.get_or_init(|| path_below(self.parent_ids(), self.run_id()));
         Arc::clone(path)
     }
 

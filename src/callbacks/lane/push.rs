@@ -46,6 +46,7 @@ impl Lane {
         let reserved = self.room.try_take();
         if !reserved {
             lock(&self.queue).dropped_tokens += 1;
+            self.cell.token_dropped();
         }
         reserved
     }

@@ -1,0 +1,64 @@
+use super::{Output, clean};
+use crate::{
+    event::{LlmResult, RunError, Token, TokenKind},
+    handler::{CallbackHandler, Interests},
+    run::Run,
+};
+
+/// A handler that writes the text of answers as it comes: LangChain's `StreamingStdOutCallbackHandler`.
+///
+/// Text only: reasoning, refusals and tool calls are left out. A line feed ends each answer that had text. Runs
+/// that stream at the same time mix. On a terminal characters that it would obey are replaced; a pipe gets the
+/// text as it is.
+///
+/// Add it as blocking, in lockstep where nothing may be seen before it is written. It keeps nothing.
+///
+/// ```
+/// use tower_llm_callbacks::{Callbacks, handlers::StreamingOutput};
+///
+/// let callbacks = Callbacks::new().blocking(StreamingOutput::stdout());
+/// # assert_eq!(callbacks.len(), 1);
+/// ```
+#[derive(Debug)]
+pub struct StreamingOutput(Output);
+
+impl StreamingOutput {
+    /// Writes to standard output.
+    pub fn stdout() -> Self {
+        Self::new(Output::stdout())
+    }
+
+    /// Writes to an output.
+    pub fn new(output: Output) -> Self {
+        Self(output)
+    }
+
+    fn end(&self, result: &LlmResult) {
+        if result.tokens > 0 && result.choices.iter().any(|choice| !choice.text.is_empty()) {
+            self.0.write("\n");
+        }
+    }
+}
+
+impl CallbackHandler for StreamingOutput {
+    fn interests(&self) -> Interests {
+        Interests::LLM_NEW_TOKEN | Interests::LLM_END | Interests::LLM_ERROR
+    }
+
+    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        if token.kind() != TokenKind::Text {
+        } else if self.0.is_terminal() {
+            self.0.write(&clean::text(token.text()));
+        } else {
+            self.0.write(token.text());
+        }
+    }
+
+    fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
+        self.end(result);
+    }
+
+    fn on_llm_error(&self, _run: &Run, error: &RunError) {
+        self.end(error.result());
+    }
+}

@@ -1,0 +1,190 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use metrics::{Label, counter, gauge, histogram};
+
+use super::{
+    describe::{
+        DURATION, ENDED, FIRST_TOKEN, GAP, IN_FLIGHT, PIECES, RETRIES, STARTED, TOKENS, describe,
+    },
+    labels::Words,
+    live::{Live, Lives, Pieces},
+};
+use crate::{
+    event::{Event, EventData, LlmResult, LlmStart, RunError},
+    handler::{CallbackHandler, Interests},
+    run::Run,
+};
+
+/// A handler that tells runs as metrics of the [`metrics`] facade, to whatever recorder the process has.
+///
+/// | metric | type | labels |
+/// |---|---|---|
+/// | `llm_runs_started_total` | counter | `run_type`; of models `provider`, `api`, `model`; of others `name` |
+/// | `llm_runs_ended_total`, `llm_run_duration_seconds` | counter, histogram | the same, and `outcome`: `completed`, or the kind of error |
+/// | `llm_runs_in_flight` | gauge | as started |
+/// | `llm_time_to_first_token_seconds`, `llm_inter_token_seconds` | histograms | as started |
+/// | `llm_token_events_total` | counter | as started |
+/// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and of these `cache_read`, `cache_write`, `reasoning` |
+/// | `llm_retries_total` | counter | as started |
+///
+/// However a run ends, what was reported of its tokens counts. A model's run directly inside another one, as a
+/// typed layer over an HTTP layer makes them, is the same call, and counts once. No label has contents; `model`,
+/// `provider`, `api` and `name`, which clients and models may choose, have at most
+/// [so many](Self::max_words) values each, and `other`.
+///
+/// Add it as inline. It holds some 300 bytes for each run in flight. Clones count as one handler.
+///
+/// ```
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, handlers::Metrics};
+///
+/// let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+/// ```
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    lives: Lives,
+    tokens: bool,
+    providers: Words,
+    apis: Words,
+    models: Words,
+    names: Words,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A handler whose labels have at most 200 values each.
+    pub fn new() -> Self {
+        describe();
+        Self::with(200, true)
+    }
+
+    /// Sets how many values the labels that others choose have at most, each. Before it is cloned.
+    #[must_use]
+    pub fn max_words(self, words: usize) -> Self {
+        Self::with(words, self.0.tokens)
+    }
+
+    /// Leaves out what has to hear of each token: `llm_token_events_total` and `llm_inter_token_seconds`.
+    #[must_use]
+    pub fn without_tokens(self) -> Self {
+        Self::with(self.0.models.most(), false)
+    }
+
+    fn with(words: usize, tokens: bool) -> Self {
+        let list = || Words::at_most(words);
+        let (providers, apis, models, names) = (list(), list(), list(), list());
+        let lives = Lives::default();
+        Self(Arc::new(Inner { lives, tokens, providers, apis, models, names }))
+    }
+
+    fn start(&self, run: &Run, model: Option<&LlmStart>) {
+        self.0.lives.start(run, || {
+            let labels = self.labels(run, model);
+            counter!(STARTED, labels.clone()).increment(1);
+            let in_flight = gauge!(IN_FLIGHT, labels.clone());
+            in_flight.increment(1);
+            let pieces = model.map(|_| Pieces {
+                count: counter!(PIECES, labels.clone()),
+                gap: histogram!(GAP, labels.clone()),
+                last: None,
+            });
+            Live { labels, in_flight, pieces }
+        });
+    }
+
+    fn labels(&self, run: &Run, model: Option<&LlmStart>) -> Vec<Label> {
+        let mut labels = vec![Label::from_static_parts("run_type", run.run_type().as_str())];
+        let Some(start) = model else {
+            labels.push(Label::new("name", self.0.names.label(run.name())));
+            return labels;
+        };
+        let Inner { providers, apis, models, .. } = &*self.0;
+        labels.push(Label::new("provider", providers.label(&start.provider)));
+        labels.push(Label::new("api", apis.label(&start.api)));
+        labels.push(Label::new("model", models.label(start.model.as_deref().unwrap_or_default())));
+        labels
+    }
+
+    fn end(&self, run: &Run, outcome: &'static str, duration: Duration, of: Option<&LlmResult>) {
+        let Some(Live { labels, in_flight, .. }) = self.0.lives.end(run) else { return };
+        in_flight.decrement(1);
+        if let Some(result) = of {
+            tokens(&labels, result);
+        }
+        let mut labels = labels;
+        labels.push(Label::from_static_parts("outcome", outcome));
+        counter!(ENDED, labels.clone()).increment(1);
+        histogram!(DURATION, labels).record(duration);
+    }
+
+    fn error(&self, run: &Run, error: &RunError, of: Option<&LlmResult>) {
+        self.end(run, error.kind().as_str(), error.result().duration, of);
+    }
+}
+
+impl CallbackHandler for Metrics {
+    fn interests(&self) -> Interests {
+        let all = Interests::ALL - Interests::TOKEN_TIMES - Interests::CUSTOM;
+        if self.0.tokens { all } else { all - Interests::LLM_NEW_TOKEN }
+    }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    }
+
+    fn on_event(&self, run: &Run, event: &Event) {
+        match event.data() {
+            EventData::LlmNewToken(_) => self.0.lives.token(run),
+            EventData::LlmStart(start) => self.start(run, Some(start)),
+            EventData::ChainStart(_) | EventData::ToolStart(_) | EventData::RetrieverStart(_) => {
+                self.start(run, None);
+            }
+            EventData::LlmEnd(result) => self.end(run, "completed", result.duration, Some(result)),
+            EventData::ChainEnd(output)
+            | EventData::ToolEnd(output)
+            | EventData::RetrieverEnd(output) => self.end(run, "completed", output.duration, None),
+            EventData::LlmError(error) => self.error(run, error, Some(error.result())),
+            EventData::ChainError(error)
+            | EventData::ToolError(error)
+            | EventData::RetrieverError(error) => self.error(run, error, None),
+            EventData::Retry(_) => {
+                if let Some(labels) = self.0.lives.labels(run) {
+                    counter!(RETRIES, labels).increment(1);
+                }
+            }
+            EventData::Custom(_) => {}
+        }
+    }
+}
+
+fn tokens(labels: &[Label], result: &LlmResult) {
+    if let Some(time) = result.time_to_first_token {
+        histogram!(FIRST_TOKEN, labels.to_vec()).record(time);
+    }
+    let Some(usage) = &result.usage else { return };
+    for (direction, tokens) in [
+        ("input", usage.input_tokens),
+        ("output", usage.output_tokens),
+        ("cache_read", usage.cache_read_tokens),
+        ("cache_write", usage.cache_write_tokens),
+        ("reasoning", usage.reasoning_tokens),
+    ] {
+        if tokens > 0 {
+            let mut labels = labels.to_vec();
+            labels.push(Label::from_static_parts("direction", direction));
+            counter!(TOKENS, labels).increment(tokens);
+        }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("in_flight", &self.0.lives.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs and handlers as metrics of the `metrics` facade.
+
+mod describe;
+mod handler;
+mod labels;
+mod live;
+mod sets;
+mod timed;
+
+pub use self::{handler::Metrics, sets::SetMetrics, timed::Timed};

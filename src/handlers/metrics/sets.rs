@@ -1,0 +1,59 @@
+use metrics::{counter, gauge};
+
+use super::describe::{DROPPED, EVENTS, FAULTS, RUNS, describe};
+use crate::{
+    callbacks::{Callbacks, FaultKind},
+    event::EventKind,
+};
+
+/// Metrics of the handlers themselves: how much they have still to handle, and what they lose.
+///
+/// | metric | type | labels |
+/// |---|---|---|
+/// | `llm_callbacks_faults_total` | counter | `handler`, `kind`, `event` |
+/// | `llm_callbacks_undelivered_events`, `llm_callbacks_undelivered_runs` | gauges | `handler` |
+/// | `llm_callbacks_dropped_tokens_total` | counter | `handler` |
+///
+/// Faults are counted as they happen; the others are told when [`sample`](Self::sample) is called, as a rule before
+/// each scrape.
+///
+/// ```
+/// use tower_llm_callbacks::{Callbacks, handlers::SetMetrics};
+///
+/// # let callbacks = Callbacks::new();
+/// let metrics = SetMetrics::new(&callbacks);
+/// // … and for each scrape:
+/// metrics.sample();
+/// ```
+#[derive(Debug, Clone)]
+pub struct SetMetrics(Callbacks);
+
+impl SetMetrics {
+    /// Metrics of the handlers of a set.
+    pub fn new(callbacks: &Callbacks) -> Self {
+        describe();
+        let callbacks = callbacks.clone().on_fault(|fault| {
+            let kind = match fault.kind {
+                FaultKind::Panicked => "panicked",
+                FaultKind::DeadlineExceeded => "deadline_exceeded",
+                FaultKind::NoRuntime => "no_runtime",
+                FaultKind::RuntimeShutDown => "runtime_shut_down",
+                FaultKind::TooManyRuns => "too_many_runs",
+            };
+            let event = fault.event.map_or("", EventKind::as_str);
+            let handler = fault.handler.to_string();
+            counter!(FAULTS, "handler" => handler, "kind" => kind, "event" => event).increment(1);
+        });
+        Self(callbacks)
+    }
+
+    /// Tells how the handlers are doing now.
+    pub fn sample(&self) {
+        for stats in self.0.stats() {
+            let handler = stats.handler.to_string();
+            gauge!(EVENTS, "handler" => handler.clone()).set(stats.undelivered_events as f64);
+            gauge!(RUNS, "handler" => handler.clone()).set(stats.undelivered_runs as f64);
+            counter!(DROPPED, "handler" => handler).absolute(stats.dropped_tokens);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use std::{sync::Arc, time::Instant};
+
+use metrics::{Histogram, histogram};
+
+use super::describe::{HANDLER_TIME, describe};
+use crate::{
+    event::Event,
+    handler::{AsyncCallbackHandler, CallbackHandler, Interests},
+    run::Run,
+};
+
+/// A handler around another one that tells how long it takes for an event, as `llm_callbacks_handler_seconds` with
+/// a label `handler`. An async one's time is from the first poll to its end, its waits included.
+///
+/// Reads the clock twice for each event.
+///
+/// ```
+/// use tower_llm_callbacks::{Callbacks, handlers::Timed, on_end};
+///
+/// let audit = on_end(|run, result| println!("{}: {}", run.run_id(), result.tokens));
+/// let callbacks = Callbacks::new().blocking(Timed::new("audit", audit));
+/// # assert_eq!(callbacks.len(), 1);
+/// ```
+#[derive(Debug)]
+pub struct Timed<H> {
+    name: Arc<str>,
+    inner: H,
+}
+
+impl<H> Timed<H> {
+    /// Times a handler, under a name.
+    pub fn new(name: impl Into<Arc<str>>, handler: H) -> Self {
+        describe();
+        Self { name: name.into(), inner: handler }
+    }
+
+    fn time(&self) -> Histogram {
+        histogram!(HANDLER_TIME, "handler" => Arc::clone(&self.name))
+    }
+}
+
+impl<H: CallbackHandler> CallbackHandler for Timed<H> {
+    fn interests(&self) -> Interests {
+        self.inner.interests()
+    }
+
+    fn identity(&self) -> Option<usize> {
+        self.inner.identity()
+    }
+
+    fn on_event(&self, run: &Run, event: &Event) {
+        let start = Instant::now();
+        self.inner.on_event(run, event);
+        self.time().record(start.elapsed());
+    }
+}
+
+impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Timed<H> {
+    fn interests(&self) -> Interests {
+        self.inner.interests()
+    }
+
+    fn identity(&self) -> Option<usize> {
+        self.inner.identity()
+    }
+
+    async fn on_event(&self, run: &Run, event: &Event) {
+        let start = Instant::now();
+        self.inner.on_event(run, event).await;
+        self.time().record(start.elapsed());
+    }
+}

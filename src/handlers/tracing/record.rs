@@ -1,0 +1,72 @@
+use std::time::Duration;
+
+use tracing::{Level, Span, event};
+
+use super::span::TARGET;
+use crate::{
+    event::{EventData, LlmResult, RunError, RunOutput},
+    run::Run,
+};
+
+/// A run has ended.
+pub(super) fn end(run: &Run, span: &Span, data: &EventData) {
+    match data {
+        EventData::LlmEnd(result) => {
+            answer(span, result);
+            completed(span, result.duration);
+        }
+        EventData::ChainEnd(output)
+        | EventData::ToolEnd(output)
+        | EventData::RetrieverEnd(output) => {
+            let RunOutput { duration, .. } = &**output;
+            completed(span, *duration);
+        }
+        EventData::LlmError(error) => {
+            answer(span, error.result());
+            failed(span, error);
+        }
+        EventData::ChainError(error)
+        | EventData::ToolError(error)
+        | EventData::RetrieverError(error) => failed(span, error),
+        _ => {
+            // A kind of event that is to come: nothing is known of it but that it ends the run.
+            span.record("duration_ms", milliseconds(run.elapsed()));
+        }
+    }
+}
+
+fn completed(span: &Span, duration: Duration) {
+    span.record("duration_ms", milliseconds(duration));
+    event!(target: TARGET, Level::INFO, "end");
+}
+
+/// The message is left out: it may quote anything.
+fn failed(span: &Span, error: &RunError) {
+    span.record("duration_ms", milliseconds(error.result().duration));
+    span.record("otel.status_code", "ERROR");
+    span.record("error.kind", error.kind().as_str());
+    let (kind, status) = (error.kind().as_str(), error.status());
+    event!(target: TARGET, Level::WARN, error.kind = kind, status, "error");
+}
+
+fn answer(span: &Span, result: &LlmResult) {
+    if let Some(model) = &result.model {
+        span.record("response_model", &**model);
+    }
+    let choice = result.choices.first();
+    if let Some(reason) = choice.and_then(|choice| choice.finish_reason.as_deref()) {
+        span.record("finish_reason", reason);
+    }
+    if let Some(usage) = &result.usage {
+        span.record("input_tokens", usage.input_tokens);
+        span.record("output_tokens", usage.output_tokens);
+    }
+    span.record("tokens", result.tokens);
+    if let Some(time) = result.time_to_first_token {
+        span.record("time_to_first_token_ms", milliseconds(time));
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

@@ -1,0 +1,60 @@
+use tracing::{Span, field::Empty, info_span};
+
+use crate::{
+    event::EventData,
+    handlers::operation::operation,
+    run::{Run, RunType},
+};
+
+pub(super) const TARGET: &str = "tower_llm_callbacks::run";
+
+/// A span for a run, inside the current one.
+pub(super) fn open(run: &Run, start: &EventData) -> Span {
+    // A span's name and fields are constants.
+    macro_rules! span {
+        ($name:literal, $otel_name:expr, $kind:expr $(, $field:ident = $value:expr)*) => {{
+            let span = info_span!(
+                target: TARGET,
+                $name,
+                otel.name = $otel_name,
+                otel.kind = $kind,
+                otel.status_code = Empty,
+                run_id = %run.run_id(),
+                parent_run_id = Empty,
+                trace_id = %run.trace_id(),
+                name = run.name(),
+                attempt = run.attempt(),
+                $($field = $value,)*
+                response_model = Empty,
+                finish_reason = Empty,
+                input_tokens = Empty,
+                output_tokens = Empty,
+                tokens = Empty,
+                time_to_first_token_ms = Empty,
+                duration_ms = Empty,
+                error.kind = Empty,
+            );
+            if let Some(parent) = run.parent_run_id() {
+                span.record("parent_run_id", tracing::field::display(parent));
+            }
+            span
+        }};
+    }
+    match (run.run_type(), start) {
+        (_, EventData::LlmStart(start)) => {
+            let model = start.model.as_deref().unwrap_or_default();
+            let name = format!("{} {model}", operation(start));
+            span!(
+                "llm",
+                name.trim_end(),
+                "client",
+                provider = &*start.provider,
+                api = &*start.api,
+                model = model
+            )
+        }
+        (RunType::Tool, _) => span!("tool", format!("execute_tool {}", run.name()), "internal"),
+        (RunType::Retriever, _) => span!("retriever", run.name(), "internal"),
+        _ => span!("chain", run.name(), "internal"),
+    }
+}

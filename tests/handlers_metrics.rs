@@ -1,0 +1,244 @@
+//! Runs and handlers as metrics.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
+use tower_llm_callbacks::{
+    AttemptsLayer, CallbackLayer, Callbacks, Delta, Handler, Overflow, ProviderError, RunConfig,
+    RunLayer, Usage,
+    chat::{self, ChatRequest},
+    handlers::{Metrics, SetMetrics, Timed},
+    on_event, on_event_async,
+    testing::{Script, ScriptedModel},
+};
+
+/// The metrics that a test has told, by name and labels.
+type Told = BTreeMap<String, Value>;
+
+#[derive(Debug, Clone, PartialEq)]
+enum Value {
+    Counter(u64),
+    Gauge(f64),
+    Histogram(usize),
+}
+
+fn during(test: impl Future<Output = ()>) -> Told {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(test);
+    });
+    told(&snapshotter)
+}
+
+fn told(snapshotter: &Snapshotter) -> Told {
+    let metrics = snapshotter.snapshot().into_vec().into_iter();
+    let told = metrics.map(|(key, _, _, value)| {
+        let labels: Vec<_> =
+            key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        let value = match value {
+            DebugValue::Counter(count) => Value::Counter(count),
+            DebugValue::Gauge(value) => Value::Gauge(value.into_inner()),
+            DebugValue::Histogram(values) => Value::Histogram(values.len()),
+        };
+        (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
+    });
+    told.collect()
+}
+
+fn answer() -> Script {
+    Script::new()
+        .respond()
+        .text("a")
+        .text("b")
+        .text("c")
+        .chunk(Delta::Usage { usage: Usage::new(7, 5).cached(3, 0).reasoning(2), raw: None })
+        .complete("stop")
+}
+
+async fn ask(layer: &CallbackLayer, model: &str, script: Script) {
+    let service = layer.layer(ScriptedModel::new(script));
+    if let Ok(answer) = service.oneshot(ChatRequest::new(model).user("Hi")).await {
+        let _ = chat::collect(answer).await;
+    }
+}
+
+const MODEL: &str = "run_type=llm,provider=anthropic,api=messages,model=claude-1";
+
+#[test]
+fn what_a_model_call_is() {
+    let told = during(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+        ask(&layer, "claude-1", answer()).await;
+    });
+    let counter = |name: &str, more: &str| told.get(&format!("{name}{{{MODEL}{more}}}")).cloned();
+    assert_eq!(counter("llm_runs_started_total", ""), Some(Value::Counter(1)));
+    assert_eq!(counter("llm_runs_in_flight", ""), Some(Value::Gauge(0.0)));
+    assert_eq!(counter("llm_runs_ended_total", ",outcome=completed"), Some(Value::Counter(1)));
+    let duration = counter("llm_run_duration_seconds", ",outcome=completed");
+    assert_eq!(duration, Some(Value::Histogram(1)));
+    assert_eq!(counter("llm_time_to_first_token_seconds", ""), Some(Value::Histogram(1)));
+    assert_eq!(counter("llm_inter_token_seconds", ""), Some(Value::Histogram(2)));
+    assert_eq!(counter("llm_token_events_total", ""), Some(Value::Counter(3)));
+    for (direction, tokens) in [("input", 7), ("output", 5), ("cache_read", 3), ("reasoning", 2)] {
+        let tokens = Some(Value::Counter(tokens));
+        assert_eq!(counter("llm_tokens_total", &format!(",direction={direction}")), tokens);
+    }
+    assert_eq!(counter("llm_tokens_total", ",direction=cache_write"), None);
+}
+
+#[test]
+fn every_outcome_counts_with_what_was_reported() {
+    let told = during(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+        let usage = || {
+            let usage = Delta::Usage { usage: Usage::new(10, 1), raw: None };
+            Script::new().respond().chunk(usage).text("a")
+        };
+        ask(&layer, "claude-1", usage().provider_error(ProviderError::new("x"))).await;
+        ask(&layer, "claude-1", usage().fail("x")).await;
+        ask(&layer, "claude-1", usage()).await;
+        let service = layer.layer(ScriptedModel::new(usage().hang()));
+        let mut answer = service.oneshot(ChatRequest::new("claude-1")).await.unwrap();
+        for _ in 0..2 {
+            futures::StreamExt::next(&mut answer).await.unwrap().unwrap();
+        }
+        drop(answer);
+    });
+    for outcome in ["provider", "transport", "truncated", "cancelled"] {
+        let ended = &told[&format!("llm_runs_ended_total{{{MODEL},outcome={outcome}}}")];
+        assert_eq!(*ended, Value::Counter(1), "{outcome}");
+    }
+    assert_eq!(told[&format!("llm_tokens_total{{{MODEL},direction=input}}")], Value::Counter(40));
+    assert_eq!(told[&format!("llm_runs_in_flight{{{MODEL}}}")], Value::Gauge(0.0));
+}
+
+#[test]
+fn chains_and_tools_by_name_and_inner_models_once() {
+    let told = during(async {
+        let callbacks = Callbacks::new().inline(Metrics::new());
+        // A typed layer over another layer: two runs of the same call.
+        let model = ServiceBuilder::new()
+            .layer(CallbackLayer::new(Callbacks::new()))
+            .layer(CallbackLayer::new(Callbacks::new()))
+            .service(ScriptedModel::new(answer()));
+        let chain = async {
+            RunLayer::chain("agent")
+                .run(async move {
+                    let answer = model.oneshot(ChatRequest::new("claude-1")).await?;
+                    chat::collect(answer).await?;
+                    RunLayer::tool("look").run(async { Err::<(), BoxError>("x".into()) }).await
+                })
+                .await
+        };
+        let _ = RunConfig::new().callbacks(&callbacks).scope(chain).await;
+    });
+    assert_eq!(told[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
+    assert_eq!(told[&format!("llm_token_events_total{{{MODEL}}}")], Value::Counter(3));
+    assert_eq!(told[&format!("llm_tokens_total{{{MODEL},direction=input}}")], Value::Counter(7));
+    for labels in ["run_type=chain,name=agent", "run_type=tool,name=look"] {
+        let ended = &told[&format!("llm_runs_ended_total{{{labels},outcome=transport}}")];
+        assert_eq!(*ended, Value::Counter(1));
+    }
+}
+
+/// Whatever clients send as model.
+#[test]
+fn labels_are_bounded() {
+    let told = during(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new().max_words(10)));
+        for number in 0..100 {
+            ask(&layer, &format!("claude-{number}"), answer()).await;
+        }
+        ask(&layer, &"x".repeat(1000), answer()).await;
+    });
+    let started: Vec<_> =
+        told.iter().filter(|(name, _)| name.starts_with("llm_runs_started_total")).collect();
+    assert!(started.len() <= 12, "{started:#?}");
+    let other = started.iter().find(|(name, _)| name.contains("model=other")).unwrap();
+    assert_eq!(*other.1, Value::Counter(90));
+}
+
+#[test]
+fn retries_are_counted() {
+    let told = during(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+        let fails = Script::new().fail("x").respond();
+        let model = ScriptedModel::new(fails.clone()).then(fails).then(answer());
+        let mut service = ServiceBuilder::new()
+            .layer(AttemptsLayer::new())
+            .layer(RetryLayer::new(Again(5)))
+            .layer(layer)
+            .service(model);
+        let service = service.ready().await.unwrap();
+        chat::collect(service.call(ChatRequest::new("claude-1")).await.unwrap()).await.unwrap();
+    });
+    assert_eq!(told[&format!("llm_retries_total{{{MODEL}}}")], Value::Counter(2));
+}
+
+#[derive(Clone)]
+struct Again(u32);
+
+impl<S> tower::retry::Policy<ChatRequest, S, BoxError> for Again {
+    type Future = std::future::Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut ChatRequest,
+        result: &mut Result<S, BoxError>,
+    ) -> Option<Self::Future> {
+        self.0 = self.0.checked_sub(1)?;
+        result.is_err().then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, request: &ChatRequest) -> Option<ChatRequest> {
+        Some(request.clone())
+    }
+}
+
+#[test]
+fn handlers_have_metrics_of_their_own() {
+    let told = during(async {
+        let panics = on_event(|_, event| assert!(event.kind().is_start(), "no tokens"));
+        let stuck = on_event_async(|_, event| async move {
+            if !event.kind().is_start() {
+                std::future::pending::<()>().await;
+            }
+        });
+        let stuck = Handler::asynchronous(stuck).name("stuck").background().capacity(1);
+        let callbacks = Callbacks::new()
+            .with(Handler::inline(Timed::new("panics", panics)).name("panics"))
+            .with(stuck.overflow(Overflow::DropTokens));
+        let metrics = SetMetrics::new(&callbacks);
+        ask(&CallbackLayer::new(callbacks.clone()), "claude-1", answer()).await;
+        let _ = callbacks.flush(Duration::from_millis(1)).await;
+        metrics.sample();
+    });
+    let labels = "handler=panics,kind=panicked,event=llm_new_token";
+    assert_eq!(told[&format!("llm_callbacks_faults_total{{{labels}}}")], Value::Counter(1));
+    let timed = &told["llm_callbacks_handler_seconds{handler=panics}"];
+    assert_eq!(*timed, Value::Histogram(1), "the start; what panics is a fault");
+    let stuck = |name: &str| told[&format!("llm_callbacks_{name}{{handler=stuck}}")].clone();
+    assert_eq!(stuck("undelivered_runs"), Value::Gauge(1.0));
+    // Three tokens and the end, in its hands, in the queue or lost; it is done with the start.
+    let (Value::Gauge(waiting), Value::Counter(dropped)) =
+        (stuck("undelivered_events"), stuck("dropped_tokens_total"))
+    else {
+        panic!("{told:#?}");
+    };
+    assert!(dropped >= 1);
+    assert_eq!(waiting + dropped as f64, 4.0);
+}
+
+#[test]
+fn without_tokens() {
+    let told = during(async {
+        let metrics = Metrics::new().without_tokens();
+        ask(&CallbackLayer::new(Callbacks::new().inline(metrics)), "claude-1", answer()).await;
+    });
+    assert_eq!(told[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
+    let pieces = told.get(&format!("llm_token_events_total{{{MODEL}}}"));
+    assert!(pieces.is_none_or(|count| *count == Value::Counter(0)));
+}
