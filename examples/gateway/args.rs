@@ -17,6 +17,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 
+    /// Serve /metrics, for Prometheus, at another address; port 0 is any free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin: Option<SocketAddr>,
+
     /// The same proxy without the callback layer
     #[arg(long)]
     pub(crate) no_callbacks: bool,

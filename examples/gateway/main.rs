@@ -10,6 +10,7 @@ mod client;
 mod clients;
 mod events;
 mod hop_by_hop;
+mod metrics;
 mod open_files;
 mod proxy;
 mod server;
@@ -24,7 +25,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 use tower::BoxError;
 
-use crate::{args::Args, signals::Signals};
+use crate::{args::Args, metrics::Scraped, signals::Signals};
 
 /// How long events may take to be written after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -32,6 +33,9 @@ const FLUSH: Duration = Duration::from_secs(10);
 async fn run(args: Args) -> Result<(), BoxError> {
     let signals = Signals::listen()?;
     let callbacks = events::callbacks(args.events.as_deref())?;
+    // Before there is anything to count.
+    let scraped = args.admin.map(|_| Scraped::install()).transpose()?;
+    let callbacks = if scraped.is_some() { Scraped::count(callbacks) } else { callbacks };
 
     let app = match &args.upstream {
         Some(url) => proxy::to(url.parse()?),
@@ -41,6 +45,13 @@ async fn run(args: Args) -> Result<(), BoxError> {
 
     let listener = server::listen(args.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
+    if let (Some(address), Some(scraped)) = (args.admin, scraped) {
+        let listener = server::listen(address)?;
+        println!("metrics on http://{}/metrics", listener.local_addr()?);
+        let admin = scraped.router(&callbacks);
+        // It ends with the process: also while streams are let end, somebody may look.
+        tokio::spawn(async move { axum::serve(listener, admin).await });
+    }
     server::serve(listener, app, signals, Duration::from_secs(args.grace)).await;
 
     let flushed = callbacks.flush(FLUSH).await;

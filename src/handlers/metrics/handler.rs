@@ -32,7 +32,8 @@ use crate::{
 /// `provider`, `api` and `name`, which clients and models may choose, have at most
 /// [so many](Self::max_words) values each, and `other`.
 ///
-/// Add it as inline. It holds some 300 bytes for each run in flight. Clones count as one handler.
+/// Make it after the process's recorder is installed, so that the recorder hears what the metrics are. Add it as
+/// inline. It holds some 300 bytes for each run in flight. Clones count as one handler.
 ///
 /// ```
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, handlers::Metrics};
