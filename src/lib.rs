@@ -18,6 +18,7 @@ mod generate;
 mod handler;
 mod layer;
 mod redact;
+mod relay;
 mod run;
 mod runnable;
 mod scope;
@@ -31,9 +32,9 @@ pub use self::{
     describe::{DescribeChunk, DescribeRequest, Described, LlmChunk, LlmRequest, Native},
     event::{
         Accumulator, Choice, ContentCapture, CustomEvent, Delta, ErrorKind, Event, EventData,
-        EventKind, HttpRequestInfo, HttpResponseInfo, LlmResult, LlmStart, Messages, ProviderError,
-        RECORD_VERSION, Record, Retry, RunError, RunInput, RunOutput, Token, TokenKind, ToolCall,
-        ToolCallRef, Truncated, Usage,
+        EventKind, EventRecord, HttpRequestInfo, HttpResponseInfo, InvalidRecord, LlmResult,
+        LlmStart, Messages, ProviderError, RECORD_VERSION, Record, Retry, RunError, RunInput,
+        RunOutput, Token, TokenKind, ToolCall, ToolCallRef, Truncated, Usage,
     },
     generate::{Generate, GenerateError, LlmBatch, LlmOutput},
     handler::{
@@ -42,6 +43,7 @@ pub use self::{
     },
     http::HttpCallbackLayer,
     layer::{CallbackLayer, CallbackService, CallbackStream, ResponseFuture},
+    relay::{Relay, Relayed},
     run::{
         Abort, Aborted, EmitError, InCurrentRun, InRun, InvalidTraceParent, Run, RunType,
         TraceParent, emit,

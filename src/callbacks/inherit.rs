@@ -1,6 +1,6 @@
 //! What a run is made of: the settings of its layer, of the runs above it, and of request time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use http::Extensions;
 use serde_json::{Map, Value};
@@ -73,6 +73,21 @@ pub(crate) struct Opened {
     pub(crate) attempts: Option<Arc<Attempts>>,
     /// The attempt before it has failed.
     pub(crate) retry: Option<Retry>,
+}
+
+impl Opened {
+    /// A run that is somewhere else, for the handlers of a set here.
+    pub(crate) fn elsewhere(info: RunInfo, start_time: SystemTime, callbacks: &Callbacks) -> Self {
+        let heard = Interests::of_runs(info.run_type);
+        let cells = callbacks.cells().iter().filter(|cell| cell.interests.intersects(heard));
+        Self {
+            cells: cells.cloned().collect(),
+            run: Run::elsewhere(info, start_time),
+            content: ContentCapture::Full,
+            attempts: None,
+            retry: None,
+        }
+    }
 }
 
 impl RunSpec {

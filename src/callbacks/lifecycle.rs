@@ -5,7 +5,7 @@ use std::{
 
 use super::{Delivery, dispatch::Dispatch, inherit::Opened};
 use crate::{
-    event::{EventData, EventKind},
+    event::{Event, EventData, EventKind},
     run::{Abort, Context as RunContext, Run},
 };
 
@@ -38,9 +38,6 @@ impl Lifecycle {
         let start = wanted.then(start);
         let context = RunContext::of(&run);
         let dispatch = Dispatch::new(run, &cells);
-        let delivery = |lane: &super::lane::Lane| lane.cell.settings.delivery;
-        let awaited = dispatch.lanes().iter().any(|lane| delivery(lane).is_awaited());
-        let lockstep = dispatch.lanes().iter().any(|lane| delivery(lane) == Delivery::Lockstep);
         match start {
             Some(start) => drop(dispatch.post(start)),
             None => dispatch.skip(),
@@ -49,6 +46,27 @@ impl Lifecycle {
             // The queues are empty but for the start, which needs no room.
             let _told = dispatch.post_counted(EventData::Retry(Arc::new(retry)));
         }
+        Self::of(dispatch, context)
+    }
+
+    /// A run that is somewhere else: its events are told by [`relay`](Self::relay), start and terminal included.
+    pub(crate) fn elsewhere(opened: Opened) -> Self {
+        let Opened { run, cells, .. } = opened;
+        let context = RunContext::of(&run);
+        let dispatch = Dispatch::new(run, &cells);
+        dispatch.relayed();
+        Self::of(dispatch, context)
+    }
+
+    /// Tells an event of a run that is somewhere else.
+    pub(crate) fn relay(&self, event: &Event) {
+        self.dispatch.relay(event);
+    }
+
+    fn of(dispatch: Arc<Dispatch>, context: RunContext) -> Self {
+        let delivery = |lane: &super::lane::Lane| lane.cell.settings.delivery;
+        let awaited = dispatch.lanes().iter().any(|lane| delivery(lane).is_awaited());
+        let lockstep = dispatch.lanes().iter().any(|lane| delivery(lane) == Delivery::Lockstep);
         Self { dispatch, context, told: false, ended_by: None, awaited, lockstep }
     }
 

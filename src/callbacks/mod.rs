@@ -37,6 +37,7 @@ pub(crate) use self::{
     call::Call,
     emitter::Emitter,
     inherit::{Opened, RunSpec},
+    lifecycle::Lifecycle,
     output::{Output, Sum},
     settings::run_settings,
 };

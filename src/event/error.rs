@@ -1,13 +1,13 @@
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
-use serde::{Serialize, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, ser::SerializeStruct};
 use serde_json::Value;
 
 use super::{LlmResult, ProviderError, RunOutput};
 use crate::redact;
 
 /// Why a run ended in an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -130,11 +130,13 @@ impl Serialize for RunError {
 }
 
 /// The part of a [`RunError`] that does not depend on the answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: Arc<str>,
+    #[serde(default)]
     pub(crate) status: Option<u16>,
+    #[serde(default)]
     pub(crate) provider_code: Option<Arc<str>>,
 }
 

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is recorded of the HTTP request of a call: [`LlmStart::http`](super::LlmStart::http).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct HttpRequestInfo {
     /// The method.
@@ -18,7 +19,8 @@ pub struct HttpRequestInfo {
 }
 
 /// What is recorded of the HTTP response of a call: [`LlmResult::http`](super::LlmResult::http).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct HttpResponseInfo {
     /// The status.

@@ -59,6 +59,29 @@ impl EventKind {
         }
     }
 
+    /// The event with a name in event records.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        use EventKind::*;
+        const ALL: [EventKind; 15] = [
+            LlmStart,
+            LlmNewToken,
+            LlmEnd,
+            LlmError,
+            ChainStart,
+            ChainEnd,
+            ChainError,
+            ToolStart,
+            ToolEnd,
+            ToolError,
+            RetrieverStart,
+            RetrieverEnd,
+            RetrieverError,
+            Retry,
+            Custom,
+        ];
+        ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Whether it is the first event of a run.
     pub fn is_start(self) -> bool {
         use EventKind::*;

@@ -12,6 +12,7 @@ mod kind;
 mod other;
 mod places;
 mod provider_error;
+mod read;
 mod record;
 mod result;
 mod start;
@@ -29,6 +30,7 @@ pub use self::{
     kind::EventKind,
     other::{CustomEvent, Retry, RunInput, RunOutput},
     provider_error::ProviderError,
+    read::{EventRecord, InvalidRecord},
     record::{RECORD_VERSION, Record},
     result::{Choice, LlmResult, ToolCall},
     start::{LlmStart, Messages},

@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{ToolCall, result::milliseconds};
+use super::{
+    ToolCall,
+    result::{milliseconds, read_milliseconds},
+};
 
 /// What a chain, tool or retriever was given when it started: what `on_chain_start`, `on_tool_start` and
 /// `on_retriever_start` are told.
@@ -18,7 +21,8 @@ use super::{ToolCall, result::milliseconds};
 /// let input = RunInput::new(json!({"city": "Paris"})).tool_call_id("call_1");
 /// assert_eq!(input.tool_call_id.as_deref(), Some("call_1"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct RunInput {
     /// Its input, where that is captured.
@@ -60,7 +64,8 @@ impl From<&ToolCall> for RunInput {
 
 /// What a chain, tool or retriever made of it: what `on_chain_end`, `on_tool_end` and `on_retriever_end`
 /// are told.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct RunOutput {
     /// Its output, where that is captured; of a stream, what its items added up to.
@@ -69,7 +74,11 @@ pub struct RunOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<Arc<str>>,
     /// From the start of the run to its end.
-    #[serde(rename = "duration_ms", serialize_with = "milliseconds")]
+    #[serde(
+        rename = "duration_ms",
+        serialize_with = "milliseconds",
+        deserialize_with = "read_milliseconds"
+    )]
     pub duration: Duration,
 }
 
@@ -77,7 +86,7 @@ pub struct RunOutput {
 /// `on_retry` is told, right after the start of the run that is the new attempt.
 ///
 /// Told where an [`AttemptsLayer`](crate::AttemptsLayer) stands above the layer that retries.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Retry {
     /// The attempt that starts; the first retry is attempt 2.
@@ -89,7 +98,7 @@ pub struct Retry {
 }
 
 /// An event of the application's own: see [`Run::emit`](crate::Run::emit).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CustomEvent {
     /// Its name.

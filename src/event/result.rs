@@ -1,13 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{HttpResponseInfo, Usage};
 
 /// What an answer adds up to: what `on_llm_end` is told, and what
 /// [`RunError::result`](super::RunError::result) holds of a run that ended early.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LlmResult {
     /// The model that answered, in the provider's word.
@@ -28,10 +29,18 @@ pub struct LlmResult {
     /// full. The one field that may differ from handler to handler.
     pub dropped_tokens: u64,
     /// From the start of the run to its first content; none where no content was streamed.
-    #[serde(rename = "time_to_first_token_ms", serialize_with = "optional_milliseconds")]
+    #[serde(
+        rename = "time_to_first_token_ms",
+        serialize_with = "optional_milliseconds",
+        deserialize_with = "read_optional_milliseconds"
+    )]
     pub time_to_first_token: Option<Duration>,
     /// From the start of the run to its end.
-    #[serde(rename = "duration_ms", serialize_with = "milliseconds")]
+    #[serde(
+        rename = "duration_ms",
+        serialize_with = "milliseconds",
+        deserialize_with = "read_milliseconds"
+    )]
     pub duration: Duration,
     /// Parts of the answer that could not be read and were passed over.
     pub decode_faults: u64,
@@ -57,7 +66,8 @@ impl LlmResult {
 }
 
 /// One choice (candidate) of an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Choice {
     /// Its index.
@@ -75,7 +85,8 @@ pub struct Choice {
 }
 
 /// A tool call that the model asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ToolCall {
     /// Its id; empty where the provider gives none.
@@ -118,4 +129,16 @@ fn optional_milliseconds<S: Serializer>(
         Some(duration) => milliseconds(duration, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+/// Times that are none, or none that there can be, are zero: a record may be anybody's.
+pub(super) fn read_milliseconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    Ok(read_optional_milliseconds(from)?.unwrap_or_default())
+}
+
+fn read_optional_milliseconds<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Duration>, D::Error> {
+    let milliseconds = Option::<f64>::deserialize(from)?;
+    Ok(milliseconds.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok()))
 }

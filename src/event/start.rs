@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::HttpRequestInfo;
@@ -20,7 +20,7 @@ use super::HttpRequestInfo;
 ///     .param("max_tokens", 25);
 /// assert_eq!(start.model.as_deref(), Some("claude-3-haiku-20240307"));
 /// ```
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LlmStart {
     /// Who answers: `anthropic`, `openai`, `gcp.gemini`, `ollama` …
@@ -28,15 +28,19 @@ pub struct LlmStart {
     /// Which of its interfaces: `messages`, `chat_completions`, `responses` …
     pub api: Arc<str>,
     /// The model asked for.
+    #[serde(default)]
     pub model: Option<Arc<str>>,
     /// Whether a streamed answer was asked for.
+    #[serde(default)]
     pub stream: bool,
     /// The prompt; null where its content is not captured.
+    #[serde(default)]
     pub messages: Messages,
     /// `max_tokens`, `temperature` … as sent.
+    #[serde(default)]
     pub params: Map<String, Value>,
     /// The HTTP request, where the call is one that a layer over HTTP sees.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpRequestInfo>>,
 }
 
@@ -123,6 +127,12 @@ impl fmt::Debug for Messages {
             Some(_) => f.write_str("Messages(..)"),
             None => f.write_str("Messages(none)"),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Messages {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::<Value>::deserialize(from)?.map_or_else(Self::none, Self::json))
     }
 }
 

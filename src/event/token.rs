@@ -2,12 +2,12 @@ use std::{fmt, sync::Arc};
 
 use bytes::BytesMut;
 use bytes_utils::{Str, StrMut};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Content;
 
 /// What kind of content a [`Token`] carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -22,7 +22,7 @@ pub enum TokenKind {
 }
 
 /// Which tool call a [`Token`] of kind [`TokenKind::ToolCall`] belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolCallRef {
     /// The tool call's index within its choice.
@@ -153,6 +153,23 @@ impl fmt::Debug for Token {
             .field("text", &self.text())
             .field("tool_call", &self.tool_call)
             .finish()
+    }
+}
+
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Parts<'a> {
+            index: u64,
+            choice: u32,
+            kind: TokenKind,
+            #[serde(borrow)]
+            text: std::borrow::Cow<'a, str>,
+            #[serde(default)]
+            tool_call: Option<Arc<ToolCallRef>>,
+        }
+        let Parts { index, choice, kind, text, tool_call } = Parts::deserialize(from)?;
+        Ok(Self { index, choice, kind, text: Text::Shared(Str::from(&*text)), tool_call })
     }
 }
 

@@ -52,8 +52,22 @@ impl Run {
         baggage: Option<Baggage>,
         inside: Option<Arc<Inside>>,
     ) -> Self {
+        Self::started(info, baggage, inside, SystemTime::now())
+    }
+
+    /// A run that is, or was, somewhere else.
+    pub(crate) fn elsewhere(info: RunInfo, start_time: SystemTime) -> Self {
+        Self::started(info, None, None, start_time)
+    }
+
+    fn started(
+        info: RunInfo,
+        baggage: Option<Baggage>,
+        inside: Option<Arc<Inside>>,
+        time: SystemTime,
+    ) -> Self {
         let control = Control::default();
-        let started = Started { clock: Instant::now(), time: SystemTime::now() };
+        let started = Started { clock: Instant::now(), time };
         let (sink, later) = (OnceLock::new(), OnceLock::new());
         Self(Arc::new(Inner { info, started, control, baggage, inside, sink, later }))
     }

@@ -1,7 +1,10 @@
 use std::fmt;
 
+use serde::Deserialize;
+
 /// What a run is an execution of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum RunType {

@@ -184,20 +184,40 @@ impl Dispatch {
 
     fn tell(self: &Arc<Self>, posted: Posted) {
         let event = Event::new(self.next_seq(), Some(SystemTime::now()), posted.data);
+        self.tell_event(&event, posted.places.as_deref());
+    }
+
+    /// Tells an event that was numbered elsewhere. Only of a run that is [relayed](Self::relayed): there is one
+    /// who tells.
+    pub(crate) fn relay(self: &Arc<Self>, event: &Event) {
+        if self.role.try_take() {
+            self.tell_event(event, None);
+            self.release();
+        }
+    }
+
+    /// Nothing is posted here: the run's events are numbered elsewhere, and it is neither emitted through nor
+    /// aborted here.
+    pub(crate) fn relayed(&self) {
+        lock(&self.backlog).closed = true;
+        self.run.control().end();
+    }
+
+    fn tell_event(self: &Arc<Self>, event: &Event, places: Option<&[bool]>) {
         let kind = event.kind();
         for (index, lane) in self.lanes.iter().enumerate() {
             if !lane.wants(kind) {
                 // The terminal ends every lane, heard or not.
                 if kind.is_terminal() && !lane.cell.is_inline() && !lane.is_dead() {
-                    self.end(index, &event);
+                    self.end(index, event);
                 }
                 continue;
             }
             if lane.cell.is_inline() {
-                inline::call(self, index, &mut lane.context(), &event);
+                inline::call(self, index, &mut lane.context(), event);
                 continue;
             }
-            let placed = match &posted.places {
+            let placed = match places {
                 Some(places) => places[index],
                 None => kind != EventKind::LlmNewToken || lane.reserve_token(),
             };

@@ -1,0 +1,95 @@
+use std::{future::poll_fn, sync::Arc};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    callbacks::{Callbacks, Lifecycle, Opened},
+    event::{
+        ErrorKind, Event, EventData, EventKind, EventRecord, Failure, LlmResult, RunError,
+        RunOutput,
+    },
+    run::{RunInfo, RunType},
+};
+
+/// A run that is somewhere else, and has not ended.
+pub(super) struct Remote {
+    life: Lifecycle,
+    /// The number of the last event that was told.
+    last: Option<u64>,
+    last_at: Instant,
+    ended: bool,
+}
+
+impl Remote {
+    pub(super) fn open(start: &EventRecord, callbacks: &Callbacks) -> Self {
+        let path = |parent: Uuid| {
+            // What is between root and parent is not known here.
+            let root = Some(start.trace_id).filter(|root| *root != parent);
+            Arc::new(root.into_iter().chain([parent]).collect())
+        };
+        let info = RunInfo {
+            run_id: start.run_id,
+            parents: start.parent_run_id.map(path),
+            run_type: start.run_type,
+            name: Arc::clone(&start.name),
+            tags: Arc::clone(&start.tags),
+            metadata: Arc::clone(&start.metadata),
+            attempt: start.attempt,
+            trace_parent: None,
+        };
+        let opened = Opened::elsewhere(info, start.time, callbacks);
+        let life = Lifecycle::elsewhere(opened);
+        Self { life, last: None, last_at: Instant::now(), ended: false }
+    }
+
+    /// Whether an event was told before.
+    pub(super) fn has_told(&self, seq: u64) -> bool {
+        self.ended || self.last.is_some_and(|last| seq <= last)
+    }
+
+    /// Whether it is long since anything was told.
+    pub(super) fn is_silent_since(&self, then: Instant) -> bool {
+        self.last_at < then
+    }
+
+    /// Tells an event, in the phases of a call: what comes after a start waits for awaited handlers, a token for
+    /// room in their queues, and the end for what was told before.
+    pub(super) async fn tell(&mut self, record: EventRecord) {
+        let kind = record.kind();
+        if kind == EventKind::LlmNewToken {
+            poll_fn(|cx| self.life.poll_room(cx)).await;
+        } else if kind.is_terminal() {
+            poll_fn(|cx| self.life.poll_drained(cx)).await;
+        }
+        self.last = Some(record.seq);
+        self.last_at = Instant::now();
+        self.ended = kind.is_terminal();
+        self.life.relay(&Event::new(record.seq, Some(record.time), record.data));
+        if kind.is_start() || kind.is_terminal() {
+            poll_fn(|cx| self.life.poll_drained(cx)).await;
+        }
+    }
+}
+
+/// A run whose end does not come ends here, so that handlers that have heard of its start hear of an end.
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let Some(last) = self.last.filter(|_| !self.ended) else { return };
+        let run = self.life.run();
+        let failure = Failure::new(ErrorKind::Transport, "the run's events stopped coming");
+        let duration = run.elapsed();
+        let result = LlmResult { streamed: true, duration, ..LlmResult::default() };
+        let output = RunOutput { duration, ..RunOutput::default() };
+        let of_runnable = || Arc::new(RunError::of_runnable(failure.clone(), output));
+        let data = match run.run_type() {
+            RunType::Llm => {
+                EventData::LlmError(Arc::new(RunError::new(failure.clone(), Arc::new(result))))
+            }
+            RunType::Chain => EventData::ChainError(of_runnable()),
+            RunType::Tool => EventData::ToolError(of_runnable()),
+            RunType::Retriever => EventData::RetrieverError(of_runnable()),
+        };
+        self.life.relay(&Event::new(last + 1, None, data));
+    }
+}
