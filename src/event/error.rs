@@ -88,6 +88,11 @@ impl RunError {
         self.failure.provider_code.as_deref()
     }
 
+    /// The provider's id of the request, to ask the provider about it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.failure.request_id.as_deref()
+    }
+
     /// What there was of the answer: text and tool-call fragments so far, usage so far, times. Of a run
     /// that is not a model's, it has but the duration.
     pub fn result(&self) -> &LlmResult {
@@ -136,11 +141,13 @@ pub(crate) struct Failure {
     pub(crate) message: Arc<str>,
     pub(crate) status: Option<u16>,
     pub(crate) provider_code: Option<Arc<str>>,
+    pub(crate) request_id: Option<Arc<str>>,
 }
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
-        Self { kind, message: message.into(), status: None, provider_code: None }
+        let message = message.into();
+        Self { kind, message, status: None, provider_code: None, request_id: None }
     }
 
     pub(crate) fn provider(error: &ProviderError) -> Self {
@@ -153,17 +160,22 @@ impl Failure {
             },
             status: error.status,
             provider_code: error.code.clone(),
+            request_id: error.request_id.clone(),
         }
     }
 }
 
 impl Serialize for Failure {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut error = serializer.serialize_struct("Failure", 4)?;
+        let fields = 4 + usize::from(self.request_id.is_some());
+        let mut error = serializer.serialize_struct("Failure", fields)?;
         error.serialize_field("kind", &self.kind)?;
         error.serialize_field("message", &self.message)?;
         error.serialize_field("status", &self.status)?;
         error.serialize_field("provider_code", &self.provider_code)?;
+        if let Some(id) = &self.request_id {
+            error.serialize_field("request_id", id)?;
+        }
         error.end()
     }
 }
