@@ -47,7 +47,8 @@ impl fmt::Display for ErrorKind {
 
 /// How a run failed, with what there was of the answer: what `on_llm_error` is told.
 ///
-/// It serialises as the result with a key `error` added.
+/// It serialises as the result with a key `error` added and, where a run that is not a model's has them,
+/// `output` and `tool_call_id`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunError {
     failure: Failure,
@@ -129,8 +130,14 @@ impl Serialize for RunError {
             #[serde(flatten)]
             result: &'a LlmResult,
             error: &'a Failure,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            output: Option<&'a Value>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tool_call_id: Option<&'a str>,
         }
-        Flat { result: &self.result, error: &self.failure }.serialize(serializer)
+        let Self { failure: error, result, .. } = self;
+        let (output, tool_call_id) = (self.output(), self.tool_call_id());
+        Flat { result, error, output, tool_call_id }.serialize(serializer)
     }
 }
 
