@@ -11,6 +11,12 @@ mod dispatch;
 #[path = "conformance/dispatch_sets.rs"]
 mod dispatch_sets;
 mod http_support;
+#[path = "conformance/lifecycle.rs"]
+mod lifecycle;
+#[path = "conformance/lifecycle_many.rs"]
+mod lifecycle_many;
+#[path = "conformance/lifecycle_requests.rs"]
+mod lifecycle_requests;
 mod support;
 
 use serde_json::Value;
