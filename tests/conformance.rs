@@ -17,6 +17,12 @@ mod lifecycle;
 mod lifecycle_many;
 #[path = "conformance/lifecycle_requests.rs"]
 mod lifecycle_requests;
+#[path = "conformance/streaming.rs"]
+mod streaming;
+#[path = "conformance/streaming_content.rs"]
+mod streaming_content;
+#[path = "conformance/streaming_dropped.rs"]
+mod streaming_dropped;
 mod support;
 
 use serde_json::Value;
