@@ -24,6 +24,12 @@ mod streaming_content;
 #[path = "conformance/streaming_dropped.rs"]
 mod streaming_dropped;
 mod support;
+#[path = "conformance/tree.rs"]
+mod tree;
+#[path = "conformance/tree_listeners.rs"]
+mod tree_listeners;
+#[path = "conformance/tree_runs.rs"]
+mod tree_runs;
 
 use serde_json::Value;
 use support::PATIENCE;
