@@ -6,6 +6,14 @@
 
 #[path = "conformance/custom_events.rs"]
 mod custom_events;
+#[path = "conformance/defects.rs"]
+mod defects;
+#[path = "conformance/defects_dispatch.rs"]
+mod defects_dispatch;
+#[path = "conformance/defects_ends.rs"]
+mod defects_ends;
+#[path = "conformance/defects_handlers.rs"]
+mod defects_handlers;
 #[path = "conformance/dispatch.rs"]
 mod dispatch;
 #[path = "conformance/dispatch_sets.rs"]
@@ -31,6 +39,8 @@ mod tree_listeners;
 #[path = "conformance/tree_runs.rs"]
 mod tree_runs;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use support::PATIENCE;
 use tower::{Service, util::BoxCloneSyncService};
@@ -39,6 +49,52 @@ use tower_llm_callbacks::{
     chat::ChatRequest,
     testing::{Recorded, assert_promises},
 };
+
+/// The cases for which there is nothing here, not even in another form, and why.
+const NOT_HERE: &[(u32, &str)] = &[];
+
+const SOURCES: [&str; 16] = [
+    include_str!("conformance/custom_events.rs"),
+    include_str!("conformance/defects.rs"),
+    include_str!("conformance/defects_dispatch.rs"),
+    include_str!("conformance/defects_ends.rs"),
+    include_str!("conformance/defects_handlers.rs"),
+    include_str!("conformance/dispatch.rs"),
+    include_str!("conformance/dispatch_sets.rs"),
+    include_str!("conformance/lifecycle.rs"),
+    include_str!("conformance/lifecycle_many.rs"),
+    include_str!("conformance/lifecycle_requests.rs"),
+    include_str!("conformance/streaming.rs"),
+    include_str!("conformance/streaming_content.rs"),
+    include_str!("conformance/streaming_dropped.rs"),
+    include_str!("conformance/tree.rs"),
+    include_str!("conformance/tree_listeners.rs"),
+    include_str!("conformance/tree_runs.rs"),
+];
+
+/// Each number is one test, with a line that says what it asserts, or one entry of [`NOT_HERE`].
+#[test]
+fn every_case_is_here() {
+    let mut found: BTreeMap<u32, usize> = BTreeMap::new();
+    for source in SOURCES {
+        let lines: Vec<_> = source.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let Some(name) = line.strip_prefix("fn case_") else { continue };
+            let number = name.get(..2).and_then(|digits| digits.parse().ok());
+            let number = number.unwrap_or_else(|| panic!("no number in `{line}`"));
+            assert!(name[2..].starts_with('_') && name.ends_with("() {"), "{line}");
+            assert_eq!(lines[at - 1], "#[test]", "{line}");
+            assert!(lines[at - 2].starts_with("/// "), "{line}");
+            *found.entry(number).or_default() += 1;
+        }
+    }
+    for (number, reason) in NOT_HERE {
+        assert!(!reason.is_empty());
+        *found.entry(*number).or_default() += 1;
+    }
+    let expected: BTreeMap<u32, usize> = (1..=64).map(|number| (number, 1)).collect();
+    assert_eq!(found, expected);
+}
 
 /// A service without its type. The compiler does not see that a task is `Send` which holds a `oneshot` of a
 /// service whose stream has boxed errors; of a box it does.
