@@ -45,7 +45,8 @@ enum Outcome {
     /// Nothing yet: dropped now, it was cancelled.
     Open,
     Completed,
-    Failed(Failure),
+    /// In a box: most runs never need the room.
+    Failed(Box<Failure>),
 }
 
 impl<A: Account> Emitter<A> {
@@ -144,7 +145,7 @@ impl<A: Account> Emitter<A> {
     /// The call has failed.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if !self.is_over() {
-            self.outcome = Outcome::Failed(self.account.failure(failure));
+            self.outcome = Outcome::Failed(Box::new(self.account.failure(failure)));
         }
     }
 
@@ -210,7 +211,7 @@ fn terminal(
     let outcome = match (abort, outcome) {
         (Some(abort), _) => Err(aborted(abort)),
         (None, Outcome::Completed) => Ok(()),
-        (None, Outcome::Failed(failure)) => Err(failure.clone()),
+        (None, Outcome::Failed(failure)) => Err(Failure::clone(failure)),
         (None, Outcome::Open) => {
             Err(Failure::new(ErrorKind::Cancelled, "the call was dropped before its end"))
         }

@@ -97,6 +97,7 @@ impl ContentCapture {
     pub(crate) fn failure(self, mut failure: Failure) -> Failure {
         if self == ContentCapture::Off {
             failure.provider_code.take_if(|code| !is_word(code));
+            failure.request_id.take_if(|id| !is_word(id));
         }
         let quotes = matches!(failure.kind, ErrorKind::Provider | ErrorKind::Transport);
         let message = match self {

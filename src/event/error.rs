@@ -47,7 +47,8 @@ impl fmt::Display for ErrorKind {
 
 /// How a run failed, with what there was of the answer: what `on_llm_error` is told.
 ///
-/// It serialises as the result with a key `error` added.
+/// It serialises as the result with a key `error` added and, where a run that is not a model's has them,
+/// `output` and `tool_call_id`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunError {
     failure: Failure,
@@ -88,6 +89,11 @@ impl RunError {
         self.failure.provider_code.as_deref()
     }
 
+    /// The provider's id of the request, to ask the provider about it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.failure.request_id.as_deref()
+    }
+
     /// What there was of the answer: text and tool-call fragments so far, usage so far, times. Of a run
     /// that is not a model's, it has but the duration.
     pub fn result(&self) -> &LlmResult {
@@ -124,8 +130,14 @@ impl Serialize for RunError {
             #[serde(flatten)]
             result: &'a LlmResult,
             error: &'a Failure,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            output: Option<&'a Value>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tool_call_id: Option<&'a str>,
         }
-        Flat { result: &self.result, error: &self.failure }.serialize(serializer)
+        let Self { failure: error, result, .. } = self;
+        let (output, tool_call_id) = (self.output(), self.tool_call_id());
+        Flat { result, error, output, tool_call_id }.serialize(serializer)
     }
 }
 
@@ -138,11 +150,14 @@ pub(crate) struct Failure {
     pub(crate) status: Option<u16>,
     #[serde(default)]
     pub(crate) provider_code: Option<Arc<str>>,
+    #[serde(default)]
+    pub(crate) request_id: Option<Arc<str>>,
 }
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
-        Self { kind, message: message.into(), status: None, provider_code: None }
+        let message = message.into();
+        Self { kind, message, status: None, provider_code: None, request_id: None }
     }
 
     pub(crate) fn provider(error: &ProviderError) -> Self {
@@ -155,17 +170,22 @@ impl Failure {
             },
             status: error.status,
             provider_code: error.code.clone(),
+            request_id: error.request_id.clone(),
         }
     }
 }
 
 impl Serialize for Failure {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut error = serializer.serialize_struct("Failure", 4)?;
+        let fields = 4 + usize::from(self.request_id.is_some());
+        let mut error = serializer.serialize_struct("Failure", fields)?;
         error.serialize_field("kind", &self.kind)?;
         error.serialize_field("message", &self.message)?;
         error.serialize_field("status", &self.status)?;
         error.serialize_field("provider_code", &self.provider_code)?;
+        if let Some(id) = &self.request_id {
+            error.serialize_field("request_id", id)?;
+        }
         error.end()
     }
 }

@@ -24,7 +24,8 @@ use crate::{
 ///
 /// A tree is finished when all of its runs have ended. The last [`max_trees`](Self::max_trees) finished ones
 /// are kept, and [`max_runs`](Self::max_runs) runs of those that are growing; beyond that the oldest tree is
-/// given up as it is, and counts as finished.
+/// given up as it is, and counts as finished. Of runs that are given the same
+/// [id](crate::RunConfig::run_id) and run at the same time, only the first is in a tree.
 ///
 /// ```
 /// use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
@@ -112,6 +113,11 @@ impl RunTrees {
 
 impl Forest {
     fn start(&mut self, run: &Run, event: &Event) {
+        // Of runs that have one id at a time only the first can be told from others: a tree that waits for
+        // the second would wait for ever, and count for nothing.
+        if self.runs.contains_key(&run.run_id()) {
+            return;
+        }
         let parent = run.parent_run_id().filter(|parent| {
             let tree = self.runs.get(parent).and_then(|tree| self.growing.get(tree));
             tree.and_then(|tree| tree.depth(*parent)).is_some_and(|depth| depth + 1 < DEPTH)

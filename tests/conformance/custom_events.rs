@@ -1,0 +1,167 @@
+//! B: events of the application's own.
+
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tower::BoxError;
+use tower_llm_callbacks::{
+    AsyncCallbackHandler, CallbackHandler, Callbacks, CustomEvent, EventKind, InCurrentRun, Run,
+    RunLayer, emit,
+};
+use uuid::Uuid;
+
+use super::{
+    customs, of_run, settled,
+    support::{Told, everywhere, in_each_mode},
+};
+
+/// Outside of a run, and where none follows by itself, an event fails, and the error says what to do.
+#[test]
+fn case_10_an_event_outside_of_runs_fails() {
+    fn fails() {
+        let error = emit("lost", 1).unwrap_err();
+        assert!(!error.is_ended() && error.full_queues() == 0);
+        assert!(error.to_string().contains("in_current_run"), "{error}");
+    }
+    fails();
+    in_each_mode(|mode| async move {
+        fails();
+        let told = Told::new(&[mode]).with(mode.closure(|_, _| fails()));
+        let run = RunLayer::chain("chain").callbacks(&told.callbacks).run(async {
+            tokio::spawn(async { fails() }).await.unwrap();
+            thread::spawn(fails).join().unwrap();
+            Ok::<_, BoxError>(())
+        });
+        run.await.unwrap();
+        fails();
+        settled(&told.callbacks).await;
+        told.faults.none();
+        let events = of_run(&told.recorders[0].1.events(), "chain");
+        assert_eq!(events.len(), 2);
+    });
+}
+
+/// What a handler with the one method hears: the run, and the event.
+type Heard = (Uuid, String, Value, String, Value);
+
+#[derive(Clone, Default)]
+struct Custom(Arc<Mutex<Vec<Heard>>>);
+
+impl CallbackHandler for Custom {
+    fn on_custom_event(&self, run: &Run, event: &CustomEvent) {
+        let (tags, metadata) = (run.tags().join("+"), json!(run.metadata()));
+        let heard = (run.run_id(), event.name.to_string(), event.value.clone(), tags, metadata);
+        self.0.lock().unwrap().push(heard);
+    }
+}
+
+impl AsyncCallbackHandler for Custom {
+    async fn on_custom_event(&self, run: &Run, event: &CustomEvent) {
+        CallbackHandler::on_custom_event(self, run, event);
+    }
+}
+
+fn current() -> Uuid {
+    Run::current().unwrap().run_id()
+}
+
+/// A handler gets name and value, with id, tags and metadata of the run that it was emitted in, in that order.
+#[test]
+fn case_11_an_event_has_its_runs_context() {
+    in_each_mode(|mode| async move {
+        let custom = Custom::default();
+        let callbacks = Callbacks::new().with(mode.handler(custom.clone()));
+        let tool = RunLayer::tool("tool").tags(["own"]).metadata("user", "other");
+        let chain = RunLayer::chain("chain")
+            .inheritable(&callbacks)
+            .inheritable_tags(["all"])
+            .inheritable_metadata("user", "u-1");
+        let work = chain.run(async {
+            emit("one", json!({"n": 1})).unwrap();
+            let inside = tool.run(async {
+                emit("two", "2").unwrap();
+                Ok::<_, BoxError>(current())
+            });
+            let inside = inside.await.unwrap();
+            emit("three", Value::Null).unwrap();
+            Ok::<_, BoxError>((current(), inside))
+        });
+        let (outer, inner) = work.await.unwrap();
+        settled(&callbacks).await;
+        let heard = custom.0.lock().unwrap();
+        let of = |id| heard.iter().filter(|heard| heard.0 == id).cloned().collect::<Vec<_>>();
+        let event = |id, name: &str, value, tags: &str, user| {
+            (id, name.to_owned(), value, tags.to_owned(), json!({"user": user}))
+        };
+        let one = event(outer, "one", json!({"n": 1}), "all", "u-1");
+        let two = event(inner, "two", json!("2"), "all+own", "other");
+        let three = event(outer, "three", Value::Null, "all", "u-1");
+        assert_eq!(of(outer), [one, three]);
+        assert_eq!(of(inner), [two]);
+        assert_eq!(heard.len(), 3);
+    });
+}
+
+/// The run follows by itself, or is carried, or named: in tasks, on threads, in async and in plain code.
+#[test]
+fn case_12_implicit_and_explicit_context() {
+    everywhere(|told| async move {
+        let chain = RunLayer::chain("chain").callbacks(&told.callbacks).run(async {
+            emit("implicit", 1).unwrap();
+            let emits = || emit("carried", 2).unwrap();
+            tokio::spawn(async move { emits() }.in_current_run()).await.unwrap();
+            let carried = emits.in_current_run();
+            spawn_blocking(move || carried.call()).await.unwrap();
+            let run = Run::current().unwrap();
+            tokio::spawn(async move { emits() }.in_run(&run)).await.unwrap();
+            let named = run.clone();
+            thread::spawn(move || named.emit("named", 3).unwrap()).join().unwrap();
+            thread::spawn(move || run.scope(|| emit("scoped", 4).unwrap())).join().unwrap();
+            Ok::<_, BoxError>(())
+        });
+        chain.await.unwrap();
+        settled(&told.callbacks).await;
+        told.faults.none();
+        let expected = [
+            ("implicit", 1),
+            ("carried", 2),
+            ("carried", 2),
+            ("carried", 2),
+            ("named", 3),
+            ("scoped", 4),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), json!(value)));
+        for (mode, recorder) in &told.recorders {
+            assert_eq!(customs(&of_run(&recorder.events(), "chain")), expected, "{mode:?}");
+        }
+    });
+}
+
+/// An event that a tool emits stands between start and end of the tool's own run.
+#[test]
+fn case_13_an_event_in_a_tool() {
+    use EventKind::{ChainEnd, ChainStart, Custom, ToolEnd, ToolStart};
+    everywhere(|told| async move {
+        let chain = RunLayer::chain("chain").inheritable(&told.callbacks).run(async {
+            let work = async {
+                emit("progress", 50).unwrap();
+                Ok::<_, BoxError>(())
+            };
+            RunLayer::tool("tool").run(work).await
+        });
+        chain.await.unwrap();
+        settled(&told.callbacks).await;
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            let kinds = |name| -> Vec<_> {
+                of_run(&recorder.events(), name).iter().map(|event| event.kind()).collect()
+            };
+            assert_eq!(kinds("tool"), [ToolStart, Custom, ToolEnd], "{mode:?}");
+            assert_eq!(kinds("chain"), [ChainStart, ChainEnd], "{mode:?}");
+        }
+    });
+}

@@ -1,0 +1,121 @@
+//! F: what LangChain gets wrong: calls that never end, and handlers that keep events from each other.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Semaphore, time::timeout};
+use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
+use tower_llm_callbacks::{
+    Aborted, Callbacks, ErrorKind,
+    chat::{ChatChunk, ChatRequest},
+    testing::Script,
+};
+
+use super::support::{
+    MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, request, until,
+};
+
+/// A call that is cancelled or timed out before its response has one end, cancelled; LangChain's has none.
+#[test]
+fn case_57_a_cancelled_or_timed_out_call_has_one_terminal() {
+    everywhere(|told| async move {
+        let (inner, mut model) = told.model(Script::new().hang().respond());
+        assert!(timeout(Duration::from_millis(10), call(&mut model)).await.is_err());
+        assert_eq!(inner.live(), 0);
+        told.ended(Some(ErrorKind::Cancelled)).await;
+    });
+    everywhere(|told| async move {
+        let (inner, mut model) = told.model(Script::new().hang().respond());
+        let task = tokio::spawn(async move { call(&mut model).await.map(drop) });
+        until(|| inner.calls() == 1).await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(inner.live(), 0);
+        told.ended(Some(ErrorKind::Cancelled)).await;
+    });
+}
+
+/// Cancelled while it waits for a permit, a call ends once; while it waits to be ready, it has not started.
+#[test]
+fn case_58_cancelled_while_it_waits_for_a_permit() {
+    // The permit is part of the call.
+    everywhere(|told| async move {
+        let permits = Arc::new(Semaphore::new(0));
+        let waits = Arc::clone(&permits);
+        let model = service_fn(move |_: ChatRequest| {
+            let waits = Arc::clone(&waits);
+            async move {
+                let _permit = waits.acquire_owned().await?;
+                Ok::<_, BoxError>(futures::stream::empty::<Result<ChatChunk, BoxError>>())
+            }
+        });
+        let mut model = told.layer().layer(model);
+        let call = model.ready().await.unwrap().call(request());
+        assert!(timeout(Duration::from_millis(10), call).await.is_err());
+        told.ended(Some(ErrorKind::Cancelled)).await;
+        assert_eq!(Arc::strong_count(&permits), 2, "it waits no longer");
+    });
+    // The permit is readiness: no run has started, and nobody is told of one.
+    everywhere(|told| async move {
+        let (inner, model) = told.model(Script::answer(["a"]));
+        drop(model);
+        let limited = ConcurrencyLimitLayer::new(1).layer(inner.clone());
+        let mut holds = limited.clone();
+        let permit = holds.ready().await.unwrap().call(request());
+        let mut model = told.layer().layer(limited);
+        assert!(timeout(Duration::from_millis(10), model.ready()).await.is_err());
+        told.nothing();
+        drop(permit);
+        // And once it is ready, that is not wasted.
+        let stream = model.ready().await.unwrap().call(request()).await.unwrap();
+        assert!(read(stream).await.1.is_none());
+        told.ended(None).await;
+    });
+}
+
+/// Every handler hears the start, whatever others there are: LangChain's inline ones keep it from the rest.
+#[test]
+fn case_59_mixed_handlers_all_hear_the_start() {
+    on_each_runtime(|| async {
+        for rotation in 0..MODES.len() {
+            let mut modes = MODES;
+            modes.rotate_left(rotation);
+            let told = Told::new(&modes);
+            let (_, mut model) = told.model(Script::answer(["a"]));
+            assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
+            told.ended(None).await;
+            for (mode, recorder) in &told.recorders {
+                let starts = recorder.kinds().iter().filter(|kind| kind.is_start()).count();
+                assert_eq!(starts, 1, "{mode:?}");
+            }
+        }
+    });
+}
+
+/// When a required handler fails at the start, all others that heard of it hear one end.
+#[test]
+fn case_60_a_start_handler_fails_hard_and_the_others_hear_the_end() {
+    in_each_mode(|mode| async move {
+        for first in [true, false] {
+            let fails = mode.closure(|_, event| assert!(!event.kind().is_start()));
+            let fails = fails.name("strict").required();
+            let mut told = Told::new(&MODES);
+            told.callbacks = if first {
+                Callbacks::new().with(fails).extend(&told.callbacks)
+            } else {
+                told.callbacks.with(fails)
+            };
+            let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+            let error = match call(&mut model).await {
+                Ok(stream) => read(stream).await.1.unwrap(),
+                Err(error) => error,
+            };
+            assert!(error.is::<Aborted>());
+            assert!(error.to_string().contains("`strict`"), "{error}");
+            assert_eq!(inner.live(), 0);
+            // Its fault goes to the hooks of its own set.
+            assert_eq!(told.faults.all().len(), usize::from(!first));
+            told.faults = Default::default();
+            told.ended(Some(ErrorKind::Aborted)).await;
+        }
+    });
+}

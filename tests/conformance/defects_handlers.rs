@@ -1,0 +1,215 @@
+//! F: what LangChain gets wrong about handlers that are wrapped or fail, and about ends of batches.
+
+use std::{future::pending, panic::resume_unwind, sync::Arc};
+
+use futures::stream;
+use tower::{BoxError, Layer, service_fn};
+use tower_llm_callbacks::{
+    Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, FaultKind,
+    Generate, Handler, Interests, LlmRequest, RunLayer,
+    chat::{self, ChatRequest},
+    on_event,
+    testing::{Recorder, Script, ScriptedModel, assert_promises},
+};
+
+use super::{
+    asked, boxed,
+    http_support::quiet_panics,
+    of_run, prompt, settled,
+    support::{
+        Faults, Gate, MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, until,
+    },
+};
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("scripted: the payload, too");
+        }
+    }
+}
+
+/// Whatever a handler throws stays with it: LangChain catches but what is an `Exception`.
+#[test]
+fn whatever_a_handler_throws_is_caught() {
+    quiet_panics();
+    in_each_mode(|mode| async move {
+        let payloads: [fn() -> Box<dyn std::any::Any + Send>; 2] =
+            [|| Box::new(42), || Box::new(Bomb)];
+        for payload in payloads {
+            let (faults, told) = (Faults::default(), Told::new(&MODES));
+            let throws = mode.closure(move |_, event| {
+                if event.kind() == EventKind::LlmNewToken {
+                    resume_unwind(payload());
+                }
+            });
+            let throws = Callbacks::new().on_fault(faults.hook()).with(throws);
+            let layer = told.layer().callbacks(&throws);
+            let mut model = layer.layer(ScriptedModel::new(Script::answer(["a", "b"])));
+            let answer = chat::collect(call(&mut model).await.unwrap()).await.unwrap();
+            assert_eq!(answer.text(), "ab");
+            settled(&throws).await;
+            told.ended(None).await;
+            let fault = faults.one();
+            assert_eq!(fault.kind, FaultKind::Panicked);
+            assert_eq!(fault.event, Some(EventKind::LlmNewToken));
+        }
+    });
+}
+
+/// An async handler is awaited also inside wrappers: LangChain drops its future there, unawaited.
+#[test]
+fn a_wrapped_async_handler_is_awaited() {
+    on_each_runtime(|| async {
+        let recorders = [(); 4].map(|()| Recorder::new());
+        let [bare, boxed, optional, nested] = recorders.clone();
+        let callbacks = Callbacks::new()
+            .asynchronous(Arc::new(bare))
+            .asynchronous(Box::new(boxed))
+            .asynchronous(Some(optional))
+            .asynchronous(Arc::new(Some(Box::new(nested))))
+            .asynchronous(None::<Recorder>);
+        let model = ScriptedModel::new(Script::answer(["a", "b"]));
+        let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
+        read(call(&mut model).await.unwrap()).await;
+        settled(&callbacks).await;
+        for recorder in recorders {
+            assert_promises(&recorder.events());
+            assert_eq!((recorder.text().as_str(), recorder.terminals().len()), ("ab", 1));
+        }
+    });
+}
+
+/// A handler is not called for what it did not ask for: LangChain goes to a thread for each token.
+#[test]
+fn a_handler_is_called_for_what_it_asks_for() {
+    in_each_mode(|mode| async move {
+        let recorder = Recorder::new();
+        let handler = mode.handler(recorder.clone()).interests(Interests::LLM_END);
+        let callbacks = Callbacks::new().with(handler);
+        let model = ScriptedModel::new(Script::answer(["a", "b", "c"]));
+        let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
+        read(call(&mut model).await.unwrap()).await;
+        settled(&callbacks).await;
+        assert_eq!(recorder.kinds(), [EventKind::LlmEnd]);
+        assert_eq!(recorder.terminals()[0].result().unwrap().text(), "abc");
+    });
+}
+
+/// The end of a tool is handled, although its caller goes meanwhile: LangChain shields all but tools.
+#[test]
+fn the_end_of_a_tool_is_not_cancelled() {
+    everywhere(|told| async move {
+        let gate = Gate::new();
+        let told = told.with(gate.at(EventKind::ToolEnd));
+        let tool = RunLayer::tool("tool").callbacks(&told.callbacks);
+        let task = tokio::spawn(tool.run(std::future::ready(Ok::<_, BoxError>(()))));
+        gate.entered().await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        gate.open();
+        settled(&told.callbacks).await;
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            let kinds: Vec<_> =
+                of_run(&recorder.events(), "tool").iter().map(|event| event.kind()).collect();
+            assert_eq!(kinds, [EventKind::ToolStart, EventKind::ToolEnd], "{mode:?}");
+        }
+    });
+}
+
+/// Without text there is no token: LangChain makes up an empty one at the end.
+#[test]
+fn no_token_is_made_up() {
+    everywhere(|told| async move {
+        let script = Script::new().respond().text("a").text("").text("b");
+        let (_, mut model) = told.model(script.complete("stop"));
+        assert_eq!(read(call(&mut model).await.unwrap()).await.0.len(), 5);
+        assert_eq!(told.ended(None).await.result().unwrap().tokens, 2);
+        for (mode, recorder) in &told.recorders {
+            let events = recorder.events();
+            let texts: Vec<_> = events.iter().filter_map(|event| event.text()).collect();
+            assert_eq!(texts, ["a", "b"], "{mode:?}");
+        }
+    });
+}
+
+/// The chunk on which a guard gives up is in the result, for handlers heard of it: LangChain leaves it out.
+#[test]
+fn what_a_guard_aborts_on_is_in_the_result() {
+    on_each_runtime(|| async {
+        let guard = on_event(|run, event| {
+            if event.seq() == 2 {
+                assert!(run.abort(Abort::new("enough")));
+            }
+        });
+        let told = Told::new(&MODES).with(Handler::inline(guard));
+        let (inner, mut model) = told.model(Script::answer(["a", "b", "c"]));
+        let (got, error) = read(call(&mut model).await.unwrap()).await;
+        assert_eq!((got.len(), error.unwrap().is::<Aborted>()), (1, true));
+        assert_eq!(inner.live(), 0);
+        let end = told.ended(Some(ErrorKind::Aborted)).await;
+        assert_eq!(end.result().unwrap().text(), "ab");
+    });
+}
+
+/// A required handler that fails at the end of an answer fails no answer: LangChain's caller gets its error.
+#[test]
+fn an_end_that_is_told_stays_one() {
+    quiet_panics();
+    in_each_mode(|mode| async move {
+        let faults = Faults::default();
+        let fails = mode.closure(|_, event| {
+            if event.kind() == EventKind::LlmEnd {
+                panic!("scripted: at the end");
+            }
+        });
+        let fails = Callbacks::new().on_fault(faults.hook()).with(fails.required());
+        let told = Told::new(&MODES);
+        let layer = told.layer().callbacks(&fails);
+        let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
+        let (got, error) = read(call(&mut model).await.unwrap()).await;
+        assert_eq!((got.len(), error.is_none()), (3, true));
+        settled(&fails).await;
+        told.ended(None).await;
+        assert_eq!(faults.one().event, Some(EventKind::LlmEnd));
+    });
+}
+
+/// Each answer of a batch ends when it ends: LangChain tells all ends after the slowest.
+#[test]
+fn ends_of_a_batch_come_as_they_come() {
+    everywhere(|told| async move {
+        let model = service_fn(|request: ChatRequest| async move {
+            if asked(&request.describe()) == "slow" {
+                pending::<()>().await;
+            }
+            let answer = [Delta::text("a"), Delta::Done].map(Ok::<_, BoxError>);
+            Ok::<_, BoxError>(stream::iter(answer))
+        });
+        let model = boxed(told.layer().layer(model));
+        let batch = async { Generate::new().run(&model, ["slow", "quick"].map(prompt)).await };
+        let ended = until(|| told.recorders.iter().all(|(_, all)| all.terminals().len() == 1));
+        tokio::select! {
+            _ = batch => panic!("one of them hangs"),
+            () = ended => {}
+        }
+        // The slow one is dropped with the batch.
+        settled(&told.callbacks).await;
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            assert_promises(&recorder.events());
+            assert_eq!(recorder.terminals().len(), 2, "{mode:?}");
+            for id in recorder.run_ids() {
+                let run = recorder.run(id);
+                let EventData::LlmStart(start) = &run[0].data else { panic!("{run:?}") };
+                let kind = run.last().unwrap().error().map(|error| error.kind());
+                let expected = (asked(start) == "slow").then_some(ErrorKind::Cancelled);
+                assert_eq!(kind, expected, "{mode:?}");
+            }
+        }
+    });
+}

@@ -1,0 +1,221 @@
+//! A: how events reach handlers.
+
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use futures::{executor::block_on, stream};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_llm_callbacks::{
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, Delta, ErrorKind,
+    Event, EventData, Generate, LlmStart, Messages, Run, RunConfig, chat, on_event,
+    testing::{Script, ScriptedModel},
+};
+
+use super::{
+    asked, boxed, prompt, settled,
+    support::{
+        FLAVORS, MODES, Mode, Told, call, everywhere, in_each_mode, on_each_runtime, read, request,
+    },
+};
+
+tokio::task_local! {
+    static MARK: Cell<bool>;
+}
+
+/// What an inline handler changes in the caller's task the caller sees; of a handler with a queue it does not.
+#[test]
+fn case_01_an_inline_handler_is_in_the_callers_task() {
+    in_each_mode(|mode| async move {
+        // It is polled by the caller's task and by one of its own, whichever comes first.
+        if mode == Mode::Async(Delivery::Lockstep) {
+            return;
+        }
+        let heard = Arc::new(AtomicUsize::new(0));
+        let hears = Arc::clone(&heard);
+        let callbacks = Callbacks::new().with(mode.closure(move |_, _| {
+            hears.fetch_add(1, Ordering::SeqCst);
+            let _outside = MARK.try_with(|mark| mark.set(true));
+        }));
+        let mut model =
+            CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(Script::answer(["a"])));
+        let marked = MARK.scope(Cell::new(false), async {
+            read(call(&mut model).await.unwrap()).await;
+            settled(&callbacks).await;
+            MARK.with(Cell::get)
+        });
+        assert_eq!(marked.await, mode == Mode::Inline);
+        assert_eq!(heard.load(Ordering::SeqCst), 3);
+    });
+}
+
+/// Of three prompts, one at a time, two inline handlers hear p1h1 p1h2, then p2h1 p2h2, then p3h1 p3h2.
+#[test]
+fn case_02_prompts_and_inline_handlers_in_order() {
+    on_each_runtime(|| async {
+        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let prompts: Arc<Mutex<HashMap<uuid::Uuid, String>>> = Arc::default();
+        let handler = |name: &'static str| {
+            let (heard, prompts) = (Arc::clone(&heard), Arc::clone(&prompts));
+            on_event(move |run: &Run, event: &Event| {
+                let mut prompts = prompts.lock().unwrap();
+                if let EventData::LlmStart(start) = event.data() {
+                    prompts.insert(run.run_id(), asked(start));
+                }
+                let line = format!("{} {name} {}", prompts[&run.run_id()], event.kind());
+                heard.lock().unwrap().push(line);
+            })
+        };
+        let callbacks = Callbacks::new().inline(handler("h1")).inline(handler("h2"));
+        // Whoever is not the only one would come to others' events in between.
+        let script = Script::new().yields().respond().text("a").yields().complete("stop");
+        let model = CallbackLayer::new(callbacks).layer(ScriptedModel::new(script));
+        let batch = Generate::new().limit(1).run(&model, ["p1", "p2", "p3"].map(prompt)).await;
+        assert_eq!(batch.unwrap().into_results().unwrap().len(), 3);
+        let mut expected = Vec::new();
+        for prompt in ["p1", "p2", "p3"] {
+            for kind in ["llm_start", "llm_new_token", "llm_end"] {
+                expected.extend(["h1", "h2"].map(|name| format!("{prompt} {name} {kind}")));
+            }
+        }
+        assert_eq!(*heard.lock().unwrap(), expected);
+    });
+}
+
+/// End and error events have the context that the call was made in, wherever the stream is dropped.
+#[test]
+fn case_03_ends_and_errors_know_the_callers_context() {
+    everywhere(|told| async move {
+        let config = || RunConfig::new().tags(["caller"]).metadata("user", "u-1").run_name("asks");
+        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let stream = config().call(model.ready().await.unwrap(), request()).await.unwrap();
+        assert!(read(stream).await.1.is_none());
+        let stream = config().call(model.ready().await.unwrap(), request()).await.unwrap();
+        thread::spawn(move || drop(stream)).join().unwrap();
+        settled(&told.callbacks).await;
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            let ends = recorder.terminals();
+            let kinds: Vec<_> = ends.iter().map(|end| end.error().map(|e| e.kind())).collect();
+            assert!(kinds.contains(&None) && kinds.contains(&Some(ErrorKind::Cancelled)));
+            assert_eq!(kinds.len(), 2, "{mode:?}");
+            for end in ends {
+                assert_eq!((&*end.name, &*end.tags.join("+")), ("asks", "caller"), "{mode:?}");
+                assert_eq!(json!(end.metadata), json!({"user": "u-1"}), "{mode:?}");
+            }
+        }
+    });
+}
+
+/// Has the method for starts, and no other.
+#[derive(Clone, Default)]
+struct Starts(Arc<Mutex<Vec<Value>>>);
+
+impl Starts {
+    fn heard(&self, start: &LlmStart) {
+        self.0.lock().unwrap().push(json!(start.messages));
+    }
+}
+
+impl CallbackHandler for Starts {
+    fn on_llm_start(&self, _: &Run, start: &LlmStart) {
+        self.heard(start);
+    }
+}
+
+impl AsyncCallbackHandler for Starts {
+    async fn on_llm_start(&self, _: &Run, start: &LlmStart) {
+        self.heard(start);
+    }
+}
+
+/// Chats and plain prompts have one kind of start: a handler with that method alone hears each once.
+#[test]
+fn case_04_one_method_hears_the_start_of_every_model() {
+    in_each_mode(|mode| async move {
+        let starts = Starts::default();
+        let callbacks = Callbacks::new().with(mode.handler(starts.clone()));
+        let layer = CallbackLayer::new(callbacks.clone());
+        let mut chat = layer.layer(ScriptedModel::new(Script::answer(["a"])));
+        read(call(&mut chat).await.unwrap()).await;
+        settled(&callbacks).await;
+        let text = layer.describe(
+            |prompt: &String| LlmStart::new("a", "b").messages(Messages::json(json!(prompt))),
+            |word: &String, each: &mut dyn FnMut(Delta<'_>)| each(Delta::text(word)),
+        );
+        let text = text.layer(service_fn(|prompt: String| async {
+            Ok::<_, BoxError>(stream::iter([Ok::<_, BoxError>(prompt)]))
+        }));
+        drop(boxed(text).oneshot("Hi".to_owned()).await.unwrap());
+        settled(&callbacks).await;
+        let expected = [json!([{"role": "user", "content": "Hi"}]), json!("Hi")];
+        assert_eq!(*starts.0.lock().unwrap(), expected);
+    });
+}
+
+/// An async handler hears a call that plain code makes on a thread without a runtime; nothing is reported.
+#[test]
+fn case_05_an_async_handler_of_a_call_from_plain_code() {
+    for (flavor, mode) in FLAVORS.into_iter().flat_map(|flavor| MODES.map(|mode| (flavor, mode))) {
+        let runtime = flavor.runtime();
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let drives = thread::spawn(move || drop(runtime.block_on(stopped)));
+        let mut told = Told::new(&[mode]);
+        told.callbacks = told.callbacks.runtime(handle.clone());
+        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let answer = block_on(async { chat::collect(call(&mut model).await.unwrap()).await });
+        assert_eq!(answer.unwrap().text(), "ab");
+        assert_eq!(handle.block_on(told.ended(None)).result().unwrap().text(), "ab");
+        stop.send(()).unwrap();
+        drives.join().unwrap();
+    }
+}
+
+/// Has the method for all events, and the one for starts.
+#[derive(Clone, Default)]
+struct Both(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl CallbackHandler for Both {
+    fn on_event(&self, _: &Run, event: &Event) {
+        self.0.0.fetch_add(usize::from(event.kind().is_start()), Ordering::SeqCst);
+    }
+
+    fn on_llm_start(&self, _: &Run, _: &LlmStart) {
+        self.0.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl AsyncCallbackHandler for Both {
+    async fn on_event(&self, run: &Run, event: &Event) {
+        CallbackHandler::on_event(self, run, event);
+    }
+
+    async fn on_llm_start(&self, run: &Run, start: &LlmStart) {
+        CallbackHandler::on_llm_start(self, run, start);
+    }
+}
+
+/// A handler that takes all events in one method does not get a start in the method for starts as well.
+#[test]
+fn case_06_a_start_is_heard_in_one_method() {
+    in_each_mode(|mode| async move {
+        let both = Both::default();
+        let callbacks = Callbacks::new().with(mode.handler(both.clone()));
+        let mut model =
+            CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(Script::answer(["a"])));
+        read(call(&mut model).await.unwrap()).await;
+        settled(&callbacks).await;
+        let Both(heard) = both;
+        let (all, starts) = (heard.0.load(Ordering::SeqCst), heard.1.load(Ordering::SeqCst));
+        assert_eq!((all, starts), (1, 0));
+    });
+}

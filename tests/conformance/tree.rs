@@ -1,0 +1,203 @@
+//! E: runs inside runs, and their events as a stream.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures::StreamExt;
+use tower::{BoxError, Layer, ServiceExt};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, ErrorKind, EventKind, RunConfig, RunLayer, RunType,
+    handlers::{EventStream, RunTrees, StreamEvent},
+    testing::{Script, ScriptedModel, assert_promises},
+};
+use uuid::Uuid;
+
+use super::{
+    of_run, settled,
+    support::{MODES, Model, Told, everywhere, on_each_runtime, read, request, until},
+};
+
+fn model(script: Script) -> (ScriptedModel, Model) {
+    let inner = ScriptedModel::new(script);
+    (inner.clone(), CallbackLayer::new(Callbacks::new()).name("model").layer(inner))
+}
+
+async fn asks(model: Model) -> Result<(), BoxError> {
+    read(model.oneshot(request()).await?).await.1.map_or(Ok(()), Err)
+}
+
+/// A chain with a tool in it, which asks a model.
+async fn nested(model: Model) -> Result<(), BoxError> {
+    let chain = RunLayer::chain("chain").tags(["outer"]);
+    let tool = RunLayer::tool("tool").tags(["inner"]);
+    chain.run(async { tool.run(async { asks(model).await }).await }).await
+}
+
+/// Ids of parents come root first and complete, and an id that the caller gives a run inside is its own.
+#[test]
+fn case_42_parent_ids_are_root_first() {
+    on_each_runtime(|| async {
+        let (id, (_, model)) = (Uuid::now_v7(), model(Script::answer(["a"])));
+        let given = async { RunConfig::new().run_id(id).scope(async { asks(model).await }).await };
+        let chain = RunLayer::chain("chain");
+        let tool = RunLayer::tool("tool");
+        let work = async { chain.run(async { tool.run(given).await }).await };
+        let mut events = EventStream::builder().run(work);
+        let all: Vec<_> = events.by_ref().collect().await;
+        events.output().unwrap().unwrap();
+        let ids = |name: &str| {
+            let mut of = all.iter().filter(|event| event.run().name() == name);
+            let (first, rest) = (of.next().unwrap(), of);
+            let parents = first.parent_ids().to_vec();
+            rest.for_each(|event| assert_eq!(event.parent_ids(), parents));
+            (first.run().run_id(), parents, first.run().trace_id())
+        };
+        let (chain, tool, model) = (ids("chain"), ids("tool"), ids("model"));
+        assert_eq!((chain.1, chain.2), (vec![], chain.0));
+        assert_eq!((tool.1, tool.2), (vec![chain.0], chain.0));
+        assert_eq!((model.0, model.1, model.2), (id, vec![chain.0, tool.0], chain.0));
+    });
+}
+
+/// Runs with one id in a tree: every handler hears of each, no stream of events hangs, and no tree is kept.
+#[test]
+fn case_43_an_id_that_is_there_twice() {
+    on_each_runtime(|| async {
+        let (id, told, trees) = (Uuid::now_v7(), Told::new(&MODES), RunTrees::new());
+        let given = |name: &'static str| RunConfig::new().run_id(id).run_name(name);
+        let callbacks = told.callbacks.clone().inline(trees.clone());
+        let ok = || async { Ok::<_, BoxError>(()) };
+        // A child that has its parent's id, and a root that starts while another with its id runs.
+        let work = async {
+            let child = async { RunLayer::tool("-").run(ok()).await };
+            let work = async { given("child").scope(child).await };
+            let parent = async { RunLayer::chain("-").run(work).await };
+            given("parent").scope(parent).await?;
+            let stranger = || given("stranger").sync_scope(|| RunLayer::chain("-").run(ok()));
+            let (one, two) = (stranger(), stranger());
+            two.await?;
+            one.await
+        };
+        // In a block: a scope is inside of what is current where it is made.
+        let config = RunConfig::new().callbacks(&callbacks);
+        let work = async { config.scope(work).await };
+        let mut events = EventStream::builder().run(work);
+        let first = events.next().await.unwrap();
+        assert_eq!((first.run().name(), first.kind()), ("parent", EventKind::ChainStart));
+        while events.next().await.is_some() {}
+        events.output().unwrap().unwrap();
+        settled(&callbacks).await;
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            assert_eq!(recorder.run_ids(), [id], "{mode:?}");
+            let of = |name| recorder.events().iter().filter(|event| event.name == name).count();
+            assert_eq!((of("parent"), of("child"), of("stranger")), (2, 2, 4), "{mode:?}");
+        }
+        assert_eq!(trees.growing_runs(), 0);
+        // A tree whose run is in another's place is growing, and not among those.
+        assert!(format!("{trees:?}").contains("growing: 0"), "{trees:?}");
+        assert_eq!(trees.take().len(), 2, "the first of each pair");
+    });
+}
+
+/// Runs are picked by name, type and tag, and what is excluded is out whatever includes it.
+#[test]
+fn case_44_include_and_exclude() {
+    on_each_runtime(|| async {
+        let all = EventStream::builder;
+        use RunType::{Chain, Llm, Tool};
+        let table: [(_, &[&str]); 10] = [
+            (all(), &["chain", "tool", "model"]),
+            (all().include_names(["tool", "model"]), &["tool", "model"]),
+            (all().include_types([Chain]), &["chain"]),
+            (all().include_tags(["inner"]), &["tool"]),
+            (all().include_names(["model"]).include_tags(["outer"]), &["chain", "model"]),
+            (all().exclude_names(["tool"]), &["chain", "model"]),
+            (all().exclude_types([Chain, Llm]), &["tool"]),
+            (all().exclude_tags(["outer"]), &["tool", "model"]),
+            (all().include_names(["tool", "model"]).exclude_types([Tool]), &["model"]),
+            (all().include_tags(["inner"]).exclude_names(["tool"]), &[]),
+        ];
+        for (builder, names) in table {
+            let (_, model) = model(Script::answer(["a"]));
+            let mut events = builder.run(nested(model));
+            let starts = |event: &StreamEvent| event.kind().is_start();
+            let all: Vec<_> = events.by_ref().collect().await;
+            let started = all.iter().filter(|event| starts(event));
+            assert_eq!(started.map(|event| event.run().name()).collect::<Vec<_>>(), names);
+            let ended = all.iter().filter(|event| event.kind().is_terminal()).count();
+            assert_eq!(ended, names.len());
+            events.output().unwrap().unwrap();
+        }
+    });
+}
+
+/// A step's error reaches who reads, and is in the stream as the error of the step and of all around it.
+#[test]
+fn case_45_the_error_of_a_step() {
+    on_each_runtime(|| async {
+        let (_, model) = model(Script::new().respond().text("a").fail("reset"));
+        let mut events = EventStream::builder().run(nested(model));
+        let mut errors = Vec::new();
+        while let Some(event) = events.next().await {
+            let kind = event.kind();
+            if kind.is_terminal() {
+                errors.push((event.run().name().to_owned(), kind));
+            }
+        }
+        let expected = [
+            ("model", EventKind::LlmError),
+            ("tool", EventKind::ToolError),
+            ("chain", EventKind::ChainError),
+        ];
+        assert_eq!(errors, expected.map(|(name, kind)| (name.to_owned(), kind)));
+        let error = events.output().unwrap().unwrap_err();
+        assert_eq!(error.downcast::<std::io::Error>().unwrap().to_string(), "reset");
+    });
+}
+
+/// Who stops reading cancels the step that runs, and the next one never starts; so does who cancels the reader.
+#[test]
+fn case_46_to_stop_reading_cancels() {
+    for reader in [false, true] {
+        everywhere(move |told| async move {
+            let (inner, model) = model(Script::new().respond().text("a").hang());
+            let next = Arc::new(AtomicUsize::new(0));
+            let steps = Arc::clone(&next);
+            let chain = RunLayer::chain("chain").inheritable(&told.callbacks);
+            let work = async move {
+                let steps = async {
+                    asks(model).await?;
+                    steps.fetch_add(1, Ordering::SeqCst);
+                    RunLayer::tool("next").run(async { Ok::<_, BoxError>(()) }).await
+                };
+                chain.run(steps).await
+            };
+            let mut events = EventStream::builder().run(work);
+            let is_token = |event: &StreamEvent| event.kind() == EventKind::LlmNewToken;
+            if reader {
+                let task = tokio::spawn(async move { while events.next().await.is_some() {} });
+                until(|| told.recorders.iter().all(|(_, recorder)| recorder.text() == "a")).await;
+                task.abort();
+                assert!(task.await.unwrap_err().is_cancelled());
+            } else {
+                while !is_token(&events.next().await.unwrap()) {}
+                drop(events);
+            }
+            assert_eq!(inner.live(), 0);
+            settled(&told.callbacks).await;
+            told.faults.none();
+            for (mode, recorder) in &told.recorders {
+                assert_promises(&recorder.events());
+                assert_eq!(recorder.run_ids().len(), 2, "{mode:?}");
+                for name in ["chain", "model"] {
+                    let end = of_run(&recorder.events(), name).pop().unwrap();
+                    assert_eq!(end.error().unwrap().kind(), ErrorKind::Cancelled, "{mode:?}");
+                }
+            }
+            assert_eq!(next.load(Ordering::SeqCst), 0);
+        });
+    }
+}

@@ -1,0 +1,243 @@
+//! E: tools, trees, configurations, and runs that are given up.
+
+use std::{
+    collections::BTreeMap,
+    future::{pending, ready},
+    sync::{Arc, Mutex},
+};
+
+use futures::{StreamExt, future::join};
+use serde_json::json;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, Generate, Interests, Run, RunConfig,
+    RunConfigLayer, RunInput, RunLayer, ToolCall,
+    handlers::{EventStream, RunTrees},
+    on_event,
+    testing::{Checker, Recorder, Script, ScriptedModel, assert_promises},
+};
+
+use super::{
+    boxed, of_run, prompt, settled,
+    support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, until},
+};
+
+/// A tool's error says which call of the model's it was an answer to, where that is known.
+#[test]
+fn case_47_the_error_of_a_tool_has_its_calls_id() {
+    everywhere(|told| async move {
+        let fails = service_fn(|_: ToolCall| ready(Err::<(), _>(BoxError::from("no"))));
+        let tool = RunLayer::tool("tool")
+            .callbacks(&told.callbacks)
+            .input(|call: &ToolCall| RunInput::from(call))
+            .layer(fails);
+        let tool = boxed(tool);
+        let call = |id: &str| ToolCall::new(id, "look", r#"{"at":1}"#);
+        for id in ["call_1", ""] {
+            tool.clone().oneshot(call(id)).await.unwrap_err();
+            settled(&told.callbacks).await;
+        }
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            assert_promises(&recorder.events());
+            let ends = recorder.terminals();
+            let ids: Vec<_> = ends.iter().map(|end| end.error().unwrap().tool_call_id()).collect();
+            assert_eq!(ids, [Some("call_1"), None], "{mode:?}");
+            let records =
+                ends.iter().map(|end| json!(end.error().unwrap())["tool_call_id"].clone());
+            assert!(records.eq([json!("call_1"), json!(null)]), "{mode:?}");
+            let EventData::ToolStart(start) = &recorder.events()[0].data else { unreachable!() };
+            assert_eq!(start.input, Some(json!({"at": 1})), "{mode:?}");
+        }
+    });
+}
+
+/// Invoked, streamed or in a batch, runs hang where they were made, and the path of each goes on its parent's.
+#[test]
+fn case_48_runs_nest_however_they_are_called() {
+    on_each_runtime(|| async {
+        let trees = RunTrees::new();
+        let model = ScriptedModel::new(Script::new().yields().respond().text("a").complete("stop"));
+        let model = CallbackLayer::new(Callbacks::new()).layer(model);
+        let work = async {
+            let inner = model.clone();
+            let invoked = service_fn(move |()| {
+                let mut model = inner.clone();
+                async move { Ok::<_, BoxError>(read(call(&mut model).await?).await) }
+            });
+            boxed(RunLayer::tool("invoked").layer(invoked)).oneshot(()).await?;
+            let streamed = RunLayer::chain("streamed").streaming().layer(model.clone());
+            read(streamed.oneshot(prompt("Hi")).await?).await;
+            let batch =
+                Generate::new().name("batch").run(&model, ["one", "two"].map(prompt)).await?;
+            Ok::<_, BoxError>(batch.into_results()?.len())
+        };
+        let callbacks = Callbacks::new().inline(trees.clone());
+        let root = RunLayer::chain("root").inheritable(&callbacks);
+        let mut events = EventStream::builder().run(async { root.run(work).await });
+        let mut paths = BTreeMap::new();
+        while let Some(event) = events.next().await {
+            paths.insert(event.run().run_id(), event.parent_ids().to_vec());
+        }
+        assert_eq!(events.output().unwrap().unwrap(), 2);
+        let tree = trees.take().remove(0);
+        let names = |tree: &tower_llm_callbacks::handlers::RunTree| -> Vec<String> {
+            tree.children.iter().map(|child| child.name.to_string()).collect()
+        };
+        assert_eq!(names(&tree), ["invoked", "streamed", "batch"]);
+        let children: Vec<_> = tree.children.iter().map(names).collect();
+        assert_eq!(children, [vec!["llm"], vec!["llm"], vec!["llm", "llm"]]);
+        assert_eq!((tree.len(), paths.len()), (8, 8));
+        let mut below = vec![&tree];
+        while let Some(tree) = below.pop() {
+            let own = [&paths[&tree.run_id][..], &[tree.run_id]].concat();
+            for child in &tree.children {
+                assert_eq!((&paths[&child.run_id], child.trace_id), (&own, own[0]));
+                below.push(child);
+            }
+        }
+    });
+}
+
+/// Who listens is said for one context: the same service is told in it, and at the same time not outside.
+#[test]
+fn case_49_observed_in_one_context_only() {
+    everywhere(|told| async move {
+        let observed = |_: ()| async {
+            tokio::task::yield_now().await;
+            Ok::<_, BoxError>(Run::current().is_some())
+        };
+        let chain = boxed(RunLayer::chain("chain").layer(service_fn(observed)));
+        let inside = async { chain.clone().oneshot(()).await.unwrap() };
+        let inside = RunConfig::new().callbacks(&told.callbacks).scope(inside);
+        let outside = async { chain.clone().oneshot(()).await.unwrap() };
+        assert_eq!(join(inside, outside).await, (true, false));
+        settled(&told.callbacks).await;
+        for (_, recorder) in &told.recorders {
+            assert_eq!(of_run(&recorder.events(), "chain").len(), 2);
+        }
+    });
+}
+
+/// Configurations merge: handlers in order, the last word of metadata counts; none of them is changed.
+#[test]
+fn case_50_configurations_merge() {
+    on_each_runtime(|| async {
+        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let set = |name: &'static str| {
+            let heard = Arc::clone(&heard);
+            Callbacks::new().inline(on_event(move |run, event| {
+                if event.kind().is_start() {
+                    heard.lock().unwrap().push(format!("{name} {}", json!(run.metadata())));
+                }
+            }))
+        };
+        let bound = RunConfig::new().callbacks(&set("bound")).metadata("a", 1).metadata("b", 1);
+        let base = RunConfig::new().callbacks(&set("one")).callbacks(&set("two"));
+        let base = base.metadata("b", 2).metadata("c", 2);
+        let more = base.clone().callbacks(&set("three")).metadata("c", 3);
+        let chain = RunLayer::chain("chain").callbacks(&set("own")).metadata("d", 4);
+        let chain = chain.layer(service_fn(|()| ready(Ok::<_, BoxError>(()))));
+        let chain = RunConfigLayer::new(bound).layer(chain);
+        for (config, handlers, c) in [
+            (more, &["bound", "one", "two", "three", "own"][..], 3),
+            (base, &["bound", "one", "two", "own"], 2),
+        ] {
+            let mut chain = chain.clone();
+            config.call(chain.ready().await.unwrap(), ()).await.unwrap();
+            let metadata = json!({"a": 1, "b": 2, "c": c, "d": 4});
+            let expected: Vec<_> =
+                handlers.iter().map(|name| format!("{name} {metadata}")).collect();
+            assert_eq!(std::mem::take(&mut *heard.lock().unwrap()), expected);
+        }
+    });
+}
+
+/// An end of a run whose start nobody heard is a broken promise, and the checker says so.
+#[test]
+fn case_51_an_end_without_a_start_is_found() {
+    on_each_runtime(|| async {
+        let told = Told::new(&MODES[..1]);
+        let (_, mut model) = told.model(Script::answer(["a"]));
+        read(call(&mut model).await.unwrap()).await;
+        let end = told.ended(None).await;
+        let mut events = told.recorders[0].1.events();
+        assert!(Checker::new().check(&events).is_empty());
+        let unknown = Checker::new().check(std::slice::from_ref(&end));
+        assert!(unknown.iter().any(|broken| broken.promise == "order"), "{unknown:?}");
+        assert!(unknown.iter().all(|broken| broken.run_id == end.run_id));
+        // Unless it was not asked for.
+        let ends = Checker::new().interests(Interests::LLM_END);
+        assert!(ends.check(std::slice::from_ref(&end)).is_empty());
+        events.push(end);
+        let twice = Checker::new().check(&events);
+        assert!(twice.iter().any(|broken| broken.promise == "one terminal event"), "{twice:?}");
+    });
+}
+
+/// A cancelled tool has one error, which says so and knows its call; its caller is cancelled all the same.
+#[test]
+fn case_52_a_cancelled_tool() {
+    everywhere(|told| async move {
+        let hangs = service_fn(|_: ToolCall| pending::<Result<(), BoxError>>());
+        let tool = RunLayer::tool("tool")
+            .callbacks(&told.callbacks)
+            .input(|call: &ToolCall| RunInput::from(call))
+            .layer(hangs);
+        let tool = boxed(tool);
+        let task = tokio::spawn(tool.oneshot(ToolCall::new("call_1", "look", "{}")));
+        until(|| told.recorders.iter().all(|(_, recorder)| !recorder.events().is_empty())).await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        settled(&told.callbacks).await;
+        told.faults.none();
+        for (mode, recorder) in &told.recorders {
+            let events = of_run(&recorder.events(), "tool");
+            assert_eq!(recorder.kinds(), [EventKind::ToolStart, EventKind::ToolError], "{mode:?}");
+            let error = events[1].error().unwrap();
+            let said = (error.kind(), error.tool_call_id());
+            assert_eq!(said, (ErrorKind::Cancelled, Some("call_1")), "{mode:?}");
+        }
+    });
+}
+
+/// A group of calls that is dropped, never polled or midway, is an error once; one at its end stays completed.
+#[test]
+fn case_53_a_dropped_group_of_calls() {
+    async fn kinds(told: &Told) -> Vec<EventKind> {
+        settled(&told.callbacks).await;
+        told.faults.none();
+        let all = told.recorders.iter().map(|(_, recorder): &(_, Recorder)| recorder.kinds());
+        all.reduce(|one, other| {
+            assert_eq!(one, other);
+            one
+        })
+        .unwrap()
+    }
+    use EventKind::{ChainEnd, ChainError, ChainStart};
+    everywhere(|told| async move {
+        let group = RunLayer::chain("group").callbacks(&told.callbacks);
+        drop(group.run(pending::<Result<(), BoxError>>()));
+        assert_eq!(kinds(&told).await, [ChainStart, ChainError]);
+    });
+    everywhere(|told| async move {
+        let group = RunLayer::chain("group").callbacks(&told.callbacks);
+        let mut group = Box::pin(group.run(pending::<Result<(), BoxError>>()));
+        assert!(futures::poll!(&mut group).is_pending());
+        drop(group);
+        assert_eq!(kinds(&told).await, [ChainStart, ChainError]);
+        let (_, recorder) = &told.recorders[0];
+        assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Cancelled);
+    });
+    everywhere(|told| async move {
+        let gate = Gate::new();
+        let told = told.with(gate.at(ChainEnd));
+        let group = RunLayer::chain("group").callbacks(&told.callbacks);
+        let task = tokio::spawn(group.run(ready(Ok::<_, BoxError>(()))));
+        gate.entered().await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        gate.open();
+        assert_eq!(kinds(&told).await, [ChainStart, ChainEnd]);
+    });
+}
