@@ -1,7 +1,13 @@
 //! `Generate`: several prompts at once, a run for each under one parent, a result for each in its place.
 
+#[path = "generate/aborts.rs"]
+mod aborts;
+#[path = "generate/errors.rs"]
+mod errors;
 #[path = "generate/limit.rs"]
 mod limit;
+#[path = "generate/results.rs"]
+mod results;
 #[path = "generate/runs.rs"]
 mod runs;
 mod support;
