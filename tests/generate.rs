@@ -2,6 +2,8 @@
 
 #[path = "generate/aborts.rs"]
 mod aborts;
+#[path = "generate/cancel.rs"]
+mod cancel;
 #[path = "generate/errors.rs"]
 mod errors;
 #[path = "generate/limit.rs"]
