@@ -14,7 +14,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::join_all, stream};
 use tokio::{task::yield_now, time::timeout};
 use tokio_test::{assert_pending, assert_ready, task};
-use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, Run, RunLayer,
     chat::{ChatChunk, ChatRequest},

@@ -159,4 +159,6 @@ fn aborted_by_whoever_holds_a_run() {
     assert!(batch.generations[0].as_ref().unwrap_err().source().unwrap().is::<Aborted>());
     assert_eq!(batch.generations[1].as_ref().unwrap().text(), "b");
     assert_eq!(prompts.live(), 0);
+    let ends = recorder.terminals().into_iter().filter_map(|end| end.error().map(|e| e.kind()));
+    assert_eq!(ends.collect::<Vec<_>>(), [ErrorKind::Aborted]);
 }

@@ -167,7 +167,7 @@ async fn schedule(case: &Case) -> bool {
             }
         }
         None => {
-            let cancelled = calls.into_iter().filter(|end| is_cancelled(end)).count();
+            let cancelled = calls.into_iter().filter(is_cancelled).count();
             assert!(cancelled <= case.limit, "no more are alive than the limit");
             return false;
         }

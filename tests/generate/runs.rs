@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use serde_json::json;
 use tokio::task::yield_now;
-use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, CarryRunLayer, Delta, EventData, Generate, LlmChunk, LlmStart, Run,
     RunConfig, RunLayer, RunType,
