@@ -1,7 +1,19 @@
 //! `RunTrees`: runs put together into trees.
 
+#[path = "run_trees/at_once.rs"]
+mod at_once;
+#[path = "run_trees/bounds.rs"]
+mod bounds;
+#[path = "run_trees/contents.rs"]
+mod contents;
+#[path = "run_trees/json.rs"]
+mod json;
+#[path = "run_trees/memory.rs"]
+mod memory;
 #[path = "run_trees/print.rs"]
 mod print;
+#[path = "run_trees/shape.rs"]
+mod shape;
 mod support;
 
 use std::{future::Future, pin::Pin};
