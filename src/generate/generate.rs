@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
@@ -76,44 +76,52 @@ impl Generate {
     run_settings!();
 
     /// Asks: a clone of the model for each request. The requests are of any type that the model takes.
+    /// Nothing is asked before the future is polled.
     ///
     /// # Errors
     ///
     /// Only if a handler [aborts](crate::Run::abort) the run of the whole batch. What becomes of each
     /// request is in the batch.
-    pub async fn run<S, Req, C, E>(
+    // In a box: a task that holds a future with the model's types in it is `Send` only as far as the
+    // compiler sees through their lifetimes, be they `'static`.
+    pub fn run<'f, S, Req, C, E>(
         &self,
         model: &S,
         requests: impl IntoIterator<Item = Req>,
-    ) -> Result<LlmBatch, BoxError>
+    ) -> Pin<Box<dyn Future<Output = Result<LlmBatch, BoxError>> + Send + 'f>>
     where
-        S: Service<Req> + Clone,
+        S: Service<Req> + Clone + Send + 'f,
         S::Error: Into<BoxError>,
-        S::Response: Stream<Item = Result<C, E>>,
+        S::Future: Send + 'f,
+        S::Response: Stream<Item = Result<C, E>> + Send + 'f,
+        Req: Send + 'f,
         C: LlmChunk,
         E: Into<BoxError>,
     {
+        let (spec, limit, model) = (Arc::clone(&self.spec), self.limit, model.clone());
         let requests: Vec<Req> = requests.into_iter().collect();
         let count = requests.len();
-        let calls = requests.into_iter().enumerate().map(|(index, request)| {
-            let config = RunConfig::new();
-            let run = config.first_run();
-            let answer = one(model.clone(), request);
-            async move { (index, config.scope(answer).await, run.run_id()) }
-        });
-        let all = async {
+        let all = async move {
+            let calls = requests.into_iter().enumerate().map(move |(index, request)| {
+                let config = RunConfig::new();
+                let run = config.first_run();
+                let answer = one(model.clone(), request);
+                async move { (index, config.scope(answer).await, run.run_id()) }
+            });
             let mut batch = LlmBatch::of(count);
-            let mut answers = stream::iter(calls).buffer_unordered(self.limit);
+            let mut answers = stream::iter(calls).buffer_unordered(limit);
             while let Some((index, result, run_id)) = answers.next().await {
                 batch.set(index, result, run_id);
             }
             Ok::<_, BoxError>(batch)
         };
-        RunLayer::of(Arc::clone(&self.spec))
-            .input(move |_: &()| json!({"prompts": count}))
-            .output(|batch: &LlmBatch| json!(batch.llm_output()))
-            .run(all)
-            .await
+        Box::pin(async move {
+            RunLayer::of(spec)
+                .input(move |_: &()| json!({"prompts": count}))
+                .output(|batch: &LlmBatch| json!(batch.llm_output()))
+                .run(all)
+                .await
+        })
     }
 
     fn change(mut self, change: impl FnOnce(&mut RunSpec)) -> Self {

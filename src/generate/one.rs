@@ -1,13 +1,15 @@
-use std::{future::poll_fn, pin::pin, time::Instant};
+use std::{future::poll_fn, pin::pin};
 
 use futures_core::Stream;
 use futures_util::StreamExt;
+use tokio::time::Instant;
 use tower::{BoxError, Service};
 
 use super::GenerateError;
 use crate::{
     describe::LlmChunk,
-    event::{Accumulator, Delta, LlmResult},
+    event::{Accumulator, Delta, LlmResult, Truncated},
+    run::Aborted,
 };
 
 /// Makes a call and reads its answer to the end, or as far as it comes.
@@ -28,6 +30,9 @@ where
         first.get_or_insert_with(|| started.elapsed());
     })
     .await;
+    if outcome.is_ok() {
+        answer.complete();
+    }
     let mut result = answer.finish();
     result.duration = started.elapsed();
     result.time_to_first_token = first.filter(|_| result.tokens > 0);
@@ -54,7 +59,13 @@ where
     let mut stream = pin!(model.call(request).await.map_err(Into::into)?);
     let (mut reported, mut complete) = (None, false);
     while let Some(chunk) = stream.next().await {
-        chunk.map_err(Into::into)?.deltas(&mut |delta| {
+        let chunk = match chunk.map_err(Into::into) {
+            Ok(chunk) => chunk,
+            // What comes after the end does not count, unless it says that the run was aborted.
+            Err(error) if (complete || reported.is_some()) && !error.is::<Aborted>() => break,
+            Err(error) => return Err(error),
+        };
+        chunk.deltas(&mut |delta| {
             if complete || reported.is_some() {
                 return;
             }
@@ -72,7 +83,7 @@ where
     }
     match reported {
         Some(error) => Err(error.into()),
-        None if C::HAS_END_MARK && !complete => Err(crate::Truncated.into()),
+        None if C::HAS_END_MARK && !complete => Err(Truncated.into()),
         None => Ok(()),
     }
 }

@@ -1,15 +1,13 @@
-use std::{future::Future, sync::Arc, time::Duration};
-
-use tokio::sync::mpsc;
+use std::{future::Future, sync::Arc};
 
 use super::{
     DrivenEvents, EventStream,
     filter::{Filter, Which},
     handler,
-    progress::Progress,
+    queue::{Queue, Settings},
 };
 use crate::{
-    callbacks::{Callbacks, Handler, RunConfig},
+    callbacks::{Callbacks, RunConfig},
     handler::Interests,
     run::RunType,
 };
@@ -93,8 +91,10 @@ impl EventStreamBuilder {
         self
     }
 
-    /// Sets how many events wait to be read at most, of each run and, once more, of all together; 256 is
-    /// the default. Starts and ends of runs do not count.
+    /// Sets how many events wait to be read at most; 256 is the default. Where calls do not wait for whoever
+    /// reads, that is so for each run: what there is no room for is dropped, starts and ends of runs aside.
+    /// (Where 20,000 of those wait, runs that start are left out.) Where calls do wait, it is so for all
+    /// together, and each run may have as many more on their way.
     ///
     /// # Panics
     ///
@@ -134,32 +134,25 @@ impl EventStreamBuilder {
     /// ```
     pub fn attach(self) -> (Callbacks, EventStream) {
         let waits = self.waits;
-        self.build(true, |handler| if waits { handler } else { handler.background() })
+        self.build(waits, true)
     }
 
     /// A stream that drives a future, and gives the events of all the runs that are made in it: LangChain's
     /// `astream_events`.
     ///
     /// The future is polled while no event waits, so that no event is dropped, however slowly they are read.
+    /// A run is in it if its service is called in it, and a [scope](RunConfig::scope) if it is made in it: a
+    /// call `chain.call(input)` is observed as `async { chain.call(input).await }`.
     pub fn run<F: Future>(self, future: F) -> DrivenEvents<F> {
-        let (callbacks, events) = self.build(false, |handler| handler);
+        let (callbacks, events) = self.build(true, false);
         let config = RunConfig::new().callbacks(&callbacks);
         DrivenEvents::new(config.scope(future), events)
     }
 
-    fn build(
-        self,
-        ends_with_root: bool,
-        deliver: impl FnOnce(Handler) -> Handler,
-    ) -> (Callbacks, EventStream) {
-        let Self { filter, interests, capacity, .. } = self;
-        let (sender, receiver) = mpsc::channel(capacity);
-        let progress = Progress::new(sender, ends_with_root);
-        let events = EventStream::new(receiver, &progress);
-        // Whoever reads may take all the time.
-        let deliver =
-            |handler: Handler| deliver(handler.capacity(capacity).deadline(Duration::MAX));
-        (handler::callbacks(&progress, filter, interests, deliver), events)
+    fn build(self, waits: bool, ends_with_root: bool) -> (Callbacks, EventStream) {
+        let Self { filter, interests: wanted, capacity, .. } = self;
+        let queue = Queue::new(Settings { filter, wanted, capacity, waits, ends_with_root });
+        (handler::callbacks(&queue, capacity), EventStream::new(queue))
     }
 }
 

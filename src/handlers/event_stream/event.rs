@@ -16,8 +16,13 @@ pub struct StreamEvent {
 }
 
 impl StreamEvent {
-    pub(super) fn new(run: Run, event: Event) -> Self {
-        Self { run, event }
+    /// An event at the moment when it is told, of a run that dropped so many tokens.
+    pub(super) fn told(run: &Run, event: &Event, dropped_tokens: u64) -> Self {
+        let data = match dropped_tokens {
+            0 => event.data().clone(),
+            dropped => event.data().with_dropped_tokens(dropped),
+        };
+        Self { run: run.clone(), event: Event::new(event.seq(), Some(event.time()), data) }
     }
 
     /// The run: its id, name, type, tags and metadata.

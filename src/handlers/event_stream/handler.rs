@@ -1,46 +1,21 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{StreamEvent, filter::Filter, progress::Progress};
+use super::queue::Queue;
 use crate::{
-    callbacks::{Callbacks, Fault, Handler},
+    callbacks::{Callbacks, Handler},
     event::Event,
     handler::{AsyncCallbackHandler, CallbackHandler, Interests},
     run::Run,
 };
 
-/// Sees runs start and end in the order in which they do.
-struct Watcher(Arc<Progress>);
+/// Puts events into the queue as they are told. When it is gone, nothing is told any more.
+struct Teller(Arc<Queue>);
 
-impl CallbackHandler for Watcher {
+impl CallbackHandler for Teller {
     fn interests(&self) -> Interests {
-        Interests::ALL
-            - Interests::LLM_NEW_TOKEN
-            - Interests::TOKEN_TIMES
-            - Interests::CUSTOM
-            - Interests::RETRY
-    }
-
-    fn on_event(&self, run: &Run, event: &Event) {
-        let kind = event.kind();
-        if kind.is_start() {
-            self.0.started(run);
-        } else if kind.is_terminal() {
-            self.0.ended(run);
-        }
-    }
-}
-
-/// Puts events into the stream.
-struct Forwarder {
-    progress: Arc<Progress>,
-    filter: Filter,
-    wanted: Interests,
-}
-
-impl AsyncCallbackHandler for Forwarder {
-    fn interests(&self) -> Interests {
-        // Of each run at least the end, by which the stream knows how far it is.
-        self.wanted
+        // Starts and ends of all runs: by them the stream knows which runs are its, and when it ends.
+        self.0.wanted()
+            | Interests::LLM_START
             | Interests::LLM_END
             | Interests::LLM_ERROR
             | Interests::CHAIN
@@ -48,32 +23,40 @@ impl AsyncCallbackHandler for Forwarder {
             | Interests::RETRIEVER
     }
 
+    fn on_event(&self, run: &Run, event: &Event) {
+        self.0.tell(run, event);
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Holds calls up while too many events wait to be read.
+struct Gate(Arc<Queue>);
+
+impl AsyncCallbackHandler for Gate {
+    fn interests(&self) -> Interests {
+        self.0.wanted()
+    }
+
     async fn on_event(&self, run: &Run, event: &Event) {
-        let kind = event.kind();
-        let wanted = self.wanted.contains_in(kind, run.run_type()) && self.filter.lets_through(run);
-        if wanted && let Some(sender) = self.progress.sender(run) {
-            // Fails where nobody reads any more.
-            let _ = sender.send(StreamEvent::new(run.clone(), event.clone())).await;
-        }
-        if kind.is_terminal() {
-            self.progress.delivered(run.run_id());
+        if self.0.wants(run, event.kind()) {
+            self.0.room().await;
         }
     }
 }
 
 /// The handlers of a stream.
-pub(super) fn callbacks(
-    progress: &Arc<Progress>,
-    filter: Filter,
-    wanted: Interests,
-    deliver: impl FnOnce(Handler) -> Handler,
-) -> Callbacks {
-    let lost = Arc::clone(progress);
-    let watcher = Handler::inline(Watcher(Arc::clone(progress))).name("event stream, watching");
-    let forwarder = Forwarder { progress: Arc::clone(progress), filter, wanted };
-    let forwarder = deliver(Handler::asynchronous(forwarder).name("event stream"));
-    Callbacks::new()
-        .on_fault(move |fault: &Fault| lost.lost(fault.run_id))
-        .with(watcher)
-        .with(forwarder)
+pub(super) fn callbacks(queue: &Arc<Queue>, capacity: usize) -> Callbacks {
+    let teller = Handler::inline(Teller(Arc::clone(queue))).name("event stream");
+    let callbacks = Callbacks::new().with(teller);
+    if !queue.waits() {
+        return callbacks;
+    }
+    // Whoever reads may take all the time.
+    let gate = Handler::asynchronous(Gate(Arc::clone(queue))).deadline(Duration::MAX);
+    callbacks.with(gate.capacity(capacity).name("event stream, waiting"))
 }

@@ -5,7 +5,7 @@ mod driven;
 mod event;
 mod filter;
 mod handler;
-mod progress;
+mod queue;
 mod stream;
 
 pub use self::{

@@ -1,28 +1,24 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
-use tokio::sync::mpsc::Receiver;
 
-use super::{EventStreamBuilder, StreamEvent, progress::Progress};
+use super::{EventStreamBuilder, StreamEvent, queue::Queue};
 
 /// The events of a run and its children, as they happen.
 ///
-/// Each run's events are in order, its start first and exactly one end or error last, errors included;
-/// those of different runs come as they are told. It ends when the root run has ended: when its terminal
-/// event was given, and those of the runs that ended before it. Dropped, it is detached: the calls go on
-/// unobserved.
+/// They come in the order in which they are told: each run's start first and exactly one end or error last,
+/// errors included; a run's start before those of the runs in it. It ends with the root run's end: of runs that
+/// have not ended by then the rest is not given. Dropped, it is detached: the calls go on unobserved.
 ///
 /// Made by [`EventStream::builder`].
 #[must_use = "streams do nothing unless polled"]
 pub struct EventStream {
-    receiver: Receiver<StreamEvent>,
-    /// Weak: where nobody else has the callbacks any more, there is nothing to wait for.
-    progress: Weak<Progress>,
+    queue: Arc<Queue>,
 }
 
 impl EventStream {
@@ -31,36 +27,32 @@ impl EventStream {
         EventStreamBuilder::new()
     }
 
-    pub(super) fn new(receiver: Receiver<StreamEvent>, progress: &Arc<Progress>) -> Self {
-        Self { receiver, progress: Arc::downgrade(progress) }
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
+        Self { queue }
     }
 
     /// It ends when everything is given that was told by now.
     pub(super) fn end(&self) {
-        if let Some(progress) = self.progress.upgrade() {
-            progress.close();
-        }
+        self.queue.end();
     }
 }
 
 impl Stream for EventStream {
     type Item = StreamEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
-        self.receiver.poll_recv(cx)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
+        self.queue.poll_read(cx)
     }
 }
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        if let Some(progress) = self.progress.upgrade() {
-            progress.detach();
-        }
+        self.queue.detach();
     }
 }
 
 impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream").field("ended", &self.receiver.is_closed()).finish()
+        f.debug_struct("EventStream").field("ended", &self.queue.has_ended()).finish()
     }
 }

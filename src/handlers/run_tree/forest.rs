@@ -20,7 +20,8 @@ use crate::{
 /// A handler that puts runs together into trees: each with the runs that were made inside it.
 ///
 /// Clones share their trees, and count as one handler. Attach it where all runs of a tree hear of it: at
-/// request time, or as a layer's inheritable callbacks. It never waits, so that it may be added as inline.
+/// request time, or as a layer's inheritable callbacks. It never waits, so that it may be added as inline. Do not
+/// add it as background: there it may hear of a run before it hears of the parent, and makes it a tree of its own.
 ///
 /// A tree is finished when all of its runs have ended. The last [`max_trees`](Self::max_trees) finished ones
 /// are kept, and [`max_runs`](Self::max_runs) runs of those that are growing; beyond that the oldest tree is

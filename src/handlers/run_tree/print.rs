@@ -68,7 +68,13 @@ fn counts(result: &LlmResult, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// A text on one line: names and messages may be anybody's.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_obeyed(c) { ' ' } else { c }).collect()
+}
+
+/// Whether it is no text, but does something: controls, separators of lines, and what turns the direction of
+/// writing around.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Three digits or so.
