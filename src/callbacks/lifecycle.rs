@@ -41,14 +41,7 @@ impl Lifecycle {
         let delivery = |lane: &super::lane::Lane| lane.cell.settings.delivery;
         let awaited = dispatch.lanes().iter().any(|lane| delivery(lane).is_awaited());
         let lockstep = dispatch.lanes().iter().any(|lane| delivery(lane) == Delivery::Lockstep);
-        match start {
-            Some(start) => drop(dispatch.post(start)),
-            None => dispatch.skip(),
-        }
-        if let Some(retry) = retry {
-            // The queues are empty but for the start, which needs no room.
-            let _told = dispatch.post_counted(EventData::Retry(Arc::new(retry)));
-        }
+        dispatch.post_start(start, retry);
         Self { dispatch, context, told: false, ended_by: None, awaited, lockstep }
     }
 
