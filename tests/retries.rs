@@ -2,6 +2,8 @@
 
 #[path = "retries/capacity.rs"]
 mod capacity;
+#[path = "retries/content.rs"]
+mod content;
 #[path = "retries/http.rs"]
 mod http;
 mod http_support;
