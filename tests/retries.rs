@@ -4,6 +4,8 @@
 mod capacity;
 #[path = "retries/content.rs"]
 mod content;
+#[path = "retries/fallback.rs"]
+mod fallback;
 #[path = "retries/http.rs"]
 mod http;
 mod http_support;

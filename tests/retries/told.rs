@@ -2,18 +2,13 @@
 
 use std::{
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::Duration,
 };
 
-use futures::{StreamExt, future::BoxFuture, stream};
-use tower::{BoxError, Layer, Service, ServiceBuilder, retry::RetryLayer, timeout::TimeoutLayer};
+use tower::{ServiceBuilder, retry::RetryLayer, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
-    Abort, AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, CallbackService,
-    Callbacks, CarryRunLayer, Delta, ErrorKind, EventKind, ProviderError, Retry, Run, RunConfig,
-    RunLayer,
-    chat::{ChatChunk, ChatRequest},
-    on_event,
+    Abort, AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks,
+    CarryRunLayer, ErrorKind, Event, EventKind, Retry, Run, RunConfig, RunLayer, on_event,
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -63,82 +58,6 @@ fn over_a_buffer() {
     });
 }
 
-/// Asks one model and, where that fails, be it midway, another: what was read of the first is thrown away.
-#[derive(Clone)]
-struct Fallback {
-    primary: CallbackService<ScriptedModel>,
-    secondary: CallbackService<ScriptedModel>,
-}
-
-type Chunks = stream::Iter<std::vec::IntoIter<Result<ChatChunk, BoxError>>>;
-
-impl Service<ChatRequest> for Fallback {
-    type Response = Chunks;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Chunks, BoxError>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _request: ChatRequest) -> Self::Future {
-        let Self { primary, secondary } = self.clone();
-        Box::pin(async move {
-            let chunks = match ask(primary).await {
-                Ok(chunks) if chunks.contains(&ChatChunk::Done) => chunks,
-                _ => ask(secondary).await?,
-            };
-            Ok(stream::iter(chunks.into_iter().map(Ok).collect::<Vec<_>>()))
-        })
-    }
-}
-
-/// However the first one fails.
-#[test]
-fn a_fallback_of_ones_own() {
-    let overloaded = || ProviderError::new("overloaded");
-    let begins = || Script::new().respond().text("wrong ").yields().text("wrong");
-    let failing = move || {
-        [
-            (Script::new().fail("refused").respond(), "refused"),
-            (begins().fail("reset"), "reset"),
-            (begins().provider_error(overloaded()), "overloaded"),
-            (begins().chunk(Delta::Error(overloaded())), "overloaded"),
-            (begins(), "the stream ended without the protocol's end mark"),
-        ]
-    };
-    everywhere(move |told| {
-        let failing = failing();
-        async move {
-            for (script, error) in failing {
-                let model =
-                    |name, script| told.layer().name(name).layer(ScriptedModel::new(script));
-                let primary = model("primary", script);
-                let secondary = model("secondary", Script::answer(["right"]));
-                let service = AttemptsLayer::new().layer(Fallback { primary, secondary });
-                assert_eq!(ask(service).await.unwrap().len(), 3);
-                flushed(&told).await;
-                for (mode, recorder) in &told.recorders {
-                    let runs = runs(recorder);
-                    let runs = &runs[runs.len() - 2..];
-                    assert_retried(runs, &[error]);
-                    assert_eq!([&*runs[0][0].name, &*runs[1][0].name], ["primary", "secondary"]);
-                    // By the id that is told, a handler tells the tokens apart.
-                    let (_, retry) = &retries(&runs[1])[0];
-                    let discarded = |run: &[_]| -> String {
-                        let tokens =
-                            run.iter().filter_map(tower_llm_callbacks::testing::Recorded::text);
-                        tokens.collect()
-                    };
-                    let failed = recorder.run(retry.failed_run_id);
-                    assert!(["", "wrong wrong"].contains(&&*discarded(&failed)), "{mode:?}");
-                    assert_eq!(discarded(&runs[1]), "right");
-                }
-            }
-        }
-    });
-}
-
 /// An attempt that is cut short from above, or by a handler, has failed, too.
 #[tokio::test(start_paused = true)]
 async fn attempts_that_are_dropped() {
@@ -161,7 +80,7 @@ async fn attempts_that_are_dropped() {
 #[test]
 fn attempts_that_are_aborted() {
     everywhere(|told| async move {
-        let aborts = on_event(|run: &Run, event: &tower_llm_callbacks::Event| {
+        let aborts = on_event(|run: &Run, event: &Event| {
             if event.kind().is_start() && run.attempt() < 3 {
                 assert!(run.abort(Abort::new("enough")));
             }
@@ -248,7 +167,7 @@ fn by_a_method_of_its_own() {
 #[test]
 fn before_anything_that_is_emitted() {
     everywhere(|told| async move {
-        let emits = on_event(|run: &Run, event: &tower_llm_callbacks::Event| {
+        let emits = on_event(|run: &Run, event: &Event| {
             if event.kind().is_start() {
                 run.emit("started", run.attempt()).unwrap();
             }
@@ -302,36 +221,5 @@ fn its_record() {
                 "data": {"attempt": 2, "error": "refused", "failed_run_id": failed["run_id"]},
             })
         );
-    });
-}
-
-/// What a hedging layer would do: two at once, and the one that fails first is taken for the one before.
-#[test]
-fn attempts_at_once() {
-    on_each_runtime(|| async {
-        let recorder = Recorder::new();
-        let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
-        let model = |script| layer.layer(ScriptedModel::new(script));
-        let slow = model(Script::new().yields().yields().respond().text("a").complete("stop"));
-        let fails = model(Script::new().yields().fail("refused").respond());
-        let third = model(Script::answer(["a"]));
-        let hedges = tower::service_fn(move |_: ChatRequest| {
-            let both = futures::future::join(ask(slow.clone()), ask(fails.clone()));
-            let third = third.clone();
-            async move {
-                let (slow, fails) = both.await;
-                assert!(slow.is_ok() && fails.is_err());
-                let answer = ask(third).await?;
-                Ok::<_, BoxError>(
-                    stream::iter(answer.into_iter().map(Ok).collect::<Vec<_>>()).boxed(),
-                )
-            }
-        });
-        ask(AttemptsLayer::new().layer(hedges)).await.unwrap();
-        let runs = runs(&recorder);
-        let attempts: Vec<_> =
-            runs.iter().map(|run| (run[0].attempt, retries(run).len())).collect();
-        assert_eq!(attempts, [(1, 0), (2, 0), (3, 1)]);
-        assert_eq!(retries(&runs[2])[0].1.failed_run_id, runs[1][0].run_id);
     });
 }
