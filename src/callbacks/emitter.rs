@@ -11,7 +11,7 @@ use super::{
     lifecycle::Lifecycle,
 };
 use crate::{
-    event::{ErrorKind, EventData, Failure},
+    event::{ContentCapture, ErrorKind, EventData, Failure},
     run::{Abort, Aborted, Attempts, Context as RunContext, FailedAttempt, Run},
 };
 
@@ -217,8 +217,11 @@ fn terminal(
         }
     };
     if let (Err(failure), Some(attempts)) = (&outcome, attempts) {
-        let error = Arc::clone(&failure.message);
-        attempts.fail(FailedAttempt { run_id: run.run_id(), error });
+        attempts.fail(FailedAttempt {
+            run_id: run.run_id(),
+            error: Arc::clone(&failure.message),
+            without_content: ContentCapture::Off.failure(failure.clone()).message,
+        });
     }
     account.terminal(run, outcome)
 }

@@ -166,7 +166,7 @@ impl RunSpec {
         let (attempt, failed) = attempts.as_deref().map_or((1, None), Attempts::begin);
         let retry = failed.map(|failed| Retry {
             attempt,
-            error: failed.error,
+            error: self.content.error(failed.error, failed.without_content),
             failed_run_id: failed.run_id,
         });
         let info = RunInfo {

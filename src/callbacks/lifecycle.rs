@@ -38,15 +38,9 @@ impl Lifecycle {
         let start = wanted.then(start);
         let context = RunContext::of(&run);
         let dispatch = Dispatch::new(run, &cells);
-        match start {
-            Some(start) => drop(dispatch.post(start)),
-            None => dispatch.skip(),
-        }
-        if let Some(retry) = retry {
-            // The queues are empty but for the start, which needs no room.
-            let _told = dispatch.post_counted(EventData::Retry(Arc::new(retry)));
-        }
-        Self::of(dispatch, context)
+        let told = Self::of(dispatch, context);
+        told.dispatch.post_start(start, retry);
+        told
     }
 
     /// A run that is somewhere else: its events are told by [`relay`](Self::relay), start and terminal included.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{ErrorKind, Failure, LlmResult, LlmStart, Messages, RunInput, Truncated};
@@ -91,6 +93,17 @@ impl ContentCapture {
             }
         }
         result
+    }
+
+    /// The error of another run, which may be told more of content than this one.
+    pub(crate) fn error(self, error: Arc<str>, without_content: Arc<str>) -> Arc<str> {
+        match self {
+            ContentCapture::Off => without_content,
+            ContentCapture::Limited(bytes) if error != without_content && error.len() > bytes => {
+                prefix(&error, bytes).into()
+            }
+            ContentCapture::Full | ContentCapture::Limited(_) => error,
+        }
     }
 
     /// Error messages quote prompts.

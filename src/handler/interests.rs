@@ -30,7 +30,15 @@ impl Interests {
     /// No event.
     pub const NONE: Self = Self(0);
     /// Every event, and when each token came.
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self(
+        Self::LLM.0
+            | Self::TOKEN_TIMES.0
+            | Self::CHAIN.0
+            | Self::TOOL.0
+            | Self::RETRIEVER.0
+            | Self::RETRY.0
+            | Self::CUSTOM.0,
+    );
     /// When a token came: [`Event::time`](crate::Event::time) of tokens. A handler with a queue that does
     /// not ask for it is told when it is handled, which saves reading the clock for each token. Other
     /// events always have their time.

@@ -18,7 +18,10 @@ pub(crate) struct Attempts {
 #[derive(Debug, Clone)]
 pub(crate) struct FailedAttempt {
     pub(crate) run_id: Uuid,
+    /// Its error, as far as its own run may tell it.
     pub(crate) error: Arc<str>,
+    /// The same, as far as a run may that tells no content.
+    pub(crate) without_content: Arc<str>,
 }
 
 impl Attempts {

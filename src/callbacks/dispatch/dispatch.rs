@@ -121,13 +121,20 @@ impl Dispatch {
     }
 
     pub(super) fn post_with(self: &Arc<Self>, posted: Posted) -> bool {
+        self.post_together([Some(posted), None])
+    }
+
+    /// Posts events between which no other comes.
+    pub(super) fn post_together(self: &Arc<Self>, events: [Option<Posted>; 2]) -> bool {
         {
             let mut backlog = lock(&self.backlog);
             if backlog.closed {
                 return false;
             }
-            backlog.closed = posted.data.kind().is_terminal();
-            backlog.queue.push_back(posted);
+            for posted in events.into_iter().flatten() {
+                backlog.closed = posted.data.kind().is_terminal();
+                backlog.queue.push_back(posted);
+            }
         }
         if self.role.take_or_mark() {
             self.work_off();
@@ -149,7 +156,7 @@ impl Dispatch {
     }
 
     /// Counts an event that nobody wants, before any other is told.
-    pub(crate) fn skip(&self) {
+    pub(super) fn skip(&self) {
         self.next_seq();
     }
 

@@ -7,13 +7,33 @@ use serde_json::Value;
 
 use super::dispatch::{Dispatch, Posted};
 use crate::{
-    event::{CustomEvent, EventData},
+    event::{CustomEvent, EventData, Retry},
     run::{EmitError, EventSink},
 };
 
 impl Dispatch {
+    /// Posts a run's start, if somebody wants it, and right after it a retry.
+    pub(crate) fn post_start(self: &Arc<Self>, start: Option<EventData>, retry: Option<Retry>) {
+        // Nothing was told before: there is a place for it in every queue.
+        let retry = retry.map(|retry| self.counted(EventData::Retry(Arc::new(retry))).0);
+        if start.is_none() {
+            self.skip();
+        }
+        let start = start.map(|data| Posted { data, places: None });
+        self.post_together([start, retry]);
+    }
+
     /// Posts an event for which every lane must have a place.
-    pub(crate) fn post_counted(self: &Arc<Self>, data: EventData) -> Result<(), EmitError> {
+    fn post_counted(self: &Arc<Self>, data: EventData) -> Result<(), EmitError> {
+        let (posted, full) = self.counted(data);
+        if !self.post_with(posted) {
+            return Err(EmitError::ended());
+        }
+        if full > 0 { Err(EmitError::full(full)) } else { Ok(()) }
+    }
+
+    /// Takes a place in every lane; tells how many had none.
+    fn counted(&self, data: EventData) -> (Posted, usize) {
         let mut full = 0;
         let places = self
             .lanes()
@@ -27,10 +47,7 @@ impl Dispatch {
                 reserved
             })
             .collect();
-        if !self.post_with(Posted { data, places: Some(places) }) {
-            return Err(EmitError::ended());
-        }
-        if full > 0 { Err(EmitError::full(full)) } else { Ok(()) }
+        (Posted { data, places: Some(places) }, full)
     }
 }
 

@@ -1,0 +1,142 @@
+//! The set, by what is in it.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use tower_llm_callbacks::{EventKind, Interests, RunType};
+
+use super::{KINDS, TYPES, atoms, masks, type_of};
+
+/// Everything that can be asked of a set.
+fn members(set: Interests) -> Vec<bool> {
+    let pairs = KINDS.iter().flat_map(|kind| TYPES.map(|run_type| (*kind, run_type)));
+    pairs
+        .map(|(kind, run_type)| set.contains_in(kind, run_type))
+        .chain([set.intersects(Interests::TOKEN_TIMES)])
+        .collect()
+}
+
+fn combined(one: Interests, other: Interests, by: impl Fn(bool, bool) -> bool) -> Vec<bool> {
+    members(one).into_iter().zip(members(other)).map(|(one, other)| by(one, other)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn operators_are_those_of_sets(a in masks(), b in masks(), c in masks()) {
+        prop_assert_eq!(members(a | b), combined(a, b, |a, b| a || b));
+        prop_assert_eq!(members(a & b), combined(a, b, |a, b| a && b));
+        prop_assert_eq!(members(a - b), combined(a, b, |a, b| a && !b));
+        // Sets with the same members are the same.
+        prop_assert_eq!(a | b, b | a);
+        prop_assert_eq!(a & (b | c), (a & b) | (a & c));
+        prop_assert_eq!(a - (b | c), (a - b) - c);
+        prop_assert_eq!((a - b) | (a & b), a);
+        prop_assert_eq!((a - b) & b, Interests::NONE);
+        prop_assert_eq!((a | Interests::ALL, a & Interests::ALL), (Interests::ALL, a));
+        prop_assert_eq!((a | Interests::NONE, a & Interests::NONE), (a, Interests::NONE));
+        prop_assert_eq!(Interests::ALL - (Interests::ALL - a), a);
+        prop_assert_eq!(a == b, members(a) == members(b));
+        prop_assert_eq!(a.intersects(b), a & b != Interests::NONE);
+        prop_assert_eq!(HashSet::from([a, b]).len() == 1, a == b);
+    }
+
+    /// A kind is in a set if it is for a run of any type.
+    #[test]
+    fn a_kind_is_in_a_set(set in masks()) {
+        for kind in KINDS {
+            let in_any = TYPES.iter().any(|run_type| set.contains_in(kind, *run_type));
+            prop_assert_eq!(set.contains(kind), in_any);
+            prop_assert_eq!(set.contains(kind), set.intersects(Interests::of(kind)));
+        }
+    }
+}
+
+/// Every kind is in the runs of its type, and no other; retries and custom events in those of all.
+#[test]
+fn what_runs_of_a_type_tell() {
+    for run_type in TYPES {
+        let its = Interests::of_runs(run_type);
+        for kind in KINDS {
+            let expected = type_of(kind).is_none_or(|of| of == run_type);
+            assert_eq!(its.contains(kind), expected, "{kind} of {run_type}");
+            for other in TYPES {
+                let expected = match type_of(kind) {
+                    Some(of) => of == run_type,
+                    None => other == run_type,
+                };
+                assert_eq!(its.contains_in(kind, other), expected, "{kind} of {run_type}");
+            }
+        }
+        let tokens = its.intersects(Interests::TOKEN_TIMES);
+        assert_eq!(tokens, run_type == RunType::Llm);
+    }
+}
+
+/// All there is: the parts do not overlap, and together they are it.
+#[test]
+fn parts_and_the_whole() {
+    let together =
+        |parts: &[Interests]| parts.iter().fold(Interests::NONE, |all, part| all | *part);
+    let parts = [
+        atoms(),
+        TYPES.map(Interests::of_runs).to_vec(),
+        KINDS.iter().map(|kind| Interests::of(*kind)).chain([Interests::TOKEN_TIMES]).collect(),
+        vec![
+            Interests::LLM,
+            Interests::CHAIN,
+            Interests::TOOL,
+            Interests::RETRIEVER,
+            Interests::RETRY,
+            Interests::CUSTOM,
+            Interests::TOKEN_TIMES,
+        ],
+    ];
+    for parts in parts {
+        assert_eq!(together(&parts), Interests::ALL);
+        for (at, part) in parts.iter().enumerate() {
+            assert_ne!(*part, Interests::NONE);
+            assert!(parts[..at].iter().all(|other| !other.intersects(*part)));
+            assert_eq!(Interests::ALL - *part, together(&parts) - *part);
+        }
+        let left = parts.iter().fold(Interests::ALL, |left, part| left - *part);
+        assert_eq!(left, Interests::NONE);
+    }
+}
+
+#[test]
+fn those_with_a_name() {
+    use EventKind::*;
+    let named: [(Interests, &[EventKind]); 10] = [
+        (Interests::NONE, &[]),
+        (Interests::LLM_START, &[LlmStart]),
+        (Interests::LLM_NEW_TOKEN, &[LlmNewToken]),
+        (Interests::LLM_END, &[LlmEnd]),
+        (Interests::LLM_ERROR, &[LlmError]),
+        (Interests::LLM, &[LlmStart, LlmNewToken, LlmEnd, LlmError]),
+        (Interests::CHAIN, &[ChainStart, ChainEnd, ChainError]),
+        (Interests::TOOL, &[ToolStart, ToolEnd, ToolError]),
+        (Interests::RETRIEVER, &[RetrieverStart, RetrieverEnd, RetrieverError]),
+        (Interests::RETRY | Interests::CUSTOM, &[Retry, Custom]),
+    ];
+    for (set, kinds) in named {
+        assert!(KINDS.iter().all(|kind| set.contains(*kind) == kinds.contains(kind)), "{set:?}");
+        assert!(!set.intersects(Interests::TOKEN_TIMES));
+    }
+    // When tokens came is no event.
+    assert!(KINDS.iter().all(|kind| !Interests::TOKEN_TIMES.contains(*kind)));
+}
+
+/// They are for constants, too.
+#[test]
+fn constants() {
+    const TOOLS: Interests = Interests::of_runs(RunType::Tool);
+    const ASKS: [bool; 3] = [
+        TOOLS.contains(EventKind::Custom),
+        TOOLS.contains_in(EventKind::Custom, RunType::Llm),
+        TOOLS.intersects(Interests::of(EventKind::ToolEnd)),
+    ];
+    assert_eq!(ASKS, [true, false, true]);
+    assert_eq!(format!("{:?}", Interests::NONE), "Interests(0x00000000)");
+}
