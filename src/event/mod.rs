@@ -36,4 +36,6 @@ pub use self::{
     truncated::Truncated,
     usage::Usage,
 };
+#[cfg(feature = "usage")]
+pub(crate) use self::content::prefix;
 pub(crate) use self::{accumulator::Content, error::Failure, record::Data, token::TextBlock};
