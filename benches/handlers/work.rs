@@ -6,8 +6,8 @@ use futures::{Stream, StreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, Delta, Interests, LlmResult, LlmStart, Run, RunError,
-    Usage, chat::ChatChunk, chat::ChatRequest,
+    CallbackHandler, CallbackLayer, Callbacks, Delta, Interests, LlmResult, LlmStart, Run,
+    RunError, Usage, chat::ChatChunk, chat::ChatRequest,
 };
 
 use crate::harness::{Cost, per_token};
@@ -31,7 +31,8 @@ pub(crate) fn answers(
     count: usize,
     tokens: usize,
 ) -> Cost {
-    let model = service_fn(move |_: ChatRequest| std::future::ready(Ok::<_, Infallible>(answer(tokens))));
+    let model =
+        service_fn(move |_: ChatRequest| std::future::ready(Ok::<_, Infallible>(answer(tokens))));
     let mut model = CallbackLayer::new(callbacks).metadata("user", "ada").layer(model);
     per_token(count * tokens.max(1), || {
         runtime.block_on(async {

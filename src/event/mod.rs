@@ -19,6 +19,8 @@ mod token;
 mod truncated;
 mod usage;
 
+#[cfg(feature = "usage")]
+pub(crate) use self::content::prefix;
 pub use self::{
     accumulator::Accumulator,
     content::ContentCapture,
@@ -36,6 +38,4 @@ pub use self::{
     truncated::Truncated,
     usage::Usage,
 };
-#[cfg(feature = "usage")]
-pub(crate) use self::content::prefix;
 pub(crate) use self::{accumulator::Content, error::Failure, record::Data, token::TextBlock};

@@ -58,7 +58,8 @@ pub(super) fn decimal(text: &str, decimals: usize) -> Option<u128> {
         Some(_) => return None,
         None => (text, ""),
     };
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let fraction = fraction.trim_end_matches('0');

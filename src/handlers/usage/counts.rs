@@ -70,12 +70,7 @@ impl Cost {
 impl ErrorCounts {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.provider
-            + self.transport
-            + self.truncated
-            + self.cancelled
-            + self.aborted
-            + self.panic
+        self.provider + self.transport + self.truncated + self.cancelled + self.aborted + self.panic
     }
 
     fn add(&mut self, kind: ErrorKind) {

@@ -118,7 +118,8 @@ impl UsageWindow {
 }
 
 fn find<'a>(groups: &'a [UsageGroup], values: &[(&str, &str)]) -> Option<&'a UsageGroup> {
-    let has = |group: &UsageGroup, (name, value): &(&str, &str)| group.key.get(name) == Some(*value);
+    let has =
+        |group: &UsageGroup, (name, value): &(&str, &str)| group.key.get(name) == Some(*value);
     groups.iter().find(|group| values.iter().all(|value| has(group, value)))
 }
 

@@ -251,8 +251,7 @@ impl UsageTotals {
         let names = settings.by.iter().map(|it| Arc::clone(it.name())).collect();
         let currency = settings.prices.as_ref().map(|prices| Arc::clone(prices.shared_currency()));
         let time = (books.since, SystemTime::now());
-        let mut snapshot =
-            UsageSnapshot::new(time, books.all, &names, &books.unpriced, currency);
+        let mut snapshot = UsageSnapshot::new(time, books.all, &names, &books.unpriced, currency);
         if let Some(windows) = &settings.windows {
             let past = books.past.into_iter().map(|(number, it)| (number, Period::clone(&it)));
             let all = past.chain(books.current);

@@ -71,10 +71,9 @@ impl Refusal {
                 "the call may take more tokens than are left of the budget",
                 StatusCode::TOO_MANY_REQUESTS,
             ),
-            Refusal::TooMuch(Unit::Money) => (
-                "the call may cost more than is left of the budget",
-                StatusCode::TOO_MANY_REQUESTS,
-            ),
+            Refusal::TooMuch(Unit::Money) => {
+                ("the call may cost more than is left of the budget", StatusCode::TOO_MANY_REQUESTS)
+            }
             Refusal::PassedItsOwn(Unit::Tokens) => {
                 ("the answer has passed its limit of tokens", StatusCode::TOO_MANY_REQUESTS)
             }
@@ -84,9 +83,7 @@ impl Refusal {
             Refusal::Unpriced => {
                 ("the model has no price, which its budget needs", StatusCode::BAD_REQUEST)
             }
-            Refusal::TooManyRuns => {
-                ("too many calls are going", StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Refusal::TooManyRuns => ("too many calls are going", StatusCode::SERVICE_UNAVAILABLE),
         };
         Abort::new(reason).status(status)
     }

@@ -70,7 +70,8 @@ impl Settings {
     /// How many tokens a run of a model may have.
     pub(super) fn most(&self, price: &ModelPrice) -> Most {
         let most = self.most_tokens();
-        let affordable = self.max_run_cost.and_then(|cost| cost.pico().checked_div(price.output.into()));
+        let affordable =
+            self.max_run_cost.and_then(|cost| cost.pico().checked_div(price.output.into()));
         match affordable.and_then(|tokens| u64::try_from(tokens).ok()) {
             Some(tokens) if tokens < most.tokens => Most { tokens, by: Unit::Money },
             _ => most,

@@ -89,7 +89,9 @@ fn read_price(model: &str, json: &str) -> Outcome<ModelPrice> {
     for (key, value) in members(json, &format!("the model {model:?}"))? {
         let Some(at) = KEYS.iter().position(|known| *known == key) else {
             let known = KEYS.join("`, `");
-            let message = format!("the key {key:?} of the model {model:?} is not known: a price has `{known}`");
+            let message = format!(
+                "the key {key:?} of the model {model:?} is not known: a price has `{known}`"
+            );
             return Err(PriceTableError::new(message));
         };
         prices[at] = Some(number(model, &key, value)?);
