@@ -46,7 +46,7 @@ fn usage_tokens(tokens: usize) -> bool {
     let row = Row {
         name: "`UsageTotals` by model and user, with windows and prices, a token",
         baseline: "a handler of starts and ends that does nothing",
-        bound: Bound { ratio: 1.02, more_ns: 1.0 },
+        bound: Bound::ratio(1.05),
     };
     let runtime = runtime();
     let baseline = || answers(&runtime, Callbacks::new().inline(Ends), 1, tokens);
