@@ -20,6 +20,8 @@ mod token;
 mod truncated;
 mod usage;
 
+#[cfg(feature = "usage")]
+pub(crate) use self::content::prefix;
 pub use self::{
     accumulator::Accumulator,
     content::ContentCapture,

@@ -1,4 +1,4 @@
-//! Ready-made handlers.
+//! Ready-made handlers. What each costs, holds and does is in [a guide](crate::guide::handlers).
 
 #[cfg(feature = "console")]
 mod console;
@@ -8,9 +8,13 @@ mod jsonl;
 mod metrics;
 #[cfg(feature = "tracing")]
 mod operation;
+#[cfg(feature = "usage")]
+mod outermost;
 mod run_tree;
 #[cfg(feature = "tracing")]
 mod tracing;
+#[cfg(feature = "usage")]
+mod usage;
 
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
@@ -21,6 +25,13 @@ pub use self::metrics::{Metrics, SetMetrics, Timed};
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use self::tracing::TracingSpans;
+#[cfg(feature = "usage")]
+#[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
+pub use self::usage::{
+    Amount, BudgetGuard, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey, ModelPrice,
+    ParseAmountError, PriceTable, PriceTableError, UsageCounts, UsageGroup, UsageSnapshot,
+    UsageTotals, UsageWindow,
+};
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, StreamEvent},
     jsonl::JsonLines,

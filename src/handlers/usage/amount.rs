@@ -1,0 +1,117 @@
+use std::{error::Error, fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+/// An amount of money, exact: a whole number of millionths of a millionth of the currency's unit.
+///
+/// It is read from, shown and serialised as a plain decimal. Sums that would overflow stay at the largest
+/// amount there is.
+///
+/// ```
+/// use tower_llm_callbacks::handlers::Amount;
+///
+/// let amount: Amount = "0.30".parse()?;
+/// assert_eq!(amount.pico(), 300_000_000_000);
+/// assert_eq!(amount.to_string(), "0.3");
+/// # Ok::<(), tower_llm_callbacks::handlers::ParseAmountError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(u128);
+
+const DECIMALS: usize = 12;
+const UNIT: u128 = 1_000_000_000_000;
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount.
+    pub const MAX: Self = Self(u128::MAX);
+
+    /// An amount in millionths of a millionth of the currency's unit.
+    pub const fn from_pico(pico: u128) -> Self {
+        Self(pico)
+    }
+
+    /// The amount in millionths of a millionth of the currency's unit.
+    pub const fn pico(self) -> u128 {
+        self.0
+    }
+
+    /// The sum of two amounts.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// What is left of it when another is taken away; nothing where that is larger.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+/// Reads a decimal without sign and exponent as a whole number of its smallest parts.
+pub(super) fn decimal(text: &str, decimals: usize) -> Option<u128> {
+    let (whole, fraction) = match text.split_once('.') {
+        // `1.` and `.5` are no numbers in JSON either.
+        Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+        Some(_) => return None,
+        None => (text, ""),
+    };
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
+    {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let missing = decimals.checked_sub(fraction.len())?;
+    let mut sum = 0_u128;
+    for digit in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', missing)) {
+        sum = sum.checked_mul(10)?.checked_add(u128::from(digit - b'0'))?;
+    }
+    Some(sum)
+}
+
+impl FromStr for Amount {
+    type Err = ParseAmountError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        decimal(text, DECIMALS).map(Self).ok_or_else(|| ParseAmountError(text.into()))
+    }
+}
+
+/// The text is no [`Amount`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseAmountError(Box<str>);
+
+impl fmt::Display for ParseAmountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no amount: write a decimal such as 2.50, of at most 12 decimals", self.0)
+    }
+}
+
+impl Error for ParseAmountError {}
+
+/// A plain decimal, without trailing zeros.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = (self.0 / UNIT, self.0 % UNIT);
+        if fraction == 0 {
+            return write!(f, "{whole}");
+        }
+        let fraction = format!("{fraction:012}");
+        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Amount({self})")
+    }
+}
+
+/// A string: a JSON number would be read as a float.
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,377 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use super::{
+    BudgetKey, BudgetReport,
+    accounts::{Accounts, Used},
+    key::KeyOf,
+    open::{Key, Open, Refusal},
+    reserve::Reserve,
+    settings::Settings,
+};
+use crate::{
+    event::{LlmResult, LlmStart, RunError, Token},
+    handler::{CallbackHandler, Interests},
+    handlers::{
+        outermost::Outermost,
+        usage::{Amount, PriceTable, measured::Measured, window::Windows},
+    },
+    run::Run,
+    sync::lock,
+};
+
+/// A handler that keeps model calls within budgets, of tokens or money.
+///
+/// Add it as **inline**: it never waits, and is exact only there. Of the other ways of delivery, lockstep is as
+/// exact; pipelined, it lets some tokens through before it aborts; in the background it comes too late. Should the
+/// closures that it was given be able to panic, make it [`required`](crate::Handler::required), or those runs go
+/// on without it. Clones share their budgets, and count as one handler. Set it up first: what sets something
+/// gives a handler with fresh budgets. Several guards may be attached: each of them has to agree.
+///
+/// # What it does
+///
+/// - **start**: a run reserves [some tokens](Self::reserve) of its key's budget, and what they cost as output.
+///   If that is spent, or what is left does not cover the reservation, the run is
+///   [aborted](crate::Run::abort) with status 429: the inner service is not called, and the client of a gateway
+///   gets an error in the provider's own shape.
+/// - **token**: a run that passes its own limit ([`max_run_tokens`](Self::max_run_tokens),
+///   [`max_run_cost`](Self::max_run_cost)) is aborted; the consumer does not get the chunk with the token
+///   that passed it.
+/// - **end** or **error**, of whatever kind: what the run has used takes the place of what it had reserved. That
+///   is what the provider reported, and, where it reported nothing or the run did not complete, what was seen of
+///   the answer in its place, as in [`UsageTotals`](super::super::UsageTotals). A run that was refused takes
+///   nothing. Runs that are going when the budget runs out are settled like others, unless they are to be
+///   [aborted](Self::abort_running).
+///
+/// What is spent and reserved together is never more than the limit when a run is let in, however many start
+/// at once. So no more is spent than the limit and what runs used beyond their reservations: where these are
+/// as large as any run, the limit holds exactly.
+///
+/// Of a typed layer over a layer over HTTP, which make two runs of one call, the outer one counts.
+///
+/// # What it holds
+///
+/// Up to [`max_keys`](Self::max_keys) budgets of some 150 bytes, with keys of at most 256 bytes, and runs that are
+/// going, up to 100,000 of some 250 bytes: more are refused with status 503.
+///
+/// ```
+/// use std::time::Duration;
+/// use http::StatusCode;
+/// use tower::{BoxError, Layer, Service, ServiceExt};
+/// use tower_llm_callbacks::{
+///     Aborted, CallbackLayer, Callbacks, chat::{self, ChatRequest}, handlers::BudgetGuard,
+/// };
+///
+/// # use tower_llm_callbacks::{Delta, Usage, testing::{Script, ScriptedModel}};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+/// # let usage = Delta::Usage { usage: Usage::new(12, 988), raw: None };
+/// # let model = ScriptedModel::new(Script::new().respond().chunk(usage).complete("stop"));
+/// let guard = BudgetGuard::new()
+///     .tokens(1_000)
+///     .per_metadata("user")
+///     .every(Duration::from_secs(24 * 3600));
+///
+/// let layer = CallbackLayer::new(Callbacks::new().inline(guard.clone())).metadata("user", "ada");
+/// let mut model = layer.layer(model);
+/// let request = ChatRequest::new("any").user("Hi").max_tokens(1_000);
+/// chat::collect(model.ready().await?.call(request.clone()).await?).await?;
+/// assert_eq!(guard.key("ada").expect("she has a budget").remaining_tokens, Some(0));
+///
+/// let error = model.ready().await?.call(request).await.expect_err("nothing is left");
+/// let aborted = error.downcast::<Aborted>()?;
+/// assert_eq!(aborted.abort().status_code(), StatusCode::TOO_MANY_REQUESTS);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct BudgetGuard(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    /// Tokens before this one cost nothing but a comparison.
+    first_token: u64,
+    outermost: Outermost,
+    accounts: Mutex<Accounts>,
+}
+
+impl Default for BudgetGuard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BudgetGuard {
+    /// A guard without any limit.
+    pub fn new() -> Self {
+        Self::of(Settings::new())
+    }
+
+    fn of(settings: Settings) -> Self {
+        let first_token = settings.first_token();
+        let (outermost, accounts) = (Outermost::default(), Mutex::default());
+        Self(Arc::new(Shared { settings, first_token, outermost, accounts }))
+    }
+
+    fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.0.settings.clone();
+        set(&mut settings);
+        Self::of(settings)
+    }
+
+    /// Limits the tokens of a budget: input and output.
+    #[must_use]
+    pub fn tokens(self, limit: u64) -> Self {
+        self.set(|settings| settings.limit.tokens = Some(limit))
+    }
+
+    /// Limits the money of a budget, in the currency of the [prices](Self::prices).
+    #[must_use]
+    pub fn money(self, limit: Amount) -> Self {
+        self.set(|settings| settings.limit.money = Some(limit))
+    }
+
+    /// Sets what models cost. A run is paid for at the price of the model that answered, or, if that has none,
+    /// of the one that was asked for.
+    #[must_use]
+    pub fn prices(self, prices: PriceTable) -> Self {
+        self.set(|settings| settings.prices = Some(prices))
+    }
+
+    /// Lets calls of models without a price go on where money is limited, without taking any for them. Otherwise
+    /// they are aborted with status 400, for clients choose the model.
+    #[must_use]
+    pub fn allow_unpriced(self) -> Self {
+        self.set(|settings| settings.allow_unpriced = true)
+    }
+
+    /// Gives each key a budget of its own. Called at the start of each run, and gives none for a run that draws on
+    /// no budget.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::handlers::BudgetGuard;
+    ///
+    /// let guard = BudgetGuard::new().tokens(100_000).per(|run, start| {
+    ///     let user = run.metadata().get("user")?.as_str()?;
+    ///     Some(format!("{user} at {}", start.provider))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn per<K: Into<Arc<str>>>(
+        self,
+        key: impl Fn(&Run, &LlmStart) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        let key = move |run: &Run, start: &LlmStart| key(run, start).map(Into::into);
+        self.set(|settings| settings.key = KeyOf::Closure(Arc::new(key)))
+    }
+
+    /// Gives each model that is asked for a budget of its own.
+    #[must_use]
+    pub fn per_model(self) -> Self {
+        self.set(|settings| settings.key = KeyOf::Model)
+    }
+
+    /// Gives a budget of its own to each tag that begins with a prefix; a run draws on that of its first such
+    /// tag. Those without draw on one together, whose key is empty.
+    #[must_use]
+    pub fn per_tag(self, prefix: &str) -> Self {
+        self.set(|settings| settings.key = KeyOf::Tag(prefix.into()))
+    }
+
+    /// Gives a budget of its own to each value under a key of the metadata: a text, a number or a truth value.
+    /// Runs without draw on one together, whose key is empty.
+    #[must_use]
+    pub fn per_metadata(self, key: &str) -> Self {
+        self.set(|settings| settings.key = KeyOf::Metadata(key.into()))
+    }
+
+    /// Renews budgets each time that so long has passed; the first time starts now. A run draws on the budget of
+    /// the window that it starts in.
+    ///
+    /// # Panics
+    ///
+    /// If the length is zero.
+    #[must_use]
+    pub fn every(self, length: Duration) -> Self {
+        self.set(|settings| settings.windows = Some(Windows::new(length)))
+    }
+
+    /// Like [`every`](Self::every), but at whole multiples of the length in UTC: an hour on the hour, a day at
+    /// midnight.
+    ///
+    /// # Panics
+    ///
+    /// If the length is zero.
+    #[must_use]
+    pub fn every_aligned(self, length: Duration) -> Self {
+        self.set(|settings| settings.windows = Some(Windows::aligned(length)))
+    }
+
+    /// Sets how many tokens a run reserves at its start. The default is what the request allows the answer
+    /// (`max_tokens` and what other providers call it, for each choice), and nothing where it does not say.
+    #[must_use]
+    pub fn reserve(self, tokens: u64) -> Self {
+        self.set(|settings| settings.reserve = Reserve::Tokens(tokens))
+    }
+
+    /// Sets how many tokens a run reserves at its start, run by run.
+    #[must_use]
+    pub fn reserve_with(
+        self,
+        estimate: impl Fn(&Run, &LlmStart) -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|settings| settings.reserve = Reserve::Closure(Arc::new(estimate)))
+    }
+
+    /// Limits how many token events each run may have: pieces as the provider sends them.
+    #[must_use]
+    pub fn max_run_tokens(self, tokens: u64) -> Self {
+        self.set(|settings| settings.max_run_tokens = Some(tokens))
+    }
+
+    /// Limits what each run may cost, by its token events, each as one output token of the model that was
+    /// asked for.
+    #[must_use]
+    pub fn max_run_cost(self, cost: Amount) -> Self {
+        self.set(|settings| settings.max_run_cost = Some(cost))
+    }
+
+    /// Aborts runs that are going when their budget runs out: a run whose tokens go beyond what it had reserved
+    /// and what is left, and all runs of a key when one has ended that used the rest. Each token then takes
+    /// the guard's lock.
+    #[must_use]
+    pub fn abort_running(self) -> Self {
+        self.set(|settings| settings.abort_running = true)
+    }
+
+    /// Sets how many keys may have a budget of their own in a window; 10,000 is the default. All others draw on one
+    /// together.
+    #[must_use]
+    pub fn max_keys(self, keys: usize) -> Self {
+        self.set(|settings| settings.max_keys = keys)
+    }
+
+    /// What is spent and left, key by key.
+    pub fn report(&self) -> BudgetReport {
+        let settings = &self.0.settings;
+        let (window, mut accounts, tally, open_runs) = self.with(|accounts| {
+            let keys: Vec<_> = accounts.keys.iter().map(|(key, it)| (key.clone(), *it)).collect();
+            (accounts.window(), keys, accounts.tally.clone(), accounts.open.len())
+        });
+        accounts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let report = |(key, it): &(Key, _)| BudgetKey::new(key.as_ref(), it, &settings.limit);
+        BudgetReport {
+            window_start: settings.windows.map(|windows| windows.start(window)),
+            rest: accounts.iter().find(|(key, _)| key.is_none()).map(report),
+            keys: accounts.iter().filter(|(key, _)| key.is_some()).map(report).collect(),
+            open_runs,
+            refused_runs: tally.refused,
+            aborted_runs: tally.aborted,
+            unpriced_runs: tally.unpriced_runs,
+            unpriced_models: tally.unpriced.list(),
+        }
+    }
+
+    /// What is spent and left of one key; none where nobody has drawn on it in the current window. The key of a
+    /// guard with one budget for all is empty.
+    pub fn key(&self, key: &str) -> Option<BudgetKey> {
+        let key = Some(Arc::from(key));
+        let account = self.with(|accounts| accounts.keys.get(&key).copied())?;
+        Some(BudgetKey::new(key.as_ref(), &account, &self.0.settings.limit))
+    }
+
+    /// Calls a closure with the accounts of the window that is now.
+    fn with<T>(&self, f: impl FnOnce(&mut Accounts) -> T) -> T {
+        let (output, over) = {
+            let mut accounts = lock(&self.0.accounts);
+            let now = self.0.settings.windows.map_or(0, |windows| windows.now());
+            let over = accounts.turn_to(now);
+            (f(&mut accounts), over)
+        };
+        drop(over);
+        output
+    }
+
+    fn abort(&self, run: &Run, key: Option<&Key>, refusal: Refusal, at_start: bool) {
+        // Only who ends the run counts it.
+        if run.abort(refusal.abort()) {
+            lock(&self.0.accounts).count(key, at_start);
+        }
+    }
+
+    fn start(&self, run: &Run, start: &LlmStart) {
+        let settings = &self.0.settings;
+        // Code of others: before anything is remembered of the run, and without the lock.
+        let key = if settings.limit.is_some() { settings.key.of(run, start) } else { None };
+        let ask = settings.ask(run, start);
+        if !self.0.outermost.start(run) {
+            return;
+        }
+        let (key, outcome) = self.with(|accounts| {
+            let key = key.map(|key| accounts.place(key, settings.max_keys));
+            let outcome = ask.and_then(|ask| {
+                let open = Open::new(ask, settings.abort_running.then(|| run.clone()));
+                accounts.start(settings, run.run_id(), key.as_ref(), open)
+            });
+            (key, outcome)
+        });
+        if let Err(refusal) = outcome {
+            self.abort(run, key.as_ref(), refusal, true);
+        }
+    }
+
+    fn end(&self, run: &Run, result: &LlmResult, completed: bool) {
+        if !self.0.outermost.end(run) {
+            return;
+        }
+        let settings = &self.0.settings;
+        let model = result.model.as_deref();
+        let price = settings.prices.as_ref().and_then(|prices| prices.of_either(model, None));
+        let used = Used { measured: Measured::of(result, completed), model, price };
+        let others = self.with(|accounts| accounts.end(settings, run.run_id(), &used));
+        for (other, key, refusal) in others {
+            self.abort(&other, key.as_ref(), refusal, false);
+        }
+    }
+}
+
+impl CallbackHandler for BudgetGuard {
+    fn interests(&self) -> Interests {
+        let ends = Interests::LLM_START | Interests::LLM_END | Interests::LLM_ERROR;
+        if self.0.settings.watches_tokens() { ends | Interests::LLM_NEW_TOKEN } else { ends }
+    }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    }
+
+    fn on_llm_start(&self, run: &Run, start: &LlmStart) {
+        self.start(run, start);
+    }
+
+    fn on_llm_new_token(&self, run: &Run, token: &Token) {
+        if token.index() < self.0.first_token {
+            return;
+        }
+        let tokens = token.index().saturating_add(1);
+        let stop = self.with(|it| it.token(&self.0.settings, run.run_id(), tokens));
+        if let Some((key, refusal)) = stop {
+            self.abort(run, key.as_ref(), refusal, false);
+        }
+    }
+
+    fn on_llm_end(&self, run: &Run, result: &LlmResult) {
+        self.end(run, result, true);
+    }
+
+    fn on_llm_error(&self, run: &Run, error: &RunError) {
+        self.end(run, error.result(), false);
+    }
+}
+
+impl fmt::Debug for BudgetGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BudgetGuard").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,15 @@
+//! Budgets, and who guards them.
+
+mod accounts;
+mod guard;
+mod key;
+mod open;
+mod report;
+mod reserve;
+mod settings;
+mod spending;
+
+pub use self::{
+    guard::BudgetGuard,
+    report::{BudgetKey, BudgetReport},
+};

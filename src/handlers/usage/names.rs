@@ -1,0 +1,40 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::event::prefix;
+
+/// Anybody's text as a name to keep: at most so many bytes of it.
+pub(super) fn name(text: &str) -> Arc<str> {
+    const BYTES: usize = 256;
+    prefix(text, BYTES).into()
+}
+
+/// Some names: the first hundred different ones.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    names: BTreeSet<Arc<str>>,
+    more: bool,
+}
+
+impl Names {
+    const MAX: usize = 100;
+
+    pub(super) fn add(&mut self, text: Option<&str>) {
+        let name = name(text.unwrap_or(""));
+        if self.names.contains(&name) {
+            return;
+        }
+        if self.names.len() < Self::MAX {
+            self.names.insert(name);
+        } else {
+            self.more = true;
+        }
+    }
+
+    pub(super) fn list(&self) -> Vec<Arc<str>> {
+        self.names.iter().cloned().collect()
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.more
+    }
+}

@@ -1,0 +1,55 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// Time cut into windows of one length, one after the other.
+///
+/// They go by a monotonic clock: a wall clock that is set back does not bring a window back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Windows {
+    pub(super) length: Duration,
+    origin: Instant,
+    /// How far the first window had come at the origin.
+    offset: Duration,
+    /// The start of the first window.
+    first: SystemTime,
+}
+
+impl Windows {
+    /// Windows of which the first starts now.
+    pub(super) fn new(length: Duration) -> Self {
+        assert!(!length.is_zero(), "a window must be longer than zero");
+        let (origin, first) = (Instant::now(), SystemTime::now());
+        Self { length, origin, offset: Duration::ZERO, first }
+    }
+
+    /// Windows that start at whole multiples of their length since 1970, UTC.
+    pub(super) fn aligned(length: Duration) -> Self {
+        let mut windows = Self::new(length);
+        let time = windows.first.duration_since(UNIX_EPOCH).unwrap_or_default();
+        windows.offset = remainder(time, length);
+        windows.first = windows.first.checked_sub(windows.offset).unwrap_or(windows.first);
+        windows
+    }
+
+    /// The number of the window that is now; it never goes down.
+    pub(super) fn now(&self) -> u64 {
+        let elapsed = Instant::now().saturating_duration_since(self.origin);
+        let nanos = elapsed.saturating_add(self.offset).as_nanos() / self.length.as_nanos();
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+
+    /// When a window starts, or did.
+    pub(super) fn start(&self, number: u64) -> SystemTime {
+        let nanos = self.length.as_nanos().saturating_mul(u128::from(number));
+        let since = u64::try_from(nanos / 1_000_000_000)
+            .ok()
+            .map(|seconds| Duration::new(seconds, (nanos % 1_000_000_000) as u32));
+        since.and_then(|since| self.first.checked_add(since)).unwrap_or(self.first)
+    }
+}
+
+fn remainder(time: Duration, length: Duration) -> Duration {
+    let nanos = time.as_nanos() % length.as_nanos();
+    Duration::new((nanos / 1_000_000_000) as u64, (nanos % 1_000_000_000) as u32)
+}

@@ -1,0 +1,134 @@
+//! Runs that pass a limit of their own.
+
+use futures::StreamExt;
+use http::StatusCode;
+use tower::{Layer, Service};
+use tower_llm_callbacks::{
+    Aborted, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, Handler,
+    chat::ChatChunk,
+    handlers::BudgetGuard,
+    testing::{Recorder, Script, ScriptedModel, assert_promises},
+};
+
+use super::{ask, asking, model, refusal, support::read, used};
+
+fn texts(count: usize) -> Script {
+    (0..count).fold(Script::new().respond(), |script, n| script.text(format!("{n} ")))
+}
+
+const PASSED: &str = "the answer has passed its limit of tokens";
+
+#[tokio::test]
+async fn exactly_so_many_pieces_reach_the_consumer() {
+    for limit in [0, 1, 3, 5] {
+        let guard = BudgetGuard::new().max_run_tokens(limit);
+        let recorder = Recorder::new();
+        let callbacks = Callbacks::new().inline(guard.clone()).inline(recorder.clone());
+        let scripted = ScriptedModel::new(texts(6).complete("stop"));
+        let mut model = CallbackLayer::new(callbacks).layer(scripted.clone());
+        let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
+        assert_eq!(chunks.len() as u64, limit, "the one that passes it is kept back");
+        assert_eq!(refusal(error), (PASSED.to_owned(), StatusCode::TOO_MANY_REQUESTS));
+        assert_eq!(scripted.live(), 0, "upstream is dropped");
+        assert_promises(&recorder.events());
+        let terminal = &recorder.terminals()[0];
+        assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Aborted);
+        assert_eq!(terminal.result().unwrap().tokens, limit + 1);
+        let report = guard.report();
+        assert_eq!((report.aborted_runs, report.refused_runs, report.open_runs), (1, 0, 0));
+        assert!(report.keys.is_empty(), "there is no budget");
+    }
+    // As many as there are.
+    let guard = BudgetGuard::new().max_run_tokens(6);
+    let (_, mut model) = model(&guard, texts(6).complete("stop"));
+    assert!(ask(&mut model, asking(9)).await.1.is_none());
+    assert_eq!(guard.report().aborted_runs, 0);
+}
+
+#[tokio::test]
+async fn all_kinds_of_pieces_count() {
+    let tool = |arguments: &'static str| Delta::ToolCall {
+        choice: 0,
+        index: 0,
+        id: Some("1".into()),
+        name: Some("look".into()),
+        arguments: arguments.into(),
+    };
+    let script = Script::new()
+        .respond()
+        .chunk(Delta::Reasoning { choice: 0, text: "hm".into() })
+        .chunk(Delta::Refusal { choice: 1, text: "no".into() })
+        .chunk(tool("{"))
+        .chunk(tool("}"));
+    let guard = BudgetGuard::new().max_run_tokens(3);
+    let (_, mut model) = model(&guard, script.complete("stop"));
+    let (chunks, error) = ask(&mut model, asking(9)).await;
+    assert_eq!((chunks, refusal(error).0.as_str()), (3, PASSED));
+}
+
+#[tokio::test]
+async fn a_lockstep_guard_is_as_exact() {
+    let guard = BudgetGuard::new().max_run_tokens(2);
+    let handler = Handler::blocking(guard.clone()).lockstep();
+    let mut model = CallbackLayer::new(Callbacks::new().with(handler))
+        .layer(ScriptedModel::new(texts(6).complete("stop")));
+    let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
+    assert_eq!((chunks.len(), refusal(error).0.as_str()), (2, PASSED));
+}
+
+#[tokio::test]
+async fn what_was_seen_is_settled() {
+    let guard = BudgetGuard::new().tokens(1_000).max_run_tokens(4);
+    let (_, mut model) = model(&guard, texts(9));
+    ask(&mut model, asking(500)).await;
+    let key = super::all(&guard);
+    assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (5, 0, 1));
+}
+
+#[tokio::test]
+async fn each_run_counts_for_itself() {
+    let guard = BudgetGuard::new().max_run_tokens(4);
+    let (_, mut model) = model(&guard, texts(4).complete("stop"));
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(model.call(asking(9)).await.unwrap());
+    }
+    for _ in 0..6 {
+        for answer in &mut answers {
+            assert!(answer.next().await.unwrap().is_ok());
+        }
+    }
+    assert_eq!((guard.report().aborted_runs, guard.report().open_runs), (0, 0));
+}
+
+#[test]
+fn without_such_a_limit_tokens_are_not_asked_for() {
+    let hears = |guard: BudgetGuard| guard.interests().contains(EventKind::LlmNewToken);
+    let prices =
+        || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
+    assert!(!hears(BudgetGuard::new().tokens(5)));
+    assert!(!hears(BudgetGuard::new().abort_running()), "there is no budget");
+    assert!(hears(BudgetGuard::new().max_run_tokens(5)));
+    assert!(hears(BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())));
+    assert!(hears(BudgetGuard::new().tokens(5).abort_running()));
+    assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
+}
+
+/// An inner run that passes the limit first is not what is aborted.
+#[tokio::test]
+async fn the_outer_of_two_runs() {
+    let guard = BudgetGuard::new().tokens(100).max_run_tokens(2);
+    let layer = super::layer(&guard);
+    let mut model = layer.layer(layer.layer(ScriptedModel::new(texts(5).complete("stop"))));
+    let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
+    let chunks: Vec<&ChatChunk> = chunks.iter().collect();
+    assert_eq!(chunks.len(), 2);
+    assert!(error.unwrap().is::<Aborted>());
+    let key = super::all(&guard);
+    assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (3, 0, 1));
+
+    // And it is let in, and settled, once.
+    let mut model = layer.layer(layer.layer(ScriptedModel::new(used(10, 5))));
+    read(model.call(asking(9)).await.unwrap()).await;
+    assert_eq!((super::all(&guard).spent_tokens, guard.report().open_runs), (18, 0));
+}

@@ -1,0 +1,119 @@
+//! Runs that are going when the budget runs out.
+
+use futures::{FutureExt, StreamExt};
+use tower::{Layer, Service};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks,
+    chat::ChatRequest,
+    handlers::{Amount, BudgetGuard},
+    testing::{Script, ScriptedModel},
+};
+
+use super::{SPENT, all, ask, asking, layer, model, refusal, report, support::read, used};
+
+fn texts(count: usize) -> Script {
+    (0..count).fold(Script::new().respond(), |script, _| script.text("a"))
+}
+
+#[tokio::test]
+async fn are_settled_and_not_killed() {
+    let guard = BudgetGuard::new().tokens(100).reserve(0);
+    let (_, mut going) = model(&guard, texts(3).chunk(report(10, 500)).complete("stop"));
+    let mut answer = going.call(asking(9)).await.unwrap();
+    answer.next().await.unwrap().unwrap();
+    let (_, mut other) = model(&guard, used(50, 60));
+    assert!(ask(&mut other, asking(9)).await.1.is_none());
+    assert!(ask(&mut other, asking(9)).await.1.is_some());
+    assert!(read(answer).await.1.is_none());
+    assert_eq!((all(&guard).spent_tokens, guard.report().aborted_runs), (620, 0));
+}
+
+#[tokio::test]
+async fn unless_they_are_to_be_aborted() {
+    let guard = BudgetGuard::new().tokens(100).reserve(10).abort_running().per_metadata("user");
+    let going = |user: &str| {
+        let model = ScriptedModel::new(texts(3).hang());
+        let layered = layer(&guard).metadata("user", user).layer(model.clone());
+        (model, layered)
+    };
+    let (mut theirs, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let ((a, mut of_a), (b, mut of_b)) = (going("a"), going("b"));
+        theirs.push((a, of_a.call(asking(9)).await.unwrap()));
+        others.push((b, of_b.call(asking(9)).await.unwrap()));
+    }
+    // What ends leaves less than the others have reserved.
+    let mut last = layer(&guard).metadata("user", "a").layer(ScriptedModel::new(used(30, 31)));
+    assert!(ask(&mut last, asking(9)).await.1.is_none());
+    for (model, answer) in theirs {
+        let (chunks, error) = read(answer).await;
+        assert_eq!((chunks.len(), refusal(error).0.as_str()), (0, SPENT));
+        assert_eq!(model.live(), 0);
+    }
+    for (model, mut answer) in others {
+        assert!(answer.next().await.unwrap().is_ok());
+        assert_eq!(model.live(), 1);
+    }
+    let (a, b) = (guard.key("a").unwrap(), guard.key("b").unwrap());
+    assert_eq!((a.aborted_runs, a.spent_tokens, a.reserved_tokens), (5, 61, 0));
+    assert_eq!((b.aborted_runs, b.spent_tokens, b.reserved_tokens), (0, 5, 0));
+    // There is something left again, and the next who is let in can be aborted too.
+    let (_, mut of_a) = going("a");
+    let mut answer = of_a.call(asking(9)).await.unwrap();
+    let mut last = layer(&guard).metadata("user", "a").layer(ScriptedModel::new(used(30, 31)));
+    assert!(ask(&mut last, asking(9)).await.1.is_none());
+    assert_eq!(refusal(answer.next().await.unwrap().err()).0, SPENT);
+    drop(answer);
+    assert_eq!((guard.report().aborted_runs, guard.report().open_runs), (6, 0));
+}
+
+/// A run that has had what it reserved draws on what is left.
+#[tokio::test]
+async fn a_run_that_goes_beyond_what_is_left() {
+    for reserve in [0, 4, 10] {
+        let guard = BudgetGuard::new().tokens(10).reserve(reserve).abort_running();
+        let (_, mut model) = model(&guard, texts(50));
+        let (chunks, error) = ask(&mut model, asking(9)).await;
+        assert_eq!((chunks, refusal(error).0.as_str()), (10, SPENT), "to the last token");
+        let key = all(&guard);
+        assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (11, 0, 1));
+    }
+    // What it draws is nobody else's.
+    let guard = BudgetGuard::new().tokens(10).reserve(2).abort_running();
+    let (_, mut going) = model(&guard, texts(7).hang());
+    let mut answer = going.call(asking(9)).await.unwrap();
+    for tokens in 1..=7 {
+        answer.next().await.unwrap().unwrap();
+        assert_eq!(all(&guard).reserved_tokens, tokens.max(2));
+    }
+    let (_, mut other) = model(&guard, texts(2).hang());
+    let mut second = other.call(asking(9)).await.unwrap();
+    second.next().await.unwrap().unwrap();
+    assert!(other.call(asking(9)).await.is_err());
+    assert!(answer.next().now_or_never().is_none(), "it is left alone");
+    drop((answer, second));
+    assert_eq!((all(&guard).spent_tokens, all(&guard).reserved_tokens), (8, 0));
+}
+
+#[tokio::test]
+async fn money_too() {
+    let prices = r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 10}}}"#;
+    let limit = Amount::from_pico(99 * 1_000_000);
+    let guard = BudgetGuard::new().money(limit).prices(prices.parse().unwrap()).abort_running();
+    let (_, mut model) = model(&guard, texts(50));
+    let (chunks, error) = ask(&mut model, ChatRequest::new("m")).await;
+    assert_eq!((chunks, refusal(error).0.as_str()), (9, "the budget is spent"));
+}
+
+/// Two handlers that abort each other's run: nobody waits for the other.
+#[tokio::test]
+async fn guards_of_one_run() {
+    let guards = [1, 2].map(|_| BudgetGuard::new().tokens(5).abort_running());
+    let [a, b] = guards.clone();
+    let layer = CallbackLayer::new(Callbacks::new().inline(a).inline(b));
+    let mut model = layer.layer(ScriptedModel::new(texts(50)));
+    assert_eq!(ask(&mut model, ChatRequest::new("m")).await.0, 5);
+    let aborted: u64 = guards.iter().map(|guard| guard.report().aborted_runs).sum();
+    assert_eq!(aborted, 1, "one of them did");
+    assert!(guards.iter().all(|guard| all(guard).spent_tokens == 6));
+}

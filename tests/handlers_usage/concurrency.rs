@@ -1,0 +1,172 @@
+//! Many runs at once, and totals that are taken meanwhile: nothing is lost, and nothing counted twice.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use tokio::task::JoinSet;
+use tower_llm_callbacks::{
+    Usage,
+    handlers::{UsageCounts, UsageSnapshot, UsageTotals},
+    testing::Script,
+};
+
+use super::{adds_up, answer_of, layer, report, run};
+
+fn sum<'a>(counts: impl IntoIterator<Item = &'a UsageCounts>) -> UsageCounts {
+    counts.into_iter().fold(UsageCounts::default(), |sum, it| sum.plus(it))
+}
+
+/// Groups and windows add up to the total.
+#[track_caller]
+fn consistent(snapshot: &UsageSnapshot) {
+    adds_up(&snapshot.total);
+    let groups = snapshot.groups.iter().map(|group| &group.counts);
+    assert_eq!(sum(groups.chain([&snapshot.other])), snapshot.total);
+    assert_eq!(sum(snapshot.windows.iter().map(|window| &window.total)), snapshot.total);
+    for window in &snapshot.windows {
+        let groups = window.groups.iter().map(|group| &group.counts);
+        assert_eq!(sum(groups.chain([&window.other])), window.total);
+    }
+}
+
+#[test]
+fn taken_by_threads_while_runs_end() {
+    const CALLS: u64 = 2_000;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let totals = UsageTotals::new()
+        .by_model()
+        .max_groups(5)
+        .window(Duration::from_millis(3))
+        .keep_windows(100_000)
+        .prices(r#"{"currency":"USD","models":{"m*":{"input":1,"output":2}}}"#.parse().unwrap());
+    let done = AtomicBool::new(false);
+    let taken = std::thread::scope(|scope| {
+        let takers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut taken = UsageCounts::default();
+                    while !done.load(Ordering::SeqCst) {
+                        consistent(&totals.snapshot());
+                        let part = totals.take();
+                        consistent(&part);
+                        taken = taken.plus(&part.total);
+                        std::thread::yield_now();
+                    }
+                    taken
+                })
+            })
+            .collect();
+        runtime.block_on(async {
+            let mut calls = JoinSet::new();
+            for call in 0..CALLS {
+                let layer = layer(&totals);
+                calls.spawn(async move {
+                    let script = answer_of(&format!("m{}", call % 8), call, 1);
+                    run(&layer, script).await;
+                });
+            }
+            calls.join_all().await;
+        });
+        done.store(true, Ordering::SeqCst);
+        takers.into_iter().map(|taker| taker.join().unwrap()).collect::<Vec<_>>()
+    });
+    let total = sum(taken.iter().chain([&totals.take().total]));
+    let input = CALLS * (CALLS - 1) / 2;
+    assert_eq!((total.runs, total.completed), (CALLS, CALLS));
+    assert_eq!(total.reported, Usage::new(input, CALLS));
+    let cost = total.cost.unwrap();
+    assert_eq!(cost.total().pico(), u128::from(input) * 1_000_000 + u128::from(CALLS) * 2_000_000);
+    assert_eq!(totals.open_runs(), 0);
+    assert_eq!(totals.take().total, UsageCounts::default());
+}
+
+/// What one call does.
+#[derive(Debug, Clone)]
+enum Call {
+    Completes { input: u64, output: u64 },
+    Silent { tokens: usize },
+    Fails { tokens: usize, reported: Option<(u64, u64)> },
+    Takes,
+}
+
+fn calls() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        (0..1000_u64, 0..1000_u64).prop_map(|(input, output)| Call::Completes { input, output }),
+        (0..5_usize).prop_map(|tokens| Call::Silent { tokens }),
+        (0..5_usize, proptest::option::of((0..9_u64, 0..6_u64)))
+            .prop_map(|(tokens, reported)| Call::Fails { tokens, reported }),
+        Just(Call::Takes),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever happens, and however often it is taken: the parts are what the calls add up to.
+    #[test]
+    fn parts_add_up(calls in proptest::collection::vec(calls(), 0..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let totals = UsageTotals::new().by_model().window(Duration::from_secs(1)).keep_windows(1_000);
+            let mut parts = Vec::new();
+            let (mut input, mut output, mut counted, mut runs, mut silent) = (0, 0, 0, 0, 0);
+            for call in &calls {
+                let texts = |tokens: usize| (0..tokens).fold(Script::new().respond(), |it, _| it.text("a"));
+                tokio::time::advance(Duration::from_millis(300)).await;
+                let script = match *call {
+                    Call::Takes => {
+                        parts.push(totals.take());
+                        continue;
+                    }
+                    Call::Completes { input: i, output: o } => {
+                        (input, output) = (input + i, output + o);
+                        answer_of("m", i, o)
+                    }
+                    Call::Silent { tokens } => {
+                        (counted, silent) = (counted + tokens as u64, silent + 1);
+                        texts(tokens).complete("stop")
+                    }
+                    Call::Fails { tokens, reported } => {
+                        let (i, o) = reported.unwrap_or_default();
+                        (input, output) = (input + i, output + o);
+                        counted += (tokens as u64).saturating_sub(o);
+                        silent += u64::from(reported.is_none());
+                        let script = texts(tokens);
+                        match reported {
+                            Some((i, o)) => script.chunk(report(Usage::new(i, o))).fail("reset"),
+                            None => script.fail("reset"),
+                        }
+                    }
+                };
+                runs += 1;
+                run(&layer(&totals), script).await;
+            }
+            parts.push(totals.take());
+            parts.iter().for_each(consistent);
+            let total = sum(parts.iter().map(|part| &part.total));
+            assert_eq!((total.runs, total.unreported_runs), (runs, silent));
+            assert_eq!(total.reported, Usage::new(input, output));
+            assert_eq!((total.counted_tokens, total.output_tokens()), (counted, output + counted));
+        });
+    }
+}
+
+/// Clones are one handler; what is set up later counts for itself.
+#[tokio::test]
+async fn clones_share() {
+    let totals = UsageTotals::new();
+    let other = totals.clone().by_model();
+    let callbacks = tower_llm_callbacks::Callbacks::new()
+        .inline(totals.clone())
+        .inline(totals.clone())
+        .inline(std::sync::Arc::new(totals.clone()))
+        .inline(other.clone());
+    assert_eq!(callbacks.len(), 2);
+    run(&tower_llm_callbacks::CallbackLayer::new(callbacks), answer_of("m", 1, 1)).await;
+    assert_eq!((totals.snapshot().total.runs, other.snapshot().total.runs), (1, 1));
+    assert_eq!((totals.snapshot().groups.len(), other.snapshot().groups.len()), (0, 1));
+    assert_eq!(format!("{totals:?}"), "UsageTotals { runs: 1, groups: 0, .. }");
+}
