@@ -19,6 +19,8 @@ mod token;
 mod truncated;
 mod usage;
 
+#[cfg(feature = "otel")]
+pub(crate) use self::content::prefix;
 pub use self::{
     accumulator::Accumulator,
     content::ContentCapture,

@@ -28,6 +28,8 @@ struct Inner {
     sink: OnceLock<Weak<dyn EventSink>>,
     /// For its children: made with the first of them.
     path: OnceLock<Path>,
+    /// The span that a handler has made of it.
+    span: OnceLock<TraceParent>,
 }
 
 /// The ids of runs, root first. A thin pointer: every run has two of them.
@@ -70,8 +72,8 @@ impl Run {
     ) -> Self {
         let control = Control::default();
         let started = Started { clock: Instant::now(), time: SystemTime::now() };
-        let (sink, path) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { info, started, control, baggage, inside, sink, path }))
+        let (sink, path, span) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { info, started, control, baggage, inside, sink, path, span }))
     }
 
     /// The run's own id, a UUID of version 7.
@@ -126,6 +128,19 @@ impl Run {
     /// is also in the [metadata](Self::metadata), as `trace_id`.
     pub fn trace_parent(&self) -> Option<&TraceParent> {
         self.0.info.trace_parent.as_ref()
+    }
+
+    /// The span of a tracing system that stands for this run, if a handler has [said](Self::set_span) which.
+    pub fn span(&self) -> Option<&TraceParent> {
+        self.0.span.get()
+    }
+
+    /// Says which span of a tracing system stands for this run, so that what is called can be told: see
+    /// [`TracePropagation::Child`](crate::http::TracePropagation::Child). For handlers, in the start event.
+    ///
+    /// The first word counts; false if it was said before.
+    pub fn set_span(&self, span: TraceParent) -> bool {
+        self.0.span.set(span).is_ok()
     }
 
     /// When it started, by the wall clock.
