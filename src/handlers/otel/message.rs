@@ -25,7 +25,7 @@ impl Prompt {
         let messages = if start.http.is_some() { messages } else { covered(messages.into_owned()) };
         // In Chat Completions, and Ollama's chat, instructions are one of the messages.
         let in_history = matches!(&*start.api, "chat_completions" | "completions" | "chat");
-        let (mut system, mut rest) = (None, &**messages);
+        let (mut system, mut rest) = (None, &*messages);
         if let ([first, others @ ..], false) = (rest, in_history)
             && first["role"] == "system"
         {
