@@ -2,6 +2,8 @@
 #![cfg(feature = "otel")]
 
 mod http_support;
+#[path = "promise_10/log.rs"]
+mod log;
 mod support;
 
 #[path = "handlers_otel/bounds.rs"]
@@ -18,6 +20,8 @@ mod kit;
 mod metrics;
 #[path = "handlers_otel/otlp.rs"]
 mod otlp;
+#[path = "handlers_otel/receiver.rs"]
+mod receiver;
 #[path = "handlers_otel/secrets.rs"]
 mod secrets;
 #[path = "handlers_otel/terminals.rs"]
