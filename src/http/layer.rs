@@ -11,8 +11,9 @@ use crate::{
 
 const DEFAULT_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Tells callbacks what happens in LLM calls over HTTP, and changes nothing of them: start, each token,
-/// and exactly one end.
+/// Tells callbacks what happens in LLM calls over HTTP, and changes nothing of them (but for the
+/// [trace](Self::propagation) that the upstream hears of, if asked to): start, each token, and exactly one
+/// end.
 ///
 /// It wraps any `Service<http::Request<B>, Response = http::Response<B2>>`: an axum `Router`, a reverse
 /// proxy, an HTTP client. Which requests are LLM calls, and in which of the [wire formats](crate::wire),

@@ -9,6 +9,7 @@ use tower_llm_callbacks::{
     CallbackLayer, Callbacks, HttpCallbackLayer, InCurrentRun, RunConfig, RunInput, RunLayer,
     ToolCall,
     chat::ChatRequest,
+    handlers::OtelContent,
     http::RequestBody,
     model::anthropic::{AnthropicConfig, AnthropicLayer},
     testing::{Script, ScriptedModel},
@@ -16,7 +17,7 @@ use tower_llm_callbacks::{
 
 use crate::{
     http_support::{WHOLE, json, prompt},
-    kit::Otel,
+    kit::{Otel, With},
     support::read,
 };
 
@@ -235,11 +236,11 @@ async fn a_current_span_of_the_same_trace_is_nearer() {
     );
 }
 
-/// A typed model over a client with the layer is one call: its client span is the outer one, and it is measured
-/// once.
+/// A typed model over a client with the layer is one call: its client span is the outer one, its content is written
+/// once, and it is measured once.
 #[tokio::test]
 async fn a_typed_model_over_a_layer_is_one_call() {
-    let otel = Otel::new();
+    let otel = Otel::with(With { content: OtelContent::Both, ..With::default() });
     let callbacks = otel.callbacks();
     let client = service_fn(|_: Request<RequestBody<Full<bytes::Bytes>>>| async {
         Ok::<_, BoxError>(json(200, Full::<bytes::Bytes>::from(WHOLE)))
@@ -257,6 +258,9 @@ async fn a_typed_model_over_a_layer_is_one_call() {
     assert_eq!((&*inner.name, &*outer.name), ("chat claude-haiku-4-5", "chat claude-haiku-4-5"));
     assert_eq!(inner.attributes["server.address"], "api.anthropic.com");
     assert_eq!(outer.attributes.get("server.address"), None::<&Value>);
+    assert_eq!(outer.json("gen_ai.output.messages")[0]["parts"][0]["content"], "Hello");
+    assert!(inner.attributes.keys().all(|key| !key.ends_with(".messages")));
+    assert_eq!(otel.logs().iter().map(|log| log.span.1).collect::<Vec<_>>(), [outer.id]);
     let measured = otel.measured();
     assert_eq!(measured["gen_ai.client.operation.duration"].point().count, 1);
     let usage = &measured["gen_ai.client.token.usage"];

@@ -1,7 +1,8 @@
 /// Whether prompts, answers, tool definitions, and what tools are given and give back, are written, and where.
 ///
 /// Whatever is not captured by a layer ([`ContentCapture`](crate::ContentCapture)) is not written either, and
-/// limits of the layer hold here too.
+/// limits of the layer hold here too. Of a model run in a model run that the handler heard of, content is written
+/// with the outer one only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OtelContent {

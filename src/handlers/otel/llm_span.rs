@@ -33,17 +33,14 @@ impl Shared {
     pub(super) fn llm_start(&self, run: &Run, start: &Arc<LlmStart>) {
         let facts = Facts::of(start);
         let attributes = facts.attributes(run, start, self.conventions);
-        let kind = match self.outermost.start(run) {
-            true => SpanKind::Client,
-            false => SpanKind::Internal,
-        };
-        let asked = self
-            .content
-            .in_events()
+        // A call inside a call is a part of it, such as a try.
+        let is_call = self.outermost.start(run);
+        let kind = if is_call { SpanKind::Client } else { SpanKind::Internal };
+        let asked = (is_call && self.content.in_events())
             .then(|| Asked { start: Arc::clone(start), attributes: attributes.clone() });
         let builder = builder(run, facts.span_name(), kind, attributes);
-        self.open(run, builder, asked, |span| {
-            if self.content.on_spans() && span.is_recording() {
+        self.open(run, builder, (is_call, asked), |span| {
+            if is_call && self.content.on_spans() && span.is_recording() {
                 span.set_attributes(texts(given(start)));
             }
         });
@@ -57,7 +54,7 @@ impl Shared {
         if let Some(asked) = open.asked.take() {
             self.details(run, &mut open, asked, &attributes, answered(), (result, error));
         }
-        if let (Some(logs), Some(error)) = (&self.logs, error) {
+        if let (true, Some(logs), Some(error)) = (open.is_call, &self.logs, error) {
             let mut attributes = vec![(names::EXCEPTION_TYPE.into(), error_type(error).into())];
             if self.content.on_spans() || self.content.in_events() {
                 let message = AnyValue::from(error.message().to_owned());
@@ -73,7 +70,7 @@ impl Shared {
         }
         if open.span.is_recording() {
             open.span.set_attributes(attributes);
-            if self.content.on_spans() {
+            if open.is_call && self.content.on_spans() {
                 open.span.set_attributes(texts(vec![answered()]));
             }
             if let Some(error) = error {

@@ -29,7 +29,7 @@ impl Shared {
         &self,
         run: &Run,
         builder: SpanBuilder,
-        asked: Option<Asked>,
+        (is_call, asked): (bool, Option<Asked>),
         add: impl FnOnce(&mut BoxedSpan),
     ) {
         let mut span = self.tracer.build_with_context(builder, &parent(&self.open, run));
@@ -38,7 +38,7 @@ impl Shared {
         if let Some(span) = named(&context) {
             run.set_span(span);
         }
-        let open = OpenSpan { span, context, agent: agent(run), asked };
+        let open = OpenSpan { span, context, agent: agent(run), is_call, asked };
         if let Some(oldest) = self.open.insert(run, open) {
             self.given_up.fetch_add(1, Ordering::Relaxed);
             oldest.give_up();
@@ -47,7 +47,7 @@ impl Shared {
 
     pub(super) fn start(&self, run: &Run, input: &RunInput) {
         let builder = of_runnable(run, input, self.is_agent(run));
-        self.open(run, builder, None, |span| {
+        self.open(run, builder, (true, None), |span| {
             let key = match run.run_type() {
                 RunType::Tool => Some(names::TOOL_ARGUMENTS),
                 RunType::Retriever => Some(names::RETRIEVAL_QUERY),

@@ -21,6 +21,8 @@ pub(super) struct OpenSpan {
     pub(super) context: SpanContext,
     /// The agent that the run says it is in.
     pub(super) agent: Option<Arc<str>>,
+    /// It is a call of its own: events of calls and their content are written once.
+    pub(super) is_call: bool,
     /// What the event tells that is written at the end, if one is.
     pub(super) asked: Option<Asked>,
 }
