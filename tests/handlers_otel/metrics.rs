@@ -219,7 +219,8 @@ fn without_chunk_times_tokens_cost_nothing() {
 async fn labels_are_bounded() {
     let otel = Otel::with(With { max_models: Some(3), ..With::default() });
     let long = "m".repeat(129);
-    let models = (0..50).map(|number| format!("model-{number}")).chain([long]);
+    // The long one while there is still room.
+    let models = [long].into_iter().chain((0..50).map(|number| format!("model-{number}")));
     for model in models {
         let script = Script::new()
             .respond()

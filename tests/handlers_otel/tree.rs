@@ -266,3 +266,49 @@ async fn a_typed_model_over_a_layer_is_one_call() {
     let usage = &measured["gen_ai.client.token.usage"];
     assert_eq!(usage.points.iter().map(|point| point.sum).sum::<f64>(), 5.0);
 }
+
+/// What fails in it is told with its span, but not as a call that failed.
+#[tokio::test]
+async fn a_try_that_fails_is_no_failed_call() {
+    let otel = Otel::new();
+    let callbacks = otel.callbacks();
+    let outer = CallbackLayer::new(callbacks.clone());
+    let model = service_fn(move |request: ChatRequest| {
+        let failing = ScriptedModel::new(Script::new().fail("no").respond());
+        let mut failing = CallbackLayer::new(callbacks.clone()).layer(failing);
+        async move {
+            assert!(failing.ready().await?.call(request.clone()).await.is_err());
+            ScriptedModel::new(Script::answer(["Hi"])).oneshot(request).await
+        }
+    });
+    let mut model = outer.layer(model);
+    let request = ChatRequest::new("gpt-4o").user("Hi");
+    read(model.ready().await.unwrap().call(request).await.unwrap()).await;
+    let spans = otel.ended();
+    assert_eq!(spans[0].attributes["error.type"], "transport");
+    assert_eq!((&spans[0].kind, &spans[1].status), (&SpanKind::Internal, &Status::Unset));
+    assert!(otel.logs().is_empty());
+    let measured = otel.measured();
+    let duration = measured["gen_ai.client.operation.duration"].point();
+    assert_eq!((duration.count, duration.attributes.get("error.type")), (1, None));
+}
+
+/// A call that is made in a model run that has ended is a call of its own.
+#[tokio::test]
+async fn what_comes_after_a_call_is_not_in_it() {
+    let otel = Otel::new();
+    let (handler, runs) = crate::support::runs();
+    let ask = async |callbacks: Callbacks| {
+        let model = ScriptedModel::new(Script::answer(["Hi"]));
+        let mut model = CallbackLayer::new(callbacks).layer(model);
+        let request = ChatRequest::new("gpt-4o").user("Hi");
+        read(model.ready().await.unwrap().call(request).await.unwrap()).await;
+    };
+    ask(otel.callbacks().with(handler)).await;
+    let first = runs.lock().unwrap()[0].clone();
+    assert!(first.has_ended());
+    ask(otel.callbacks()).in_run(&first).await;
+    let spans = otel.ended();
+    assert!(spans.len() == 2 && spans.iter().all(|span| span.kind == SpanKind::Client));
+    assert_eq!(otel.measured()["gen_ai.client.operation.duration"].point().count, 2);
+}
