@@ -6,6 +6,7 @@
 
 #[path = "../support/harness.rs"]
 mod harness;
+mod otel;
 mod rows;
 mod work;
 

@@ -25,7 +25,12 @@ pub(crate) fn all(scale: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<bool> {
         ("budget running", Box::new(move || budget_running(tokens))),
         ("budget runs", Box::new(move || budget_runs(runs))),
     ];
-    rows.into_iter().filter(|(name, _)| wanted(name)).map(|(_, measure)| measure()).collect()
+    let rows = rows.into_iter().filter(|(name, _)| wanted(name));
+    let mut met: Vec<_> = rows.map(|(_, measure)| measure()).collect();
+    if wanted("otel") {
+        met.extend(crate::otel::rows(scale));
+    }
+    met
 }
 
 fn prices() -> PriceTable {

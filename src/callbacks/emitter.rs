@@ -54,6 +54,10 @@ impl<A: Account> Emitter<A> {
         Self { life, account, outcome: Outcome::Open, attempts, reading: false }
     }
 
+    pub(crate) fn run(&self) -> &Run {
+        self.life.run()
+    }
+
     /// What to put into the request's extensions.
     pub(crate) fn context(&self) -> RunContext {
         self.life.context()

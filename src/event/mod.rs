@@ -20,7 +20,7 @@ mod token;
 mod truncated;
 mod usage;
 
-#[cfg(feature = "usage")]
+#[cfg(any(feature = "otel", feature = "usage"))]
 pub(crate) use self::content::prefix;
 pub use self::{
     accumulator::Accumulator,

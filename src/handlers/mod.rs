@@ -8,7 +8,9 @@ mod jsonl;
 mod metrics;
 #[cfg(feature = "tracing")]
 mod operation;
-#[cfg(feature = "usage")]
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(any(feature = "metrics", feature = "otel", feature = "usage"))]
 mod outermost;
 mod run_tree;
 #[cfg(feature = "tracing")]
@@ -22,6 +24,11 @@ pub use self::console::{ConsoleLog, Output, PrintTrees, StreamingOutput};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::metrics::{Metrics, SetMetrics, Timed};
+#[cfg(feature = "otel")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+pub use self::otel::{
+    OtelContent, OtelMetrics, OtelMetricsBuilder, OtelSpans, OtelSpansBuilder, SemanticConventions,
+};
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use self::tracing::TracingSpans;

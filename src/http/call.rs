@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, Uri, header::CONTENT_LENGTH, request, res
 use http_body::Body;
 
 use super::{
-    RequestBody,
+    RequestBody, TracePropagation,
     capture::Capture,
     reader::{Reader, content_type},
     response_body::Told,
@@ -26,6 +26,7 @@ pub(super) struct Waiting<B: Body> {
     opened: Option<Opened>,
     matched: Match,
     limit: usize,
+    propagation: TracePropagation,
 }
 
 impl<B: Body> Waiting<B> {
@@ -34,10 +35,10 @@ impl<B: Body> Waiting<B> {
         capture: Capture<B>,
         opened: Opened,
         matched: Match,
-        limit: usize,
+        (limit, propagation): (usize, TracePropagation),
     ) -> Box<Self> {
         let (request, opened) = (Some((head, capture)), Some(opened));
-        Box::new(Self { request, opened, matched, limit })
+        Box::new(Self { request, opened, matched, limit, propagation })
     }
 
     /// Waits until the request's body is there, as far as it is captured.
@@ -71,7 +72,7 @@ impl<B: Body> Waiting<B> {
             Phase::Told(emitter)
         };
         let request = Request::from_parts(head, RequestBody::captured(capture));
-        (Box::new(Call { phase, format }), request)
+        (Box::new(Call { phase, format, propagation: self.propagation }), request)
     }
 }
 
@@ -108,6 +109,7 @@ impl<B: Body> Drop for Waiting<B> {
 pub(super) struct Call {
     phase: Phase,
     format: Arc<dyn Format>,
+    propagation: TracePropagation,
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is in a box with the call")]
@@ -149,6 +151,15 @@ impl Call {
 
     pub(super) fn may_call_at_once(&mut self) -> bool {
         self.emitter().is_none_or(|emitter| emitter.may_call_at_once())
+    }
+
+    /// Says in a request's headers who calls: right before the inner call, since a handler may say in the
+    /// start phase which span stands for the run.
+    pub(super) fn propagate(&mut self, headers: &mut HeaderMap) {
+        let propagation = self.propagation;
+        if let Some(emitter) = self.emitter() {
+            propagation.outgoing(headers, emitter.run());
+        }
     }
 
     /// Calls a closure of the inner call.

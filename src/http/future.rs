@@ -103,7 +103,8 @@ where
                         None => true,
                     };
                     match call.take() {
-                        Some((mut service, request)) if started => {
+                        Some((mut service, mut request)) if started => {
+                            current.propagate(request.headers_mut());
                             let future = current.enter(|| service.call(request));
                             this.state.set(State::Calling { future });
                         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower::Layer;
 
-use super::{HttpCallbackService, routes::Routes};
+use super::{HttpCallbackService, TracePropagation, routes::Routes};
 use crate::{
     callbacks::{Callbacks, RunSpec, run_settings},
     run::RunType,
@@ -11,8 +11,9 @@ use crate::{
 
 const DEFAULT_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Tells callbacks what happens in LLM calls over HTTP, and changes nothing of them: start, each token,
-/// and exactly one end.
+/// Tells callbacks what happens in LLM calls over HTTP, and changes nothing of them (but for the
+/// [trace](Self::propagation) that the upstream hears of, if asked to): start, each token, and exactly one
+/// end.
 ///
 /// It wraps any `Service<http::Request<B>, Response = http::Response<B2>>`: an axum `Router`, a reverse
 /// proxy, an HTTP client. Which requests are LLM calls, and in which of the [wire formats](crate::wire),
@@ -58,6 +59,7 @@ pub(super) struct Settings {
     pub(super) spec: RunSpec,
     pub(super) routes: Routes,
     pub(super) max_request_bytes: usize,
+    pub(super) propagation: TracePropagation,
 }
 
 impl HttpCallbackLayer {
@@ -66,7 +68,8 @@ impl HttpCallbackLayer {
         let spec = RunSpec::new(RunType::Llm, callbacks);
         let routes = Routes::known();
         let max_request_bytes = DEFAULT_REQUEST_BYTES;
-        Self { settings: Arc::new(Settings { spec, routes, max_request_bytes }) }
+        let propagation = TracePropagation::default();
+        Self { settings: Arc::new(Settings { spec, routes, max_request_bytes, propagation }) }
     }
 
     run_settings!();
@@ -108,6 +111,13 @@ impl HttpCallbackLayer {
     #[must_use]
     pub fn max_request_bytes(self, bytes: usize) -> Self {
         self.set(|settings| settings.max_request_bytes = bytes)
+    }
+
+    /// Sets what the upstream hears of the trace that a request is part of; it is what the request says,
+    /// unless this is called.
+    #[must_use]
+    pub fn propagation(self, propagation: TracePropagation) -> Self {
+        self.set(|settings| settings.propagation = propagation)
     }
 
     fn change(self, change: impl FnOnce(&mut RunSpec)) -> Self {

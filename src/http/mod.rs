@@ -26,6 +26,7 @@ mod coding;
 mod future;
 mod inflate;
 mod layer;
+mod propagation;
 mod reader;
 mod request_body;
 mod response_body;
@@ -36,8 +37,8 @@ mod trace;
 mod transport_failure;
 
 pub use self::{
-    future::ResponseFuture, request_body::RequestBody, response_body::ResponseBody,
-    service::HttpCallbackService, transport_failure::TransportFailure,
+    future::ResponseFuture, propagation::TracePropagation, request_body::RequestBody,
+    response_body::ResponseBody, service::HttpCallbackService, transport_failure::TransportFailure,
 };
 use coding::Coding;
 pub use layer::HttpCallbackLayer;

@@ -47,13 +47,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Settings { routes, spec, max_request_bytes } = &*self.settings;
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let Settings { routes, spec, max_request_bytes, propagation } = &*self.settings;
         let opened = routes.find(request.method(), request.uri().path()).and_then(|matched| {
             let carried = Some(request.extensions());
             let opened = spec.open_traced(carried, || trace_parent(request.headers()))?;
             Some((matched, opened))
         });
+        propagation.strip(request.headers_mut());
         let Some((matched, opened)) = opened else {
             return ResponseFuture::pass(self.inner.call(request.map(RequestBody::pass)));
         };
@@ -63,13 +64,15 @@ where
         head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes);
-        let mut waiting = Waiting::new(head, capture, opened, matched, *max_request_bytes);
+        let mut waiting =
+            Waiting::new(head, capture, opened, matched, (*max_request_bytes, *propagation));
         // A body that is at hand costs no detour. What is not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
             return ResponseFuture::capturing(self.take_ready(), waiting);
         }
-        let (mut call, request) = waiting.start();
+        let (mut call, mut request) = waiting.start();
         if call.may_call_at_once() {
+            call.propagate(request.headers_mut());
             let future = call.enter(|| self.inner.call(request));
             ResponseFuture::calling(future, call)
         } else {

@@ -39,6 +39,8 @@ struct Later {
     path: OnceLock<Path>,
     #[cfg(feature = "tracing")]
     span: OnceLock<tracing::Span>,
+    /// The span of a distributed trace that a handler has made of it.
+    trace_span: OnceLock<TraceParent>,
 }
 
 struct Started {
@@ -124,6 +126,19 @@ impl Run {
     /// is also in the [metadata](Self::metadata), as `trace_id`.
     pub fn trace_parent(&self) -> Option<&TraceParent> {
         self.0.info.trace_parent.as_ref()
+    }
+
+    /// The span of a tracing system that stands for this run, if a handler has [said](Self::set_trace_span) which.
+    pub fn trace_span(&self) -> Option<&TraceParent> {
+        self.0.later.get()?.trace_span.get()
+    }
+
+    /// Says which span of a tracing system stands for this run, so that what is called can be told: see
+    /// [`TracePropagation::Child`](crate::http::TracePropagation::Child). For handlers, in the start event.
+    ///
+    /// The first word counts; false if it was said before.
+    pub fn set_trace_span(&self, span: TraceParent) -> bool {
+        self.0.later.get_or_init(Box::default).trace_span.set(span).is_ok()
     }
 
     /// When it started, by the wall clock.

@@ -22,6 +22,11 @@ pub struct TraceParent(Box<str>);
 pub struct InvalidTraceParent;
 
 impl TraceParent {
+    /// Of ids, neither of which is zero, in the version that is written today.
+    pub(crate) fn of(trace_id: u128, parent_id: u64, flags: u8) -> Self {
+        Self(format!("00-{trace_id:032x}-{parent_id:016x}-{flags:02x}").into())
+    }
+
     /// The id of the trace: 32 hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         &self.0[3..35]

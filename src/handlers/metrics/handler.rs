@@ -12,6 +12,7 @@ use super::{
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
     handler::{CallbackHandler, Interests},
+    handlers::outermost::Outermost,
     run::Run,
 };
 
@@ -27,8 +28,8 @@ use crate::{
 /// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and of these `cache_read`, `cache_write`, `reasoning` |
 /// | `llm_retries_total` | counter | as started |
 ///
-/// However a run ends, what was reported of its tokens counts. A model's run directly inside another one, as a
-/// typed layer over an HTTP layer makes them, is the same call, and counts once. No label has contents; `model`,
+/// However a run ends, what was reported of its tokens counts. A model's run inside another one, as a typed
+/// layer over an HTTP layer makes them, is the same call, and counts once. No label has contents; `model`,
 /// `provider`, `api` and `name`, which clients and models may choose, have at most
 /// [so many](Self::max_words) values each, and `other`.
 ///
@@ -45,6 +46,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     lives: Lives,
+    outermost: Outermost,
     tokens: bool,
     providers: Words,
     apis: Words,
@@ -80,23 +82,24 @@ impl Metrics {
     fn with(words: usize, tokens: bool) -> Self {
         let list = || Words::at_most(words);
         let (providers, apis, models, names) = (list(), list(), list(), list());
-        let lives = Lives::default();
-        Self(Arc::new(Inner { lives, tokens, providers, apis, models, names }))
+        let (lives, outermost) = (Lives::default(), Outermost::default());
+        Self(Arc::new(Inner { lives, outermost, tokens, providers, apis, models, names }))
     }
 
     fn start(&self, run: &Run, model: Option<&LlmStart>) {
-        self.0.lives.start(run, || {
-            let labels = self.labels(run, model);
-            counter!(STARTED, labels.clone()).increment(1);
-            let in_flight = gauge!(IN_FLIGHT, labels.clone());
-            in_flight.increment(1);
-            let pieces = model.map(|_| Pieces {
-                count: counter!(PIECES, labels.clone()),
-                gap: histogram!(GAP, labels.clone()),
-                last: None,
-            });
-            Live { labels, in_flight, pieces }
+        if model.is_some() && !self.0.outermost.start(run) {
+            return;
+        }
+        let labels = self.labels(run, model);
+        counter!(STARTED, labels.clone()).increment(1);
+        let in_flight = gauge!(IN_FLIGHT, labels.clone());
+        in_flight.increment(1);
+        let pieces = model.map(|_| Pieces {
+            count: counter!(PIECES, labels.clone()),
+            gap: histogram!(GAP, labels.clone()),
+            last: None,
         });
+        self.0.lives.start(run, Live { labels, in_flight, pieces });
     }
 
     fn labels(&self, run: &Run, model: Option<&LlmStart>) -> Vec<Label> {
@@ -113,6 +116,9 @@ impl Metrics {
     }
 
     fn end(&self, run: &Run, outcome: &'static str, duration: Duration, of: Option<&LlmResult>) {
+        if of.is_some() {
+            self.0.outermost.end(run);
+        }
         let Some(Live { labels, in_flight, .. }) = self.0.lives.end(run) else { return };
         in_flight.decrement(1);
         if let Some(result) = of {

@@ -3,10 +3,7 @@ use std::{collections::HashMap, sync::Mutex, time::Instant};
 use metrics::{Counter, Gauge, Histogram, Label};
 use uuid::Uuid;
 
-use crate::{
-    run::{Run, RunType},
-    sync::lock,
-};
+use crate::{run::Run, sync::lock};
 
 /// What is kept of a run in flight.
 pub(super) struct Live {
@@ -33,44 +30,36 @@ impl Pieces {
     }
 }
 
-/// The runs in flight.
+/// The runs in flight that count.
 #[derive(Default)]
-pub(super) struct Lives(Mutex<HashMap<Uuid, Option<Live>>>);
+pub(super) struct Lives(Mutex<HashMap<Uuid, Live>>);
 
 /// Runs of which no end is heard, since the handler was given up on in them, must not add up for ever.
 const MOST: usize = 100_000;
 
 impl Lives {
-    /// A run starts. A model's run directly in another one is the same call seen by a layer below: it is
-    /// remembered, and not counted.
-    pub(super) fn start(&self, run: &Run, make: impl FnOnce() -> Live) {
+    pub(super) fn start(&self, run: &Run, live: Live) {
         let mut runs = lock(&self.0);
-        if runs.len() >= MOST {
-            return;
+        if runs.len() < MOST {
+            runs.insert(run.run_id(), live);
         }
-        let above = run.parent_run_id().and_then(|parent| runs.get(&parent));
-        let is_model = |live: &Option<Live>| live.as_ref().is_none_or(|live| live.pieces.is_some());
-        let is_inner = run.run_type() == RunType::Llm && above.is_some_and(is_model);
-        let live = (!is_inner).then(make);
-        runs.insert(run.run_id(), live);
     }
 
     pub(super) fn token(&self, run: &Run) {
         let mut runs = lock(&self.0);
-        if let Some(Some(Live { pieces: Some(pieces), .. })) = runs.get_mut(&run.run_id()) {
+        if let Some(Live { pieces: Some(pieces), .. }) = runs.get_mut(&run.run_id()) {
             pieces.piece();
         }
     }
 
     /// A run has ended: what was kept of it, if it counts.
     pub(super) fn end(&self, run: &Run) -> Option<Live> {
-        lock(&self.0).remove(&run.run_id()).flatten()
+        lock(&self.0).remove(&run.run_id())
     }
 
     pub(super) fn labels(&self, run: &Run) -> Option<Vec<Label>> {
         let runs = lock(&self.0);
-        let live = runs.get(&run.run_id())?.as_ref()?;
-        Some(live.labels.clone())
+        Some(runs.get(&run.run_id())?.labels.clone())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,0 +1,77 @@
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+
+use super::{
+    SemanticConventions, agent, names, params,
+    server::Server,
+    value::{cut, short, text},
+};
+use crate::{event::LlmStart, run::Run};
+
+/// What a model call is: read off its start, for spans and metrics.
+pub(super) struct Facts {
+    pub(super) operation: &'static str,
+    pub(super) provider: Arc<str>,
+    pub(super) model: Option<Arc<str>>,
+    pub(super) server: Option<Server>,
+}
+
+impl Facts {
+    pub(super) fn of(start: &LlmStart) -> Self {
+        let operation = match &*start.api {
+            "completions" | "generate" => names::TEXT_COMPLETION,
+            "generate_content" => names::GENERATE_CONTENT,
+            _ => names::CHAT,
+        };
+        Self {
+            operation,
+            provider: Arc::clone(&start.provider),
+            model: start.model.clone(),
+            server: Server::of(start),
+        }
+    }
+
+    /// `{operation} {model}`.
+    pub(super) fn span_name(&self) -> String {
+        match &self.model {
+            Some(model) => format!("{} {}", self.operation, cut(model)),
+            None => self.operation.to_owned(),
+        }
+    }
+
+    /// The attributes that a span has from its creation: samplers see them.
+    pub(super) fn attributes(
+        &self,
+        run: &Run,
+        start: &LlmStart,
+        conventions: SemanticConventions,
+    ) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            text(names::OPERATION, self.operation),
+            text(names::PROVIDER, short(&self.provider)),
+        ];
+        attributes.extend(self.model.as_ref().map(|model| text(names::MODEL, short(model))));
+        if let Some(server) = &self.server {
+            attributes.push(text(names::SERVER_ADDRESS, cut(&server.address)));
+            let port = server.port.map(i64::from);
+            attributes.extend(port.map(|port| KeyValue::new(names::SERVER_PORT, port)));
+        }
+        if start.stream {
+            attributes.push(KeyValue::new(names::STREAM, true));
+        }
+        // What the user says goes before what the request does; none is made up.
+        let conversation = agent::metadata(run, names::CONVERSATION);
+        let conversation = conversation.or_else(|| params::conversation(&start.params));
+        attributes.extend(conversation.map(|id| text(names::CONVERSATION, cut(id))));
+        params::attributes(&start.params, conventions, &mut attributes);
+        if &*self.provider == "openai" {
+            if matches!(&*start.api, "chat_completions" | "responses") {
+                attributes.push(text(names::OPENAI_API, short(&start.api)));
+            }
+            let tier = params::service_tier(&start.params);
+            attributes.extend(tier.map(|tier| text(names::OPENAI_TIER, cut(tier))));
+        }
+        attributes
+    }
+}

@@ -1,0 +1,122 @@
+//! Prompts and answers in the conventions' JSON, after the schemas of version 1.41.1.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::{finish::finish_reason, part};
+use crate::{
+    event::{LlmResult, LlmStart},
+    redact,
+};
+
+/// What a model is given.
+pub(super) struct Prompt {
+    /// How it is to behave, where that is given apart from the messages.
+    pub(super) system: Option<Value>,
+    pub(super) messages: Value,
+}
+
+impl Prompt {
+    /// None where it is not captured.
+    pub(super) fn of(start: &LlmStart) -> Option<Self> {
+        let messages = Cow::Borrowed(start.messages.get()?.as_array()?.as_slice());
+        // Over HTTP the secrets in it are covered; of a typed request, files are as they are.
+        let messages = if start.http.is_some() { messages } else { covered(messages.into_owned()) };
+        // In Chat Completions, and Ollama's chat, instructions are one of the messages.
+        let in_history = matches!(&*start.api, "chat_completions" | "completions" | "chat");
+        let (mut system, mut rest) = (None, &*messages);
+        if let ([first, others @ ..], false) = (rest, in_history)
+            && first["role"] == "system"
+        {
+            (system, rest) = (Some(parts(first).into()), others);
+        }
+        Some(Self { system, messages: rest.iter().map(message).collect() })
+    }
+}
+
+fn covered(messages: Vec<Value>) -> Cow<'static, [Value]> {
+    let mut messages = Value::Array(messages);
+    redact::prompt(&mut messages);
+    match messages {
+        Value::Array(messages) => Cow::Owned(messages),
+        _ => Cow::Owned(Vec::new()),
+    }
+}
+
+fn message(value: &Value) -> Value {
+    let parts = parts(value);
+    let responses = |part: &Value| part["type"] == "tool_call_response";
+    let role = if !parts.is_empty() && parts.iter().all(responses) {
+        // Anthropic and Gemini have the user say what tools gave.
+        "tool"
+    } else {
+        role(value)
+    };
+    let mut message = json!({"role": role, "parts": parts});
+    if let Some(Value::String(name)) = value.get("name").filter(|_| value.get("role").is_some()) {
+        message["name"] = name.as_str().into();
+    }
+    message
+}
+
+fn role(message: &Value) -> &str {
+    match message["role"].as_str() {
+        Some("system" | "developer") => "system",
+        Some("assistant" | "model") => "assistant",
+        Some("tool" | "function") => "tool",
+        Some(other) => other,
+        // Responses has items that are no messages.
+        None => match message["type"].as_str() {
+            Some(kind) if kind == "reasoning" || kind.ends_with("_call") => "assistant",
+            _ => "user",
+        },
+    }
+}
+
+fn parts(message: &Value) -> Vec<Value> {
+    let Value::Object(members) = message else { return part::parts(message) };
+    let get = |name: &str| members.get(name).unwrap_or(&Value::Null);
+    if !members.contains_key("role") {
+        return part::parts(message);
+    }
+    if let Some(id) = members.get("tool_call_id") {
+        return vec![part::tool_response(id, get("content"))];
+    }
+    let reasoning = ["reasoning_content", "reasoning", "thinking"];
+    let reasoning = reasoning.into_iter().find_map(|name| members.get(name)?.as_str());
+    let mut parts: Vec<Value> = reasoning.map(part::reasoning).into_iter().collect();
+    parts.extend(part::parts(members.get("content").unwrap_or_else(|| get("parts"))));
+    parts.extend(get("refusal").as_str().map(part::text));
+    let images = get("images").as_array().into_iter().flatten();
+    parts.extend(images.map(|data| part::blob("image", data)));
+    parts.extend(get("tool_calls").as_array().into_iter().flatten().map(asked));
+    parts
+}
+
+/// A tool call in a message of OpenAI's or Ollama's.
+fn asked(call: &Value) -> Value {
+    part::tool_call(&call["id"], &call["function"]["name"], &call["function"]["arguments"])
+}
+
+/// What a model has answered, as far as it got.
+pub(super) fn output(result: &LlmResult, failed: bool) -> Value {
+    let choices = result.choices.iter().map(|choice| {
+        let said = |text: &String, of: fn(&str) -> Value| (!text.is_empty()).then(|| of(text));
+        let calls = choice.tool_calls.iter().map(|call| {
+            let id = if call.id.is_empty() { Value::Null } else { call.id.as_str().into() };
+            part::tool_call(&id, &call.name.as_str().into(), &call.arguments.as_str().into())
+        });
+        let parts = said(&choice.reasoning, part::reasoning)
+            .into_iter()
+            .chain(said(&choice.text, part::text))
+            .chain(said(&choice.refusal, part::text))
+            .chain(calls);
+        let mut message = Map::new();
+        message.insert("role".to_owned(), "assistant".into());
+        message.insert("parts".to_owned(), parts.collect());
+        message.insert("finish_reason".to_owned(), finish_reason(choice, failed).into());
+        Value::Object(message)
+    });
+    choices.collect()
+}

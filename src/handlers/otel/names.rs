@@ -1,0 +1,161 @@
+//! Every name that is written, in one place. Own constants: those of the published crate are deprecated all
+//! together since the conventions moved to a repository of their own.
+
+/// Which set of names is written.
+///
+/// The conventions are not stable. Those of version 1.41.1 are the last that were released as part of
+/// OpenTelemetry's; since then they are kept elsewhere, and renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[allow(non_camel_case_types, reason = "a version")]
+#[non_exhaustive]
+pub enum SemanticConventions {
+    /// Those of version 1.41.1. The default.
+    #[default]
+    V1_41,
+    /// What became of them since, as of November 2026: metrics of inference have names of their own
+    /// (`gen_ai.client.inference.*`), token usage is counted by counters, and tokens written to a cache are
+    /// `cache_write`. It changes with releases of this crate.
+    Latest,
+}
+
+impl SemanticConventions {
+    pub(super) fn schema_url(self) -> Option<&'static str> {
+        match self {
+            Self::V1_41 => Some("https://opentelemetry.io/schemas/1.41.1"),
+            // Not published.
+            Self::Latest => None,
+        }
+    }
+
+    pub(super) fn cache_write(self) -> &'static str {
+        match self {
+            Self::V1_41 => "gen_ai.usage.cache_creation.input_tokens",
+            Self::Latest => "gen_ai.usage.cache_write.input_tokens",
+        }
+    }
+
+    pub(super) fn duration(self) -> &'static str {
+        match self {
+            Self::V1_41 => "gen_ai.client.operation.duration",
+            Self::Latest => "gen_ai.client.inference.duration",
+        }
+    }
+
+    pub(super) fn time_to_first_chunk(self) -> &'static str {
+        match self {
+            Self::V1_41 => "gen_ai.client.operation.time_to_first_chunk",
+            Self::Latest => "gen_ai.client.inference.time_to_first_chunk",
+        }
+    }
+
+    pub(super) fn time_per_output_chunk(self) -> &'static str {
+        match self {
+            Self::V1_41 => "gen_ai.client.operation.time_per_output_chunk",
+            Self::Latest => "gen_ai.client.inference.time_per_output_chunk",
+        }
+    }
+}
+
+// Metrics.
+pub(super) const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+pub(super) const USAGE_INPUT: &str = "gen_ai.client.inference.usage.input_tokens";
+pub(super) const USAGE_OUTPUT: &str = "gen_ai.client.inference.usage.output_tokens";
+pub(super) const USAGE_CACHE_READ: &str = "gen_ai.client.inference.usage.cache_read.input_tokens";
+pub(super) const USAGE_CACHE_WRITE: &str = "gen_ai.client.inference.usage.cache_write.input_tokens";
+pub(super) const USAGE_REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
+pub(super) const OPERATION_INPUT: &str = "gen_ai.client.inference.operation.input_tokens";
+pub(super) const OPERATION_OUTPUT: &str = "gen_ai.client.inference.operation.output_tokens";
+pub(super) const TOKEN_TYPE: &str = "gen_ai.token.type";
+pub(super) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
+
+// Operations.
+pub(super) const CHAT: &str = "chat";
+pub(super) const TEXT_COMPLETION: &str = "text_completion";
+pub(super) const GENERATE_CONTENT: &str = "generate_content";
+pub(super) const EXECUTE_TOOL: &str = "execute_tool";
+pub(super) const INVOKE_AGENT: &str = "invoke_agent";
+pub(super) const RETRIEVAL: &str = "retrieval";
+
+// What is asked.
+pub(super) const OPERATION: &str = "gen_ai.operation.name";
+pub(super) const PROVIDER: &str = "gen_ai.provider.name";
+pub(super) const CONVERSATION: &str = "gen_ai.conversation.id";
+pub(super) const OUTPUT_TYPE: &str = "gen_ai.output.type";
+pub(super) const MODEL: &str = "gen_ai.request.model";
+pub(super) const STREAM: &str = "gen_ai.request.stream";
+pub(super) const CHOICE_COUNT: &str = "gen_ai.request.choice.count";
+pub(super) const SEED: &str = "gen_ai.request.seed";
+pub(super) const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+pub(super) const TEMPERATURE: &str = "gen_ai.request.temperature";
+pub(super) const TOP_P: &str = "gen_ai.request.top_p";
+pub(super) const TOP_K: &str = "gen_ai.request.top_k";
+pub(super) const FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
+pub(super) const PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+pub(super) const STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
+pub(super) const SERVER_ADDRESS: &str = "server.address";
+pub(super) const SERVER_PORT: &str = "server.port";
+pub(super) const OPENAI_API: &str = "openai.api.type";
+pub(super) const OPENAI_TIER: &str = "openai.request.service_tier";
+
+// What came of it.
+pub(super) const ERROR_TYPE: &str = "error.type";
+pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
+pub(super) const RESPONSE_MODEL: &str = "gen_ai.response.model";
+pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+pub(super) const TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+pub(super) const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+pub(super) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+
+// Agents, tools, retrievers.
+pub(super) const AGENT_NAME: &str = "gen_ai.agent.name";
+pub(super) const AGENT_ID: &str = "gen_ai.agent.id";
+pub(super) const AGENT_DESCRIPTION: &str = "gen_ai.agent.description";
+pub(super) const AGENT_VERSION: &str = "gen_ai.agent.version";
+pub(super) const DATA_SOURCE: &str = "gen_ai.data_source.id";
+pub(super) const TOOL_NAME: &str = "gen_ai.tool.name";
+pub(super) const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
+
+// Content: opt-in.
+pub(super) const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";
+pub(super) const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+pub(super) const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+pub(super) const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
+pub(super) const TOOL_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
+pub(super) const TOOL_RESULT: &str = "gen_ai.tool.call.result";
+pub(super) const RETRIEVAL_QUERY: &str = "gen_ai.retrieval.query.text";
+pub(super) const RETRIEVAL_DOCUMENTS: &str = "gen_ai.retrieval.documents";
+
+// Events.
+pub(super) const DETAILS: &str = "gen_ai.client.inference.operation.details";
+pub(super) const EXCEPTION: &str = "gen_ai.client.operation.exception";
+pub(super) const EXCEPTION_TYPE: &str = "exception.type";
+pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
+
+// The conventions have no names for these.
+pub(super) const RETRY: &str = "retry";
+pub(super) const RETRY_ATTEMPT: &str = "retry.attempt";
+pub(super) const RETRY_ERROR: &str = "retry.error";
+pub(super) const CUSTOM_VALUE: &str = "value";
+
+/// Bounds of the buckets for tokens.
+pub(super) const TOKEN_BUCKETS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Bounds of the buckets for seconds.
+pub(super) const SECOND_BUCKETS: [f64; 14] =
+    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];

@@ -1,0 +1,96 @@
+//! The parameters of a request, whoever's names they have.
+
+use opentelemetry::{KeyValue, StringValue};
+use serde_json::{Map, Value};
+
+use super::{
+    SemanticConventions, names,
+    value::{cut, text, texts},
+};
+
+/// More stop sequences are not written.
+const MAX_STOPS: usize = 16;
+
+/// Where Gemini and Ollama have theirs.
+const NESTED: [&str; 3] = ["generationConfig", "generation_config", "options"];
+
+type Params = Map<String, Value>;
+
+/// What is written of them, in the conventions' order.
+pub(super) fn attributes(
+    params: &Params,
+    conventions: SemanticConventions,
+    attributes: &mut Vec<KeyValue>,
+) {
+    let integer = |names: &[&str]| find(params, names).and_then(Value::as_i64);
+    let number = |names: &[&str]| find(params, names).and_then(Value::as_f64);
+    let mut add = |key, value: Option<opentelemetry::Value>| {
+        attributes.extend(value.map(|value| KeyValue::new(key, value)));
+    };
+    let choices = integer(&["n", "candidateCount"]).filter(|count| *count != 1);
+    add(names::CHOICE_COUNT, choices.map(Into::into));
+    add(names::SEED, integer(&["seed"]).map(Into::into));
+    let max_tokens = integer(&[
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "maxOutputTokens",
+        "num_predict",
+    ]);
+    add(names::MAX_TOKENS, max_tokens.map(Into::into));
+    add(names::TEMPERATURE, number(&["temperature"]).map(Into::into));
+    add(names::TOP_P, number(&["top_p", "topP"]).map(Into::into));
+    const TOP_K: &[&str] = &["top_k", "topK"];
+    let top_k = match conventions {
+        SemanticConventions::V1_41 => number(TOP_K).map(Into::into),
+        SemanticConventions::Latest => integer(TOP_K).map(Into::into),
+    };
+    add(names::TOP_K, top_k);
+    let frequency = number(&["frequency_penalty", "frequencyPenalty"]);
+    add(names::FREQUENCY_PENALTY, frequency.map(Into::into));
+    let presence = number(&["presence_penalty", "presencePenalty"]);
+    add(names::PRESENCE_PENALTY, presence.map(Into::into));
+    attributes.extend(stops(params).map(|stops| texts(names::STOP_SEQUENCES, stops)));
+    attributes.extend(output_type(params).map(|kind| text(names::OUTPUT_TYPE, kind)));
+}
+
+/// The conversation that a request of OpenAI's Responses continues.
+pub(super) fn conversation(params: &Params) -> Option<&str> {
+    let conversation = params.get("conversation")?;
+    conversation.as_str().or_else(|| conversation.get("id")?.as_str())
+}
+
+/// OpenAI's tier of service, where one is asked for.
+pub(super) fn service_tier(params: &Params) -> Option<&str> {
+    params.get("service_tier")?.as_str().filter(|tier| *tier != "auto")
+}
+
+fn find<'a>(params: &'a Params, names: &[&str]) -> Option<&'a Value> {
+    let within = NESTED.iter().filter_map(|nested| params.get(*nested)?.as_object());
+    [params].into_iter().chain(within).find_map(|map| names.iter().find_map(|name| map.get(*name)))
+}
+
+fn stops(params: &Params) -> Option<Vec<StringValue>> {
+    let stops = find(params, &["stop_sequences", "stop", "stopSequences"])?;
+    let one = |stop: &Value| stop.as_str().map(|stop| cut(stop).into());
+    match stops {
+        Value::Array(stops) => stops.iter().take(MAX_STOPS).map(one).collect(),
+        stop => one(stop).map(|stop| vec![stop]),
+    }
+}
+
+/// In which form the answer is asked for.
+fn output_type(params: &Params) -> Option<&'static str> {
+    let format = params.get("response_format").or_else(|| params.get("text")?.get("format"));
+    let format = format.and_then(|format| format.get("type")).or_else(|| {
+        let mime = find(params, &["responseMimeType", "response_mime_type"]);
+        mime.or_else(|| params.get("format"))
+    })?;
+    match format.as_str() {
+        Some("text" | "text/plain") => Some("text"),
+        Some("json" | "json_object" | "json_schema" | "application/json") => Some("json"),
+        // Ollama takes a schema there.
+        None if format.is_object() => Some("json"),
+        _ => None,
+    }
+}

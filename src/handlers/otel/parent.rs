@@ -1,0 +1,39 @@
+use opentelemetry::{
+    Context, SpanId, TraceFlags, TraceId,
+    trace::{SpanContext, TraceContextExt, TraceState},
+};
+
+use super::{open::Open, span::OpenSpan};
+use crate::run::{Run, TraceParent};
+
+/// What a run's span is in: the span of the nearest run above it that has one; else where the request says it
+/// comes from; else whatever is current here.
+pub(super) fn parent(open: &Open<OpenSpan>, run: &Run) -> Context {
+    let above = run.parent_ids().iter().rev();
+    if let Some(span) = above.filter_map(|id| open.with(*id, |above| above.context.clone())).next()
+    {
+        return Context::new().with_remote_span_context(span);
+    }
+    let current = Context::current();
+    let Some(inbound) = run.trace_parent().and_then(remote) else { return current };
+    // A span of the same trace that is current here is below the caller's, and nearer.
+    let (trace_id, current_trace) = (inbound.trace_id(), current.span().span_context().trace_id());
+    if trace_id == current_trace {
+        return current;
+    }
+    current.with_remote_span_context(inbound)
+}
+
+fn remote(parent: &TraceParent) -> Option<SpanContext> {
+    let trace_id = TraceId::from_hex(parent.trace_id()).ok()?;
+    let span_id = SpanId::from_hex(parent.parent_id()).ok()?;
+    let flags = if parent.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
+    Some(SpanContext::new(trace_id, span_id, flags, true, TraceState::default()))
+}
+
+/// A span as what is called hears of it; none where nothing makes spans.
+pub(super) fn named(span: &SpanContext) -> Option<TraceParent> {
+    let (trace_id, span_id) = (span.trace_id(), span.span_id());
+    let ids = (u128::from_be_bytes(trace_id.to_bytes()), u64::from_be_bytes(span_id.to_bytes()));
+    span.is_valid().then(|| TraceParent::of(ids.0, ids.1, span.trace_flags().to_u8() & 1))
+}

@@ -1,0 +1,40 @@
+use opentelemetry::KeyValue;
+
+use super::{
+    SemanticConventions,
+    finish::finish_reasons,
+    names,
+    value::{count, short, text, texts},
+};
+use crate::event::LlmResult;
+
+/// What is known when a model call ends.
+pub(super) fn attributes(
+    result: &LlmResult,
+    failed: bool,
+    conventions: SemanticConventions,
+) -> Vec<KeyValue> {
+    let mut attributes = Vec::with_capacity(10);
+    attributes.extend(result.response_id.as_ref().map(|id| text(names::RESPONSE_ID, short(id))));
+    attributes.extend(result.model.as_ref().map(|it| text(names::RESPONSE_MODEL, short(it))));
+    let reasons = finish_reasons(result, failed);
+    if !reasons.is_empty() {
+        attributes.push(texts(names::FINISH_REASONS, reasons));
+    }
+    if let Some(first) = result.time_to_first_token {
+        attributes.push(KeyValue::new(names::TIME_TO_FIRST_CHUNK, first.as_secs_f64()));
+    }
+    if let Some(usage) = &result.usage {
+        attributes.push(count(names::INPUT_TOKENS, usage.input_tokens));
+        attributes.push(count(names::OUTPUT_TOKENS, usage.output_tokens));
+        // Parts of them. Zero is also what providers have that do not count them.
+        let parts = [
+            (names::CACHE_READ_TOKENS, usage.cache_read_tokens),
+            (conventions.cache_write(), usage.cache_write_tokens),
+            (names::REASONING_TOKENS, usage.reasoning_tokens),
+        ];
+        let parts = parts.into_iter().filter(|(_, tokens)| *tokens > 0);
+        attributes.extend(parts.map(|(key, tokens)| count(key, tokens)));
+    }
+    attributes
+}

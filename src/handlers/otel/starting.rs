@@ -1,0 +1,60 @@
+//! What spans are called, and what they have from their creation.
+
+use opentelemetry::{
+    KeyValue,
+    trace::{SpanBuilder, SpanKind},
+};
+
+use super::{
+    agent::{copy, describe, metadata},
+    names,
+    value::{cut, text},
+};
+use crate::{
+    event::RunInput,
+    run::{Run, RunType},
+};
+
+/// A span of a kind, from the start of a run.
+pub(super) fn builder(
+    run: &Run,
+    name: String,
+    kind: SpanKind,
+    attributes: Vec<KeyValue>,
+) -> SpanBuilder {
+    SpanBuilder::from_name(name)
+        .with_kind(kind)
+        .with_start_time(run.start_time())
+        .with_attributes(attributes)
+}
+
+/// The span of a run that is not a model's.
+pub(super) fn of_runnable(run: &Run, input: &RunInput, is_agent: bool) -> SpanBuilder {
+    let mut attributes = Vec::new();
+    copy(run, names::CONVERSATION, &mut attributes);
+    let named = |operation: &str, name: &str| format!("{operation} {}", cut(name));
+    let name = match run.run_type() {
+        RunType::Tool => {
+            attributes.push(text(names::OPERATION, names::EXECUTE_TOOL));
+            attributes.push(text(names::TOOL_NAME, cut(run.name())));
+            let id = input.tool_call_id.as_deref();
+            attributes.extend(id.map(|id| text(names::TOOL_CALL_ID, cut(id))));
+            named(names::EXECUTE_TOOL, run.name())
+        }
+        RunType::Retriever => {
+            attributes.push(text(names::OPERATION, names::RETRIEVAL));
+            copy(run, names::DATA_SOURCE, &mut attributes);
+            let source = metadata(run, names::DATA_SOURCE);
+            named(names::RETRIEVAL, source.unwrap_or_else(|| run.name()))
+        }
+        _ if is_agent => {
+            attributes.push(text(names::OPERATION, names::INVOKE_AGENT));
+            describe(run, &mut attributes);
+            let agent = metadata(run, names::AGENT_NAME);
+            named(names::INVOKE_AGENT, agent.unwrap_or_else(|| run.name()))
+        }
+        // The conventions have no word for it.
+        _ => cut(run.name()),
+    };
+    builder(run, name, SpanKind::Internal, attributes)
+}

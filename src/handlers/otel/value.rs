@@ -1,0 +1,78 @@
+//! Texts of others as values: short, and JSON in both of OpenTelemetry's forms.
+
+use std::{collections::HashMap, sync::Arc};
+
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value, logs::AnyValue};
+use serde_json::Value as Json;
+
+use crate::event::prefix;
+
+/// Names, ids and words of clients and providers are cut here: they may be of any length.
+const MAX_TEXT: usize = 256;
+
+/// As deep as JSON that was parsed may be.
+const MAX_DEPTH: usize = 128;
+
+/// A word that somebody else chose.
+pub(super) fn short(text: &Arc<str>) -> StringValue {
+    if text.len() <= MAX_TEXT { Arc::clone(text).into() } else { cut(text).into() }
+}
+
+/// The same of a borrowed text.
+pub(super) fn cut(text: &str) -> String {
+    prefix(text, MAX_TEXT).to_owned()
+}
+
+pub(super) fn text(key: &'static str, value: impl Into<StringValue>) -> KeyValue {
+    KeyValue::new(key, Value::String(value.into()))
+}
+
+pub(super) fn texts(key: &'static str, values: Vec<StringValue>) -> KeyValue {
+    KeyValue::new(key, Value::Array(Array::String(values)))
+}
+
+/// Counts are signed there.
+pub(super) fn count(key: &'static str, value: u64) -> KeyValue {
+    KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// JSON as a structured value.
+pub(super) fn structured(json: &Json) -> AnyValue {
+    nested(json, 0)
+}
+
+fn nested(json: &Json, depth: usize) -> AnyValue {
+    match json {
+        Json::Bool(flag) => AnyValue::Boolean(*flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(integer) => AnyValue::Int(integer),
+            None => AnyValue::Double(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => AnyValue::String(text.clone().into()),
+        Json::Array(values) if depth < MAX_DEPTH => {
+            let values = values.iter().map(|value| nested(value, depth + 1));
+            AnyValue::ListAny(Box::new(values.collect()))
+        }
+        Json::Object(members) if depth < MAX_DEPTH => {
+            // It has no null.
+            let members = members.iter().filter(|(_, value)| !value.is_null());
+            let members =
+                members.map(|(key, value)| (Key::from(key.clone()), nested(value, depth + 1)));
+            AnyValue::Map(Box::new(members.collect::<HashMap<_, _>>()))
+        }
+        Json::Null => AnyValue::String("".into()),
+        deep => AnyValue::String(deep.to_string().into()),
+    }
+}
+
+/// An attribute's value as one of a log record.
+pub(super) fn of_attribute(value: Value) -> AnyValue {
+    match value {
+        Value::Bool(flag) => flag.into(),
+        Value::I64(integer) => integer.into(),
+        Value::F64(number) => number.into(),
+        Value::String(text) => AnyValue::String(text),
+        Value::Array(Array::String(texts)) => texts.into_iter().collect(),
+        other => AnyValue::String(other.as_str().into_owned().into()),
+    }
+}
