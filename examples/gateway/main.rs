@@ -53,7 +53,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
     let listener = server::listen(args.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
     if let (Some(address), Some(scraped), Some(live)) = (args.admin, scraped, live) {
-        let listener = server::listen(address)?;
+        let listener = server::listen_for_browsers(address)?;
         let address = listener.local_addr()?;
         println!("metrics on http://{address}/metrics");
         println!("live page on http://{address}/");
