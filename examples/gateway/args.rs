@@ -1,4 +1,9 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use tower_llm_callbacks::ContentCapture;
 
 /// A reverse proxy for LLM APIs that tells what passes through it.
 #[derive(Debug, clap::Parser)]
@@ -17,9 +22,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 
-    /// Serve /metrics, for Prometheus, at another address; port 0 is any free one
-    #[arg(long, value_name = "ADDR")]
+    /// How much of prompts and answers is told: full, off, or so many bytes of each text
+    #[arg(long, value_name = "full|off|BYTES", default_value = "full", value_parser = content)]
+    pub(crate) content: ContentCapture,
+
+    /// Serve a live page of the calls, and /metrics for Prometheus, at another address: a port, or
+    /// HOST:PORT. Without a host it is 127.0.0.1; whoever reaches it reads prompts and answers
+    #[arg(long, value_name = "ADDR", value_parser = admin)]
     pub(crate) admin: Option<SocketAddr>,
+
+    /// Show the runs of a file that --events wrote on the live page
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub(crate) replay: Option<PathBuf>,
 
     /// The same proxy without the callback layer
     #[arg(long)]
@@ -32,4 +46,27 @@ pub(crate) struct Args {
     /// The simulated provider's time between two tokens
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 20)]
     pub(crate) pace_ms: u64,
+}
+
+fn content(text: &str) -> Result<ContentCapture, String> {
+    match text {
+        "full" => Ok(ContentCapture::Full),
+        "off" => Ok(ContentCapture::Off),
+        bytes => match bytes.parse() {
+            Ok(bytes) => Ok(ContentCapture::Limited(bytes)),
+            Err(_) => Err("full, off, or a number of bytes".to_owned()),
+        },
+    }
+}
+
+/// A port alone is one of loopback: what is served there is nobody else's business.
+fn admin(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = ["localhost:", ":"].iter().find_map(|host| text.strip_prefix(host));
+    match port.unwrap_or(text).parse() {
+        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => Err("a port, or an address and a port, as 127.0.0.1:9090".to_owned()),
+    }
 }

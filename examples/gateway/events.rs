@@ -2,7 +2,9 @@ use std::path::Path;
 
 use axum::Router;
 use tower::BoxError;
-use tower_llm_callbacks::{Callbacks, Handler, HttpCallbackLayer, handlers::JsonLines};
+use tower_llm_callbacks::{
+    Callbacks, ContentCapture, Handler, HttpCallbackLayer, handlers::JsonLines,
+};
 
 /// Who is told of the calls.
 pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
@@ -17,6 +19,6 @@ pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
 }
 
 /// The same service, with callbacks around it. What is no LLM call passes unobserved.
-pub(crate) fn observed(app: Router, callbacks: &Callbacks) -> Router {
-    app.layer(HttpCallbackLayer::new(callbacks.clone()).name("gateway"))
+pub(crate) fn observed(app: Router, callbacks: &Callbacks, content: ContentCapture) -> Router {
+    app.layer(HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(content))
 }

@@ -10,6 +10,7 @@ mod client;
 mod clients;
 mod events;
 mod hop_by_hop;
+mod live;
 mod metrics;
 mod open_files;
 mod proxy;
@@ -25,7 +26,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 use tower::BoxError;
 
-use crate::{args::Args, metrics::Scraped, signals::Signals};
+use crate::{args::Args, live::Live, metrics::Scraped, signals::Signals};
 
 /// How long events may take to be written after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -36,19 +37,27 @@ async fn run(args: Args) -> Result<(), BoxError> {
     // Before there is anything to count.
     let scraped = args.admin.map(|_| Scraped::install()).transpose()?;
     let callbacks = if scraped.is_some() { Scraped::count(callbacks) } else { callbacks };
+    let live = args.admin.is_some().then(Live::new);
+    let callbacks = live.iter().fold(callbacks, |callbacks, live| callbacks.with(live.handler()));
+    if let (Some(live), Some(file)) = (&live, &args.replay) {
+        let done = live::replay(live, file).await;
+        done.map_err(|error| format!("--replay {}: {error}", file.display()))?;
+    }
 
     let app = match &args.upstream {
         Some(url) => proxy::to(url.parse()?),
         None => simulated::provider(Duration::from_millis(args.pace_ms)),
     };
-    let app = if args.no_callbacks { app } else { events::observed(app, &callbacks) };
+    let app = if args.no_callbacks { app } else { events::observed(app, &callbacks, args.content) };
 
     let listener = server::listen(args.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
-    if let (Some(address), Some(scraped)) = (args.admin, scraped) {
-        let listener = server::listen(address)?;
-        println!("metrics on http://{}/metrics", listener.local_addr()?);
-        let admin = scraped.router(&callbacks);
+    if let (Some(address), Some(scraped), Some(live)) = (args.admin, scraped, live) {
+        let listener = server::listen_for_browsers(address)?;
+        let address = listener.local_addr()?;
+        println!("metrics on http://{address}/metrics");
+        println!("live page on http://{address}/");
+        let admin = live.router(address).merge(scraped.router(&callbacks));
         // It ends with the process: also while streams are let end, somebody may look.
         tokio::spawn(async move { axum::serve(listener, admin).await });
     }

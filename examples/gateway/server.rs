@@ -17,9 +17,26 @@ const BACKLOG: u32 = 4096;
 /// What one HTTP/2 connection may have open.
 const STREAMS: u32 = 10_000;
 
+/// What the system holds for a browser that does not read: by default that may be megabytes.
+const SENT_AHEAD: u32 = 64 << 10;
+
 /// Binds the address.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    bind(socket(address)?, address)
+}
+
+/// Binds the address of the live page.
+pub(crate) fn listen_for_browsers(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_send_buffer_size(SENT_AHEAD)?;
+    bind(socket, address)
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     let in_vain = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
     socket.bind(address).map_err(in_vain)?;

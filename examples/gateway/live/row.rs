@@ -1,0 +1,87 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use tower_llm_callbacks::{LlmResult, LlmStart, Run};
+use uuid::Uuid;
+
+use super::{WORD, text::prefix};
+
+/// What the table shows of a run.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    /// From 1, in the order in which runs started.
+    pub(super) number: u64,
+    pub(super) id: Uuid,
+    pub(super) parent: Option<Uuid>,
+    run_type: &'static str,
+    name: String,
+    attempt: u32,
+    provider: String,
+    api: String,
+    model: String,
+    /// `running`, `completed`, or the kind of the error.
+    pub(super) state: &'static str,
+    /// Milliseconds since 1970.
+    started: f64,
+    /// Milliseconds from then on.
+    pub(super) first: Option<f64>,
+    duration: Option<f64>,
+    input: Option<u64>,
+    output: Option<u64>,
+    /// Token events.
+    pub(super) pieces: u64,
+    streamed: bool,
+}
+
+impl Row {
+    pub(super) fn new(number: u64, run: &Run, start: Option<&LlmStart>) -> Self {
+        let word = |text: &str| prefix(text, WORD).to_owned();
+        Self {
+            number,
+            id: run.run_id(),
+            parent: run.parent_run_id(),
+            run_type: run.run_type().as_str(),
+            name: word(run.name()),
+            attempt: run.attempt(),
+            provider: start.map(|start| word(&start.provider)).unwrap_or_default(),
+            api: start.map(|start| word(&start.api)).unwrap_or_default(),
+            model: start.and_then(|start| start.model.as_deref()).map(word).unwrap_or_default(),
+            state: "running",
+            started: since_1970(run.start_time()),
+            first: None,
+            duration: None,
+            input: None,
+            output: None,
+            pieces: 0,
+            streamed: start.is_some_and(|start| start.stream),
+        }
+    }
+
+    pub(super) fn end(&mut self, state: &'static str, result: &LlmResult) {
+        self.state = state;
+        self.duration = Some(milliseconds(result.duration));
+        self.first = result.time_to_first_token.map(milliseconds);
+        self.pieces = result.tokens;
+        if let Some(usage) = result.usage {
+            self.input = Some(usage.input_tokens);
+            self.output = Some(usage.output_tokens);
+        }
+    }
+
+    pub(super) fn end_after(&mut self, duration: Duration) {
+        self.state = "completed";
+        self.duration = Some(milliseconds(duration));
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state != "running"
+    }
+}
+
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+pub(super) fn since_1970(time: SystemTime) -> f64 {
+    milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}

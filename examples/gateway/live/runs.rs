@@ -1,0 +1,108 @@
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use serde::Serialize;
+use tower_llm_callbacks::{Event, Run};
+use uuid::Uuid;
+
+use super::{RUNS, entry::Entry};
+
+/// The last runs.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    /// By number.
+    entries: BTreeMap<u64, Entry>,
+    numbers: HashMap<Uuid, u64>,
+    /// Runs that are kept no more, by the change that this was.
+    gone: VecDeque<(u64, u64)>,
+    started: u64,
+    /// The number of the last change.
+    pub(super) changes: u64,
+    pub(super) totals: Totals,
+}
+
+/// Of all runs, also of those that are kept no more.
+#[derive(Debug, Default, Clone, Serialize)]
+pub(super) struct Totals {
+    started: u64,
+    running: u64,
+    /// By how they ended.
+    ended: BTreeMap<&'static str, u64>,
+}
+
+impl Runs {
+    pub(super) fn tell(&mut self, run: &Run, event: &Event) {
+        let kind = event.kind();
+        if kind.is_start() {
+            self.start(run, event);
+            return;
+        }
+        let entry = self.numbers.get(&run.run_id()).and_then(|number| self.entries.get_mut(number));
+        let state = if let Some(entry) = entry {
+            self.changes += 1;
+            entry.changed = self.changes;
+            if entry.tell(run, event) {
+                entry.reshaped = self.changes;
+            }
+            entry.row.state
+        } else {
+            "not kept"
+        };
+        if kind.is_terminal() {
+            self.changes += 1;
+            self.totals.running = self.totals.running.saturating_sub(1);
+            *self.totals.ended.entry(state).or_default() += 1;
+        }
+    }
+
+    fn start(&mut self, run: &Run, event: &Event) {
+        self.changes += 1;
+        self.started += 1;
+        self.totals.started += 1;
+        self.totals.running += 1;
+        let (number, id) = (self.started, run.run_id());
+        let mut entry = Entry::new(number, run, event.data());
+        (entry.changed, entry.reshaped) = (self.changes, self.changes);
+        self.entries.insert(number, entry);
+        if let Some(before) = self.numbers.insert(id, number) {
+            self.remove(before);
+        }
+        if self.entries.len() > RUNS
+            && let Some(oldest) = self.oldest()
+        {
+            self.remove(oldest);
+        }
+    }
+
+    /// The oldest that has ended, if there is one.
+    fn oldest(&self) -> Option<u64> {
+        let mut entries = self.entries.iter();
+        let ended = entries.find(|(_, entry)| entry.row.has_ended()).map(|(number, _)| *number);
+        ended.or_else(|| self.entries.keys().next().copied())
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(entry) = self.entries.remove(&number) else { return };
+        if self.numbers.get(&entry.row.id) == Some(&number) {
+            self.numbers.remove(&entry.row.id);
+        }
+        self.gone.push_back((self.changes, number));
+        if self.gone.len() > RUNS {
+            self.gone.pop_front();
+        }
+    }
+
+    pub(super) fn get(&self, id: Uuid) -> Option<&Entry> {
+        self.entries.get(self.numbers.get(&id)?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// Those that went after a change; none where that is too long ago to be known.
+    pub(super) fn gone_after(&self, change: u64) -> Option<Vec<u64>> {
+        let is_known = self.gone.len() < RUNS || self.gone.front()?.0 <= change;
+        let after = self.gone.iter().filter(|(at, _)| *at > change);
+        is_known.then(|| after.map(|(_, number)| *number).collect())
+    }
+}

@@ -1,0 +1,42 @@
+use std::io;
+
+use serde::Serialize;
+
+/// The beginning of a text, cut between characters.
+pub(super) fn prefix(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// The beginning of a value's JSON, and whether it was cut. It is not written further than that: a prompt
+/// may have megabytes.
+pub(super) fn json(value: &impl Serialize, bytes: usize) -> (String, bool) {
+    let mut written = Bounded { bytes: Vec::new(), limit: bytes };
+    let is_cut = serde_json::to_writer(&mut written, value).is_err();
+    let whole = match std::str::from_utf8(&written.bytes) {
+        Ok(_) => written.bytes.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    written.bytes.truncate(whole);
+    (String::from_utf8(written.bytes).unwrap_or_default(), is_cut)
+}
+
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        let room = self.limit - self.bytes.len();
+        if room == 0 && !more.is_empty() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        let written = more.len().min(room);
+        self.bytes.extend_from_slice(&more[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
