@@ -91,8 +91,7 @@ async fn a_handler_that_is_given_up_on_does_not_grow() {
 #[tokio::test]
 async fn clones_are_one() {
     let otel = Otel::new();
-    let callbacks =
-        otel.callbacks().inline(otel.spans.clone()).inline(Arc::new(otel.metrics.clone()));
+    let callbacks = otel.callbacks().inline(otel.spans.clone()).inline(Arc::new(otel.metrics));
     assert_eq!(callbacks.len(), 2);
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Otel {
 }
 
 /// What may differ from the default.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 pub(crate) struct With {
     pub(crate) conventions: SemanticConventions,
     pub(crate) content: OtelContent,
@@ -89,7 +89,7 @@ impl Otel {
 
     /// The spans that have ended, in the order of their ends.
     pub(crate) fn ended(&self) -> Vec<Span> {
-        self.span_exporter.get_finished_spans().unwrap().into_iter().map(Span::of).collect()
+        self.span_exporter.get_finished_spans().unwrap().iter().map(Span::of).collect()
     }
 
     /// The only one.
@@ -168,7 +168,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    fn of(data: SpanData) -> Self {
+    fn of(data: &SpanData) -> Self {
         let attributes = |all: &[opentelemetry::KeyValue]| {
             let map: Map<String, Value> =
                 all.iter().map(|it| (it.key.to_string(), json_of(&it.value))).collect();
@@ -199,6 +199,7 @@ impl Span {
 
     /// All attributes but the time to the first chunk, which is to be there or not.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     pub(crate) fn has(&self, streamed: bool, expected: Value) {
         let mut attributes = self.attributes.clone();
         let first = attributes.remove("gen_ai.response.time_to_first_chunk");

@@ -37,6 +37,7 @@ async fn call(otel: &Otel, script: Script, take: usize) {
 
 /// What the span, and the metrics, say of a failure.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn failed(otel: &Otel, error_type: &str, status: &str, reasons: Value) -> Span {
     let span = otel.span();
     assert_eq!(span.attributes["error.type"], error_type);
