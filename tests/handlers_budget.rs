@@ -18,7 +18,8 @@ mod settling;
 mod support;
 
 use http::StatusCode;
-use support::read;
+use support::{PATIENCE, read};
+use tokio::time::timeout;
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
     Aborted, CallbackLayer, CallbackService, Callbacks, Delta, Usage,
@@ -55,13 +56,17 @@ async fn ask(
     model: &mut CallbackService<ScriptedModel>,
     request: ChatRequest,
 ) -> (usize, Option<BoxError>) {
-    match model.call(request).await {
-        Ok(answer) => {
-            let (chunks, error) = read(answer).await;
-            (chunks.len(), error)
+    let call = async {
+        match model.call(request).await {
+            Ok(answer) => {
+                let (chunks, error) = read(answer).await;
+                (chunks.len(), error)
+            }
+            Err(error) => (0, Some(error)),
         }
-        Err(error) => (0, Some(error)),
-    }
+    };
+    // One that is let in although it should not be may hang.
+    timeout(PATIENCE, call).await.expect("it hangs")
 }
 
 /// The reason and status of an abort.

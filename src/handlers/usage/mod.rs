@@ -9,6 +9,7 @@ mod measured;
 mod names;
 mod period;
 mod price;
+mod setup;
 mod snapshot;
 mod totals;
 mod window;

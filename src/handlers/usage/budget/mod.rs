@@ -7,6 +7,7 @@ mod open;
 mod report;
 mod reserve;
 mod settings;
+mod setup;
 mod spending;
 
 pub use self::{
