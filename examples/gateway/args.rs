@@ -17,6 +17,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 
+    /// Publish every event to a NATS server with JetStream, as nats://127.0.0.1:4222
+    #[arg(long, value_name = "URL")]
+    pub(crate) nats: Option<String>,
+
     /// Serve /metrics, for Prometheus, at another address; port 0 is any free one
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
