@@ -13,30 +13,46 @@ use crate::nats::Error;
 /// Longer than any run: a message is not to come again while its run is open.
 const ACK_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
+/// The consumers of a partition that a worker has made.
+pub(super) struct Own {
+    /// What their names end with, and no other's.
+    mark: String,
+    /// The highest of their numbers; of the last one it is not known whether the server has made it.
+    number: u64,
+}
+
+impl Own {
+    pub(super) fn new() -> Self {
+        // The end of an id is random.
+        Self { mark: Uuid::now_v7().simple().to_string()[20..].to_owned(), number: 0 }
+    }
+}
+
 /// Makes a consumer of a partition that begins after what is done, in the place of the one that is there: so nothing
 /// waits for what the old one has given and nobody has acknowledged.
 ///
 /// The new one is there before the old one goes, so that being killed in between loses nothing. Their names have a
-/// number that rises: who finds a higher one than its own has been replaced.
+/// number that rises: who finds another's that is higher than its own has been replaced.
 pub(super) async fn take_over(
     stream: &Stream,
     config: &WorkerConfig,
     partition: u32,
-    own: Option<&str>,
+    own: &mut Own,
     mut done: u64,
 ) -> Result<Consumer<pull::Config>, Error> {
-    let failed = |error| Error::server("reading its consumers", error);
+    let failed = |error: String| Error::server("reading its consumers", error);
     let prefix = format!("{}_{partition}_", config.group);
-    let names: Vec<String> =
-        stream.consumer_names().try_collect().await.map_err(|e| failed(e.to_string()))?;
-    let mut old: Vec<_> = names.into_iter().filter(|name| name.starts_with(&prefix)).collect();
-    old.sort();
-    if own.is_some_and(|own| old.last().is_some_and(|last| last.as_str() > own)) {
-        return Err(Error::TakenOver { partition });
-    }
-    let mut number = own.map_or(0, |own| number(own, &prefix));
+    let names = stream.consumer_names().try_collect::<Vec<_>>().await;
+    let mut old = names.map_err(|error| failed(error.to_string()))?;
+    old.retain(|name| name.starts_with(&prefix));
+    let mut number = own.number;
     for name in &old {
-        number = number.max(self::number(name, &prefix));
+        let (theirs, mark) = name[prefix.len()..].split_once('_').unwrap_or_default();
+        let theirs = theirs.parse().unwrap_or(0);
+        if own.number > 0 && theirs > own.number && mark != own.mark {
+            return Err(Error::TakenOver { partition });
+        }
+        number = number.max(theirs);
         let there = stream.get_consumer::<pull::Config>(name).await;
         let there = there.map_err(|error| failed(error.to_string()))?;
         let info = there.cached_info();
@@ -46,9 +62,8 @@ pub(super) async fn take_over(
         };
         done = done.max(info.ack_floor.stream_sequence).max(began);
     }
-    // The end of an id is random: two that do this at once do not become one.
-    let id = Uuid::now_v7().simple().to_string();
-    let name = format!("{prefix}{:010}_{}", number + 1, &id[24..]);
+    own.number = number + 1;
+    let name = format!("{prefix}{:010}_{}", own.number, own.mark);
     let made = stream.create_consumer(pull::Config {
         durable_name: Some(name),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: done + 1 },
@@ -65,9 +80,4 @@ pub(super) async fn take_over(
         let _ = stream.delete_consumer(name).await;
     }
     Ok(made)
-}
-
-fn number(name: &str, prefix: &str) -> u64 {
-    let rest = name.strip_prefix(prefix).unwrap_or_default();
-    rest.split('_').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }

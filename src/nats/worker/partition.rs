@@ -7,6 +7,7 @@ use tokio::{
 
 use super::{
     WorkerConfig,
+    consumer::Own,
     deliveries::{Delivered, Deliveries},
     floor::Floor,
     session::{Read, Session},
@@ -38,8 +39,9 @@ pub(super) struct Partition {
     floor: Floor,
     counters: Arc<Counters>,
     stop: watch::Receiver<bool>,
-    /// The consumer that it made last, and the stream that it is of.
-    consumer: Option<(String, i128)>,
+    own: Own,
+    /// When the stream was made that the floor is in.
+    created: Option<i128>,
     caught_up: Option<Instant>,
 }
 
@@ -60,7 +62,8 @@ impl Partition {
             floor: Floor::default(),
             counters: Arc::clone(counters),
             stop: stop.clone(),
-            consumer: None,
+            own: Own::new(),
+            created: None,
             caught_up: None,
         }
     }
@@ -104,7 +107,7 @@ impl Partition {
 
     async fn open(&mut self, attempt: usize) -> Result<Session, Error> {
         self.caught_up = None;
-        let known = self.consumer.as_ref().map(|(_, created)| *created);
+        let known = self.created;
         let floor = &mut self.floor;
         let done = |created, last_sequence| {
             if known.is_some_and(|known| known != created) || last_sequence < floor.last() {
@@ -112,9 +115,9 @@ impl Partition {
             }
             floor.done()
         };
-        let own = self.consumer.as_ref().map(|(name, _)| name.as_str());
+        let own = &mut self.own;
         let session = Session::open(&self.config, self.number, attempt, own, done).await?;
-        self.consumer = Some((session.name.clone(), session.created));
+        self.created = Some(session.created);
         self.caught_up = session.caught_up.then(Instant::now);
         self.floor.reconnected();
         count(&self.counters.connections);

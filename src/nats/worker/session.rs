@@ -6,7 +6,10 @@ use async_nats::{
 };
 use futures_util::{FutureExt, StreamExt};
 
-use super::{WorkerConfig, consumer};
+use super::{
+    WorkerConfig,
+    consumer::{self, Own},
+};
 use crate::nats::{Error, link};
 
 /// How many messages are asked for at a time.
@@ -16,7 +19,6 @@ const EXPIRES: Duration = Duration::from_secs(30);
 
 /// A partition's messages, over one connection.
 pub(super) struct Session {
-    pub(super) name: String,
     /// When the stream was made: another one has other places.
     pub(super) created: i128,
     /// There was nothing to read when it began.
@@ -41,7 +43,7 @@ impl Session {
         config: &WorkerConfig,
         partition: u32,
         attempt: usize,
-        own: Option<&str>,
+        own: &mut Own,
         done: impl FnOnce(i128, u64) -> u64 + Send,
     ) -> Result<Self, Error> {
         let context = link::connect(&config.stream, attempt).await?;
@@ -51,12 +53,11 @@ impl Session {
         let created = info.created.unix_timestamp_nanos();
         let done = done(created, info.state.last_sequence);
         let consumer = consumer::take_over(&stream, config, partition, own, done).await?;
-        let info = consumer.cached_info();
-        let (name, caught_up) = (info.name.clone(), info.num_pending == 0);
+        let caught_up = consumer.cached_info().num_pending == 0;
         let messages = consumer.stream().max_messages_per_batch(BATCH);
         let messages = messages.heartbeat(HEARTBEAT).expires(EXPIRES).messages().await;
         let messages = messages.map_err(|error| Error::server("asking for messages", error))?;
-        Ok(Self { name, created, caught_up, client, messages, given: 0 })
+        Ok(Self { created, caught_up, client, messages, given: 0 })
     }
 
     /// The next message.
