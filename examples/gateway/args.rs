@@ -26,6 +26,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "full|off|BYTES", default_value = "full", value_parser = content)]
     pub(crate) content: ContentCapture,
 
+    /// Publish every event to a NATS server with JetStream, as nats://127.0.0.1:4222
+    #[arg(long, value_name = "URL")]
+    pub(crate) nats: Option<String>,
+
     /// Serve a live page of the calls, and /metrics for Prometheus, at another address: a port, or
     /// HOST:PORT. Without a host it is 127.0.0.1; whoever reaches it reads prompts and answers
     #[arg(long, value_name = "ADDR", value_parser = admin)]

@@ -12,6 +12,7 @@ mod events;
 mod hop_by_hop;
 mod live;
 mod metrics;
+mod nats;
 mod open_files;
 mod proxy;
 mod server;
@@ -34,6 +35,7 @@ const FLUSH: Duration = Duration::from_secs(10);
 async fn run(args: Args) -> Result<(), BoxError> {
     let signals = Signals::listen()?;
     let callbacks = events::callbacks(args.events.as_deref())?;
+    let (callbacks, publisher) = nats::publish(callbacks, args.nats.as_deref());
     // Before there is anything to count.
     let scraped = args.admin.map(|_| Scraped::install()).transpose()?;
     let callbacks = if scraped.is_some() { Scraped::count(callbacks) } else { callbacks };
@@ -67,6 +69,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
     if !flushed.is_complete() {
         eprintln!("events of {} runs were not written in time", flushed.undelivered.len());
     }
+    nats::flush(publisher, FLUSH).await;
     Ok(())
 }
 

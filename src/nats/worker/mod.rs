@@ -1,0 +1,13 @@
+//! The reader of a stream.
+
+mod config;
+mod consumer;
+mod deliveries;
+mod floor;
+mod partition;
+mod session;
+mod stats;
+#[expect(clippy::module_inception, reason = "the folder is about working, the file about `Worker`")]
+mod worker;
+
+pub use self::{config::WorkerConfig, stats::WorkerStats, worker::Worker};

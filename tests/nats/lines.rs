@@ -1,0 +1,108 @@
+//! What handlers at both ends were told, as lines of JSON.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use tower_llm_callbacks::{Handler, handlers::JsonLines};
+
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    pub(crate) fn inline(&self) -> Handler {
+        Handler::inline(JsonLines::new(self.clone()))
+    }
+
+    pub(crate) fn blocking(&self) -> Handler {
+        Handler::blocking(JsonLines::new(self.clone()))
+    }
+
+    pub(crate) fn get(&self) -> Vec<Value> {
+        read(&self.0.lock().unwrap())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// A torn last line is none.
+pub(crate) fn read(bytes: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The same events were told at both ends.
+pub(crate) fn assert_same(there: Vec<Value>, here: &Lines) {
+    // Each kind of handler reads the clock for a token by itself.
+    let timeless = |mut lines: Vec<Value>| {
+        for line in &mut lines {
+            line["time"].take();
+        }
+        lines
+    };
+    let (there, here) = (timeless(sorted(there)), timeless(sorted(here.get())));
+    let differ = here.iter().zip(&there).find(|(here, there)| here != there);
+    assert!(differ.is_none(), "{differ:#?}");
+    assert_eq!(there.len(), here.len());
+}
+
+pub(crate) fn id(line: &Value) -> (String, u64) {
+    (line["run_id"].as_str().unwrap().to_owned(), line["seq"].as_u64().unwrap())
+}
+
+/// Each run's, in a form that does not depend on how runs are mixed.
+fn sorted(mut lines: Vec<Value>) -> Vec<Value> {
+    lines.sort_by_key(id);
+    lines
+}
+
+pub(crate) fn runs(lines: &[Value]) -> BTreeMap<String, Vec<&Value>> {
+    let mut runs = BTreeMap::<_, Vec<_>>::new();
+    for line in lines {
+        runs.entry(id(line).0).or_default().push(line);
+    }
+    runs
+}
+
+pub(crate) fn is_terminal(line: &Value) -> bool {
+    let event = line["event"].as_str().unwrap();
+    event.ends_with("_end") || event.ends_with("_error")
+}
+
+/// What a handler is promised of each run. Runs that have not ended are given back.
+pub(crate) fn assert_in_order(lines: &[Value]) -> BTreeSet<String> {
+    let mut open = BTreeSet::new();
+    for (run, lines) in runs(lines) {
+        assert!(lines[0]["event"].as_str().unwrap().ends_with("_start"), "{run}: {}", lines[0]);
+        let numbers: Vec<_> = lines.iter().map(|line| id(line).1).collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{run}: {numbers:?}");
+        let (last, others) = lines.split_last().unwrap();
+        assert!(!others.iter().any(|line| is_terminal(line)), "{run}");
+        if !is_terminal(last) {
+            open.insert(run);
+        }
+    }
+    open
+}
+
+/// And each has ended.
+pub(crate) fn assert_whole(lines: &[Value]) {
+    assert_eq!(assert_in_order(lines), BTreeSet::new());
+}

@@ -1,0 +1,91 @@
+//! A NATS server of the test's own.
+
+use std::{
+    env,
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tower_llm_callbacks::nats::StreamConfig;
+
+pub(crate) struct Server {
+    process: Option<Child>,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Server {
+    /// None, where there is no NATS server to start.
+    pub(crate) fn start() -> Option<Self> {
+        let mut server = Self::not_yet()?;
+        server.begin();
+        Some(server)
+    }
+
+    /// One that is not started.
+    pub(crate) fn not_yet() -> Option<Self> {
+        if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            assert!(env::var("CI").is_err(), "nats-server is not installed: bash .ci/nats.sh");
+            println!("skipped: nats-server is not installed");
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Some(Self { process: None, port, folder: tempfile::tempdir().unwrap() })
+    }
+
+    pub(crate) fn begin(&mut self) {
+        let child = Command::new("nats-server")
+            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--jetstream"])
+            .arg("--store_dir")
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+        let until = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < until, "the server does not listen");
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// As by SIGKILL; it remembers what is on its disk.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.process.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// It keeps its connections, and does nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn stream(&self) -> StreamConfig {
+        StreamConfig::new(&self.url()).timeout(Duration::from_secs(2))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
