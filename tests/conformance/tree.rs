@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use futures::StreamExt;
-use tower::{BoxError, Layer, ServiceExt};
+use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, RunConfig, RunLayer, RunType,
     handlers::{EventStream, RunTrees, StreamEvent},

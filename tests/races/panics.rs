@@ -9,7 +9,7 @@ use std::{
 
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, ErrorKind, Event, EventKind, FaultKind, Handler, LlmChunk,
     Run, RunError,
