@@ -2,8 +2,9 @@
 //!
 //! `cargo run --example gateway` answers with a simulated provider in the same process, so that it
 //! works without a key and without a network; `--upstream https://api.anthropic.com` goes to a real
-//! one, and `--events events.jsonl` writes down every event. Ten thousand streams at once are two
-//! file descriptors each: the soft limit is raised by itself, the hard one is `ulimit -Hn`.
+//! one, `--events events.jsonl` writes down every event, and `--admin 9090` shows the calls on a page.
+//! Ten thousand streams at once are two file descriptors each: the soft limit is raised by itself, the
+//! hard one is `ulimit -Hn`.
 
 mod args;
 mod client;

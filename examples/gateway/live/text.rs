@@ -4,7 +4,8 @@ use serde::Serialize;
 
 /// The beginning of a text, cut between characters.
 pub(super) fn prefix(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// The beginning of a value's JSON, and whether it was cut. It is not written further than that: a prompt
