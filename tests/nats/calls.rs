@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use tower::{Layer, util::ServiceExt};
+use tower::Layer;
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, RunConfig, RunLayer,
     chat::{self, ChatRequest},
