@@ -59,6 +59,7 @@ async fn a_server_that_is_not_there_from_the_start() {
     let callbacks = Callbacks::new().with(there.blocking());
     let worker = Worker::start(WorkerConfig::new(server.stream()), callbacks);
     gateway.calls(30, 20, Duration::ZERO).await;
+    assert!(gateway.callbacks.flush(Duration::from_secs(5)).await.is_complete());
     assert_eq!(gateway.publisher.flush(Duration::from_millis(100)).await, 30 * 22);
     server.begin();
     gateway.flush().await;

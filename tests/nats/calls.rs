@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use tower::{Layer, ServiceExt as _};
+use tower::Layer;
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, RunConfig, RunLayer,
     chat::{self, ChatRequest},

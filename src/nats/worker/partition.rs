@@ -220,6 +220,6 @@ impl Partition {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Nobody is left to stop it: it is about to be dropped.
     if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
