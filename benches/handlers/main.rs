@@ -4,6 +4,7 @@
 //! `cargo bench --bench handlers` prints one table; a row that misses its bound is marked. Words after `--`
 //! choose rows: `cargo bench --bench handlers -- budget`.
 
+mod full;
 #[path = "../support/harness.rs"]
 mod harness;
 mod otel;

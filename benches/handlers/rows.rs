@@ -30,6 +30,9 @@ pub(crate) fn all(scale: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<bool> {
     if wanted("otel") {
         met.extend(crate::otel::rows(scale));
     }
+    if wanted("full") {
+        met.extend(crate::full::rows(scale));
+    }
     met
 }
 

@@ -1,0 +1,103 @@
+//! Handlers that people attach together, beside the layer with none: the time of the whole process's cores for a
+//! token, exporters and handlers' threads included.
+
+use std::io;
+
+use futures::StreamExt;
+use opentelemetry_sdk::{
+    metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider},
+    trace::{InMemorySpanExporter, SdkTracerProvider},
+};
+use tokio::runtime::Builder;
+use tower::{BoxError, Layer, Service, service_fn};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, Usage,
+    chat::{ChatChunk, ChatRequest},
+    handlers::{
+        JsonLines, Metrics, OtelMetrics, OtelSpans, Output, StreamingOutput, TracingSpans,
+        UsageTotals,
+    },
+};
+
+use crate::harness::{Bound, Cost, Row, compare, cpu_time};
+
+const ROUNDS: usize = 9;
+
+/// As long as answers are.
+const TOKENS: usize = 500;
+
+fn cost(callbacks: &Callbacks, calls: usize) -> Cost {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let model = service_fn(|_: ChatRequest| async {
+        let tokens = (0..TOKENS).map(|_| ChatChunk::text(" token"));
+        let usage = ChatChunk::Usage { usage: Usage::new(10, 500), raw: None };
+        let end = [usage, ChatChunk::finish("stop"), ChatChunk::Done];
+        let chunks = tokens.chain(end).map(Ok::<_, BoxError>);
+        Ok::<_, BoxError>(futures::stream::iter(chunks))
+    });
+    let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
+    let request = ChatRequest::new("gpt-4o").max_tokens(500).user("Tell me a long joke");
+    let start = cpu_time();
+    runtime.block_on(async {
+        for _ in 0..calls {
+            let mut answer = model.call(request.clone()).await.expect("it answers");
+            while let Some(chunk) = answer.next().await {
+                std::hint::black_box(chunk.expect("no error"));
+            }
+        }
+        let flushed = callbacks.flush(std::time::Duration::from_secs(20)).await;
+        assert!(flushed.is_complete());
+    });
+    (cpu_time() - start).as_nanos() as f64 / (calls * TOKENS) as f64
+}
+
+pub(crate) fn rows(scale: usize) -> Vec<bool> {
+    let calls = (400 / scale).max(1);
+    let spans = SdkTracerProvider::builder().with_batch_exporter(InMemorySpanExporter::default());
+    let spans = OtelSpans::builder().tracer_provider(spans.build()).build();
+    let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
+    let meters = SdkMeterProvider::builder().with_reader(reader).build();
+    let metrics = OtelMetrics::builder().meter_provider(meters).build();
+    let lines = || JsonLines::new(io::sink());
+    let sink = || Output::new(io::sink());
+    let rows = [
+        ("`JsonLines`, blocking", (f64::INFINITY, Callbacks::new().blocking(lines()))),
+        (
+            "`StreamingOutput`, blocking",
+            (f64::INFINITY, Callbacks::new().blocking(StreamingOutput::new(sink()))),
+        ),
+        (
+            "`Metrics`, inline (no recorder)",
+            (f64::INFINITY, Callbacks::new().inline(Metrics::new())),
+        ),
+        (
+            "`TracingSpans`, inline (no subscriber)",
+            (f64::INFINITY, Callbacks::new().inline(TracingSpans::new())),
+        ),
+        (
+            "OpenTelemetry's spans and metrics, `UsageTotals` and `JsonLines`",
+            (
+                2_000.0,
+                Callbacks::new()
+                    .inline(spans)
+                    .inline(metrics)
+                    .inline(UsageTotals::new().by_model())
+                    .blocking(lines()),
+            ),
+        ),
+    ];
+    let none = Callbacks::new();
+    let mut met = Vec::new();
+    for (name, (more_ns, callbacks)) in rows {
+        let bound = if more_ns.is_finite() {
+            Bound { ratio: 1.0, more_ns }
+        } else {
+            Bound::ratio(f64::INFINITY)
+        };
+        let name = format!("{name}, a token (CPU time)").leak();
+        let row = Row { name, baseline: "the layer without handlers", bound };
+        met.push(compare(&row, ROUNDS, || cost(&none, calls), || cost(&callbacks, calls)));
+    }
+    met
+}
