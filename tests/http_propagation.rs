@@ -223,8 +223,8 @@ fn a_run_whose_id_is_zero() {
 }
 
 fn says(run: &Run) {
-    assert!(run.set_span(OTHER.parse().unwrap()));
-    assert!(!run.set_span(PARENT.parse().unwrap()), "the first word counts");
+    assert!(run.set_trace_span(OTHER.parse().unwrap()));
+    assert!(!run.set_trace_span(PARENT.parse().unwrap()), "the first word counts");
 }
 
 /// A handler says which span stands for the run: inline, or in the start phase, which is waited for.

@@ -13,15 +13,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Full};
 use http_support::{HELLO, Scripted, Step, WHOLE, data, event_stream, json};
+use metrics_util::debugging::DebuggingRecorder;
 use serde_json::{Value, json};
 use support::{MODES, PATIENCE, Told, on_each_runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, ErrorKind, Handler, HttpCallbackLayer, Run, RunConfig,
+    handlers::{
+        ConsoleLog, EventStream, JsonLines, Metrics, Output, PrintTrees, RunTrees, StreamingOutput,
+        TracingSpans, UsageTotals,
+    },
     http::{RequestBody, TransportFailure},
     on_event,
 };
@@ -274,6 +279,71 @@ fn of_calls_however_they_end() {
         }
     });
     let logged = log::all();
+    let leak = logged.lines().find(|line| line.contains("CANARY"));
+    assert!(leak.is_none(), "{leak:?}");
+}
+
+/// Writes into what was seen.
+struct Writer(Seen, &'static str);
+
+impl io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.note(self.1, &String::from_utf8_lossy(bytes).replace('\n', " "));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the ready-made handlers write, log, count and keep.
+#[test]
+fn of_the_ready_made_handlers() {
+    http_support::quiet_panics();
+    log::start();
+    let (recorder, seen) = (DebuggingRecorder::new(), Seen::default());
+    let output = |what| Output::new(Writer(seen.clone(), what));
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = support::Flavor::Current.runtime();
+        runtime.block_on(async {
+            for target in TARGETS {
+                for (kind, answer) in WAYS {
+                    let (trees, totals) = (RunTrees::new(), UsageTotals::new().by_model());
+                    let (events, stream) = EventStream::builder().attach();
+                    let mut told = Told::new(&[support::Mode::Inline])
+                        .with(Handler::inline(TracingSpans::new()))
+                        .with(Handler::inline(Metrics::new()))
+                        .with(Handler::inline(trees.clone()))
+                        .with(Handler::inline(totals.clone()))
+                        .with(Handler::blocking(ConsoleLog::new(output("log")).content(100_000)))
+                        .with(Handler::blocking(StreamingOutput::new(output("tokens"))))
+                        .with(Handler::blocking(PrintTrees::new(output("printed"))))
+                        .with(Handler::blocking(JsonLines::new(Writer(seen.clone(), "lines"))));
+                    told.callbacks = told.callbacks.extend(&events);
+                    call(target, kind, answer, told).await;
+                    for tree in trees.take() {
+                        seen.note("tree", &format!("{tree} {}", json!(tree)));
+                    }
+                    seen.note("totals", &json!(totals.snapshot()).to_string());
+                    drop(events);
+                    for event in stream.collect::<Vec<_>>().await {
+                        seen.note("stream", &json!(event).to_string());
+                    }
+                }
+            }
+        });
+    });
+    for (key, _, _, _) in recorder.snapshotter().snapshot().into_vec() {
+        seen.note("metric", &key.key().to_string());
+    }
+    seen.is_clean("the handlers");
+    for what in ["log", "tokens", "printed", "lines", "tree", "totals", "stream", "metric"] {
+        let seen = seen.0.lock().unwrap();
+        assert!(seen.lines().any(|line| line.starts_with(what)), "nothing of {what}");
+    }
+    let logged = log::all();
+    assert!(logged.contains("otel.name"), "spans are logged");
     let leak = logged.lines().find(|line| line.contains("CANARY"));
     assert!(leak.is_none(), "{leak:?}");
 }

@@ -10,9 +10,7 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
 /// The same, on one line.
 pub(super) fn line(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
-        text.replace(|c: char| c == '\n' || c == '\t', " ")
-            .replace(char::is_control, "\u{fffd}")
-            .into()
+        text.replace(['\n', '\t'], " ").replace(char::is_control, "\u{fffd}").into()
     } else {
         text.into()
     }
