@@ -17,8 +17,9 @@ mod running;
 mod settling;
 mod support;
 
+use futures::Stream;
 use http::StatusCode;
-use support::{PATIENCE, read};
+use support::PATIENCE;
 use tokio::time::timeout;
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
@@ -49,6 +50,14 @@ fn model(guard: &BudgetGuard, script: Script) -> (ScriptedModel, CallbackService
 /// A request whose answer may have so many tokens.
 fn asking(max_tokens: u32) -> ChatRequest {
     ChatRequest::new("any").user("Hi").max_tokens(max_tokens)
+}
+
+/// Reads up to the end. One that should be aborted, and is not, may hang.
+async fn read<S>(stream: S) -> (Vec<ChatChunk>, Option<BoxError>)
+where
+    S: Stream<Item = Result<ChatChunk, BoxError>>,
+{
+    timeout(PATIENCE, support::read(stream)).await.expect("it hangs")
 }
 
 /// Makes a call and reads it: how many chunks came, and the error that ended it.

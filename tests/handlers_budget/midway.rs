@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{ask, asking, model, refusal, support::read, used};
+use super::{ask, asking, model, read, refusal, used};
 
 fn texts(count: usize) -> Script {
     (0..count).fold(Script::new().respond(), |script, n| script.text(format!("{n} ")))
