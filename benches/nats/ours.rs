@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_llm_callbacks::{
     CallbackHandler, CallbackLayer, Callbacks, Event, Run,
     chat::{self, ChatRequest},
