@@ -95,9 +95,8 @@ impl Content {
 
     fn grow(&mut self, kind: TokenKind, choice: u32, index: u32, name: &str, text: &str) {
         let kind = word(kind);
-        let is_it =
-            |part: &&mut Part| (&*part.kind, part.choice, part.index) == (kind, choice, index);
-        let at = self.parts.iter_mut().rposition(|mut part| is_it(&&mut part));
+        let is_it = |part: &Part| (&*part.kind, part.choice, part.index) == (kind, choice, index);
+        let at = self.parts.iter().rposition(is_it);
         let Some(at) = at.or_else(|| self.open(kind, choice, index, name)) else { return };
         let kept = prefix(text, CONTENT - self.bytes);
         self.cut |= kept.len() < text.len();

@@ -46,7 +46,7 @@ struct Failure {
 }
 
 impl Entry {
-    pub(super) fn new(number: u64, run: &Run, event: &EventData) -> Self {
+    pub(super) fn new(run: &Run, event: &EventData) -> Self {
         let mut detail = Detail {
             tags: run.tags().iter().take(32).map(|tag| prefix(tag, WORD).to_owned()).collect(),
             metadata: brief(run.metadata()),
@@ -69,7 +69,7 @@ impl Entry {
             }
             _ => {}
         }
-        Self { row: Row::new(number, run, start), detail, changed: 0, reshaped: 0 }
+        Self { row: Row::new(run, start), detail, changed: 0, reshaped: 0 }
     }
 
     /// Takes an event in; true if it is more than another token.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tower_llm_callbacks::{CallbackHandler, Event, Handler, Interests, Run};
 
-use super::{BROWSERS, runs::Runs};
+use super::{BROWSERS, entry::Entry, runs::Runs};
 
 /// Keeps what the page shows.
 #[derive(Debug, Clone)]
@@ -34,6 +34,12 @@ impl CallbackHandler for Live {
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
-        self.runs().tell(run, event);
+        if event.kind().is_start() {
+            // A long prompt takes a while to read; feeds wait for the lock on the runtime's threads.
+            let entry = Entry::new(run, event.data());
+            self.runs().start(entry);
+        } else {
+            self.runs().tell(run, event);
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::{WORD, text::prefix};
 /// What the table shows of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
-    /// From 1, in the order in which runs started.
+    /// Given when it is kept: from 1, in the order in which runs started.
     pub(super) number: u64,
     pub(super) id: Uuid,
     pub(super) parent: Option<Uuid>,
@@ -34,10 +34,10 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(number: u64, run: &Run, start: Option<&LlmStart>) -> Self {
+    pub(super) fn new(run: &Run, start: Option<&LlmStart>) -> Self {
         let word = |text: &str| prefix(text, WORD).to_owned();
         Self {
-            number,
+            number: 0,
             id: run.run_id(),
             parent: run.parent_run_id(),
             run_type: run.run_type().as_str(),

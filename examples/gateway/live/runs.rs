@@ -32,10 +32,6 @@ pub(super) struct Totals {
 impl Runs {
     pub(super) fn tell(&mut self, run: &Run, event: &Event) {
         let kind = event.kind();
-        if kind.is_start() {
-            self.start(run, event);
-            return;
-        }
         let entry = self.numbers.get(&run.run_id()).and_then(|number| self.entries.get_mut(number));
         let state = if let Some(entry) = entry {
             self.changes += 1;
@@ -54,13 +50,13 @@ impl Runs {
         }
     }
 
-    fn start(&mut self, run: &Run, event: &Event) {
+    pub(super) fn start(&mut self, mut entry: Entry) {
         self.changes += 1;
         self.started += 1;
         self.totals.started += 1;
         self.totals.running += 1;
-        let (number, id) = (self.started, run.run_id());
-        let mut entry = Entry::new(number, run, event.data());
+        let (number, id) = (self.started, entry.row.id);
+        entry.row.number = number;
         (entry.changed, entry.reshaped) = (self.changes, self.changes);
         self.entries.insert(number, entry);
         if let Some(before) = self.numbers.insert(id, number) {
