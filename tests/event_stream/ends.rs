@@ -148,6 +148,24 @@ fn other_roots_are_left_out() {
     });
 }
 
+/// Nor do they wait for whoever reads.
+#[test]
+fn other_roots_are_not_held_up() {
+    on_each_runtime(|| async {
+        let (callbacks, mut events) = EventStream::builder().capacity(1).wait().attach();
+        let config = || RunConfig::new().callbacks(&callbacks);
+        let script = Script::answer((0..20).map(|_| "a"));
+        let held = tokio::spawn(config().scope(ask("held", script)));
+        assert_eq!(events.next().await.unwrap().run().name(), "held");
+        // Its tokens fill the stream, and nobody reads any more.
+        config().scope(agent()).await.unwrap();
+        assert!(!held.is_finished());
+        let rest = collect(events).await;
+        assert_eq!((names(&rest), rest.len()), (vec!["held".to_owned()], 21));
+        assert_eq!(held.await.unwrap().unwrap().len(), 20);
+    });
+}
+
 /// A root need not be one of the whole trace.
 #[test]
 fn the_root_may_be_inside_of_others() {

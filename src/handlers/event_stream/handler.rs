@@ -44,7 +44,7 @@ impl AsyncCallbackHandler for Gate {
 
     async fn on_event(&self, run: &Run, event: &Event) {
         if self.0.wants(run, event.kind()) {
-            self.0.room().await;
+            self.0.room(run.run_id()).await;
         }
     }
 }

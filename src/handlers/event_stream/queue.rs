@@ -131,14 +131,15 @@ impl Queue {
         Poll::Ready(Some(event))
     }
 
-    /// Waits until no more events wait than may, or nobody waits for them.
-    pub(super) async fn room(&self) {
+    /// Waits until no more events wait than may, as long as the stream gives those of the run.
+    pub(super) async fn room(&self, run_id: Uuid) {
         loop {
             let mut read = pin!(self.read.notified());
             read.as_mut().enable();
             {
                 let state = lock(&self.state);
-                if state.ended || state.events.len() <= self.settings.capacity {
+                let has_room = state.events.len() <= self.settings.capacity;
+                if state.ended || has_room || !state.runs.contains_key(&run_id) {
                     return;
                 }
             }
