@@ -12,6 +12,8 @@ mod lines;
 mod losing;
 #[path = "nats/passing.rs"]
 mod passing;
+#[path = "nats/proxy.rs"]
+mod proxy;
 #[path = "nats/server.rs"]
 mod server;
 #[path = "nats/workers.rs"]

@@ -1,5 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{
     Client, ReconnectToServer, ServerAddr,
@@ -36,7 +41,7 @@ pub(super) async fn connect(config: &StreamConfig, attempt: usize) -> Result<Con
         .reconnect_to_server_callback(move |_, _| {
             let again = tried.swap(true, Ordering::Relaxed);
             let addr = if again { nobody.clone() } else { server.clone() };
-            async move { Some(ReconnectToServer { addr, delay: Some(std::time::Duration::ZERO) }) }
+            async move { Some(ReconnectToServer { addr, delay: Some(Duration::ZERO) }) }
         });
     let client: Client =
         options.connect(pool).await.map_err(|error| Error::Connect(error.kind().to_string()))?;

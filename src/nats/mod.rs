@@ -51,6 +51,8 @@
 
 mod error;
 mod link;
+mod open;
+mod pause;
 mod publisher;
 mod stream;
 mod worker;

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::{join, time::sleep};
 use tower_llm_callbacks::{
     Callbacks,
-    nats::{Publisher, PublisherConfig, Worker, WorkerConfig},
+    nats::{Publisher, PublisherConfig, StreamConfig, Worker, WorkerConfig},
 };
 
 use crate::{
     calls::{Gateway, until},
     lines::{Lines, assert_same, assert_whole},
+    proxy::Proxy,
     server::Server,
 };
 
@@ -95,4 +96,35 @@ async fn a_server_that_hangs_holds_up_no_call() {
     worker.stop().await.unwrap();
     assert_whole(&there.get());
     assert_eq!(gateway.publisher.lost().total(), 0);
+}
+
+/// With hundreds of events on their way: what comes after one that is lost must not get to the server before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_cut() {
+    const CUTS: usize = 8;
+    let Some(server) = Server::start() else { return };
+    let address = server.url().strip_prefix("nats://").unwrap().to_owned();
+    let proxy = Proxy::to(address, CUTS, 150_000).await;
+    let stream = StreamConfig::new(&format!("nats://{}", proxy.address));
+    let stream = stream.timeout(Duration::from_secs(2));
+    let gateway = Gateway::of(Publisher::connect(PublisherConfig::new(stream)).await.unwrap());
+    let there = Lines::default();
+    let callbacks = Callbacks::new().with(there.blocking());
+    let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
+    for _ in 0..3 {
+        gateway.calls(50, 50, Duration::ZERO).await;
+        gateway.flush().await;
+    }
+    assert!(proxy.cuts() > 5, "{}", proxy.cuts());
+    let published = gateway.here.len() as u64;
+    until(&worker, |stats| stats.delivered == published).await;
+    let stats = worker.stats();
+    // The server kept out what was sent twice, and nothing came after what follows it.
+    assert_eq!((stats.duplicates, stats.without_start), (0, 0), "{stats:?}");
+    worker.stop().await.unwrap();
+    assert_whole(&there.get());
+    assert_same(there.get(), &gateway.here);
+    let stats = gateway.publisher.stats();
+    assert_eq!((stats.acknowledged, stats.lost.total()), (published, 0), "{stats:?}");
+    assert!(stats.connections as usize > proxy.cuts(), "{stats:?}");
 }

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod config;
+mod item;
 mod lost;
 #[expect(
     clippy::module_inception,

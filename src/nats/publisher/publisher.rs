@@ -13,7 +13,8 @@ use tokio::{
 
 use super::{
     Lost, PublisherConfig, PublisherStats,
-    buffer::{Buffer, Item, Settled},
+    buffer::Buffer,
+    item::{Item, Settled},
     pump,
 };
 use crate::{

@@ -1,6 +1,4 @@
-use std::{
-    collections::VecDeque, error::Error as _, future::IntoFuture, sync::Arc, time::Duration,
-};
+use std::{collections::VecDeque, error::Error as _, future::IntoFuture, sync::Arc};
 
 use async_nats::jetstream::{
     self, Context, ErrorCode,
@@ -11,16 +9,14 @@ use async_nats::jetstream::{
 use futures_util::FutureExt;
 
 use super::{
-    buffer::{Item, Settled},
+    item::{Item, Settled},
     publisher::Shared,
 };
 use crate::{
-    nats::{Error, link},
+    nats::{Error, link, pause::Pause},
     sync::lock,
 };
 
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How many events are taken from the buffer at a time.
 const CHUNK: usize = 64;
 
@@ -29,7 +25,7 @@ type Flight = (u64, <PublishAckFuture as IntoFuture>::IntoFuture);
 /// Publishes what is in the buffer, for ever, over one connection after the other.
 pub(super) async fn run(shared: Arc<Shared>, mut connected: Option<Context>) {
     let mut attempt = 0;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pause::new();
     loop {
         let before = lock(&shared.buffer).stats.acknowledged;
         let error = match connected.take() {
@@ -40,12 +36,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut connected: Option<Context>) {
             },
         };
         let stats = lock(&shared.buffer).stats();
-        if pause == FIRST_PAUSE {
+        let (pause, first) = pauses.after(stats.acknowledged > before);
+        if first {
             tracing::warn!(waiting = stats.waiting, "publishing is interrupted: {error}");
         }
-        pause = if stats.acknowledged > before { FIRST_PAUSE } else { pause };
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
         attempt += 1;
     }
 }

@@ -1,5 +1,6 @@
 //! The reader of a stream.
 
+mod caught_up;
 mod config;
 mod consumer;
 mod deliveries;
@@ -7,6 +8,7 @@ mod floor;
 mod partition;
 mod session;
 mod stats;
+mod telling;
 #[expect(clippy::module_inception, reason = "the folder is about working, the file about `Worker`")]
 mod worker;
 

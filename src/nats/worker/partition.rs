@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{
     sync::watch,
@@ -7,42 +7,34 @@ use tokio::{
 
 use super::{
     WorkerConfig,
+    caught_up::CaughtUp,
     consumer::Own,
-    deliveries::{Delivered, Deliveries},
+    deliveries::Deliveries,
     floor::Floor,
-    session::{Read, Session},
+    session::Session,
     stats::{Counters, count},
 };
 use crate::{
     callbacks::Callbacks,
-    event::EventRecord,
-    nats::Error,
-    relay::{Relay, Relayed},
+    nats::{Error, pause::Pause},
+    relay::Relay,
 };
 
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How many messages are read before others have their turn.
 const TURN: usize = 64;
-/// Further behind than this, a run's events may be among those that are yet to be read.
-const NEAR: u64 = 1000;
-/// How long everything must have been read before a run counts as silent: what publishers held back while the server
-/// was away gets time to come.
-const SETTLED: Duration = Duration::from_secs(60);
-
 /// One partition, read and told.
 pub(super) struct Partition {
-    config: Arc<WorkerConfig>,
-    number: u32,
-    relay: Arc<Relay>,
-    deliveries: Deliveries,
-    floor: Floor,
-    counters: Arc<Counters>,
+    pub(super) config: Arc<WorkerConfig>,
+    pub(super) number: u32,
+    pub(super) relay: Arc<Relay>,
+    pub(super) deliveries: Deliveries,
+    pub(super) floor: Floor,
+    pub(super) counters: Arc<Counters>,
     stop: watch::Receiver<bool>,
     own: Own,
     /// When the stream was made that the floor is in.
     created: Option<i128>,
-    caught_up: Option<Instant>,
+    pub(super) caught_up: CaughtUp,
 }
 
 impl Partition {
@@ -64,13 +56,13 @@ impl Partition {
             stop: stop.clone(),
             own: Own::new(),
             created: None,
-            caught_up: None,
+            caught_up: CaughtUp::default(),
         }
     }
 
     /// Works until it is stopped, over one connection after the other.
     pub(super) async fn run(mut self) -> Result<(), Error> {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pause::new();
         let mut attempt = 0;
         loop {
             let before = self.floor.last();
@@ -85,8 +77,8 @@ impl Partition {
                 self.finish().await;
                 return Err(error);
             }
-            pause = if self.floor.last() > before { FIRST_PAUSE } else { pause };
-            if pause == FIRST_PAUSE {
+            let (pause, first) = pauses.after(self.floor.last() > before);
+            if first {
                 tracing::warn!(partition = self.number, "reading is interrupted: {error}");
             }
             let wake = Instant::now() + pause;
@@ -100,13 +92,12 @@ impl Partition {
                     }
                 }
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
             attempt += 1;
         }
     }
 
     async fn open(&mut self, attempt: usize) -> Result<Session, Error> {
-        self.caught_up = None;
+        self.caught_up = CaughtUp::default();
         let known = self.created;
         let floor = &mut self.floor;
         let done = |created, last_sequence| {
@@ -118,7 +109,7 @@ impl Partition {
         let own = &mut self.own;
         let session = Session::open(&self.config, self.number, attempt, own, done).await?;
         self.created = Some(session.created);
-        self.caught_up = session.caught_up.then(Instant::now);
+        self.caught_up.read(session.pending);
         self.floor.reconnected();
         count(&self.counters.connections);
         Ok(session)
@@ -127,8 +118,7 @@ impl Partition {
     async fn work(&mut self, mut session: Session) -> Result<(), Error> {
         let mut acks = interval(self.config.ack_every);
         acks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let look = (self.config.run_timeout / 4).clamp(Duration::from_millis(10), SETTLED);
-        let mut looks = interval(look);
+        let mut looks = interval(CaughtUp::look_every(self.config.run_timeout));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let has_room = self.deliveries.waiting() < self.config.ahead;
@@ -158,61 +148,6 @@ impl Partition {
                     };
                 }
             }
-        }
-    }
-
-    fn read(&mut self, Read { message, at, pending }: Read) {
-        self.caught_up = (pending <= NEAR).then(|| self.caught_up.unwrap_or_else(Instant::now));
-        // What was read on an earlier connection comes again.
-        if at > self.floor.last() {
-            match EventRecord::from_json(&message.payload) {
-                Ok(record) => {
-                    let opened = record.kind().is_start() && self.floor.start(record.run_id, at);
-                    if let Some(told) = self.deliveries.add(record, opened) {
-                        self.told(&told);
-                    }
-                }
-                Err(error) => {
-                    count(&self.counters.invalid);
-                    tracing::debug!(partition = self.number, at, "{error}");
-                }
-            }
-        }
-        if let Some(ack) = message.message.reply {
-            self.floor.read(at, ack);
-        }
-    }
-
-    fn told(&mut self, told: &Delivered) {
-        let counters = &self.counters;
-        count(match told.relayed {
-            Relayed::Told => &counters.delivered,
-            Relayed::Duplicate => &counters.duplicates,
-            Relayed::NoStart => &counters.without_start,
-        });
-        // A start that was told before is of a run that has ended.
-        let ended_before = told.opened && told.relayed == Relayed::Duplicate;
-        if told.kind.is_terminal() || ended_before {
-            self.floor.end(told.run_id);
-        }
-    }
-
-    fn end_silent(&mut self) {
-        let timeout = self.config.run_timeout;
-        if self.caught_up.is_none_or(|since| since.elapsed() < timeout.min(SETTLED)) {
-            return;
-        }
-        for run_id in self.relay.end_silent(timeout) {
-            count(&self.counters.timed_out);
-            self.floor.end(run_id);
-        }
-    }
-
-    /// Waits until everything that was read is told.
-    async fn finish(&mut self) {
-        while self.deliveries.waiting() > 0 {
-            let told = self.deliveries.next().await;
-            self.told(&told);
         }
     }
 }

@@ -21,8 +21,8 @@ const EXPIRES: Duration = Duration::from_secs(30);
 pub(super) struct Session {
     /// When the stream was made: another one has other places.
     pub(super) created: i128,
-    /// There was nothing to read when it began.
-    pub(super) caught_up: bool,
+    /// How much there was to read when it began.
+    pub(super) pending: u64,
     client: Client,
     messages: pull::Stream,
     /// How many messages it was given.
@@ -53,11 +53,11 @@ impl Session {
         let created = info.created.unix_timestamp_nanos();
         let done = done(created, info.state.last_sequence);
         let consumer = consumer::take_over(&stream, config, partition, own, done).await?;
-        let caught_up = consumer.cached_info().num_pending == 0;
+        let pending = consumer.cached_info().num_pending;
         let messages = consumer.stream().max_messages_per_batch(BATCH);
         let messages = messages.heartbeat(HEARTBEAT).expires(EXPIRES).messages().await;
         let messages = messages.map_err(|error| Error::server("asking for messages", error))?;
-        Ok(Self { created, caught_up, client, messages, given: 0 })
+        Ok(Self { created, pending, client, messages, given: 0 })
     }
 
     /// The next message.
