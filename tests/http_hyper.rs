@@ -57,7 +57,13 @@ fn each_way_in_which_a_socket_may_answer() {
             for (what, answer, kind, text) in answers() {
                 println!("{what} to {version:?}");
                 let peers = Peers::new(raw(answer).await).await;
-                let mut body = peers.post(version, PROMPT).await.into_body();
+                let broken = what.contains("after the mark") || kind == Some(Transport);
+                let Some(response) = peers.try_post(version, PROMPT).await else {
+                    assert!(broken, "{what}");
+                    peers.ended(kind).await;
+                    continue;
+                };
+                let mut body = response.into_body();
                 let mut bytes = Vec::new();
                 let error = loop {
                     match body.frame().await {
@@ -67,7 +73,6 @@ fn each_way_in_which_a_socket_may_answer() {
                     }
                 };
                 // Here, the client has the last of it: who is awaited has been told.
-                let broken = what.contains("after the mark") || kind == Some(Transport);
                 assert_eq!(error, broken, "{what}");
                 assert!(HELLO.concat().as_bytes().starts_with(&bytes) || bytes == b"{}", "{what}");
                 peers.ended_by_now(kind, text);

@@ -213,14 +213,33 @@ impl Peers {
         self.send(request.body(Full::from(body)).unwrap()).await
     }
 
+    /// The same where an answer may break off. Over HTTP/1.1 hyper's server drops what it has not flushed by
+    /// then, be it the head.
+    pub(crate) async fn try_post(
+        &self,
+        version: Version,
+        body: &'static str,
+    ) -> Option<http::Response<Incoming>> {
+        let request = Request::post(self.url("/v1/messages")).version(version);
+        let outcome = Self::client(version).request(request.body(Full::from(body)).unwrap()).await;
+        match outcome {
+            Ok(response) => Some(response),
+            Err(_) if version == Version::HTTP_11 => None,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    fn client(version: Version) -> HyperClient<Full<Bytes>> {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.http2_only(version == Version::HTTP_2).pool_max_idle_per_host(0);
+        builder.build_http()
+    }
+
     pub(crate) async fn send(
         &self,
         request: http::Request<Full<Bytes>>,
     ) -> http::Response<Incoming> {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.http2_only(request.version() == Version::HTTP_2).pool_max_idle_per_host(0);
-        let client: HyperClient<Full<Bytes>> = builder.build_http();
-        client.request(request).await.unwrap()
+        Self::client(request.version()).request(request).await.unwrap()
     }
 
     /// Both runs end so, sooner or later.
