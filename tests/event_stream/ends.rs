@@ -123,6 +123,29 @@ fn a_child_that_waits_for_whoever_reads() {
     });
 }
 
+/// Once the root has ended nobody waits, be it that nothing was read.
+#[test]
+fn after_the_root_nobody_waits() {
+    on_each_runtime(|| async {
+        let (callbacks, events) = EventStream::builder().capacity(2).wait().attach();
+        let ((goes_on, waits), (begins, begun)) = (oneshot::channel(), oneshot::channel());
+        let root = chain("root", async move {
+            let child = chain("child", async move {
+                begins.send(()).unwrap();
+                waits.await?;
+                ask("late", Script::answer((0..20).map(|_| "a"))).await
+            });
+            let task = tokio::spawn(child.in_current_run());
+            begun.await?;
+            Ok(task)
+        });
+        let child = RunConfig::new().callbacks(&callbacks).scope(root).await.unwrap();
+        goes_on.send(()).unwrap();
+        assert_eq!(child.await.unwrap().unwrap().len(), 20);
+        assert_eq!(names(&collect(events).await), ["child", "root"]);
+    });
+}
+
 /// The first run is the root. Others are not its, though they have the same callbacks.
 #[test]
 fn other_roots_are_left_out() {

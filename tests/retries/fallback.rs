@@ -120,3 +120,29 @@ fn attempts_at_once() {
         assert_eq!(retries(&runs[2])[0].1.failed_run_id, runs[1][0].run_id);
     });
 }
+
+/// Of two that have failed it is the last.
+#[test]
+fn two_that_fail_at_once() {
+    on_each_runtime(|| async {
+        let recorder = Recorder::new();
+        let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
+        let model = |script| layer.layer(ScriptedModel::new(script));
+        let late = model(Script::new().yields().yields().fail("late").respond());
+        let soon = model(Script::new().fail("soon").respond());
+        let third = model(Script::answer(["a"]));
+        let hedges = service_fn(move |_: ChatRequest| {
+            let both = futures::future::join(ask(late.clone()), ask(soon.clone()));
+            let third = third.clone();
+            async move {
+                let _ended = both.await;
+                let answer = ask(third).await?;
+                Ok::<_, BoxError>(stream::iter(answer).map(Ok::<_, BoxError>).boxed())
+            }
+        });
+        ask(AttemptsLayer::new().layer(hedges)).await.unwrap();
+        let runs = runs(&recorder);
+        let (_, retry) = &retries(&runs[2])[0];
+        assert_eq!((&*retry.error, retry.failed_run_id), ("late", runs[0][0].run_id));
+    });
+}
