@@ -4,6 +4,8 @@
 mod console;
 mod event_stream;
 mod jsonl;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod labels;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "tracing")]

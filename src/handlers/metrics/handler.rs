@@ -1,18 +1,17 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use metrics::{Label, counter, gauge, histogram};
+use metrics::{Label, SharedString, counter, gauge, histogram};
 
 use super::{
     describe::{
         DURATION, ENDED, FIRST_TOKEN, GAP, IN_FLIGHT, PIECES, RETRIES, STARTED, TOKENS, describe,
     },
-    labels::Words,
     live::{Live, Lives, Pieces},
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
     handler::{CallbackHandler, Interests},
-    handlers::outermost::Outermost,
+    handlers::{labels::Labels, outermost::Outermost},
     run::Run,
 };
 
@@ -48,10 +47,10 @@ struct Inner {
     lives: Lives,
     outermost: Outermost,
     tokens: bool,
-    providers: Words,
-    apis: Words,
-    models: Words,
-    names: Words,
+    providers: Labels,
+    apis: Labels,
+    models: Labels,
+    names: Labels,
 }
 
 impl Default for Metrics {
@@ -76,11 +75,11 @@ impl Metrics {
     /// Leaves out what has to hear of each token: `llm_token_events_total` and `llm_inter_token_seconds`.
     #[must_use]
     pub fn without_tokens(self) -> Self {
-        Self::with(self.0.models.most(), false)
+        Self::with(self.0.models.max(), false)
     }
 
     fn with(words: usize, tokens: bool) -> Self {
-        let list = || Words::at_most(words);
+        let list = || Labels::at_most(words);
         let (providers, apis, models, names) = (list(), list(), list(), list());
         let (lives, outermost) = (Lives::default(), Outermost::default());
         Self(Arc::new(Inner { lives, outermost, tokens, providers, apis, models, names }))
@@ -105,13 +104,13 @@ impl Metrics {
     fn labels(&self, run: &Run, model: Option<&LlmStart>) -> Vec<Label> {
         let mut labels = vec![Label::from_static_parts("run_type", run.run_type().as_str())];
         let Some(start) = model else {
-            labels.push(Label::new("name", self.0.names.label(run.name())));
+            labels.push(label("name", &self.0.names, run.name()));
             return labels;
         };
         let Inner { providers, apis, models, .. } = &*self.0;
-        labels.push(Label::new("provider", providers.label(&start.provider)));
-        labels.push(Label::new("api", apis.label(&start.api)));
-        labels.push(Label::new("model", models.label(start.model.as_deref().unwrap_or_default())));
+        labels.push(label("provider", providers, &start.provider));
+        labels.push(label("api", apis, &start.api));
+        labels.push(label("model", models, start.model.as_deref().unwrap_or_default()));
         labels
     }
 
@@ -168,6 +167,11 @@ impl CallbackHandler for Metrics {
             EventData::Custom(_) => {}
         }
     }
+}
+
+fn label(name: &'static str, labels: &Labels, value: &str) -> Label {
+    let value = labels.of(value).map_or(SharedString::const_str("other"), SharedString::from);
+    Label::new(name, value)
 }
 
 fn tokens(labels: &[Label], result: &LlmResult) {

@@ -2,7 +2,6 @@
 
 mod describe;
 mod handler;
-mod labels;
 mod live;
 mod sets;
 mod timed;

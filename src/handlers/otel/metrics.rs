@@ -3,13 +3,18 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use opentelemetry::KeyValue;
 
 use super::{
-    OtelMetricsBuilder, error_type::error_type, facts::Facts, instruments::Instruments,
-    labels::Labels, names, open::Open, value::text,
+    OtelMetricsBuilder,
+    error_type::error_type,
+    facts::Facts,
+    instruments::Instruments,
+    names,
+    open::Open,
+    value::{bounded, text},
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
     handler::{CallbackHandler, Interests},
-    handlers::outermost::Outermost,
+    handlers::{labels::Labels, outermost::Outermost},
     run::Run,
 };
 
@@ -97,12 +102,12 @@ impl Shared {
         let facts = Facts::of(start);
         let mut attributes = vec![
             text(names::OPERATION, facts.operation),
-            text(names::PROVIDER, self.labels.providers.of(&facts.provider)),
+            text(names::PROVIDER, bounded(&self.labels.providers, &facts.provider)),
         ];
-        let model = facts.model.as_deref().map(|model| self.labels.models.of(model));
+        let model = facts.model.as_deref().map(|model| bounded(&self.labels.models, model));
         attributes.extend(model.map(|model| text(names::MODEL, model)));
         if let Some(server) = &facts.server {
-            let address = self.labels.servers.of(&server.address);
+            let address = bounded(&self.labels.servers, &server.address);
             // A port of nobody is no series of its own either.
             let port = server.port.filter(|_| address.as_str() == server.address);
             attributes.push(text(names::SERVER_ADDRESS, address));
@@ -129,7 +134,7 @@ impl Shared {
         let measured = self.outermost.end(run);
         let Some(call) = self.open.remove(run).filter(|_| measured) else { return };
         let mut attributes = call.attributes.to_vec();
-        let answered = result.model.as_deref().map(|model| self.labels.answering.of(model));
+        let answered = result.model.as_deref().map(|model| bounded(&self.labels.answering, model));
         attributes.extend(answered.map(|model| text(names::RESPONSE_MODEL, model)));
         if let Some(usage) = &result.usage {
             self.instruments.usage(usage, &attributes);
@@ -137,7 +142,7 @@ impl Shared {
         if let Some(first) = result.time_to_first_token {
             self.instruments.time_to_first_chunk.record(first.as_secs_f64(), &attributes);
         }
-        let failed = error.map(|error| self.labels.errors.of(&error_type(error)));
+        let failed = error.map(|error| bounded(&self.labels.errors, &error_type(error)));
         attributes.extend(failed.map(|error| text(names::ERROR_TYPE, error)));
         self.instruments.duration.record(result.duration.as_secs_f64(), &attributes);
     }

@@ -8,12 +8,11 @@ use opentelemetry::{
 use super::{
     OtelMetrics, SemanticConventions,
     instruments::Instruments,
-    labels::Labels,
     metrics::{AllLabels, Shared},
     open::Open,
     scope::scope,
 };
-use crate::handlers::outermost::Outermost;
+use crate::handlers::{labels::Labels, outermost::Outermost};
 
 const MAX_MODELS: usize = 200;
 const MAX_RUNS: usize = 10_000;
@@ -68,7 +67,7 @@ impl OtelMetricsBuilder {
             Some(meter) => meter(scope),
             None => global::meter_with_scope(scope),
         };
-        let labels = || Labels::new(self.max_models);
+        let labels = || Labels::at_most(self.max_models);
         OtelMetrics(Arc::new(Shared {
             instruments: Instruments::new(&meter, self.conventions),
             labels: AllLabels {

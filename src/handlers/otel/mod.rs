@@ -12,7 +12,6 @@ mod error_type;
 mod facts;
 mod finish;
 mod instruments;
-mod labels;
 mod llm_span;
 mod logs;
 mod message;

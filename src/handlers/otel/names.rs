@@ -99,6 +99,8 @@ pub(super) const OPENAI_TIER: &str = "openai.request.service_tier";
 
 // What came of it.
 pub(super) const ERROR_TYPE: &str = "error.type";
+/// What stands for all values beyond a bound: the conventions' own word for it, of `error.type`.
+pub(super) const OTHER: &str = "_OTHER";
 pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
 pub(super) const RESPONSE_MODEL: &str = "gen_ai.response.model";
 pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";

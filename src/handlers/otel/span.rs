@@ -9,7 +9,7 @@ use opentelemetry::{
     trace::{Span, SpanContext, Status},
 };
 
-use super::{error_type::error_type, labels::OTHER, names, value::text};
+use super::{error_type::error_type, names, value::text};
 use crate::{
     event::{ErrorKind, LlmStart, RunError},
     run::Run,
@@ -48,7 +48,7 @@ impl OpenSpan {
 
     /// No end was heard, and there is no room for it any longer.
     pub(super) fn give_up(mut self) {
-        self.span.set_attribute(text(names::ERROR_TYPE, OTHER));
+        self.span.set_attribute(text(names::ERROR_TYPE, names::OTHER));
         self.span.set_status(Status::error("its end was not heard of"));
         self.span.end();
     }

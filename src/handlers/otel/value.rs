@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value, logs::AnyValue};
 use serde_json::Value as Json;
 
-use crate::event::prefix;
+use super::names;
+use crate::{event::prefix, handlers::labels::Labels};
 
 /// Names, ids and words of clients and providers are cut here: they may be of any length.
 const MAX_TEXT: usize = 256;
@@ -21,6 +22,11 @@ pub(super) fn short(text: &Arc<str>) -> StringValue {
 /// The same of a borrowed text.
 pub(super) fn cut(text: &str) -> String {
     prefix(text, MAX_TEXT).to_owned()
+}
+
+/// One of the values of a label of metrics, or what stands for all others.
+pub(super) fn bounded(labels: &Labels, value: &str) -> StringValue {
+    labels.of(value).map_or(names::OTHER.into(), StringValue::from)
 }
 
 pub(super) fn text(key: &'static str, value: impl Into<StringValue>) -> KeyValue {
