@@ -8,7 +8,7 @@ mod jsonl;
 mod labels;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(feature = "tracing")]
+#[cfg(any(feature = "otel", feature = "tracing"))]
 mod operation;
 #[cfg(feature = "otel")]
 mod otel;

@@ -7,7 +7,7 @@ use super::{
     server::Server,
     value::{cut, short, text},
 };
-use crate::{event::LlmStart, run::Run};
+use crate::{event::LlmStart, handlers::operation::operation, run::Run};
 
 /// What a model call is: read off its start, for spans and metrics.
 pub(super) struct Facts {
@@ -19,13 +19,8 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(start: &LlmStart) -> Self {
-        let operation = match &*start.api {
-            "completions" | "generate" => names::TEXT_COMPLETION,
-            "generate_content" => names::GENERATE_CONTENT,
-            _ => names::CHAT,
-        };
         Self {
-            operation,
+            operation: operation(start),
             provider: Arc::clone(&start.provider),
             model: start.model.clone(),
             server: Server::of(start),

@@ -69,9 +69,6 @@ pub(super) const TOKEN_TYPE: &str = "gen_ai.token.type";
 pub(super) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
 
 // Operations.
-pub(super) const CHAT: &str = "chat";
-pub(super) const TEXT_COMPLETION: &str = "text_completion";
-pub(super) const GENERATE_CONTENT: &str = "generate_content";
 pub(super) const EXECUTE_TOOL: &str = "execute_tool";
 pub(super) const INVOKE_AGENT: &str = "invoke_agent";
 pub(super) const RETRIEVAL: &str = "retrieval";
