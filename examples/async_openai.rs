@@ -26,7 +26,7 @@ use serde_json::json;
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, Run, RunError, Token,
-    http::RequestBody,
+    http_layer::RequestBody,
 };
 
 struct Print;

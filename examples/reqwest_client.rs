@@ -17,7 +17,7 @@ use serde_json::json;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
-    http::RequestBody,
+    http_layer::RequestBody,
 };
 
 struct Print;

@@ -14,9 +14,10 @@ use futures::{StreamExt, future::ready};
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, CallbackService, Callbacks, Delta, RunConfig, RunInput, RunLayer, ToolCall,
+    CallbackLayer, Callbacks, Delta, RunConfig, RunInput, RunLayer, ToolCall,
     chat::{self, ChatRequest},
     handlers::RunTrees,
+    layer::CallbackService,
     model::{
         HttpClient,
         anthropic::{AnthropicConfig, AnthropicLayer, AnthropicModel},

@@ -9,14 +9,14 @@ use futures::{Stream, StreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackStream, Callbacks, Delta,
-    Handler, LlmChunk, LlmRequest, LlmStart, Run, Token,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, LlmChunk, LlmRequest,
+    LlmStart, Registration, Run, Token, layer::CallbackStream,
 };
 
 struct Request;
 
 impl LlmRequest for Request {
-    fn describe(&self) -> LlmStart {
+    fn llm_start(&self) -> LlmStart {
         LlmStart::new("test", "chat")
     }
 }
@@ -90,12 +90,12 @@ fn a_token_for_an_inline_handler_allocates_nothing() {
 #[test]
 fn a_token_for_queued_handlers_allocates_at_most_once() {
     for (name, callbacks) in [
-        ("async", Callbacks::new().asynchronous(Quiet)),
-        ("two async", Callbacks::new().asynchronous(Quiet).asynchronous(Quiet)),
+        ("async", Callbacks::new().async_handler(Quiet)),
+        ("two async", Callbacks::new().async_handler(Quiet).async_handler(Quiet)),
         ("blocking", Callbacks::new().blocking(Quiet)),
-        ("async lockstep", Callbacks::new().with(Handler::asynchronous(Quiet).lockstep())),
-        ("async background", Callbacks::new().with(Handler::asynchronous(Quiet).background())),
-        ("all", Callbacks::new().inline(Quiet).asynchronous(Quiet).blocking(Quiet)),
+        ("async lockstep", Callbacks::new().add(Registration::async_handler(Quiet).lockstep())),
+        ("async background", Callbacks::new().add(Registration::async_handler(Quiet).background())),
+        ("all", Callbacks::new().inline(Quiet).async_handler(Quiet).blocking(Quiet)),
     ] {
         let allocations = per_token(&callbacks);
         assert!(allocations <= 1.0, "{name}: {allocations} allocations a token");
@@ -138,7 +138,7 @@ fn a_run_in_flight_holds_little() {
     assert!(inline <= 2 * 1024, "{inline} bytes for a run with an inline handler");
     for count in [1, 4] {
         let callbacks = Callbacks::new();
-        let callbacks = (0..count).fold(callbacks, |callbacks, _| callbacks.asynchronous(Quiet));
+        let callbacks = (0..count).fold(callbacks, |callbacks, _| callbacks.async_handler(Quiet));
         let bytes = per_run(&callbacks);
         // A task of its own is most of it.
         let bound = 2 * 1024 + count * 1280;

@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, Callbacks, Handler, HttpCallbackLayer, Run, Token,
-    http::ResponseBody,
+    AsyncCallbackHandler, CallbackHandler, Callbacks, HttpCallbackLayer, Registration, Run, Token,
+    http_layer::ResponseBody,
 };
 
 /// Path, first event, and that of each token, of a format.
@@ -98,10 +98,10 @@ fn a_token_for_an_inline_handler_allocates_nothing() {
 fn a_token_for_queued_handlers_allocates_at_most_once() {
     for wire in [ANTHROPIC, OPENAI] {
         for (name, callbacks) in [
-            ("async", Callbacks::new().asynchronous(Quiet)),
+            ("async", Callbacks::new().async_handler(Quiet)),
             ("blocking", Callbacks::new().blocking(Quiet)),
-            ("async lockstep", Callbacks::new().with(Handler::asynchronous(Quiet).lockstep())),
-            ("all", Callbacks::new().inline(Quiet).asynchronous(Quiet).blocking(Quiet)),
+            ("async lockstep", Callbacks::new().add(Registration::async_handler(Quiet).lockstep())),
+            ("all", Callbacks::new().inline(Quiet).async_handler(Quiet).blocking(Quiet)),
         ] {
             let allocations = per_token(&callbacks, &wire);
             assert!(allocations <= 1.0, "{}, {name}: {allocations} a token", wire.0);
@@ -147,7 +147,7 @@ fn a_run_in_flight_holds_little() {
         assert!(inline <= 2_560, "{path}: {inline} bytes for a run with an inline handler");
         for count in [1, 4] {
             let callbacks = Callbacks::new();
-            let callbacks = (0..count).fold(callbacks, |all, _| all.asynchronous(Quiet));
+            let callbacks = (0..count).fold(callbacks, |all, _| all.async_handler(Quiet));
             let bytes = per_run(&callbacks, &wire);
             // A task of its own is most of it.
             let bound = 2_560 + count * 1280;

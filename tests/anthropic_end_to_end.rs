@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, ErrorKind, EventKind, Handler, Run, TokenKind, Usage,
+    CallbackLayer, Callbacks, ErrorKind, EventKind, Registration, Run, TokenKind, Usage,
     chat::{self, ChatRequest, ModelError},
     model::anthropic::{AnthropicConfig, AnthropicLayer},
     testing::{Recorder, assert_promises},
@@ -94,8 +94,8 @@ async fn call(
     let callbacks = Callbacks::new()
         .inline(recorders[0].clone())
         .blocking(recorders[1].clone())
-        .asynchronous(recorders[2].clone())
-        .with(Handler::asynchronous(recorders[3].clone()).lockstep());
+        .async_handler(recorders[2].clone())
+        .add(Registration::async_handler(recorders[3].clone()).lockstep());
     let config = AnthropicConfig::new("sk-ant-secret").base_url("http://127.0.0.1:9");
     let mut model = ServiceBuilder::new()
         .layer(CallbackLayer::new(callbacks.clone()))
@@ -260,7 +260,7 @@ async fn a_providers_error_inside_an_io_error() {
 fn layers_can_be_named() {
     fn layered<S: Clone>(
         http: S,
-    ) -> tower_llm_callbacks::CallbackService<
+    ) -> tower_llm_callbacks::layer::CallbackService<
         tower_llm_callbacks::model::anthropic::AnthropicModel<S>,
     > {
         let config = AnthropicConfig::new("key");

@@ -26,11 +26,11 @@ fn the_models_name_says_who_answers() {
         ("gemini-2.5-flash", "gcp.gemini", "generate_content"),
         ("llama3", "unknown", "chat"),
     ] {
-        let start = ChatRequest::new(model).describe();
+        let start = ChatRequest::new(model).llm_start();
         assert_eq!((&*start.provider, &*start.api), (provider, api), "{model}");
         assert_eq!(start.model.as_deref(), Some(model));
     }
-    let start = ChatRequest::new("llama3").provider("ollama").api("generate").describe();
+    let start = ChatRequest::new("llama3").provider("ollama").api("generate").llm_start();
     assert_eq!((&*start.provider, &*start.api), ("ollama", "generate"));
 }
 
@@ -47,7 +47,7 @@ fn a_request_describes_all_of_itself() {
         .tool_choice(ToolChoice::Tool("get_time".into()))
         .param("mcp_servers", json!([{"name": "files", "authorization_token": "CANARY"}]))
         .stream(false);
-    let start = request.describe();
+    let start = request.llm_start();
     assert!(!start.stream);
     assert_eq!(
         start.messages.get().unwrap(),
@@ -75,7 +75,7 @@ fn a_request_describes_all_of_itself() {
 #[test]
 fn describing_and_cloning_share_the_messages() {
     let request = ChatRequest::new("claude").user("Hello");
-    let (start, clone) = (request.describe(), request.clone());
+    let (start, clone) = (request.llm_start(), request.clone());
     assert_eq!(Arc::strong_count(&request.messages), 3);
     drop(start);
     let longer = clone.user("More");

@@ -29,7 +29,7 @@ use tower::{
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, HttpCallbackLayer, LlmResult, Usage,
     chat::{self, ChatRequest},
-    http::RequestBody,
+    http_layer::RequestBody,
     model::{
         anthropic::{AnthropicConfig, AnthropicLayer},
         client,
@@ -568,7 +568,7 @@ async fn a_typed_model_over_the_http_layer_makes_two_runs() {
         }
         let (outer, inner) = (outer.ended().await, inner.ended().await);
         assert_eq!(inner.parent_run_id, Some(outer.run_id));
-        assert_eq!(inner.trace_id, outer.run_id);
+        assert_eq!(inner.root_run_id, outer.run_id);
         assert_eq!(outer.parent_run_id, None);
         assert_eq!((&*outer.name, &*inner.name), ("typed", "http"));
         for terminal in [outer, inner] {

@@ -5,7 +5,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackLayer, Callbacks, Delta, EventKind, Handler, LlmResult, Run,
+    AsyncCallbackHandler, CallbackLayer, Callbacks, Delta, EventKind, LlmResult, Registration, Run,
     chat::ChatRequest,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -24,7 +24,7 @@ async fn a_lockstep_handler_does_not_hold_it_for_the_terminal() {
     static GATE: Semaphore = Semaphore::const_new(0);
     let recorder = Recorder::new();
     let callbacks = Callbacks::new()
-        .with(Handler::asynchronous(Slow(&GATE)).lockstep())
+        .add(Registration::async_handler(Slow(&GATE)).lockstep())
         .inline(recorder.clone());
     let mut model =
         CallbackLayer::new(callbacks).layer(ScriptedModel::new(Script::answer(["a", "b"])));

@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use support::{call, on_each_runtime, read, request, runs};
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Event, RECORD_VERSION, Run, RunConfig, Usage,
+    CallbackLayer, Callbacks, Delta, Event, Run, RunConfig, Usage,
     chat::{ChatChunk, ChatRequest},
+    event::RECORD_VERSION,
     on_event,
     testing::{Script, ScriptedModel},
 };
@@ -134,7 +135,7 @@ fn what_all_records_have() {
 fn of_a_child_and_without_anything() {
     on_each_runtime(|| async {
         let (records, (handler, runs)) = (Records::default(), runs());
-        let layer = CallbackLayer::new(records.callbacks().with(handler));
+        let layer = CallbackLayer::new(records.callbacks().add(handler));
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["Hi"])));
         read(call(&mut model).await.unwrap()).await;
         let parent = runs.lock().unwrap().pop().unwrap();

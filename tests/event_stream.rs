@@ -26,7 +26,7 @@ use tokio::task::yield_now;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, EventData, RunLayer, chat, emit,
-    handlers::StreamEvent,
+    handlers::RunEvent,
     testing::{Script, ScriptedModel},
 };
 use uuid::Uuid;
@@ -92,12 +92,12 @@ const AGENT: [(&str, &[&str]); 5] = [
     ("search", &["retriever_start", "retriever_end"]),
 ];
 
-async fn collect(events: impl Stream<Item = StreamEvent>) -> Vec<StreamEvent> {
+async fn collect(events: impl Stream<Item = RunEvent>) -> Vec<RunEvent> {
     events.collect().await
 }
 
 /// What was given of each run, by name: runs have names of their own here.
-fn by_name(events: &[StreamEvent]) -> BTreeMap<String, Vec<&'static str>> {
+fn by_name(events: &[RunEvent]) -> BTreeMap<String, Vec<&'static str>> {
     let mut runs = BTreeMap::<_, Vec<_>>::new();
     for event in events {
         runs.entry(event.run().name().to_owned()).or_default().push(event.kind().as_str());
@@ -106,14 +106,14 @@ fn by_name(events: &[StreamEvent]) -> BTreeMap<String, Vec<&'static str>> {
 }
 
 #[track_caller]
-fn assert_agent(events: &[StreamEvent]) {
+fn assert_agent(events: &[RunEvent]) {
     let expected = AGENT.map(|(name, kinds)| (name.to_owned(), kinds.to_vec()));
     assert_eq!(by_name(events), expected.into());
 }
 
 /// The events of each run, in the order of the runs' first events.
-fn by_run(events: &[StreamEvent]) -> Vec<(Uuid, Vec<&StreamEvent>)> {
-    let mut runs: Vec<(Uuid, Vec<&StreamEvent>)> = Vec::new();
+fn by_run(events: &[RunEvent]) -> Vec<(Uuid, Vec<&RunEvent>)> {
+    let mut runs: Vec<(Uuid, Vec<&RunEvent>)> = Vec::new();
     let mut at = HashMap::new();
     for event in events {
         let id = event.run().run_id();
@@ -129,7 +129,7 @@ fn by_run(events: &[StreamEvent]) -> Vec<(Uuid, Vec<&StreamEvent>)> {
 /// Each run's events are in order, start first and the one terminal last; where nothing is dropped, without
 /// gaps.
 #[track_caller]
-fn assert_in_order(events: &[StreamEvent], complete: bool) {
+fn assert_in_order(events: &[RunEvent], complete: bool) {
     for (_, events) in by_run(events) {
         let seqs: Vec<_> = events.iter().map(|event| event.event().seq()).collect();
         assert!(seqs.is_sorted_by(|one, other| one < other), "{seqs:?}");
@@ -143,7 +143,7 @@ fn assert_in_order(events: &[StreamEvent], complete: bool) {
 
 /// A run is around those in it.
 #[track_caller]
-fn assert_nested(events: &[StreamEvent]) {
+fn assert_nested(events: &[RunEvent]) {
     let (mut started, mut ended) = (HashSet::new(), HashSet::new());
     for event in events {
         let run = event.run();
@@ -159,12 +159,12 @@ fn assert_nested(events: &[StreamEvent]) {
     }
 }
 
-fn is_end(event: &StreamEvent) -> bool {
+fn is_end(event: &RunEvent) -> bool {
     event.kind().is_terminal()
 }
 
-fn texts(events: &[StreamEvent]) -> String {
-    let text = |event: &StreamEvent| match event.data() {
+fn texts(events: &[RunEvent]) -> String {
+    let text = |event: &RunEvent| match event.data() {
         EventData::LlmNewToken(token) => Some(token.text().to_owned()),
         _ => None,
     };

@@ -10,7 +10,8 @@ use http::StatusCode;
 use recordings::{cuts, folder, pieces, read_json};
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmResult,
+    Delta, LlmResult,
+    event::Accumulator,
     wire::{
         Decoder, Format,
         gemini::{Gemini, GeminiDecoder},

@@ -19,8 +19,9 @@ use recordings::folder;
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Accumulator, Callbacks, ErrorKind, Handler, HttpCallbackLayer, LlmResult,
-    http::RequestBody,
+    Callbacks, ErrorKind, HttpCallbackLayer, LlmResult, Registration,
+    event::Accumulator,
+    http_layer::RequestBody,
     testing::{Recorder, assert_promises},
     wire::{
         Format,
@@ -164,7 +165,7 @@ async fn through(
     expected: Option<&(LlmResult, Option<ErrorKind>)>,
 ) {
     let recorder = Recorder::new();
-    let callbacks = Callbacks::new().with(Handler::inline(recorder.clone()));
+    let callbacks = Callbacks::new().add(Registration::inline(recorder.clone()));
     let frames_of = |pieces: &[Bytes]| {
         let frames: Vec<_> = pieces.iter().cloned().map(Frame::data).collect();
         StreamBody::new(stream::iter(frames.into_iter().map(Ok::<_, Infallible>)))

@@ -9,7 +9,8 @@ use std::{collections::BTreeSet, fs};
 use recordings::{cuts, folder, pieces};
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmResult,
+    Delta, LlmResult,
+    event::Accumulator,
     wire::{Decoder, ollama::OllamaDecoder},
 };
 

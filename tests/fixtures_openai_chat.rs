@@ -14,7 +14,8 @@ use http::StatusCode;
 use recordings::{cuts, folder, pieces, read_json};
 use serde_json::{Map, Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmResult, ProviderError,
+    Delta, LlmResult, ProviderError,
+    event::Accumulator,
     wire::{
         Decoder, Format,
         openai_chat::{OpenAiChat, OpenAiChatDecoder},
@@ -69,11 +70,11 @@ impl Sum {
     }
 
     /// All choices' of a kind together, as the SDK's summary has it.
-    fn all(&self, part: fn(&tower_llm_callbacks::Choice) -> &str) -> Value {
+    fn all(&self, part: fn(&tower_llm_callbacks::event::Choice) -> &str) -> Value {
         self.result.choices.iter().map(part).collect::<String>().into()
     }
 
-    fn by_choice(&self, part: impl Fn(&tower_llm_callbacks::Choice) -> Value) -> Value {
+    fn by_choice(&self, part: impl Fn(&tower_llm_callbacks::event::Choice) -> Value) -> Value {
         let choices = &self.result.choices;
         Value::Object(choices.iter().map(|c| (c.index.to_string(), part(c))).collect())
     }

@@ -11,7 +11,8 @@ use http::StatusCode;
 use recordings::{cuts, folder, pieces, read_json};
 use serde_json::{Map, Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmResult, ProviderError,
+    Delta, LlmResult, ProviderError,
+    event::Accumulator,
     wire::{
         Decoder, Format,
         openai_responses::{OpenAiResponses, OpenAiResponsesDecoder},

@@ -1,4 +1,4 @@
-//! `Generate`: several prompts at once, a run for each under one parent, a result for each in its place.
+//! `Batch`: several prompts at once, a run for each under one parent, a result for each in its place.
 
 #[path = "generate/aborts.rs"]
 mod aborts;

@@ -5,7 +5,7 @@ use http::StatusCode;
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
     Abort, Aborted, AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, ErrorKind,
-    Handler, Run, Token,
+    Registration, Run, Token,
     chat::ChatRequest,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -34,12 +34,12 @@ impl AsyncCallbackHandler for Guard {
 #[tokio::test]
 async fn what_a_guard_aborts_on_does_not_reach_the_consumer() {
     for guard in [
-        Handler::inline(Guard),
-        Handler::blocking(Guard).lockstep(),
-        Handler::asynchronous(Guard).lockstep(),
+        Registration::inline(Guard),
+        Registration::blocking(Guard).lockstep(),
+        Registration::async_handler(Guard).lockstep(),
     ] {
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().with(guard).inline(recorder.clone());
+        let callbacks = Callbacks::new().add(guard).inline(recorder.clone());
         let model = ScriptedModel::new(Script::answer(["The ", "secret", " is"]));
         let mut layered = CallbackLayer::new(callbacks).layer(model.clone());
         let request = ChatRequest::new("any").user("What is it?");

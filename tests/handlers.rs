@@ -19,8 +19,10 @@ use support::{MODES, PATIENCE, Told, call, on_each_runtime, panic_of, read};
 use tower::Layer;
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, Event, EventKind,
-    Handler, Interests, Overflow, Run, on_end, on_error, on_event, on_event_async, on_result,
-    on_start, on_token,
+    EventMask, Registration, Run,
+    callbacks::Overflow,
+    on_event, on_event_async, on_llm_end, on_llm_error, on_llm_new_token, on_llm_result,
+    on_llm_start,
     testing::{Script, ScriptedModel},
 };
 
@@ -67,7 +69,7 @@ fn closures_hear_what_their_name_says() {
             (
                 |all, say| {
                     let say = Arc::new(say);
-                    all.clone().asynchronous(on_event_async(move |run, event| {
+                    all.clone().async_handler(on_event_async(move |run, event| {
                         let say = Arc::clone(&say);
                         async move {
                             tokio::task::yield_now().await;
@@ -80,25 +82,32 @@ fn closures_hear_what_their_name_says() {
             ),
             (
                 |all, say| {
-                    all.clone().blocking(on_start(move |_, start| say(start.provider.to_string())))
+                    all.clone()
+                        .blocking(on_llm_start(move |_, start| say(start.provider.to_string())))
                 },
                 &["unknown"; 2],
             ),
             (
-                |all, say| all.clone().blocking(on_token(move |_, token| say(token.text().into()))),
+                |all, say| {
+                    all.clone().blocking(on_llm_new_token(move |_, token| say(token.text().into())))
+                },
                 &["a", "b", "c"],
             ),
             (
-                |all, say| all.clone().blocking(on_end(move |_, result| say(result.text().into()))),
+                |all, say| {
+                    all.clone().blocking(on_llm_end(move |_, result| say(result.text().into())))
+                },
                 &["ab"],
             ),
             (
-                |all, say| all.clone().blocking(on_error(move |_, error| say(error.to_string()))),
+                |all, say| {
+                    all.clone().blocking(on_llm_error(move |_, error| say(error.to_string())))
+                },
                 &["transport: no"],
             ),
             (
                 |all, say| {
-                    all.clone().blocking(on_result(move |_, result, error| {
+                    all.clone().blocking(on_llm_result(move |_, result, error| {
                         say(format!("{} {:?}", result.text(), error.map(|error| error.kind())));
                     }))
                 },
@@ -115,21 +124,21 @@ fn closures_hear_what_their_name_says() {
 
 #[test]
 fn closures_want_only_what_they_hear() {
-    assert_eq!(on_event(|_, _| {}).interests(), Interests::ALL);
-    assert_eq!(on_start(|_, _| {}).interests(), Interests::LLM_START);
-    assert_eq!(on_token(|_, _| {}).interests(), Interests::LLM_NEW_TOKEN);
-    assert_eq!(on_end(|_, _| {}).interests(), Interests::LLM_END);
-    assert_eq!(on_error(|_, _| {}).interests(), Interests::LLM_ERROR);
-    let terminals = Interests::LLM_END | Interests::LLM_ERROR;
-    assert_eq!(on_result(|_, _, _| {}).interests(), terminals);
-    let shown = format!("{:?} {:?}", on_token(|_, _| {}), on_event_async(|_, _| async {}));
+    assert_eq!(on_event(|_, _| {}).interests(), EventMask::ALL);
+    assert_eq!(on_llm_start(|_, _| {}).interests(), EventMask::LLM_START);
+    assert_eq!(on_llm_new_token(|_, _| {}).interests(), EventMask::LLM_NEW_TOKEN);
+    assert_eq!(on_llm_end(|_, _| {}).interests(), EventMask::LLM_END);
+    assert_eq!(on_llm_error(|_, _| {}).interests(), EventMask::LLM_ERROR);
+    let terminals = EventMask::LLM_END | EventMask::LLM_ERROR;
+    assert_eq!(on_llm_result(|_, _, _| {}).interests(), terminals);
+    let shown = format!("{:?} {:?}", on_llm_new_token(|_, _| {}), on_event_async(|_, _| async {}));
     assert!(shown.contains("FnHandler") && shown.contains("AsyncFnHandler"), "{shown}");
 }
 
 #[test]
 fn settings_that_make_no_sense_panic() {
-    let handler = || Handler::blocking(on_token(|_, _| {}));
-    type Set = fn(Handler) -> Handler;
+    let handler = || Registration::blocking(on_llm_new_token(|_, _| {}));
+    type Set = fn(Registration) -> Registration;
     let panics: [(Set, &str); 4] = [
         (|handler| handler.capacity(0), "capacity must be at least 1 event"),
         (|handler| handler.deadline(Duration::ZERO), "deadline must be longer than zero"),
@@ -162,7 +171,7 @@ fn extreme_settings_work() {
                 .threads(usize::MAX)
                 .max_undelivered_runs(usize::MAX)
                 .overflow(Overflow::Wait);
-            two_calls(&Callbacks::new().with(handler)).await;
+            two_calls(&Callbacks::new().add(handler)).await;
             assert_eq!(count.load(Ordering::SeqCst), ALL.len(), "{mode:?}");
         }
     });
@@ -171,10 +180,10 @@ fn extreme_settings_work() {
 /// What a handler is called is in its debug form and in that of its set.
 #[test]
 fn names() {
-    let handler = Handler::blocking(Named).background().name("audit");
+    let handler = Registration::blocking(Named).background().name("audit");
     let shown = format!("{handler:?}");
     assert!(shown.contains("\"audit\"") && shown.contains("Background"), "{shown}");
-    let set = Callbacks::new().with(handler).blocking(Named);
+    let set = Callbacks::new().add(handler).blocking(Named);
     let shown = format!("{set:?}");
     assert!(shown.starts_with("[\"audit\", ") && shown.contains("::Named\""), "{shown}");
     assert_eq!((set.len(), set.is_empty(), Callbacks::new().is_empty()), (2, false, true));
@@ -190,19 +199,19 @@ fn the_last_word_on_delivery_counts() {
     on_each_runtime(|| async {
         let caller = std::thread::current().id();
         for (handler, delivery) in [
-            (Handler::inline as fn(_) -> _, Delivery::Pipelined),
-            (Handler::blocking, Delivery::Lockstep),
+            (Registration::inline as fn(_) -> _, Delivery::Pipelined),
+            (Registration::blocking, Delivery::Lockstep),
         ] {
             let threads = Arc::new(Mutex::new(Vec::new()));
             let seen = Arc::clone(&threads);
-            let handler: Handler = handler(Box::new(on_event(move |_, _| {
+            let handler: Registration = handler(Box::new(on_event(move |_, _| {
                 seen.lock().unwrap().push(std::thread::current().id());
             })) as Box<dyn CallbackHandler>);
             let handler = match delivery {
                 Delivery::Lockstep => handler.background().lockstep(),
                 _ => handler.pipelined(),
             };
-            two_calls(&Callbacks::new().with(handler)).await;
+            two_calls(&Callbacks::new().add(handler)).await;
             let threads = threads.lock().unwrap();
             assert_eq!(threads.len(), ALL.len());
             assert!(!threads.contains(&caller));
@@ -231,17 +240,17 @@ fn the_same_arc_is_told_once() {
         let set = Callbacks::new()
             .blocking(Arc::clone(&counts))
             .inline(Arc::clone(&counts))
-            .asynchronous(Arc::clone(&counts))
+            .async_handler(Arc::clone(&counts))
             .blocking(shared)
             .blocking(Box::new(Arc::clone(&counts)))
-            .asynchronous(Some(Arc::clone(&counts)))
+            .async_handler(Some(Arc::clone(&counts)))
             .blocking(Arc::new(Arc::clone(&counts)));
         assert_eq!(set.len(), 1);
         two_calls(&set).await;
         assert_eq!(counts.0.load(Ordering::SeqCst), ALL.len());
 
         let counts = Arc::new(Counts::default());
-        let set = Callbacks::new().asynchronous(Arc::clone(&counts)).blocking(Arc::clone(&counts));
+        let set = Callbacks::new().async_handler(Arc::clone(&counts)).blocking(Arc::clone(&counts));
         two_calls(&set).await;
         assert_eq!(counts.0.load(Ordering::SeqCst), 1_000 * ALL.len());
 
@@ -274,36 +283,36 @@ fn interests_algebra() {
         Custom,
     ];
     let groups = [
-        (Interests::LLM, &kinds[..4]),
-        (Interests::CHAIN, &kinds[4..7]),
-        (Interests::TOOL, &kinds[7..10]),
-        (Interests::RETRIEVER, &kinds[10..13]),
-        (Interests::RETRY, &kinds[13..14]),
-        (Interests::CUSTOM, &kinds[14..]),
+        (EventMask::LLM, &kinds[..4]),
+        (EventMask::CHAIN, &kinds[4..7]),
+        (EventMask::TOOL, &kinds[7..10]),
+        (EventMask::RETRIEVER, &kinds[10..13]),
+        (EventMask::RETRY, &kinds[13..14]),
+        (EventMask::CUSTOM, &kinds[14..]),
     ];
-    let mut union = Interests::NONE;
+    let mut union = EventMask::NONE;
     for (interests, among) in groups {
         for kind in kinds {
             assert_eq!(interests.contains(kind), among.contains(&kind), "{interests:?} {kind}");
-            assert_eq!(Interests::of(kind).intersects(interests), among.contains(&kind));
+            assert_eq!(EventMask::of(kind).intersects(interests), among.contains(&kind));
         }
         assert!(!union.intersects(interests), "{interests:?} overlaps");
         union = union | interests;
         assert_eq!(union | interests, union);
     }
     for kind in kinds {
-        assert!(union.contains(kind) && Interests::ALL.contains(kind));
+        assert!(union.contains(kind) && EventMask::ALL.contains(kind));
         assert!(
-            !Interests::NONE.contains(kind)
-                && !(Interests::ALL - Interests::of(kind)).contains(kind)
+            !EventMask::NONE.contains(kind)
+                && !(EventMask::ALL - EventMask::of(kind)).contains(kind)
         );
-        assert!(!Interests::TOKEN_TIMES.contains(kind));
+        assert!(!EventMask::TOKEN_TIMES.contains(kind));
     }
-    assert_eq!(Interests::ALL - Interests::ALL, Interests::NONE);
-    assert_eq!(Interests::NONE - Interests::LLM, Interests::NONE);
-    assert_eq!((Interests::LLM - Interests::LLM_END) | Interests::LLM_END, Interests::LLM);
-    assert!(Interests::ALL.intersects(Interests::TOKEN_TIMES));
+    assert_eq!(EventMask::ALL - EventMask::ALL, EventMask::NONE);
+    assert_eq!(EventMask::NONE - EventMask::LLM, EventMask::NONE);
+    assert_eq!((EventMask::LLM - EventMask::LLM_END) | EventMask::LLM_END, EventMask::LLM);
+    assert!(EventMask::ALL.intersects(EventMask::TOKEN_TIMES));
     assert!(
-        !union.intersects(Interests::TOKEN_TIMES) && !Interests::ALL.intersects(Interests::NONE)
+        !union.intersects(EventMask::TOKEN_TIMES) && !EventMask::ALL.intersects(EventMask::NONE)
     );
 }

@@ -23,9 +23,10 @@ use support::PATIENCE;
 use tokio::time::timeout;
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    Aborted, CallbackLayer, CallbackService, Callbacks, Delta, Usage,
+    Aborted, CallbackLayer, Callbacks, Delta, Usage,
     chat::{ChatChunk, ChatRequest},
     handlers::{BudgetGuard, BudgetKey},
+    layer::CallbackService,
     testing::{Script, ScriptedModel},
 };
 

@@ -8,10 +8,10 @@ use std::{
 use serde_json::json;
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Handler, RunConfig, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, Registration, RunConfig, RunLayer, Usage,
     chat::{self, ChatRequest},
     emit,
-    handlers::{ConsoleLog, Output, PrintTrees, StreamingOutput},
+    handlers::{ConsoleLog, ConsoleTarget, ConsoleTokens, PrintTrees},
     testing::{Script, ScriptedModel},
 };
 
@@ -86,8 +86,8 @@ async fn agent(callbacks: &Callbacks) {
 #[tokio::test]
 async fn text_streams_as_it_comes() {
     let screen = Screen::default();
-    let output = StreamingOutput::new(Output::new(screen.clone()));
-    let callbacks = Callbacks::new().with(Handler::blocking(output).lockstep());
+    let output = ConsoleTokens::new(ConsoleTarget::new(screen.clone()));
+    let callbacks = Callbacks::new().add(Registration::blocking(output).lockstep());
     let layer = CallbackLayer::new(callbacks);
     for _ in 0..2 {
         let model = layer.layer(ScriptedModel::new(answer()));
@@ -105,7 +105,7 @@ async fn text_streams_as_it_comes() {
 #[tokio::test]
 async fn a_log_is_a_line_an_event() {
     let screen = Screen::default();
-    let callbacks = Callbacks::new().blocking(ConsoleLog::new(Output::new(screen.clone())));
+    let callbacks = Callbacks::new().blocking(ConsoleLog::new(ConsoleTarget::new(screen.clone())));
     agent(&callbacks).await;
     assert_eq!(
         screen.text(),
@@ -122,7 +122,7 @@ async fn a_log_is_a_line_an_event() {
 #[tokio::test]
 async fn as_much_content_as_was_asked_for() {
     let screen = Screen::default();
-    let log = ConsoleLog::new(Output::new(screen.clone())).content(12);
+    let log = ConsoleLog::new(ConsoleTarget::new(screen.clone())).content(12);
     agent(&Callbacks::new().blocking(log)).await;
     let text = screen.text();
     for line in ["(chain) \"a question\"", "stop Why can't a …", "emitted station {\"km\":3}"] {
@@ -134,7 +134,7 @@ async fn as_much_content_as_was_asked_for() {
 #[tokio::test]
 async fn trees_are_printed_when_they_are_finished() {
     let screen = Screen::default();
-    let callbacks = Callbacks::new().blocking(PrintTrees::new(Output::new(screen.clone())));
+    let callbacks = Callbacks::new().blocking(PrintTrees::new(ConsoleTarget::new(screen.clone())));
     agent(&callbacks).await;
     agent(&callbacks).await;
     let text = screen.text();
@@ -146,7 +146,7 @@ async fn trees_are_printed_when_they_are_finished() {
 #[tokio::test]
 async fn colours_are_as_set() {
     let screen = Screen::default();
-    let output = Output::new(screen.clone()).colours(true);
+    let output = ConsoleTarget::new(screen.clone()).colours(true);
     agent(&Callbacks::new().blocking(ConsoleLog::new(output))).await;
     let text = screen.text();
     assert!(text.contains("\x1b[1mmodel\x1b[0m"), "{text:?}");
@@ -159,10 +159,10 @@ async fn colours_are_as_set() {
 async fn a_broken_pipe_harms_nothing() {
     let faults = Arc::new(Mutex::new(0));
     let count = Arc::clone(&faults);
-    let broken = || Output::new(Screen { broken: true, ..Screen::default() });
+    let broken = || ConsoleTarget::new(Screen { broken: true, ..Screen::default() });
     let callbacks = Callbacks::new()
         .on_fault(move |_| *count.lock().unwrap() += 1)
-        .blocking(StreamingOutput::new(broken()))
+        .blocking(ConsoleTokens::new(broken()))
         .blocking(ConsoleLog::new(broken()))
         .blocking(PrintTrees::new(broken()));
     agent(&callbacks).await;

@@ -161,7 +161,7 @@ fn the_shape_of_each_event() {
         let writer = Faulty::default();
         let mut logged = Logged::new(JsonLines::new(writer.clone()));
         let (handler, seen) = runs();
-        logged.callbacks = logged.callbacks.with(handler);
+        logged.callbacks = logged.callbacks.add(handler);
         let layer = logged.layer().name("joke-bot").tags(["demo"]).metadata("route", "/v1");
         let tool = Delta::ToolCall {
             choice: 0,

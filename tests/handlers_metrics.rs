@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, Callbacks, Delta, Handler, Overflow, ProviderError, RunConfig,
+    AttemptsLayer, CallbackLayer, Callbacks, Delta, ProviderError, Registration, RunConfig,
     RunLayer, Usage,
+    callbacks::Overflow,
     chat::{self, ChatRequest},
-    handlers::{Metrics, SetMetrics, Timed},
+    handlers::{HandlerMetrics, LlmMetrics, TimedHandler},
     on_event, on_event_async,
     testing::{Script, ScriptedModel},
 };
@@ -70,7 +71,7 @@ const MODEL: &str = "run_type=llm,provider=anthropic,api=messages,model=claude-1
 #[test]
 fn what_a_model_call_is() {
     let told = during(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         ask(&layer, "claude-1", answer()).await;
     });
     let counter = |name: &str, more: &str| told.get(&format!("{name}{{{MODEL}{more}}}")).cloned();
@@ -92,7 +93,7 @@ fn what_a_model_call_is() {
 #[test]
 fn every_outcome_counts_with_what_was_reported() {
     let told = during(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         let usage = || {
             let usage = Delta::Usage { usage: Usage::new(10, 1), raw: None };
             Script::new().respond().chunk(usage).text("a")
@@ -118,7 +119,7 @@ fn every_outcome_counts_with_what_was_reported() {
 #[test]
 fn chains_and_tools_by_name_and_inner_models_once() {
     let told = during(async {
-        let callbacks = Callbacks::new().inline(Metrics::new());
+        let callbacks = Callbacks::new().inline(LlmMetrics::new());
         // A typed layer over another layer: two runs of the same call.
         let model = ServiceBuilder::new()
             .layer(CallbackLayer::new(Callbacks::new()))
@@ -148,7 +149,7 @@ fn chains_and_tools_by_name_and_inner_models_once() {
 #[test]
 fn labels_are_bounded() {
     let told = during(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new().max_words(10)));
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new().max_words(10)));
         for number in 0..100 {
             ask(&layer, &format!("claude-{number}"), answer()).await;
         }
@@ -164,7 +165,7 @@ fn labels_are_bounded() {
 #[test]
 fn retries_are_counted() {
     let told = during(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         let fails = Script::new().fail("x").respond();
         let model = ScriptedModel::new(fails.clone()).then(fails).then(answer());
         let mut service = ServiceBuilder::new()
@@ -207,11 +208,11 @@ fn handlers_have_metrics_of_their_own() {
                 std::future::pending::<()>().await;
             }
         });
-        let stuck = Handler::asynchronous(stuck).name("stuck").background().capacity(1);
+        let stuck = Registration::async_handler(stuck).name("stuck").background().capacity(1);
         let callbacks = Callbacks::new()
-            .with(Handler::inline(Timed::new("panics", panics)).name("panics"))
-            .with(stuck.overflow(Overflow::DropTokens));
-        let metrics = SetMetrics::new(&callbacks);
+            .add(Registration::inline(TimedHandler::new("panics", panics)).name("panics"))
+            .add(stuck.overflow(Overflow::DropTokens));
+        let metrics = HandlerMetrics::new(&callbacks);
         ask(&CallbackLayer::new(callbacks.clone()), "claude-1", answer()).await;
         let _ = callbacks.flush(Duration::from_millis(1)).await;
         metrics.sample();
@@ -235,7 +236,7 @@ fn handlers_have_metrics_of_their_own() {
 #[test]
 fn without_tokens() {
     let told = during(async {
-        let metrics = Metrics::new().without_tokens();
+        let metrics = LlmMetrics::new().without_tokens();
         ask(&CallbackLayer::new(Callbacks::new().inline(metrics)), "claude-1", answer()).await;
     });
     assert_eq!(told[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));

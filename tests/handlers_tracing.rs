@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     chat::{self, ChatRequest},
     emit,
     handlers::TracingSpans,
-    on_start,
+    on_llm_start,
     testing::{Script, ScriptedModel},
 };
 use tracing::{
@@ -300,7 +300,7 @@ fn every_kind_of_error_is_told_without_its_message() {
             let _ = chat::collect(answer).await;
         }
         drop(model(answer()).oneshot(request()).await.unwrap());
-        let aborts = on_start(|run, _| {
+        let aborts = on_llm_start(|run, _| {
             run.abort(Abort::new("canary").status(StatusCode::TOO_MANY_REQUESTS));
         });
         let layer = CallbackLayer::new(callbacks().inline(aborts));

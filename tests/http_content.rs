@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use support::{MODES, Mode, PATIENCE, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, ContentCapture, ErrorKind, EventData, Handler, HttpCallbackLayer,
-    LlmStart, ProviderError, TokenKind,
+    CallbackLayer, Callbacks, ContentCapture, ErrorKind, EventData, HttpCallbackLayer, LlmStart,
+    ProviderError, Registration, TokenKind,
     chat::ChatRequest,
-    http::RequestBody,
+    http_layer::RequestBody,
     model::anthropic::{AnthropicConfig, AnthropicLayer},
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -72,7 +72,7 @@ async fn told(
     answer: Response<Scripted>,
 ) -> Vec<Recorded> {
     let recorder = Recorder::new();
-    let callbacks = Callbacks::new().with(mode.handler(recorder.clone()));
+    let callbacks = Callbacks::new().add(mode.handler(recorder.clone()));
     if typed {
         let client = service_fn(move |_: Request<Full<Bytes>>| {
             std::future::ready(Ok::<_, BoxError>(answer.clone()))
@@ -266,7 +266,7 @@ fn of_errors_of_the_inner_service() {
             let errors: [fn() -> BoxError; 3] = [
                 || MESSAGE.into(),
                 || ProviderError::new(MESSAGE).code(MESSAGE).request_id(MESSAGE).into(),
-                || Box::new(Quotes(tower_llm_callbacks::Truncated::default())),
+                || Box::new(Quotes(tower_llm_callbacks::event::Truncated::default())),
             ];
             for error in errors {
                 let recorder = Recorder::new();
@@ -289,7 +289,7 @@ fn of_errors_of_the_inner_service() {
 }
 
 #[derive(Debug)]
-struct Quotes(tower_llm_callbacks::Truncated);
+struct Quotes(tower_llm_callbacks::event::Truncated);
 
 impl std::fmt::Display for Quotes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -307,8 +307,8 @@ impl std::error::Error for Quotes {
 #[test]
 fn what_passes_is_whole() {
     on_each_runtime(|| async {
-        let handler = Handler::inline(Recorder::new());
-        let callbacks = Callbacks::new().with(handler);
+        let handler = Registration::inline(Recorder::new());
+        let callbacks = Callbacks::new().add(handler);
         let layer = HttpCallbackLayer::new(callbacks.clone()).content(Off);
         let response =
             http_support::answered(&layer, || event_stream(Scripted::chunks(answer()))).await;

@@ -21,7 +21,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
-use tower_llm_callbacks::{Callbacks, Handler, HttpCallbackLayer, handlers::JsonLines, on_token};
+use tower_llm_callbacks::{
+    Callbacks, HttpCallbackLayer, Registration, handlers::JsonLines, on_llm_new_token,
+};
 
 const STREAMS: usize = 256;
 const TOKENS: usize = 100;
@@ -121,9 +123,11 @@ async fn no_stream_is_damaged_and_each_run_ends_once() {
     let callbacks = Callbacks::new()
         .on_fault(|_fault| {})
         .blocking(JsonLines::open(&path).unwrap())
-        .with(Handler::blocking(on_token(|_run, _token| std::panic::resume_unwind(Box::new("!")))))
-        .with(
-            Handler::blocking(on_token(move |_run, _token| {
+        .add(Registration::blocking(on_llm_new_token(|_run, _token| {
+            std::panic::resume_unwind(Box::new("!"))
+        })))
+        .add(
+            Registration::blocking(on_llm_new_token(move |_run, _token| {
                 while wait.load(Ordering::Relaxed) {
                     thread::sleep(Duration::from_millis(5));
                 }

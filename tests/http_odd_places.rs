@@ -16,7 +16,7 @@ use http_support::{HELLO, Scripted, event_stream, json, post, read};
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, EventData, HttpCallbackLayer, http::RequestBody, on_event,
+    Callbacks, ContentCapture, EventData, HttpCallbackLayer, http_layer::RequestBody, on_event,
 };
 
 #[derive(Clone, Default)]

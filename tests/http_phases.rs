@@ -24,8 +24,8 @@ use schedule::{Gate, Mode, Stuck, Way, flushed, on_both_runtimes, until, within}
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Callbacks, EventKind, Handler, HttpCallbackLayer,
-    http::{RequestBody, ResponseBody},
+    Abort, Aborted, Callbacks, EventKind, HttpCallbackLayer, Registration,
+    http_layer::{RequestBody, ResponseBody},
     on_event,
     testing::assert_promises,
 };
@@ -33,7 +33,7 @@ use tower_llm_callbacks::{
 /// A handler in a mode that stops at a kind of event.
 fn stuck_at(mode: Mode, kind: EventKind, gate: &Gate) -> (Stuck, Callbacks, HttpCallbackLayer) {
     let stuck = Stuck::at(kind, gate);
-    let callbacks = Callbacks::new().with(mode.handler(stuck.clone()));
+    let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
     let layer = HttpCallbackLayer::new(callbacks.clone());
     (stuck, callbacks, layer)
 }
@@ -210,7 +210,7 @@ fn once_dropped_nothing_waits() {
             let gate = Gate::new();
             let (stuck, callbacks, layer) = stuck_at(mode, EventKind::LlmNewToken, &gate);
             let other = tower_llm_callbacks::testing::Recorder::new();
-            let layer = layer.inheritable(&Callbacks::new().blocking(other.clone()));
+            let layer = layer.inheritable_callbacks(&Callbacks::new().blocking(other.clone()));
             let alive = http_support::Alive::default();
             let answer = || event_stream(Scripted::chunks(HELLO).alive(&alive));
             let mut body = task::spawn(within(answered(&layer, answer)).await.into_body());
@@ -274,7 +274,7 @@ fn an_abort_keeps_the_frame_back_that_waits() {
                 let alive = http_support::Alive::default();
                 let (kept, keep) = schedule::keep_run();
                 let (stuck, callbacks, _) = stuck_at(mode, EventKind::LlmNewToken, &gate);
-                let layer = HttpCallbackLayer::new(callbacks.clone().with(keep));
+                let layer = HttpCallbackLayer::new(callbacks.clone().add(keep));
                 let answer =
                     || event_stream(Scripted::chunks(pieces.clone()).exact().alive(&alive));
                 let mut body = task::spawn(within(answered(&layer, answer)).await.into_body());
@@ -324,7 +324,7 @@ fn an_end_that_comes_to_be_known_between_two_polls_is_no_cancellation() {
     on_both_runtimes(|| async {
         let known = Arc::new(AtomicBool::new(false));
         let recorder = tower_llm_callbacks::testing::Recorder::new();
-        let callbacks = Callbacks::new().asynchronous(recorder.clone());
+        let callbacks = Callbacks::new().async_handler(recorder.clone());
         let layer = HttpCallbackLayer::new(callbacks.clone());
         let answer = || {
             let frames = vec![Bytes::from(HELLO[1]), HELLO[0].into()];
@@ -356,8 +356,8 @@ fn inline_and_background_handlers_are_never_waited_for() {
                 let gate = Gate::new();
                 let stuck = Stuck::always(&gate);
                 let handler = mode.handler(stuck.clone()).capacity(1);
-                let inline = Handler::inline(on_event(|_, _| {}));
-                let callbacks = Callbacks::new().with(handler).with(inline);
+                let inline = Registration::inline(on_event(|_, _| {}));
+                let callbacks = Callbacks::new().add(handler).add(inline);
                 let layer = HttpCallbackLayer::new(callbacks.clone());
                 let mut call = task::spawn(answered(&layer, || answer.clone()));
                 let response = assert_ready!(call.poll(), "{what}");

@@ -17,9 +17,10 @@ use http_support::{Scripted, Step, WHOLE, data, json, post, prompt};
 use support::{on_each_runtime, runs};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, EventKind, Handler, HttpCallbackLayer, Run, RunConfig, RunLayer, TraceParent,
-    http::{RequestBody, TracePropagation},
-    on_event, on_event_async, on_start,
+    Callbacks, EventKind, HttpCallbackLayer, Registration, Run, RunConfig, RunLayer,
+    http_layer::{RequestBody, TracePropagation},
+    on_event, on_event_async, on_llm_start,
+    run::TraceParent,
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -137,9 +138,9 @@ fn stripped_from_every_request() {
 fn a_stripped_request_is_still_part_of_its_trace() {
     on_each_runtime(|| async {
         let (handler, seen) = runs();
-        let layer = layer(Callbacks::new().with(handler), TracePropagation::Strip);
+        let layer = layer(Callbacks::new().add(handler), TracePropagation::Strip);
         sent(&layer, with(prompt(), &[("traceparent", PARENT)])).await;
-        assert_eq!(seen.lock().unwrap()[0].trace_parent().unwrap().to_string(), PARENT);
+        assert_eq!(seen.lock().unwrap()[0].inbound_traceparent().unwrap().to_string(), PARENT);
     });
 }
 
@@ -178,13 +179,13 @@ fn a_child_by_the_ids_of_the_run() {
         ];
         for (headers, flags, trace, state) in cases {
             let (handler, seen) = runs();
-            let layer = layer(Callbacks::new().with(handler), TracePropagation::Child);
+            let layer = layer(Callbacks::new().add(handler), TracePropagation::Child);
             let request = with(prompt(), headers);
             let before = request.headers().clone();
             let after = sent(&layer, request).await;
             let run = seen.lock().unwrap()[0].clone();
             let (run_id, trace_id) =
-                (run.run_id().simple().to_string(), run.trace_id().simple().to_string());
+                (run.run_id().simple().to_string(), run.root_run_id().simple().to_string());
             let expected = trace.map_or(trace_id, str::to_owned);
             assert_eq!(child(&after), (expected, run_id[16..].to_owned(), flags.to_owned()));
             assert_eq!(all(&after, "tracestate"), state, "{headers:?}");
@@ -203,7 +204,7 @@ fn a_child_in_a_tree() {
             async move { Ok::<_, BoxError>(child(&sent(&layer, with(prompt(), &[])).await)) }
         });
         let (handler, seen) = runs();
-        let chain = RunLayer::chain("c").callbacks(&Callbacks::new().with(handler)).layer(chain);
+        let chain = RunLayer::chain("c").callbacks(&Callbacks::new().add(handler)).layer(chain);
         let (trace, ..) = chain.oneshot(()).await.unwrap();
         let root = seen.lock().unwrap()[0].run_id().simple().to_string();
         assert_eq!(trace, root);
@@ -223,27 +224,27 @@ fn a_run_whose_id_is_zero() {
 }
 
 fn says(run: &Run) {
-    assert!(run.set_trace_span(OTHER.parse().unwrap()));
-    assert!(!run.set_trace_span(PARENT.parse().unwrap()), "the first word counts");
+    assert!(run.set_span_context(OTHER.parse().unwrap()));
+    assert!(!run.set_span_context(PARENT.parse().unwrap()), "the first word counts");
 }
 
 /// A handler says which span stands for the run: inline, or in the start phase, which is waited for.
 #[test]
 fn a_child_of_the_span_that_a_handler_says() {
     on_each_runtime(|| async {
-        let inline = Handler::inline(on_start(|run, _| says(run)));
-        let blocking = Handler::blocking(on_start(|run: &Run, _| {
+        let inline = Registration::inline(on_llm_start(|run, _| says(run)));
+        let blocking = Registration::blocking(on_llm_start(|run: &Run, _| {
             std::thread::sleep(Duration::from_millis(20));
             says(run);
         }));
-        let asynchronous = Handler::asynchronous(on_event_async(|run, event| async move {
+        let async_handler = Registration::async_handler(on_event_async(|run, event| async move {
             if event.kind() == EventKind::LlmStart {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 says(&run);
             }
         }));
-        for handler in [inline, blocking, asynchronous] {
-            let layer = layer(Callbacks::new().with(handler), TracePropagation::Child);
+        for handler in [inline, blocking, async_handler] {
+            let layer = layer(Callbacks::new().add(handler), TracePropagation::Child);
             // It is of another trace than the request says.
             let headers = [("traceparent", PARENT), ("tracestate", "a=1")];
             let after = sent(&layer, with(prompt(), &headers)).await;
@@ -258,7 +259,7 @@ fn a_child_of_the_span_that_a_handler_says() {
 fn a_child_of_a_request_that_comes_late() {
     on_each_runtime(|| async {
         let (handler, seen) = runs();
-        let layer = layer(Callbacks::new().with(handler), TracePropagation::Child);
+        let layer = layer(Callbacks::new().add(handler), TracePropagation::Child);
         let body = Scripted::new([Step::Wait, data(http_support::PROMPT)]);
         let after = sent(&layer, with(post(body), &[("traceparent", PARENT)])).await;
         let run_id = seen.lock().unwrap()[0].run_id().simple().to_string();

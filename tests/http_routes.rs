@@ -11,11 +11,11 @@ use support::{Gate, Mode, PATIENCE, Told, everywhere, in_each_mode, on_each_runt
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, ErrorKind, EventData, EventKind, HttpCallbackLayer, LlmStart, ProviderError,
-    http::RequestBody,
-    on_start,
+    http_layer::RequestBody,
+    on_llm_start,
     testing::assert_promises,
     wire::{
-        Decoder, Format, HttpCall, Recognition,
+        Decoder, Format, LlmHttpRequest, Match,
         anthropic::{AnthropicDecoder, AnthropicMessages},
     },
 };
@@ -24,19 +24,19 @@ use tower_llm_callbacks::{
 #[derive(Debug, Clone, Copy)]
 struct Own {
     name: &'static str,
-    recognises: fn(&Method, &str) -> Recognition,
+    recognises: fn(&Method, &str) -> Match,
 }
 
 fn own(name: &'static str) -> Own {
-    Own { name, recognises: |_, _| Recognition::No }
+    Own { name, recognises: |_, _| Match::No }
 }
 
 impl Format for Own {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         (self.recognises)(method, path)
     }
 
-    fn start(&self, _: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, _: &LlmHttpRequest<'_>) -> LlmStart {
         LlmStart::new(self.name, "own")
     }
 
@@ -138,7 +138,7 @@ fn routes_with_and_without_a_star() {
 fn what_is_said_last_counts_first_and_routes_before_recognition() {
     on_each_runtime(|| async {
         let post = |layer| provider(layer, Method::POST, "/v1/messages");
-        let yes = |name| Own { name, recognises: |_, _| Recognition::Yes };
+        let yes = |name| Own { name, recognises: |_, _| Match::Yes };
         type Change = fn(HttpCallbackLayer) -> HttpCallbackLayer;
         let cases: [(Change, Option<&str>); 6] = [
             (|layer| layer.ignore("/v1/messages"), None),
@@ -161,7 +161,7 @@ fn what_is_said_last_counts_first_and_routes_before_recognition() {
 }
 
 fn if_streamed() -> Own {
-    Own { name: "resumed", recognises: |_, _| Recognition::IfStreamed }
+    Own { name: "resumed", recognises: |_, _| Match::IfStreamed }
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn such_a_call_waits_for_its_start_before_its_first_frame() {
         told.ended(None).await;
 
         let told = Told::new(&[Mode::Inline]);
-        let aborts = on_start(|run, _| {
+        let aborts = on_llm_start(|run, _| {
             run.abort(Abort::new("enough"));
         });
         let callbacks = told.callbacks.clone().inline(aborts);

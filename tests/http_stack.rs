@@ -31,7 +31,7 @@ use tower::{
 use tower_http::trace::TraceLayer;
 use tower_llm_callbacks::{
     Callbacks, ErrorKind, EventKind, HttpCallbackLayer, Run,
-    http::{HttpCallbackService, RequestBody, ResponseBody},
+    http_layer::{HttpCallbackService, RequestBody, ResponseBody},
     model::HttpClient,
     testing::{Recorded, Recorder, assert_promises},
 };

@@ -15,7 +15,7 @@ use support::{Told, in_each_mode};
 use tower_llm_callbacks::{
     ErrorKind::{self, Cancelled, Panic, Provider, Transport},
     HttpCallbackLayer,
-    http::TransportFailure,
+    http_layer::TransportFailure,
 };
 
 /// How much of a body is read before it is dropped.

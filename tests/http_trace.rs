@@ -12,9 +12,10 @@ use http_support::{PROMPT, WHOLE, json, prompt};
 use support::{Told, everywhere, on_each_runtime, runs};
 use tower::{BoxError, Layer, Service, ServiceExt, buffer::Buffer, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, HttpCallbackLayer, InCurrentRun, Run, RunType, TraceParent,
+    CallbackLayer, Callbacks, HttpCallbackLayer, InCurrentRun, Run, RunType,
     chat::ChatRequest,
-    http::RequestBody,
+    http_layer::RequestBody,
+    run::TraceParent,
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -42,8 +43,8 @@ async fn traced(told: Told, values: &[&'static [u8]]) -> (Option<TraceParent>, V
     told.ended(None).await;
     let run = seen.lock().unwrap()[0].clone();
     assert_eq!(run.parent_run_id(), None, "the trace's id is no run's");
-    assert_eq!(run.trace_id(), run.run_id());
-    (run.trace_parent().cloned(), told.recorders[0].1.events())
+    assert_eq!(run.root_run_id(), run.run_id());
+    (run.inbound_traceparent().cloned(), told.recorders[0].1.events())
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn is_a_tree(recorder: &Recorder) {
     let first = |name: &str| events.iter().find(|event| event.name == name).unwrap().clone();
     let (above, below) = (first("gateway"), first("model"));
     assert_eq!(below.parent_run_id, Some(above.run_id));
-    assert_eq!((below.trace_id, above.trace_id), (above.run_id, above.run_id));
+    assert_eq!((below.root_run_id, above.root_run_id), (above.run_id, above.run_id));
     assert_eq!(above.run_type, RunType::Llm);
     assert_eq!(recorder.terminals().len(), 2);
 }
@@ -134,7 +135,7 @@ fn a_model_asked_by_the_handler_is_a_child() {
     everywhere(|told| async move {
         for way in [Way::InTheHandler, Way::Spawned, Way::InTheBody] {
             let recorder = Recorder::new();
-            let callbacks = Callbacks::new().asynchronous(recorder.clone());
+            let callbacks = Callbacks::new().async_handler(recorder.clone());
             let request = Request::post("/v1/messages").header("traceparent", PARENT);
             let request = request.body(axum::body::Body::from(PROMPT)).unwrap();
             let response = gateway(&callbacks, way).oneshot(request).await.unwrap();
@@ -152,7 +153,7 @@ fn a_model_asked_by_the_handler_is_a_child() {
 fn a_layer_below_a_buffer_is_a_child() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().asynchronous(recorder.clone());
+        let callbacks = Callbacks::new().async_handler(recorder.clone());
         let inner =
             service_fn(|_| async { Ok::<_, BoxError>(json(200, Full::<Bytes>::from(WHOLE))) });
         let below = HttpCallbackLayer::new(callbacks.clone()).name("model").layer(inner);
@@ -171,7 +172,7 @@ fn a_model_over_a_client_is_its_parent() {
     on_each_runtime(|| async {
         use tower_llm_callbacks::model::anthropic::{AnthropicConfig, AnthropicLayer};
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().asynchronous(recorder.clone());
+        let callbacks = Callbacks::new().async_handler(recorder.clone());
         let client = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
             Ok::<_, BoxError>(json(200, Full::<Bytes>::from(WHOLE)))
         });

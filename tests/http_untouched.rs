@@ -23,7 +23,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use support::{MODES, Mode, PATIENCE, Told};
 use tokio::{runtime::Runtime, time::timeout};
 use tower::{BoxError, Layer, Service, service_fn};
-use tower_llm_callbacks::{HttpCallbackLayer, http::RequestBody, testing::assert_promises};
+use tower_llm_callbacks::{HttpCallbackLayer, http_layer::RequestBody, testing::assert_promises};
 
 /// What was seen of a body at one poll.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,4 +1,4 @@
-//! `Interests`: a set of kinds of events, by type of run; and that handlers are told just those.
+//! `EventMask`: a set of kinds of events, by type of run; and that handlers are told just those.
 
 #[path = "interests/algebra.rs"]
 mod algebra;
@@ -7,7 +7,7 @@ mod delivered;
 mod support;
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use tower_llm_callbacks::{EventKind, Interests, RunType};
+use tower_llm_callbacks::{EventKind, EventMask, RunType};
 
 const KINDS: [EventKind; 15] = {
     use EventKind::*;
@@ -45,30 +45,30 @@ fn type_of(kind: EventKind) -> Option<RunType> {
 }
 
 /// The smallest sets that can be asked for.
-fn atoms() -> Vec<Interests> {
+fn atoms() -> Vec<EventMask> {
     let of_a_type = KINDS.iter().flat_map(|kind| {
         let types =
             TYPES.iter().filter(|run_type| type_of(*kind).is_none_or(|its| its == **run_type));
-        types.map(|run_type| Interests::of(*kind) & Interests::of_runs(*run_type))
+        types.map(|run_type| EventMask::of(*kind) & EventMask::of_runs(*run_type))
     });
-    of_a_type.chain([Interests::TOKEN_TIMES]).collect()
+    of_a_type.chain([EventMask::TOKEN_TIMES]).collect()
 }
 
 /// Any set.
-fn masks() -> impl Strategy<Value = Interests> {
+fn masks() -> impl Strategy<Value = EventMask> {
     let all = atoms();
     let some = vec(any::<bool>(), all.len()).prop_map({
         let all = all.clone();
         move |are| {
             let some = all.iter().zip(are).filter(|(_, is)| *is).map(|(atom, _)| *atom);
-            some.fold(Interests::NONE, |all, atom| all | atom)
+            some.fold(EventMask::NONE, |all, atom| all | atom)
         }
     });
     prop_oneof![
         4 => some,
         2 => select(all),
-        1 => select(TYPES.map(Interests::of_runs).to_vec()),
-        1 => select(KINDS.map(Interests::of).to_vec()),
-        1 => select(vec![Interests::NONE, Interests::ALL]),
+        1 => select(TYPES.map(EventMask::of_runs).to_vec()),
+        1 => select(KINDS.map(EventMask::of).to_vec()),
+        1 => select(vec![EventMask::NONE, EventMask::ALL]),
     ]
 }

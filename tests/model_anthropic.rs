@@ -20,11 +20,12 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_llm_callbacks::{
-    Delta, ProviderError, Truncated,
+    Delta, ProviderError,
     chat::{
         ChatChunk, ChatRequest, ChatStream, ContentPart, Message, ModelError, Role, Tool,
         ToolChoice, collect,
     },
+    event::Truncated,
     model::anthropic::{AnthropicConfig, AnthropicLayer, AnthropicModel, Auth, ResponseFuture},
 };
 

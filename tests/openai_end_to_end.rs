@@ -9,8 +9,9 @@ use futures::StreamExt;
 use serde_json::json;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
-    CallbackLayer, CallbackService, Callbacks, ErrorKind, EventData, EventKind, Handler, LlmResult,
+    CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, LlmResult, Registration,
     chat::{self, ChatRequest, ContentPart, Message, ModelError, Role, Tool},
+    layer::CallbackService,
     model::{
         self, HttpClient,
         openai::{OpenAiApi, OpenAiConfig, OpenAiLayer, OpenAiModel},
@@ -45,9 +46,9 @@ impl Told {
         let callbacks = Callbacks::new()
             .inline(recorders[0].clone())
             .blocking(recorders[1].clone())
-            .asynchronous(recorders[2].clone())
-            .with(Handler::asynchronous(recorders[3].clone()).lockstep())
-            .with(Handler::blocking(recorders[4].clone()).background());
+            .async_handler(recorders[2].clone())
+            .add(Registration::async_handler(recorders[3].clone()).lockstep())
+            .add(Registration::blocking(recorders[4].clone()).background());
         let model = ServiceBuilder::new()
             .layer(CallbackLayer::new(callbacks.clone()))
             .layer(OpenAiLayer::new(OpenAiConfig::new("sk-CANARY").base_url(base_url).api(api)))

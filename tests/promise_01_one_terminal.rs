@@ -15,8 +15,9 @@ use futures::{StreamExt, poll};
 use support::{Gate, assert_same_answer, call, everywhere, read, request};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
-    Accumulator, Delta, ErrorKind, EventKind, LlmChunk, LlmResult, ProviderError, Truncated, Usage,
+    Delta, ErrorKind, EventKind, LlmChunk, LlmResult, ProviderError, Usage,
     chat::{ChatChunk, ChatRequest},
+    event::{Accumulator, Truncated},
     testing::Script,
 };
 

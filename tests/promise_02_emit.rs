@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio_test::{assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Event, EventData, EventKind, Handler, Run,
+    CallbackLayer, Callbacks, Event, EventData, EventKind, Registration, Run,
     chat::ChatRequest,
     emit, on_event, on_event_async,
     testing::{Recorded, Recorder, ScriptedModel, assert_promises},
@@ -72,17 +72,17 @@ async fn emitted_by_a_queued_handler_it_comes_after_the_event_for_everybody() {
         Mode::Async(Way::Lockstep),
     ] {
         let emitter = match mode {
-            Mode::Blocking(_) => Handler::blocking(on_event(echo)),
-            _ => Handler::asynchronous(on_event_async(|run, event| async move {
+            Mode::Blocking(_) => Registration::blocking(on_event(echo)),
+            _ => Registration::async_handler(on_event_async(|run, event| async move {
                 echo(&run, &event);
             })),
         };
         let recorders = [Recorder::new(), Recorder::new(), Recorder::new()];
         let callbacks = Callbacks::new()
             .inline(recorders[0].clone())
-            .with(mode.way(emitter))
+            .add(mode.way(emitter))
             .blocking(recorders[1].clone())
-            .asynchronous(recorders[2].clone());
+            .async_handler(recorders[2].clone());
         let (_, mut model) = wrap(&callbacks, counting(40));
         within(ask(&mut model)).await.unwrap();
 
@@ -109,10 +109,10 @@ async fn emitted_by_other_threads_it_has_one_order_for_all() {
     let (run, keep) = keep_run();
     let recorders = [Recorder::new(), Recorder::new(), Recorder::new()];
     let callbacks = Callbacks::new()
-        .with(keep)
+        .add(keep)
         .inline(recorders[0].clone())
-        .with(Handler::blocking(recorders[1].clone()).capacity(100_000))
-        .with(Handler::asynchronous(recorders[2].clone()).capacity(100_000));
+        .add(Registration::blocking(recorders[1].clone()).capacity(100_000))
+        .add(Registration::async_handler(recorders[2].clone()).capacity(100_000));
     let (_, mut model) = wrap(&callbacks, counting(2_000));
     let mut answer = model.ready().await.unwrap().call(request()).await.unwrap();
     let run = kept(&run);
@@ -161,7 +161,7 @@ async fn after_the_terminal_it_is_an_error_and_nobody_is_told() {
         }
     });
     let callbacks =
-        Callbacks::new().with(keep).blocking(in_terminal).asynchronous(recorder.clone());
+        Callbacks::new().add(keep).blocking(in_terminal).async_handler(recorder.clone());
     let (_, mut model) = wrap(&callbacks, counting(1));
     within(ask(&mut model)).await.unwrap();
     assert!(ended.load(Ordering::SeqCst), "inside the handler of the terminal too");
@@ -180,10 +180,10 @@ async fn full_queues_are_counted_and_others_are_told() {
         [Stuck::at(EventKind::LlmNewToken, &gate), Stuck::at(EventKind::LlmNewToken, &gate)];
     let (roomy, inline) = (Recorder::new(), Recorder::new());
     let callbacks = Callbacks::new()
-        .with(keep)
-        .with(Handler::blocking(stuck[0].clone()).capacity(2))
-        .with(Handler::asynchronous(stuck[1].clone()).background().capacity(3))
-        .asynchronous(roomy.clone())
+        .add(keep)
+        .add(Registration::blocking(stuck[0].clone()).capacity(2))
+        .add(Registration::async_handler(stuck[1].clone()).background().capacity(3))
+        .async_handler(roomy.clone())
         .inline(inline.clone());
     let (_, mut model) = wrap(&callbacks, counting(1));
     let mut answer = model.ready().await.unwrap().call(request()).await.unwrap();

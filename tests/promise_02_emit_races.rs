@@ -17,7 +17,7 @@ use schedule::{Gate, Mode, Stuck, Way, counting, keep_run, kept, request, until,
 use tokio_test::{assert_pending, task};
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
-    Callbacks, Event, EventKind, Handler, on_event, on_event_async,
+    Callbacks, Event, EventKind, Registration, on_event, on_event_async,
     testing::{Recorder, Script, assert_promises},
 };
 
@@ -27,10 +27,10 @@ async fn emitting_while_the_run_ends_breaks_nothing() {
         let (run, keep) = keep_run();
         let recorders = [Recorder::new(), Recorder::new(), Recorder::new()];
         let callbacks = Callbacks::new()
-            .with(keep)
+            .add(keep)
             .inline(recorders[0].clone())
-            .with(Handler::blocking(recorders[1].clone()).capacity(100_000))
-            .with(Handler::asynchronous(recorders[2].clone()).capacity(100_000));
+            .add(Registration::blocking(recorders[1].clone()).capacity(100_000))
+            .add(Registration::async_handler(recorders[2].clone()).capacity(100_000));
         let (_, mut model) = wrap(&callbacks, counting(5));
         let answer = model.ready().await.unwrap().call(request()).await.unwrap();
         let run = kept(&run);
@@ -76,16 +76,16 @@ async fn emitting_lets_no_item_overtake_a_lockstep_handler() {
             }
         };
         let handler = match mode {
-            Mode::Blocking(_) => Handler::blocking(on_event(move |_, event| count(event))),
-            _ => Handler::asynchronous(on_event_async(move |_, event| {
+            Mode::Blocking(_) => Registration::blocking(on_event(move |_, event| count(event))),
+            _ => Registration::async_handler(on_event_async(move |_, event| {
                 let count = count.clone();
                 async move { count(&event) }
             })),
         };
         let (run, keep) = keep_run();
         let callbacks = Callbacks::new()
-            .with(keep)
-            .with(mode.way(handler).capacity(100_000))
+            .add(keep)
+            .add(mode.way(handler).capacity(100_000))
             .inline(on_event(|_, _| thread::yield_now()));
         let (_, mut model) = wrap(&callbacks, counting(600));
         let mut answer = model.ready().await.unwrap().call(request()).await.unwrap();
@@ -114,7 +114,7 @@ async fn the_end_waits_for_a_thread_that_is_telling_and_is_woken_by_it() {
         let gate = Gate::new();
         let (run, keep) = keep_run();
         let slow = Stuck::at(EventKind::Custom, &gate);
-        let callbacks = Callbacks::new().with(keep).inline(slow.clone());
+        let callbacks = Callbacks::new().add(keep).inline(slow.clone());
         let script = Script::new().respond().text("a");
         let script = if mark { script.complete("stop") } else { script.fail("broken") };
         let (_, mut model) = wrap(&callbacks, script);
@@ -145,7 +145,7 @@ async fn the_start_waits_for_a_thread_that_is_telling_and_is_woken_by_it() {
     let (run, keep) = keep_run();
     let slow = Stuck::at(EventKind::Custom, &gate);
     let held = Stuck::at(EventKind::LlmStart, &start);
-    let callbacks = Callbacks::new().with(keep).inline(slow.clone()).asynchronous(held.clone());
+    let callbacks = Callbacks::new().add(keep).inline(slow.clone()).async_handler(held.clone());
     let (scripted, mut model) = wrap(&callbacks, counting(1));
     let mut call = task::spawn(model.ready().await.unwrap().call(request()));
     assert_pending!(call.poll());

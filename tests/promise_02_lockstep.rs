@@ -14,7 +14,7 @@ use schedule::{Gate, LIMIT, Mode, Stuck, counting, flushed, quiet_panics, reques
 use tokio::{runtime::Builder, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, EventKind, Handler, LlmChunk,
+    CallbackLayer, Callbacks, Delta, EventKind, LlmChunk, Registration,
     chat::ChatRequest,
     on_event_async,
     testing::{Recorder, assert_promises},
@@ -40,7 +40,7 @@ async fn a_chunk_that_panics_when_it_is_read_leaves_no_event_behind() {
     quiet_panics();
     for mode in Mode::ALL {
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().with(mode.handler(recorder.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(recorder.clone()));
         let inner = service_fn(|_: ChatRequest| async {
             Ok::<_, BoxError>(futures::stream::iter([Ok::<_, BoxError>(Bomb)]))
         });
@@ -82,7 +82,7 @@ fn an_async_handler_runs_in_its_own_runtime_whoever_polls_it() {
             let callbacks = Callbacks::new()
                 .runtime(runtime.handle().clone())
                 .on_fault(move |fault| hook.lock().unwrap().push(fault.clone()))
-                .with(mode.way(Handler::asynchronous(handler)));
+                .add(mode.way(Registration::async_handler(handler)));
             let (_, mut model) = wrap(&callbacks, counting(3));
             let call = async {
                 let answer = model.ready().await.unwrap().call(request()).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_stream_dropped_while_it_waits_leaves_the_handler_to_go_on() {
     for mode in LOCKSTEP {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
-        let callbacks = Callbacks::new().with(mode.handler(stuck.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
         let (_, mut model) = wrap(&callbacks, counting(3));
         let mut answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
         assert!(answer.next().now_or_never().is_none());

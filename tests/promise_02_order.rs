@@ -19,7 +19,7 @@ use schedule::{
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
-    Callbacks, EventKind, Handler, RunConfig, on_event, on_event_async, on_token,
+    Callbacks, EventKind, Registration, RunConfig, on_event, on_event_async, on_llm_new_token,
     testing::{Recorder, Script, assert_promises},
 };
 
@@ -29,7 +29,7 @@ fn start_tokens_terminal_in_order_in_every_mode() {
         on_both_runtimes(async || {
             let recorder = Recorder::new();
             // Few enough places that the stream has to wait now and then.
-            let callbacks = Callbacks::new().with(mode.handler(recorder.clone()).capacity(300));
+            let callbacks = Callbacks::new().add(mode.handler(recorder.clone()).capacity(300));
             let (_, mut model) = wrap(&callbacks, counting(300));
             ask(&mut model).await.unwrap();
             flushed(&callbacks).await;
@@ -63,17 +63,17 @@ fn one_run_is_never_told_two_events_at_once() {
                 move || inside.fetch_sub(1, Ordering::SeqCst)
             };
             let handler = match mode {
-                Mode::Inline => Handler::inline(on_event(move |_, _| {
+                Mode::Inline => Registration::inline(on_event(move |_, _| {
                     enter();
                     thread::yield_now();
                     leave();
                 })),
-                Mode::Blocking(_) => Handler::blocking(on_event(move |_, _| {
+                Mode::Blocking(_) => Registration::blocking(on_event(move |_, _| {
                     enter();
                     thread::sleep(Duration::from_micros(20));
                     leave();
                 })),
-                Mode::Async(_) => Handler::asynchronous(on_event_async(move |_, _| {
+                Mode::Async(_) => Registration::async_handler(on_event_async(move |_, _| {
                     enter();
                     let leave = leave.clone();
                     async move {
@@ -82,7 +82,7 @@ fn one_run_is_never_told_two_events_at_once() {
                     }
                 })),
             };
-            let callbacks = Callbacks::new().with(mode.way(handler));
+            let callbacks = Callbacks::new().add(mode.way(handler));
             let (_, mut model) = wrap(&callbacks, counting(200));
             ask(&mut model).await.unwrap();
             flushed(&callbacks).await;
@@ -102,8 +102,8 @@ async fn an_async_handler_that_sleeps_in_one_run_delays_no_other() {
                 sleep(LONG).await;
             }
         });
-        let handler = mode.way(Handler::asynchronous(handler).deadline(Duration::MAX));
-        let callbacks = Callbacks::new().with(handler).inline(done.clone());
+        let handler = mode.way(Registration::async_handler(handler).deadline(Duration::MAX));
+        let callbacks = Callbacks::new().add(handler).inline(done.clone());
         let (_, model) = wrap(&callbacks, counting(3));
 
         let begun = Instant::now();
@@ -138,8 +138,8 @@ async fn a_blocking_handler_that_blocks_in_one_run_delays_no_other() {
         tower_llm_callbacks::CallbackHandler::on_event(&record, run, event);
     });
     let all = Recorder::new();
-    let handler = Handler::blocking(handler).threads(2);
-    let callbacks = Callbacks::new().with(handler).inline(all.clone());
+    let handler = Registration::blocking(handler).threads(2);
+    let callbacks = Callbacks::new().add(handler).inline(all.clone());
     let (_, model) = wrap(&callbacks, counting(3));
 
     let mut slow = model.clone();
@@ -216,9 +216,9 @@ async fn a_handler_whose_threads_are_all_stuck_delays_no_other_handler() {
     let stuck = on_event(move |_, _| seen.enter(|| waiter.wait()));
     let recorders = [Recorder::new(), Recorder::new()];
     let callbacks = Callbacks::new()
-        .with(Handler::blocking(stuck).background())
+        .add(Registration::blocking(stuck).background())
         .blocking(recorders[0].clone())
-        .asynchronous(recorders[1].clone());
+        .async_handler(recorders[1].clone());
     let (_, model) = wrap(&callbacks, counting(2));
 
     let calls: Vec<_> = (0..1_000)
@@ -246,7 +246,7 @@ async fn a_handler_whose_threads_are_all_stuck_delays_no_other_handler() {
 async fn nothing_comes_after_the_terminal() {
     for mode in Mode::ALL {
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().with(mode.handler(recorder.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(recorder.clone()));
         let script = Script::answer(["a", "b"]).text("late").fail("later").text("last");
         let (_, mut model) = wrap(&callbacks, script);
         let items = within(ask(&mut model)).await.unwrap();
@@ -263,8 +263,8 @@ async fn a_blocking_handler_keeps_its_order_when_its_thread_takes_turns() {
     // More than 64 events of a run are queued while others wait: it gives its only thread up.
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
-    let handler = Handler::blocking(stuck.clone()).background().threads(1).capacity(1_000);
-    let callbacks = Callbacks::new().with(handler);
+    let handler = Registration::blocking(stuck.clone()).background().threads(1).capacity(1_000);
+    let callbacks = Callbacks::new().add(handler);
     let (_, mut model) = wrap(&callbacks, counting(500));
     for _ in 0..4 {
         within(ask(&mut model)).await.unwrap();
@@ -285,10 +285,11 @@ async fn a_dropped_stream_is_told_in_order_too() {
         let recorder = Recorder::new();
         let tokens = Arc::new(AtomicUsize::new(0));
         let seen = tokens.clone();
-        let callbacks =
-            Callbacks::new().with(mode.handler(recorder.clone())).inline(on_token(move |_, _| {
+        let callbacks = Callbacks::new().add(mode.handler(recorder.clone())).inline(
+            on_llm_new_token(move |_, _| {
                 seen.fetch_add(1, Ordering::SeqCst);
-            }));
+            }),
+        );
         let (_, mut model) = wrap(&callbacks, counting(50));
         let mut answer = model.ready().await.unwrap().call(request()).await.unwrap();
         for _ in 0..20 {

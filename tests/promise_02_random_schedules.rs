@@ -23,8 +23,11 @@ use tokio::{
 };
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
-    Abort, AsyncCallbackHandler, CallbackHandler, CallbackService, Callbacks, Event, Fault,
-    FaultKind, Overflow, ProviderError, Run, RunConfig, on_start,
+    Abort, AsyncCallbackHandler, CallbackHandler, Callbacks, Event, Fault, FaultKind,
+    ProviderError, Run, RunConfig,
+    callbacks::Overflow,
+    layer::CallbackService,
+    on_llm_start,
     testing::{Checker, Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 use uuid::Uuid;
@@ -187,7 +190,7 @@ async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) 
     let run = Arc::new(Mutex::new(None));
     let _forget = Forget(run.clone());
     let keep = run.clone();
-    let keep = Callbacks::new().inline(on_start(move |run, _| {
+    let keep = Callbacks::new().inline(on_llm_start(move |run, _| {
         *keep.lock().unwrap() = Some(run.clone());
     }));
     let reading = async {
@@ -257,7 +260,7 @@ fn schedule(seed: u64, tally: &Tally) {
         if matches!(moody.temper, Temper::Hangs(_)) {
             handler = handler.deadline(Duration::from_millis(10));
         }
-        callbacks = callbacks.with(handler);
+        callbacks = callbacks.add(handler);
         handlers.push((moody, drops));
     }
     let scripts: Vec<Script> = (0..RUNS).map(|_| script(&mut random)).collect();

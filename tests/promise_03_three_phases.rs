@@ -13,7 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, LlmChunk, Run,
     chat::{ChatChunk, ChatRequest},
-    on_start, on_token,
+    on_llm_new_token, on_llm_start,
     testing::{Recorder, Script, assert_promises},
 };
 
@@ -32,8 +32,8 @@ async fn the_inner_service_is_called_when_the_last_awaited_handler_has_returned_
             let gates = [Gate::new(), Gate::new()];
             let stuck = [0, 1].map(|n: usize| Stuck::at(EventKind::LlmStart, &gates[n]));
             let callbacks = Callbacks::new()
-                .with(first.handler(stuck[0].clone()))
-                .with(second.handler(stuck[1].clone()));
+                .add(first.handler(stuck[0].clone()))
+                .add(second.handler(stuck[1].clone()));
             let (scripted, mut model) = wrap(&callbacks, counting(1));
             let mut call = task::spawn(model.ready().await.unwrap().call(request()));
             for n in [1, 0] {
@@ -55,12 +55,12 @@ async fn the_inner_service_is_called_when_the_last_awaited_handler_has_returned_
 #[tokio::test]
 async fn where_no_start_is_awaited_the_inner_service_is_called_in_call() {
     let gate = Gate::new();
-    let tokens = on_token(|_, _| {});
+    let tokens = on_llm_new_token(|_, _| {});
     for callbacks in [
         Callbacks::new(),
         Callbacks::new().inline(Recorder::new()),
-        Callbacks::new().with(Mode::BACKGROUND[0].handler(Stuck::always(&gate))),
-        Callbacks::new().with(Mode::BACKGROUND[1].handler(Stuck::always(&gate))),
+        Callbacks::new().add(Mode::BACKGROUND[0].handler(Stuck::always(&gate))),
+        Callbacks::new().add(Mode::BACKGROUND[1].handler(Stuck::always(&gate))),
         // An awaited handler that does not want starts.
         Callbacks::new().blocking(tokens),
     ] {
@@ -86,8 +86,8 @@ async fn terminals_wait_until_every_awaited_handler_has_drained_its_tokens() {
             let others = Mode::ALL.map(|mode| (mode, Recorder::new()));
             let callbacks = others
                 .iter()
-                .fold(Callbacks::new(), |all, (mode, other)| all.with(mode.handler(other.clone())))
-                .with(mode.handler(slow.clone()));
+                .fold(Callbacks::new(), |all, (mode, other)| all.add(mode.handler(other.clone())))
+                .add(mode.handler(slow.clone()));
             let (_, mut model) = wrap(&callbacks, script.clone());
             let answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
             let mut all = task::spawn(answer.collect::<Vec<_>>());
@@ -117,7 +117,7 @@ async fn terminals_wait_until_every_awaited_handler_has_drained_its_tokens() {
 async fn last_thing_waits(mode: Mode, script: Script, first: usize, kind: EventKind) {
     let gate = Gate::new();
     let stuck = Stuck::at(kind, &gate);
-    let callbacks = Callbacks::new().with(mode.handler(stuck.clone()));
+    let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
     let (_, mut model) = wrap(&callbacks, script.clone());
     let mut answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
     for _ in 0..first {
@@ -160,7 +160,7 @@ async fn the_futures_error_waits_for_terminals() {
     for mode in Mode::AWAITED {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmError, &gate);
-        let callbacks = Callbacks::new().with(mode.handler(stuck.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
         let (_, mut model) = wrap(&callbacks, Script::new().fail("refused").respond());
         let mut call = task::spawn(model.ready().await.unwrap().call(request()));
         until(|| {
@@ -185,9 +185,9 @@ async fn an_aborts_error_waits_for_terminals_in_every_phase() {
             let stuck = Stuck::at(EventKind::LlmError, &gate);
             let (sender, runs) = mpsc::channel();
             let callbacks = Callbacks::new()
-                .with(mode.handler(stuck.clone()))
-                .asynchronous(Stuck::at(EventKind::LlmStart, &start))
-                .inline(on_start(move |run, _| sender.send(run.clone()).unwrap()));
+                .add(mode.handler(stuck.clone()))
+                .async_handler(Stuck::at(EventKind::LlmStart, &start))
+                .inline(on_llm_start(move |run, _| sender.send(run.clone()).unwrap()));
             let script = (0..reads.unwrap_or(0)).fold(Script::new().respond(), |s, _| s.text("a"));
             let (scripted, mut model) = wrap(&callbacks, script.hang());
             let call = model.ready().await.unwrap().call(request());
@@ -230,7 +230,7 @@ async fn the_chunk_with_the_end_mark_is_not_held_and_what_follows_passes_unobser
         for at in [EventKind::LlmNewToken, EventKind::LlmEnd] {
             let gate = Gate::new();
             let stuck = Stuck::at(at, &gate);
-            let callbacks = Callbacks::new().with(mode.handler(stuck.clone()));
+            let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
             let (_, mut model) = wrap(&callbacks, Script::answer(["a"]).text("b").text("c"));
             let answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
             let mut answer = task::spawn(answer);
@@ -270,7 +270,7 @@ async fn a_chunk_with_text_and_the_end_mark_is_not_held_either() {
     let inner = service_fn(|_: ChatRequest| async {
         Ok::<_, tower::BoxError>(futures::stream::iter([Ok::<_, tower::BoxError>(Whole("all"))]))
     });
-    let callbacks = Callbacks::new().asynchronous(stuck.clone());
+    let callbacks = Callbacks::new().async_handler(stuck.clone());
     let mut model = CallbackLayer::new(callbacks.clone()).layer(inner);
     let answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
     let mut answer = task::spawn(answer);
@@ -291,7 +291,7 @@ async fn background_handlers_are_never_waited_for() {
         for script in [counting(500), Script::new().text("a").fail("broken")] {
             let gate = Gate::new();
             let stuck = Stuck::always(&gate);
-            let callbacks = Callbacks::new().with(mode.handler(stuck.clone()).capacity(2));
+            let callbacks = Callbacks::new().add(mode.handler(stuck.clone()).capacity(2));
             let (_, mut model) = wrap(&callbacks, script);
             let mut all = task::spawn(ask(&mut model));
             assert!(assert_ready!(all.poll()).is_ok(), "{mode:?}: at once");
@@ -313,7 +313,7 @@ async fn in_lockstep_a_token_is_handled_before_the_consumer_gets_its_item() {
         let slow = Gate::new();
         let pipelined = Stuck::at(EventKind::LlmNewToken, &slow);
         let callbacks =
-            Callbacks::new().with(mode.handler(lockstep.clone())).asynchronous(pipelined.clone());
+            Callbacks::new().add(mode.handler(lockstep.clone())).async_handler(pipelined.clone());
         let (_, mut model) = wrap(&callbacks, counting(100));
         let mut answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
         for n in 0..100 {
@@ -337,8 +337,8 @@ async fn once_dropped_each_handler_gets_its_terminal_after_its_own_tokens() {
         let others = Mode::ALL.map(|mode| (mode, Recorder::new()));
         let callbacks = others
             .iter()
-            .fold(Callbacks::new(), |all, (mode, other)| all.with(mode.handler(other.clone())))
-            .with(mode.handler(stuck.clone()));
+            .fold(Callbacks::new(), |all, (mode, other)| all.add(mode.handler(other.clone())))
+            .add(mode.handler(stuck.clone()));
         let (scripted, mut model) = wrap(&callbacks, counting(5));
         let answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
         let mut answer = task::spawn(answer);

@@ -22,8 +22,9 @@ use tokio::sync::Semaphore;
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, CallbackService, CallbackStream, Callbacks, Delta, EventKind, LlmChunk,
+    CallbackLayer, Callbacks, Delta, EventKind, LlmChunk,
     chat::ChatRequest,
+    layer::{CallbackService, CallbackStream},
     testing::{Recorder, assert_promises},
 };
 use tower_test::mock;
@@ -196,12 +197,12 @@ fn items_errors_and_hints_are_those_of_the_inner_stream() {
             let mut all = Callbacks::new();
             for mode in Mode::ALL {
                 let recorder = Recorder::new();
-                let one = Callbacks::new().with(mode.handler(recorder.clone()).capacity(2));
+                let one = Callbacks::new().add(mode.handler(recorder.clone()).capacity(2));
                 assert_eq!(read(&ops, &one).await, bare(&ops), "{mode:?}");
                 assert_eq!(read(&unmarked(&ops), &one).await, bare(&unmarked(&ops)), "{mode:?}");
                 schedule::flushed(&one).await;
                 assert_promises(&recorder.events());
-                all = all.with(mode.handler(Recorder::new()).capacity(1));
+                all = all.add(mode.handler(Recorder::new()).capacity(1));
             }
             assert_eq!(read(&ops, &all).await, bare(&ops));
         }));
@@ -217,7 +218,7 @@ async fn polls_are_those_of_the_inner_stream_where_nothing_is_awaited() {
     let stuck = Gate::new();
     let background = Mode::BACKGROUND.map(|mode| mode.handler(Stuck::always(&stuck)).capacity(1));
     let [first, second] = background;
-    let callbacks = Callbacks::new().inline(Recorder::new()).with(first).with(second);
+    let callbacks = Callbacks::new().inline(Recorder::new()).add(first).add(second);
     let mut bare = task::spawn(ops.clone());
     let mut told = task::spawn(wrapped(&ops, &callbacks).await);
     for _ in 0..6 {
@@ -241,7 +242,7 @@ async fn a_hint_without_bounds_stays_so_while_an_item_is_held() {
     }
     let gate = Gate::new();
     let callbacks =
-        Callbacks::new().with(Mode::AWAITED[3].handler(Stuck::at(EventKind::LlmNewToken, &gate)));
+        Callbacks::new().add(Mode::AWAITED[3].handler(Stuck::at(EventKind::LlmNewToken, &gate)));
     let inner = service_fn(|_: ChatRequest| async { Ok::<_, Broken>(Endless) });
     let model = CallbackLayer::new(callbacks).layer(inner);
     let mut stream = task::spawn(within(model.oneshot(request())).await.unwrap());
@@ -253,7 +254,7 @@ async fn a_hint_without_bounds_stays_so_while_an_item_is_held() {
 async fn the_futures_error_is_the_inner_one() {
     for mode in Mode::ALL {
         let inner = service_fn(|_: ChatRequest| async { Err::<Ops<Chunk>, _>(Broken(7)) });
-        let model = CallbackLayer::new(Callbacks::new().with(mode.handler(Recorder::new())));
+        let model = CallbackLayer::new(Callbacks::new().add(mode.handler(Recorder::new())));
         let error = within(model.layer(inner).oneshot(request())).await.unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Broken(7)), "{mode:?}");
     }
@@ -293,7 +294,7 @@ async fn the_service_that_is_ready_is_the_one_that_is_called() {
     // A mock panics when a clone is called that was not ready.
     for mode in Mode::ALL {
         let recorder = Recorder::new();
-        let (mut model, mut handle) = mocked(&Callbacks::new().with(mode.handler(recorder)));
+        let (mut model, mut handle) = mocked(&Callbacks::new().add(mode.handler(recorder)));
         handle.allow(0);
         for _ in 0..3 {
             assert_pending!(model.poll_ready(), "each readiness serves one call");
@@ -318,7 +319,7 @@ async fn no_permit_is_lost() {
         let permits = Arc::new(Semaphore::new(1));
         let inner = service_fn(|_: ChatRequest| async { Ok::<Answer, Broken>(Ops([].into())) });
         let inner = ConcurrencyLimit::with_semaphore(inner, permits.clone());
-        let callbacks = Callbacks::new().with(mode.handler(stuck));
+        let callbacks = Callbacks::new().add(mode.handler(stuck));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(inner);
 
         let mut call = task::spawn(model.ready().await.unwrap().call(request()));

@@ -24,7 +24,7 @@ use support::{FLAVORS, Flavor, MODES, Mode, PATIENCE, Told, call, read, request}
 use tokio::{runtime::Handle, task::yield_now, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delivery, Event, EventKind, Fault, FaultKind, Handler, Run,
+    CallbackLayer, Callbacks, Delivery, Event, EventKind, Fault, FaultKind, Registration, Run,
     chat::{ChatChunk, ChatRequest},
     on_event_async,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
@@ -115,9 +115,9 @@ fn a_fault_hook_that_panics_is_harmless() {
             .on_fault(|_: &Fault| std::panic::panic_any(DropsBadly))
             .on_fault(|_: &Fault| panic!("of the hook"))
             .on_fault(faults.hook())
-            .with(panics);
+            .add(panics);
         let recorder = Recorder::new();
-        let callbacks = callbacks.with(mode.handler(recorder.clone()));
+        let callbacks = callbacks.add(mode.handler(recorder.clone()));
         let model = ScriptedModel::new(Script::answer(["a", "b"]));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
         let (got, error) = read(call(&mut model).await.unwrap()).await;
@@ -169,7 +169,7 @@ fn a_runtime_that_is_gone_is_no_harm() {
     drop(gone);
     for mode in MODES {
         let recorder = Recorder::new();
-        let mut told = Told::new(&[]).with(Handler::inline(recorder.clone()));
+        let mut told = Told::new(&[]).with(Registration::inline(recorder.clone()));
         told = told.with(mode.closure(|_, _| {}).name(FRAGILE));
         told.callbacks = told.callbacks.runtime(handle.clone());
         let (_, mut model) = told.model(Script::answer(["a", "b"]));
@@ -198,12 +198,12 @@ fn async_handlers_run_in_their_runtime() {
             tokio::spawn(yield_now()).await.unwrap();
         });
         let sleeps = match delivery {
-            Delivery::Lockstep => Handler::asynchronous(sleeps).lockstep(),
-            Delivery::Background => Handler::asynchronous(sleeps).background(),
-            _ => Handler::asynchronous(sleeps),
+            Delivery::Lockstep => Registration::async_handler(sleeps).lockstep(),
+            Delivery::Background => Registration::async_handler(sleeps).background(),
+            _ => Registration::async_handler(sleeps),
         };
         let recorder = Recorder::new();
-        let mut told = Told::new(&[]).with(sleeps).with(Handler::inline(recorder.clone()));
+        let mut told = Told::new(&[]).with(sleeps).with(Registration::inline(recorder.clone()));
         let runtime = Flavor::Multi.runtime();
         told.callbacks = told.callbacks.runtime(runtime.handle().clone());
         let (_, mut model) = told.model(Script::answer(["a", "b"]));

@@ -15,10 +15,12 @@ use tokio::time::sleep;
 use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, CallbackService, CallbackStream, Callbacks, Delta, EventData,
-    EventKind, Fault, FaultKind, Handler, LlmChunk, Overflow, Run, Undelivered,
+    CallbackHandler, CallbackLayer, Callbacks, Delta, EventData, EventKind, Fault, FaultKind,
+    LlmChunk, Registration, Run,
+    callbacks::{Overflow, Undelivered},
     chat::ChatRequest,
-    on_start,
+    layer::{CallbackService, CallbackStream},
+    on_llm_start,
     testing::{Recorder, Script, ScriptedModel, ScriptedStream, assert_promises},
 };
 
@@ -30,7 +32,7 @@ async fn call(model: &mut CallbackService<ScriptedModel>) -> Answer {
 
 fn keep_runs() -> (mpsc::Receiver<Run>, impl CallbackHandler) {
     let (sender, runs) = mpsc::channel();
-    (runs, on_start(move |run, _| drop(sender.send(run.clone()))))
+    (runs, on_llm_start(move |run, _| drop(sender.send(run.clone()))))
 }
 
 fn tokens(recorder: &Recorder) -> usize {
@@ -63,7 +65,7 @@ async fn the_stream_waits_when_a_queue_is_full() {
                 let callbacks = Callbacks::new()
                     .inline(keep)
                     .inline(witness.clone())
-                    .with(mode.handler(stuck.clone()).capacity(capacity));
+                    .add(mode.handler(stuck.clone()).capacity(capacity));
                 let (_, mut model) = wrap(&callbacks, counting(1_000));
                 let mut answer = task::spawn(call(&mut model).await);
                 let mut items = 0;
@@ -93,13 +95,13 @@ async fn the_stream_waits_when_a_queue_is_full() {
 async fn a_stream_that_waits_for_room_goes_on_when_the_handler_is_given_up_on() {
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
-    let handler = Handler::blocking(stuck).capacity(3).deadline(Duration::from_millis(30));
-    let (_, mut model) = wrap(&Callbacks::new().with(handler), counting(100));
+    let handler = Registration::blocking(stuck).capacity(3).deadline(Duration::from_millis(30));
+    let (_, mut model) = wrap(&Callbacks::new().add(handler), counting(100));
     assert_eq!(within(ask(&mut model)).await.unwrap().len(), 102);
 }
 
 /// Ways to add a handler that lose tokens rather than wait.
-fn dropping(handler: &Stuck) -> Vec<Handler> {
+fn dropping(handler: &Stuck) -> Vec<Registration> {
     let drops = |mode: &Mode| mode.handler(handler.clone()).overflow(Overflow::DropTokens);
     let background = Mode::BACKGROUND.iter().map(|mode| mode.handler(handler.clone()));
     [Mode::AWAITED[0], Mode::AWAITED[2]].iter().map(drops).chain(background).collect()
@@ -113,10 +115,8 @@ async fn dropped_tokens_are_counted_exactly_and_for_that_handler_only() {
             let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
             let handler = dropping(&stuck).swap_remove(way).capacity(capacity);
             let others = [Recorder::new(), Recorder::new()];
-            let callbacks = Callbacks::new()
-                .inline(others[0].clone())
-                .with(handler)
-                .blocking(others[1].clone());
+            let callbacks =
+                Callbacks::new().inline(others[0].clone()).add(handler).blocking(others[1].clone());
             let script = (0..500).fold(Script::new().respond(), |s, n| s.text(format!("{n} ")));
             let script = if fails { script.fail("broken") } else { script.complete("stop") };
             let (_, mut model) = wrap(&callbacks, script);
@@ -157,7 +157,7 @@ async fn starts_and_terminals_are_never_dropped() {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmStart, &gate);
         let handler = dropping(&stuck).swap_remove(way).background().capacity(1);
-        let callbacks = Callbacks::new().with(handler);
+        let callbacks = Callbacks::new().add(handler);
         let (_, mut model) = wrap(&callbacks, counting(50));
         for _ in 0..20 {
             within(ask(&mut model)).await.unwrap();
@@ -181,7 +181,7 @@ async fn custom_events_and_tokens_share_the_capacity() {
         let stuck = Stuck::at(EventKind::LlmStart, &gate);
         let (runs, keep) = keep_runs();
         let handler = mode.handler(stuck.clone()).capacity(10);
-        let callbacks = Callbacks::new().inline(keep).with(handler);
+        let callbacks = Callbacks::new().inline(keep).add(handler);
         let (_, mut model) = wrap(&callbacks, counting(20));
         let mut answer = call(&mut model).await;
         let run = runs.recv().unwrap();
@@ -218,7 +218,7 @@ async fn beyond_its_undelivered_runs_a_handler_hears_of_no_new_one() {
         let callbacks = Callbacks::new()
             .on_fault(move |fault| hook.lock().unwrap().push(fault.clone()))
             .inline(witness.clone())
-            .with(handler);
+            .add(handler);
         let (_, mut model) = wrap(&callbacks, counting(2));
         for _ in 0..10 {
             assert_eq!(within(ask(&mut model)).await.unwrap().len(), 4, "the call goes on");
@@ -254,7 +254,7 @@ async fn what_a_run_holds_is_bounded() {
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
     let handlers = Mode::BACKGROUND.map(|mode| mode.handler(stuck.clone()).capacity(8));
     for handler in handlers {
-        let callbacks = Callbacks::new().with(handler);
+        let callbacks = Callbacks::new().add(handler);
         let (_, mut model) = wrap(&callbacks, counting(10_000));
         within(ask(&mut model)).await.unwrap();
         let report = callbacks.flush(Duration::ZERO).await;
@@ -283,7 +283,7 @@ async fn one_item_may_overshoot_and_then_the_stream_waits() {
         let items = (0..4).map(|_| Ok::<_, tower::BoxError>(Many(10)));
         Ok::<_, tower::BoxError>(futures::stream::iter(items))
     });
-    let callbacks = Callbacks::new().with(Handler::asynchronous(stuck.clone()).capacity(3));
+    let callbacks = Callbacks::new().add(Registration::async_handler(stuck.clone()).capacity(3));
     let mut model = CallbackLayer::new(callbacks).layer(inner);
     let answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
     let mut answer = task::spawn(answer);
@@ -301,7 +301,7 @@ async fn a_flush_waits_for_what_was_told_before_it_and_for_nothing_else() {
     for mode in [Mode::AWAITED[0], Mode::AWAITED[2], Mode::BACKGROUND[0], Mode::BACKGROUND[1]] {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
-        let callbacks = Callbacks::new().with(mode.handler(stuck.clone())).inline(Recorder::new());
+        let callbacks = Callbacks::new().add(mode.handler(stuck.clone())).inline(Recorder::new());
         let (_, mut model) = wrap(&callbacks, counting(5));
         let mut answer = call(&mut model).await;
         // A run in flight, of which everything is handled.
@@ -329,8 +329,8 @@ async fn a_flush_reports_exactly_what_is_undelivered_at_its_deadline() {
     let gate = Gate::new();
     let stuck = [Stuck::at(EventKind::LlmNewToken, &gate), Stuck::always(&gate)];
     let callbacks = Callbacks::new()
-        .with(Handler::blocking(stuck[0].clone()).background().name("tokens"))
-        .with(Handler::asynchronous(stuck[1].clone()).background().name("all"))
+        .add(Registration::blocking(stuck[0].clone()).background().name("tokens"))
+        .add(Registration::async_handler(stuck[1].clone()).background().name("all"))
         .blocking(Recorder::new());
     let (_, mut model) = wrap(&callbacks, counting(3));
     within(ask(&mut model)).await.unwrap();

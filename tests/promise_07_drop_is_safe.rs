@@ -23,7 +23,7 @@ use support::{
 };
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
-    Delivery, ErrorKind, Event, EventKind, Handler, Run, on_event,
+    Delivery, ErrorKind, Event, EventKind, Registration, Run, on_event,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -290,7 +290,7 @@ fn while_another_thread_tells_an_event() {
     on_each_runtime(|| async {
         let (handler, stuck) = Stuck::new(EventKind::Custom);
         let (keep, kept) = runs();
-        let told = Told::new(&MODES).with(Handler::inline(on_event(handler))).with(keep);
+        let told = Told::new(&MODES).with(Registration::inline(on_event(handler))).with(keep);
         let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
         let mut stream = call(&mut model).await.unwrap();
         stream.next().await.unwrap().unwrap();

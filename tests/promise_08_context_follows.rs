@@ -111,15 +111,15 @@ fn assert_family(recorder: &Recorder, children: usize, strangers: usize) {
     assert_promises(&recorder.events());
     let runs = starts(recorder);
     let parent = runs.iter().find(|run| run.name == "parent").expect("a parent");
-    assert_eq!((parent.parent_run_id, parent.trace_id), (None, parent.run_id));
+    assert_eq!((parent.parent_run_id, parent.root_run_id), (None, parent.run_id));
     let (related, roots): (Vec<_>, Vec<_>) = runs
         .iter()
         .filter(|run| run.run_id != parent.run_id)
         .partition(|run| run.parent_run_id.is_some());
     assert!(related.iter().all(|run| run.name == "child"));
     assert!(related.iter().all(|run| run.parent_run_id == Some(parent.run_id)));
-    assert!(related.iter().all(|run| run.trace_id == parent.run_id));
-    assert!(roots.iter().all(|run| run.name == "child" && run.trace_id == run.run_id));
+    assert!(related.iter().all(|run| run.root_run_id == parent.run_id));
+    assert!(roots.iter().all(|run| run.name == "child" && run.root_run_id == run.run_id));
     assert_eq!((related.len(), roots.len()), (children, strangers));
 }
 

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use proptest::prelude::*;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, Event, Handler, Interests, Run, RunConfig, RunConfigLayer, RunLayer, RunType,
+    Callbacks, Event, EventMask, Registration, Run, RunConfig, RunConfigLayer, RunLayer, RunType,
     on_event,
 };
 use uuid::Uuid;
@@ -94,12 +94,12 @@ struct Told {
 }
 
 /// Which events each handler wants: all, or those of one type of run.
-fn wanted(handler: usize) -> Interests {
+fn wanted(handler: usize) -> EventMask {
     match handler {
-        0 | 1 => Interests::ALL,
-        2 => Interests::of_runs(RunType::Chain),
-        3 => Interests::of_runs(RunType::Tool),
-        _ => Interests::of_runs(RunType::Retriever),
+        0 | 1 => EventMask::ALL,
+        2 => EventMask::of_runs(RunType::Chain),
+        3 => EventMask::of_runs(RunType::Tool),
+        _ => EventMask::of_runs(RunType::Retriever),
     }
 }
 
@@ -120,7 +120,8 @@ impl World {
                         world.upgrade().expect("it lives").heard(number, run);
                     }
                 });
-                Callbacks::new().with(Handler::inline(Arc::new(handler)).interests(wanted(number)))
+                Callbacks::new()
+                    .add(Registration::inline(Arc::new(handler)).interests(wanted(number)))
             });
             World { handlers: handlers.collect(), ids: Mutex::default(), told: Mutex::default() }
         })
@@ -145,7 +146,7 @@ impl World {
     }
 
     fn callbacks(&self, numbers: &[usize]) -> Callbacks {
-        numbers.iter().fold(Callbacks::new(), |all, &number| all.extend(&self.handlers[number]))
+        numbers.iter().fold(Callbacks::new(), |all, &number| all.merge(&self.handlers[number]))
     }
 
     fn config(&self, config: &Config) -> RunConfig {
@@ -168,7 +169,7 @@ impl World {
             _ => RunLayer::retriever("retriever"),
         };
         let layer = layer
-            .inheritable(&self.callbacks(&node.inheritable.handlers))
+            .inheritable_callbacks(&self.callbacks(&node.inheritable.handlers))
             .inheritable_tags(node.inheritable.tags.iter().map(|&word| WORDS[word]))
             .callbacks(&self.callbacks(&node.local.handlers))
             .tags(node.local.tags.iter().map(|&word| WORDS[word]));
@@ -276,7 +277,7 @@ fn expect(node: &Node, around: &Around, runs: &mut usize, told: &mut Vec<Told>) 
     let hear: Vec<_> = own
         .handlers
         .iter()
-        .filter(|&&handler| wanted(handler).intersects(Interests::of_runs(run_type)))
+        .filter(|&&handler| wanted(handler).intersects(EventMask::of_runs(run_type)))
         .collect();
     // A run that no handler hears of has no number.
     let number = (!hear.is_empty()).then(|| {

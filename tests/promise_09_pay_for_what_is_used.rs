@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service, service_fn, util::ServiceFn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, EventData, EventKind,
-    Interests, LlmRequest, LlmStart, Messages, Run, RunConfig,
+    EventMask, LlmRequest, LlmStart, Prompt, Run, RunConfig,
     chat::ChatChunk,
     testing::{Checker, Recorder, Script, ScriptedModel},
 };
@@ -34,10 +34,10 @@ struct Counted {
 }
 
 impl LlmRequest for Counted {
-    fn describe(&self) -> LlmStart {
+    fn llm_start(&self) -> LlmStart {
         self.described.fetch_add(1, Ordering::SeqCst);
         let built = Arc::clone(&self.built);
-        LlmStart::new("acme", "complete").messages(Messages::lazy(move || {
+        LlmStart::new("acme", "complete").messages(Prompt::lazy(move || {
             built.fetch_add(1, Ordering::SeqCst);
             json!(["Hi"])
         }))
@@ -104,7 +104,7 @@ fn what_is_inheritable_makes_a_run() {
         for layer in [
             silent().inheritable_tags(["a"]),
             silent().inheritable_metadata("a", 1),
-            silent().inheritable(&Callbacks::new().inline(Recorder::new())),
+            silent().inheritable_callbacks(&Callbacks::new().inline(Recorder::new())),
         ] {
             assert!(has_run(&layer).await.0, "{layer:?}");
         }
@@ -132,24 +132,24 @@ fn a_run_without_handlers_builds_nothing() {
 /// A handler with some interests, which notes what it is told.
 #[derive(Clone)]
 struct Wants {
-    interests: Interests,
+    interests: EventMask,
     recorder: Recorder,
     asked: Arc<AtomicUsize>,
 }
 
 impl Wants {
-    fn new(interests: Interests) -> Self {
+    fn new(interests: EventMask) -> Self {
         Self { interests, recorder: Recorder::new(), asked: Arc::default() }
     }
 
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.interests
     }
 }
 
 impl CallbackHandler for Wants {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.interests()
     }
 
@@ -159,7 +159,7 @@ impl CallbackHandler for Wants {
 }
 
 impl AsyncCallbackHandler for Wants {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.interests()
     }
 
@@ -169,7 +169,7 @@ impl AsyncCallbackHandler for Wants {
 }
 
 fn set(mode: Mode, wants: &Wants) -> Callbacks {
-    Callbacks::new().with(mode.handler(wants.clone()))
+    Callbacks::new().add(mode.handler(wants.clone()))
 }
 
 /// A handler hears of what it wants and of nothing else; the numbers show the gaps.
@@ -177,19 +177,19 @@ fn set(mode: Mode, wants: &Wants) -> Callbacks {
 fn who_leaves_events_out_does_not_get_them() {
     use EventKind::*;
     for (interests, expected) in [
-        (Interests::ALL - Interests::LLM_NEW_TOKEN, &[(LlmStart, 0), (Custom, 3), (LlmEnd, 4)][..]),
-        (Interests::LLM_START | Interests::LLM_END, &[(LlmStart, 0), (LlmEnd, 4)]),
-        (Interests::LLM_NEW_TOKEN, &[(LlmNewToken, 1), (LlmNewToken, 2)]),
-        (Interests::CUSTOM, &[(Custom, 3)]),
-        (Interests::LLM_END, &[(LlmEnd, 4)]),
-        (Interests::LLM_ERROR, &[]),
+        (EventMask::ALL - EventMask::LLM_NEW_TOKEN, &[(LlmStart, 0), (Custom, 3), (LlmEnd, 4)][..]),
+        (EventMask::LLM_START | EventMask::LLM_END, &[(LlmStart, 0), (LlmEnd, 4)]),
+        (EventMask::LLM_NEW_TOKEN, &[(LlmNewToken, 1), (LlmNewToken, 2)]),
+        (EventMask::CUSTOM, &[(Custom, 3)]),
+        (EventMask::LLM_END, &[(LlmEnd, 4)]),
+        (EventMask::LLM_ERROR, &[]),
     ] {
         in_each_mode(move |mode| async move {
             let wants = Wants::new(interests);
             let callbacks = set(mode, &wants);
             let script = Script::new().respond().text("a").text("b").chunk(ChatChunk::Done);
             let (handler, runs) = support::runs();
-            let layer = CallbackLayer::new(callbacks.clone().with(handler));
+            let layer = CallbackLayer::new(callbacks.clone().add(handler));
             let mut stream = call(&mut layer.layer(ScriptedModel::new(script))).await.unwrap();
             assert_eq!(read((&mut stream).take(2)).await.0.len(), 2);
             runs.lock().unwrap()[0].emit("note", 1).unwrap();
@@ -209,7 +209,7 @@ fn who_leaves_events_out_does_not_get_them() {
 #[test]
 fn a_start_that_nobody_wants_is_not_built() {
     in_each_mode(|mode| async move {
-        let ends = Wants::new(Interests::LLM_END);
+        let ends = Wants::new(EventMask::LLM_END);
         let callbacks = set(mode, &ends);
         let (in_run, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
@@ -224,7 +224,7 @@ fn a_start_that_nobody_wants_is_not_built() {
 #[test]
 fn a_prompt_is_built_for_who_looks_at_it() {
     in_each_mode(|mode| async move {
-        let callbacks = set(mode, &Wants::new(Interests::ALL));
+        let callbacks = set(mode, &Wants::new(EventMask::ALL));
         let (_, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!((request.described(), request.built()), (1, 0), "nobody looked");
@@ -233,7 +233,7 @@ fn a_prompt_is_built_for_who_looks_at_it() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let looks = |all: Callbacks, mode: &Mode| {
             let seen = Arc::clone(&seen);
-            all.with(mode.closure(move |_, event| {
+            all.add(mode.closure(move |_, event| {
                 if let EventData::LlmStart(start) = event.data() {
                     seen.lock().unwrap().push(start.messages.get().cloned());
                 }
@@ -252,9 +252,9 @@ fn a_prompt_is_built_for_who_looks_at_it() {
 fn who_wants_other_types_of_runs_costs_no_task() {
     in_each_mode(|mode| async move {
         for (interests, costs) in [
-            (Interests::TOOL | Interests::CHAIN | Interests::RETRIEVER, false),
-            (Interests::NONE, false),
-            (Interests::ALL, mode != Mode::Inline),
+            (EventMask::TOOL | EventMask::CHAIN | EventMask::RETRIEVER, false),
+            (EventMask::NONE, false),
+            (EventMask::ALL, mode != Mode::Inline),
         ] {
             let wants = Wants::new(interests);
             let callbacks = set(mode, &wants);
@@ -266,7 +266,7 @@ fn who_wants_other_types_of_runs_costs_no_task() {
             assert_eq!(more, costs, "{interests:?}");
             drop(stream);
             assert!(callbacks.flush(PATIENCE).await.is_complete());
-            assert_eq!(wants.recorder.events().is_empty(), interests != Interests::ALL);
+            assert_eq!(wants.recorder.events().is_empty(), interests != EventMask::ALL);
             // Another test's handlers must not be counted: a handler's tasks end with it.
             drop((model, callbacks));
         }
@@ -277,7 +277,7 @@ fn who_wants_other_types_of_runs_costs_no_task() {
 #[test]
 fn who_wants_nothing_is_no_hindrance() {
     in_each_mode(|mode| async move {
-        let told = Told::new(&MODES).with(mode.handler(Wants::new(Interests::NONE)));
+        let told = Told::new(&MODES).with(mode.handler(Wants::new(EventMask::NONE)));
         let (_, mut model) = told.model(Script::answer(["a", "b"]));
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
         told.ended(None).await;

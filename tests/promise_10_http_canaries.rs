@@ -22,12 +22,12 @@ use serde_json::{Value, json};
 use support::{MODES, PATIENCE, Told, on_each_runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Abort, ErrorKind, Handler, HttpCallbackLayer, Run, RunConfig,
+    Abort, ErrorKind, HttpCallbackLayer, Registration, Run, RunConfig,
     handlers::{
-        ConsoleLog, EventStream, JsonLines, Metrics, Output, PrintTrees, RunTrees, StreamingOutput,
-        TracingSpans, UsageTotals,
+        ConsoleLog, ConsoleTarget, ConsoleTokens, EventStream, JsonLines, LlmMetrics, PrintTrees,
+        RunTrees, TracingSpans, UsageTotals,
     },
-    http::{RequestBody, TransportFailure},
+    http_layer::{RequestBody, TransportFailure},
     on_event,
 };
 
@@ -221,9 +221,9 @@ impl Seen {
 }
 
 /// A handler that notes each form in which an event may leave.
-fn noting(seen: &Seen) -> Handler {
+fn noting(seen: &Seen) -> Registration {
     let seen = seen.clone();
-    Handler::inline(on_event(move |run: &Run, event| {
+    Registration::inline(on_event(move |run: &Run, event| {
         let record = event.record(run);
         seen.note("record", &serde_json::to_string(&record).unwrap());
         seen.note("event", &format!("{event:?} {event:#?}").replace('\n', " "));
@@ -303,7 +303,7 @@ fn of_the_ready_made_handlers() {
     http_support::quiet_panics();
     log::start();
     let (recorder, seen) = (DebuggingRecorder::new(), Seen::default());
-    let output = |what| Output::new(Writer(seen.clone(), what));
+    let output = |what| ConsoleTarget::new(Writer(seen.clone(), what));
     metrics::with_local_recorder(&recorder, || {
         let runtime = support::Flavor::Current.runtime();
         runtime.block_on(async {
@@ -312,15 +312,20 @@ fn of_the_ready_made_handlers() {
                     let (trees, totals) = (RunTrees::new(), UsageTotals::new().by_model());
                     let (events, stream) = EventStream::builder().attach();
                     let mut told = Told::new(&[support::Mode::Inline])
-                        .with(Handler::inline(TracingSpans::new()))
-                        .with(Handler::inline(Metrics::new()))
-                        .with(Handler::inline(trees.clone()))
-                        .with(Handler::inline(totals.clone()))
-                        .with(Handler::blocking(ConsoleLog::new(output("log")).content(100_000)))
-                        .with(Handler::blocking(StreamingOutput::new(output("tokens"))))
-                        .with(Handler::blocking(PrintTrees::new(output("printed"))))
-                        .with(Handler::blocking(JsonLines::new(Writer(seen.clone(), "lines"))));
-                    told.callbacks = told.callbacks.extend(&events);
+                        .with(Registration::inline(TracingSpans::new()))
+                        .with(Registration::inline(LlmMetrics::new()))
+                        .with(Registration::inline(trees.clone()))
+                        .with(Registration::inline(totals.clone()))
+                        .with(Registration::blocking(
+                            ConsoleLog::new(output("log")).content(100_000),
+                        ))
+                        .with(Registration::blocking(ConsoleTokens::new(output("tokens"))))
+                        .with(Registration::blocking(PrintTrees::new(output("printed"))))
+                        .with(Registration::blocking(JsonLines::new(Writer(
+                            seen.clone(),
+                            "lines",
+                        ))));
+                    told.callbacks = told.callbacks.merge(&events);
                     call(target, kind, answer, told).await;
                     for tree in trees.take() {
                         seen.note("tree", &format!("{tree} {}", json!(tree)));
@@ -376,7 +381,7 @@ fn of_requests_that_are_cut_short() {
 fn of_aborts() {
     on_each_runtime(|| async {
         let seen = Seen::default();
-        let told = Told::new(&MODES).with(noting(&seen)).with(Handler::inline(on_event(
+        let told = Told::new(&MODES).with(noting(&seen)).with(Registration::inline(on_event(
             |run: &Run, event| {
                 if event.kind().is_start() {
                     run.abort(Abort::new("enough"));

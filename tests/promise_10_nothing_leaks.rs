@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use support::{Gate, PATIENCE, Told, call, in_each_mode, on_each_runtime, read};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
-    Abort, ErrorKind, EventKind, FaultKind, Handler, LlmRequest,
+    Abort, ErrorKind, EventKind, FaultKind, LlmRequest, Registration,
     chat::{ChatRequest, Tool},
     model::anthropic::{AnthropicConfig, AnthropicLayer, Auth},
     on_event,
@@ -126,7 +126,7 @@ fn secrets_reach_neither_events_nor_debug_forms_nor_the_log() {
             support::everywhere(move |told| async move {
                 let seen: Arc<Mutex<String>> = Arc::default();
                 let notes = Arc::clone(&seen);
-                let told = told.with(Handler::inline(on_event(move |run, event| {
+                let told = told.with(Registration::inline(on_event(move |run, event| {
                     let record = serde_json::to_string(&event.record(run)).unwrap();
                     let mut notes = notes.lock().unwrap();
                     writeln!(notes, "{record} {:?}", event.record(run)).unwrap();
@@ -165,7 +165,7 @@ fn secrets_reach_neither_events_nor_debug_forms_nor_the_log() {
 fn what_debug_forms_show() {
     let request = request();
     assert_clean("request", &format!("{request:?} {request:#?}"));
-    let start = request.describe();
+    let start = request.llm_start();
     assert_clean("start", &format!("{start:?} {}", json!(start)));
     // What is no secret is as it was sent.
     assert_eq!(start.params["tools"][0]["parameters"]["properties"], json!({"token": {}}));
@@ -219,7 +219,7 @@ fn what_a_handler_panics_with_is_not_logged() {
 fn what_a_hook_panics_with_is_not_logged() {
     log::start();
     on_each_runtime(|| async {
-        let panics = Handler::inline(on_event(|_, _| panic!("CANARY of the handler")));
+        let panics = Registration::inline(on_event(|_, _| panic!("CANARY of the handler")));
         let mut told = Told::new(&[]).with(panics);
         told.callbacks = told.callbacks.on_fault(|_| panic!("CANARY of the hook"));
         let (_, mut model) = told.model(Script::answer(["a"]));

@@ -12,7 +12,8 @@ mod threads;
 use support::{PATIENCE, Told, everywhere, request};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    CallbackLayer, CallbackService, RunConfig, RunLayer, chat,
+    CallbackLayer, RunConfig, RunLayer, chat,
+    layer::CallbackService,
     testing::{Script, ScriptedModel, assert_promises},
 };
 
@@ -60,7 +61,7 @@ async fn check(told: &Told, inside: usize) {
         assert_eq!(calls.len(), inside, "{mode:?}");
         for call in calls {
             assert_eq!(call.parent_run_id, Some(chain), "{mode:?}");
-            assert_eq!(call.trace_id, chain);
+            assert_eq!(call.root_run_id, chain);
             assert_eq!(call.tags, ["asked".into()]);
         }
     }

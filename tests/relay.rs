@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 use support::{MODES, PATIENCE, Told, everywhere, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
-    Abort, AttemptsLayer, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, EventRecord,
-    Handler, HttpCallbackLayer, ProviderError, Relay, Relayed, RunConfig, RunLayer, ToolCall,
-    Usage,
+    Abort, AttemptsLayer, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, HttpCallbackLayer,
+    ProviderError, Registration, RunConfig, RunLayer, ToolCall, Usage,
     chat::{self, ChatRequest},
     emit,
+    event::EventRecord,
     handlers::JsonLines,
-    on_event, on_event_async, on_start,
+    on_event, on_event_async, on_llm_start,
+    relay::{Relay, Relayed},
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -44,8 +45,8 @@ impl Lines {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn handler(&self) -> Handler {
-        Handler::inline(JsonLines::new(self.clone()))
+    fn handler(&self) -> Registration {
+        Registration::inline(JsonLines::new(self.clone()))
     }
 
     /// Each run's, in a form that does not depend on how runs are mixed.
@@ -87,7 +88,7 @@ async fn ask(layer: &CallbackLayer, script: Script) {
 
 /// Runs of every type that end in every way, with every kind of event.
 async fn everything(lines: &Lines) {
-    let callbacks = Callbacks::new().with(lines.handler());
+    let callbacks = Callbacks::new().add(lines.handler());
     let layer =
         CallbackLayer::new(callbacks.clone()).tags(["a", "b"]).metadata("user", json!({"n": 1}));
     ask(&layer, answer()).await;
@@ -99,7 +100,7 @@ async fn everything(lines: &Lines) {
     let mut stream = cancelled.ready().await.unwrap().call(ChatRequest::new("m")).await.unwrap();
     let _ = stream.next().await;
     drop(stream);
-    let aborts = on_start(|run, _| {
+    let aborts = on_llm_start(|run, _| {
         run.abort(Abort::new("enough"));
     });
     ask(&CallbackLayer::new(callbacks.clone().inline(aborts)), answer()).await;
@@ -176,7 +177,7 @@ async fn what_goes_in_comes_out() {
 
     let there = Lines::default();
     let recorder = Recorder::new();
-    let relay = Relay::new(Callbacks::new().with(there.handler()).asynchronous(recorder.clone()));
+    let relay = Relay::new(Callbacks::new().add(there.handler()).async_handler(recorder.clone()));
     for line in here.get() {
         assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
     }
@@ -246,7 +247,7 @@ fn runs_at_once() {
 #[tokio::test]
 async fn without_its_start_nobody_is_told() {
     let here = Lines::default();
-    ask(&CallbackLayer::new(Callbacks::new().with(here.handler())), answer()).await;
+    ask(&CallbackLayer::new(Callbacks::new().add(here.handler())), answer()).await;
     let recorder = Recorder::new();
     let relay = Relay::new(Callbacks::new().inline(recorder.clone()));
     for line in &here.get()[1..] {
@@ -264,7 +265,7 @@ async fn without_its_start_nobody_is_told() {
 #[tokio::test(start_paused = true)]
 async fn awaited_handlers_are_awaited_up_to_their_deadline() {
     let here = Lines::default();
-    ask(&CallbackLayer::new(Callbacks::new().with(here.handler())), answer()).await;
+    ask(&CallbackLayer::new(Callbacks::new().add(here.handler())), answer()).await;
     let slow = Recorder::new();
     let slows = {
         let slow = slow.clone();
@@ -281,8 +282,8 @@ async fn awaited_handlers_are_awaited_up_to_their_deadline() {
     let count = Arc::clone(&faults);
     let callbacks = Callbacks::new()
         .on_fault(move |_| *count.lock().unwrap() += 1)
-        .asynchronous(slows)
-        .with(Handler::asynchronous(hangs).deadline(Duration::from_secs(1)));
+        .async_handler(slows)
+        .add(Registration::async_handler(hangs).deadline(Duration::from_secs(1)));
     let relay = Relay::new(callbacks);
     for line in here.get() {
         assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
@@ -346,7 +347,7 @@ fn assert_promises_but_for_results(recorder: &Recorder) {
 #[tokio::test]
 async fn a_run_elsewhere_is_not_aborted_here() {
     let here = Lines::default();
-    ask(&CallbackLayer::new(Callbacks::new().with(here.handler())), answer()).await;
+    ask(&CallbackLayer::new(Callbacks::new().add(here.handler())), answer()).await;
     let tried = Arc::new(Mutex::new(Vec::new()));
     let tries = {
         let tried = Arc::clone(&tried);

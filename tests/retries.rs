@@ -26,8 +26,9 @@ use futures::{
 use support::{PATIENCE, Told};
 use tower::{BoxError, Service, retry::Policy};
 use tower_llm_callbacks::{
-    EventData, EventKind, ProviderError, Retry,
+    EventData, EventKind, ProviderError,
     chat::{ChatChunk, ChatRequest},
+    event::Retry,
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 

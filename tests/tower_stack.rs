@@ -42,7 +42,7 @@ async fn service_builder_and_boxes() {
         told_one_answer(&below.0);
         let (above, below) = (above.0.events(), below.0.events());
         assert_eq!(below[0].parent_run_id, Some(above[0].run_id));
-        assert_eq!(below[0].trace_id, above[0].run_id);
+        assert_eq!(below[0].root_run_id, above[0].run_id);
         drop(model.ready().await.unwrap().call(request()));
     }
 }
@@ -89,7 +89,7 @@ async fn a_buffer_above_or_below_carries_the_run() {
         completes(&mut inner.clone()).await;
         assert_eq!(below.events()[0].parent_run_id, None);
 
-        let outer = outer.inheritable(&Callbacks::new().asynchronous(heir.clone()));
+        let outer = outer.inheritable_callbacks(&Callbacks::new().async_handler(heir.clone()));
         let mut model = outer.layer(inner);
         let calls = (0..10).map(|_| {
             let mut model = model.clone();
@@ -203,7 +203,7 @@ async fn calls_can_be_spawned_whatever_is_boxed_below() {
 #[tokio::test]
 async fn a_service_that_is_not_send_and_cannot_fail_fits_too() {
     let recorder = Recorder::new();
-    let callbacks = Callbacks::new().asynchronous(recorder.clone());
+    let callbacks = Callbacks::new().async_handler(recorder.clone());
     let inner = tower::service_fn(|_: ChatRequest| {
         ready(Ok::<_, Infallible>(futures::stream::iter([Ok::<_, Infallible>(ChatChunk::Done)])))
     });

@@ -43,7 +43,7 @@ async fn timeout_above_counts_the_start_phase() {
     let scripted = ScriptedModel::new(counting(3));
     let mut model = ServiceBuilder::new()
         .layer(TimeoutLayer::new(SOON))
-        .layer(CallbackLayer::new(Callbacks::new().asynchronous(stuck.clone())))
+        .layer(CallbackLayer::new(Callbacks::new().async_handler(stuck.clone())))
         .service(scripted.clone());
     assert!(within(ask(&mut model)).await.unwrap_err().is::<Elapsed>());
     assert_eq!(scripted.calls(), 0);
@@ -58,7 +58,7 @@ async fn timeout_below_is_a_failure_of_the_call() {
     let (recorder, layer) = layer(Mode::AWAITED[2]);
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
     let mut model = ServiceBuilder::new()
-        .layer(CallbackLayer::new(Callbacks::new().asynchronous(stuck)))
+        .layer(CallbackLayer::new(Callbacks::new().async_handler(stuck)))
         .layer(layer)
         .layer(TimeoutLayer::new(SOON))
         .service(ScriptedModel::new(Script::new().hang().respond()).then(counting(3)));

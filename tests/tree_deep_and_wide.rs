@@ -14,7 +14,7 @@ use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::runtime::{Builder, Runtime};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, Event, Interests, Run, RunConfig, RunLayer, chat,
+    CallbackHandler, CallbackLayer, Callbacks, Event, EventMask, Run, RunConfig, RunLayer, chat,
     chat::ChatRequest,
     handlers::RunTrees,
     on_event_async,
@@ -67,7 +67,7 @@ fn check(events: &[Recorded]) {
             assert!(ended[id] < ended[&parent], "a parent ends before its child");
             (depth, root) = (depth + 1, parent);
         }
-        assert_eq!(start.trace_id, root);
+        assert_eq!(start.root_run_id, root);
         *depths.entry(depth).or_default() += 1;
     }
     // The root; below it at each depth a chain and a call; and at the bottom the calls.
@@ -88,7 +88,7 @@ fn right_parents_and_one_terminal_each() {
         let callbacks = Callbacks::new()
             .inline(inline.clone())
             .blocking(blocking.clone())
-            .asynchronous(async_.clone());
+            .async_handler(async_.clone());
         let config = RunConfig::new().callbacks(&callbacks);
         let root = async { RunLayer::chain("root").run(nested(DEPTH - 1, WIDTH)).await };
         // In a task: what runs on the test's own thread has less room.
@@ -105,8 +105,8 @@ fn right_parents_and_one_terminal_each() {
 struct Ends(AtomicUsize);
 
 impl CallbackHandler for Ends {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::LLM_NEW_TOKEN
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::LLM_NEW_TOKEN
     }
 
     fn on_event(&self, _run: &Run, event: &Event) {
@@ -122,8 +122,8 @@ fn nothing_is_left() {
     let runtime = current_thread();
     let ends = Arc::new(Ends::default());
     // All on this thread, whose allocations are counted.
-    let asynchronous = on_event_async(|_, _| tokio::task::yield_now());
-    let callbacks = Callbacks::new().inline(Arc::clone(&ends)).asynchronous(asynchronous);
+    let async_handler = on_event_async(|_, _| tokio::task::yield_now());
+    let callbacks = Callbacks::new().inline(Arc::clone(&ends)).async_handler(async_handler);
     let trees = RunTrees::new().max_trees(1);
     let callbacks = callbacks.inline(trees.clone());
     let round = |complete: bool| {

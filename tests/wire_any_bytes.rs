@@ -8,7 +8,8 @@ mod wire_support;
 use allocation_counter::measure;
 use proptest::prelude::*;
 use tower_llm_callbacks::{
-    Accumulator, Delta,
+    Delta,
+    event::Accumulator,
     wire::{
         Decoder, anthropic::AnthropicDecoder, gemini::GeminiDecoder, ollama::OllamaDecoder,
         openai_chat::OpenAiChatDecoder, openai_responses::OpenAiResponsesDecoder,

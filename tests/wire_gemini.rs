@@ -11,7 +11,8 @@ use http::StatusCode;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmResult, ProviderError, Usage,
+    Delta, LlmResult, ProviderError, Usage,
+    event::Accumulator,
     wire::{
         Decoder, Format,
         gemini::{Gemini, GeminiDecoder},

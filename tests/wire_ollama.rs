@@ -7,9 +7,10 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmResult, LlmStart, ProviderError, Usage,
+    Delta, LlmResult, LlmStart, ProviderError, Usage,
+    event::Accumulator,
     wire::{
-        Decoder, Format, HttpCall, Recognition,
+        Decoder, Format, LlmHttpRequest, Match,
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
     },
 };
@@ -407,7 +408,7 @@ fn whole_bodies_that_are_no_answer() {
 
 #[test]
 fn which_requests_are_calls() {
-    use Recognition::{No, Yes};
+    use Match::{No, Yes};
     for (method, path, chat, generate) in [
         (Method::POST, "/api/chat", Yes, No),
         (Method::POST, "/ollama/api/chat", Yes, No),
@@ -419,15 +420,15 @@ fn which_requests_are_calls() {
         (Method::POST, "/myapi/chat", No, No),
         (Method::POST, "", No, No),
     ] {
-        assert_eq!(OllamaChat.recognise(&method, path), chat, "{method} {path}");
-        assert_eq!(OllamaGenerate.recognise(&method, path), generate, "{method} {path}");
+        assert_eq!(OllamaChat.matches(&method, path), chat, "{method} {path}");
+        assert_eq!(OllamaGenerate.matches(&method, path), generate, "{method} {path}");
     }
 }
 
 fn start(format: &dyn Format, body: &str) -> LlmStart {
     let (uri, headers) = (Uri::from_static("/api/x"), HeaderMap::new());
     let body = Bytes::copy_from_slice(body.as_bytes());
-    format.start(&HttpCall::new(&Method::POST, &uri, &headers, &body))
+    format.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body))
 }
 
 #[test]
@@ -559,7 +560,7 @@ proptest! {
             format.error(StatusCode::BAD_GATEWAY, &body);
             let (uri, headers) = (Uri::from_static("/api/chat"), HeaderMap::new());
             let body = Bytes::copy_from_slice(&body);
-            let start = format.start(&HttpCall::new(&Method::POST, &uri, &headers, &body));
+            let start = format.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body));
             let _ = start.messages.get();
         }
     }

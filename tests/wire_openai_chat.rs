@@ -8,9 +8,10 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmStart, ProviderError, Usage,
+    Delta, LlmStart, ProviderError, Usage,
+    event::Accumulator,
     wire::{
-        Decoder, Format, HttpCall, Recognition,
+        Decoder, Format, LlmHttpRequest, Match,
         openai_chat::{OpenAiChat, OpenAiChatDecoder, OpenAiCompletions},
     },
 };
@@ -1219,7 +1220,7 @@ mod formats {
 
     fn start(format: &impl Format, uri: &str, body: &Value) -> LlmStart {
         let (uri, body) = (uri.parse::<Uri>().unwrap(), Bytes::from(body.to_string()));
-        format.start(&HttpCall::new(&Method::POST, &uri, &HeaderMap::new(), &body))
+        format.start(&LlmHttpRequest::new(&Method::POST, &uri, &HeaderMap::new(), &body))
     }
 
     fn messages(start: &LlmStart) -> Value {
@@ -1242,8 +1243,8 @@ mod formats {
         ] {
             let yes = |method: &Method| {
                 [
-                    OpenAiChat.recognise(method, path) == Recognition::Yes,
-                    OpenAiCompletions.recognise(method, path) == Recognition::Yes,
+                    OpenAiChat.matches(method, path) == Match::Yes,
+                    OpenAiCompletions.matches(method, path) == Match::Yes,
                 ]
             };
             assert_eq!(yes(&Method::POST), [chat, legacy], "{path}");
@@ -1459,7 +1460,7 @@ proptest! {
         OpenAiChat.error(StatusCode::BAD_GATEWAY, &body);
         let (uri, headers) = (Uri::from_static("/v1/completions"), HeaderMap::new());
         let body = Bytes::from(body);
-        OpenAiCompletions.start(&HttpCall::new(&Method::POST, &uri, &headers, &body));
+        OpenAiCompletions.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body));
     }
 
     #[test]

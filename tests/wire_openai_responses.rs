@@ -7,9 +7,10 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
-    Accumulator, Delta, LlmStart, ProviderError, Usage,
+    Delta, LlmStart, ProviderError, Usage,
+    event::Accumulator,
     wire::{
-        Decoder, Format, HttpCall, Recognition,
+        Decoder, Format, LlmHttpRequest, Match,
         openai_responses::{OpenAiResponses, OpenAiResponsesDecoder},
     },
 };
@@ -962,7 +963,7 @@ fn a_whole_body_over_the_limit_is_one_fault() {
 
 #[test]
 fn which_requests_are_calls() {
-    use Recognition::{IfStreamed, No, Yes};
+    use Match::{IfStreamed, No, Yes};
     for (method, path, expected) in [
         (Method::POST, "/v1/responses", Yes),
         (Method::POST, "/openai/v1/responses", Yes),
@@ -980,14 +981,14 @@ fn which_requests_are_calls() {
         (Method::PUT, "/v1/responses", No),
         (Method::GET, "", No),
     ] {
-        assert_eq!(OpenAiResponses.recognise(&method, path), expected, "{method} {path}");
+        assert_eq!(OpenAiResponses.matches(&method, path), expected, "{method} {path}");
     }
 }
 
 fn start(method: &Method, uri: &str, body: &str) -> LlmStart {
     let (uri, headers) = (uri.parse::<Uri>().unwrap(), HeaderMap::new());
     let body = Bytes::copy_from_slice(body.as_bytes());
-    OpenAiResponses.start(&HttpCall::new(method, &uri, &headers, &body))
+    OpenAiResponses.start(&LlmHttpRequest::new(method, &uri, &headers, &body))
 }
 
 #[test]
@@ -1157,7 +1158,7 @@ proptest! {
         decode(OpenAiResponsesDecoder::whole(), body.chunks(9));
         OpenAiResponses.error(StatusCode::BAD_GATEWAY, &body);
         let (uri, headers, body) = (Uri::from_static("/responses"), HeaderMap::new(), body.into());
-        let start = OpenAiResponses.start(&HttpCall::new(&Method::POST, &uri, &headers, &body));
+        let start = OpenAiResponses.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body));
         let _ = start.messages.get();
     }
 

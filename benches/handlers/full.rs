@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Usage,
     chat::{ChatChunk, ChatRequest},
     handlers::{
-        JsonLines, Metrics, OtelMetrics, OtelSpans, Output, StreamingOutput, TracingSpans,
+        ConsoleTarget, ConsoleTokens, JsonLines, LlmMetrics, OtelMetrics, OtelSpans, TracingSpans,
         UsageTotals,
     },
 };
@@ -60,16 +60,16 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
     let meters = SdkMeterProvider::builder().with_reader(reader).build();
     let metrics = OtelMetrics::builder().meter_provider(meters).build();
     let lines = || JsonLines::new(io::sink());
-    let sink = || Output::new(io::sink());
+    let sink = || ConsoleTarget::new(io::sink());
     let rows = [
         ("`JsonLines`, blocking", (f64::INFINITY, Callbacks::new().blocking(lines()))),
         (
-            "`StreamingOutput`, blocking",
-            (f64::INFINITY, Callbacks::new().blocking(StreamingOutput::new(sink()))),
+            "`ConsoleTokens`, blocking",
+            (f64::INFINITY, Callbacks::new().blocking(ConsoleTokens::new(sink()))),
         ),
         (
             "`Metrics`, inline (no recorder)",
-            (f64::INFINITY, Callbacks::new().inline(Metrics::new())),
+            (f64::INFINITY, Callbacks::new().inline(LlmMetrics::new())),
         ),
         (
             "`TracingSpans`, inline (no subscriber)",

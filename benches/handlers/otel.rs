@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Usage,
     chat::{ChatChunk, ChatRequest},
     handlers::{OtelMetrics, OtelSpans},
-    on_token,
+    on_llm_new_token,
 };
 
 use crate::harness::{Bound, Cost, Row, compare, per_token};
@@ -59,7 +59,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
     let meters = SdkMeterProvider::builder().with_reader(reader).build();
     let spans = OtelSpans::builder().tracer_provider(tracers).build();
     let metrics = || OtelMetrics::builder().meter_provider(meters.clone());
-    let count = Callbacks::new().inline(on_token(|_run, token| {
+    let count = Callbacks::new().inline(on_llm_new_token(|_run, token| {
         black_box(token.text().len());
     }));
     let sets = [

@@ -6,8 +6,9 @@ use futures::{Stream, StreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, Delta, Interests, LlmResult, LlmStart, Run,
-    RunError, Usage, chat::ChatChunk, chat::ChatRequest,
+    CallbackHandler, CallbackLayer, Callbacks, Delta, EventMask, LlmResult, LlmStart, Run,
+    RunError, Usage,
+    chat::{ChatChunk, ChatRequest},
 };
 
 use crate::harness::{Cost, per_token};
@@ -51,8 +52,8 @@ pub(crate) fn answers(
 pub(crate) struct Ends;
 
 impl CallbackHandler for Ends {
-    fn interests(&self) -> Interests {
-        Interests::LLM_START | Interests::LLM_END | Interests::LLM_ERROR
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
     fn on_llm_start(&self, _run: &Run, start: &LlmStart) {
@@ -72,8 +73,8 @@ impl CallbackHandler for Ends {
 pub(crate) struct Tokens;
 
 impl CallbackHandler for Tokens {
-    fn interests(&self) -> Interests {
-        Interests::LLM - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::LLM - EventMask::TOKEN_TIMES
     }
 
     fn on_llm_new_token(&self, _run: &Run, token: &tower_llm_callbacks::Token) {

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::runtime::Runtime;
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackHandler, Callbacks, HttpCallbackLayer, Interests, LlmStart, Run,
+    CallbackHandler, Callbacks, EventMask, HttpCallbackLayer, LlmStart, Run,
 };
 
 use crate::{
@@ -28,8 +28,8 @@ const BYTES: usize = 1024 * 1024;
 struct Hears;
 
 impl CallbackHandler for Hears {
-    fn interests(&self) -> Interests {
-        Interests::LLM_START
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_START
     }
 
     fn on_llm_start(&self, _run: &Run, start: &LlmStart) {

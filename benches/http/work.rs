@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use tokio::runtime::{Builder, Runtime};
-use tower_llm_callbacks::{CallbackHandler, Callbacks, HttpCallbackLayer, Interests, Run, Token};
+use tower_llm_callbacks::{CallbackHandler, Callbacks, EventMask, HttpCallbackLayer, Run, Token};
 
 use crate::harness::{Bound, Row, print};
 
@@ -29,8 +29,8 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> Interests {
-        Interests::LLM_NEW_TOKEN
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_NEW_TOKEN
     }
 
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {

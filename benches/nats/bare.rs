@@ -9,7 +9,9 @@ use async_nats::jetstream::{
 };
 use futures::StreamExt;
 use tokio::sync::mpsc;
-use tower_llm_callbacks::{AsyncCallbackHandler, Callbacks, Event, EventRecord, Handler, Run};
+use tower_llm_callbacks::{
+    AsyncCallbackHandler, Callbacks, Event, Registration, Run, event::EventRecord,
+};
 
 use crate::{ours::calls, server::Stream};
 
@@ -42,7 +44,8 @@ pub(crate) async fn publish(stream: &Stream, runs: usize, tokens: usize) {
         }
     });
     let bare = Bare { jetstream, prefix: stream.name.clone(), acks };
-    let callbacks = Callbacks::new().with(Handler::asynchronous(bare).background().capacity(4096));
+    let callbacks =
+        Callbacks::new().add(Registration::async_handler(bare).background().capacity(4096));
     calls(&callbacks, runs, tokens).await;
     drop(callbacks);
     waits.await.expect("all are stored");

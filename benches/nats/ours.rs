@@ -40,7 +40,7 @@ pub(crate) async fn publisher(stream: &Stream) -> Publisher {
 }
 
 pub(crate) async fn publish(publisher: &Publisher, runs: usize, tokens: usize) {
-    let callbacks = Callbacks::new().with(publisher.handler());
+    let callbacks = Callbacks::new().add(publisher.handler());
     calls(&callbacks, runs, tokens).await;
     assert_eq!(publisher.flush(PATIENCE).await, 0);
 }

@@ -10,7 +10,7 @@ use std::{
 
 use futures::{Stream, stream};
 use tower::{BoxError, Service, service_fn};
-use tower_llm_callbacks::{CallbackHandler, Event, Interests, Run, chat::ChatChunk};
+use tower_llm_callbacks::{CallbackHandler, Event, EventMask, Run, chat::ChatChunk};
 
 /// How many turns of a loop take about 10 µs on this machine, now.
 pub(crate) fn ten_microseconds() -> u64 {
@@ -66,8 +66,8 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::TOKEN_TIMES
     }
 
     fn on_event(&self, _run: &Run, _event: &Event) {

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt};
 use tokio::runtime::{Builder, Runtime};
-use tower_llm_callbacks::{Callbacks, Handler};
+use tower_llm_callbacks::{Callbacks, Registration};
 
 use crate::{
     harness::{Bound, Cost, Row, compare, cpu_time, per_token, print},
@@ -36,8 +36,8 @@ pub(crate) fn all(scale: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<bool> {
         ("blocking", Box::new(move || vec![blocking(tokens)])),
         ("spawn_blocking", Box::new(move || vec![spawn_blocking(tokens / 20)])),
         ("paced", Box::new(move || vec![blocking_paced(300 / scale.min(30))])),
-        ("async-one", Box::new(move || vec![asynchronous(tokens, &current_thread(), one)])),
-        ("async-two", Box::new(move || vec![asynchronous(tokens, &multi_thread(), two)])),
+        ("async-one", Box::new(move || vec![async_handler(tokens, &current_thread(), one)])),
+        ("async-two", Box::new(move || vec![async_handler(tokens, &multi_thread(), two)])),
         ("lockstep", Box::new(move || vec![lockstep(tokens)])),
         ("growth-runs", Box::new(move || growth_runs(scale))),
         ("growth-tokens", Box::new(move || vec![growth_tokens(scale)])),
@@ -227,7 +227,7 @@ fn blocking_paced(tokens: usize) -> bool {
     print(&row, base, ours)
 }
 
-fn asynchronous(tokens: usize, runtime: &Runtime, name: &'static str) -> bool {
+fn async_handler(tokens: usize, runtime: &Runtime, name: &'static str) -> bool {
     let row = Row { name, baseline: "bounded channel and one task", bound: Bound::ratio(1.25) };
     let baseline = || {
         let count = Arc::new(Count::default());
@@ -254,7 +254,7 @@ fn asynchronous(tokens: usize, runtime: &Runtime, name: &'static str) -> bool {
     };
     let subject = || {
         let count = Arc::new(Count::default());
-        let callbacks = Callbacks::new().asynchronous(count.clone());
+        let callbacks = Callbacks::new().async_handler(count.clone());
         let cost = timed(runtime, tokens, async {
             read(layered(&callbacks, bare(tokens)).await).await;
         });
@@ -287,8 +287,8 @@ fn lockstep(tokens: usize) -> bool {
     };
     let subject = || {
         let count = Arc::new(Count::default());
-        let handler = Handler::asynchronous(count.clone()).lockstep();
-        let callbacks = Callbacks::new().with(handler);
+        let handler = Registration::async_handler(count.clone()).lockstep();
+        let callbacks = Callbacks::new().add(handler);
         let cost = timed(&runtime, tokens, async {
             read(layered(&callbacks, bare(tokens)).await).await;
         });
@@ -353,7 +353,7 @@ fn growth_runs(scale: usize) -> Vec<bool> {
             sender.send(text(&item).into()).await.expect("the task is there");
         }))
     });
-    let task = measure(&layer(Callbacks::new().asynchronous(Count::default())));
+    let task = measure(&layer(Callbacks::new().async_handler(Count::default())));
     let row = |name, baseline| Row { name, baseline, bound: Bound::ratio(1.3) };
     vec![
         print(

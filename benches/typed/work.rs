@@ -15,15 +15,15 @@ use std::{
 use futures::{Stream, StreamExt};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackStream, Callbacks, Delta,
-    Interests, LlmChunk, LlmRequest, LlmStart, Messages, Run, Token,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, EventMask, LlmChunk,
+    LlmRequest, LlmStart, Prompt, Run, Token, layer::CallbackStream,
 };
 
 pub(crate) struct Request;
 
 impl LlmRequest for Request {
-    fn describe(&self) -> LlmStart {
-        LlmStart::new("bench", "chat").messages(Messages::none())
+    fn llm_start(&self) -> LlmStart {
+        LlmStart::new("bench", "chat").messages(Prompt::none())
     }
 }
 
@@ -114,8 +114,8 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> Interests {
-        Interests::LLM_NEW_TOKEN
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_NEW_TOKEN
     }
 
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {
@@ -124,8 +124,8 @@ impl CallbackHandler for Count {
 }
 
 impl AsyncCallbackHandler for Count {
-    fn interests(&self) -> Interests {
-        Interests::LLM_NEW_TOKEN
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_NEW_TOKEN
     }
 
     async fn on_llm_new_token(&self, _run: &Run, token: &Token) {

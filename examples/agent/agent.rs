@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 use futures::future::{BoxFuture, join_all};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackService, RunInput, RunLayer, ToolCall,
+    RunInput, RunLayer, ToolCall,
     chat::{self, ChatRequest, Message},
+    layer::CallbackService,
     model::{HttpClient, openai::OpenAiModel},
 };
 

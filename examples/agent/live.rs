@@ -2,7 +2,7 @@
 
 use std::io::{self, Write, stdout};
 
-use tower_llm_callbacks::{Event, EventData, TokenKind, handlers::StreamEvent};
+use tower_llm_callbacks::{Event, EventData, TokenKind, handlers::RunEvent};
 use uuid::Uuid;
 
 /// What is on the last line.
@@ -13,7 +13,7 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn print(&mut self, event: &StreamEvent) -> io::Result<()> {
+    pub(crate) fn print(&mut self, event: &RunEvent) -> io::Result<()> {
         let mut out = stdout().lock();
         let run = event.run();
         let indent = "  ".repeat(event.parent_ids().len());

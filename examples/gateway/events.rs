@@ -3,7 +3,7 @@ use std::path::Path;
 use axum::Router;
 use tower::BoxError;
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, Handler, HttpCallbackLayer, handlers::JsonLines,
+    Callbacks, ContentCapture, HttpCallbackLayer, Registration, handlers::JsonLines,
 };
 
 /// Who is told of the calls.
@@ -15,7 +15,7 @@ pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
     } else {
         JsonLines::open(file).map_err(|error| format!("--events {}: {error}", file.display()))?
     };
-    Ok(callbacks.with(Handler::blocking(lines)))
+    Ok(callbacks.add(Registration::blocking(lines)))
 }
 
 /// The same service, with callbacks around it. What is no LLM call passes unobserved.

@@ -41,7 +41,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
     let scraped = args.admin.map(|_| Scraped::install()).transpose()?;
     let callbacks = if scraped.is_some() { Scraped::count(callbacks) } else { callbacks };
     let live = args.admin.is_some().then(Live::new);
-    let callbacks = live.iter().fold(callbacks, |callbacks, live| callbacks.with(live.handler()));
+    let callbacks = live.iter().fold(callbacks, |callbacks, live| callbacks.add(live.handler()));
     if let (Some(live), Some(file)) = (&live, &args.replay) {
         let done = live::replay(live, file).await;
         done.map_err(|error| format!("--replay {}: {error}", file.display()))?;

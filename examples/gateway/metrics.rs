@@ -3,8 +3,8 @@ use std::time::Duration;
 use axum::{Router, http::header, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_llm_callbacks::{
-    Callbacks, Handler,
-    handlers::{Metrics, SetMetrics},
+    Callbacks, Registration,
+    handlers::{HandlerMetrics, LlmMetrics},
 };
 
 /// Seconds, in steps of two.
@@ -26,12 +26,12 @@ impl Scraped {
 
     /// The handlers, with one that counts.
     pub(crate) fn count(callbacks: Callbacks) -> Callbacks {
-        callbacks.with(Handler::inline(Metrics::new()).name("metrics"))
+        callbacks.add(Registration::inline(LlmMetrics::new()).name("metrics"))
     }
 
     /// `GET /metrics`.
     pub(crate) fn router(self, callbacks: &Callbacks) -> Router {
-        let handlers = SetMetrics::new(callbacks);
+        let handlers = HandlerMetrics::new(callbacks);
         let handle = self.handle.clone();
         // What histograms have been told is put together now and then, whether or not anybody asks.
         tokio::spawn(async move {

@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
 pub(crate) fn publish(callbacks: Callbacks, url: Option<&str>) -> (Callbacks, Option<Publisher>) {
     let publisher = url.map(|url| Publisher::start(PublisherConfig::new(StreamConfig::new(url))));
     match &publisher {
-        Some(told) => (callbacks.with(told.handler()), publisher),
+        Some(told) => (callbacks.add(told.handler()), publisher),
         None => (callbacks, None),
     }
 }

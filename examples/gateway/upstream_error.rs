@@ -7,7 +7,7 @@ use axum::{
 };
 use hyper_util::client::legacy;
 use serde_json::json;
-use tower_llm_callbacks::http::TransportFailure;
+use tower_llm_callbacks::http_layer::TransportFailure;
 
 use crate::upstream::Upstream;
 

@@ -17,7 +17,7 @@ use tower_llm_callbacks::{
         anthropic::{AnthropicConfig, AnthropicLayer},
         client,
     },
-    on_result,
+    on_llm_result,
 };
 
 /// Its methods may block: they run on threads of their own.
@@ -63,8 +63,8 @@ async fn main() -> Result<(), BoxError> {
     let run_id = std::sync::Mutex::new(Some(run_id));
     let callbacks = Callbacks::new()
         .blocking(MyCustomSyncHandler)
-        .asynchronous(MyCustomAsyncHandler)
-        .inline(on_result(move |run, _result, _error| {
+        .async_handler(MyCustomAsyncHandler)
+        .inline(on_llm_result(move |run, _result, _error| {
             if let Some(run_id) = run_id.lock().ok().and_then(|mut sender| sender.take()) {
                 let _ = run_id.send(run.run_id());
             }

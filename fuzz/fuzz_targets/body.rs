@@ -9,10 +9,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use libfuzzer_sys::fuzz_target;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_llm_callbacks::{
-    Callbacks, Handler, HttpCallbackLayer,
-    testing::{Recorder, assert_promises},
-};
+use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, Registration, testing::{Recorder, assert_promises}};
 use tower_llm_callbacks_fuzz::pieces;
 
 const PATHS: [&str; 7] = [
@@ -51,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
         async { Ok::<_, Infallible>(response) }
     });
     let recorder = Recorder::new();
-    let callbacks = Callbacks::new().with(Handler::inline(recorder.clone()));
+    let callbacks = Callbacks::new().with(Registration::inline(recorder.clone()));
     let service = HttpCallbackLayer::new(callbacks).layer(upstream);
     let request = Request::post(path).body(Full::new(Bytes::copy_from_slice(rest))).unwrap();
     let response = service.oneshot(request).now_or_never().unwrap().unwrap();

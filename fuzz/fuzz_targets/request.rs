@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use tower_llm_callbacks::wire::{
-    Format, HttpCall,
+    Format, LlmHttpRequest,
     anthropic::AnthropicMessages,
     gemini::Gemini,
     ollama::{OllamaChat, OllamaGenerate},
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     let body = Bytes::copy_from_slice(data);
     let (uri, headers) = ("/v1beta/models/m:generateContent".parse().unwrap(), HeaderMap::new());
     for format in formats {
-        let start = format.start(&HttpCall::new(&Method::POST, &uri, &headers, &body));
+        let start = format.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body));
         let _ = start.messages.get();
         let error = format.error(StatusCode::BAD_REQUEST, data);
         assert!(!error.message.is_empty());

@@ -1,6 +1,6 @@
 //! What must hold of any bytes.
 
-use tower_llm_callbacks::{Accumulator, Delta, wire::Decoder};
+use tower_llm_callbacks::{Delta, event::Accumulator, wire::Decoder};
 
 /// Cuts bytes into pieces, whose lengths are given by the first of them.
 pub fn pieces(data: &[u8]) -> (Vec<&[u8]>, &[u8]) {

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{Fault, FlushReport, Handler, HandlerStats, cell::Cell, flush, shared::Shared};
+use super::{Fault, FlushReport, HandlerStats, Registration, cell::Cell, flush, shared::Shared};
 use crate::handler::{AsyncCallbackHandler, CallbackHandler};
 
 /// A set of handlers, each with its way of delivery.
@@ -14,14 +14,14 @@ use crate::handler::{AsyncCallbackHandler, CallbackHandler};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use tower_llm_callbacks::{CallbackHandler, Callbacks, on_token};
+/// use tower_llm_callbacks::{CallbackHandler, Callbacks, on_llm_new_token};
 ///
 /// struct Counter;
 /// impl CallbackHandler for Counter {}
 ///
 /// let counter = Arc::new(Counter);
 /// let callbacks = Callbacks::new()
-///     .blocking(on_token(|_run, token| println!("{}", token.text())))
+///     .blocking(on_llm_new_token(|_run, token| println!("{}", token.text())))
 ///     .inline(counter.clone())
 ///     .inline(counter);
 /// assert_eq!(callbacks.len(), 2);
@@ -40,34 +40,34 @@ impl Callbacks {
 
     /// Adds a handler.
     #[must_use]
-    pub fn with(mut self, handler: Handler) -> Self {
-        let cell = Cell::new(handler, Arc::clone(&self.shared));
+    pub fn add(mut self, registration: Registration) -> Self {
+        let cell = Cell::new(registration, Arc::clone(&self.shared));
         self.push(&Arc::new(cell));
         self
     }
 
-    /// Adds a handler of plain methods that may block: [`Handler::blocking`].
+    /// Adds a handler of plain methods that may block: [`Registration::blocking`].
     #[must_use]
     pub fn blocking(self, handler: impl CallbackHandler) -> Self {
-        self.with(Handler::blocking(handler))
+        self.add(Registration::blocking(handler))
     }
 
-    /// Adds a handler of async methods: [`Handler::asynchronous`].
+    /// Adds a handler of async methods: [`Registration::async_handler`].
     #[must_use]
-    pub fn asynchronous(self, handler: impl AsyncCallbackHandler) -> Self {
-        self.with(Handler::asynchronous(handler))
+    pub fn async_handler(self, handler: impl AsyncCallbackHandler) -> Self {
+        self.add(Registration::async_handler(handler))
     }
 
     /// Adds a handler of plain methods that is called in the stream's own poll:
-    /// [`Handler::inline`].
+    /// [`Registration::inline`].
     #[must_use]
     pub fn inline(self, handler: impl CallbackHandler) -> Self {
-        self.with(Handler::inline(handler))
+        self.add(Registration::inline(handler))
     }
 
     /// Adds the handlers of another set, with their delivery, fault hooks and runtime.
     #[must_use]
-    pub fn extend(mut self, other: &Callbacks) -> Self {
+    pub fn merge(mut self, other: &Callbacks) -> Self {
         for cell in other.cells.iter() {
             self.push(cell);
         }

@@ -9,19 +9,19 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    Delivery, Handler, HandlerStats,
-    handler::{Code, Settings},
+    Delivery, HandlerStats, Registration,
     lane::{LaneRef, Progress},
     pool::Pool,
+    registration::{Code, Settings},
     shared::Shared,
     watch::Watch,
 };
-use crate::handler::Interests;
+use crate::handler::EventMask;
 
 /// A handler in a set: its code, how events reach it, and what is on their way in all runs.
 pub(crate) struct Cell {
     pub(crate) code: Code,
-    pub(crate) interests: Interests,
+    pub(crate) interests: EventMask,
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
     pub(crate) shared: Arc<Shared>,
@@ -37,7 +37,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn new(handler: Handler, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(handler: Registration, shared: Arc<Shared>) -> Self {
         Self {
             pool: Pool::new(handler.settings.threads),
             watch: Watch::new(handler.settings.deadline),

@@ -5,7 +5,7 @@ use tower::Service;
 use uuid::Uuid;
 
 pub(crate) use super::once::Once;
-use super::{Callbacks, inherit::Attached, once::FirstRun};
+use super::{Callbacks, inherit::Attached, once::RunHandle};
 use crate::run::{Context, InRun};
 
 /// Callbacks, tags and metadata given at request time.
@@ -22,11 +22,11 @@ use crate::run::{Context, InRun};
 /// the call), then those of layers. Metadata that is set later in this order overwrites what was set before.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, RunConfig, on_end};
+/// use tower_llm_callbacks::{Callbacks, RunConfig, on_llm_end};
 ///
 /// # async fn call_a_model() {}
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let callbacks = Callbacks::new().blocking(on_end(|run, result| {
+/// let callbacks = Callbacks::new().blocking(on_llm_end(|run, result| {
 ///     println!("{:?}: {} tokens", run.metadata().get("user"), result.tokens);
 /// }));
 /// RunConfig::new()
@@ -59,7 +59,7 @@ impl RunConfig {
     pub fn callbacks(self, callbacks: &Callbacks) -> Self {
         self.attach(|attached| {
             let all = std::mem::take(&mut attached.callbacks);
-            attached.callbacks = all.extend(callbacks);
+            attached.callbacks = all.merge(callbacks);
         })
     }
 
@@ -96,13 +96,13 @@ impl RunConfig {
     /// # let chain = RunLayer::chain("shout").callbacks(&callbacks);
     /// # let mut chain = chain.layer(service_fn(|word: String| async move { Ok::<_, tower::BoxError>(word) }));
     /// let config = RunConfig::new().tags(["feedback"]);
-    /// let first = config.first_run();
+    /// let first = config.handle();
     /// config.call(chain.ready().await?, "hi".to_owned()).await?;
     /// println!("rate this answer: /feedback/{}", first.run_id().unwrap());
     /// # Ok(()) }
     /// ```
-    pub fn first_run(&self) -> FirstRun {
-        FirstRun(Arc::clone(&self.0.once))
+    pub fn handle(&self) -> RunHandle {
+        RunHandle(Arc::clone(&self.0.once))
     }
 
     /// Calls a service that is ready, so that the configuration counts for this call: LangChain's

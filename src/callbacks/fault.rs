@@ -17,7 +17,7 @@ use crate::{
 ///
 /// Reported once to the hook of the handler's set ([`Callbacks::on_fault`](super::Callbacks::on_fault))
 /// and as an error of [`tracing`]. A fault never reaches the call, unless the handler is
-/// [`required`](super::Handler::required).
+/// [`required`](super::Registration::abort_on_fault).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Fault {

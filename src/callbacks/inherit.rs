@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{ContentCapture, Retry},
-    handler::Interests,
+    handler::EventMask,
     run::{Attempts, Baggage, Context, Inside, Run, RunInfo, RunType, TraceParent},
 };
 
@@ -78,7 +78,7 @@ pub(crate) struct Opened {
 impl Opened {
     /// A run that is somewhere else, for the handlers of a set here.
     pub(crate) fn elsewhere(info: RunInfo, start_time: SystemTime, callbacks: &Callbacks) -> Self {
-        let heard = Interests::of_runs(info.run_type);
+        let heard = EventMask::of_runs(info.run_type);
         let cells = callbacks.cells().iter().filter(|cell| cell.interests.intersects(heard));
         Self {
             cells: cells.cloned().collect(),
@@ -110,11 +110,11 @@ impl RunSpec {
         self.open_traced(carried, || None)
     }
 
-    /// The same for a call that may be part of a trace, the id of which becomes metadata.
+    /// The same for a call that may have a `traceparent` header.
     pub(crate) fn open_traced(
         &self,
         carried: Option<&Extensions>,
-        trace: impl FnOnce() -> Option<TraceParent>,
+        traceparent: impl FnOnce() -> Option<TraceParent>,
     ) -> Option<Opened> {
         let mut context = Context::current();
         if let (true, Some(carried)) = (context.is_none(), carried.and_then(Extensions::get)) {
@@ -151,12 +151,14 @@ impl RunSpec {
         if cells.is_empty() && !adds && self.inheritable.is_empty() {
             return None;
         }
-        cells.retain(|cell| cell.interests.intersects(Interests::of_runs(self.run_type)));
+        cells.retain(|cell| cell.interests.intersects(EventMask::of_runs(self.run_type)));
 
-        let trace_parent = trace();
-        if let Some(trace) = &trace_parent {
-            metadata.insert("trace_id".to_owned(), trace.trace_id().into());
+        let traceparent = traceparent();
+        let trace_id = traceparent.as_ref().map(TraceParent::trace_id);
+        if let Some(trace_id) = trace_id {
+            metadata.entry("trace_id").or_insert_with(|| trace_id.into());
         }
+        let trace_id = trace_id.or_else(|| parent.and_then(Run::trace_id)).map(Arc::from);
         // The innermost word counts; it is taken by the first run.
         let innermost_first = || configs.iter().rev().map(|config| &*config.once);
         let run_id = innermost_first().find_map(Once::take_id).unwrap_or_else(Uuid::now_v7);
@@ -177,7 +179,8 @@ impl RunSpec {
             tags: tags.into(),
             metadata: Arc::new(metadata),
             attempt,
-            trace_parent,
+            traceparent,
+            trace_id,
         };
         let baggage = (!inherited.is_empty()).then(|| Arc::new(inherited) as Baggage);
         let run = Run::new(info, baggage, context.inside().cloned());

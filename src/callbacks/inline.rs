@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{FaultKind, dispatch::Dispatch, fault::panic_message, handler::Code};
+use super::{FaultKind, dispatch::Dispatch, fault::panic_message, registration::Code};
 use crate::{event::Event, handler::CallbackHandler, run::Context};
 
 /// Calls a handler in the context that handlers run in. False if it panicked: then it was given up

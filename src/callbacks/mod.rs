@@ -20,7 +20,6 @@ mod driver;
 mod emitter;
 mod fault;
 mod flush;
-mod handler;
 mod inherit;
 mod inline;
 mod lane;
@@ -28,6 +27,7 @@ mod lifecycle;
 mod once;
 mod output;
 mod pool;
+mod registration;
 mod settings;
 mod shared;
 mod stats;
@@ -47,7 +47,7 @@ pub use self::{
     delivery::{Delivery, Overflow},
     fault::{Fault, FaultKind},
     flush::{FlushReport, Undelivered},
-    handler::Handler,
-    once::FirstRun,
+    once::RunHandle,
+    registration::Registration,
     stats::HandlerStats,
 };

@@ -59,11 +59,11 @@ impl fmt::Debug for Once {
 }
 
 /// Which run was made first with a [`RunConfig`](super::RunConfig): of
-/// [`first_run`](super::RunConfig::first_run).
+/// [`first_run`](super::RunConfig::handle).
 #[derive(Debug, Clone)]
-pub struct FirstRun(pub(super) Arc<Once>);
+pub struct RunHandle(pub(super) Arc<Once>);
 
-impl FirstRun {
+impl RunHandle {
     /// The run's id; none while no run was made, which is also so where nobody is told of the call.
     pub fn run_id(&self) -> Option<Uuid> {
         self.0.first.get().copied()

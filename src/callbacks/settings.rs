@@ -7,7 +7,7 @@ macro_rules! run_settings {
         pub fn callbacks(self, callbacks: &$crate::Callbacks) -> Self {
             self.change(|spec| {
                 let all = std::mem::take(&mut spec.local.callbacks);
-                spec.local.callbacks = all.extend(callbacks);
+                spec.local.callbacks = all.merge(callbacks);
             })
         }
 
@@ -33,10 +33,10 @@ macro_rules! run_settings {
 
         /// Adds callbacks for the runs and their children.
         #[must_use]
-        pub fn inheritable(self, callbacks: &$crate::Callbacks) -> Self {
+        pub fn inheritable_callbacks(self, callbacks: &$crate::Callbacks) -> Self {
             self.change(|spec| {
                 let all = std::mem::take(&mut spec.inheritable.callbacks);
-                spec.inheritable.callbacks = all.extend(callbacks);
+                spec.inheritable.callbacks = all.merge(callbacks);
             })
         }
 

@@ -1,4 +1,4 @@
-use crate::{describe::LlmChunk, event::Delta};
+use crate::{event::Delta, extract::LlmChunk};
 
 /// A chunk of a [`ChatStream`](super::ChatStream): one [`Delta`] with texts of its own.
 ///

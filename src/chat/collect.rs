@@ -4,8 +4,8 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 
 use crate::{
-    describe::LlmChunk,
     event::{Accumulator, LlmResult},
+    extract::LlmChunk,
 };
 
 /// Reads a stream of chunks to its end and adds them up.

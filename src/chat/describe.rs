@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{ChatRequest, Message};
 use crate::{
-    describe::LlmRequest,
-    event::{LlmStart, Messages},
+    event::{LlmStart, Prompt},
+    extract::LlmRequest,
     redact,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 /// are the ones that are set, under the names of [`ChatRequest`]'s fields; where one of
 /// [`params`](ChatRequest::params) looks like a secret, `[redacted]` stands in its place.
 impl LlmRequest for ChatRequest {
-    fn describe(&self) -> LlmStart {
+    fn llm_start(&self) -> LlmStart {
         let (provider, api) = guess(&self.model);
         let provider = self.provider.clone().unwrap_or_else(|| provider.into());
         let api = self.api.clone().unwrap_or_else(|| api.into());
@@ -21,7 +21,7 @@ impl LlmRequest for ChatRequest {
         let mut start = LlmStart::new(provider, api)
             .model(Arc::clone(&self.model))
             .stream(self.stream)
-            .messages(Messages::lazy(move || prompt(system.as_deref(), &messages)));
+            .messages(Prompt::lazy(move || prompt(system.as_deref(), &messages)));
         start.params = params(self);
         start
     }

@@ -7,7 +7,7 @@ use crate::event::{ProviderError, Truncated};
 /// Why a typed model failed: the error of its calls and of its streams.
 ///
 /// The [`source`](Error::source) is the provider's own error, the transport's, or
-/// [`Truncated`](crate::Truncated): by it a run knows its kind of error, whatever wraps this one. A
+/// [`Truncated`](crate::event::Truncated): by it a run knows its kind of error, whatever wraps this one. A
 /// provider's message may quote the prompt; no other message quotes anything of the request.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -73,7 +73,7 @@ impl Message {
 /// providers take back only what they signed.
 ///
 /// ```
-/// use tower_llm_callbacks::{Accumulator, Delta, chat::{ChatRequest, Message}};
+/// use tower_llm_callbacks::{Delta, chat::{ChatRequest, Message}, event::Accumulator};
 ///
 /// let mut answer = Accumulator::new();
 /// answer.delta(&Delta::text("Let me look."));

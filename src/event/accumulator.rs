@@ -10,7 +10,7 @@ use super::{
 /// Adds deltas up to an [`LlmResult`].
 ///
 /// ```
-/// use tower_llm_callbacks::{Accumulator, Delta};
+/// use tower_llm_callbacks::{Delta, event::Accumulator};
 ///
 /// let mut answer = Accumulator::new();
 /// answer.delta(&Delta::text("Hel"));

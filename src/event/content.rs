@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{ErrorKind, Failure, LlmResult, LlmStart, Messages, RunInput, Truncated};
+use super::{ErrorKind, Failure, LlmResult, LlmStart, Prompt, RunInput, Truncated};
 use crate::redact;
 
 /// How much of prompts and answers handlers are told.
@@ -48,7 +48,7 @@ impl ContentCapture {
                 start.params.values_mut().for_each(|value| shorten(value, bytes));
                 let messages = std::mem::take(&mut start.messages);
                 if messages.is_some() {
-                    start.messages = Messages::lazy(move || {
+                    start.messages = Prompt::lazy(move || {
                         let mut messages = messages.get().cloned().unwrap_or_default();
                         shorten(&mut messages, bytes);
                         messages
@@ -56,7 +56,7 @@ impl ContentCapture {
                 }
             }
             ContentCapture::Off => {
-                start.messages = Messages::none();
+                start.messages = Prompt::none();
                 start.params.retain(|_, value| match value {
                     Value::Number(_) | Value::Bool(_) | Value::Null => true,
                     Value::String(word) => is_word(word),

@@ -125,7 +125,7 @@ impl Event {
     /// When it happened, by the wall clock.
     ///
     /// For a token this reads the clock if the handler is inline or lockstep, which is told as it
-    /// happens, or did not ask for [`Interests::TOKEN_TIMES`](crate::Interests::TOKEN_TIMES).
+    /// happens, or did not ask for [`EventMask::TOKEN_TIMES`](crate::EventMask::TOKEN_TIMES).
     pub fn time(&self) -> SystemTime {
         self.time.unwrap_or_else(SystemTime::now)
     }
@@ -140,7 +140,7 @@ impl Event {
         self.data.kind()
     }
 
-    /// The event as it looks outside the process: serialises to an event record, version 1.
+    /// The event as it looks outside the process: serialises to an event record of version [`RECORD_VERSION`](super::RECORD_VERSION).
     pub fn record<'a>(&'a self, run: &'a Run) -> Record<'a> {
         Record::new(run, self)
     }

@@ -35,7 +35,7 @@ pub use self::{
     read::{EventRecord, InvalidRecord},
     record::{RECORD_VERSION, Record},
     result::{Choice, LlmResult, ToolCall},
-    start::{LlmStart, Messages},
+    start::{LlmStart, Prompt},
     token::{Token, TokenKind, ToolCallRef},
     truncated::Truncated,
     usage::Usage,

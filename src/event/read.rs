@@ -20,7 +20,7 @@ use crate::run::RunType;
 /// The other half of [`Event::record`](super::Event::record). Keys that are not known are ignored.
 ///
 /// ```
-/// use tower_llm_callbacks::{EventKind, EventRecord};
+/// use tower_llm_callbacks::{EventKind, event::EventRecord};
 ///
 /// let line = r#"{"v":1,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001",
 ///     "parent_run_id":null,"trace_id":"01919a2c-0000-7000-8000-000000000001","seq":3,
@@ -28,7 +28,7 @@ use crate::run::RunType;
 ///     "tags":[],"metadata":{},"data":{"name":"progress","value":3}}"#;
 /// let record = EventRecord::from_json(line.as_bytes())?;
 /// assert_eq!((record.kind(), record.seq), (EventKind::Custom, 3));
-/// # Ok::<_, tower_llm_callbacks::InvalidRecord>(())
+/// # Ok::<_, tower_llm_callbacks::event::InvalidRecord>(())
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -37,8 +37,12 @@ pub struct EventRecord {
     pub run_id: Uuid,
     /// Its parent's id; none for a root.
     pub parent_run_id: Option<Uuid>,
-    /// Its root's id.
-    pub trace_id: Uuid,
+    /// The id of the root run of its tree.
+    pub root_run_id: Uuid,
+    /// The W3C id of the trace that the run is part of. Version 1 has none.
+    pub trace_id: Option<Arc<str>>,
+    /// The W3C id of the span that stands for the run.
+    pub span_id: Option<Arc<str>>,
     /// The event's number in the run.
     pub seq: u64,
     /// When it happened, by the clock of where it did.
@@ -57,29 +61,65 @@ pub struct EventRecord {
     pub data: EventData,
 }
 
-/// A text that is no event record of a version that can be read. It does not say what the text is: that may be
-/// anybody's.
-#[derive(Debug)]
-pub struct InvalidRecord(String);
+/// The error of a text that is not an event record of a known version.
+///
+/// It quotes nothing of the text, which may hold a prompt or an answer. For the same reason it has no source:
+/// the messages of a JSON parser quote values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidRecord(Reason);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reason {
+    NotJson { line: usize, column: usize },
+    Member { line: usize, column: usize },
+    Field { name: &'static str, expected: &'static str },
+    Version(u32),
+}
+
+impl InvalidRecord {
+    fn field(name: &'static str, expected: &'static str) -> Self {
+        Self(Reason::Field { name, expected })
+    }
+
+    /// The version of a record that this version of the crate does not read.
+    pub fn unsupported_version(&self) -> Option<u32> {
+        match self.0 {
+            Reason::Version(version) => Some(version),
+            _ => None,
+        }
+    }
+}
 
 impl fmt::Display for InvalidRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not an event record: {}", self.0)
+        f.write_str("invalid event record: ")?;
+        match self.0 {
+            Reason::NotJson { line, column } => {
+                write!(f, "not JSON at line {line}, column {column}")
+            }
+            Reason::Member { line, column } => {
+                write!(
+                    f,
+                    "a field is missing or has the wrong type, at line {line}, column {column}"
+                )
+            }
+            Reason::Field { name, expected } => write!(f, "`{name}` is not {expected}"),
+            Reason::Version(version) => {
+                write!(f, "version {version}, where 1 to {RECORD_VERSION} are supported")
+            }
+        }
     }
 }
 
 impl Error for InvalidRecord {}
 
-/// serde's messages quote values: only what kind of mistake it is, and where, is told.
 impl From<serde_json::Error> for InvalidRecord {
     fn from(error: serde_json::Error) -> Self {
-        let what = match error.classify() {
-            serde_json::error::Category::Data => {
-                "a key is missing, or its value is none that it may have"
-            }
-            _ => "it is not JSON",
-        };
-        Self(format!("{what} (at line {}, column {})", error.line(), error.column()))
+        let (line, column) = (error.line(), error.column());
+        Self(match error.classify() {
+            serde_json::error::Category::Data => Reason::Member { line, column },
+            _ => Reason::NotJson { line, column },
+        })
     }
 }
 
@@ -89,7 +129,11 @@ struct Parts<'a> {
     event: Box<str>,
     run_id: Uuid,
     parent_run_id: Option<Uuid>,
-    trace_id: Uuid,
+    /// Absent in version 1.
+    root_run_id: Option<Uuid>,
+    /// In version 1 the id of the root run.
+    trace_id: Option<Arc<str>>,
+    span_id: Option<Arc<str>>,
     seq: u64,
     time: Box<str>,
     run_type: RunType,
@@ -101,25 +145,43 @@ struct Parts<'a> {
     data: &'a RawValue,
 }
 
+impl Parts<'_> {
+    /// The id of the root run, and the W3C id of the trace. Version 1 has the former in place of the latter.
+    fn ids(&self) -> Result<(Uuid, Option<Arc<str>>), InvalidRecord> {
+        match self.v {
+            1 => {
+                let root = self.trace_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+                Ok((root.ok_or_else(|| InvalidRecord::field("trace_id", "a UUID"))?, None))
+            }
+            RECORD_VERSION => {
+                let root = self.root_run_id;
+                let root = root.ok_or_else(|| InvalidRecord::field("root_run_id", "a UUID"))?;
+                Ok((root, self.trace_id.clone()))
+            }
+            version => Err(InvalidRecord(Reason::Version(version))),
+        }
+    }
+}
+
 impl EventRecord {
-    /// Reads a record.
+    /// Reads a record of version 1 or 2.
     ///
     /// # Errors
     ///
-    /// If it is none, or of a version that is not known: additive changes do not raise it.
+    /// If the text is not an event record, or one of another version.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidRecord> {
         let parts: Parts<'_> = serde_json::from_slice(json)?;
-        if parts.v != RECORD_VERSION {
-            return Err(InvalidRecord(format!("its version is {}, not {RECORD_VERSION}", parts.v)));
-        }
+        let (root_run_id, trace_id) = parts.ids()?;
         let time = humantime::parse_rfc3339(&parts.time);
-        let time = time.map_err(|_| InvalidRecord("its time is none".to_owned()))?;
+        let time = time.map_err(|_| InvalidRecord::field("time", "an RFC 3339 timestamp"))?;
         let kind = EventKind::from_name(&parts.event);
-        let kind = kind.ok_or_else(|| InvalidRecord("its event is not known".to_owned()))?;
+        let kind = kind.ok_or_else(|| InvalidRecord::field("event", "the name of an event"))?;
         Ok(Self {
             run_id: parts.run_id,
             parent_run_id: parts.parent_run_id,
-            trace_id: parts.trace_id,
+            root_run_id,
+            trace_id,
+            span_id: parts.span_id,
             seq: parts.seq,
             time,
             run_type: parts.run_type,

@@ -3,8 +3,8 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use super::{Event, EventData};
 use crate::run::Run;
 
-/// The version of the event records: additive changes do not raise it.
-pub const RECORD_VERSION: u32 = 1;
+/// The version of the event records. Additive changes do not raise it.
+pub const RECORD_VERSION: u32 = 2;
 
 /// An event with its run, as one JSON object: what leaves the process.
 ///
@@ -35,18 +35,24 @@ impl<'a> Record<'a> {
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Record { run, event } = self;
-        let mut record = serializer.serialize_map(Some(13))?;
+        let mut record = serializer.serialize_map(None)?;
         record.serialize_entry("v", &RECORD_VERSION)?;
         record.serialize_entry("event", event.kind().as_str())?;
         record.serialize_entry("run_id", &run.run_id())?;
         record.serialize_entry("parent_run_id", &run.parent_run_id())?;
-        record.serialize_entry("trace_id", &run.trace_id())?;
+        record.serialize_entry("root_run_id", &run.root_run_id())?;
         record.serialize_entry("seq", &event.seq())?;
         let time = humantime::format_rfc3339_micros(event.time()).to_string();
         record.serialize_entry("time", &time)?;
         record.serialize_entry("run_type", run.run_type().as_str())?;
         record.serialize_entry("name", run.name())?;
         record.serialize_entry("attempt", &run.attempt())?;
+        if let Some(trace_id) = run.trace_id() {
+            record.serialize_entry("trace_id", trace_id)?;
+        }
+        if let Some(span) = run.span_context() {
+            record.serialize_entry("span_id", span.parent_id())?;
+        }
         record.serialize_entry("tags", run.tags())?;
         record.serialize_entry("metadata", run.metadata())?;
         record.serialize_entry("data", &Data(event.data()))?;

@@ -12,11 +12,11 @@ use super::HttpRequestInfo;
 ///
 /// ```
 /// use serde_json::json;
-/// use tower_llm_callbacks::{LlmStart, Messages};
+/// use tower_llm_callbacks::{LlmStart, Prompt};
 ///
 /// let start = LlmStart::new("anthropic", "messages")
 ///     .model("claude-3-haiku-20240307")
-///     .messages(Messages::json(json!([{"role": "user", "content": "Tell me a joke"}])))
+///     .messages(Prompt::json(json!([{"role": "user", "content": "Tell me a joke"}])))
 ///     .param("max_tokens", 25);
 /// assert_eq!(start.model.as_deref(), Some("claude-3-haiku-20240307"));
 /// ```
@@ -35,7 +35,7 @@ pub struct LlmStart {
     pub stream: bool,
     /// The prompt; null where its content is not captured.
     #[serde(default)]
-    pub messages: Messages,
+    pub messages: Prompt,
     /// `max_tokens`, `temperature` … as sent.
     #[serde(default)]
     pub params: Map<String, Value>,
@@ -52,7 +52,7 @@ impl LlmStart {
             api: api.into(),
             model: None,
             stream: true,
-            messages: Messages::none(),
+            messages: Prompt::none(),
             params: Map::new(),
             http: None,
         }
@@ -74,7 +74,7 @@ impl LlmStart {
 
     /// Sets the prompt.
     #[must_use]
-    pub fn messages(mut self, messages: Messages) -> Self {
+    pub fn messages(mut self, messages: Prompt) -> Self {
         self.messages = messages;
         self
     }
@@ -91,11 +91,11 @@ impl LlmStart {
 ///
 /// Cheap to clone; a lazy one is built when the first handler looks at it, once for all of them.
 #[derive(Clone, Default)]
-pub struct Messages(Option<Arc<Lazy>>);
+pub struct Prompt(Option<Arc<Lazy>>);
 
 type Lazy = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
 
-impl Messages {
+impl Prompt {
     /// No prompt: it is not captured.
     pub fn none() -> Self {
         Self(None)
@@ -121,22 +121,22 @@ impl Messages {
     }
 }
 
-impl fmt::Debug for Messages {
+impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Some(_) => f.write_str("Messages(..)"),
-            None => f.write_str("Messages(none)"),
+            Some(_) => f.write_str("Prompt(..)"),
+            None => f.write_str("Prompt(none)"),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Messages {
+impl<'de> Deserialize<'de> for Prompt {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(Option::<Value>::deserialize(from)?.map_or_else(Self::none, Self::json))
     }
 }
 
-impl Serialize for Messages {
+impl Serialize for Prompt {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.get().serialize(serializer)
     }

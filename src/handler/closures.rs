@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future};
 
-use super::{AsyncCallbackHandler, CallbackHandler, Interests};
+use super::{AsyncCallbackHandler, CallbackHandler, EventMask};
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError, Token},
     run::Run,
@@ -10,7 +10,7 @@ use crate::{
 
 /// A handler made of a closure, by a function such as [`on_token`].
 pub struct FnHandler<F> {
-    interests: Interests,
+    interests: EventMask,
     f: F,
 }
 
@@ -30,7 +30,7 @@ impl<F> fmt::Debug for AsyncFnHandler<F> {
 }
 
 impl<F: Fn(&Run, &Event) + Send + Sync + 'static> CallbackHandler for FnHandler<F> {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.interests
     }
 
@@ -53,7 +53,7 @@ where
 pub fn on_event(
     f: impl Fn(&Run, &Event) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
-    FnHandler { interests: Interests::ALL, f }
+    FnHandler { interests: EventMask::ALL, f }
 }
 
 /// An async handler of all events. The closure gets a run and an event of its own (cheap clones), so
@@ -62,7 +62,7 @@ pub fn on_event(
 /// ```
 /// use tower_llm_callbacks::{Callbacks, on_event_async};
 ///
-/// let callbacks = Callbacks::new().asynchronous(on_event_async(|run, event| async move {
+/// let callbacks = Callbacks::new().async_handler(on_event_async(|run, event| async move {
 ///     println!("{}: {}", run.run_id(), event.kind());
 /// }));
 /// # assert_eq!(callbacks.len(), 1);
@@ -76,7 +76,7 @@ where
 }
 
 /// A handler of the starts of model calls.
-pub fn on_start(
+pub fn on_llm_start(
     f: impl Fn(&Run, &LlmStart) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
@@ -84,18 +84,18 @@ pub fn on_start(
             f(run, start);
         }
     };
-    FnHandler { interests: Interests::LLM_START, f }
+    FnHandler { interests: EventMask::LLM_START, f }
 }
 
 /// A handler of tokens.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, on_token};
+/// use tower_llm_callbacks::{Callbacks, on_llm_new_token};
 ///
-/// let callbacks = Callbacks::new().blocking(on_token(|_run, token| print!("{}", token.text())));
+/// let callbacks = Callbacks::new().blocking(on_llm_new_token(|_run, token| print!("{}", token.text())));
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
-pub fn on_token(
+pub fn on_llm_new_token(
     f: impl Fn(&Run, &Token) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
@@ -103,11 +103,11 @@ pub fn on_token(
             f(run, token);
         }
     };
-    FnHandler { interests: Interests::LLM_NEW_TOKEN, f }
+    FnHandler { interests: EventMask::LLM_NEW_TOKEN, f }
 }
 
 /// A handler of model calls that completed.
-pub fn on_end(
+pub fn on_llm_end(
     f: impl Fn(&Run, &LlmResult) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
@@ -115,11 +115,11 @@ pub fn on_end(
             f(run, result);
         }
     };
-    FnHandler { interests: Interests::LLM_END, f }
+    FnHandler { interests: EventMask::LLM_END, f }
 }
 
 /// A handler of model calls that failed, were cancelled, truncated or aborted.
-pub fn on_error(
+pub fn on_llm_error(
     f: impl Fn(&Run, &RunError) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
@@ -127,12 +127,12 @@ pub fn on_error(
             f(run, error);
         }
     };
-    FnHandler { interests: Interests::LLM_ERROR, f }
+    FnHandler { interests: EventMask::LLM_ERROR, f }
 }
 
 /// A handler of the results of model calls, however they ended: completed ones with `None`, others
 /// with the error.
-pub fn on_result(
+pub fn on_llm_result(
     f: impl Fn(&Run, &LlmResult, Option<&RunError>) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| match event.data() {
@@ -140,5 +140,5 @@ pub fn on_result(
         EventData::LlmError(error) => f(run, error.result(), Some(error)),
         _ => {}
     };
-    FnHandler { interests: Interests::LLM_END | Interests::LLM_ERROR, f }
+    FnHandler { interests: EventMask::LLM_END | EventMask::LLM_ERROR, f }
 }

@@ -1,17 +1,17 @@
 //! What users implement: blocking and async handlers, and which events they want.
 
-mod asynchronous;
-mod blocking;
+mod async_handler;
+mod blocking_handler;
 mod closures;
-mod interests;
+mod event_mask;
 mod wrappers;
 
 pub use self::{
-    asynchronous::AsyncCallbackHandler,
-    blocking::CallbackHandler,
+    async_handler::AsyncCallbackHandler,
+    blocking_handler::CallbackHandler,
     closures::{
-        AsyncFnHandler, FnHandler, on_end, on_error, on_event, on_event_async, on_result, on_start,
-        on_token,
+        AsyncFnHandler, FnHandler, on_event, on_event_async, on_llm_end, on_llm_error,
+        on_llm_new_token, on_llm_result, on_llm_start,
     },
-    interests::Interests,
+    event_mask::EventMask,
 };

@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::{AsyncCallbackHandler, CallbackHandler, Interests};
+use super::{AsyncCallbackHandler, CallbackHandler, EventMask};
 use crate::{event::*, run::Run};
 
 /// Forwards the methods after `interests` and `identity`.
@@ -26,7 +26,7 @@ macro_rules! forward {
             }
         }
     )*};
-    (@asynchronous |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {$(
+    (@async_handler |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {$(
         fn $method(
             &self,
             run: &Run,
@@ -47,7 +47,7 @@ fn address<T: ?Sized>(shared: &Arc<T>) -> usize {
 }
 
 impl<H: CallbackHandler + ?Sized> CallbackHandler for Arc<H> {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         (**self).interests()
     }
 
@@ -59,7 +59,7 @@ impl<H: CallbackHandler + ?Sized> CallbackHandler for Arc<H> {
 }
 
 impl<H: CallbackHandler + ?Sized> CallbackHandler for Box<H> {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         (**self).interests()
     }
 
@@ -72,8 +72,8 @@ impl<H: CallbackHandler + ?Sized> CallbackHandler for Box<H> {
 
 /// `None` has no interests.
 impl<H: CallbackHandler> CallbackHandler for Option<H> {
-    fn interests(&self) -> Interests {
-        self.as_ref().map_or(Interests::NONE, H::interests)
+    fn interests(&self) -> EventMask {
+        self.as_ref().map_or(EventMask::NONE, H::interests)
     }
 
     fn identity(&self) -> Option<usize> {
@@ -84,7 +84,7 @@ impl<H: CallbackHandler> CallbackHandler for Option<H> {
 }
 
 impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Arc<H> {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         (**self).interests()
     }
 
@@ -92,11 +92,11 @@ impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Arc<H> {
         Some((**self).identity().unwrap_or_else(|| address(self)))
     }
 
-    forward!(asynchronous, |this| Some(&**this));
+    forward!(async_handler, |this| Some(&**this));
 }
 
 impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Box<H> {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         (**self).interests()
     }
 
@@ -104,18 +104,18 @@ impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Box<H> {
         (**self).identity()
     }
 
-    forward!(asynchronous, |this| Some(&**this));
+    forward!(async_handler, |this| Some(&**this));
 }
 
 /// `None` has no interests.
 impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Option<H> {
-    fn interests(&self) -> Interests {
-        self.as_ref().map_or(Interests::NONE, H::interests)
+    fn interests(&self) -> EventMask {
+        self.as_ref().map_or(EventMask::NONE, H::interests)
     }
 
     fn identity(&self) -> Option<usize> {
         self.as_ref().and_then(H::identity)
     }
 
-    forward!(asynchronous, |this| this.as_ref());
+    forward!(async_handler, |this| this.as_ref());
 }

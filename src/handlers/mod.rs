@@ -8,31 +8,33 @@ mod jsonl;
 mod labels;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(any(feature = "otel", feature = "tracing"))]
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod open;
+#[cfg(any(feature = "otel", feature = "tracing-spans"))]
 mod operation;
 #[cfg(feature = "otel")]
 mod otel;
 #[cfg(any(feature = "metrics", feature = "otel", feature = "usage"))]
 mod outermost;
 mod run_tree;
-#[cfg(feature = "tracing")]
+#[cfg(feature = "tracing-spans")]
 mod tracing;
 #[cfg(feature = "usage")]
 mod usage;
 
 #[cfg(feature = "console")]
 #[cfg_attr(docsrs, doc(cfg(feature = "console")))]
-pub use self::console::{ConsoleLog, Output, PrintTrees, StreamingOutput};
+pub use self::console::{ConsoleLog, ConsoleTarget, ConsoleTokens, PrintTrees};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
-pub use self::metrics::{Metrics, SetMetrics, Timed};
+pub use self::metrics::{HandlerMetrics, LlmMetrics, TimedHandler};
 #[cfg(feature = "otel")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
 pub use self::otel::{
     OtelContent, OtelMetrics, OtelMetricsBuilder, OtelSpans, OtelSpansBuilder, SemanticConventions,
 };
-#[cfg(feature = "tracing")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+#[cfg(feature = "tracing-spans")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing-spans")))]
 pub use self::tracing::TracingSpans;
 #[cfg(feature = "usage")]
 #[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
@@ -42,7 +44,7 @@ pub use self::usage::{
     UsageTotals, UsageWindow,
 };
 pub use self::{
-    event_stream::{DrivenEvents, EventStream, EventStreamBuilder, StreamEvent},
+    event_stream::{DrivenEvents, EventStream, EventStreamBuilder, RunEvent},
     jsonl::JsonLines,
     run_tree::{RunTree, RunTrees, TreeEvent},
 };

@@ -12,7 +12,7 @@ use tower::{BoxError, Service};
 use super::CallbackStream;
 use crate::{
     callbacks::{Call, Emitter},
-    describe::{DescribeChunk, Native},
+    extract::{ExtractChunk, TraitExtractor},
 };
 
 pin_project! {
@@ -23,12 +23,12 @@ pin_project! {
     /// `F` is the service's future: a parameter of its own, since a projection of `S` keeps tasks that
     /// hold this one from being `Send` where `S` has bounds such as those of `tower::Buffer`.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, Req, F, D = Native> {
+    pub struct ResponseFuture<S, Req, F, D = TraitExtractor> {
         // Before the emitter: the inner call is dropped first.
         #[pin]
         call: Call<S, Req, F>,
         emitter: Option<Box<Emitter>>,
-        describe: Option<D>,
+        extract: Option<D>,
         ending: Option<Ending>,
     }
 }
@@ -41,12 +41,12 @@ enum Ending {
 
 impl<S, Req, F, D> ResponseFuture<S, Req, F, D> {
     /// A call of which nobody is told.
-    pub(crate) fn pass(future: F, describe: D) -> Self {
-        Self { call: Call::calling(future), emitter: None, describe: Some(describe), ending: None }
+    pub(crate) fn pass(future: F, extract: D) -> Self {
+        Self { call: Call::calling(future), emitter: None, extract: Some(extract), ending: None }
     }
 
-    pub(crate) fn told(call: Call<S, Req, F>, emitter: Box<Emitter>, describe: D) -> Self {
-        Self { call, emitter: Some(emitter), describe: Some(describe), ending: None }
+    pub(crate) fn told(call: Call<S, Req, F>, emitter: Box<Emitter>, extract: D) -> Self {
+        Self { call, emitter: Some(emitter), extract: Some(extract), ending: None }
     }
 }
 
@@ -56,7 +56,7 @@ where
     S::Error: Into<BoxError>,
     S::Response: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
-    D: DescribeChunk<C>,
+    D: ExtractChunk<C>,
 {
     type Output = Result<CallbackStream<S::Response, C, D>, BoxError>;
 
@@ -69,11 +69,11 @@ where
         if this.ending.is_none() {
             match ready!(this.call.poll(emitter, cx)) {
                 Some(Ok(stream)) => {
-                    let (emitter, describe) = (this.emitter.take(), this.describe.take());
-                    let (Some(emitter), Some(describe)) = (emitter, describe) else {
+                    let (emitter, extract) = (this.emitter.take(), this.extract.take());
+                    let (Some(emitter), Some(extract)) = (emitter, extract) else {
                         unreachable!("a call that is told has both");
                     };
-                    return Poll::Ready(Ok(CallbackStream::told(stream, emitter, describe)));
+                    return Poll::Ready(Ok(CallbackStream::told(stream, emitter, extract)));
                 }
                 Some(Err(error)) => {
                     let error = error.into();

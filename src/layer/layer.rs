@@ -5,8 +5,8 @@ use tower::Layer;
 use super::CallbackService;
 use crate::{
     callbacks::{Callbacks, RunSpec, run_settings},
-    describe::{Described, Native},
     event::{Delta, LlmStart},
+    extract::{FnExtractor, TraitExtractor},
     run::RunType,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 ///
 /// It wraps any `Service<Req>` whose response is a `Stream<Item = Result<Chunk, E>>`, where `Req` is an
 /// [`LlmRequest`](crate::LlmRequest) and `Chunk` an [`LlmChunk`](crate::LlmChunk) (or foreign types,
-/// with [`describe`](CallbackLayer::describe)). Items and errors go through unchanged, errors boxed.
+/// with [`extract`](CallbackLayer::extract)). Items and errors go through unchanged, errors boxed.
 ///
 /// # When handlers are called
 ///
@@ -27,12 +27,10 @@ use crate::{
 ///
 /// ```
 /// use tower::{Layer, Service, ServiceExt, service_fn};
-/// use tower_llm_callbacks::{
-///     CallbackLayer, Callbacks, chat::{ChatChunk, ChatRequest}, on_token,
-/// };
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, on_llm_new_token, chat::{ChatChunk, ChatRequest}};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
-/// let callbacks = Callbacks::new().blocking(on_token(|_run, token| println!("{}", token.text())));
+/// let callbacks = Callbacks::new().blocking(on_llm_new_token(|_run, token| println!("{}", token.text())));
 ///
 /// let model = service_fn(|_request: ChatRequest| async {
 ///     let chunks = [ChatChunk::text("Hello"), ChatChunk::Done].map(Ok::<_, std::io::Error>);
@@ -44,15 +42,15 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct CallbackLayer<D = Native> {
+pub struct CallbackLayer<D = TraitExtractor> {
     spec: Arc<RunSpec>,
-    describe: D,
+    extract: D,
 }
 
 impl CallbackLayer {
     /// A layer with callbacks of its own: child runs do not get them.
     pub fn new(callbacks: Callbacks) -> Self {
-        Self { spec: Arc::new(RunSpec::new(RunType::Llm, callbacks)), describe: Native }
+        Self { spec: Arc::new(RunSpec::new(RunType::Llm, callbacks)), extract: TraitExtractor }
     }
 }
 
@@ -67,33 +65,33 @@ impl<D> CallbackLayer<D> {
     /// ```
     /// use tower_llm_callbacks::{CallbackLayer, Callbacks, Delta, LlmStart};
     ///
-    /// let layer = CallbackLayer::new(Callbacks::new()).describe(
+    /// let layer = CallbackLayer::new(Callbacks::new()).extract(
     ///     |prompt: &String| LlmStart::new("acme", "complete").model("acme-1"),
     ///     |word: &String, each: &mut dyn FnMut(Delta<'_>)| each(Delta::text(word)),
     /// );
     /// ```
     #[must_use]
-    pub fn describe<R, C, Req, Chunk>(self, request: R, chunk: C) -> CallbackLayer<Described<R, C>>
+    pub fn extract<R, C, Req, Chunk>(self, request: R, chunk: C) -> CallbackLayer<FnExtractor<R, C>>
     where
         R: Fn(&Req) -> LlmStart + Clone,
         C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
     {
-        CallbackLayer { spec: self.spec, describe: Described::new(request, chunk, false) }
+        CallbackLayer { spec: self.spec, extract: FnExtractor::new(request, chunk, false) }
     }
 
-    /// As [`describe`](Self::describe), for chunks of which one holds [`Delta::Done`]: a stream that
+    /// As [`extract`](Self::extract), for chunks of which one holds [`Delta::Done`]: a stream that
     /// ends without it is truncated.
     #[must_use]
-    pub fn describe_with_end_mark<R, C, Req, Chunk>(
+    pub fn extract_terminated<R, C, Req, Chunk>(
         self,
         request: R,
         chunk: C,
-    ) -> CallbackLayer<Described<R, C>>
+    ) -> CallbackLayer<FnExtractor<R, C>>
     where
         R: Fn(&Req) -> LlmStart + Clone,
         C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
     {
-        CallbackLayer { spec: self.spec, describe: Described::new(request, chunk, true) }
+        CallbackLayer { spec: self.spec, extract: FnExtractor::new(request, chunk, true) }
     }
 
     fn change(mut self, change: impl FnOnce(&mut RunSpec)) -> Self {
@@ -106,6 +104,6 @@ impl<S, D: Clone> Layer<S> for CallbackLayer<D> {
     type Service = CallbackService<S, D>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CallbackService::new(inner, Arc::clone(&self.spec), self.describe.clone())
+        CallbackService::new(inner, Arc::clone(&self.spec), self.extract.clone())
     }
 }

@@ -10,7 +10,7 @@ use tower::{BoxError, Service};
 use super::{CallbackStream, ResponseFuture};
 use crate::{
     callbacks::{Call, Emitter, RunConfig, RunSpec},
-    describe::{DescribeChunk, DescribeRequest, Native},
+    extract::{ExtractChunk, ExtractRequest, TraitExtractor},
 };
 
 /// The service of a [`CallbackLayer`](crate::CallbackLayer).
@@ -18,15 +18,15 @@ use crate::{
 /// Readiness goes through. The inner service is `Clone`, since the start phase may have to be waited
 /// for: then the service that is ready is moved into the future, and a clone takes its place.
 #[derive(Debug, Clone)]
-pub struct CallbackService<S, D = Native> {
+pub struct CallbackService<S, D = TraitExtractor> {
     inner: S,
     spec: Arc<RunSpec>,
-    describe: D,
+    extract: D,
 }
 
 impl<S, D> CallbackService<S, D> {
-    pub(crate) fn new(inner: S, spec: Arc<RunSpec>, describe: D) -> Self {
-        Self { inner, spec, describe }
+    pub(crate) fn new(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
+        Self { inner, spec, extract }
     }
 
     /// The service, with the bounds of [`Service`] checked for a request type here, where a compile
@@ -47,7 +47,7 @@ impl<S, D> CallbackService<S, D> {
         S::Error: Into<BoxError>,
         S::Response: Stream<Item = Result<Chunk<S, Req>, Failure<S, Req>>> + TryStream,
         Failure<S, Req>: Into<BoxError>,
-        D: DescribeRequest<Req> + DescribeChunk<Chunk<S, Req>>,
+        D: ExtractRequest<Req> + ExtractChunk<Chunk<S, Req>>,
     {
         self
     }
@@ -69,7 +69,7 @@ impl<S, D> CallbackService<S, D> {
         S::Error: Into<BoxError>,
         S::Response: Stream<Item = Result<C, E>>,
         E: Into<BoxError>,
-        D: DescribeRequest<Req> + DescribeChunk<C>,
+        D: ExtractRequest<Req> + ExtractChunk<C>,
     {
         poll_fn(|cx| Service::<Req>::poll_ready(&mut self, cx)).await?;
         Service::<Req>::call(&mut self, request).await
@@ -85,7 +85,7 @@ where
     S::Error: Into<BoxError>,
     S::Response: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
-    D: DescribeRequest<Req> + DescribeChunk<C>,
+    D: ExtractRequest<Req> + ExtractChunk<C>,
 {
     type Response = CallbackStream<S::Response, C, D>;
     type Error = BoxError;
@@ -96,17 +96,17 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let Some(opened) = self.spec.open(self.describe.extensions(&request)) else {
-            return ResponseFuture::pass(self.inner.call(request), self.describe.clone());
+        let Some(opened) = self.spec.open(self.extract.extensions(&request)) else {
+            return ResponseFuture::pass(self.inner.call(request), self.extract.clone());
         };
-        let describe = self.describe.clone();
-        let mut emitter = Box::new(Emitter::start(opened, || describe.start(&request)));
-        if let Some(extensions) = describe.extensions_mut(&mut request) {
+        let extract = self.extract.clone();
+        let mut emitter = Box::new(Emitter::start(opened, || extract.start(&request)));
+        if let Some(extensions) = extract.extensions_mut(&mut request) {
             // From here on the run hands on what its configuration said.
             extensions.remove::<RunConfig>();
             extensions.insert(emitter.context());
         }
         let call = Call::new(&mut self.inner, request, &mut emitter);
-        ResponseFuture::told(call, emitter, describe)
+        ResponseFuture::told(call, emitter, extract)
     }
 }

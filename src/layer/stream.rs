@@ -11,7 +11,7 @@ use tower::BoxError;
 use crate::{
     callbacks::Emitter,
     chat::ChatChunk,
-    describe::{DescribeChunk, Native},
+    extract::{ExtractChunk, TraitExtractor},
 };
 
 pin_project! {
@@ -24,7 +24,7 @@ pin_project! {
     /// `C` is the type of its chunks: a parameter of its own, since a projection of `St` keeps tasks that
     /// hold this stream from being `Send` where `St` is boxed.
     #[must_use = "streams do nothing unless polled"]
-    pub struct CallbackStream<St, C = ChatChunk, D = Native> {
+    pub struct CallbackStream<St, C = ChatChunk, D = TraitExtractor> {
         // Before the told call: the inner stream is dropped first.
         #[pin]
         inner: Option<St>,
@@ -36,7 +36,7 @@ pin_project! {
 /// A stream of which somebody is told.
 struct Told<D, C> {
     emitter: Box<Emitter>,
-    describe: D,
+    extract: D,
     held: Held<C>,
 }
 
@@ -55,8 +55,8 @@ impl<St, C, D> CallbackStream<St, C, D> {
         Self { inner: Some(inner), told: None, done: false }
     }
 
-    pub(crate) fn told(inner: St, emitter: Box<Emitter>, describe: D) -> Self {
-        let told = Told { emitter, describe, held: Held::Nothing };
+    pub(crate) fn told(inner: St, emitter: Box<Emitter>, extract: D) -> Self {
+        let told = Told { emitter, extract, held: Held::Nothing };
         Self { inner: Some(inner), told: Some(told), done: false }
     }
 }
@@ -65,7 +65,7 @@ impl<St, D, C, E> Stream for CallbackStream<St, C, D>
 where
     St: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
-    D: DescribeChunk<C>,
+    D: ExtractChunk<C>,
 {
     type Item = Result<C, BoxError>;
 
@@ -113,9 +113,9 @@ impl<D, C> Told<D, C> {
     where
         St: Stream<Item = Result<C, E>>,
         E: Into<BoxError>,
-        D: DescribeChunk<C>,
+        D: ExtractChunk<C>,
     {
-        let Self { emitter, describe, held } = self;
+        let Self { emitter, extract, held } = self;
         loop {
             if !matches!(held, Held::Nothing) {
                 if matches!(held, Held::Last(_)) {
@@ -172,7 +172,7 @@ impl<D, C> Told<D, C> {
                 Poll::Ready(Some(Ok(chunk))) if over => return Poll::Ready(Some(Ok(chunk))),
                 Poll::Ready(Some(Ok(chunk))) => {
                     emitter.begin_chunk();
-                    describe.deltas(&chunk, &mut |delta| emitter.delta(&delta));
+                    extract.deltas(&chunk, &mut |delta| emitter.delta(&delta));
                     emitter.end_chunk();
                     if emitter.is_aborted() {
                         continue;
@@ -193,7 +193,7 @@ impl<D, C> Told<D, C> {
                     *held = Held::Last(Some(error));
                 }
                 Poll::Ready(None) => {
-                    emitter.end_of_stream(describe.has_end_mark());
+                    emitter.end_of_stream(extract.has_end_mark());
                     *held = Held::Last(None);
                 }
             }
@@ -205,7 +205,7 @@ impl<St, D, C, E> FusedStream for CallbackStream<St, C, D>
 where
     St: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
-    D: DescribeChunk<C>,
+    D: ExtractChunk<C>,
 {
     fn is_terminated(&self) -> bool {
         self.done

@@ -15,7 +15,7 @@ pub type HttpClient<B = Full<Bytes>> = Client<HttpsConnector<HttpConnector>, B>;
 
 /// An HTTP client service for the typed models.
 ///
-/// Its requests' body is the one that the layers above it send: [`RequestBody`](crate::http::RequestBody)
+/// Its requests' body is the one that the layers above it send: [`RequestBody`](crate::http_layer::RequestBody)
 /// below an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
 ///
 /// It speaks HTTP/1.1 and HTTP/2 over TLS with Mozilla's roots, and plain HTTP where the URL says

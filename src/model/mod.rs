@@ -14,11 +14,7 @@
 //! # async fn answer() -> Result<(), tower::BoxError> {
 //! use futures::StreamExt;
 //! use tower::{Service, ServiceBuilder, ServiceExt};
-//! use tower_llm_callbacks::{
-//!     Delta,
-//!     chat::ChatRequest,
-//!     model::anthropic::{AnthropicConfig, AnthropicLayer},
-//! };
+//! use tower_llm_callbacks::{Delta, model::anthropic::{AnthropicConfig, AnthropicLayer}, chat::ChatRequest};
 //!
 //! let mut model = ServiceBuilder::new()
 //!     .layer(AnthropicLayer::new(AnthropicConfig::from_env()?))

@@ -8,13 +8,13 @@
 //! A [`Publisher`] is a handler. It publishes each event's [record](crate::Event::record) and never holds up a
 //! call: while the server is away, events wait in a bounded buffer; what is lost is [counted](Publisher::lost).
 //! A [`Worker`] reads the stream and tells [`Callbacks`](crate::Callbacks) of it through a
-//! [`Relay`](crate::Relay).
+//! [`Relay`](crate::relay::Relay).
 //!
 //! What is promised, with a server that keeps what it has acknowledged:
 //!
 //! - **Order**: a handler hears a run's events in their order, the start first and one terminal event last.
 //! - **Nothing uncounted**: an event that the publisher took is acknowledged by the server, waits, or is in
-//!   [`Lost`], for as long as the process lives. (What its handler's queue drops is in
+//!   [`PublishLosses`], for as long as the process lives. (What its handler's queue drops is in
 //!   [`LlmResult::dropped_tokens`](crate::LlmResult::dropped_tokens), as of any background handler.)
 //! - **At least once**: a worker that is killed begins again with the start of every run that it had not told
 //!   to its end. So a new worker's handlers may hear of a run that the old one's heard of; they never hear of
@@ -25,11 +25,7 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use tower_llm_callbacks::{
-//!     Callbacks,
-//!     handlers::JsonLines,
-//!     nats::{Publisher, PublisherConfig, StreamConfig, Worker, WorkerConfig},
-//! };
+//! use tower_llm_callbacks::{Callbacks, handlers::JsonLines, nats::{Publisher, PublisherConfig, StreamConfig, Worker, WorkerConfig}};
 //!
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let stream = StreamConfig::new("nats://127.0.0.1:4222");
@@ -59,7 +55,7 @@ mod worker;
 
 pub use self::{
     error::Error,
-    publisher::{Lost, Publisher, PublisherConfig, PublisherStats},
+    publisher::{PublishLosses, Publisher, PublisherConfig, PublisherStats},
     stream::{Discard, Storage, StreamConfig},
     worker::{Worker, WorkerConfig, WorkerStats},
 };

@@ -41,7 +41,7 @@ pub enum Discard {
     /// It forgets the oldest events, whether or not they were read: a worker that is far behind misses them.
     #[default]
     Old,
-    /// It takes no new ones: publishers count them as [refused](super::Lost::refused).
+    /// It takes no new ones: publishers count them as [refused](super::PublishLosses::refused).
     New,
 }
 

@@ -24,11 +24,11 @@ const REMEMBERED: usize = 10_000;
 /// its [`elapsed`](crate::Run::elapsed) counts from when its start came here.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, EventRecord, Relay, on_end};
+/// use tower_llm_callbacks::{Callbacks, on_llm_end, event::EventRecord, relay::Relay};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower_llm_callbacks::InvalidRecord> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower_llm_callbacks::event::InvalidRecord> {
 /// # let lines = "";
-/// let callbacks = Callbacks::new().blocking(on_end(|run, result| {
+/// let callbacks = Callbacks::new().blocking(on_llm_end(|run, result| {
 ///     println!("{}: {} tokens", run.name(), result.tokens);
 /// }));
 /// let relay = Relay::new(callbacks);

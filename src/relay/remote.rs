@@ -9,7 +9,7 @@ use crate::{
         ErrorKind, Event, EventData, EventKind, EventRecord, Failure, LlmResult, RunError,
         RunOutput,
     },
-    run::{RunInfo, RunType},
+    run::{RunInfo, RunType, TraceParent},
 };
 
 /// A run that is somewhere else, and has not ended.
@@ -21,11 +21,17 @@ pub(super) struct Remote {
     ended: bool,
 }
 
+/// The span that stood for the run where it was made.
+fn span(start: &EventRecord) -> Option<TraceParent> {
+    let (trace_id, span_id) = (start.trace_id.as_deref()?, start.span_id.as_deref()?);
+    format!("00-{trace_id}-{span_id}-01").parse().ok()
+}
+
 impl Remote {
     pub(super) fn open(start: &EventRecord, callbacks: &Callbacks) -> Self {
         let path = |parent: Uuid| {
             // What is between root and parent is not known here.
-            let root = Some(start.trace_id).filter(|root| *root != parent);
+            let root = Some(start.root_run_id).filter(|root| *root != parent);
             Arc::new(root.into_iter().chain([parent]).collect())
         };
         let info = RunInfo {
@@ -36,9 +42,13 @@ impl Remote {
             tags: Arc::clone(&start.tags),
             metadata: Arc::clone(&start.metadata),
             attempt: start.attempt,
-            trace_parent: None,
+            traceparent: None,
+            trace_id: start.trace_id.clone(),
         };
         let opened = Opened::elsewhere(info, start.time, callbacks);
+        if let Some(span) = span(start) {
+            opened.run.set_span_context(span);
+        }
         let life = Lifecycle::elsewhere(opened);
         Self { life, last: None, last_at: Instant::now(), ended: false }
     }

@@ -120,9 +120,9 @@ impl Context {
                 swap(self.0);
             }
         }
-        #[cfg(feature = "tracing")]
-        let span = self.parent().and_then(Run::span).cloned();
-        #[cfg(feature = "tracing")]
+        #[cfg(feature = "tracing-spans")]
+        let span = self.parent().and_then(Run::tracing_span).cloned();
+        #[cfg(feature = "tracing-spans")]
         let _entered = span.as_ref().map(tracing::Span::enter);
         swap(self);
         let _reset = Reset(self);

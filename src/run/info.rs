@@ -18,7 +18,10 @@ pub(crate) struct RunInfo {
     pub(crate) tags: Arc<[Arc<str>]>,
     pub(crate) metadata: Arc<Map<String, Value>>,
     pub(crate) attempt: u32,
-    pub(crate) trace_parent: Option<TraceParent>,
+    /// The `traceparent` header of the HTTP request.
+    pub(crate) traceparent: Option<TraceParent>,
+    /// The W3C id of the trace that the run is part of: its own request's, or that of the run around it.
+    pub(crate) trace_id: Option<Arc<str>>,
 }
 
 /// What a run hands to its children. Opaque here: runs know no handlers.

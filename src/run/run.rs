@@ -37,10 +37,10 @@ struct Inner {
 struct Later {
     /// For its children: made with the first of them.
     path: OnceLock<Path>,
-    #[cfg(feature = "tracing")]
+    #[cfg(feature = "tracing-spans")]
     span: OnceLock<tracing::Span>,
     /// The span of a distributed trace that a handler has made of it.
-    trace_span: OnceLock<TraceParent>,
+    span_context: OnceLock<TraceParent>,
 }
 
 struct Started {
@@ -85,7 +85,7 @@ impl Run {
     }
 
     /// The id of the root run of the tree that this run is in: its own id if it is a root.
-    pub fn trace_id(&self) -> Uuid {
+    pub fn root_run_id(&self) -> Uuid {
         self.parent_ids().first().copied().unwrap_or(self.0.info.run_id)
     }
 
@@ -124,21 +124,32 @@ impl Run {
 
     /// The trace that the HTTP request said it is part of, in a valid `traceparent` header. Its trace id
     /// is also in the [metadata](Self::metadata), as `trace_id`.
-    pub fn trace_parent(&self) -> Option<&TraceParent> {
-        self.0.info.trace_parent.as_ref()
+    pub fn inbound_traceparent(&self) -> Option<&TraceParent> {
+        self.0.info.traceparent.as_ref()
     }
 
-    /// The span of a tracing system that stands for this run, if a handler has [said](Self::set_trace_span) which.
-    pub fn trace_span(&self) -> Option<&TraceParent> {
-        self.0.later.get()?.trace_span.get()
+    /// The W3C id of the distributed trace that the run is part of, as 32 hexadecimal digits.
+    ///
+    /// It is that of the run's [`span_context`](Self::span_context), else that of its inbound `traceparent`, else
+    /// that of the run around it. `None` outside of any trace.
+    pub fn trace_id(&self) -> Option<&str> {
+        match self.span_context() {
+            Some(span) => Some(span.trace_id()),
+            None => self.0.info.trace_id.as_deref(),
+        }
+    }
+
+    /// The span of a tracing system that stands for this run, if a handler has [said](Self::set_span_context) which.
+    pub fn span_context(&self) -> Option<&TraceParent> {
+        self.0.later.get()?.span_context.get()
     }
 
     /// Says which span of a tracing system stands for this run, so that what is called can be told: see
-    /// [`TracePropagation::Child`](crate::http::TracePropagation::Child). For handlers, in the start event.
+    /// [`TracePropagation::Child`](crate::http_layer::TracePropagation::Child). For handlers, in the start event.
     ///
     /// The first word counts; false if it was said before.
-    pub fn set_trace_span(&self, span: TraceParent) -> bool {
-        self.0.later.get_or_init(Box::default).trace_span.set(span).is_ok()
+    pub fn set_span_context(&self, span: TraceParent) -> bool {
+        self.0.later.get_or_init(Box::default).span_context.set(span).is_ok()
     }
 
     /// When it started, by the wall clock.
@@ -208,17 +219,17 @@ impl Run {
     /// A run has one span: false if it had one before.
     ///
     /// [`handlers::TracingSpans`](crate::handlers::TracingSpans) does it.
-    #[cfg(feature = "tracing")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
-    pub fn instrument(&self, span: tracing::Span) -> bool {
+    #[cfg(feature = "tracing-spans")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing-spans")))]
+    pub fn set_tracing_span(&self, span: tracing::Span) -> bool {
         self.0.later.get_or_init(Box::default).span.set(span).is_ok()
     }
 
     /// The span that the run's inner call is polled in, if a handler has set one.
-    #[cfg(feature = "tracing")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    #[cfg(feature = "tracing-spans")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing-spans")))]
     #[inline]
-    pub fn span(&self) -> Option<&tracing::Span> {
+    pub fn tracing_span(&self) -> Option<&tracing::Span> {
         self.0.later.get()?.span.get()
     }
 
@@ -264,7 +275,7 @@ impl fmt::Debug for Run {
         f.debug_struct("Run")
             .field("run_id", &self.run_id())
             .field("parent_run_id", &self.parent_run_id())
-            .field("trace_id", &self.trace_id())
+            .field("root_run_id", &self.root_run_id())
             .field("run_type", &self.run_type())
             .field("name", &self.name())
             .field("tags", &self.tags())

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 /// the value of a `traceparent` header.
 ///
 /// ```
-/// use tower_llm_callbacks::TraceParent;
+/// use tower_llm_callbacks::run::TraceParent;
 ///
 /// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// let parent: TraceParent = header.parse().unwrap();

@@ -5,7 +5,7 @@ use crate::event::RunInput;
 /// How a [`RunLayer`](crate::RunLayer) reads requests of type `Req`.
 ///
 /// Sealed: [`NoInput`] reads nothing, [`InputOf`] asks a closure.
-pub trait DescribeInput<Req>: Clone + sealed::Sealed {
+pub trait ExtractInput<Req>: Clone + sealed::Sealed {
     #[doc(hidden)]
     fn input(&self, request: &Req) -> RunInput;
 }
@@ -20,7 +20,7 @@ mod sealed {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoInput;
 
-impl<Req> DescribeInput<Req> for NoInput {
+impl<Req> ExtractInput<Req> for NoInput {
     fn input(&self, _request: &Req) -> RunInput {
         RunInput::default()
     }
@@ -30,7 +30,7 @@ impl<Req> DescribeInput<Req> for NoInput {
 #[derive(Clone)]
 pub struct InputOf<F>(pub(super) F);
 
-impl<Req, F, T> DescribeInput<Req> for InputOf<F>
+impl<Req, F, T> ExtractInput<Req> for InputOf<F>
 where
     F: Fn(&Req) -> T + Clone,
     T: Into<RunInput>,

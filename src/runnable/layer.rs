@@ -4,7 +4,7 @@ use serde_json::Value;
 use tower::{BoxError, Layer};
 
 use super::{
-    DescribeInput, Fold, InputOf, NoInput, NoOutput, OutputKind, OutputOf, RunFuture, RunService,
+    ExtractInput, Fold, InputOf, NoInput, NoOutput, OutputKind, OutputOf, RunFuture, RunService,
     Streaming, Unary, Untold, output::Told, service::FutureService,
 };
 use crate::{
@@ -141,10 +141,10 @@ impl<I, O> RunLayer<I, Unary<O>> {
     /// The same, and handlers are told what the items add up to: `sum`, to which `add` adds each. An error
     /// tells what there was until then.
     ///
-    /// Model answers add up in an [`Accumulator`](crate::Accumulator):
+    /// Model answers add up in an [`Accumulator`](crate::event::Accumulator):
     ///
     /// ```
-    /// use tower_llm_callbacks::{Accumulator, RunLayer, chat::ChatChunk};
+    /// use tower_llm_callbacks::{RunLayer, chat::ChatChunk, event::Accumulator};
     ///
     /// let layer = RunLayer::chain("answer")
     ///     .fold(Accumulator::new(), |answer, chunk: &ChatChunk| answer.delta(chunk));
@@ -180,7 +180,7 @@ impl<I, O> RunLayer<I, Unary<O>> {
     where
         F: Future<Output = Result<T, E>>,
         E: Into<BoxError>,
-        I: DescribeInput<()>,
+        I: ExtractInput<()>,
         Unary<O>: OutputKind<T, Response = T, Sum = Untold>,
     {
         let kind = self.kind.clone();

@@ -9,7 +9,7 @@ mod stream;
 
 pub use self::{
     future::RunFuture,
-    input::{DescribeInput, InputOf, NoInput},
+    input::{ExtractInput, InputOf, NoInput},
     layer::RunLayer,
     output::{Fold, NoOutput, OutputKind, OutputOf, Streaming, Unary, Untold},
     service::{FutureService, RunService},

@@ -7,7 +7,7 @@ use std::{
 
 use tower::{BoxError, Service};
 
-use super::{DescribeInput, NoInput, OutputKind, RunFuture, Unary, output::Told};
+use super::{ExtractInput, NoInput, OutputKind, RunFuture, Unary, output::Told};
 use crate::callbacks::{Call, Emitter, RunSpec};
 
 /// The service of a [`RunLayer`](crate::RunLayer).
@@ -34,7 +34,7 @@ impl<S, I, O> RunService<S, I, O> {
     where
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
-        I: DescribeInput<Req>,
+        I: ExtractInput<Req>,
         O: OutputKind<S::Response>,
     {
         self
@@ -52,7 +52,7 @@ impl<S, I, O> RunService<S, I, O> {
     where
         S: Service<Req> + Clone,
         S::Error: Into<BoxError>,
-        I: DescribeInput<Req>,
+        I: ExtractInput<Req>,
         O: OutputKind<S::Response>,
     {
         poll_fn(|cx| Service::<Req>::poll_ready(&mut self, cx)).await?;
@@ -64,7 +64,7 @@ impl<S, I, O, Req> Service<Req> for RunService<S, I, O>
 where
     S: Service<Req> + Clone,
     S::Error: Into<BoxError>,
-    I: DescribeInput<Req>,
+    I: ExtractInput<Req>,
     O: OutputKind<S::Response>,
 {
     type Response = O::Response;

@@ -14,7 +14,7 @@ use crate::run::{Attempts as Count, Context as RunContext, InRun};
 /// that one's error and id: tokens of that id are discarded. Without it, each run is attempt 1 of its own.
 ///
 /// The runs are those that are made directly in the call, not their children. Over `tower::Buffer`, which
-/// calls from a task of its own, put a [`CarryRunLayer`](crate::CarryRunLayer) above and below the buffer.
+/// calls from a task of its own, put a [`RunContextLayer`](crate::scope::RunContextLayer) above and below the buffer.
 ///
 /// ```
 /// # use tower::{ServiceBuilder, service_fn, retry::{Policy, RetryLayer}};
@@ -43,20 +43,20 @@ impl AttemptsLayer {
 }
 
 impl<S> Layer<S> for AttemptsLayer {
-    type Service = Attempts<S>;
+    type Service = AttemptsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Attempts { inner }
+        AttemptsService { inner }
     }
 }
 
 /// The service of an [`AttemptsLayer`].
 #[derive(Debug, Clone)]
-pub struct Attempts<S> {
+pub struct AttemptsService<S> {
     inner: S,
 }
 
-impl<S, Req> Service<Req> for Attempts<S>
+impl<S, Req> Service<Req> for AttemptsService<S>
 where
     S: Service<Req>,
 {

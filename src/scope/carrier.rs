@@ -4,8 +4,8 @@ use crate::chat::ChatRequest;
 
 /// A request that has extensions, in which the current run can travel to where another task makes the call.
 ///
-/// Implement it for requests of your own that are to pass a [`CarryRunLayer`](crate::CarryRunLayer).
-pub trait Carrier {
+/// Implement it for requests of your own that are to pass a [`RunContextLayer`](crate::scope::RunContextLayer).
+pub trait HasExtensions {
     /// Its extensions.
     fn extensions(&self) -> &Extensions;
 
@@ -13,7 +13,7 @@ pub trait Carrier {
     fn extensions_mut(&mut self) -> &mut Extensions;
 }
 
-impl Carrier for ChatRequest {
+impl HasExtensions for ChatRequest {
     fn extensions(&self) -> &Extensions {
         &self.extensions
     }
@@ -23,7 +23,7 @@ impl Carrier for ChatRequest {
     }
 }
 
-impl<B> Carrier for http::Request<B> {
+impl<B> HasExtensions for http::Request<B> {
     fn extensions(&self) -> &Extensions {
         self.extensions()
     }

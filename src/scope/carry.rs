@@ -2,7 +2,7 @@ use std::task::{Context, Poll};
 
 use tower::{Layer, Service};
 
-use super::Carrier;
+use super::HasExtensions;
 use crate::run::{Context as RunContext, InRun};
 
 /// Carries the current run in the request's extensions: across `tower::Buffer`, or whatever else makes the
@@ -15,9 +15,7 @@ use crate::run::{Context as RunContext, InRun};
 ///
 /// ```
 /// use tower::{ServiceBuilder, service_fn};
-/// use tower_llm_callbacks::{
-///     Callbacks, CarryRunLayer, CallbackLayer, RunLayer, chat::{ChatChunk, ChatRequest},
-/// };
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, RunLayer, chat::{ChatChunk, ChatRequest}, scope::RunContextLayer};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// # let callbacks = Callbacks::new();
@@ -26,40 +24,40 @@ use crate::run::{Context as RunContext, InRun};
 /// # });
 /// let chain = ServiceBuilder::new()
 ///     .layer(RunLayer::chain("answer").callbacks(&callbacks).streaming())
-///     .layer(CarryRunLayer::new())
+///     .layer(RunContextLayer::new())
 ///     .buffer(16)
 ///     .layer(CallbackLayer::new(callbacks))
 ///     .service(model);
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-pub struct CarryRunLayer(());
+pub struct RunContextLayer(());
 
-impl CarryRunLayer {
+impl RunContextLayer {
     /// A layer that carries the current run.
     pub fn new() -> Self {
         Self(())
     }
 }
 
-impl<S> Layer<S> for CarryRunLayer {
-    type Service = CarryRun<S>;
+impl<S> Layer<S> for RunContextLayer {
+    type Service = RunContextService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CarryRun { inner }
+        RunContextService { inner }
     }
 }
 
-/// The service of a [`CarryRunLayer`].
+/// The service of a [`RunContextLayer`].
 #[derive(Debug, Clone)]
-pub struct CarryRun<S> {
+pub struct RunContextService<S> {
     inner: S,
 }
 
-impl<S, Req> Service<Req> for CarryRun<S>
+impl<S, Req> Service<Req> for RunContextService<S>
 where
     S: Service<Req>,
-    Req: Carrier,
+    Req: HasExtensions,
 {
     type Response = S::Response;
     type Error = S::Error;

@@ -39,21 +39,21 @@ impl RunConfigLayer {
 }
 
 impl<S> Layer<S> for RunConfigLayer {
-    type Service = Configured<S>;
+    type Service = RunConfigService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Configured { inner, config: self.config.clone() }
+        RunConfigService { inner, config: self.config.clone() }
     }
 }
 
 /// The service of a [`RunConfigLayer`].
 #[derive(Debug, Clone)]
-pub struct Configured<S> {
+pub struct RunConfigService<S> {
     inner: S,
     config: RunConfig,
 }
 
-impl<S, Req> Service<Req> for Configured<S>
+impl<S, Req> Service<Req> for RunConfigService<S>
 where
     S: Service<Req>,
 {

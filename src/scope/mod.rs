@@ -6,8 +6,8 @@ mod carry;
 mod configured;
 
 pub use self::{
-    attempts::{Attempts, AttemptsLayer},
-    carrier::Carrier,
-    carry::{CarryRun, CarryRunLayer},
-    configured::{Configured, RunConfigLayer},
+    attempts::{AttemptsLayer, AttemptsService},
+    carrier::HasExtensions,
+    carry::{RunContextLayer, RunContextService},
+    configured::{RunConfigLayer, RunConfigService},
 };

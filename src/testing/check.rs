@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::Recorded;
 use crate::{
     event::{EventData, EventKind, TokenKind},
-    handler::Interests,
+    handler::EventMask,
 };
 
 /// Says which promises a recording breaks.
@@ -19,7 +19,7 @@ use crate::{
 /// - **context**: a child's trace is its parent's.
 #[derive(Debug, Clone)]
 pub struct Checker {
-    interests: Interests,
+    interests: EventMask,
     unfinished: bool,
 }
 
@@ -62,12 +62,12 @@ impl Default for Checker {
 impl Checker {
     /// A checker for a handler that wants all events, when all runs have ended.
     pub fn new() -> Self {
-        Self { interests: Interests::ALL, unfinished: false }
+        Self { interests: EventMask::ALL, unfinished: false }
     }
 
     /// Sets which events the handler wanted.
     #[must_use]
-    pub fn interests(mut self, interests: Interests) -> Self {
+    pub fn interests(mut self, interests: EventMask) -> Self {
         self.interests = interests;
         self
     }
@@ -100,7 +100,7 @@ impl Checker {
             self.check_result(run, &mut broken);
             if let Some(parent) = run[0].parent_run_id
                 && let Some(&parent) = at.get(&parent)
-                && runs[parent].1[0].trace_id != run[0].trace_id
+                && runs[parent].1[0].root_run_id != run[0].root_run_id
             {
                 broken("context", "its trace is not its parent's".to_owned());
             }

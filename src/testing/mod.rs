@@ -3,10 +3,7 @@
 //!
 //! ```
 //! use tower::{Layer, Service, ServiceExt};
-//! use tower_llm_callbacks::{
-//!     CallbackLayer, Callbacks, EventKind, chat::{self, ChatRequest},
-//!     testing::{Recorder, Script, ScriptedModel, assert_promises},
-//! };
+//! use tower_llm_callbacks::{CallbackLayer, Callbacks, EventKind, chat::{self, ChatRequest}, testing::{Recorder, Script, ScriptedModel, assert_promises}};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
 //! let recorder = Recorder::new();

@@ -36,7 +36,7 @@ pub struct Recorded {
     /// Its parent's id.
     pub parent_run_id: Option<Uuid>,
     /// Its root's id.
-    pub trace_id: Uuid,
+    pub root_run_id: Uuid,
     /// What it was an execution of.
     pub run_type: RunType,
     /// Its name.
@@ -142,7 +142,7 @@ impl Recorder {
         let recorded = Recorded {
             run_id: run.run_id(),
             parent_run_id: run.parent_run_id(),
-            trace_id: run.trace_id(),
+            root_run_id: run.root_run_id(),
             run_type: run.run_type(),
             name: run.name().to_owned(),
             tags: run.tags().to_vec(),

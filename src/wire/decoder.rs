@@ -5,10 +5,7 @@ use crate::event::Delta;
 /// However the bytes are cut, the deltas are the same.
 ///
 /// ```
-/// use tower_llm_callbacks::{
-///     Delta,
-///     wire::{Decoder, anthropic::AnthropicDecoder},
-/// };
+/// use tower_llm_callbacks::{Delta, wire::{Decoder, anthropic::AnthropicDecoder}};
 ///
 /// let mut decoder = AnthropicDecoder::new();
 /// let mut deltas = Vec::new();

@@ -16,16 +16,16 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
     /// Whether a request is a call of this interface, by method and path (without the query).
     ///
     /// Not asked for routes that a layer was told the format of. The default recognises nothing.
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         let _ = (method, path);
-        Recognition::No
+        Match::No
     }
 
     /// What a call asks for. Called once, when a handler wants to hear of the start.
     ///
-    /// Prompts belong into [`Messages::lazy`](crate::Messages::lazy), so that only who looks at them
+    /// Prompts belong into [`Prompt::lazy`](crate::Prompt::lazy), so that only who looks at them
     /// pays for them.
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart;
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart;
 
     /// A decoder for the body of a successful answer. `content_type` is the answer's, in lower case
     /// and without parameters.
@@ -42,7 +42,7 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
 /// Whether a request is a call of a [`Format`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Recognition {
+pub enum Match {
     /// It is none.
     No,
     /// It is one.
@@ -56,7 +56,7 @@ pub enum Recognition {
 /// Its debug form has neither query nor header values nor the body: any of them may hold secrets.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
-pub struct HttpCall<'a> {
+pub struct LlmHttpRequest<'a> {
     /// The method.
     pub method: &'a Method,
     /// The target, as it came.
@@ -69,7 +69,7 @@ pub struct HttpCall<'a> {
     pub complete: bool,
 }
 
-impl<'a> HttpCall<'a> {
+impl<'a> LlmHttpRequest<'a> {
     /// A request with its whole body.
     pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a Bytes) -> Self {
         Self { method, uri, headers, body, complete: true }
@@ -83,9 +83,9 @@ impl<'a> HttpCall<'a> {
     }
 }
 
-impl fmt::Debug for HttpCall<'_> {
+impl fmt::Debug for LlmHttpRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpCall")
+        f.debug_struct("LlmHttpRequest")
             .field("method", self.method)
             .field("path", &self.uri.path())
             .field("bytes", &self.body.len())

@@ -5,10 +5,7 @@
 //! as [`Delta::DecodeFault`](crate::Delta::DecodeFault) and passed over. What it holds is bounded.
 //!
 //! ```
-//! use tower_llm_callbacks::{
-//!     Delta,
-//!     wire::{Decoder, anthropic::AnthropicDecoder},
-//! };
+//! use tower_llm_callbacks::{Delta, wire::{Decoder, anthropic::AnthropicDecoder}};
 //!
 //! let body = br#"event: content_block_delta
 //! data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}
@@ -43,6 +40,6 @@ mod sse;
 mod whole;
 
 pub use decoder::Decoder;
-pub use format::{Format, HttpCall, Recognition};
+pub use format::{Format, LlmHttpRequest, Match};
 pub use ndjson::NdjsonDecoder;
 pub use sse::{SseDecoder, SseEvent};

@@ -64,7 +64,7 @@ impl<P: Protocol> Reading<P> {
     }
 
     /// Gives what comes after white space and a byte order mark, which mean nothing in any form.
-    fn recognise<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    fn matches<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         // No line of an event stream that means anything begins with a bracket.
         let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
         let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
@@ -88,7 +88,7 @@ impl<P: Protocol> Decoder for Reading<P> {
             return;
         }
         let bytes = match self.form {
-            Form::Unknown => self.recognise(bytes),
+            Form::Unknown => self.matches(bytes),
             _ => bytes,
         };
         let Self { form, protocol, ended, .. } = self;

@@ -3,9 +3,9 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{HttpCall, json::members};
+use super::{LlmHttpRequest, json::members};
 use crate::{
-    event::{LlmStart, Messages},
+    event::{LlmStart, Prompt},
     redact,
 };
 
@@ -65,9 +65,9 @@ impl Members {
     pub(in crate::wire) fn messages(
         &self,
         build: impl FnOnce(&Self) -> Vec<Value> + Send + 'static,
-    ) -> Messages {
+    ) -> Prompt {
         let members = self.clone();
-        Messages::lazy(move || {
+        Prompt::lazy(move || {
             let mut messages = Value::Array(build(&members));
             redact::prompt(&mut messages);
             messages
@@ -107,7 +107,7 @@ pub(in crate::wire) fn items(value: Option<Value>) -> Vec<Value> {
     }
 }
 
-impl HttpCall<'_> {
+impl LlmHttpRequest<'_> {
     /// Finds the members of the body.
     pub(in crate::wire) fn members(&self) -> Members {
         Members::of(self.body)

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tower::BoxError;
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, Callbacks, CustomEvent, EventKind, InCurrentRun, Run,
-    RunLayer, emit,
+    AsyncCallbackHandler, CallbackHandler, Callbacks, EventKind, InCurrentRun, Run, RunLayer, emit,
+    event::CustomEvent,
 };
 use uuid::Uuid;
 
@@ -74,10 +74,10 @@ fn current() -> Uuid {
 fn case_11_an_event_has_its_runs_context() {
     in_each_mode(|mode| async move {
         let custom = Custom::default();
-        let callbacks = Callbacks::new().with(mode.handler(custom.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(custom.clone()));
         let tool = RunLayer::tool("tool").tags(["own"]).metadata("user", "other");
         let chain = RunLayer::chain("chain")
-            .inheritable(&callbacks)
+            .inheritable_callbacks(&callbacks)
             .inheritable_tags(["all"])
             .inheritable_metadata("user", "u-1");
         let work = chain.run(async {
@@ -146,7 +146,7 @@ fn case_12_implicit_and_explicit_context() {
 fn case_13_an_event_in_a_tool() {
     use EventKind::{ChainEnd, ChainStart, Custom, ToolEnd, ToolStart};
     everywhere(|told| async move {
-        let chain = RunLayer::chain("chain").inheritable(&told.callbacks).run(async {
+        let chain = RunLayer::chain("chain").inheritable_callbacks(&told.callbacks).run(async {
             let work = async {
                 emit("progress", 50).unwrap();
                 Ok::<_, BoxError>(())

@@ -97,12 +97,12 @@ fn case_60_a_start_handler_fails_hard_and_the_others_hear_the_end() {
     in_each_mode(|mode| async move {
         for first in [true, false] {
             let fails = mode.closure(|_, event| assert!(!event.kind().is_start()));
-            let fails = fails.name("strict").required();
+            let fails = fails.name("strict").abort_on_fault();
             let mut told = Told::new(&MODES);
             told.callbacks = if first {
-                Callbacks::new().with(fails).extend(&told.callbacks)
+                Callbacks::new().add(fails).merge(&told.callbacks)
             } else {
-                told.callbacks.with(fails)
+                told.callbacks.add(fails)
             };
             let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
             let error = match call(&mut model).await {

@@ -12,7 +12,9 @@ use tower::Layer;
 use tower_llm_callbacks::{
     Aborted, CallbackLayer, Callbacks,
     Delivery::{Background, Pipelined},
-    ErrorKind, EventKind, Generate, Handler, on_event, on_event_async,
+    ErrorKind, EventKind, Registration,
+    batch::Batch,
+    on_event, on_event_async,
     testing::{Script, ScriptedModel},
 };
 
@@ -31,7 +33,7 @@ const QUEUED: [Mode; 4] = [
 
 /// Stays at one kind of event until it is let go, and remembers when it came to each and went.
 struct Stuck {
-    handler: Handler,
+    handler: Registration,
     log: Arc<Mutex<Vec<(&'static str, EventKind)>>>,
     let_go: Box<dyn FnOnce() + Send>,
 }
@@ -54,7 +56,7 @@ impl Stuck {
                     note("out", event.kind());
                 }
             });
-            (Handler::asynchronous(handler), Box::new(move || open.close()))
+            (Registration::async_handler(handler), Box::new(move || open.close()))
         } else {
             let (open, waits) = mpsc::channel::<()>();
             let waits = Mutex::new(waits);
@@ -66,7 +68,7 @@ impl Stuck {
                 }
                 note("out", event.kind());
             });
-            (Handler::blocking(handler), Box::new(move || drop(open)))
+            (Registration::blocking(handler), Box::new(move || drop(open)))
         };
         let is_background = matches!(mode, Mode::Blocking(Background) | Mode::Async(Background));
         let handler = if is_background { handler.background() } else { handler };
@@ -105,11 +107,11 @@ fn a_handler_with_one_thread_is_entered_once() {
             std::thread::yield_now();
             inside.fetch_sub(1, Ordering::SeqCst);
         });
-        let callbacks = Callbacks::new().with(Handler::blocking(handler).threads(1));
+        let callbacks = Callbacks::new().add(Registration::blocking(handler).threads(1));
         let model = ScriptedModel::new(Script::answer(["a"; 50]));
         let model = CallbackLayer::new(callbacks).layer(model);
         let prompts: Vec<_> = (0..16).map(|_| request()).collect();
-        let batch = Generate::new().run(&model, prompts).await.unwrap();
+        let batch = Batch::new().run(&model, prompts).await.unwrap();
         assert_eq!(batch.llm_output().completed, 16);
         assert_eq!(most.load(Ordering::SeqCst), 1);
     });
@@ -123,7 +125,7 @@ fn a_stuck_handler_starves_no_other() {
         let told = Told::new(&[Mode::Blocking(Pipelined)]).with(stuck.handler);
         let model = told.layer().layer(ScriptedModel::new(Script::answer(["a"])));
         let prompts: Vec<_> = (0..100).map(|_| request()).collect();
-        let batch = Generate::new().limit(100).run(&model, prompts).await.unwrap();
+        let batch = Batch::new().limit(100).run(&model, prompts).await.unwrap();
         assert_eq!(batch.llm_output().completed, 100);
         assert_eq!(told.recorders[0].1.terminals().len(), 100);
         (stuck.let_go)();
@@ -145,7 +147,7 @@ fn a_handler_at_a_token_is_not_overtaken() {
                     panic!("scripted: strict");
                 }
             });
-            let strict = Callbacks::new().with(Handler::inline(strict).required());
+            let strict = Callbacks::new().add(Registration::inline(strict).abort_on_fault());
             let script = Script::new().respond().text("a").hang();
             let mut model = told.layer().callbacks(&strict).layer(ScriptedModel::new(script));
             let mut stream = call(&mut model).await.unwrap();

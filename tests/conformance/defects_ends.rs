@@ -10,8 +10,9 @@ use futures::StreamExt;
 use tokio::task::yield_now;
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    Accumulator, AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind,
-    Event, EventKind, Run, RunConfig, chat,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, Event,
+    EventKind, Run, RunConfig, chat,
+    event::Accumulator,
     testing::{Script, ScriptedModel, assert_promises},
 };
 
@@ -149,7 +150,7 @@ fn probes() -> (Callbacks, Vec<Weak<Slow>>) {
     let probes = MODES.map(|mode| (mode, Arc::new(Slow::default())));
     let probed = probes.iter().map(|(_, probe)| Arc::downgrade(probe)).collect();
     let all = probes.into_iter();
-    let callbacks = all.fold(Callbacks::new(), |all, (mode, probe)| all.with(mode.handler(probe)));
+    let callbacks = all.fold(Callbacks::new(), |all, (mode, probe)| all.add(mode.handler(probe)));
     (callbacks, probed)
 }
 

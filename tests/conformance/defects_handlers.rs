@@ -5,8 +5,9 @@ use std::{future::pending, panic::resume_unwind, sync::Arc};
 use futures::stream;
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, FaultKind,
-    Generate, Handler, Interests, LlmRequest, RunLayer,
+    Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask,
+    FaultKind, LlmRequest, Registration, RunLayer,
+    batch::Batch,
     chat::{self, ChatRequest},
     on_event,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
@@ -46,7 +47,7 @@ fn whatever_a_handler_throws_is_caught() {
                     resume_unwind(payload());
                 }
             });
-            let throws = Callbacks::new().on_fault(faults.hook()).with(throws);
+            let throws = Callbacks::new().on_fault(faults.hook()).add(throws);
             let layer = told.layer().callbacks(&throws);
             let mut model = layer.layer(ScriptedModel::new(Script::answer(["a", "b"])));
             let answer = chat::collect(call(&mut model).await.unwrap()).await.unwrap();
@@ -67,11 +68,11 @@ fn a_wrapped_async_handler_is_awaited() {
         let recorders = [(); 4].map(|()| Recorder::new());
         let [bare, boxed, optional, nested] = recorders.clone();
         let callbacks = Callbacks::new()
-            .asynchronous(Arc::new(bare))
-            .asynchronous(Box::new(boxed))
-            .asynchronous(Some(optional))
-            .asynchronous(Arc::new(Some(Box::new(nested))))
-            .asynchronous(None::<Recorder>);
+            .async_handler(Arc::new(bare))
+            .async_handler(Box::new(boxed))
+            .async_handler(Some(optional))
+            .async_handler(Arc::new(Some(Box::new(nested))))
+            .async_handler(None::<Recorder>);
         let model = ScriptedModel::new(Script::answer(["a", "b"]));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
         read(call(&mut model).await.unwrap()).await;
@@ -88,8 +89,8 @@ fn a_wrapped_async_handler_is_awaited() {
 fn a_handler_is_called_for_what_it_asks_for() {
     in_each_mode(|mode| async move {
         let recorder = Recorder::new();
-        let handler = mode.handler(recorder.clone()).interests(Interests::LLM_END);
-        let callbacks = Callbacks::new().with(handler);
+        let handler = mode.handler(recorder.clone()).interests(EventMask::LLM_END);
+        let callbacks = Callbacks::new().add(handler);
         let model = ScriptedModel::new(Script::answer(["a", "b", "c"]));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
         read(call(&mut model).await.unwrap()).await;
@@ -146,7 +147,7 @@ fn what_a_guard_aborts_on_is_in_the_result() {
                 assert!(run.abort(Abort::new("enough")));
             }
         });
-        let told = Told::new(&MODES).with(Handler::inline(guard));
+        let told = Told::new(&MODES).with(Registration::inline(guard));
         let (inner, mut model) = told.model(Script::answer(["a", "b", "c"]));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!((got.len(), error.unwrap().is::<Aborted>()), (1, true));
@@ -167,7 +168,7 @@ fn an_end_that_is_told_stays_one() {
                 panic!("scripted: at the end");
             }
         });
-        let fails = Callbacks::new().on_fault(faults.hook()).with(fails.required());
+        let fails = Callbacks::new().on_fault(faults.hook()).add(fails.abort_on_fault());
         let told = Told::new(&MODES);
         let layer = told.layer().callbacks(&fails);
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
@@ -184,14 +185,14 @@ fn an_end_that_is_told_stays_one() {
 fn ends_of_a_batch_come_as_they_come() {
     everywhere(|told| async move {
         let model = service_fn(|request: ChatRequest| async move {
-            if asked(&request.describe()) == "slow" {
+            if asked(&request.llm_start()) == "slow" {
                 pending::<()>().await;
             }
             let answer = [Delta::text("a"), Delta::Done].map(Ok::<_, BoxError>);
             Ok::<_, BoxError>(stream::iter(answer))
         });
         let model = boxed(told.layer().layer(model));
-        let batch = async { Generate::new().run(&model, ["slow", "quick"].map(prompt)).await };
+        let batch = async { Batch::new().run(&model, ["slow", "quick"].map(prompt)).await };
         let ended = until(|| told.recorders.iter().all(|(_, all)| all.terminals().len() == 1));
         tokio::select! {
             _ = batch => panic!("one of them hangs"),

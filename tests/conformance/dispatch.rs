@@ -16,7 +16,9 @@ use tokio::sync::oneshot;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, Delta, ErrorKind,
-    Event, EventData, Generate, LlmStart, Messages, Run, RunConfig, chat, on_event,
+    Event, EventData, LlmStart, Prompt, Run, RunConfig,
+    batch::Batch,
+    chat, on_event,
     testing::{Script, ScriptedModel},
 };
 
@@ -41,7 +43,7 @@ fn case_01_an_inline_handler_is_in_the_callers_task() {
         }
         let heard = Arc::new(AtomicUsize::new(0));
         let hears = Arc::clone(&heard);
-        let callbacks = Callbacks::new().with(mode.closure(move |_, _| {
+        let callbacks = Callbacks::new().add(mode.closure(move |_, _| {
             hears.fetch_add(1, Ordering::SeqCst);
             let _outside = MARK.try_with(|mark| mark.set(true));
         }));
@@ -78,7 +80,7 @@ fn case_02_prompts_and_inline_handlers_in_order() {
         // Whoever is not the only one would come to others' events in between.
         let script = Script::new().yields().respond().text("a").yields().complete("stop");
         let model = CallbackLayer::new(callbacks).layer(ScriptedModel::new(script));
-        let batch = Generate::new().limit(1).run(&model, ["p1", "p2", "p3"].map(prompt)).await;
+        let batch = Batch::new().limit(1).run(&model, ["p1", "p2", "p3"].map(prompt)).await;
         assert_eq!(batch.unwrap().into_results().unwrap().len(), 3);
         let mut expected = Vec::new();
         for prompt in ["p1", "p2", "p3"] {
@@ -142,13 +144,13 @@ impl AsyncCallbackHandler for Starts {
 fn case_04_one_method_hears_the_start_of_every_model() {
     in_each_mode(|mode| async move {
         let starts = Starts::default();
-        let callbacks = Callbacks::new().with(mode.handler(starts.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(starts.clone()));
         let layer = CallbackLayer::new(callbacks.clone());
         let mut chat = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         read(call(&mut chat).await.unwrap()).await;
         settled(&callbacks).await;
-        let text = layer.describe(
-            |prompt: &String| LlmStart::new("a", "b").messages(Messages::json(json!(prompt))),
+        let text = layer.extract(
+            |prompt: &String| LlmStart::new("a", "b").messages(Prompt::json(json!(prompt))),
             |word: &String, each: &mut dyn FnMut(Delta<'_>)| each(Delta::text(word)),
         );
         let text = text.layer(service_fn(|prompt: String| async {
@@ -209,7 +211,7 @@ impl AsyncCallbackHandler for Both {
 fn case_06_a_start_is_heard_in_one_method() {
     in_each_mode(|mode| async move {
         let both = Both::default();
-        let callbacks = Callbacks::new().with(mode.handler(both.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(both.clone()));
         let mut model =
             CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(Script::answer(["a"])));
         read(call(&mut model).await.unwrap()).await;

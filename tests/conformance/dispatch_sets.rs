@@ -6,7 +6,8 @@ use futures::StreamExt;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, EventKind,
-    FaultKind, FnHandler, RunLayer, chat, emit,
+    FaultKind, RunLayer, chat, emit,
+    handler::FnHandler,
     handlers::EventStream,
     on_event,
     testing::{Script, ScriptedModel},
@@ -42,7 +43,7 @@ const KINDS: [EventKind; 15] = {
 /// Runs in which every kind of event is told, and what their callers got.
 async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
     let text = |error: BoxError| error.to_string();
-    let root = RunLayer::chain("root").inheritable(callbacks).run(async {
+    let root = RunLayer::chain("root").inheritable_callbacks(callbacks).run(async {
         let mut got = Vec::new();
         for layer in [RunLayer::chain("c"), RunLayer::tool("t"), RunLayer::retriever("r")] {
             let (done, failed) = (async { Ok::<_, BoxError>("ok") }, async { Err("no") });
@@ -85,7 +86,7 @@ fn case_07_what_is_not_implemented_never_propagates() {
         let mut expected = vec![[ok, no.clone()]; 3].concat();
         expected.extend([no, Ok("b".to_owned())]);
         let faults = Faults::default();
-        let nothing = Callbacks::new().on_fault(faults.hook()).with(mode.handler(Nothing));
+        let nothing = Callbacks::new().on_fault(faults.hook()).add(mode.handler(Nothing));
         assert_eq!(everything(&nothing).await, expected);
         settled(&nothing).await;
         faults.none();
@@ -96,7 +97,7 @@ fn case_07_what_is_not_implemented_never_propagates() {
                     panic!("scripted: not implemented");
                 }
             });
-            let partly = Callbacks::new().on_fault(faults.hook()).with(partly);
+            let partly = Callbacks::new().on_fault(faults.hook()).add(partly);
             assert_eq!(everything(&partly).await, expected, "{kind}");
             settled(&partly).await;
             assert!(!faults.all().is_empty(), "{kind} was not told");
@@ -121,7 +122,7 @@ fn case_08_an_observer_is_taken_away() {
                 layer = layer.callbacks(&callbacks);
             }
             if inheritable {
-                layer = layer.inheritable(&callbacks);
+                layer = layer.inheritable_callbacks(&callbacks);
             }
             let texts = ["a", "b", "c", "d", "e"];
             let mut model = layer.layer(ScriptedModel::new(Script::answer(texts)));
@@ -156,12 +157,12 @@ fn case_09_merged_sets_keep_local_and_inheritable_apart() {
         let [one, two, three] = ["one", "two", "three"].map(handler);
         let [four, five] = ["four", "five"].map(handler);
         let (left, right) = (set(&[&one, &two]), set(&[&two, &three]));
-        let merged = left.clone().extend(&right);
+        let merged = left.clone().merge(&right);
         assert_eq!((left.len(), right.len(), merged.len()), (2, 2, 3));
         let parent = RunLayer::chain("parent")
             .callbacks(&merged)
-            .inheritable(&set(&[&four]))
-            .inheritable(&set(&[&four, &five]));
+            .inheritable_callbacks(&set(&[&four]))
+            .inheritable_callbacks(&set(&[&four, &five]));
         let nested = async { RunLayer::tool("child").run(async { Ok::<_, BoxError>(()) }).await };
         parent.run(nested).await.unwrap();
         let heard = heard.lock().unwrap();

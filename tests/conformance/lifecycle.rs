@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use futures::future::join;
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    Delta, ErrorKind, EventData, EventKind, Generate, RunConfig, RunLayer, TokenKind,
+    Delta, ErrorKind, EventData, EventKind, RunConfig, RunLayer, TokenKind,
+    batch::Batch,
     chat::{self, ChatChunk},
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -34,7 +35,7 @@ fn case_14_each_call_of_a_batch_is_a_run() {
         chat::collect(invoked).await.unwrap();
         let streamed = model.ready().await.unwrap().call(prompt("streamed")).await.unwrap();
         assert!(read(streamed).await.1.is_none());
-        let batch = Generate::new().run(&model, ["one", "two", "three"].map(prompt)).await.unwrap();
+        let batch = Batch::new().run(&model, ["one", "two", "three"].map(prompt)).await.unwrap();
         settled(&told.callbacks).await;
         told.faults.none();
         let ids: Vec<_> = batch.run_ids.iter().map(|id| id.unwrap()).collect();
@@ -67,7 +68,7 @@ fn case_15_the_callers_run_id() {
         let mut requests = ["one", "two", "three"].map(prompt);
         requests[0].extensions.insert(id(one));
         requests[1].extensions.insert(id(two));
-        let generate = Generate::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&told.callbacks);
         // In a block: a run starts where its service is called.
         let batch = id(whole).scope(async { generate.run(&model, requests).await }).await.unwrap();
         assert_eq!(batch.run_ids[..2], [Some(one), Some(two)]);

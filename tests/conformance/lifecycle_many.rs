@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
-    Accumulator, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, Generate,
-    LlmRequest, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, LlmRequest, RunLayer, Usage,
+    batch::Batch,
     chat::{ChatChunk, ChatRequest},
+    event::Accumulator,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -32,14 +33,14 @@ type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 fn case_23_one_of_a_batch_fails() {
     everywhere(|told| async move {
         let model = service_fn(|request: ChatRequest| async move {
-            let text = asked(&request.describe());
+            let text = asked(&request.llm_start());
             let fails = text == "bad";
             let last = if fails { Err(BoxError::from("no")) } else { Ok(Delta::Done) };
             Ok::<_, BoxError>(stream::iter([Ok(Delta::text(text)), last]))
         });
         let model = boxed(told.layer().layer(model));
         let prompts = ["good", "bad", "better"].map(prompt);
-        let batch = Generate::new().run(&model, prompts).await.unwrap();
+        let batch = Batch::new().run(&model, prompts).await.unwrap();
         settled(&told.callbacks).await;
         told.faults.none();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
@@ -80,7 +81,7 @@ impl Cached {
 
     /// What was cached costs nothing.
     async fn answer(mut self, request: ChatRequest) -> Result<Chunks, BoxError> {
-        let key = asked(&request.describe());
+        let key = asked(&request.llm_start());
         let cached = self.answers.lock().unwrap().get(&key).cloned();
         let chunks = match cached {
             Some(chunks) => {
@@ -202,7 +203,7 @@ fn case_26_a_chains_end_has_the_sum_of_its_chunks() {
             let (choice, model) = (choice.clone(), ScriptedModel::new(script.clone()));
             async move {
                 let chain = RunLayer::chain("chain")
-                    .inheritable(&told.callbacks)
+                    .inheritable_callbacks(&told.callbacks)
                     .fold(Accumulator::new(), |sum, chunk: &ChatChunk| sum.delta(chunk))
                     .layer(CallbackLayer::new(Callbacks::new()).layer(model));
                 read(chain.oneshot(prompt("Hi")).await.unwrap()).await;

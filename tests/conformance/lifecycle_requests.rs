@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, ErrorKind, EventData, HttpCallbackLayer, ProviderError,
     RunInput, RunLayer,
     chat::{ChatChunk, ChatRequest, ContentPart, Message, Role, collect},
-    on_start, on_token,
+    on_llm_new_token, on_llm_start,
     testing::{Recorder, Script},
 };
 
@@ -56,7 +56,7 @@ fn case_19_secrets_are_covered_for_handlers_only() {
     in_each_mode(|mode| async move {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&lines);
-        let callbacks = Callbacks::new().with(mode.closure(move |run, event| {
+        let callbacks = Callbacks::new().add(mode.closure(move |run, event| {
             let record = serde_json::to_string(&event.record(run)).unwrap();
             seen.lock().unwrap().push(format!("{record} {event:?} {run:?}"));
         }));
@@ -88,8 +88,8 @@ fn case_19_secrets_are_covered_for_handlers_only() {
 fn case_20_handlers_do_not_change_the_transport() {
     in_each_mode(|mode| async move {
         let tokens =
-            Callbacks::new().with(mode.handler(Recorder::new())).inline(on_token(|_, _| ()));
-        let starts = Callbacks::new().inline(on_start(|_, _| ()));
+            Callbacks::new().add(mode.handler(Recorder::new())).inline(on_llm_new_token(|_, _| ()));
+        let starts = Callbacks::new().inline(on_llm_start(|_, _| ()));
         for (callbacks, stream) in
             [(&tokens, true), (&tokens, false), (&starts, true), (&starts, false)]
         {
@@ -108,7 +108,7 @@ fn case_21_formatting_messages_does_not_alter_them() {
     in_each_mode(|mode| async move {
         let shown: Arc<Mutex<Vec<String>>> = Arc::default();
         let shows = Arc::clone(&shown);
-        let callbacks = Callbacks::new().with(mode.closure(move |_, event| {
+        let callbacks = Callbacks::new().add(mode.closure(move |_, event| {
             let EventData::LlmStart(start) = event.data() else { return };
             let mut messages = start.messages.get().unwrap().clone();
             for part in messages[0]["content"].as_array_mut().unwrap() {

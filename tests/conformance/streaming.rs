@@ -4,8 +4,10 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::task::JoinError;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Delivery, Delta, ErrorKind, EventKind, Generate, LlmStart, Truncated, Usage,
+    Delivery, Delta, ErrorKind, EventKind, LlmStart, Usage,
+    batch::Batch,
     chat::{ChatChunk, ChatRequest},
+    event::Truncated,
     testing::{Script, assert_promises},
 };
 
@@ -110,7 +112,7 @@ fn case_30_an_empty_stream_is_an_error() {
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert!(got.is_empty() && error.is_none(), "the stream is as it came");
         told.ended(Some(ErrorKind::Truncated)).await;
-        let batch = Generate::new().run(&model, [prompt("Hi")]).await.unwrap();
+        let batch = Batch::new().run(&model, [prompt("Hi")]).await.unwrap();
         let error = batch.into_results().unwrap_err().into_inner();
         assert!(error.is::<Truncated>(), "{error}");
         settled(&told.callbacks).await;
@@ -121,7 +123,7 @@ fn case_30_an_empty_stream_is_an_error() {
     });
     // Where answers have no end mark, it is an empty one.
     everywhere(|told| async move {
-        let layer = told.layer().describe(
+        let layer = told.layer().extract(
             |_: &String| LlmStart::new("a", "b"),
             |word: &String, each: &mut dyn FnMut(Delta<'_>)| each(Delta::text(word)),
         );

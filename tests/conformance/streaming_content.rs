@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::json;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, Interests, LlmResult,
+    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask, LlmResult,
     ProviderError, RunInput, Token, TokenKind, Usage,
     chat::{ChatChunk, ChatRequest},
     testing::{Recorder, Script, ScriptedModel},
@@ -28,7 +28,7 @@ fn case_37_a_cached_answer_replayed_and_whole() {
             Ok::<_, BoxError>(stream::iter(chunks))
         };
         let ends = Recorder::new();
-        let few = Interests::LLM - Interests::LLM_NEW_TOKEN;
+        let few = EventMask::LLM - EventMask::LLM_NEW_TOKEN;
         let told = Told::new(&[mode]).with(mode.handler(ends.clone()).interests(few));
         let model = boxed(told.layer().layer(service_fn(replays)));
         for stream in [true, false] {
@@ -127,7 +127,7 @@ fn case_39_what_handlers_keep_is_their_own() {
             _ => {}
         });
         let last = Recorder::new();
-        let callbacks = Callbacks::new().with(meddles).with(mode.handler(last.clone()));
+        let callbacks = Callbacks::new().add(meddles).add(mode.handler(last.clone()));
         let chunks = [fragment(0, true, "{\"a\":"), Delta::text("x"), fragment(0, false, "1}")];
         let script = chunks.iter().cloned().fold(Script::new().respond(), Script::chunk);
         let inner = ScriptedModel::new(script.complete("stop"));

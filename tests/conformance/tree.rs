@@ -9,7 +9,7 @@ use futures::StreamExt;
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, RunConfig, RunLayer, RunType,
-    handlers::{EventStream, RunTrees, StreamEvent},
+    handlers::{EventStream, RunEvent, RunTrees},
     testing::{Script, ScriptedModel, assert_promises},
 };
 use uuid::Uuid;
@@ -52,7 +52,7 @@ fn case_42_parent_ids_are_root_first() {
             let (first, rest) = (of.next().unwrap(), of);
             let parents = first.parent_ids().to_vec();
             rest.for_each(|event| assert_eq!(event.parent_ids(), parents));
-            (first.run().run_id(), parents, first.run().trace_id())
+            (first.run().run_id(), parents, first.run().root_run_id())
         };
         let (chain, tool, model) = (ids("chain"), ids("tool"), ids("model"));
         assert_eq!((chain.1, chain.2), (vec![], chain.0));
@@ -123,7 +123,7 @@ fn case_44_include_and_exclude() {
         for (builder, names) in table {
             let (_, model) = model(Script::answer(["a"]));
             let mut events = builder.run(nested(model));
-            let starts = |event: &StreamEvent| event.kind().is_start();
+            let starts = |event: &RunEvent| event.kind().is_start();
             let all: Vec<_> = events.by_ref().collect().await;
             let started = all.iter().filter(|event| starts(event));
             assert_eq!(started.map(|event| event.run().name()).collect::<Vec<_>>(), names);
@@ -166,7 +166,7 @@ fn case_46_to_stop_reading_cancels() {
             let (inner, model) = model(Script::new().respond().text("a").hang());
             let next = Arc::new(AtomicUsize::new(0));
             let steps = Arc::clone(&next);
-            let chain = RunLayer::chain("chain").inheritable(&told.callbacks);
+            let chain = RunLayer::chain("chain").inheritable_callbacks(&told.callbacks);
             let work = async move {
                 let steps = async {
                     asks(model).await?;
@@ -176,7 +176,7 @@ fn case_46_to_stop_reading_cancels() {
                 chain.run(steps).await
             };
             let mut events = EventStream::builder().run(work);
-            let is_token = |event: &StreamEvent| event.kind() == EventKind::LlmNewToken;
+            let is_token = |event: &RunEvent| event.kind() == EventKind::LlmNewToken;
             if reader {
                 let task = tokio::spawn(async move { while events.next().await.is_some() {} });
                 until(|| told.recorders.iter().all(|(_, recorder)| recorder.text() == "a")).await;

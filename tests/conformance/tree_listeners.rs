@@ -10,10 +10,12 @@ use futures::{StreamExt, executor::block_on, future::join_all};
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Event, EventData, EventKind, FnHandler, Generate, Run,
-    RunConfig, RunLayer, Usage, emit,
+    CallbackLayer, Callbacks, Delta, Event, EventData, EventKind, Run, RunConfig, RunLayer, Usage,
+    batch::Batch,
+    emit,
+    handler::FnHandler,
     handlers::EventStream,
-    on_event, on_result,
+    on_event, on_llm_result,
     testing::{Script, ScriptedModel},
 };
 
@@ -111,7 +113,7 @@ fn case_55_listeners_hear_of_their_own_item() {
                 let lines = Lines::default();
                 let listens = Callbacks::new().inline(listener(&lines));
                 let config = RunConfig::new().callbacks(&listens);
-                let first = config.first_run();
+                let first = config.handle();
                 let done = config.call(chain.ready().await.unwrap(), number).await;
                 assert!(first.run_id().is_some());
                 (done.ok(), std::mem::take(&mut *lines.lock().unwrap()))
@@ -137,7 +139,7 @@ impl Totals {
     /// Of every run, completed or not: what was reported is owed.
     fn callbacks(&self) -> Callbacks {
         let totals = Arc::clone(&self.0);
-        Callbacks::new().blocking(on_result(move |_, result, _| {
+        Callbacks::new().blocking(on_llm_result(move |_, result, _| {
             let model = result.model.as_deref().unwrap_or_default().to_owned();
             let mut totals = totals.lock().unwrap();
             let total = totals.entry(model).or_default();
@@ -171,7 +173,7 @@ fn case_56_usage_adds_up_in_a_scope() {
             for _ in 0..2 {
                 read(call(&mut small).await?).await;
             }
-            let batch = Generate::new().run(&large, ["one", "two", "three"].map(prompt)).await?;
+            let batch = Batch::new().run(&large, ["one", "two", "three"].map(prompt)).await?;
             assert_eq!(batch.llm_output().usage, Some(Usage::new(300, 21)));
             let (_, error) = read(call(&mut fails).await?).await;
             error.map_or(Ok(()), Err)

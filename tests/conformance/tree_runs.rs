@@ -10,8 +10,9 @@ use futures::{StreamExt, future::join};
 use serde_json::json;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, Generate, Interests, Run, RunConfig,
+    CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, EventMask, Run, RunConfig,
     RunConfigLayer, RunInput, RunLayer, ToolCall,
+    batch::Batch,
     handlers::{EventStream, RunTrees},
     on_event,
     testing::{Checker, Recorder, Script, ScriptedModel, assert_promises},
@@ -68,12 +69,11 @@ fn case_48_runs_nest_however_they_are_called() {
             boxed(RunLayer::tool("invoked").layer(invoked)).oneshot(()).await?;
             let streamed = RunLayer::chain("streamed").streaming().layer(model.clone());
             read(streamed.oneshot(prompt("Hi")).await?).await;
-            let batch =
-                Generate::new().name("batch").run(&model, ["one", "two"].map(prompt)).await?;
+            let batch = Batch::new().name("batch").run(&model, ["one", "two"].map(prompt)).await?;
             Ok::<_, BoxError>(batch.into_results()?.len())
         };
         let callbacks = Callbacks::new().inline(trees.clone());
-        let root = RunLayer::chain("root").inheritable(&callbacks);
+        let root = RunLayer::chain("root").inheritable_callbacks(&callbacks);
         let mut events = EventStream::builder().run(async { root.run(work).await });
         let mut paths = BTreeMap::new();
         while let Some(event) = events.next().await {
@@ -92,7 +92,7 @@ fn case_48_runs_nest_however_they_are_called() {
         while let Some(tree) = below.pop() {
             let own = [&paths[&tree.run_id][..], &[tree.run_id]].concat();
             for child in &tree.children {
-                assert_eq!((&paths[&child.run_id], child.trace_id), (&own, own[0]));
+                assert_eq!((&paths[&child.run_id], child.root_run_id), (&own, own[0]));
                 below.push(child);
             }
         }
@@ -167,7 +167,7 @@ fn case_51_an_end_without_a_start_is_found() {
         assert!(unknown.iter().any(|broken| broken.promise == "order"), "{unknown:?}");
         assert!(unknown.iter().all(|broken| broken.run_id == end.run_id));
         // Unless it was not asked for.
-        let ends = Checker::new().interests(Interests::LLM_END);
+        let ends = Checker::new().interests(EventMask::LLM_END);
         assert!(ends.check(std::slice::from_ref(&end)).is_empty());
         events.push(end);
         let twice = Checker::new().check(&events);

@@ -6,7 +6,9 @@ use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Abort, CallbackLayer, Delta, Handler, ProviderError, Truncated, Usage, on_event,
+    Abort, CallbackLayer, Delta, ProviderError, Registration, Usage,
+    event::Truncated,
+    on_event,
     testing::{Script, ScriptedModel, Step},
 };
 
@@ -114,7 +116,7 @@ fn aborted() {
     on_each_runtime(|| async {
         let (script, result) = partial();
         let (records, (handler, runs)) = (Records::default(), runs());
-        let layer = CallbackLayer::new(records.callbacks().with(handler));
+        let layer = CallbackLayer::new(records.callbacks().add(handler));
         let mut model = layer.layer(ScriptedModel::new(script.hang()));
         for (abort, status) in [
             (Abort::new("enough"), 500),
@@ -149,7 +151,7 @@ fn truncated_before_the_response() {
 fn custom() {
     on_each_runtime(|| async {
         let (records, (handler, runs)) = (Records::default(), runs());
-        let layer = CallbackLayer::new(records.callbacks().with(handler));
+        let layer = CallbackLayer::new(records.callbacks().add(handler));
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         let stream = call(&mut model).await.unwrap();
         let run = runs.lock().unwrap().pop().unwrap();
@@ -184,8 +186,8 @@ fn dropped_tokens() {
             }
             seen.note(run, event);
         });
-        let holds = Handler::blocking(holds).background().capacity(2);
-        let callbacks = inline.callbacks().with(holds);
+        let holds = Registration::blocking(holds).background().capacity(2);
+        let callbacks = inline.callbacks().add(holds);
         let script = Script::answer(["a", "b", "c", "d", "e"]);
         let mut model = CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(script));
         read(call(&mut model).await.unwrap()).await;

@@ -49,7 +49,7 @@ fn llm_start() {
 fn llm_start_without_content() {
     on_each_runtime(|| async {
         let records = Records::default();
-        let layer = records.layer().describe(
+        let layer = records.layer().extract(
             |_: &u8| LlmStart::new("acme", "complete"),
             |_: &u8, _: &mut dyn FnMut(Delta<'_>)| {},
         );

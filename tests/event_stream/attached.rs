@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::{sync::mpsc, task::yield_now};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, EventData, EventKind, LlmRequest, LlmStart, Messages, RunConfig,
+    CallbackLayer, Callbacks, EventData, EventKind, LlmRequest, LlmStart, Prompt, RunConfig,
     RunLayer, emit,
-    handlers::{EventStream, EventStreamBuilder, StreamEvent},
+    handlers::{EventStream, EventStreamBuilder, RunEvent},
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -35,8 +35,8 @@ async fn call(callbacks: &Callbacks) -> String {
     RunConfig::new().callbacks(callbacks).scope(call).await.unwrap()
 }
 
-fn result(events: &[StreamEvent]) -> (u64, u64) {
-    match events.last().map(StreamEvent::data) {
+fn result(events: &[RunEvent]) -> (u64, u64) {
+    match events.last().map(RunEvent::data) {
         Some(EventData::LlmEnd(result)) => (result.tokens, result.dropped_tokens),
         other => panic!("{other:?}"),
     }
@@ -163,7 +163,7 @@ fn a_reader_that_is_waited_for() {
         let witness = Recorder::new();
         let told = Callbacks::new().inline(witness.clone());
         let spawn = |callbacks: &Callbacks| {
-            let callbacks = callbacks.clone().extend(&told);
+            let callbacks = callbacks.clone().merge(&told);
             tokio::spawn(async move { call(&callbacks).await })
         };
         let (callbacks, events) = waiting();
@@ -260,9 +260,9 @@ fn two_streams() {
 struct Kept(Arc<()>);
 
 impl LlmRequest for Kept {
-    fn describe(&self) -> LlmStart {
+    fn llm_start(&self) -> LlmStart {
         let kept = Arc::clone(&self.0);
-        LlmStart::new("acme", "chat").messages(Messages::lazy(move || {
+        LlmStart::new("acme", "chat").messages(Prompt::lazy(move || {
             let _ = &kept;
             serde_json::Value::Null
         }))
@@ -286,7 +286,7 @@ fn nothing_keeps_itself() {
                     let (_, error) = read(model.call(request).await?).await;
                     error.map_or(Ok(()), Err)
                 };
-                let layer = RunLayer::chain("root").inheritable(&callbacks);
+                let layer = RunLayer::chain("root").inheritable_callbacks(&callbacks);
                 let call = tokio::spawn(async move { layer.run(call).await });
                 let held = callbacks.clone();
                 drop(callbacks);

@@ -17,7 +17,7 @@ use tokio::{task::yield_now, time::timeout};
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, RunConfig, RunLayer,
-    handlers::{EventStream, StreamEvent},
+    handlers::{EventStream, RunEvent},
     testing::{Recorder, Script, ScriptedModel},
 };
 use uuid::Uuid;
@@ -147,7 +147,7 @@ async fn schedule(case: Case) -> bool {
     let callbacks = Callbacks::new().inline(witness.clone());
     let config = RunConfig::new().callbacks(&callbacks);
     let builder = EventStream::builder().capacity(case.capacity);
-    let mut given: Vec<StreamEvent> = Vec::new();
+    let mut given: Vec<RunEvent> = Vec::new();
     let slow = |given: usize| case.slow > 0 && given.is_multiple_of(usize::from(case.slow));
     let done = if case.driven {
         let mut events = builder.run(async { config.scope(root(case.work, case.polls)).await });

@@ -69,7 +69,7 @@ fn parent_ids_are_the_whole_path() {
         for (run, events) in runs {
             for event in events {
                 assert_eq!(event.parent_ids(), path);
-                assert_eq!(event.run().trace_id(), *path.first().unwrap_or(&run));
+                assert_eq!(event.run().root_run_id(), *path.first().unwrap_or(&run));
                 assert_eq!(event.run().parent_run_id(), path.last().copied());
             }
             path.push(run);

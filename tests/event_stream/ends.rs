@@ -11,7 +11,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, EventKind, InCurrentRun, RunConfig, RunLayer,
-    handlers::{EventStream, StreamEvent},
+    handlers::{EventStream, RunEvent},
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -21,7 +21,7 @@ use super::{
     support::{Flavor, on_each_runtime, read, request, until, until_blocking},
 };
 
-fn names(events: &[StreamEvent]) -> Vec<String> {
+fn names(events: &[RunEvent]) -> Vec<String> {
     by_name(events).into_keys().collect()
 }
 
@@ -228,7 +228,7 @@ fn callbacks_that_are_dropped_without_a_run() {
 fn a_layer_keeps_its_callbacks() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
-        let layer = RunLayer::chain("root").inheritable(&callbacks);
+        let layer = RunLayer::chain("root").inheritable_callbacks(&callbacks);
         drop(callbacks);
         let mut service = layer.layer(service_fn(|()| search()));
         let mut events = task::spawn(events);

@@ -5,7 +5,7 @@ use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, ProviderError, Run,
     RunConfig, RunError, RunLayer, RunType,
-    handlers::{EventStream, StreamEvent},
+    handlers::{EventStream, RunEvent},
     testing::{Script, ScriptedModel},
 };
 
@@ -14,7 +14,7 @@ use super::{
     support::{on_each_runtime, read, request},
 };
 
-fn error(event: &StreamEvent) -> Option<&RunError> {
+fn error(event: &RunEvent) -> Option<&RunError> {
     match event.data() {
         EventData::LlmError(error)
         | EventData::ChainError(error)
@@ -85,7 +85,7 @@ fn runs_around_them() {
             let errors: Vec<_> = all.iter().filter_map(error).map(RunError::message).collect();
             assert_eq!(errors, ["reset", "reset"]);
             let kinds: Vec<_> =
-                all.iter().map(StreamEvent::kind).filter(|kind| kind.is_terminal()).collect();
+                all.iter().map(RunEvent::kind).filter(|kind| kind.is_terminal()).collect();
             let outer = match all[0].run().run_type() {
                 RunType::Chain => EventKind::ChainError,
                 RunType::Tool => EventKind::ToolError,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::{collection::vec, prelude::*, sample::select};
 use tokio::runtime::Builder;
 use tower_llm_callbacks::{
-    EventKind, Interests, RunType,
-    handlers::{EventStream, EventStreamBuilder, StreamEvent},
+    EventKind, EventMask, RunType,
+    handlers::{EventStream, EventStreamBuilder, RunEvent},
 };
 
 use super::{AGENT, agent, by_name, collect, support::on_each_runtime};
@@ -56,7 +56,7 @@ fn by_name_type_and_tag() {
 fn runs_inside_of_one_that_is_left_out() {
     on_each_runtime(|| async {
         let everything = collect(EventStream::builder().run(agent())).await;
-        let depth = |events: &[StreamEvent]| {
+        let depth = |events: &[RunEvent]| {
             let inner = events.iter().find(|event| event.run().name() == "inner").unwrap();
             inner.parent_ids().len()
         };
@@ -83,7 +83,7 @@ fn words() -> impl Strategy<Value = Words> {
 }
 
 impl Words {
-    fn has(&self, event: &StreamEvent) -> bool {
+    fn has(&self, event: &RunEvent) -> bool {
         let run = event.run();
         let has_tag = |tag: &&str| run.tags().contains(&Arc::from(*tag));
         self.names.contains(&run.name())
@@ -96,22 +96,22 @@ impl Words {
     }
 }
 
-fn masks() -> impl Strategy<Value = Interests> {
+fn masks() -> impl Strategy<Value = EventMask> {
     use EventKind::*;
-    let parts: Vec<Interests> = [LlmStart, LlmNewToken, LlmEnd, ChainStart, ToolEnd, Custom]
-        .map(Interests::of)
+    let parts: Vec<EventMask> = [LlmStart, LlmNewToken, LlmEnd, ChainStart, ToolEnd, Custom]
+        .map(EventMask::of)
         .into_iter()
-        .chain(TYPES.map(Interests::of_runs))
+        .chain(TYPES.map(EventMask::of_runs))
         .collect();
     prop_oneof![
-        Just(Interests::ALL),
+        Just(EventMask::ALL),
         vec(select(parts), 0..4)
-            .prop_map(|parts| parts.into_iter().fold(Interests::NONE, |all, part| all | part)),
+            .prop_map(|parts| parts.into_iter().fold(EventMask::NONE, |all, part| all | part)),
     ]
 }
 
 /// What identifies an event from one execution to the next.
-fn told(events: &[StreamEvent]) -> Vec<(String, u64, EventKind)> {
+fn told(events: &[RunEvent]) -> Vec<(String, u64, EventKind)> {
     let mut told: Vec<_> = events
         .iter()
         .map(|event| (event.run().name().to_owned(), event.event().seq(), event.kind()))
@@ -145,7 +145,7 @@ proptest! {
                 let (given, _) = tokio::join!(collect(events), config.scope(agent()));
                 given
             };
-            let wanted = |event: &&StreamEvent| {
+            let wanted = |event: &&RunEvent| {
                 (include.is_empty() || include.has(event))
                     && !exclude.has(event)
                     && mask.contains_in(event.kind(), event.run().run_type())
@@ -160,7 +160,7 @@ proptest! {
 #[test]
 fn interests_leave_gaps() {
     on_each_runtime(|| async {
-        let mask = Interests::LLM_END | Interests::CUSTOM;
+        let mask = EventMask::LLM_END | EventMask::CUSTOM;
         let events = collect(EventStream::builder().interests(mask).run(agent())).await;
         let expected = [("agent", 1, EventKind::Custom), ("inner", 2, EventKind::LlmEnd)];
         let last = [("look", 1, EventKind::Custom), ("plan", 3, EventKind::LlmEnd)];
@@ -169,7 +169,7 @@ fn interests_leave_gaps() {
             expected.into_iter().map(|(name, seq, kind)| (name.to_owned(), seq, kind)).collect();
         assert_eq!(told(&events), expected);
         // With no interest at all it still ends.
-        let none = EventStream::builder().interests(Interests::NONE);
+        let none = EventStream::builder().interests(EventMask::NONE);
         assert!(collect(none.run(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });

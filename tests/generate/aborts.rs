@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, Generate, Run,
+    Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, Run,
+    batch::Batch,
     chat::{ChatChunk, ChatRequest},
     on_event, on_event_async,
     testing::{Recorder, Script},
@@ -41,9 +42,9 @@ fn one_prompt_is_aborted() {
     everywhere(|told| async move {
         let script = Script::new().respond().text("so far").text("bad").complete("stop");
         let prompts = Prompts::new([says("a"), script, says("b")]);
-        let callbacks = told.callbacks.clone().extend(&aborts(EventKind::LlmNewToken, "bad"));
+        let callbacks = told.callbacks.clone().merge(&aborts(EventKind::LlmNewToken, "bad"));
         let model = CallbackLayer::new(callbacks).layer(prompts.clone());
-        let generate = Generate::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&told.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
         told_all(&told).await;
         let [Ok(_), Err(error), Ok(_)] = &batch.generations[..] else { panic!("{batch:?}") };
@@ -75,7 +76,7 @@ fn an_abort_after_the_end_mark_counts() {
             }
         });
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().inline(recorder.clone()).asynchronous(aborts);
+        let callbacks = Callbacks::new().inline(recorder.clone()).async_handler(aborts);
         let model = service_fn(move |_: ChatRequest| {
             let ended = Arc::clone(&ended);
             let chunks = [ChatChunk::text("a"), ChatChunk::Done].map(Ok::<_, BoxError>);
@@ -86,7 +87,7 @@ fn an_abort_after_the_end_mark_counts() {
             std::future::ready(Ok::<_, BoxError>(stream::iter(chunks).chain(end)))
         });
         let model = CallbackLayer::new(callbacks).layer(model);
-        let batch = Generate::new().run(&model, [request()]).await.unwrap();
+        let batch = Batch::new().run(&model, [request()]).await.unwrap();
         let error = batch.into_results().unwrap_err();
         assert!(error.source().unwrap().is::<Aborted>(), "{error:?}");
         assert_eq!(error.partial().text(), "a");
@@ -100,7 +101,7 @@ fn the_whole_batch_is_aborted() {
         // Before any prompt is asked.
         let prompts = Prompts::new(["a", "b"].map(says));
         let model = told.layer().layer(prompts.clone());
-        let run = Generate::new().callbacks(&aborts(EventKind::ChainStart, ""));
+        let run = Batch::new().callbacks(&aborts(EventKind::ChainStart, ""));
         let error = run.run(&model, prompts.requests()).await.unwrap_err();
         assert_eq!(error.downcast_ref::<Aborted>().unwrap().abort().reason(), "enough");
         assert_eq!(prompts.calls(), [0, 0]);
@@ -118,7 +119,7 @@ fn the_whole_batch_is_aborted() {
         let prompts = Prompts::new([hangs.clone(), hangs, says("never asked")]);
         let model = told.layer().layer(prompts.clone());
         let told = told.with(keeps);
-        let generate = Generate::new().limit(2).callbacks(&told.callbacks);
+        let generate = Batch::new().limit(2).callbacks(&told.callbacks);
         let aborted = async {
             until(|| prompts.live() == 2).await;
             let run = batch_run.lock().unwrap().take().unwrap();
@@ -144,9 +145,9 @@ fn aborted_by_whoever_holds_a_run() {
     let recorder = Recorder::new();
     let (keeps, runs) = runs();
     let prompts = Prompts::new([Script::new().respond().text("so far").hang(), says("b")]);
-    let callbacks = Callbacks::new().inline(recorder.clone()).with(keeps);
+    let callbacks = Callbacks::new().inline(recorder.clone()).add(keeps);
     let model = CallbackLayer::new(callbacks).layer(prompts.clone());
-    let generate = Generate::new();
+    let generate = Batch::new();
     let mut batch = task::spawn(generate.run(&model, prompts.requests()));
     assert_pending!(batch.poll());
     while batch.is_woken() {

@@ -13,7 +13,8 @@ use proptest::{collection::vec, option, prelude::*, test_runner::TestRunner};
 use tokio::{runtime::Builder, task::yield_now};
 use tower::{Layer, ServiceBuilder};
 use tower_llm_callbacks::{
-    CallbackLayer, Delta, ErrorKind, Generate, ProviderError, RunType,
+    CallbackLayer, Delta, ErrorKind, ProviderError, RunType,
+    batch::Batch,
     testing::{Recorded, Recorder, Script, assert_promises},
 };
 
@@ -121,7 +122,7 @@ async fn schedule(case: &Case) -> bool {
     let witness = Recorder::new();
     let told = Told::new(&case.modes).with(Mode::Inline.handler(witness.clone()));
     let prompts = Prompts::new(case.prompts.iter().map(|(acts, end)| script(acts, *end)));
-    let generate = Generate::new().limit(case.limit);
+    let generate = Batch::new().limit(case.limit);
     let generate = if case.parent { generate.callbacks(&told.callbacks) } else { generate };
     let layer = CallbackLayer::new(told.callbacks.clone());
     let done = if case.buffered {

@@ -10,8 +10,10 @@ use std::{
 use futures::FutureExt;
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    Delta, ErrorKind, EventKind, Generate, ProviderError, Truncated,
+    Delta, ErrorKind, EventKind, ProviderError,
+    batch::Batch,
     chat::ChatRequest,
+    event::Truncated,
     testing::{Script, ScriptedStream},
 };
 
@@ -43,7 +45,7 @@ fn errors_stand_in_their_places_with_what_there_was() {
     everywhere(|told| async move {
         let prompts = Prompts::new(failing().map(|(script, _)| script));
         let model = told.layer().layer(prompts.clone());
-        let generate = Generate::new().limit(3).callbacks(&told.callbacks);
+        let generate = Batch::new().limit(3).callbacks(&told.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
         told_all(&told).await;
 
@@ -95,12 +97,12 @@ fn the_first_error_of_all() {
         let late = Script::new().yields().yields().fail("late").respond();
         let soon = Script::new().fail("soon").respond();
         let prompts = Prompts::new([says("fine"), late, soon]);
-        let batch = Generate::new().run(&prompts, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         let error = batch.into_results().unwrap_err();
         assert_eq!(error.to_string(), "late");
 
         let prompts = Prompts::new(["a", "b"].map(says));
-        let batch = Generate::new().run(&prompts, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         let texts =
             batch.into_results().unwrap().into_iter().map(|result| result.text().to_owned());
         assert_eq!(texts.collect::<Vec<_>>(), ["a", "b"]);
@@ -119,7 +121,7 @@ fn the_first_word_about_the_end_counts() {
             Script::new().respond().text("a").chunk(error()).complete("unobserved"),
         ]);
         let model = told.layer().layer(prompts.clone());
-        let batch = Generate::new().run(&model, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         told_all(&told).await;
         let errors: Vec<_> = batch
             .generations
@@ -150,7 +152,7 @@ fn a_model_that_panics_takes_the_batch_along() {
             let hangs = Script::new().respond().text("so far").hang();
             let prompts = Prompts::new([hangs.clone(), panics, hangs, says("never asked")]);
             let model = told.layer().layer(prompts.clone());
-            let generate = Generate::new().limit(3).callbacks(&told.callbacks);
+            let generate = Batch::new().limit(3).callbacks(&told.callbacks);
             let run = generate.run(&model, prompts.requests());
             let payload = AssertUnwindSafe(run).catch_unwind().await.unwrap_err();
             assert_eq!(payload.downcast_ref(), Some(&"scripted panic"));
@@ -190,7 +192,7 @@ impl Service<ChatRequest> for NeverReady {
 fn a_service_that_is_not_ready_makes_no_run() {
     everywhere(|told| async move {
         let model = told.layer().layer(NeverReady);
-        let batch = Generate::new().run(&model, [request(), request()]).await.unwrap();
+        let batch = Batch::new().run(&model, [request(), request()]).await.unwrap();
         for error in batch.generations.iter().map(|result| result.as_ref().unwrap_err()) {
             assert_eq!((error.to_string(), error.partial().tokens), ("closed".to_owned(), 0));
         }

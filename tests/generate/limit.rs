@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, ServiceBuilder, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Generate, LlmStart, chat::ChatChunk, on_event,
+    CallbackLayer, Callbacks, Delta, LlmStart, batch::Batch, chat::ChatChunk, on_event,
 };
 
 use super::{
@@ -72,12 +72,12 @@ fn let_go_in_order(prompts: usize, limit: usize, order: &[usize], told: bool) {
     // With a run or without, nothing changes.
     let callbacks = Callbacks::new().inline(on_event(|_, _| ()));
     let callbacks = if told { callbacks } else { Callbacks::new() };
-    let layer = CallbackLayer::new(callbacks.clone()).describe_with_end_mark(
+    let layer = CallbackLayer::new(callbacks.clone()).extract_terminated(
         |_: &usize| LlmStart::new("acme", "chat"),
         |chunk: &ChatChunk, each: &mut dyn FnMut(Delta<'_>)| each(chunk.clone()),
     );
     let model = ServiceBuilder::new().layer(layer).service(model);
-    let generate = Generate::new().callbacks(&callbacks).limit(limit);
+    let generate = Batch::new().callbacks(&callbacks).limit(limit);
     let mut batch = task::spawn(generate.run(&model, 0..prompts));
 
     let mut done = vec![false; prompts];
@@ -121,7 +121,7 @@ fn sixteen_at_a_time_unless_it_is_set() {
     let order: Vec<_> = (0..20).rev().collect();
     let_go_in_order(20, 16, &order, false);
     let prompts = Prompts::new((0..20).map(|_| says("a").hang()));
-    for (generate, live) in [(Generate::default(), 16), (Generate::new().limit(3), 3)] {
+    for (generate, live) in [(Batch::default(), 16), (Batch::new().limit(3), 3)] {
         let prompts = Prompts::new((0..20).map(|_| says("a").hang()));
         let mut batch = task::spawn(generate.run(&prompts, prompts.requests()));
         assert_pending!(batch.poll());
@@ -133,13 +133,13 @@ fn sixteen_at_a_time_unless_it_is_set() {
         assert_eq!(prompts.live(), 0);
     }
     // Nothing is asked before it is polled.
-    drop(Generate::new().run(&prompts, prompts.requests()));
+    drop(Batch::new().run(&prompts, prompts.requests()));
     assert_eq!(prompts.calls(), [0; 20]);
 }
 
 #[test]
 fn a_limit_of_none_is_refused() {
-    let message = panic_of(|| Generate::new().limit(0));
+    let message = panic_of(|| Batch::new().limit(0));
     assert!(message.downcast_ref::<&str>().unwrap().contains("at least 1 call"));
 }
 
@@ -149,7 +149,7 @@ fn a_tighter_service_is_waited_for() {
     on_each_runtime(|| async {
         let prompts = Prompts::new((0..10).map(|n| says(&n.to_string())));
         let model = ServiceBuilder::new().concurrency_limit(1).service(prompts.clone());
-        let batch = Generate::new().limit(10).run(&model, prompts.requests()).await.unwrap();
+        let batch = Batch::new().limit(10).run(&model, prompts.requests()).await.unwrap();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     });

@@ -6,7 +6,7 @@ use futures::stream;
 use serde_json::json;
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Choice, Delta, Generate, LlmChunk, ProviderError, Usage, testing::Script,
+    Delta, LlmChunk, ProviderError, Usage, batch::Batch, event::Choice, testing::Script,
 };
 
 use super::{
@@ -58,7 +58,7 @@ fn results_are_what_handlers_are_told() {
             whole.complete("stop"),
         ]);
         let model = told.layer().layer(prompts.clone());
-        let batch = Generate::new().run(&model, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         told_all(&told).await;
         for (_, recorder) in &told.recorders {
             for (result, run) in batch.generations.iter().zip(&batch.run_ids) {
@@ -87,7 +87,7 @@ fn an_answer_without_content_has_one_empty_choice() {
             let chunks = chunks.into_iter().map(|()| Ok::<_, BoxError>(Mute));
             Ok::<_, BoxError>(stream::iter(chunks))
         });
-        let batch = Generate::new().run(&model, [vec![], vec![()]]).await.unwrap();
+        let batch = Batch::new().run(&model, [vec![], vec![()]]).await.unwrap();
         for result in batch.results() {
             assert_eq!(result.choices, [Choice::default()]);
         }
@@ -109,7 +109,7 @@ async fn times_are_measured() {
     ]);
     let layer = tower_llm_callbacks::CallbackLayer::new(callbacks);
     let model = layer.layer(prompts.clone());
-    let batch = Generate::new().run(&model, prompts.requests()).await.unwrap();
+    let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
     let times: Vec<_> =
         batch.results().map(|result| (result.time_to_first_token, result.duration)).collect();
     // Paused time goes in steps of a millisecond.
@@ -142,7 +142,7 @@ fn mixed() -> Prompts {
 fn usage_is_summed_and_models_are_listed_once() {
     on_each_runtime(|| async {
         let prompts = mixed();
-        let batch = Generate::new().run(&prompts, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         let output = batch.llm_output();
         assert_eq!(output.usage, Some(Usage::new(111, 222).cached(3, 6).reasoning(9)));
         assert_eq!(output.models, ["m1".into(), "m0".into()]);
@@ -150,7 +150,7 @@ fn usage_is_summed_and_models_are_listed_once() {
 
         // None is not zero.
         let prompts = Prompts::new(["a", "b"].map(says));
-        let batch = Generate::new().run(&prompts, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         assert_eq!(batch.llm_output().usage, None);
         assert!(batch.llm_output().models.is_empty());
     });
@@ -161,7 +161,7 @@ fn its_json_is_langchains() {
     everywhere(|told| async move {
         let prompts = mixed();
         let model = told.layer().layer(prompts.clone());
-        let batch = Generate::new().run(&model, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         let choice = |text: &str, reason: Option<&str>| {
             json!({"index": 0, "text": text, "reasoning": "", "refusal": "", "tool_calls": [],
                 "finish_reason": reason})
@@ -203,7 +203,7 @@ fn a_batch_of_none() {
     everywhere(|told| async move {
         let prompts = Prompts::new([]);
         let model = told.layer().layer(prompts.clone());
-        let generate = Generate::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&told.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
         assert_eq!(
             json!(batch),

@@ -5,9 +5,11 @@ use serde_json::json;
 use tokio::task::yield_now;
 use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, CarryRunLayer, Delta, EventData, Generate, LlmChunk, LlmStart, Run,
-    RunConfig, RunLayer, RunType,
+    CallbackLayer, Callbacks, Delta, EventData, LlmChunk, LlmStart, Run, RunConfig, RunLayer,
+    RunType,
+    batch::Batch,
     chat::{ChatChunk, ChatRequest},
+    scope::RunContextLayer,
     testing::{Recorded, Recorder},
 };
 use uuid::Uuid;
@@ -31,7 +33,7 @@ fn one_run_for_each_prompt_under_one_chain() {
     everywhere(|told| async move {
         let prompts = Prompts::new(["a", "b", "c", "d", "e"].map(says));
         let model = told.layer().layer(prompts.clone());
-        let generate = Generate::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&told.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
         told_all(&told).await;
         assert_eq!(prompts.calls(), [1; 5]);
@@ -46,7 +48,7 @@ fn one_run_for_each_prompt_under_one_chain() {
             assert_eq!(batch.run_ids, ids(&prompts));
             for prompt in &prompts {
                 assert_eq!(prompt.parent_run_id, Some(start.run_id), "{mode:?}");
-                assert_eq!(prompt.trace_id, start.run_id);
+                assert_eq!(prompt.root_run_id, start.run_id);
             }
             // Where handlers are waited for, the parent is first and last.
             let events = recorder.events();
@@ -65,7 +67,7 @@ fn where_nobody_hears_of_the_parent_prompts_hang_from_the_nearest_run() {
         let recorder = Recorder::new();
         let prompts = Prompts::new(["a", "b"].map(says));
         let model = CallbackLayer::new(inline(&recorder)).layer(prompts.clone());
-        let batch = Generate::new().run(&model, prompts.requests()).await.unwrap();
+        let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         let roots = starts(&recorder);
         assert!(roots.iter().all(|start| start.parent_run_id.is_none()), "{roots:?}");
         assert_eq!(batch.run_ids, ids(&prompt_starts(&recorder)));
@@ -74,7 +76,7 @@ fn where_nobody_hears_of_the_parent_prompts_hang_from_the_nearest_run() {
         let (inside, outer) = (Recorder::new(), Recorder::new());
         let model = CallbackLayer::new(inline(&inside)).layer(prompts.clone());
         let around = RunLayer::chain("around").callbacks(&inline(&outer));
-        let generate = Generate::new();
+        let generate = Batch::new();
         let batch = around.run(generate.run(&model, prompts.requests())).await.unwrap();
         let around = chain(&outer).0.run_id;
         let children = prompt_starts(&inside);
@@ -94,7 +96,7 @@ fn where_nobody_hears_at_all_there_is_no_run() {
         });
         let model = CallbackLayer::new(Callbacks::new()).layer(model);
         let requests = ["0", "1"].map(ChatRequest::new);
-        let batch = Generate::new().run(&model, requests).await.unwrap();
+        let batch = Batch::new().run(&model, requests).await.unwrap();
         assert_eq!(batch.run_ids, [None, None]);
         assert!(batch.results().all(|result| result.text() == "a"));
     });
@@ -106,9 +108,9 @@ fn callbacks_of_request_time_hear_of_all() {
     everywhere(|told| async move {
         let prompts = Prompts::new(["a", "b", "c"].map(says));
         let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
-        let generate = Generate::new();
+        let generate = Batch::new();
         let config = RunConfig::new().callbacks(&told.callbacks).run_name("given").tags(["t"]);
-        let first = config.first_run();
+        let first = config.handle();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
         told_all(&told).await;
         for (_, recorder) in &told.recorders {
@@ -130,12 +132,12 @@ fn settings_are_the_chains_or_inherited() {
         let (own, all) = (Recorder::new(), Recorder::new());
         let prompts = Prompts::new(["a", "b"].map(says));
         let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
-        let generate = Generate::new()
+        let generate = Batch::new()
             .name("batch")
             .callbacks(&inline(&own))
             .tags(["own"])
             .metadata("own", 1)
-            .inheritable(&inline(&all))
+            .inheritable_callbacks(&inline(&all))
             .inheritable_tags(["all"])
             .inheritable_metadata("all", 2);
         generate.run(&model, prompts.requests()).await.unwrap();
@@ -167,7 +169,7 @@ fn the_run_of_a_prompt_is_the_first_of_its_call() {
         });
         let model = RunLayer::chain("asks").streaming().layer(asks);
         let config = RunConfig::new().callbacks(&inline(&recorder));
-        let generate = Generate::new();
+        let generate = Batch::new();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
         let parents = prompt_starts(&recorder).into_iter().map(|start| start.parent_run_id);
         assert_eq!(batch.run_ids, parents.collect::<Vec<_>>());
@@ -190,7 +192,7 @@ fn requests_of_another_type() {
             let words = futures::stream::iter(words).map(Word).map(Ok::<_, std::io::Error>);
             Ok::<_, std::io::Error>(words)
         });
-        let layer = told.layer().describe(
+        let layer = told.layer().extract(
             |words: &Vec<&str>| LlmStart::new("acme", "echo").model(words.len().to_string()),
             |word: &Word, each: &mut dyn FnMut(Delta<'_>)| {
                 each(Delta::text(word.0));
@@ -198,7 +200,7 @@ fn requests_of_another_type() {
         );
         let model = layer.layer(model);
         let requests = [vec!["a"], vec!["a", "b"], vec!["b", "c", "d"]];
-        let batch = Generate::new().run(&model, requests).await.unwrap();
+        let batch = Batch::new().run(&model, requests).await.unwrap();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["a", "ab", "bcd"]);
         told_all(&told).await;
@@ -226,12 +228,12 @@ fn over_towers_layers_and_spawned() {
             .concurrency_limit(2)
             .service(prompts.clone());
         let below = ServiceBuilder::new()
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .buffer(2)
             .layer(told.layer())
             .concurrency_limit(2)
             .service(prompts.clone());
-        let generate = Generate::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&told.callbacks);
         let again = (generate.clone(), requests.clone());
         let above = tokio::spawn(async move { generate.run(&above, requests).await });
         let below = tokio::spawn(async move { again.0.run(&below, again.1).await });

@@ -6,14 +6,18 @@ use futures::stream::{Empty, Pending};
 use http::Request;
 use tower::{BoxError, Service, util::ServiceFn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Accumulator, AsyncCallbackHandler, AsyncFnHandler, Attempts, AttemptsLayer,
-    CallbackHandler, CallbackLayer, CallbackService, CallbackStream, Callbacks, Choice,
-    CustomEvent, Delivery, Delta, EmitError, ErrorKind, Event, EventData, EventKind, Fault,
-    FaultKind, FlushReport, FnHandler, Handler, InRun, Interests, LlmResult, LlmStart, Messages,
-    Overflow, ProviderError, Record, ResponseFuture, Retry, Run, RunConfig, RunError, RunInput,
-    RunOutput, RunType, Token, TokenKind, ToolCall, ToolCallRef, Truncated, Undelivered, Usage,
+    Abort, Aborted, AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks,
+    Delivery, Delta, ErrorKind, Event, EventData, EventKind, EventMask, Fault, FaultKind,
+    LlmResult, LlmStart, Prompt, ProviderError, Registration, Run, RunConfig, RunError, RunInput,
+    RunOutput, RunType, Token, TokenKind, ToolCall, Usage,
+    callbacks::{FlushReport, Overflow, Undelivered},
     chat::{ChatChunk, ChatRequest, ChatStream, ModelError},
+    event::{Accumulator, Choice, CustomEvent, Record, Retry, ToolCallRef, Truncated},
+    handler::{AsyncFnHandler, FnHandler},
+    layer::{CallbackService, CallbackStream, ResponseFuture},
     model::{ConfigError, HttpClient, Secret, anthropic},
+    run::{EmitError, InRun},
+    scope::AttemptsService,
     testing::{Recorded, Recorder, Script, ScriptedModel, ScriptedStream},
 };
 
@@ -24,14 +28,13 @@ fn unpin<T: Unpin>() {}
 
 #[test]
 fn what_is_shared_between_threads() {
-    shared::<(Run, Callbacks, Handler, CallbackLayer, RunConfig, Interests)>();
-    shared::<(Event, EventData, EventKind, Record<'static>, LlmStart, Messages, Token, TokenKind)>(
-    );
+    shared::<(Run, Callbacks, Registration, CallbackLayer, RunConfig, EventMask)>();
+    shared::<(Event, EventData, EventKind, Record<'static>, LlmStart, Prompt, Token, TokenKind)>();
     shared::<(LlmResult, Choice, ToolCall, ToolCallRef, Usage, RunError, ErrorKind)>();
     shared::<(RunInput, RunOutput, Retry, CustomEvent, RunType, Delta<'static>, Accumulator)>();
     shared::<(Fault, FaultKind, FlushReport, Undelivered, Delivery, Overflow)>();
     shared::<(Abort, Aborted, EmitError, ProviderError, Truncated, ModelError, ConfigError)>();
-    shared::<(FnHandler<fn()>, AsyncFnHandler<fn()>, AttemptsLayer, Attempts<()>)>();
+    shared::<(FnHandler<fn()>, AsyncFnHandler<fn()>, AttemptsLayer, AttemptsService<()>)>();
     shared::<(ChatRequest, ChatChunk, Secret, HttpClient, Recorder, Recorded, Script)>();
     shared::<(anthropic::AnthropicConfig, anthropic::AnthropicLayer)>();
     shared::<(Box<dyn CallbackHandler>, CallbackService<()>, InRun<()>)>();
@@ -40,8 +43,8 @@ fn what_is_shared_between_threads() {
 
 #[test]
 fn what_is_cheap_to_copy_is_clone() {
-    cloned::<(Run, Callbacks, Handler, CallbackLayer, Event, Token, Fault, Abort, Aborted)>();
-    cloned::<(CallbackService<()>, Attempts<()>, AttemptsLayer, ChatRequest, Messages)>();
+    cloned::<(Run, Callbacks, Registration, CallbackLayer, Event, Token, Fault, Abort, Aborted)>();
+    cloned::<(CallbackService<()>, AttemptsService<()>, AttemptsLayer, ChatRequest, Prompt)>();
 }
 
 type Chunks = Empty<Result<ChatChunk, BoxError>>;
@@ -92,7 +95,7 @@ fn on_one_thread() {
         });
         let describe = |_: &Request<()>| LlmStart::new("acme", "complete");
         let chunk = |chunk: &ChatChunk, each: &mut dyn FnMut(Delta<'_>)| each(chunk.borrowed());
-        let mut service = told.layer().describe_with_end_mark(describe, chunk).layer(model);
+        let mut service = told.layer().extract_terminated(describe, chunk).layer(model);
         let call = tokio::task::spawn_local(service.call(Request::new(())));
         let (got, error) = super::read(call.await.unwrap().unwrap()).await;
         assert_eq!((got.len(), error.is_none()), (2, true));

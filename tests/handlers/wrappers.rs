@@ -7,8 +7,10 @@ use std::{
 
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, CustomEvent, Event, EventData,
-    EventKind, Interests, LlmResult, LlmStart, Run, RunError, RunInput, RunOutput, Token, on_event,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, EventData, EventKind,
+    EventMask, LlmResult, LlmStart, Run, RunError, RunInput, RunOutput, Token,
+    event::CustomEvent,
+    on_event,
     testing::{Script, ScriptedModel},
 };
 
@@ -28,12 +30,12 @@ impl Says {
     }
 }
 
-const WANTS: Interests = Interests::LLM;
+const WANTS: EventMask = EventMask::LLM;
 
 macro_rules! says {
     ($($method:ident: $payload:ty,)*) => {
         impl CallbackHandler for Says {
-            fn interests(&self) -> Interests {
+            fn interests(&self) -> EventMask {
                 WANTS
             }
             $(fn $method(&self, _: &Run, _: &$payload) {
@@ -42,7 +44,7 @@ macro_rules! says {
         }
 
         impl AsyncCallbackHandler for Says {
-            fn interests(&self) -> Interests {
+            fn interests(&self) -> EventMask {
                 WANTS
             }
             $(async fn $method(&self, _: &Run, _: &$payload) {
@@ -152,10 +154,10 @@ fn every_method_is_forwarded() {
 #[test]
 fn interests_are_forwarded() {
     let says = Says::default();
-    fn blocking(handler: &impl CallbackHandler) -> Interests {
+    fn blocking(handler: &impl CallbackHandler) -> EventMask {
         handler.interests()
     }
-    fn asynchronous(handler: &impl AsyncCallbackHandler) -> Interests {
+    fn async_handler(handler: &impl AsyncCallbackHandler) -> EventMask {
         handler.interests()
     }
     for interests in [
@@ -163,14 +165,14 @@ fn interests_are_forwarded() {
         blocking(&Arc::new(says.clone())),
         blocking(&Some(says.clone())),
         blocking(&(Box::new(says.clone()) as Box<dyn CallbackHandler>)),
-        asynchronous(&Box::new(says.clone())),
-        asynchronous(&Arc::new(says.clone())),
-        asynchronous(&Some(says)),
+        async_handler(&Box::new(says.clone())),
+        async_handler(&Arc::new(says.clone())),
+        async_handler(&Some(says)),
     ] {
         assert_eq!(interests, WANTS);
     }
-    assert_eq!(blocking(&None::<Says>), Interests::NONE);
-    assert_eq!(asynchronous(&None::<Says>), Interests::NONE);
+    assert_eq!(blocking(&None::<Says>), EventMask::NONE);
+    assert_eq!(async_handler(&None::<Says>), EventMask::NONE);
 }
 
 /// An override of the method for all events is heard through wrappers, and the others no more.
@@ -184,12 +186,12 @@ fn an_override_of_on_event_is_heard() {
             .blocking(Box::new(b))
             .blocking(Some(c))
             .inline(Arc::new(Box::new(d) as Box<dyn CallbackHandler>))
-            .asynchronous(Arc::new(e))
-            .asynchronous(Box::new(f))
-            .asynchronous(Some(g))
-            .asynchronous(Arc::new(Some(Box::new(h))))
+            .async_handler(Arc::new(e))
+            .async_handler(Box::new(f))
+            .async_handler(Some(g))
+            .async_handler(Arc::new(Some(Box::new(h))))
             .blocking(None::<Says>)
-            .asynchronous(None::<Says>);
+            .async_handler(None::<Says>);
         two_calls(&set).await;
         for says in says {
             assert_eq!(*says.0.lock().unwrap(), ["on_event"; ALL.len()]);
@@ -202,21 +204,21 @@ fn an_override_of_on_event_is_heard() {
 fn events_reach_the_method_for_their_kind() {
     struct Methods(Says);
     macro_rules! methods {
-        ($($asynchronous:tt)?) => {
-            $($asynchronous)? fn on_llm_start(&self, run: &Run, _: &LlmStart) {
+        ($($async_handler:tt)?) => {
+            $($async_handler)? fn on_llm_start(&self, run: &Run, _: &LlmStart) {
                 self.0.say("start");
                 run.emit("note", 1).unwrap();
             }
-            $($asynchronous)? fn on_llm_new_token(&self, _: &Run, token: &Token) {
+            $($async_handler)? fn on_llm_new_token(&self, _: &Run, token: &Token) {
                 self.0.say(token.text());
             }
-            $($asynchronous)? fn on_llm_end(&self, _: &Run, result: &LlmResult) {
+            $($async_handler)? fn on_llm_end(&self, _: &Run, result: &LlmResult) {
                 self.0.say(&format!("end {}", result.text()));
             }
-            $($asynchronous)? fn on_llm_error(&self, _: &Run, error: &RunError) {
+            $($async_handler)? fn on_llm_error(&self, _: &Run, error: &RunError) {
                 self.0.say(&format!("{error} {}", error.result().text()));
             }
-            $($asynchronous)? fn on_custom_event(&self, _: &Run, custom: &CustomEvent) {
+            $($async_handler)? fn on_custom_event(&self, _: &Run, custom: &CustomEvent) {
                 self.0.say(&custom.name);
             }
         };
@@ -229,17 +231,17 @@ fn events_reach_the_method_for_their_kind() {
     }
     on_each_runtime(|| async {
         let methods = || Methods(Says::default());
-        let [inline, blocking, asynchronous] = [methods(), methods(), methods()].map(Arc::new);
+        let [inline, blocking, async_handler] = [methods(), methods(), methods()].map(Arc::new);
         for set in [
             Callbacks::new().inline(Arc::clone(&inline)),
             Callbacks::new().blocking(Arc::clone(&blocking)),
-            Callbacks::new().asynchronous(Arc::clone(&asynchronous)),
+            Callbacks::new().async_handler(Arc::clone(&async_handler)),
         ] {
             two_calls(&set).await;
         }
         let expected =
             ["start", "note", "a", "b", "end ab", "start", "note", "c", "transport: no c"];
-        for methods in [inline, blocking, asynchronous] {
+        for methods in [inline, blocking, async_handler] {
             assert_eq!(*methods.0.0.lock().unwrap(), expected);
         }
     });
@@ -251,10 +253,10 @@ fn the_innermost_identity_counts() {
     on_each_runtime(|| async {
         let says = Arc::new(Says::default());
         let wrapped = || Arc::new(Some(Box::new(Arc::clone(&says))));
-        let set = Callbacks::new().blocking(wrapped()).asynchronous(wrapped()).inline(wrapped());
+        let set = Callbacks::new().blocking(wrapped()).async_handler(wrapped()).inline(wrapped());
         assert_eq!(set.len(), 1);
-        let layer =
-            CallbackLayer::new(set.clone()).inheritable(&Callbacks::new().inline(wrapped()));
+        let layer = CallbackLayer::new(set.clone())
+            .inheritable_callbacks(&Callbacks::new().inline(wrapped()));
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         read(model.call(request()).await.unwrap()).await;
         assert!(set.flush(PATIENCE).await.is_complete());

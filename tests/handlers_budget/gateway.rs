@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
     Aborted, CallbackLayer, Callbacks, HttpCallbackLayer,
     chat::{self, ChatRequest},
     handlers::BudgetGuard,
-    http::RequestBody,
+    http_layer::RequestBody,
     model::anthropic::{AnthropicConfig, AnthropicLayer},
 };
 

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use http::StatusCode;
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    Aborted, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, Handler,
+    Aborted, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, Registration,
     chat::ChatChunk,
     handlers::BudgetGuard,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
@@ -69,8 +69,8 @@ async fn all_kinds_of_pieces_count() {
 #[tokio::test]
 async fn a_lockstep_guard_is_as_exact() {
     let guard = BudgetGuard::new().max_run_tokens(2);
-    let handler = Handler::blocking(guard.clone()).lockstep();
-    let mut model = CallbackLayer::new(Callbacks::new().with(handler))
+    let handler = Registration::blocking(guard.clone()).lockstep();
+    let mut model = CallbackLayer::new(Callbacks::new().add(handler))
         .layer(ScriptedModel::new(texts(6).complete("stop")));
     let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
     assert_eq!((chunks.len(), refusal(error).0.as_str()), (2, PASSED));

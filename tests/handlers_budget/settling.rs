@@ -8,7 +8,7 @@ use tower_llm_callbacks::{
     Abort, CallbackLayer, Callbacks, Delta, ProviderError,
     chat::ChatRequest,
     handlers::BudgetGuard,
-    on_start,
+    on_llm_start,
     testing::{Script, ScriptedModel},
 };
 
@@ -77,7 +77,7 @@ async fn cancelled_aborted_and_panicked() {
     // By another handler, before and after it.
     for first in [false, true] {
         let guard = guard();
-        let abort = on_start(|run, _| {
+        let abort = on_llm_start(|run, _| {
             run.abort(Abort::new("no"));
         });
         let callbacks = Callbacks::new();

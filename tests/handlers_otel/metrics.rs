@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, Delta, EventKind, Handler, Usage,
+    CallbackHandler, CallbackLayer, Callbacks, Delta, EventKind, Registration, Usage,
     chat::ChatRequest,
     handlers::{OtelMetrics, SemanticConventions},
     testing::{Script, ScriptedModel},
@@ -192,7 +192,7 @@ async fn a_queued_handler_measures_the_same() {
     }
     let otel = Otel::new();
     let callbacks =
-        Callbacks::new().with(Handler::blocking(Slow(otel.metrics.clone())).background());
+        Callbacks::new().add(Registration::blocking(Slow(otel.metrics.clone())).background());
     let mut model = CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(
         Script::new()
             .respond()

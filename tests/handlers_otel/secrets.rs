@@ -11,7 +11,7 @@ use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     ErrorKind, HttpCallbackLayer, RunConfig,
     handlers::OtelContent,
-    http::{RequestBody, TracePropagation, TransportFailure},
+    http_layer::{RequestBody, TracePropagation, TransportFailure},
 };
 
 use crate::{

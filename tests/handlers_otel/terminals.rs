@@ -5,9 +5,9 @@ use opentelemetry::trace::Status;
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    Abort, CallbackLayer, Delta, Handler, ProviderError, Run, Usage,
+    Abort, CallbackLayer, Delta, ProviderError, Registration, Run, Usage,
     chat::ChatRequest,
-    on_token,
+    on_llm_new_token,
     testing::{Script, ScriptedModel},
 };
 
@@ -122,10 +122,10 @@ async fn cancelled() {
 #[tokio::test]
 async fn aborted() {
     let otel = Otel::new();
-    let guard = on_token(|run: &Run, _| {
+    let guard = on_llm_new_token(|run: &Run, _| {
         run.abort(Abort::new("CANARY said too much"));
     });
-    let callbacks = otel.callbacks().with(Handler::inline(guard));
+    let callbacks = otel.callbacks().add(Registration::inline(guard));
     let mut model = CallbackLayer::new(callbacks).layer(ScriptedModel::new(begun()));
     let request = ChatRequest::new("gpt-4o").user("CANARY");
     read(model.ready().await.unwrap().call(request).await.unwrap()).await;

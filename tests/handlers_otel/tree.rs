@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
     ToolCall,
     chat::ChatRequest,
     handlers::OtelContent,
-    http::RequestBody,
+    http_layer::RequestBody,
     model::anthropic::{AnthropicConfig, AnthropicLayer},
     testing::{Script, ScriptedModel},
 };
@@ -304,7 +304,7 @@ async fn what_comes_after_a_call_is_not_in_it() {
         let request = ChatRequest::new("gpt-4o").user("Hi");
         read(model.ready().await.unwrap().call(request).await.unwrap()).await;
     };
-    ask(otel.callbacks().with(handler)).await;
+    ask(otel.callbacks().add(handler)).await;
     let first = runs.lock().unwrap()[0].clone();
     assert!(first.has_ended());
     ask(otel.callbacks()).in_run(&first).await;

@@ -101,7 +101,7 @@ async fn every_attribute() {
 #[tokio::test]
 async fn what_is_not_known_is_left_out() {
     let otel = Otel::new();
-    let layer = CallbackLayer::new(otel.callbacks()).describe(
+    let layer = CallbackLayer::new(otel.callbacks()).extract(
         |_: &()| LlmStart::new("mine", "generate").stream(false),
         |chunk, each| each(Delta::text(*chunk)),
     );
@@ -256,11 +256,11 @@ async fn without_an_sdk_nothing_happens() {
     let callbacks =
         tower_llm_callbacks::Callbacks::new().inline(spans.clone()).inline(metrics.clone());
     let (handler, runs) = crate::support::runs();
-    let layer = CallbackLayer::new(callbacks.with(handler));
+    let layer = CallbackLayer::new(callbacks.add(handler));
     let mut model = layer.layer(ScriptedModel::new(answer()));
     let (chunks, error) = read(model.ready().await.unwrap().call(asked()).await.unwrap()).await;
     assert!(chunks.len() > 2 && error.is_none());
-    assert_eq!(runs.lock().unwrap()[0].span(), None, "there is no span to name");
+    assert_eq!(runs.lock().unwrap()[0].tracing_span(), None, "there is no span to name");
     assert_eq!((spans.open_runs(), metrics.open_runs()), (0, 0));
 }
 

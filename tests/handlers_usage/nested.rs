@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     AttemptsLayer, CallbackLayer, Callbacks, HttpCallbackLayer, RunConfig, RunLayer, Usage,
     chat::{self, ChatRequest},
     handlers::UsageTotals,
-    http::RequestBody,
+    http_layer::RequestBody,
     model::anthropic::{AnthropicConfig, AnthropicLayer},
     testing::{Recorder, Script, ScriptedModel},
 };

@@ -3,8 +3,8 @@
 use futures::{FutureExt, StreamExt};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    Abort, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, Handler, LlmStart,
-    ProviderError, Run, Token, Usage,
+    Abort, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, LlmStart, ProviderError,
+    Registration, Run, Token, Usage,
     handlers::{UsageCounts, UsageTotals},
     testing::{Script, ScriptedModel},
 };
@@ -44,23 +44,23 @@ impl CallbackHandler for Aborts {
     }
 }
 
-fn deliveries(totals: &UsageTotals) -> [Handler; 4] {
+fn deliveries(totals: &UsageTotals) -> [Registration; 4] {
     [
-        Handler::inline(totals.clone()),
-        Handler::blocking(totals.clone()),
-        Handler::blocking(totals.clone()).lockstep(),
-        Handler::blocking(totals.clone()).background(),
+        Registration::inline(totals.clone()),
+        Registration::blocking(totals.clone()),
+        Registration::blocking(totals.clone()).lockstep(),
+        Registration::blocking(totals.clone()).background(),
     ]
 }
 
 /// What the totals are after one such call.
 async fn counted(
-    handler: Handler,
+    handler: Registration,
     totals: &UsageTotals,
     script: Script,
     ends: Ends,
 ) -> UsageCounts {
-    let callbacks = Callbacks::new().with(handler).inline(Aborts(ends));
+    let callbacks = Callbacks::new().add(handler).inline(Aborts(ends));
     let mut model = CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(script));
     let mut future = model.call(request());
     match ends {

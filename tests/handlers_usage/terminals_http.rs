@@ -8,8 +8,8 @@ use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, Callbacks, ErrorKind, HttpCallbackLayer, Usage,
     handlers::{UsageCounts, UsageTotals},
-    http::RequestBody,
-    on_start, on_token,
+    http_layer::RequestBody,
+    on_llm_new_token, on_llm_start,
 };
 
 use super::{
@@ -116,7 +116,7 @@ async fn failed_before_the_response() {
 #[tokio::test]
 async fn aborted() {
     let totals = UsageTotals::new();
-    let abort = on_start(|run, _| {
+    let abort = on_llm_start(|run, _| {
         run.abort(Abort::new("no"));
     });
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(abort).inline(totals.clone()));
@@ -124,7 +124,7 @@ async fn aborted() {
     is(&totals, Some(ErrorKind::Aborted), None, 0);
 
     let totals = UsageTotals::new();
-    let abort = on_token(|run, token| {
+    let abort = on_llm_new_token(|run, token| {
         if token.index() == 1 {
             run.abort(Abort::new("no"));
         }

@@ -13,7 +13,7 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use tower_llm_callbacks::{
     Delta, HttpCallbackLayer, LlmStart, ProviderError,
-    wire::{Decoder, Format, HttpCall},
+    wire::{Decoder, Format, LlmHttpRequest},
 };
 
 use super::{
@@ -86,7 +86,7 @@ impl Decoder for Counting {
 }
 
 impl Format for Counting {
-    fn start(&self, _: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, _: &LlmHttpRequest<'_>) -> LlmStart {
         LlmStart::new("acme", "count")
     }
 

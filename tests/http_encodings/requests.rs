@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, Service, service_fn};
-use tower_llm_callbacks::{EventData, HttpCallbackLayer, LlmStart, http::RequestBody};
+use tower_llm_callbacks::{EventData, HttpCallbackLayer, LlmStart, http_layer::RequestBody};
 
 use super::{
     codec::{CODINGS, Coding, compress, zeros},

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     Abort, Delta, ErrorKind, EventKind, HttpCallbackLayer, LlmStart, ProviderError,
-    wire::{Decoder, Format, HttpCall, Recognition},
+    wire::{Decoder, Format, LlmHttpRequest, Match},
 };
 
 use super::{
@@ -38,12 +38,12 @@ impl Panics {
 }
 
 impl Format for Panics {
-    fn recognise(&self, _: &Method, _: &str) -> Recognition {
+    fn matches(&self, _: &Method, _: &str) -> Match {
         self.at(At::Recognise);
-        Recognition::Yes
+        Match::Yes
     }
 
-    fn start(&self, _: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, _: &LlmHttpRequest<'_>) -> LlmStart {
         self.at(At::Start);
         LlmStart::new("acme", "chat")
     }
@@ -93,14 +93,14 @@ fn cost_neither_the_answer_nor_the_terminal() {
             let layer = HttpCallbackLayer::new(Told::new(&[]).callbacks).route("*", Panics(at));
             for _ in 0..2 {
                 let told = Told::new(&[mode]);
-                let layer = layer.clone().inheritable(&told.callbacks);
+                let layer = layer.clone().inheritable_callbacks(&told.callbacks);
                 let answer = || event_stream(Scripted::chunks(HELLO));
                 let body = answered(&layer, answer).await.into_body();
                 assert_eq!(body.collect().await.unwrap().to_bytes(), HELLO.concat());
                 let end = told.ended(kind).await;
                 assert_eq!(end.result().unwrap().text(), text, "{at:?}");
                 let told = Told::new(&[mode]);
-                let layer = layer.inheritable(&told.callbacks);
+                let layer = layer.inheritable_callbacks(&told.callbacks);
                 let body = answered(&layer, || json(500, Scripted::chunks(["no"]))).await;
                 assert_eq!(body.into_body().collect().await.unwrap().to_bytes(), "no");
                 told.ended(Some(ErrorKind::Provider)).await;
@@ -147,7 +147,7 @@ fn that_cannot_refuse_an_aborted_call() {
 struct Late;
 
 impl Format for Late {
-    fn start(&self, _: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, _: &LlmHttpRequest<'_>) -> LlmStart {
         LlmStart::new("acme", "chat")
     }
 

@@ -27,7 +27,7 @@ use tokio::{
 use tower::{Layer, ServiceExt};
 use tower_llm_callbacks::{
     ErrorKind, HttpCallbackLayer,
-    http::{RequestBody, TransportFailure},
+    http_layer::{RequestBody, TransportFailure},
     wire::anthropic::AnthropicMessages,
 };
 

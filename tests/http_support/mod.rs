@@ -229,7 +229,7 @@ where
 pub(crate) async fn answered<A>(
     layer: &HttpCallbackLayer,
     answer: impl Fn() -> Response<A> + Clone,
-) -> Response<tower_llm_callbacks::http::ResponseBody<A>>
+) -> Response<tower_llm_callbacks::http_layer::ResponseBody<A>>
 where
     A: Body,
     A::Error: Into<BoxError>,

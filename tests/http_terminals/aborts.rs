@@ -5,7 +5,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Delivery, ErrorKind, EventKind, HttpCallbackLayer, http::RequestBody,
+    Abort, Aborted, Delivery, ErrorKind, EventKind, HttpCallbackLayer, http_layer::RequestBody,
 };
 
 use super::{

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    ErrorKind, EventData, HttpCallbackLayer, http::RequestBody, testing::Recorded,
+    ErrorKind, EventData, HttpCallbackLayer, http_layer::RequestBody, testing::Recorded,
 };
 
 use super::{

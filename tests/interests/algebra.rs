@@ -3,20 +3,20 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use tower_llm_callbacks::{EventKind, Interests, RunType};
+use tower_llm_callbacks::{EventKind, EventMask, RunType};
 
 use super::{KINDS, TYPES, atoms, masks, type_of};
 
 /// Everything that can be asked of a set.
-fn members(set: Interests) -> Vec<bool> {
+fn members(set: EventMask) -> Vec<bool> {
     let pairs = KINDS.iter().flat_map(|kind| TYPES.map(|run_type| (*kind, run_type)));
     pairs
         .map(|(kind, run_type)| set.contains_in(kind, run_type))
-        .chain([set.intersects(Interests::TOKEN_TIMES)])
+        .chain([set.intersects(EventMask::TOKEN_TIMES)])
         .collect()
 }
 
-fn combined(one: Interests, other: Interests, by: impl Fn(bool, bool) -> bool) -> Vec<bool> {
+fn combined(one: EventMask, other: EventMask, by: impl Fn(bool, bool) -> bool) -> Vec<bool> {
     members(one).into_iter().zip(members(other)).map(|(one, other)| by(one, other)).collect()
 }
 
@@ -33,12 +33,12 @@ proptest! {
         prop_assert_eq!(a & (b | c), (a & b) | (a & c));
         prop_assert_eq!(a - (b | c), (a - b) - c);
         prop_assert_eq!((a - b) | (a & b), a);
-        prop_assert_eq!((a - b) & b, Interests::NONE);
-        prop_assert_eq!((a | Interests::ALL, a & Interests::ALL), (Interests::ALL, a));
-        prop_assert_eq!((a | Interests::NONE, a & Interests::NONE), (a, Interests::NONE));
-        prop_assert_eq!(Interests::ALL - (Interests::ALL - a), a);
+        prop_assert_eq!((a - b) & b, EventMask::NONE);
+        prop_assert_eq!((a | EventMask::ALL, a & EventMask::ALL), (EventMask::ALL, a));
+        prop_assert_eq!((a | EventMask::NONE, a & EventMask::NONE), (a, EventMask::NONE));
+        prop_assert_eq!(EventMask::ALL - (EventMask::ALL - a), a);
         prop_assert_eq!(a == b, members(a) == members(b));
-        prop_assert_eq!(a.intersects(b), a & b != Interests::NONE);
+        prop_assert_eq!(a.intersects(b), a & b != EventMask::NONE);
         prop_assert_eq!(HashSet::from([a, b]).len() == 1, a == b);
     }
 
@@ -48,7 +48,7 @@ proptest! {
         for kind in KINDS {
             let in_any = TYPES.iter().any(|run_type| set.contains_in(kind, *run_type));
             prop_assert_eq!(set.contains(kind), in_any);
-            prop_assert_eq!(set.contains(kind), set.intersects(Interests::of(kind)));
+            prop_assert_eq!(set.contains(kind), set.intersects(EventMask::of(kind)));
         }
     }
 }
@@ -57,7 +57,7 @@ proptest! {
 #[test]
 fn what_runs_of_a_type_tell() {
     for run_type in TYPES {
-        let its = Interests::of_runs(run_type);
+        let its = EventMask::of_runs(run_type);
         for kind in KINDS {
             let expected = type_of(kind).is_none_or(|of| of == run_type);
             assert_eq!(its.contains(kind), expected, "{kind} of {run_type}");
@@ -69,7 +69,7 @@ fn what_runs_of_a_type_tell() {
                 assert_eq!(its.contains_in(kind, other), expected, "{kind} of {run_type}");
             }
         }
-        let tokens = its.intersects(Interests::TOKEN_TIMES);
+        let tokens = its.intersects(EventMask::TOKEN_TIMES);
         assert_eq!(tokens, run_type == RunType::Llm);
     }
 }
@@ -78,65 +78,65 @@ fn what_runs_of_a_type_tell() {
 #[test]
 fn parts_and_the_whole() {
     let together =
-        |parts: &[Interests]| parts.iter().fold(Interests::NONE, |all, part| all | *part);
+        |parts: &[EventMask]| parts.iter().fold(EventMask::NONE, |all, part| all | *part);
     let parts = [
         atoms(),
-        TYPES.map(Interests::of_runs).to_vec(),
-        KINDS.iter().map(|kind| Interests::of(*kind)).chain([Interests::TOKEN_TIMES]).collect(),
+        TYPES.map(EventMask::of_runs).to_vec(),
+        KINDS.iter().map(|kind| EventMask::of(*kind)).chain([EventMask::TOKEN_TIMES]).collect(),
         vec![
-            Interests::LLM,
-            Interests::CHAIN,
-            Interests::TOOL,
-            Interests::RETRIEVER,
-            Interests::RETRY,
-            Interests::CUSTOM,
-            Interests::TOKEN_TIMES,
+            EventMask::LLM,
+            EventMask::CHAIN,
+            EventMask::TOOL,
+            EventMask::RETRIEVER,
+            EventMask::RETRY,
+            EventMask::CUSTOM,
+            EventMask::TOKEN_TIMES,
         ],
     ];
     for parts in parts {
-        assert_eq!(together(&parts), Interests::ALL);
+        assert_eq!(together(&parts), EventMask::ALL);
         for (at, part) in parts.iter().enumerate() {
-            assert_ne!(*part, Interests::NONE);
+            assert_ne!(*part, EventMask::NONE);
             assert!(parts[..at].iter().all(|other| !other.intersects(*part)));
-            assert_eq!(Interests::ALL - *part, together(&parts) - *part);
+            assert_eq!(EventMask::ALL - *part, together(&parts) - *part);
         }
-        let left = parts.iter().fold(Interests::ALL, |left, part| left - *part);
-        assert_eq!(left, Interests::NONE);
+        let left = parts.iter().fold(EventMask::ALL, |left, part| left - *part);
+        assert_eq!(left, EventMask::NONE);
     }
 }
 
 #[test]
 fn those_with_a_name() {
     use EventKind::*;
-    let named: [(Interests, &[EventKind]); 10] = [
-        (Interests::NONE, &[]),
-        (Interests::LLM_START, &[LlmStart]),
-        (Interests::LLM_NEW_TOKEN, &[LlmNewToken]),
-        (Interests::LLM_END, &[LlmEnd]),
-        (Interests::LLM_ERROR, &[LlmError]),
-        (Interests::LLM, &[LlmStart, LlmNewToken, LlmEnd, LlmError]),
-        (Interests::CHAIN, &[ChainStart, ChainEnd, ChainError]),
-        (Interests::TOOL, &[ToolStart, ToolEnd, ToolError]),
-        (Interests::RETRIEVER, &[RetrieverStart, RetrieverEnd, RetrieverError]),
-        (Interests::RETRY | Interests::CUSTOM, &[Retry, Custom]),
+    let named: [(EventMask, &[EventKind]); 10] = [
+        (EventMask::NONE, &[]),
+        (EventMask::LLM_START, &[LlmStart]),
+        (EventMask::LLM_NEW_TOKEN, &[LlmNewToken]),
+        (EventMask::LLM_END, &[LlmEnd]),
+        (EventMask::LLM_ERROR, &[LlmError]),
+        (EventMask::LLM, &[LlmStart, LlmNewToken, LlmEnd, LlmError]),
+        (EventMask::CHAIN, &[ChainStart, ChainEnd, ChainError]),
+        (EventMask::TOOL, &[ToolStart, ToolEnd, ToolError]),
+        (EventMask::RETRIEVER, &[RetrieverStart, RetrieverEnd, RetrieverError]),
+        (EventMask::RETRY | EventMask::CUSTOM, &[Retry, Custom]),
     ];
     for (set, kinds) in named {
         assert!(KINDS.iter().all(|kind| set.contains(*kind) == kinds.contains(kind)), "{set:?}");
-        assert!(!set.intersects(Interests::TOKEN_TIMES));
+        assert!(!set.intersects(EventMask::TOKEN_TIMES));
     }
     // When tokens came is no event.
-    assert!(KINDS.iter().all(|kind| !Interests::TOKEN_TIMES.contains(*kind)));
+    assert!(KINDS.iter().all(|kind| !EventMask::TOKEN_TIMES.contains(*kind)));
 }
 
 /// They are for constants, too.
 #[test]
 fn constants() {
-    const TOOLS: Interests = Interests::of_runs(RunType::Tool);
+    const TOOLS: EventMask = EventMask::of_runs(RunType::Tool);
     const ASKS: [bool; 3] = [
         TOOLS.contains(EventKind::Custom),
         TOOLS.contains_in(EventKind::Custom, RunType::Llm),
-        TOOLS.intersects(Interests::of(EventKind::ToolEnd)),
+        TOOLS.intersects(EventMask::of(EventKind::ToolEnd)),
     ];
     assert_eq!(ASKS, [true, false, true]);
-    assert_eq!(format!("{:?}", Interests::NONE), "Interests(0x00000000)");
+    assert_eq!(format!("{:?}", EventMask::NONE), "EventMask(0x00000000)");
 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, Delta, Event,
-    EventKind, Handler, Interests, ProviderError, Run, RunConfig, RunLayer, RunType, emit,
+    EventKind, EventMask, ProviderError, Registration, Run, RunConfig, RunLayer, RunType, emit,
     testing::{Checker, Recorded, Recorder, Script, ScriptedModel},
 };
 use uuid::Uuid;
@@ -20,10 +20,10 @@ use super::{
 
 /// A handler with interests of its own.
 #[derive(Clone)]
-struct Asks(Recorder, Interests);
+struct Asks(Recorder, EventMask);
 
 impl CallbackHandler for Asks {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.1
     }
 
@@ -33,7 +33,7 @@ impl CallbackHandler for Asks {
 }
 
 impl AsyncCallbackHandler for Asks {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.1
     }
 
@@ -148,9 +148,9 @@ fn all(acts: Vec<Act>) -> Done {
 #[derive(Debug, Clone)]
 struct Listener {
     mode: Mode,
-    own: Interests,
+    own: EventMask,
     /// Narrowed by these, one after the other.
-    narrowed: Vec<Interests>,
+    narrowed: Vec<EventMask>,
 }
 
 fn listeners() -> impl Strategy<Value = Vec<Listener>> {
@@ -160,7 +160,7 @@ fn listeners() -> impl Strategy<Value = Vec<Listener>> {
 }
 
 impl Listener {
-    fn wanted(&self) -> Interests {
+    fn wanted(&self) -> EventMask {
         self.narrowed.iter().fold(self.own, |all, mask| all & *mask)
     }
 }
@@ -181,10 +181,9 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
     let mut told = Vec::new();
     for listener in &listeners {
         let recorder = Recorder::new();
-        let handler: Handler = listener.mode.handler(Asks(recorder.clone(), listener.own));
+        let handler: Registration = listener.mode.handler(Asks(recorder.clone(), listener.own));
         let narrowed = listener.narrowed.iter();
-        callbacks =
-            callbacks.with(narrowed.fold(handler, |handler, mask| handler.interests(*mask)));
+        callbacks = callbacks.add(narrowed.fold(handler, |handler, mask| handler.interests(*mask)));
         told.push(recorder);
     }
     callbacks = callbacks.inline(witness.clone());
@@ -244,10 +243,10 @@ fn interests_that_change() {
     };
     struct Changes(Arc<AtomicUsize>, Recorder);
     impl CallbackHandler for Changes {
-        fn interests(&self) -> Interests {
+        fn interests(&self) -> EventMask {
             match self.0.fetch_add(1, Ordering::SeqCst) {
-                0 => Interests::LLM_END,
-                _ => Interests::ALL,
+                0 => EventMask::LLM_END,
+                _ => EventMask::ALL,
             }
         }
         fn on_event(&self, run: &Run, event: &Event) {

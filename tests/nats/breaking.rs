@@ -21,7 +21,7 @@ async fn a_server_that_is_killed() {
     let Some(mut server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.blocking());
+    let callbacks = Callbacks::new().add(there.blocking());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
     let calls = async {
         for _ in 0..4 {
@@ -58,7 +58,7 @@ async fn a_server_that_is_not_there_from_the_start() {
     let Some(mut server) = Server::not_yet() else { return };
     let gateway = Gateway::of(Publisher::start(PublisherConfig::new(server.stream())));
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.blocking());
+    let callbacks = Callbacks::new().add(there.blocking());
     let worker = Worker::start(WorkerConfig::new(server.stream()), callbacks);
     gateway.calls(30, 20, Duration::ZERO).await;
     assert!(gateway.callbacks.flush(Duration::from_secs(5)).await.is_complete());
@@ -89,7 +89,7 @@ async fn a_server_that_hangs_holds_up_no_call() {
     gateway.flush().await;
     let published = gateway.here.len() as u64;
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.blocking());
+    let callbacks = Callbacks::new().add(there.blocking());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
     until(&worker, |stats| stats.delivered == published).await;
     assert_eq!(worker.stats().without_start, 0);
@@ -109,7 +109,7 @@ async fn a_connection_that_is_cut() {
     let stream = stream.timeout(Duration::from_secs(2));
     let gateway = Gateway::of(Publisher::connect(PublisherConfig::new(stream)).await.unwrap());
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.blocking());
+    let callbacks = Callbacks::new().add(there.blocking());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
     for _ in 0..3 {
         gateway.calls(50, 50, Duration::ZERO).await;

@@ -26,7 +26,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) fn of(publisher: Publisher) -> Self {
         let here = Lines::default();
-        let callbacks = Callbacks::new().with(publisher.handler()).with(here.inline());
+        let callbacks = Callbacks::new().add(publisher.handler()).add(here.inline());
         Self { publisher, callbacks, here }
     }
 

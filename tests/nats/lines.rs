@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tower_llm_callbacks::{Handler, handlers::JsonLines};
+use tower_llm_callbacks::{Registration, handlers::JsonLines};
 
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -24,12 +24,12 @@ impl Write for Lines {
 }
 
 impl Lines {
-    pub(crate) fn inline(&self) -> Handler {
-        Handler::inline(JsonLines::new(self.clone()))
+    pub(crate) fn inline(&self) -> Registration {
+        Registration::inline(JsonLines::new(self.clone()))
     }
 
-    pub(crate) fn blocking(&self) -> Handler {
-        Handler::blocking(JsonLines::new(self.clone()))
+    pub(crate) fn blocking(&self) -> Registration {
+        Registration::blocking(JsonLines::new(self.clone()))
     }
 
     pub(crate) fn get(&self) -> Vec<Value> {

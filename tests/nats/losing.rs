@@ -15,7 +15,7 @@ use crate::{
 
 async fn worker(server: &Server) -> (Worker, Lines) {
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.inline());
+    let callbacks = Callbacks::new().add(there.inline());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await;
     (worker.unwrap(), there)
 }

@@ -19,7 +19,7 @@ async fn everything_published_arrives() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.blocking());
+    let callbacks = Callbacks::new().add(there.blocking());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
     gateway.calls(50, 20, Duration::from_millis(1)).await;
     for _ in 0..10 {
@@ -43,9 +43,9 @@ async fn what_is_published_twice_arrives_once() {
     let Some(server) = Server::start() else { return };
     let mut gateway = Gateway::to(&server).await;
     let again = Publisher::connect(PublisherConfig::new(server.stream())).await.unwrap();
-    gateway.callbacks = gateway.callbacks.clone().with(again.handler());
+    gateway.callbacks = gateway.callbacks.clone().add(again.handler());
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.blocking());
+    let callbacks = Callbacks::new().add(there.blocking());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
     gateway.calls(20, 20, Duration::from_millis(1)).await;
     gateway.flush().await;
@@ -76,7 +76,7 @@ async fn a_slow_handler_holds_up_its_run_only() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let callbacks = Callbacks::new().asynchronous(slows).with(there.blocking());
+    let callbacks = Callbacks::new().async_handler(slows).add(there.blocking());
     let config = WorkerConfig::new(stream).read_ahead(64);
     let worker = Worker::connect(config, callbacks).await.unwrap();
     let begun = Instant::now();
@@ -101,7 +101,7 @@ async fn what_is_no_record_is_counted_and_passed_over() {
     let gateway = Gateway::to(&server).await;
     let client = async_nats::connect(server.url()).await.unwrap();
     let there = Lines::default();
-    let callbacks = Callbacks::new().with(there.inline());
+    let callbacks = Callbacks::new().add(there.inline());
     let worker = Worker::connect(WorkerConfig::new(server.stream()), callbacks).await.unwrap();
     for partition in 0..8 {
         let subject = format!("llm.events.{partition}.llm.llm_start");

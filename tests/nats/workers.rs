@@ -106,7 +106,7 @@ async fn two_workers_share() {
     let gateway = Gateway::to(&server).await;
     let there = [Lines::default(), Lines::default(), Lines::default()];
     let start = async |number: usize| {
-        let callbacks = Callbacks::new().with(there[number].blocking());
+        let callbacks = Callbacks::new().add(there[number].blocking());
         let config = WorkerConfig::new(server.stream());
         let config =
             if number < 2 { config.share(number as u32, 2) } else { config.group("others") };
@@ -137,7 +137,7 @@ async fn the_next_worker_begins_with_what_is_open() {
     let gateway = Gateway::to(&server).await;
     let first = Lines::default();
     let config = || WorkerConfig::new(server.stream());
-    let callbacks = Callbacks::new().with(first.inline());
+    let callbacks = Callbacks::new().add(first.inline());
     let worker = Worker::connect(config(), callbacks).await.unwrap();
     gateway.calls(20, 5, Duration::ZERO).await;
     gateway.flush().await;
@@ -154,7 +154,7 @@ async fn the_next_worker_begins_with_what_is_open() {
     tokio::join!(long, meanwhile);
     gateway.flush().await;
     let second = Lines::default();
-    let callbacks = Callbacks::new().with(second.inline());
+    let callbacks = Callbacks::new().add(second.inline());
     let worker = Worker::connect(config(), callbacks).await.unwrap();
     let second_has_long = || runs(&second.get()).values().any(|lines| lines.len() == 42);
     let until = Instant::now() + PATIENCE;
@@ -182,7 +182,7 @@ async fn a_run_that_is_silent_is_ended() {
         let config = WorkerConfig::new(server.stream().partitions(1));
         config.run_timeout(Duration::from_millis(400))
     };
-    let callbacks = Callbacks::new().with(there.inline());
+    let callbacks = Callbacks::new().add(there.inline());
     let worker = Worker::connect(config(), callbacks).await.unwrap();
     let run_id = "01919a2c-0000-7000-8000-000000000001";
     let start = format!(
@@ -197,7 +197,7 @@ async fn a_run_that_is_silent_is_ended() {
     assert_eq!(lines[1]["data"]["error"]["kind"], "transport");
     worker.stop().await.unwrap();
     // Nothing is left for another.
-    let callbacks = Callbacks::new().with(there.inline());
+    let callbacks = Callbacks::new().add(there.inline());
     let worker = Worker::connect(config(), callbacks).await.unwrap();
     sleep(Duration::from_millis(500)).await;
     assert_eq!((worker.stats().delivered, worker.stats().connections), (0, 1));
@@ -209,13 +209,13 @@ async fn a_second_worker_takes_over() {
     let gateway = Gateway::to(&server).await;
     let config = || WorkerConfig::new(server.stream());
     let [one, two] = [Lines::default(), Lines::default()];
-    let callbacks = Callbacks::new().with(one.inline());
+    let callbacks = Callbacks::new().add(one.inline());
     let mut first = Worker::connect(config(), callbacks).await.unwrap();
     gateway.calls(20, 5, Duration::ZERO).await;
     gateway.flush().await;
     until(&first, |stats| stats.delivered == 140).await;
     sleep(Duration::from_millis(300)).await;
-    let second = Worker::connect(config(), Callbacks::new().with(two.inline())).await.unwrap();
+    let second = Worker::connect(config(), Callbacks::new().add(two.inline())).await.unwrap();
     let error = tokio::time::timeout(PATIENCE, first.taken_over()).await.unwrap();
     assert!(matches!(error, Error::TakenOver { .. }), "{error}");
     gateway.calls(20, 5, Duration::ZERO).await;
@@ -247,7 +247,7 @@ async fn a_stop_waits_for_handlers() {
         }
     });
     let config = || WorkerConfig::new(server.stream());
-    let callbacks = Callbacks::new().asynchronous(slow);
+    let callbacks = Callbacks::new().async_handler(slow);
     let worker = Worker::connect(config(), callbacks).await.unwrap();
     until(&worker, |stats| stats.delivered >= 20 * 6).await;
     worker.stop().await.unwrap();

@@ -45,9 +45,9 @@ fn assert_told(told: &Told, kind: Option<ErrorKind>) {
             assert_same_answer(end.result().unwrap(), &sum(read));
         }
     }
-    let asynchronous = told.recorders.iter().filter(|(mode, _)| mode.is_async()).count();
+    let async_handler = told.recorders.iter().filter(|(mode, _)| mode.is_async()).count();
     let faults = told.faults.all();
-    assert_eq!(faults.len(), asynchronous, "{faults:#?}");
+    assert_eq!(faults.len(), async_handler, "{faults:#?}");
     assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown), "{faults:#?}");
 }
 
@@ -132,8 +132,8 @@ fn shut_down_midway() {
                 assert_same_answer(end.result().unwrap(), &sum(4));
             }
         }
-        let asynchronous = told.recorders.iter().filter(|(mode, _)| mode.is_async());
-        let missed = asynchronous.filter(|(_, recorder)| recorder.terminals().is_empty()).count();
+        let async_handler = told.recorders.iter().filter(|(mode, _)| mode.is_async());
+        let missed = async_handler.filter(|(_, recorder)| recorder.terminals().is_empty()).count();
         assert_eq!(faults.len(), missed, "each loss is one fault: {faults:#?}");
         assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown));
     });

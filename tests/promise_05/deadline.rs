@@ -13,7 +13,7 @@ use std::{
 
 use tokio::time::timeout;
 use tower_llm_callbacks::{
-    Callbacks, Delivery, Event, EventKind, FaultKind, Handler, Run, on_event, on_event_async,
+    Callbacks, Delivery, Event, EventKind, FaultKind, Registration, Run, on_event, on_event_async,
     testing::{Recorder, Script},
 };
 
@@ -39,7 +39,7 @@ fn lost(at: EventKind, delivery: Delivery) -> u64 {
 const DELIVERIES: [Delivery; 3] = [Delivery::Pipelined, Delivery::Lockstep, Delivery::Background];
 const PLACES: [EventKind; 3] = [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd];
 
-fn set(handler: Handler, delivery: Delivery, deadline: Duration) -> Handler {
+fn set(handler: Registration, delivery: Delivery, deadline: Duration) -> Registration {
     let handler = match delivery {
         Delivery::Lockstep => handler.lockstep(),
         Delivery::Background => handler.background(),
@@ -121,7 +121,7 @@ fn async_handlers_are_given_up() {
                     Flavor::Current => (Duration::from_secs(5), true),
                     Flavor::Multi => (Duration::from_millis(300), false),
                 };
-                let handler = set(Handler::asynchronous(handler), delivery, deadline);
+                let handler = set(Registration::async_handler(handler), delivery, deadline);
                 let told =
                     Told::new(&[Mode::Inline, Mode::Async(Delivery::Pipelined)]).with(handler);
                 let mut builder = flavor.builder();
@@ -151,7 +151,7 @@ fn their_futures_are_dropped() {
                 pending::<()>().await;
             }
         });
-        let handler = Handler::asynchronous(handler).deadline(Duration::from_millis(20));
+        let handler = Registration::async_handler(handler).deadline(Duration::from_millis(20));
         let (_, mut model) = Told::new(&[]).with(handler).model(Script::answer(["a"]));
         read(call(&mut model).await.unwrap()).await;
         super::support::until(|| dropped.load(Ordering::SeqCst)).await;
@@ -176,7 +176,8 @@ fn blocking_handlers_are_given_up() {
                     }
                 });
                 let deadline = Duration::from_millis(300);
-                let told = witnesses().with(set(Handler::blocking(handler), delivery, deadline));
+                let told =
+                    witnesses().with(set(Registration::blocking(handler), delivery, deadline));
                 let runtime = flavor.runtime();
                 runtime.block_on(async {
                     timeout(PATIENCE, two_calls(&told, at, delivery, &heard))
@@ -206,7 +207,8 @@ fn waiting_for_a_thread_counts() {
             enter.fetch_add(1, Ordering::SeqCst);
             let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
         });
-        let handler = Handler::blocking(handler).threads(1).deadline(Duration::from_millis(50));
+        let handler =
+            Registration::blocking(handler).threads(1).deadline(Duration::from_millis(50));
         let told = witnesses().with(handler);
         let (inner, mut model) = told.model(Script::answer(["a"]));
         for calls in 1..=2 {
@@ -232,8 +234,8 @@ fn slow_is_not_late() {
         let recorder = Recorder::new();
         let slow = on_event_async(|_, _| tokio::time::sleep(Duration::from_secs(20)));
         let told = Told::new(&[])
-            .with(Handler::asynchronous(slow))
-            .with(Handler::asynchronous(recorder.clone()));
+            .with(Registration::async_handler(slow))
+            .with(Registration::async_handler(recorder.clone()));
         let (_, mut model) = told.model(Script::answer(["a", "b", "c", "d"]));
         read(call(&mut model).await.unwrap()).await;
         assert_eq!(recorder.terminals().len(), 1);
@@ -251,18 +253,18 @@ fn in_a_runtime_without_timers() {
             let recorder = Recorder::new();
             let deadline = Duration::from_millis(50);
             let mut callbacks =
-                Callbacks::new().on_fault(faults.hook()).asynchronous(recorder.clone());
+                Callbacks::new().on_fault(faults.hook()).async_handler(recorder.clone());
             let (release, stuck) = mpsc::channel::<()>();
             let stuck = Mutex::new(stuck);
-            callbacks = callbacks.with(match hangs {
+            callbacks = callbacks.add(match hangs {
                 Some(true) => {
-                    Handler::asynchronous(on_event_async(|_, _| pending())).deadline(deadline)
+                    Registration::async_handler(on_event_async(|_, _| pending())).deadline(deadline)
                 }
-                Some(false) => Handler::blocking(on_event(move |_: &Run, _: &Event| {
+                Some(false) => Registration::blocking(on_event(move |_: &Run, _: &Event| {
                     let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
                 }))
                 .deadline(deadline),
-                None => Handler::blocking(Recorder::new()),
+                None => Registration::blocking(Recorder::new()),
             });
             let model = tower_llm_callbacks::testing::ScriptedModel::new(Script::answer(["a"]));
             let layer = tower_llm_callbacks::CallbackLayer::new(callbacks);

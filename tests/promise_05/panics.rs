@@ -7,8 +7,8 @@ use std::sync::{
 
 use futures::StreamExt;
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CustomEvent, Delivery, EventKind, FaultKind, LlmResult,
-    LlmStart, Run, RunError, Token, testing::Script,
+    AsyncCallbackHandler, CallbackHandler, Delivery, EventKind, FaultKind, LlmResult, LlmStart,
+    Run, RunError, Token, event::CustomEvent, testing::Script,
 };
 
 use super::{

@@ -13,8 +13,8 @@ use std::{
 use futures::{StreamExt, executor::block_on};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    Aborted, CallbackLayer, Callbacks, Delivery, ErrorKind, EventKind, Fault, FaultKind, Handler,
-    on_event_async,
+    Aborted, CallbackLayer, Callbacks, Delivery, ErrorKind, EventKind, Fault, FaultKind,
+    Registration, on_event_async,
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -43,7 +43,7 @@ fn its_panic_aborts_the_call() {
     for at in [EventKind::LlmStart, EventKind::LlmNewToken] {
         in_each_mode(move |mode| async move {
             let panics = mode.closure(move |_, event| assert_ne!(event.kind(), at));
-            let mut told = witnesses().with(panics.name(FRAGILE).required());
+            let mut told = witnesses().with(panics.name(FRAGILE).abort_on_fault());
             let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
             let error = match call(&mut model).await {
                 Ok(stream) => read(stream).await.1.expect("an error"),
@@ -64,7 +64,7 @@ fn its_panic_aborts_the_call() {
 fn its_panic_at_the_terminal_changes_nothing() {
     in_each_mode(|mode| async move {
         let panics = mode.closure(|_, event| assert!(!event.kind().is_terminal()));
-        let mut told = witnesses().with(panics.required());
+        let mut told = witnesses().with(panics.abort_on_fault());
         let (_, mut model) = told.model(Script::answer(["a"]));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!((got.len(), error.is_none()), (3, true));
@@ -94,7 +94,7 @@ fn the_call_does_not_overtake_its_fault() {
                 let panics = mode.closure(move |_, event| assert_ne!(event.kind(), at));
                 let callbacks = Callbacks::new()
                     .on_fault(hook)
-                    .with(panics.required())
+                    .add(panics.abort_on_fault())
                     .inline(recorder.clone());
                 let inner = ScriptedModel::new(Script::answer(["a"]));
                 let mut model = CallbackLayer::new(callbacks).layer(inner.clone());
@@ -133,7 +133,7 @@ fn its_deadline_aborts_the_call() {
     for delivery in [Delivery::Pipelined, Delivery::Lockstep, Delivery::Background] {
         on_each_runtime(move || async move {
             let hangs = on_event_async(|_, _| pending());
-            let hangs = Handler::asynchronous(hangs).name(FRAGILE).required();
+            let hangs = Registration::async_handler(hangs).name(FRAGILE).abort_on_fault();
             let hangs = hangs.deadline(Duration::from_millis(20));
             let hangs = match delivery {
                 Delivery::Lockstep => hangs.lockstep(),
@@ -156,7 +156,7 @@ fn its_deadline_aborts_the_call() {
 #[test]
 fn a_call_without_its_runtime_is_aborted() {
     let mut told = Told::new(&[Mode::Inline])
-        .with(Handler::blocking(Recorder::new()).name(FRAGILE).required());
+        .with(Registration::blocking(Recorder::new()).name(FRAGILE).abort_on_fault());
     let (inner, mut model) = told.model(Script::answer(["a"]));
     let error = block_on(call(&mut model)).unwrap_err();
     assert_eq!(reason(&error), "required handler `fragile` has no runtime");
@@ -167,7 +167,7 @@ fn a_call_without_its_runtime_is_aborted() {
 #[test]
 fn losing_its_runtime_aborts_the_call() {
     let mut told = Told::new(&[Mode::Inline])
-        .with(Handler::asynchronous(Recorder::new()).name(FRAGILE).required());
+        .with(Registration::async_handler(Recorder::new()).name(FRAGILE).abort_on_fault());
     let (inner, mut model) = told.model(Script::answer(["a"]));
     let runtime = Flavor::Current.runtime();
     let mut stream = runtime.block_on(call(&mut model)).unwrap();
@@ -186,8 +186,8 @@ fn too_many_runs_abort_the_call() {
             let mut held = held.clone();
             async move { drop(held.wait_for(|go| *go).await) }
         });
-        let hangs = Handler::asynchronous(hangs).background().max_undelivered_runs(1);
-        let told = Told::new(&[]).with(hangs.name(FRAGILE).required());
+        let hangs = Registration::async_handler(hangs).background().max_undelivered_runs(1);
+        let told = Told::new(&[]).with(hangs.name(FRAGILE).abort_on_fault());
         let (inner, mut model) = told.model(Script::answer(["a"]));
         let first = call(&mut model).await.unwrap();
         let error = call(&mut model).await.unwrap_err();

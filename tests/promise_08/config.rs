@@ -4,7 +4,8 @@ use futures::{FutureExt, StreamExt, stream};
 use serde_json::json;
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, EmitError, EventData, InCurrentRun, Run, RunConfig, emit,
+    CallbackLayer, Callbacks, EventData, InCurrentRun, Run, RunConfig, emit,
+    run::EmitError,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 use uuid::Uuid;
@@ -46,7 +47,7 @@ fn name_and_id_are_for_the_first_run_only() {
         assert_eq!(ids[0], id);
         assert_ne!(ids[1], id);
         assert_eq!(ids[1].get_version_num(), 7);
-        assert_eq!(recorder.run(id)[0].trace_id, id);
+        assert_eq!(recorder.run(id)[0].root_run_id, id);
     });
 }
 

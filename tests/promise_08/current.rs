@@ -11,7 +11,7 @@ use futures::{FutureExt, Stream, StreamExt, future::join, stream};
 use tokio::task::yield_now;
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, ErrorKind, Handler, InCurrentRun, Run,
+    CallbackLayer, Callbacks, ErrorKind, InCurrentRun, Registration, Run,
     chat::ChatChunk,
     emit, on_event_async,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
@@ -32,7 +32,7 @@ fn current() -> Option<Uuid> {
 /// A run, which has ended.
 pub(crate) fn some_run() -> Run {
     let (handler, runs) = runs();
-    let layer = CallbackLayer::new(Callbacks::new().with(handler));
+    let layer = CallbackLayer::new(Callbacks::new().add(handler));
     drop(layer.layer(ScriptedModel::new(Script::new().hang())).call(request()));
     let run = runs.lock().unwrap().pop();
     run.unwrap()
@@ -87,7 +87,7 @@ fn there_is_none_in_a_handler_of_any_mode() {
         if mode.is_async() {
             // Before its first await, it may be polled by the stream itself.
             let notes = Arc::clone(&seen);
-            told = told.with(Handler::asynchronous(on_event_async(move |_, _| {
+            told = told.with(Registration::async_handler(on_event_async(move |_, _| {
                 notes.lock().unwrap().push(current());
                 std::future::ready(())
             })));

@@ -7,8 +7,9 @@ use futures::{FutureExt, StreamExt, executor::block_on, stream};
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, CarryRunLayer, InCurrentRun, Run, RunConfig,
+    AttemptsLayer, CallbackLayer, InCurrentRun, Run, RunConfig,
     chat::{ChatChunk, ChatRequest},
+    scope::RunContextLayer,
     testing::{Script, ScriptedModel},
 };
 
@@ -161,7 +162,7 @@ fn through_a_buffer_the_request_carries_what_is_inherited() {
         let model = ScriptedModel::new(Script::answer(["a"]).yields());
         let mut stack = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
             .layer(CallbackLayer::new(Default::default()).name("parent"))
             .service(model);

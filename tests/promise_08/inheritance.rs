@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tower::Layer;
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, EventKind, Handler, RunConfig, on_start,
+    CallbackHandler, CallbackLayer, Callbacks, EventKind, Registration, RunConfig, on_llm_start,
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -42,7 +42,7 @@ fn of_a_layer() {
         let (local, inheritable) = (Told::new(&[mode]), Told::new(&[mode]));
         let parent = local
             .layer()
-            .inheritable(&inheritable.callbacks)
+            .inheritable_callbacks(&inheritable.callbacks)
             .tags(["local", "both"])
             .inheritable_tags(["inheritable", "both"])
             .metadata("local", 1)
@@ -87,7 +87,7 @@ fn of_a_layer() {
         assert_eq!(child.parent_run_id, Some(middle.run_id));
         assert_eq!(tags(child), ["inheritable", "both"]);
         assert_eq!(json!(child.metadata), json!({"both": "inheritable", "inheritable": 2}));
-        assert!(all.iter().all(|start| start.trace_id == all[0].run_id));
+        assert!(all.iter().all(|start| start.root_run_id == all[0].run_id));
     });
 }
 
@@ -121,13 +121,13 @@ fn order_of_handlers() {
         let set = |names: [&'static str; 2]| {
             names.into_iter().fold(Callbacks::new(), |all, name| {
                 let heard = Arc::clone(&heard);
-                all.inline(on_start(move |run, _| {
+                all.inline(on_llm_start(move |run, _| {
                     heard.lock().unwrap().push((run.name().to_owned(), name));
                 }))
             })
         };
         let parent = CallbackLayer::new(set(["parent's 1", "parent's 2"]))
-            .inheritable(&set(["inheritable 1", "inheritable 2"]));
+            .inheritable_callbacks(&set(["inheritable 1", "inheritable 2"]));
         let child = CallbackLayer::new(set(["child's 1", "child's 2"]));
         let model = leaf(&child);
         let at_request = set(["request 1", "request 2"]);
@@ -167,7 +167,9 @@ fn one_instance_is_told_once() {
         let counts = Arc::new(Counts::default());
         let inline = Callbacks::new().inline(Arc::clone(&counts));
         let blocking = Callbacks::new().blocking(Arc::clone(&counts)).blocking(Arc::clone(&counts));
-        let layer = CallbackLayer::new(inline.clone()).inheritable(&inline).inheritable(&blocking);
+        let layer = CallbackLayer::new(inline.clone())
+            .inheritable_callbacks(&inline)
+            .inheritable_callbacks(&blocking);
         let config = RunConfig::new().callbacks(&inline).callbacks(&blocking);
         config.scope(RunConfig::new().callbacks(&inline).scope(family(&layer, &layer))).await;
         use EventKind::*;
@@ -181,11 +183,13 @@ fn one_instance_is_told_once() {
         on_each_runtime(move || async move {
             let recorder = Recorder::new();
             let handler = |mode: Mode| mode.handler(recorder.clone());
-            let first = Callbacks::new().with(handler(mode));
-            let all = MODES.iter().fold(first, |all, mode| all.with(handler(*mode)));
+            let first = Callbacks::new().add(handler(mode));
+            let all = MODES.iter().fold(first, |all, mode| all.add(handler(*mode)));
             assert_eq!(all.len(), 1);
-            let again = Callbacks::new().with(handler(Mode::Inline));
-            let layer = CallbackLayer::new(all.clone()).inheritable(&again).inheritable(&all);
+            let again = Callbacks::new().add(handler(Mode::Inline));
+            let layer = CallbackLayer::new(all.clone())
+                .inheritable_callbacks(&again)
+                .inheritable_callbacks(&all);
             family(&layer, &layer).await;
             assert!(all.flush(PATIENCE).await.is_complete());
             assert_promises(&recorder.events());
@@ -200,9 +204,9 @@ fn one_set_is_told_once() {
     on_each_runtime(|| async {
         let count = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&count);
-        let counts = on_start(move |_, _| *counted.lock().unwrap() += 1);
-        let set = Callbacks::new().with(Handler::inline(counts));
-        let layer = CallbackLayer::new(set.clone().extend(&set)).inheritable(&set);
+        let counts = on_llm_start(move |_, _| *counted.lock().unwrap() += 1);
+        let set = Callbacks::new().add(Registration::inline(counts));
+        let layer = CallbackLayer::new(set.clone().merge(&set)).inheritable_callbacks(&set);
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         let stream = RunConfig::new().callbacks(&set).scope(super::support::call(&mut model));
         drop(stream.await.unwrap());

@@ -61,7 +61,7 @@ async fn calls(layer: &CallbackLayer) {
 fn a_local_handler_that_keeps_runs_does_not_keep_itself() {
     in_each_mode(|mode| async move {
         let (handler, runs, alive) = Keeps::new();
-        let callbacks = Callbacks::new().with(mode.handler(handler));
+        let callbacks = Callbacks::new().add(mode.handler(handler));
         let layer = CallbackLayer::new(callbacks.clone());
         calls(&layer).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
@@ -78,8 +78,8 @@ fn a_local_handler_that_keeps_runs_does_not_keep_itself() {
 fn inherited_handlers_are_kept_by_their_runs() {
     in_each_mode(|mode| async move {
         let (handler, runs, alive) = Keeps::new();
-        let callbacks = Callbacks::new().with(mode.handler(handler));
-        let layer = CallbackLayer::new(Callbacks::new()).inheritable(&callbacks);
+        let callbacks = Callbacks::new().add(mode.handler(handler));
+        let layer = CallbackLayer::new(Callbacks::new()).inheritable_callbacks(&callbacks);
         calls(&layer).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         drop((layer, callbacks));

@@ -14,8 +14,10 @@ use serde_json::json;
 use tokio::{runtime::Handle as Runtime, time::timeout};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, CallbackService, Callbacks, EventData, EventKind, Handler, Interests,
-    LlmRequest, LlmStart, Messages, on_event_async, on_start, on_token,
+    CallbackLayer, Callbacks, EventData, EventKind, EventMask, LlmRequest, LlmStart, Prompt,
+    Registration,
+    layer::CallbackService,
+    on_event_async, on_llm_new_token, on_llm_start,
     testing::{Script, ScriptedModel},
 };
 
@@ -25,11 +27,11 @@ use super::support::{Flavor, MODES, Mode, PATIENCE, in_each_mode, on_each_runtim
 struct Tracked(Arc<()>);
 
 impl LlmRequest for Tracked {
-    fn describe(&self) -> LlmStart {
+    fn llm_start(&self) -> LlmStart {
         let held = Arc::clone(&self.0);
         // A lazy prompt lets go of what it was made from when it is looked at.
         LlmStart::new("acme", "complete")
-            .messages(Messages::lazy(move || json!(Arc::strong_count(&held))))
+            .messages(Prompt::lazy(move || json!(Arc::strong_count(&held))))
     }
 }
 
@@ -90,7 +92,7 @@ fn calls_leave_nothing() {
                 drop(start.messages.clone());
             }
         });
-        let calls = Calls::new(Callbacks::new().with(looks));
+        let calls = Calls::new(Callbacks::new().add(looks));
         call_in_every_way(&calls).await;
         calls.gone().await;
         // One task may watch the handler's deadlines.
@@ -108,7 +110,7 @@ fn calls_leave_no_memory() {
     for mode in MODES.into_iter().filter(|mode| *mode == Mode::Inline || mode.is_async()) {
         // One thread, so that what is allocated and freed is counted by one.
         let runtime = Flavor::Current.runtime();
-        let calls = Calls::new(Callbacks::new().with(mode.closure(|_, _| {})));
+        let calls = Calls::new(Callbacks::new().add(mode.closure(|_, _| {})));
         let some = || {
             runtime.block_on(async {
                 timeout(PATIENCE, call_in_every_way(&calls)).await.expect("it hangs");
@@ -127,19 +129,19 @@ fn calls_leave_no_memory() {
 fn for_handlers_without_all_events() {
     on_each_runtime(|| async {
         for interests in [
-            Interests::LLM_START,
-            Interests::LLM_NEW_TOKEN,
-            Interests::CUSTOM,
-            Interests::LLM_START | Interests::LLM_ERROR,
+            EventMask::LLM_START,
+            EventMask::LLM_NEW_TOKEN,
+            EventMask::CUSTOM,
+            EventMask::LLM_START | EventMask::LLM_ERROR,
         ] {
             let part = || Part(interests);
             let callbacks = Callbacks::new()
                 .blocking(part())
-                .with(Handler::blocking(part()).background().capacity(1))
-                .with(Handler::blocking(part()).lockstep())
+                .add(Registration::blocking(part()).background().capacity(1))
+                .add(Registration::blocking(part()).lockstep())
                 .inline(part())
-                .blocking(on_start(|_, _| {}))
-                .blocking(on_token(|_, _| {}));
+                .blocking(on_llm_start(|_, _| {}))
+                .blocking(on_llm_new_token(|_, _| {}));
             let calls = Calls::new(callbacks);
             call_in_every_way(&calls).await;
             calls.gone().await;
@@ -147,10 +149,10 @@ fn for_handlers_without_all_events() {
     });
 }
 
-struct Part(Interests);
+struct Part(EventMask);
 
 impl tower_llm_callbacks::CallbackHandler for Part {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.0
     }
 }
@@ -159,7 +161,7 @@ impl tower_llm_callbacks::CallbackHandler for Part {
 #[test]
 fn of_a_stream_that_is_kept() {
     in_each_mode(|mode| async move {
-        let calls = Calls::new(Callbacks::new().with(mode.closure(|_, _| {})));
+        let calls = Calls::new(Callbacks::new().add(mode.closure(|_, _| {})));
         let mut model = calls.model(Script::answer(["a", "b"]));
         let mut kept = Vec::new();
         for _ in 0..CALLS {
@@ -177,14 +179,14 @@ fn of_a_stream_that_is_kept() {
 fn of_a_handler_that_fails() {
     in_each_mode(|mode| async move {
         let fails = mode.closure(|_, event| assert!(event.kind() != EventKind::LlmNewToken));
-        let calls = Calls::new(Callbacks::new().with(fails));
+        let calls = Calls::new(Callbacks::new().add(fails));
         call_in_every_way(&calls).await;
         calls.gone().await;
     });
     on_each_runtime(|| async {
         for at in [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd] {
             let never = || {
-                Handler::asynchronous(on_event_async(move |_, event| async move {
+                Registration::async_handler(on_event_async(move |_, event| async move {
                     if event.kind() == at {
                         pending::<()>().await;
                     }
@@ -192,9 +194,9 @@ fn of_a_handler_that_fails() {
             };
             let deadline = Duration::from_millis(20);
             let callbacks = Callbacks::new()
-                .with(never().deadline(deadline))
-                .with(never().deadline(deadline).lockstep())
-                .with(never().deadline(deadline).background());
+                .add(never().deadline(deadline))
+                .add(never().deadline(deadline).lockstep())
+                .add(never().deadline(deadline).background());
             let calls = Calls::new(callbacks);
             let mut model = calls.model(Script::answer(["a", "b"]));
             for _ in 0..3 {
@@ -212,12 +214,12 @@ fn of_a_handler_that_has_no_thread() {
         let (let_go, waits) = mpsc::channel::<()>();
         let (waits, starts) = (Mutex::new(waits), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&starts);
-        let holds = on_start(move |_, _| {
+        let holds = on_llm_start(move |_, _| {
             counted.fetch_add(1, Ordering::SeqCst);
             waits.lock().unwrap().recv_timeout(PATIENCE).unwrap();
         });
-        let holds = Handler::blocking(holds).background().threads(1);
-        let callbacks = Callbacks::new().with(holds.deadline(Duration::from_millis(250)));
+        let holds = Registration::blocking(holds).background().threads(1);
+        let callbacks = Callbacks::new().add(holds.deadline(Duration::from_millis(250)));
         let [first, second] = [Calls::new(callbacks.clone()), Calls::new(callbacks)];
         let begin = |calls: &Calls| {
             drop(calls.model(Script::new().hang()).call(calls.request()));
@@ -238,7 +240,7 @@ fn of_a_handler_that_has_no_thread() {
 fn of_a_runtime_that_is_gone() {
     for flavor in super::support::FLAVORS {
         let callbacks =
-            MODES.iter().fold(Callbacks::new(), |all, mode| all.with(mode.closure(|_, _| {})));
+            MODES.iter().fold(Callbacks::new(), |all, mode| all.add(mode.closure(|_, _| {})));
         let calls = Calls::new(callbacks);
         let runtime = flavor.runtime();
         let streams: Vec<_> = runtime.block_on(async {

@@ -4,7 +4,8 @@ use tower::{
     BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer, service_fn,
 };
 use tower_llm_callbacks::{
-    CallbackLayer, Carrier, CarryRunLayer, RunConfig, RunLayer, chat,
+    CallbackLayer, RunConfig, RunLayer, chat,
+    scope::{HasExtensions, RunContextLayer},
     testing::{Script, ScriptedModel, assert_promises},
 };
 
@@ -13,12 +14,12 @@ use crate::{
     support::{PATIENCE, everywhere, request},
 };
 
-/// A chain calls a model through a buffer: `CarryRunLayer` above the buffer puts the run into the request.
+/// A chain calls a model through a buffer: `RunContextLayer` above the buffer puts the run into the request.
 #[test]
 fn tower_buffer() {
     children(1, || async {
         let mut model = ServiceBuilder::new()
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
             .layer(CallbackLayer::new(Default::default()))
             .service(ScriptedModel::new(Script::answer(["a"])));
@@ -45,9 +46,9 @@ fn tower_buffer_to_a_chain() {
         let inner = service_fn(|_: chat::ChatRequest| async { crate::ask().await });
         let mut stack = ServiceBuilder::new()
             .layer(RunLayer::chain("chain"))
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .service(inner);
         let config = RunConfig::new().callbacks(&told.callbacks).tags(["asked"]);
         let stack = stack.ready().await.unwrap();
@@ -60,7 +61,7 @@ fn tower_buffer_to_a_chain() {
 #[derive(Default)]
 struct Question(http::Extensions);
 
-impl Carrier for Question {
+impl HasExtensions for Question {
     fn extensions(&self) -> &http::Extensions {
         &self.0
     }
@@ -76,9 +77,9 @@ fn a_request_of_ones_own() {
         let inner = service_fn(|_: Question| async { crate::ask().await });
         let mut stack = ServiceBuilder::new()
             .layer(RunLayer::chain("chain"))
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .service(inner);
         let config = RunConfig::new().callbacks(&told.callbacks).tags(["asked"]);
         let stack = stack.ready().await.unwrap();

@@ -12,7 +12,7 @@ use std::{
 use tokio::{runtime::Runtime, time::timeout};
 use tower::Layer;
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Event, FaultKind, Handler, Run, on_event, on_event_async,
+    CallbackLayer, Callbacks, Event, FaultKind, Registration, Run, on_event, on_event_async,
     testing::{Script, ScriptedModel},
 };
 
@@ -47,8 +47,8 @@ fn counts_though_another_callers_runtime_stands_still() {
     let (still, other) = (Flavor::Current.runtime(), Flavor::Current.runtime());
     let faults = Faults::default();
     let (blocks, release) = blocks_from(1);
-    let handler = Handler::blocking(on_event(move |_: &Run, event: &Event| blocks(event)));
-    let callbacks = Callbacks::new().on_fault(faults.hook()).with(handler.deadline(DEADLINE));
+    let handler = Registration::blocking(on_event(move |_: &Run, event: &Event| blocks(event)));
+    let callbacks = Callbacks::new().on_fault(faults.hook()).add(handler.deadline(DEADLINE));
     assert!(ends(&still, &callbacks));
     let ended = ends(&other, &callbacks);
     drop(release);
@@ -64,14 +64,14 @@ fn counts_though_the_handlers_own_runtime_stands_still() {
     let faults = Faults::default();
     let (blocks, release) = blocks_from(0);
     let blocks = Arc::new(blocks);
-    let handler = Handler::asynchronous(on_event_async(move |_, event| {
+    let handler = Registration::async_handler(on_event_async(move |_, event| {
         let blocks = Arc::clone(&blocks);
         async move { blocks(&event) }
     }));
     let callbacks = Callbacks::new()
         .runtime(own.handle().clone())
         .on_fault(faults.hook())
-        .with(handler.deadline(DEADLINE));
+        .add(handler.deadline(DEADLINE));
     let ended = ends(&caller, &callbacks);
     drop(release);
     assert!(ended, "it hangs");

@@ -8,7 +8,7 @@ use std::{
 
 use tower::Layer;
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Event, EventKind, Handler, Run, on_event,
+    CallbackLayer, Callbacks, Event, EventKind, Registration, Run, on_event,
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -20,7 +20,7 @@ fn waits_for_what_another_thread_is_about_to_tell() {
     Flavor::Multi.runtime().block_on(async {
         let (entered, leave) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
         let (enters, leaves) = (Arc::clone(&entered), Arc::clone(&leave));
-        let slow = Handler::inline(on_event(move |_: &Run, event: &Event| {
+        let slow = Registration::inline(on_event(move |_: &Run, event: &Event| {
             if event.kind() == EventKind::Custom {
                 enters.wait();
                 leaves.wait();
@@ -28,8 +28,8 @@ fn waits_for_what_another_thread_is_about_to_tell() {
         }));
         let (inline, runs) = runs();
         let recorder = Recorder::new();
-        let handler = Handler::blocking(recorder.clone());
-        let callbacks = Callbacks::new().with(inline).with(slow).with(handler);
+        let handler = Registration::blocking(recorder.clone());
+        let callbacks = Callbacks::new().add(inline).add(slow).add(handler);
         let model = ScriptedModel::new(Script::new().respond().hang());
         let answer = call(&mut CallbackLayer::new(callbacks.clone()).layer(model)).await.unwrap();
         let run = runs.lock().unwrap()[0].clone();

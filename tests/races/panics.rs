@@ -11,8 +11,8 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, ErrorKind, Event, EventKind, FaultKind, Handler, LlmChunk,
-    Run, RunError,
+    CallbackLayer, Callbacks, Delta, ErrorKind, Event, EventKind, FaultKind, LlmChunk,
+    Registration, Run, RunError,
     chat::ChatRequest,
     on_event, on_event_async,
     testing::{Recorder, Script, ScriptedModel},
@@ -57,9 +57,9 @@ fn a_chunk_that_panics_leaves_no_event_behind() {
 fn a_request_that_panics_leaves_no_task_behind() {
     let runtime = Flavor::Multi.runtime();
     runtime.block_on(async {
-        let handler = Handler::blocking(Recorder::new()).deadline(Duration::from_millis(8));
-        let model = CallbackLayer::new(Callbacks::new().with(handler))
-            .describe(
+        let handler = Registration::blocking(Recorder::new()).deadline(Duration::from_millis(8));
+        let model = CallbackLayer::new(Callbacks::new().add(handler))
+            .extract(
                 |_: &ChatRequest| panic!("a request that cannot be read"),
                 |_: &(), _: &mut dyn FnMut(Delta<'_>)| {},
             )
@@ -91,14 +91,14 @@ fn a_late_panic_costs_no_thread() {
     Flavor::Multi.runtime().block_on(async {
         let faults = Faults::default();
         let first = AtomicBool::new(true);
-        let handler = Handler::blocking(on_event(move |_: &Run, _: &Event| {
+        let handler = Registration::blocking(on_event(move |_: &Run, _: &Event| {
             if first.swap(false, Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(300));
                 panic_any(Bomb);
             }
         }));
         let handler = handler.threads(1).deadline(Duration::from_millis(100));
-        let callbacks = Callbacks::new().on_fault(faults.hook()).with(handler);
+        let callbacks = Callbacks::new().on_fault(faults.hook()).add(handler);
         let model = ScriptedModel::new(Script::answer(["a"]));
         let mut model = CallbackLayer::new(callbacks).layer(model);
         read(call(&mut model).await.unwrap()).await;
@@ -114,7 +114,7 @@ fn a_late_panic_costs_no_thread() {
 #[test]
 fn a_handlers_future_that_panics_when_given_up() {
     Flavor::Multi.runtime().block_on(async {
-        let handler = Handler::asynchronous(on_event_async(|_, event| {
+        let handler = Registration::async_handler(on_event_async(|_, event| {
             let is_token = event.kind() == EventKind::LlmNewToken;
             async move {
                 if is_token {

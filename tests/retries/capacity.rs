@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, Semaphore};
 use tower::{Layer, Service, ServiceBuilder, retry::RetryLayer};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, Callbacks, EventKind, Handler, Overflow, Run, on_event,
-    on_event_async,
+    AttemptsLayer, CallbackLayer, Callbacks, EventKind, Registration, Run,
+    callbacks::Overflow,
+    on_event, on_event_async,
     testing::{Recorded, Recorder, Script, ScriptedModel},
 };
 
@@ -22,9 +23,9 @@ fn failing_once(tokens: usize) -> ScriptedModel {
 }
 
 /// A handler that stands still in the start of the second attempt.
-fn stuck(recorder: &Recorder, gate: &Arc<Semaphore>) -> Handler {
+fn stuck(recorder: &Recorder, gate: &Arc<Semaphore>) -> Registration {
     let (recorder, gate) = (recorder.clone(), Arc::clone(gate));
-    Handler::asynchronous(on_event_async(move |run, event| {
+    Registration::async_handler(on_event_async(move |run, event| {
         let (recorder, gate) = (recorder.clone(), Arc::clone(&gate));
         async move {
             tower_llm_callbacks::CallbackHandler::on_event(&recorder, &run, &event);
@@ -49,7 +50,7 @@ async fn told(capacity: usize, emits: usize) -> Vec<Recorded> {
             }
         }
     });
-    let callbacks = Callbacks::new().inline(emitter).with(handler);
+    let callbacks = Callbacks::new().inline(emitter).add(handler);
     let model = ServiceBuilder::new()
         .layer(AttemptsLayer::new())
         .layer(RetryLayer::new(Retries(5)))
@@ -88,7 +89,8 @@ fn it_takes_a_place() {
 #[test]
 fn a_call_waits_for_it() {
     on_each_runtime(|| async {
-        let ways: [fn(Handler) -> Handler; 2] = [Handler::pipelined, Handler::lockstep];
+        let ways: [fn(Registration) -> Registration; 2] =
+            [Registration::pipelined, Registration::lockstep];
         for way in ways {
             let recorder = Recorder::new();
             let slow = {
@@ -101,8 +103,8 @@ fn a_call_waits_for_it() {
                     }
                 })
             };
-            let handler = way(Handler::asynchronous(slow)).capacity(1);
-            let layer = CallbackLayer::new(Callbacks::new().with(handler));
+            let handler = way(Registration::async_handler(slow)).capacity(1);
+            let layer = CallbackLayer::new(Callbacks::new().add(handler));
             let model = ServiceBuilder::new()
                 .layer(AttemptsLayer::new())
                 .layer(RetryLayer::new(Retries(5)))
@@ -122,7 +124,7 @@ fn an_awaited_handler_that_drops() {
         let (recorder, held) = (Recorder::new(), Arc::new(Notify::new()));
         let waits = Arc::clone(&held);
         let keeps = recorder.clone();
-        let handler = Handler::asynchronous(on_event_async(move |run, event| {
+        let handler = Registration::async_handler(on_event_async(move |run, event| {
             let (recorder, held) = (keeps.clone(), Arc::clone(&waits));
             async move {
                 tower_llm_callbacks::CallbackHandler::on_event(&recorder, &run, &event);
@@ -133,9 +135,9 @@ fn an_awaited_handler_that_drops() {
             }
         }));
         let handler = handler.capacity(1).overflow(Overflow::DropTokens);
-        let mut first = CallbackLayer::new(Callbacks::new().with(handler.clone()));
+        let mut first = CallbackLayer::new(Callbacks::new().add(handler.clone()));
         first = first.name("first");
-        let callbacks = Callbacks::new().with(handler);
+        let callbacks = Callbacks::new().add(handler);
         let model = failing_once(5);
         let fails = first.layer(model.clone());
         let answers = CallbackLayer::new(callbacks.clone()).layer(model);

@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 use futures::{StreamExt, future::BoxFuture, stream};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, CallbackService, Callbacks, Delta, ProviderError,
+    AttemptsLayer, CallbackLayer, Callbacks, Delta, ProviderError,
     chat::{ChatChunk, ChatRequest},
+    layer::CallbackService,
     testing::{Recorded, Recorder, Script, ScriptedModel},
 };
 

@@ -15,7 +15,8 @@ use tower::{
     service_fn,
 };
 use tower_llm_callbacks::{
-    AttemptsLayer, ContentCapture, ErrorKind, EventKind, HttpCallbackLayer, http::ResponseBody,
+    AttemptsLayer, ContentCapture, ErrorKind, EventKind, HttpCallbackLayer,
+    http_layer::ResponseBody,
 };
 
 use super::{

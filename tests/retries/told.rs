@@ -8,7 +8,10 @@ use std::{
 use tower::{ServiceBuilder, retry::RetryLayer, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
     Abort, AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks,
-    CarryRunLayer, ErrorKind, Event, EventKind, Retry, Run, RunConfig, RunLayer, on_event,
+    ErrorKind, Event, EventKind, Run, RunConfig, RunLayer,
+    event::Retry,
+    on_event,
+    scope::RunContextLayer,
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -45,9 +48,9 @@ fn over_a_buffer() {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .buffer(4)
-            .layer(CarryRunLayer::new())
+            .layer(RunContextLayer::new())
             .layer(told.layer())
             .service(failing_twice());
         assert_eq!(ask(model).await.unwrap().len(), 4);
@@ -147,7 +150,7 @@ impl AsyncCallbackHandler for OnRetry {
 fn by_a_method_of_its_own() {
     in_each_mode(|mode| async move {
         let handler = OnRetry::default();
-        let callbacks = Callbacks::new().with(mode.handler(handler.clone()));
+        let callbacks = Callbacks::new().add(mode.handler(handler.clone()));
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
@@ -173,7 +176,7 @@ fn before_anything_that_is_emitted() {
             }
         });
         // It is told first, and emits before others have heard of the start.
-        let callbacks = Callbacks::new().inline(emits).extend(&told.callbacks);
+        let callbacks = Callbacks::new().inline(emits).merge(&told.callbacks);
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))

@@ -9,8 +9,8 @@ use futures::{StreamExt, stream};
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceBuilder, retry::RetryLayer, service_fn};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, Callbacks, EventKind, Handler, Interests, RunConfig, RunLayer,
-    RunType, testing::Recorder,
+    AttemptsLayer, CallbackLayer, Callbacks, EventKind, EventMask, Registration, RunConfig,
+    RunLayer, RunType, testing::Recorder,
 };
 
 use super::{
@@ -139,12 +139,12 @@ fn interests() {
     in_each_mode(|mode| async move {
         let mut handlers = Vec::new();
         let mut callbacks = Callbacks::new();
-        let masks = TYPES.map(|run_type| Interests::RETRY & Interests::of_runs(run_type));
-        let all = [Interests::RETRY, Interests::NONE, Interests::ALL - Interests::RETRY];
+        let masks = TYPES.map(|run_type| EventMask::RETRY & EventMask::of_runs(run_type));
+        let all = [EventMask::RETRY, EventMask::NONE, EventMask::ALL - EventMask::RETRY];
         for mask in masks.into_iter().chain(all) {
             let recorder = Recorder::new();
-            let handler: Handler = mode.handler(recorder.clone()).interests(mask);
-            callbacks = callbacks.with(handler);
+            let handler: Registration = mode.handler(recorder.clone()).interests(mask);
+            callbacks = callbacks.add(handler);
             handlers.push(recorder);
         }
         let model = ServiceBuilder::new()

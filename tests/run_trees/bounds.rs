@@ -182,7 +182,7 @@ fn trees_are_so_deep_at_most() {
     assert_eq!(depths, [601 - 512, 256, 256]);
     let [deepest, middle, root] = &finished[..] else { panic!() };
     assert_eq!((&*deepest.name, &*middle.name, &*root.name), ("88", "344", "600"));
-    assert_eq!((deepest.trace_id, middle.trace_id), (root.run_id, root.run_id));
+    assert_eq!((deepest.root_run_id, middle.root_run_id), (root.run_id, root.run_id));
     assert!(deepest.parent_run_id.is_some() && root.parent_run_id.is_none());
     // On a thread with the usual stack.
     let used = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {

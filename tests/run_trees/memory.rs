@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use serde_json::Value;
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, InCurrentRun, LlmRequest, LlmStart, Messages, Run,
+    CallbackHandler, CallbackLayer, Callbacks, InCurrentRun, LlmRequest, LlmStart, Prompt, Run,
     RunConfig, RunLayer, chat, emit,
     handlers::RunTrees,
     testing::{Script, ScriptedModel},
@@ -20,9 +20,9 @@ use super::{
 struct Kept(Arc<()>);
 
 impl LlmRequest for Kept {
-    fn describe(&self) -> LlmStart {
+    fn llm_start(&self) -> LlmStart {
         let kept = Arc::clone(&self.0);
-        LlmStart::new("acme", "chat").messages(Messages::lazy(move || {
+        LlmStart::new("acme", "chat").messages(Prompt::lazy(move || {
             drop(kept);
             Value::Null
         }))
@@ -50,7 +50,7 @@ fn trees_keep_neither_runs_nor_callbacks() {
         let weak: Weak<()> = Arc::downgrade(&beside);
         let trees = RunTrees::new();
         let callbacks = Callbacks::new().inline(trees.clone()).inline(Beside(beside));
-        let layer = RunLayer::chain("root").inheritable(&callbacks);
+        let layer = RunLayer::chain("root").inheritable_callbacks(&callbacks);
         layer
             .run(async {
                 emit("event", 1)?;

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use tokio::{sync::oneshot, task::yield_now};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Handler, InCurrentRun, Run, RunConfig, RunLayer,
+    CallbackLayer, Callbacks, InCurrentRun, Registration, Run, RunConfig, RunLayer,
     handlers::RunTrees,
     on_event,
     testing::{Script, ScriptedModel},
@@ -42,11 +42,11 @@ fn each_run_is_where_it_was_made() {
         assert_eq!(tree.find("sum").unwrap().run_type.as_str(), "llm");
         assert_eq!(tree.find("agent").unwrap().run_id, tree.run_id);
         assert!(tree.find("nobody").is_none());
-        assert_eq!((tree.parent_run_id, tree.trace_id), (None, tree.run_id));
+        assert_eq!((tree.parent_run_id, tree.root_run_id), (None, tree.run_id));
         let act = &tree.children[1];
         assert_eq!(act.parent_run_id, Some(tree.run_id));
         assert!(act.children.iter().all(|run| run.parent_run_id == Some(act.run_id)));
-        assert!(act.children.iter().all(|run| run.trace_id == tree.run_id));
+        assert!(act.children.iter().all(|run| run.root_run_id == tree.run_id));
         // Times of the runs inside are in those of the runs around.
         assert!(tree.start_time <= act.start_time && act.duration <= tree.duration);
         assert!(trees.take().is_empty());
@@ -57,15 +57,15 @@ fn each_run_is_where_it_was_made() {
 #[test]
 fn however_it_is_told() {
     on_each_runtime(|| async {
-        let ways: [fn(RunTrees) -> Handler; 4] = [
-            Handler::inline,
-            Handler::blocking,
-            |trees| Handler::blocking(trees).lockstep(),
-            |trees| Handler::blocking(Box::new(trees)).threads(1),
+        let ways: [fn(RunTrees) -> Registration; 4] = [
+            Registration::inline,
+            Registration::blocking,
+            |trees| Registration::blocking(trees).lockstep(),
+            |trees| Registration::blocking(Box::new(trees)).threads(1),
         ];
         for way in ways {
             let trees = RunTrees::new();
-            let callbacks = Callbacks::new().with(way(trees.clone()));
+            let callbacks = Callbacks::new().add(way(trees.clone()));
             for _ in 0..10 {
                 RunConfig::new().callbacks(&callbacks).scope(agent()).await.unwrap();
             }
@@ -138,7 +138,7 @@ fn who_is_not_heard_of_is_left_out() {
         let (own, inherited) = (RunTrees::new(), RunTrees::new());
         let layer = RunLayer::chain("layer")
             .callbacks(&Callbacks::new().inline(own.clone()))
-            .inheritable(&Callbacks::new().inline(inherited.clone()));
+            .inheritable_callbacks(&Callbacks::new().inline(inherited.clone()));
         super::run(layer, agent()).await.unwrap();
         assert_eq!(shapes(&own), ["layer"]);
         assert_eq!(shapes(&inherited), [format!("layer({AGENT})")]);
@@ -151,7 +151,7 @@ fn who_is_not_heard_of_is_left_out() {
         let (around, outer) = (around, RunTrees::new());
         super::config(&outer).scope(around).await.unwrap();
         let (part, whole) = (only(&inside), only(&outer));
-        assert_eq!((part.parent_run_id, part.trace_id), (Some(whole.run_id), whole.run_id));
+        assert_eq!((part.parent_run_id, part.root_run_id), (Some(whole.run_id), whole.run_id));
         assert_eq!(whole.children[0].run_id, part.run_id);
     });
 }
@@ -178,7 +178,7 @@ fn a_run_of_which_only_others_hear() {
         let finished = trees.take();
         assert_eq!(finished.iter().map(shape).collect::<Vec<_>>(), ["inner", "outer"]);
         assert_ne!(finished[0].parent_run_id, Some(finished[1].run_id));
-        assert_eq!(finished[0].trace_id, finished[1].run_id);
+        assert_eq!(finished[0].root_run_id, finished[1].run_id);
     });
 }
 
@@ -220,6 +220,6 @@ fn children_that_come_too_late() {
         let finished = trees.take();
         assert_eq!(finished.iter().map(shape).collect::<Vec<_>>(), ["root", "late"]);
         assert_eq!(finished[1].parent_run_id, Some(root.run_id()));
-        assert_eq!(finished[1].trace_id, root.run_id());
+        assert_eq!(finished[1].root_run_id, root.run_id());
     });
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, EventData, EventKind, Handler, Interests, RunLayer,
+    Callbacks, ContentCapture, EventData, EventKind, EventMask, Registration, RunLayer,
     testing::Recorder,
 };
 
@@ -60,18 +60,18 @@ async fn descriptions_are_asked_for_where_somebody_hears() {
         let asked = Arc::clone(&asked);
         move || asked.fetch_add(by, Ordering::SeqCst)
     };
-    let of = |kind| Interests::of(kind) | Interests::CUSTOM;
+    let of = |kind| EventMask::of(kind) | EventMask::CUSTOM;
     for (interests, expected) in [
-        (Interests::ALL, 11),
+        (EventMask::ALL, 11),
         (of(EventKind::ChainStart), 1),
         (of(EventKind::ChainEnd), 10),
         (of(EventKind::LlmStart), 0),
     ] {
-        let handler = Handler::inline(Recorder::new()).interests(interests);
+        let handler = Registration::inline(Recorder::new()).interests(interests);
         let (input, output) = (count(1), count(10));
         let echo = service_fn(|request: i32| async move { Ok::<_, BoxError>(request) });
         let service = RunLayer::chain("echo")
-            .callbacks(&Callbacks::new().with(handler))
+            .callbacks(&Callbacks::new().add(handler))
             .input(move |_: &i32| input())
             .output(move |_: &i32| output())
             .layer(echo);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, EventKind, Interests, Run, RunInput, RunLayer, RunType, ToolCall,
+    Callbacks, EventKind, EventMask, Run, RunInput, RunLayer, RunType, ToolCall,
     testing::{Recorder, assert_promises},
 };
 
@@ -103,11 +103,11 @@ async fn a_tool_tells_the_id_of_its_call_with_each_event() {
 #[tokio::test]
 async fn the_id_is_told_to_those_who_hear_of_the_end_only() {
     let recorder = Recorder::new();
-    let ends = tower_llm_callbacks::Handler::inline(recorder.clone())
-        .interests(Interests::TOOL - Interests::of(EventKind::ToolStart));
+    let ends = tower_llm_callbacks::Registration::inline(recorder.clone())
+        .interests(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
     let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>(()) });
     let mut tool = RunLayer::tool("t")
-        .callbacks(&Callbacks::new().with(ends))
+        .callbacks(&Callbacks::new().add(ends))
         .input(|call: &ToolCall| RunInput::from(call))
         .layer(tool);
     tool.ready().await.unwrap().call(ToolCall::new("call_1", "t", "{}")).await.unwrap();

@@ -6,8 +6,11 @@ use futures::{FutureExt, Stream, StreamExt, stream, stream::FusedStream};
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Accumulator, Delta, ErrorKind, EventData, Fold, Run, RunStream, Usage,
-    chat::ChatChunk, testing::Recorded,
+    Abort, Aborted, Delta, ErrorKind, EventData, Run, Usage,
+    chat::ChatChunk,
+    event::Accumulator,
+    runnable::{Fold, RunStream},
+    testing::Recorded,
 };
 
 use crate::{

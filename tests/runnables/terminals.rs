@@ -5,7 +5,8 @@ use std::{error::Error, fmt, io, panic::AssertUnwindSafe, time::Duration};
 use futures::{FutureExt, StreamExt, poll};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
-    Abort, Aborted, CallbackLayer, ErrorKind, EventKind, ProviderError, Run, Truncated,
+    Abort, Aborted, CallbackLayer, ErrorKind, EventKind, ProviderError, Run,
+    event::Truncated,
     testing::{Script, ScriptedModel, assert_promises},
 };
 
@@ -166,7 +167,8 @@ fn children_end_before_a_chain_that_is_dropped() {
                 Ok::<_, BoxError>(())
             }
         });
-        let layer = tower_llm_callbacks::RunLayer::chain("chain").inheritable(&told.callbacks);
+        let layer =
+            tower_llm_callbacks::RunLayer::chain("chain").inheritable_callbacks(&told.callbacks);
         let mut call = Box::pin(layer.layer(inner).oneshot(()));
         let tokens = async {
             while told.recorders.iter().any(|(_, recorder)| recorder.text().is_empty()) {

@@ -16,8 +16,9 @@ use tower::{
     load_shed::LoadShedLayer, service_fn,
 };
 use tower_llm_callbacks::{
-    Callbacks, EventKind, RunLayer, RunService,
+    Callbacks, EventKind, RunLayer,
     chat::{ChatChunk, ChatRequest},
+    runnable::RunService,
 };
 
 use crate::{
@@ -106,7 +107,7 @@ async fn poll_ready_goes_through() {
 async fn errors_of_readiness_downcast() {
     let told = Told::new(&crate::support::MODES);
     let gate = Gate::new();
-    let callbacks = Callbacks::new().with(gate.at(EventKind::ToolStart));
+    let callbacks = Callbacks::new().add(gate.at(EventKind::ToolStart));
     let mut service = ServiceBuilder::new()
         .layer(chain(&told))
         .layer(LoadShedLayer::new())

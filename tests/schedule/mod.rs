@@ -16,10 +16,11 @@ use tokio::{
 };
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackService, Callbacks, ErrorKind,
-    Event, EventKind, Handler, Run,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, ErrorKind, Event, EventKind,
+    Registration, Run,
     chat::{ChatChunk, ChatRequest},
-    on_start,
+    layer::CallbackService,
+    on_llm_start,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -185,16 +186,16 @@ impl Mode {
     pub const BACKGROUND: [Mode; 2] =
         [Mode::Blocking(Way::Background), Mode::Async(Way::Background)];
 
-    pub fn handler<H: CallbackHandler + AsyncCallbackHandler>(self, handler: H) -> Handler {
+    pub fn handler<H: CallbackHandler + AsyncCallbackHandler>(self, handler: H) -> Registration {
         self.way(match self {
-            Mode::Inline => Handler::inline(handler),
-            Mode::Blocking(_) => Handler::blocking(handler),
-            Mode::Async(_) => Handler::asynchronous(handler),
+            Mode::Inline => Registration::inline(handler),
+            Mode::Blocking(_) => Registration::blocking(handler),
+            Mode::Async(_) => Registration::async_handler(handler),
         })
     }
 
     /// Sets the delivery of a handler that is blocking or async already.
-    pub fn way(self, handler: Handler) -> Handler {
+    pub fn way(self, handler: Registration) -> Registration {
         match self {
             Mode::Inline => handler,
             Mode::Blocking(way) | Mode::Async(way) => match way {
@@ -264,10 +265,10 @@ pub fn quiet_panics() {
 }
 
 /// Keeps the run of a call, as a handler may.
-pub fn keep_run() -> (Arc<Mutex<Option<Run>>>, Handler) {
+pub fn keep_run() -> (Arc<Mutex<Option<Run>>>, Registration) {
     let kept = Arc::new(Mutex::new(None));
     let keep = kept.clone();
-    let handler = Handler::inline(on_start(move |run, _| {
+    let handler = Registration::inline(on_llm_start(move |run, _| {
         *keep.lock().unwrap() = Some(run.clone());
     }));
     (kept, handler)
@@ -281,7 +282,7 @@ pub fn kept(run: &Mutex<Option<Run>>) -> Run {
 /// A recorder and the layer that tells it, in one of the modes that are waited for, or inline.
 pub fn layer(mode: Mode) -> (Recorder, CallbackLayer) {
     let recorder = Recorder::new();
-    let callbacks = Callbacks::new().with(mode.handler(recorder.clone()));
+    let callbacks = Callbacks::new().add(mode.handler(recorder.clone()));
     (recorder, CallbackLayer::new(callbacks))
 }
 

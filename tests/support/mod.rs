@@ -20,9 +20,10 @@ use tokio::{
 };
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, CallbackService, CallbackStream,
-    Callbacks, Delivery, ErrorKind, Event, EventKind, Fault, Handler, LlmResult, Run,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, ErrorKind, Event,
+    EventKind, Fault, LlmResult, Registration, Run,
     chat::{ChatChunk, ChatRequest},
+    layer::{CallbackService, CallbackStream},
     on_event, on_event_async,
     testing::{Recorded, Recorder, Script, ScriptedModel, ScriptedStream, assert_promises},
 };
@@ -52,19 +53,22 @@ pub(crate) const MODES: [Mode; 7] = [
 ];
 
 impl Mode {
-    pub(crate) fn handler(self, handler: impl CallbackHandler + AsyncCallbackHandler) -> Handler {
+    pub(crate) fn handler(
+        self,
+        handler: impl CallbackHandler + AsyncCallbackHandler,
+    ) -> Registration {
         match self {
-            Mode::Inline => Handler::inline(handler),
-            Mode::Blocking(delivery) => delivered(Handler::blocking(handler), delivery),
-            Mode::Async(delivery) => delivered(Handler::asynchronous(handler), delivery),
+            Mode::Inline => Registration::inline(handler),
+            Mode::Blocking(delivery) => delivered(Registration::blocking(handler), delivery),
+            Mode::Async(delivery) => delivered(Registration::async_handler(handler), delivery),
         }
     }
 
     /// A handler of all events; an async one waits before it calls the closure.
-    pub(crate) fn closure(self, f: impl Fn(&Run, &Event) + Send + Sync + 'static) -> Handler {
+    pub(crate) fn closure(self, f: impl Fn(&Run, &Event) + Send + Sync + 'static) -> Registration {
         match self {
-            Mode::Inline => Handler::inline(on_event(f)),
-            Mode::Blocking(delivery) => delivered(Handler::blocking(on_event(f)), delivery),
+            Mode::Inline => Registration::inline(on_event(f)),
+            Mode::Blocking(delivery) => delivered(Registration::blocking(on_event(f)), delivery),
             Mode::Async(delivery) => {
                 let f = Arc::new(f);
                 let handler = on_event_async(move |run, event| {
@@ -74,7 +78,7 @@ impl Mode {
                         f(&run, &event);
                     }
                 });
-                delivered(Handler::asynchronous(handler), delivery)
+                delivered(Registration::async_handler(handler), delivery)
             }
         }
     }
@@ -89,7 +93,7 @@ impl Mode {
     }
 }
 
-fn delivered(handler: Handler, delivery: Delivery) -> Handler {
+fn delivered(handler: Registration, delivery: Delivery) -> Registration {
     match delivery {
         Delivery::Lockstep => handler.lockstep(),
         Delivery::Background => handler.background(),
@@ -140,13 +144,13 @@ impl Told {
         let callbacks = Callbacks::new().on_fault(faults.hook());
         let callbacks = recorders
             .iter()
-            .fold(callbacks, |all, (mode, recorder)| all.with(mode.handler(recorder.clone())));
+            .fold(callbacks, |all, (mode, recorder)| all.add(mode.handler(recorder.clone())));
         Self { callbacks, recorders, faults }
     }
 
     /// With one more handler, which is told last.
-    pub(crate) fn with(mut self, handler: Handler) -> Self {
-        self.callbacks = self.callbacks.with(handler);
+    pub(crate) fn with(mut self, handler: Registration) -> Self {
+        self.callbacks = self.callbacks.add(handler);
         self
     }
 
@@ -313,9 +317,9 @@ impl Gate {
         Self { entered: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) }
     }
 
-    pub(crate) fn at(&self, kind: EventKind) -> Handler {
+    pub(crate) fn at(&self, kind: EventKind) -> Registration {
         let gate = self.clone();
-        Handler::asynchronous(on_event_async(move |_run, event| {
+        Registration::async_handler(on_event_async(move |_run, event| {
             let gate = gate.clone();
             async move {
                 if event.kind() == kind {
@@ -336,7 +340,7 @@ impl Gate {
 }
 
 /// Gives the runs that it hears of.
-pub(crate) fn runs() -> (Handler, Arc<Mutex<Vec<Run>>>) {
+pub(crate) fn runs() -> (Registration, Arc<Mutex<Vec<Run>>>) {
     let runs = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&runs);
     let handler = on_event(move |run: &Run, event: &Event| {
@@ -344,7 +348,7 @@ pub(crate) fn runs() -> (Handler, Arc<Mutex<Vec<Run>>>) {
             seen.lock().unwrap().push(run.clone());
         }
     });
-    (Handler::inline(handler), runs)
+    (Registration::inline(handler), runs)
 }
 
 /// Waits until something is so; the caller bounds the time.

@@ -5,12 +5,12 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
     Delta, LlmStart, ProviderError,
-    wire::{Format, HttpCall, Recognition, gemini::Gemini},
+    wire::{Format, LlmHttpRequest, Match, gemini::Gemini},
 };
 
 #[test]
 fn calls_are_recognised_by_method_and_path() {
-    let post = |path| Gemini.recognise(&Method::POST, path);
+    let post = |path| Gemini.matches(&Method::POST, path);
     for path in [
         "/v1beta/models/gemini-x:generateContent",
         "/v1beta/models/gemini-x:streamGenerateContent",
@@ -18,8 +18,8 @@ fn calls_are_recognised_by_method_and_path() {
         "/v1beta/tunedModels/mine:generateContent",
         "/gateway/google/v1beta/models/google/gemini-x:generateContent",
     ] {
-        assert_eq!(post(path), Recognition::Yes, "{path}");
-        assert_eq!(Gemini.recognise(&Method::GET, path), Recognition::No, "{path}");
+        assert_eq!(post(path), Match::Yes, "{path}");
+        assert_eq!(Gemini.matches(&Method::GET, path), Match::No, "{path}");
     }
     for path in [
         "",
@@ -34,13 +34,13 @@ fn calls_are_recognised_by_method_and_path() {
         "/v1beta/files/x:generateContent",
         "/v1/messages",
     ] {
-        assert_eq!(post(path), Recognition::No, "{path}");
+        assert_eq!(post(path), Match::No, "{path}");
     }
 }
 
 fn start(uri: &'static str, body: &Value) -> LlmStart {
     let (uri, body) = (Uri::from_static(uri), Bytes::from(body.to_string()));
-    Gemini.start(&HttpCall::new(&Method::POST, &uri, &HeaderMap::new(), &body))
+    Gemini.start(&LlmHttpRequest::new(&Method::POST, &uri, &HeaderMap::new(), &body))
 }
 
 #[test]

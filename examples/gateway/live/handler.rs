@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
-use tower_llm_callbacks::{CallbackHandler, Event, Handler, Interests, Run};
+use tower_llm_callbacks::{CallbackHandler, Event, EventMask, Registration, Run};
 
 use super::{BROWSERS, entry::Entry, runs::Runs};
 
@@ -18,8 +18,12 @@ impl Live {
     }
 
     /// In the background: no call waits for it. Two threads, for reading a long prompt takes a while.
-    pub(crate) fn handler(&self) -> Handler {
-        Handler::blocking(self.clone()).background().threads(2).capacity(1024).name("live page")
+    pub(crate) fn handler(&self) -> Registration {
+        Registration::blocking(self.clone())
+            .background()
+            .threads(2)
+            .capacity(1024)
+            .name("live page")
     }
 
     /// Held for a short time only.
@@ -29,8 +33,8 @@ impl Live {
 }
 
 impl CallbackHandler for Live {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::CUSTOM - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::CUSTOM - EventMask::TOKEN_TIMES
     }
 
     fn on_event(&self, run: &Run, event: &Event) {

@@ -14,11 +14,10 @@ use crate::{
     callbacks::{
         Fault, FaultKind,
         cell::Cell,
-        drain,
-        handler::Code,
-        inline,
+        drain, inline,
         lane::{Lane, LaneRef, Pushed},
         pool,
+        registration::Code,
     },
     event::{Event, EventData, EventKind},
     run::{EventSink, Run},

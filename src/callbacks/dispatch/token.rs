@@ -4,9 +4,9 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::Dispatch;
 use crate::{
-    callbacks::{handler::Code, inline, lane::Pushed},
+    callbacks::{inline, lane::Pushed, registration::Code},
     event::{Content, Event, EventData, EventKind, TextBlock, Token},
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     run::Context,
 };
 
@@ -50,7 +50,7 @@ impl TokenLanes {
             } else {
                 to.queued.push(index);
                 to.times |= lane.driver().is_none()
-                    && lane.cell.interests.intersects(Interests::TOKEN_TIMES);
+                    && lane.cell.interests.intersects(EventMask::TOKEN_TIMES);
             }
         }
         to

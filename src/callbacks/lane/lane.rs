@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::room::Room;
 use crate::{
-    callbacks::{Delivery, cell::Cell, dispatch::Dispatch, driver::Driver, handler::Code},
+    callbacks::{Delivery, cell::Cell, dispatch::Dispatch, driver::Driver, registration::Code},
     event::{Event, EventKind},
     run::{Context as RunContext, Inside, Run, RunType},
     sync::lock,

@@ -1,9 +1,9 @@
 use std::{fmt::Write, time::Duration};
 
-use super::{Output, clean, style::Styles};
+use super::{ConsoleTarget, clean, style::Styles};
 use crate::{
     event::{Event, EventData, LlmResult, RunError},
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     run::Run,
 };
 
@@ -22,18 +22,18 @@ use crate::{
 /// messages and names of custom events are shown. Add it as blocking. It keeps nothing.
 #[derive(Debug)]
 pub struct ConsoleLog {
-    output: Output,
+    output: ConsoleTarget,
     content: usize,
 }
 
 impl ConsoleLog {
     /// Writes to standard error.
     pub fn stderr() -> Self {
-        Self::new(Output::stderr())
+        Self::new(ConsoleTarget::stderr())
     }
 
     /// Writes to an output.
-    pub fn new(output: Output) -> Self {
+    pub fn new(output: ConsoleTarget) -> Self {
         Self { output, content: 0 }
     }
 
@@ -119,8 +119,8 @@ impl ConsoleLog {
 }
 
 impl CallbackHandler for ConsoleLog {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::LLM_NEW_TOKEN - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
     fn on_event(&self, run: &Run, event: &Event) {

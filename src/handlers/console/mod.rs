@@ -7,4 +7,4 @@ mod style;
 mod tokens;
 mod trees;
 
-pub use self::{log::ConsoleLog, output::Output, tokens::StreamingOutput, trees::PrintTrees};
+pub use self::{log::ConsoleLog, output::ConsoleTarget, tokens::ConsoleTokens, trees::PrintTrees};

@@ -13,7 +13,7 @@ use crate::sync::lock;
 /// Standard output and error are coloured where they are terminals that have colours, and `NO_COLOR` and
 /// its like do not forbid it. What cannot be written, since the pipe is closed or the disk full, is passed over:
 /// a call is never harmed, nor is the next line.
-pub struct Output {
+pub struct ConsoleTarget {
     target: Mutex<Target>,
     colours: bool,
     terminal: bool,
@@ -25,7 +25,7 @@ enum Target {
     Writer(Box<dyn Write + Send>),
 }
 
-impl Output {
+impl ConsoleTarget {
     /// The process's standard output.
     pub fn stdout() -> Self {
         let colours = AutoStream::choice(&stdout()) != ColorChoice::Never;
@@ -75,9 +75,9 @@ fn write(writer: &mut impl Write, text: &str) -> io::Result<()> {
     writer.flush()
 }
 
-impl fmt::Debug for Output {
+impl fmt::Debug for ConsoleTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output")
+        f.debug_struct("ConsoleTarget")
             .field("colours", &self.colours)
             .field("terminal", &self.terminal)
             .finish_non_exhaustive()

@@ -1,7 +1,7 @@
-use super::{Output, clean};
+use super::{ConsoleTarget, clean};
 use crate::{
     event::{LlmResult, RunError, Token, TokenKind},
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     run::Run,
 };
 
@@ -14,22 +14,22 @@ use crate::{
 /// Add it as blocking, in lockstep where nothing may be seen before it is written. It keeps nothing.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, handlers::StreamingOutput};
+/// use tower_llm_callbacks::{Callbacks, handlers::ConsoleTokens};
 ///
-/// let callbacks = Callbacks::new().blocking(StreamingOutput::stdout());
+/// let callbacks = Callbacks::new().blocking(ConsoleTokens::stdout());
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
 #[derive(Debug)]
-pub struct StreamingOutput(Output);
+pub struct ConsoleTokens(ConsoleTarget);
 
-impl StreamingOutput {
+impl ConsoleTokens {
     /// Writes to standard output.
     pub fn stdout() -> Self {
-        Self::new(Output::stdout())
+        Self::new(ConsoleTarget::stdout())
     }
 
     /// Writes to an output.
-    pub fn new(output: Output) -> Self {
+    pub fn new(output: ConsoleTarget) -> Self {
         Self(output)
     }
 
@@ -40,9 +40,9 @@ impl StreamingOutput {
     }
 }
 
-impl CallbackHandler for StreamingOutput {
-    fn interests(&self) -> Interests {
-        Interests::LLM_NEW_TOKEN | Interests::LLM_END | Interests::LLM_ERROR
+impl CallbackHandler for ConsoleTokens {
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_NEW_TOKEN | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {

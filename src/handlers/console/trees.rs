@@ -1,7 +1,7 @@
-use super::Output;
+use super::ConsoleTarget;
 use crate::{
     event::Event,
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     handlers::RunTrees,
     run::Run,
 };
@@ -20,23 +20,23 @@ use crate::{
 #[derive(Debug)]
 pub struct PrintTrees {
     trees: RunTrees,
-    output: Output,
+    output: ConsoleTarget,
 }
 
 impl PrintTrees {
     /// Writes to standard output.
     pub fn stdout() -> Self {
-        Self::new(Output::stdout())
+        Self::new(ConsoleTarget::stdout())
     }
 
     /// Writes to an output.
-    pub fn new(output: Output) -> Self {
+    pub fn new(output: ConsoleTarget) -> Self {
         Self { trees: RunTrees::new(), output }
     }
 }
 
 impl CallbackHandler for PrintTrees {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.trees.interests()
     }
 

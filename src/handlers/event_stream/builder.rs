@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     callbacks::{Callbacks, RunConfig},
-    handler::Interests,
+    handler::EventMask,
     run::RunType,
 };
 
@@ -38,7 +38,7 @@ use crate::{
 #[must_use = "it observes nothing until it is attached or run"]
 pub struct EventStreamBuilder {
     filter: Filter,
-    interests: Interests,
+    interests: EventMask,
     capacity: usize,
     waits: bool,
 }
@@ -46,7 +46,7 @@ pub struct EventStreamBuilder {
 impl EventStreamBuilder {
     pub(super) fn new() -> Self {
         let filter = Filter::default();
-        Self { filter, interests: Interests::ALL, capacity: 256, waits: false }
+        Self { filter, interests: EventMask::ALL, capacity: 256, waits: false }
     }
 
     /// Gives the events of runs with one of these names.
@@ -86,7 +86,7 @@ impl EventStreamBuilder {
     }
 
     /// Sets which events are given; all are by default.
-    pub fn interests(mut self, interests: Interests) -> Self {
+    pub fn interests(mut self, interests: EventMask) -> Self {
         self.interests = interests;
         self
     }

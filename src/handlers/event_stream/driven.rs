@@ -7,7 +7,7 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{EventStream, StreamEvent};
+use super::{EventStream, RunEvent};
 use crate::run::InRun;
 
 /// The events of the runs that a future makes; reading them is what drives the future.
@@ -39,9 +39,9 @@ impl<F: Future> DrivenEvents<F> {
 }
 
 impl<F: Future> Stream for DrivenEvents<F> {
-    type Item = StreamEvent;
+    type Item = RunEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RunEvent>> {
         loop {
             if let Poll::Ready(event) = Pin::new(&mut self.events).poll_next(cx) {
                 return Poll::Ready(event);

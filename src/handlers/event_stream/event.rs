@@ -10,12 +10,12 @@ use crate::{
 ///
 /// It serialises as the event's [record](Event::record), with a key `parent_ids` added.
 #[derive(Debug, Clone)]
-pub struct StreamEvent {
+pub struct RunEvent {
     run: Run,
     event: Event,
 }
 
-impl StreamEvent {
+impl RunEvent {
     /// An event at the moment when it is told, of a run that dropped so many tokens.
     pub(super) fn told(run: &Run, event: &Event, dropped_tokens: u64) -> Self {
         let data = match dropped_tokens {
@@ -51,7 +51,7 @@ impl StreamEvent {
     }
 }
 
-impl Serialize for StreamEvent {
+impl Serialize for RunEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct WithParents<'a> {

@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::queue::Queue;
 use crate::{
-    callbacks::{Callbacks, Handler},
+    callbacks::{Callbacks, Registration},
     event::Event,
-    handler::{AsyncCallbackHandler, CallbackHandler, Interests},
+    handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
     run::Run,
 };
 
@@ -12,15 +12,15 @@ use crate::{
 struct Teller(Arc<Queue>);
 
 impl CallbackHandler for Teller {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         // Starts and ends of all runs: by them the stream knows which runs are its, and when it ends.
         self.0.wanted()
-            | Interests::LLM_START
-            | Interests::LLM_END
-            | Interests::LLM_ERROR
-            | Interests::CHAIN
-            | Interests::TOOL
-            | Interests::RETRIEVER
+            | EventMask::LLM_START
+            | EventMask::LLM_END
+            | EventMask::LLM_ERROR
+            | EventMask::CHAIN
+            | EventMask::TOOL
+            | EventMask::RETRIEVER
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -38,7 +38,7 @@ impl Drop for Teller {
 struct Gate(Arc<Queue>);
 
 impl AsyncCallbackHandler for Gate {
-    fn interests(&self) -> Interests {
+    fn interests(&self) -> EventMask {
         self.0.wanted()
     }
 
@@ -51,12 +51,12 @@ impl AsyncCallbackHandler for Gate {
 
 /// The handlers of a stream.
 pub(super) fn callbacks(queue: &Arc<Queue>, capacity: usize) -> Callbacks {
-    let teller = Handler::inline(Teller(Arc::clone(queue))).name("event stream");
-    let callbacks = Callbacks::new().with(teller);
+    let teller = Registration::inline(Teller(Arc::clone(queue))).name("event stream");
+    let callbacks = Callbacks::new().add(teller);
     if !queue.waits() {
         return callbacks;
     }
     // Whoever reads may take all the time.
-    let gate = Handler::asynchronous(Gate(Arc::clone(queue))).deadline(Duration::MAX);
-    callbacks.with(gate.capacity(capacity).name("event stream, waiting"))
+    let gate = Registration::async_handler(Gate(Arc::clone(queue))).deadline(Duration::MAX);
+    callbacks.add(gate.capacity(capacity).name("event stream, waiting"))
 }

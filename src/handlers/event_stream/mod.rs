@@ -9,5 +9,5 @@ mod queue;
 mod stream;
 
 pub use self::{
-    builder::EventStreamBuilder, driven::DrivenEvents, event::StreamEvent, stream::EventStream,
+    builder::EventStreamBuilder, driven::DrivenEvents, event::RunEvent, stream::EventStream,
 };

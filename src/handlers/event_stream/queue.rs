@@ -10,10 +10,10 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{StreamEvent, filter::Filter};
+use super::{RunEvent, filter::Filter};
 use crate::{
     event::{Event, EventKind},
-    handler::Interests,
+    handler::EventMask,
     run::Run,
     sync::lock,
 };
@@ -33,7 +33,7 @@ pub(super) struct Queue {
 
 pub(super) struct Settings {
     pub(super) filter: Filter,
-    pub(super) wanted: Interests,
+    pub(super) wanted: EventMask,
     pub(super) capacity: usize,
     /// Calls wait for room; otherwise what there is no room for is dropped.
     pub(super) waits: bool,
@@ -43,7 +43,7 @@ pub(super) struct Settings {
 
 #[derive(Default)]
 struct State {
-    events: VecDeque<StreamEvent>,
+    events: VecDeque<RunEvent>,
     ended: bool,
     root: Option<Uuid>,
     /// Those that are given and have not ended.
@@ -68,7 +68,7 @@ impl Queue {
         self.settings.waits
     }
 
-    pub(super) fn wanted(&self) -> Interests {
+    pub(super) fn wanted(&self) -> EventMask {
         self.settings.wanted
     }
 
@@ -115,7 +115,7 @@ impl Queue {
         lock(&self.state).ended
     }
 
-    pub(super) fn poll_read(&self, cx: &Context<'_>) -> Poll<Option<StreamEvent>> {
+    pub(super) fn poll_read(&self, cx: &Context<'_>) -> Poll<Option<RunEvent>> {
         self.reader.register(cx.waker());
         let event = {
             let mut state = lock(&self.state);
@@ -165,7 +165,7 @@ impl State {
         if wants && has_room {
             self.starts_and_ends += usize::from(is_bound);
             unread.waiting += usize::from(!is_bound);
-            let event = StreamEvent::told(run, event, unread.dropped_tokens);
+            let event = RunEvent::told(run, event, unread.dropped_tokens);
             self.events.push_back(event);
         } else if wants {
             unread.dropped_tokens += u64::from(kind == EventKind::LlmNewToken);
@@ -176,7 +176,7 @@ impl State {
         }
     }
 
-    fn read(&mut self) -> Option<StreamEvent> {
+    fn read(&mut self) -> Option<RunEvent> {
         let event = self.events.pop_front()?;
         let kind = event.kind();
         if kind.is_start() || kind.is_terminal() {

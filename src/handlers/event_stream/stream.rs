@@ -7,7 +7,7 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{EventStreamBuilder, StreamEvent, queue::Queue};
+use super::{EventStreamBuilder, RunEvent, queue::Queue};
 
 /// The events of a run and its children, as they happen.
 ///
@@ -38,9 +38,9 @@ impl EventStream {
 }
 
 impl Stream for EventStream {
-    type Item = StreamEvent;
+    type Item = RunEvent;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RunEvent>> {
         self.queue.poll_read(cx)
     }
 }

@@ -6,14 +6,17 @@ use super::{
     describe::{
         DURATION, ENDED, FIRST_TOKEN, GAP, IN_FLIGHT, PIECES, RETRIES, STARTED, TOKENS, describe,
     },
-    live::{Live, Lives, Pieces},
+    live::{Live, Pieces, piece},
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, Interests},
-    handlers::{labels::Labels, outermost::Outermost},
+    handler::{CallbackHandler, EventMask},
+    handlers::{labels::Labels, open::Open, outermost::Outermost},
     run::Run,
 };
+
+/// Runs of which no end is heard, since the handler was given up on in them, must not add up for ever.
+const MAX_RUNS: usize = 100_000;
 
 /// A handler that tells runs as metrics of the [`metrics`] facade, to whatever recorder the process has.
 ///
@@ -36,15 +39,15 @@ use crate::{
 /// inline. It holds some 300 bytes for each run in flight. Clones count as one handler.
 ///
 /// ```
-/// use tower_llm_callbacks::{CallbackLayer, Callbacks, handlers::Metrics};
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, handlers::LlmMetrics};
 ///
-/// let layer = CallbackLayer::new(Callbacks::new().inline(Metrics::new()));
+/// let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
 /// ```
 #[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
+pub struct LlmMetrics(Arc<Inner>);
 
 struct Inner {
-    lives: Lives,
+    open: Open<Live>,
     outermost: Outermost,
     tokens: bool,
     providers: Labels,
@@ -53,13 +56,13 @@ struct Inner {
     names: Labels,
 }
 
-impl Default for Metrics {
+impl Default for LlmMetrics {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Metrics {
+impl LlmMetrics {
     /// A handler whose labels have at most 200 values each.
     pub fn new() -> Self {
         describe();
@@ -81,8 +84,8 @@ impl Metrics {
     fn with(words: usize, tokens: bool) -> Self {
         let list = || Labels::at_most(words);
         let (providers, apis, models, names) = (list(), list(), list(), list());
-        let (lives, outermost) = (Lives::default(), Outermost::default());
-        Self(Arc::new(Inner { lives, outermost, tokens, providers, apis, models, names }))
+        let (open, outermost) = (Open::new(MAX_RUNS), Outermost::default());
+        Self(Arc::new(Inner { open, outermost, tokens, providers, apis, models, names }))
     }
 
     fn start(&self, run: &Run, model: Option<&LlmStart>) {
@@ -93,12 +96,12 @@ impl Metrics {
         counter!(STARTED, labels.clone()).increment(1);
         let in_flight = gauge!(IN_FLIGHT, labels.clone());
         in_flight.increment(1);
-        let pieces = model.map(|_| Pieces {
-            count: counter!(PIECES, labels.clone()),
-            gap: histogram!(GAP, labels.clone()),
-            last: None,
+        let pieces = model.map(|_| {
+            Pieces::new(counter!(PIECES, labels.clone()), histogram!(GAP, labels.clone()))
         });
-        self.0.lives.start(run, Live { labels, in_flight, pieces });
+        if let Some(given_up) = self.0.open.insert(run, Live { labels, in_flight, pieces }) {
+            given_up.in_flight.decrement(1);
+        }
     }
 
     fn labels(&self, run: &Run, model: Option<&LlmStart>) -> Vec<Label> {
@@ -118,7 +121,7 @@ impl Metrics {
         if of.is_some() {
             self.0.outermost.end(run);
         }
-        let Some(Live { labels, in_flight, .. }) = self.0.lives.end(run) else { return };
+        let Some(Live { labels, in_flight, .. }) = self.0.open.remove(run) else { return };
         in_flight.decrement(1);
         if let Some(result) = of {
             tokens(&labels, result);
@@ -134,10 +137,10 @@ impl Metrics {
     }
 }
 
-impl CallbackHandler for Metrics {
-    fn interests(&self) -> Interests {
-        let all = Interests::ALL - Interests::TOKEN_TIMES - Interests::CUSTOM;
-        if self.0.tokens { all } else { all - Interests::LLM_NEW_TOKEN }
+impl CallbackHandler for LlmMetrics {
+    fn interests(&self) -> EventMask {
+        let all = EventMask::ALL - EventMask::TOKEN_TIMES - EventMask::CUSTOM;
+        if self.0.tokens { all } else { all - EventMask::LLM_NEW_TOKEN }
     }
 
     fn identity(&self) -> Option<usize> {
@@ -146,7 +149,7 @@ impl CallbackHandler for Metrics {
 
     fn on_event(&self, run: &Run, event: &Event) {
         match event.data() {
-            EventData::LlmNewToken(_) => self.0.lives.token(run),
+            EventData::LlmNewToken(_) => piece(&self.0.open, run),
             EventData::LlmStart(start) => self.start(run, Some(start)),
             EventData::ChainStart(_) | EventData::ToolStart(_) | EventData::RetrieverStart(_) => {
                 self.start(run, None);
@@ -160,7 +163,7 @@ impl CallbackHandler for Metrics {
             | EventData::ToolError(error)
             | EventData::RetrieverError(error) => self.error(run, error, None),
             EventData::Retry(_) => {
-                if let Some(labels) = self.0.lives.labels(run) {
+                if let Some(labels) = self.0.open.with(run.run_id(), |live| live.labels.clone()) {
                     counter!(RETRIES, labels).increment(1);
                 }
             }
@@ -194,8 +197,8 @@ fn tokens(labels: &[Label], result: &LlmResult) {
     }
 }
 
-impl fmt::Debug for Metrics {
+impl fmt::Debug for LlmMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").field("in_flight", &self.0.lives.len()).finish_non_exhaustive()
+        f.debug_struct("LlmMetrics").field("in_flight", &self.0.open.len()).finish_non_exhaustive()
     }
 }

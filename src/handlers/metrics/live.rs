@@ -1,68 +1,47 @@
-use std::{collections::HashMap, sync::Mutex, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use metrics::{Counter, Gauge, Histogram, Label};
-use uuid::Uuid;
 
-use crate::{run::Run, sync::lock};
+use crate::{handlers::open::Open, run::Run};
 
 /// What is kept of a run in flight.
 pub(super) struct Live {
     pub(super) labels: Vec<Label>,
     pub(super) in_flight: Gauge,
-    /// Of models: so that a token costs no look-up by labels.
+    /// Of models.
     pub(super) pieces: Option<Pieces>,
 }
 
 /// The pieces of an answer.
 pub(super) struct Pieces {
-    pub(super) count: Counter,
-    pub(super) gap: Histogram,
-    pub(super) last: Option<Instant>,
+    meters: Arc<Meters>,
+    last: Option<Instant>,
+}
+
+/// Kept, so that a token costs no look-up by labels.
+struct Meters {
+    count: Counter,
+    gap: Histogram,
 }
 
 impl Pieces {
-    pub(super) fn piece(&mut self) {
-        let now = Instant::now();
-        self.count.increment(1);
-        if let Some(last) = self.last.replace(now) {
-            self.gap.record(now.saturating_duration_since(last));
-        }
+    pub(super) fn new(count: Counter, gap: Histogram) -> Self {
+        Self { meters: Arc::new(Meters { count, gap }), last: None }
     }
 }
 
-/// The runs in flight that count.
-#[derive(Default)]
-pub(super) struct Lives(Mutex<HashMap<Uuid, Live>>);
-
-/// Runs of which no end is heard, since the handler was given up on in them, must not add up for ever.
-const MOST: usize = 100_000;
-
-impl Lives {
-    pub(super) fn start(&self, run: &Run, live: Live) {
-        let mut runs = lock(&self.0);
-        if runs.len() < MOST {
-            runs.insert(run.run_id(), live);
+/// A piece of a run's answer came.
+pub(super) fn piece(open: &Open<Live>, run: &Run) {
+    let now = Instant::now();
+    let found = open.with(run.run_id(), |live| {
+        let Pieces { meters, last } = live.pieces.as_mut()?;
+        Some((Arc::clone(meters), last.replace(now)))
+    });
+    // Not under the lock: the recorder is anybody's.
+    if let Some((meters, last)) = found.flatten() {
+        meters.count.increment(1);
+        if let Some(last) = last {
+            meters.gap.record(now.saturating_duration_since(last));
         }
-    }
-
-    pub(super) fn token(&self, run: &Run) {
-        let mut runs = lock(&self.0);
-        if let Some(Live { pieces: Some(pieces), .. }) = runs.get_mut(&run.run_id()) {
-            pieces.piece();
-        }
-    }
-
-    /// A run has ended: what was kept of it, if it counts.
-    pub(super) fn end(&self, run: &Run) -> Option<Live> {
-        lock(&self.0).remove(&run.run_id())
-    }
-
-    pub(super) fn labels(&self, run: &Run) -> Option<Vec<Label>> {
-        let runs = lock(&self.0);
-        Some(runs.get(&run.run_id())?.labels.clone())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        lock(&self.0).len()
     }
 }

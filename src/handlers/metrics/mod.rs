@@ -6,4 +6,4 @@ mod live;
 mod sets;
 mod timed;
 
-pub use self::{handler::Metrics, sets::SetMetrics, timed::Timed};
+pub use self::{handler::LlmMetrics, sets::HandlerMetrics, timed::TimedHandler};

@@ -18,17 +18,17 @@ use crate::{
 /// each scrape.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, handlers::SetMetrics};
+/// use tower_llm_callbacks::{Callbacks, handlers::HandlerMetrics};
 ///
 /// # let callbacks = Callbacks::new();
-/// let metrics = SetMetrics::new(&callbacks);
+/// let metrics = HandlerMetrics::new(&callbacks);
 /// // … and for each scrape:
 /// metrics.sample();
 /// ```
 #[derive(Debug, Clone)]
-pub struct SetMetrics(Callbacks);
+pub struct HandlerMetrics(Callbacks);
 
-impl SetMetrics {
+impl HandlerMetrics {
     /// Metrics of the handlers of a set.
     pub fn new(callbacks: &Callbacks) -> Self {
         describe();

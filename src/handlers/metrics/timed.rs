@@ -5,7 +5,7 @@ use metrics::{Histogram, histogram};
 use super::describe::{HANDLER_TIME, describe};
 use crate::{
     event::Event,
-    handler::{AsyncCallbackHandler, CallbackHandler, Interests},
+    handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
     run::Run,
 };
 
@@ -15,19 +15,19 @@ use crate::{
 /// Reads the clock twice for each event.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, handlers::Timed, on_end};
+/// use tower_llm_callbacks::{Callbacks, on_llm_end, handlers::TimedHandler};
 ///
-/// let audit = on_end(|run, result| println!("{}: {}", run.run_id(), result.tokens));
-/// let callbacks = Callbacks::new().blocking(Timed::new("audit", audit));
+/// let audit = on_llm_end(|run, result| println!("{}: {}", run.run_id(), result.tokens));
+/// let callbacks = Callbacks::new().blocking(TimedHandler::new("audit", audit));
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
 #[derive(Debug)]
-pub struct Timed<H> {
+pub struct TimedHandler<H> {
     name: Arc<str>,
     inner: H,
 }
 
-impl<H> Timed<H> {
+impl<H> TimedHandler<H> {
     /// Times a handler, under a name.
     pub fn new(name: impl Into<Arc<str>>, handler: H) -> Self {
         describe();
@@ -39,8 +39,8 @@ impl<H> Timed<H> {
     }
 }
 
-impl<H: CallbackHandler> CallbackHandler for Timed<H> {
-    fn interests(&self) -> Interests {
+impl<H: CallbackHandler> CallbackHandler for TimedHandler<H> {
+    fn interests(&self) -> EventMask {
         self.inner.interests()
     }
 
@@ -55,8 +55,8 @@ impl<H: CallbackHandler> CallbackHandler for Timed<H> {
     }
 }
 
-impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Timed<H> {
-    fn interests(&self) -> Interests {
+impl<H: AsyncCallbackHandler> AsyncCallbackHandler for TimedHandler<H> {
+    fn interests(&self) -> EventMask {
         self.inner.interests()
     }
 

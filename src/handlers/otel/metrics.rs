@@ -8,13 +8,12 @@ use super::{
     facts::Facts,
     instruments::Instruments,
     names,
-    open::Open,
     value::{bounded, text},
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, Interests},
-    handlers::{labels::Labels, outermost::Outermost},
+    handler::{CallbackHandler, EventMask},
+    handlers::{labels::Labels, open::Open, outermost::Outermost},
     run::Run,
 };
 
@@ -149,10 +148,10 @@ impl Shared {
 }
 
 impl CallbackHandler for OtelMetrics {
-    fn interests(&self) -> Interests {
-        let ends = Interests::LLM_START | Interests::LLM_END | Interests::LLM_ERROR;
+    fn interests(&self) -> EventMask {
+        let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
         match self.0.chunks {
-            true => ends | Interests::LLM_NEW_TOKEN | Interests::TOKEN_TIMES,
+            true => ends | EventMask::LLM_NEW_TOKEN | EventMask::TOKEN_TIMES,
             false => ends,
         }
     }

@@ -9,10 +9,9 @@ use super::{
     OtelMetrics, SemanticConventions,
     instruments::Instruments,
     metrics::{AllLabels, Shared},
-    open::Open,
     scope::scope,
 };
-use crate::handlers::{labels::Labels, outermost::Outermost};
+use crate::handlers::{labels::Labels, open::Open, outermost::Outermost};
 
 const MAX_MODELS: usize = 200;
 const MAX_RUNS: usize = 10_000;

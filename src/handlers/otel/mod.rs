@@ -18,7 +18,6 @@ mod message;
 mod metrics;
 mod metrics_builder;
 mod names;
-mod open;
 mod params;
 mod parent;
 mod part;

@@ -3,8 +3,11 @@ use opentelemetry::{
     trace::{SpanContext, TraceContextExt, TraceState},
 };
 
-use super::{open::Open, span::OpenSpan};
-use crate::run::{Run, TraceParent};
+use super::span::OpenSpan;
+use crate::{
+    handlers::open::Open,
+    run::{Run, TraceParent},
+};
 
 /// What a run's span is in: the span of the nearest run above it that has one; else where the request says it
 /// comes from; else whatever is current here.
@@ -15,7 +18,7 @@ pub(super) fn parent(open: &Open<OpenSpan>, run: &Run) -> Context {
         return Context::new().with_remote_span_context(span);
     }
     let current = Context::current();
-    let Some(inbound) = run.trace_parent().and_then(remote) else { return current };
+    let Some(inbound) = run.inbound_traceparent().and_then(remote) else { return current };
     // A span of the same trace that is current here is below the caller's, and nearer.
     let (trace_id, current_trace) = (inbound.trace_id(), current.span().span_context().trace_id());
     if trace_id == current_trace {

@@ -36,7 +36,7 @@ impl Shared {
         add(&mut span);
         let context = span.span_context().clone();
         if let Some(span) = named(&context) {
-            run.set_trace_span(span);
+            run.set_span_context(span);
         }
         let open = OpenSpan { span, context, agent: agent(run), is_call, asked };
         if let Some(oldest) = self.open.insert(run, open) {

@@ -8,13 +8,11 @@ use std::{
 
 use opentelemetry::global::BoxedTracer;
 
-use super::{
-    OtelContent, OtelSpansBuilder, SemanticConventions, logs::Logs, open::Open, span::OpenSpan,
-};
+use super::{OtelContent, OtelSpansBuilder, SemanticConventions, logs::Logs, span::OpenSpan};
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, Interests},
-    handlers::outermost::Outermost,
+    handler::{CallbackHandler, EventMask},
+    handlers::{open::Open, outermost::Outermost},
     run::Run,
 };
 
@@ -51,8 +49,8 @@ use crate::{
 /// else `transport`, `truncated`, `cancelled`, `aborted` or `panic`. Retries and custom events are events of the span;
 /// the value of a custom event is there if it is a number or a truth value, or [content](OtelContent) is written.
 ///
-/// **Propagation**: it says by [`Run::set_trace_span`] which span stands for a run, for
-/// [`TracePropagation::Child`](crate::http::TracePropagation::Child).
+/// **Propagation**: it says by [`Run::set_span_context`] which span stands for a run, for
+/// [`TracePropagation::Child`](crate::http_layer::TracePropagation::Child).
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, RunConfig, handlers::OtelSpans};
@@ -104,8 +102,8 @@ impl OtelSpans {
 }
 
 impl CallbackHandler for OtelSpans {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::LLM_NEW_TOKEN - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
     fn identity(&self) -> Option<usize> {

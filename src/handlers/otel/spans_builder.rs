@@ -7,11 +7,8 @@ use opentelemetry::{
     trace::{Span, Tracer, TracerProvider},
 };
 
-use super::{
-    OtelContent, OtelSpans, SemanticConventions, logs::Logs, open::Open, scope::scope,
-    spans::Shared,
-};
-use crate::handlers::outermost::Outermost;
+use super::{OtelContent, OtelSpans, SemanticConventions, logs::Logs, scope::scope, spans::Shared};
+use crate::handlers::{open::Open, outermost::Outermost};
 
 const MAX_RUNS: usize = 10_000;
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     run::Run,
     sync::lock,
 };
@@ -169,8 +169,8 @@ impl Forest {
 }
 
 impl CallbackHandler for RunTrees {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::LLM_NEW_TOKEN - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
     fn identity(&self) -> Option<usize> {

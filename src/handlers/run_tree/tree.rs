@@ -24,7 +24,7 @@ pub struct RunTree {
     /// Its parent's id; of the tree's root it is that of a run which is not in the tree, if any.
     pub parent_run_id: Option<Uuid>,
     /// The id of the root run of the whole trace.
-    pub trace_id: Uuid,
+    pub root_run_id: Uuid,
     /// What it was an execution of.
     pub run_type: RunType,
     /// Its name.
@@ -67,7 +67,7 @@ impl RunTree {
         Self {
             run_id: run.run_id(),
             parent_run_id: run.parent_run_id(),
-            trace_id: run.trace_id(),
+            root_run_id: run.root_run_id(),
             run_type: run.run_type(),
             name: Arc::clone(name),
             tags: Arc::clone(tags),
@@ -156,7 +156,7 @@ impl Serialize for RunTree {
         let mut tree = serializer.serialize_map(Some(15))?;
         tree.serialize_entry("run_id", &self.run_id)?;
         tree.serialize_entry("parent_run_id", &self.parent_run_id)?;
-        tree.serialize_entry("trace_id", &self.trace_id)?;
+        tree.serialize_entry("root_run_id", &self.root_run_id)?;
         tree.serialize_entry("run_type", self.run_type.as_str())?;
         tree.serialize_entry("name", &self.name)?;
         tree.serialize_entry("attempt", &self.attempt)?;

@@ -7,7 +7,7 @@ use tracing::{Level, Span, event};
 
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     run::Run,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 /// |---|---|
 /// | target | `tower_llm_callbacks::run` |
 /// | spans | `llm`, `chain`, `tool`, `retriever`, of level `INFO` |
-/// | fields from the start | `otel.name`, `otel.kind`, `run_id`, `parent_run_id`, `trace_id`, `name`, `attempt`; of models: `provider`, `api`, `model` |
+/// | fields from the start | `otel.name`, `otel.kind`, `run_id`, `parent_run_id`, `root_run_id`, `name`, `attempt`; of models: `provider`, `api`, `model` |
 /// | from the end | `duration_ms`, `otel.status_code` and `error.kind` of errors; of models: `response_model`, `finish_reason`, `input_tokens`, `output_tokens`, `tokens`, `time_to_first_token_ms` |
 /// | events | start (`DEBUG`), end (`INFO`), error (`WARN`, with the kind; also cancelled and aborted), retry (`WARN`), custom event (`DEBUG`, its name) |
 ///
@@ -43,8 +43,8 @@ impl TracingSpans {
 }
 
 impl CallbackHandler for TracingSpans {
-    fn interests(&self) -> Interests {
-        Interests::ALL - Interests::LLM_NEW_TOKEN - Interests::TOKEN_TIMES
+    fn interests(&self) -> EventMask {
+        EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
     /// Two of them would make one span all the same.
@@ -58,10 +58,10 @@ impl CallbackHandler for TracingSpans {
         if kind.is_start() {
             let span = span::open(run, event.data());
             span.in_scope(|| event!(target: span::TARGET, Level::DEBUG, "start"));
-            run.instrument(span);
+            run.set_tracing_span(span);
             return;
         }
-        let Some(span) = run.span() else { return };
+        let Some(span) = run.tracing_span() else { return };
         span.in_scope(|| tell(run, span, event));
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn open(run: &Run, start: &EventData) -> Span {
                 otel.status_code = Empty,
                 run_id = %run.run_id(),
                 parent_run_id = Empty,
-                trace_id = %run.trace_id(),
+                root_run_id = %run.root_run_id(),
                 name = run.name(),
                 attempt = run.attempt(),
                 $($field = $value,)*

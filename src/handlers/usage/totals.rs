@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::{ErrorKind, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     handlers::outermost::Outermost,
     run::Run,
     sync::lock,
@@ -49,9 +49,7 @@ use crate::{
 /// ```
 /// use std::time::Duration;
 /// use tower::{BoxError, Layer, Service, ServiceExt};
-/// use tower_llm_callbacks::{
-///     CallbackLayer, Callbacks, chat::{self, ChatRequest}, handlers::{PriceTable, UsageTotals},
-/// };
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, chat::{self, ChatRequest}, handlers::{PriceTable, UsageTotals}};
 ///
 /// # use tower_llm_callbacks::{Delta, Usage, testing::{Script, ScriptedModel}};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
@@ -197,8 +195,8 @@ impl UsageTotals {
 }
 
 impl CallbackHandler for UsageTotals {
-    fn interests(&self) -> Interests {
-        Interests::LLM_START | Interests::LLM_END | Interests::LLM_ERROR
+    fn interests(&self) -> EventMask {
+        EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
     fn identity(&self) -> Option<usize> {

@@ -5,10 +5,7 @@
 //!
 //! ```
 //! use tower::{Layer, Service, ServiceExt};
-//! use tower_llm_callbacks::{
-//!     chat::ChatRequest,
-//!     model::openai::{OpenAiConfig, OpenAiLayer},
-//! };
+//! use tower_llm_callbacks::{model::openai::{OpenAiConfig, OpenAiLayer}, chat::ChatRequest};
 //!
 //! # async fn answer() -> Result<(), tower::BoxError> {
 //! # let http = tower::service_fn(async |_: http::Request<http_body_util::Full<bytes::Bytes>>| {

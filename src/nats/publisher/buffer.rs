@@ -6,7 +6,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Lost, PublisherStats,
+    PublishLosses, PublisherStats,
     item::{Item, Settled},
 };
 use crate::event::EventKind;
@@ -66,7 +66,7 @@ impl Buffer {
         PublisherStats { waiting: self.live as u64, ..self.stats }
     }
 
-    pub(super) fn lost(&mut self) -> &mut Lost {
+    pub(super) fn lost(&mut self) -> &mut PublishLosses {
         &mut self.stats.lost
     }
 

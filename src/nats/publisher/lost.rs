@@ -3,7 +3,7 @@ use std::fmt;
 /// Events that were not published, and why: of [`Publisher::lost`](super::Publisher::lost).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Lost {
+pub struct PublishLosses {
     /// There was no room in the buffer.
     pub no_room: u64,
     /// The server did not take them: the stream is full, or they are larger than it takes.
@@ -14,16 +14,16 @@ pub struct Lost {
     pub unwritable: u64,
 }
 
-impl Lost {
+impl PublishLosses {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.no_room + self.refused + self.without_start + self.unwritable
     }
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for PublishLosses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Lost { no_room, refused, without_start, unwritable } = self;
+        let PublishLosses { no_room, refused, without_start, unwritable } = self;
         write!(f, "{no_room} had no room, {refused} were refused by the server, ")?;
         write!(
             f,
@@ -43,7 +43,7 @@ pub struct PublisherStats {
     /// Events that wait to be sent or acknowledged.
     pub waiting: u64,
     /// Events that were lost.
-    pub lost: Lost,
+    pub lost: PublishLosses,
     /// How often it has connected.
     pub connections: u64,
 }

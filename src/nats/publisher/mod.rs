@@ -13,6 +13,6 @@ mod pump;
 
 pub use self::{
     config::PublisherConfig,
-    lost::{Lost, PublisherStats},
+    lost::{PublishLosses, PublisherStats},
     publisher::Publisher,
 };

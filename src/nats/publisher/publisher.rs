@@ -12,13 +12,13 @@ use tokio::{
 };
 
 use super::{
-    Lost, PublisherConfig, PublisherStats,
+    PublishLosses, PublisherConfig, PublisherStats,
     buffer::Buffer,
     item::{Item, Settled},
     pump,
 };
 use crate::{
-    callbacks::Handler, event::Event, handler::AsyncCallbackHandler, nats::Error, run::Run,
+    callbacks::Registration, event::Event, handler::AsyncCallbackHandler, nats::Error, run::Run,
     sync::lock,
 };
 
@@ -83,9 +83,9 @@ impl Publisher {
         Self(Arc::new(Tasks { shared: Arc::clone(shared), tasks: [pump, report] }))
     }
 
-    /// It as a [background](Handler::background) handler, whose queue of a run has 4,096 events.
-    pub fn handler(&self) -> Handler {
-        Handler::asynchronous(self.clone()).background().capacity(4096).name("nats")
+    /// It as a [background](Registration::background) handler, whose queue of a run has 4,096 events.
+    pub fn handler(&self) -> Registration {
+        Registration::async_handler(self.clone()).background().capacity(4096).name("nats")
     }
 
     /// Waits until the server has acknowledged every event that it was told before, or they are lost, but no
@@ -101,7 +101,7 @@ impl Publisher {
     }
 
     /// The events that were lost, ever, and why.
-    pub fn lost(&self) -> Lost {
+    pub fn lost(&self) -> PublishLosses {
         self.stats().lost
     }
 
@@ -149,7 +149,7 @@ impl Shared {
 
 /// Logs losses.
 async fn report(shared: Arc<Shared>) {
-    let mut told = Lost::default();
+    let mut told = PublishLosses::default();
     let mut ticks = interval(shared.config.report);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -54,7 +54,7 @@ impl WorkerConfig {
         self
     }
 
-    /// Sets how long nothing may come of a run before it is [ended](crate::Relay::end_silent); an hour is the
+    /// Sets how long nothing may come of a run before it is [ended](crate::relay::Relay::end_silent); an hour is the
     /// default. Until then, what came after its start is told again when the worker is killed.
     #[must_use]
     pub fn run_timeout(mut self, timeout: Duration) -> Self {

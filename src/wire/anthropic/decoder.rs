@@ -9,10 +9,7 @@ use crate::wire::reading::{Reading, decoder};
 /// answer, streamed, would have added up to.
 ///
 /// ```
-/// use tower_llm_callbacks::{
-///     Delta,
-///     wire::{Decoder, anthropic::AnthropicDecoder},
-/// };
+/// use tower_llm_callbacks::{Delta, wire::{Decoder, anthropic::AnthropicDecoder}};
 ///
 /// let body = concat!(
 ///     "event: message_start\n",

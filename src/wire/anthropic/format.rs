@@ -5,7 +5,7 @@ use super::AnthropicDecoder;
 use crate::{
     event::{LlmStart, ProviderError},
     wire::{
-        Decoder, Format, HttpCall, Recognition, error,
+        Decoder, Format, LlmHttpRequest, Match, error,
         request::{items, message},
     },
 };
@@ -15,14 +15,14 @@ use crate::{
 pub struct AnthropicMessages;
 
 impl Format for AnthropicMessages {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         match path.ends_with("/v1/messages") && method == Method::POST {
-            true => Recognition::Yes,
-            false => Recognition::No,
+            true => Match::Yes,
+            false => Match::No,
         }
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         call.members().start("anthropic", "messages", &["system", "messages"], |members| {
             let system = members.value("system").map(|system| message("system", system));
             system.into_iter().chain(items(members.value("messages"))).collect()

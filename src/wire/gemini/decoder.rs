@@ -18,10 +18,7 @@ use crate::wire::reading::{Reading, decoder};
 /// streamed, would have added up to.
 ///
 /// ```
-/// use tower_llm_callbacks::{
-///     Delta,
-///     wire::{Decoder, gemini::GeminiDecoder},
-/// };
+/// use tower_llm_callbacks::{Delta, wire::{Decoder, gemini::GeminiDecoder}};
 ///
 /// let body = concat!(
 ///     r#"data: {"candidates":[{"content":{"parts":[{"text":"Hi"}]}}],"responseId":"r1"}"#,

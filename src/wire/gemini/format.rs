@@ -5,7 +5,7 @@ use super::GeminiDecoder;
 use crate::{
     event::{LlmStart, ProviderError},
     wire::{
-        Decoder, Format, HttpCall, Recognition, error,
+        Decoder, Format, LlmHttpRequest, Match, error,
         request::{items, message},
     },
 };
@@ -19,14 +19,14 @@ const PROMPT: [&str; 3] = ["systemInstruction", "system_instruction", "contents"
 pub struct Gemini;
 
 impl Format for Gemini {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         match Target::of(path) {
-            Some(_) if method == Method::POST => Recognition::Yes,
-            _ => Recognition::No,
+            Some(_) if method == Method::POST => Match::Yes,
+            _ => Match::No,
         }
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let path = call.uri.path();
         let vertex = path.contains("/publishers/") || call.host().is_some_and(is_vertex);
         let provider = if vertex { "gcp.vertex_ai" } else { "gcp.gemini" };

@@ -3,7 +3,7 @@ use http::{Method, StatusCode};
 use super::{format, prompt};
 use crate::{
     event::{LlmStart, ProviderError},
-    wire::{Decoder, Format, HttpCall, Recognition, error},
+    wire::{Decoder, Format, LlmHttpRequest, Match, error},
 };
 
 /// Ollama's chat as a [`Format`]: `POST …/api/chat`.
@@ -12,20 +12,20 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Recognition, ollama::OllamaChat};
+/// use tower_llm_callbacks::wire::{Format, Match, ollama::OllamaChat};
 ///
-/// assert_eq!(OllamaChat.recognise(&Method::POST, "/api/chat"), Recognition::Yes);
-/// assert_eq!(OllamaChat.recognise(&Method::GET, "/api/tags"), Recognition::No);
+/// assert_eq!(OllamaChat.matches(&Method::POST, "/api/chat"), Match::Yes);
+/// assert_eq!(OllamaChat.matches(&Method::GET, "/api/tags"), Match::No);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OllamaChat;
 
 impl Format for OllamaChat {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
-        format::recognise(method, path, "/api/chat")
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        format::matches(method, path, "/api/chat")
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let members = call.members();
         let start = members.start("ollama", "chat", &["messages"], prompt::of_chat);
         // It streams unless told not to.

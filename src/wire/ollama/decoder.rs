@@ -10,10 +10,7 @@ use crate::wire::reading::{Reading, decoder};
 /// durations.
 ///
 /// ```
-/// use tower_llm_callbacks::{
-///     Delta,
-///     wire::{Decoder, ollama::OllamaDecoder},
-/// };
+/// use tower_llm_callbacks::{Delta, wire::{Decoder, ollama::OllamaDecoder}};
 ///
 /// let body = concat!(
 ///     r#"{"model":"llama3","message":{"role":"assistant","content":"Hi"},"done":false}"#,

@@ -2,12 +2,12 @@ use http::Method;
 use serde_json::json;
 
 use super::OllamaDecoder;
-use crate::wire::{Decoder, Recognition};
+use crate::wire::{Decoder, Match};
 
-pub(super) fn recognise(method: &Method, path: &str, end: &str) -> Recognition {
+pub(super) fn matches(method: &Method, path: &str, end: &str) -> Match {
     match path.ends_with(end) && method == Method::POST {
-        true => Recognition::Yes,
-        false => Recognition::No,
+        true => Match::Yes,
+        false => Match::No,
     }
 }
 

@@ -3,7 +3,7 @@ use http::{Method, StatusCode};
 use super::{format, prompt};
 use crate::{
     event::{LlmStart, ProviderError},
-    wire::{Decoder, Format, HttpCall, Recognition, error},
+    wire::{Decoder, Format, LlmHttpRequest, Match, error},
 };
 
 /// Ollama's completion of a prompt as a [`Format`]: `POST …/api/generate`.
@@ -13,20 +13,20 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Recognition, ollama::OllamaGenerate};
+/// use tower_llm_callbacks::wire::{Format, Match, ollama::OllamaGenerate};
 ///
-/// assert_eq!(OllamaGenerate.recognise(&Method::POST, "/api/generate"), Recognition::Yes);
-/// assert_eq!(OllamaGenerate.recognise(&Method::POST, "/api/chat"), Recognition::No);
+/// assert_eq!(OllamaGenerate.matches(&Method::POST, "/api/generate"), Match::Yes);
+/// assert_eq!(OllamaGenerate.matches(&Method::POST, "/api/chat"), Match::No);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OllamaGenerate;
 
 impl Format for OllamaGenerate {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
-        format::recognise(method, path, "/api/generate")
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        format::matches(method, path, "/api/generate")
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let members = call.members();
         let asked = &["system", "prompt", "suffix", "images", "context"];
         let start = members.start("ollama", "generate", asked, prompt::of_generate);

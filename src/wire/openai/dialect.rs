@@ -1,4 +1,4 @@
-use crate::wire::HttpCall;
+use crate::wire::LlmHttpRequest;
 
 /// Names of OpenTelemetry's GenAI conventions, and of that kind, by the host or a domain it is in.
 const HOSTS: &[(&str, &str)] = &[
@@ -20,7 +20,7 @@ const HOSTS: &[(&str, &str)] = &[
 ];
 
 /// Who is called, as far as the request tells: the path first, since gateways keep it.
-pub(in crate::wire) fn provider(call: &HttpCall<'_>) -> &'static str {
+pub(in crate::wire) fn provider(call: &LlmHttpRequest<'_>) -> &'static str {
     let versioned = |query: &str| query.split('&').any(|pair| pair.starts_with("api-version="));
     if deployment(call.uri.path()).is_some() || call.uri.query().is_some_and(versioned) {
         return "azure.ai.openai";

@@ -13,10 +13,7 @@ use crate::wire::reading::{Reading, decoder};
 /// have added up to.
 ///
 /// ```
-/// use tower_llm_callbacks::{
-///     Delta,
-///     wire::{Decoder, openai_chat::OpenAiChatDecoder},
-/// };
+/// use tower_llm_callbacks::{Delta, wire::{Decoder, openai_chat::OpenAiChatDecoder}};
 ///
 /// let body = concat!(
 ///     r#"data: {"id":"chatcmpl-1","model":"gpt","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#,

@@ -5,7 +5,7 @@ use super::OpenAiChatDecoder;
 use crate::{
     event::{LlmStart, ProviderError},
     wire::{
-        Decoder, Format, HttpCall, Recognition, error, openai,
+        Decoder, Format, LlmHttpRequest, Match, error, openai,
         request::{Members, items, message},
     },
 };
@@ -18,11 +18,11 @@ use crate::{
 /// ```
 /// use bytes::Bytes;
 /// use http::{HeaderMap, Method, Uri};
-/// use tower_llm_callbacks::wire::{Format, HttpCall, openai_chat::OpenAiChat};
+/// use tower_llm_callbacks::wire::{Format, LlmHttpRequest, openai_chat::OpenAiChat};
 ///
 /// let uri = Uri::from_static("https://api.groq.com/openai/v1/chat/completions");
 /// let body = Bytes::from_static(br#"{"model":"m","messages":[],"stream":true}"#);
-/// let start = OpenAiChat.start(&HttpCall::new(&Method::POST, &uri, &HeaderMap::new(), &body));
+/// let start = OpenAiChat.start(&LlmHttpRequest::new(&Method::POST, &uri, &HeaderMap::new(), &body));
 /// assert_eq!(&*start.provider, "groq");
 /// assert_eq!(start.model.as_deref(), Some("m"));
 /// ```
@@ -33,21 +33,21 @@ pub struct OpenAiChat;
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Recognition, openai_chat::OpenAiCompletions};
+/// use tower_llm_callbacks::wire::{Format, Match, openai_chat::OpenAiCompletions};
 ///
-/// let recognise = |path| OpenAiCompletions.recognise(&Method::POST, path);
-/// assert_eq!(recognise("/v1/completions"), Recognition::Yes);
-/// assert_eq!(recognise("/v1/chat/completions"), Recognition::No);
+/// let matches = |path| OpenAiCompletions.matches(&Method::POST, path);
+/// assert_eq!(matches("/v1/completions"), Match::Yes);
+/// assert_eq!(matches("/v1/chat/completions"), Match::No);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiCompletions;
 
 impl Format for OpenAiChat {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         recognition(method == Method::POST && is_chat(path))
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         start(call, "chat_completions", &["messages"], |members| items(members.value("messages")))
     }
 
@@ -65,12 +65,12 @@ impl Format for OpenAiChat {
 }
 
 impl Format for OpenAiCompletions {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         let is_legacy = path.ends_with("/completions") && !is_chat(path);
         recognition(method == Method::POST && is_legacy)
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         start(call, "completions", &["prompt", "suffix"], |members| {
             let suffix = members.value("suffix");
             let prompt = |text: Value| {
@@ -107,12 +107,12 @@ fn is_chat(path: &str) -> bool {
     path.ends_with("/chat/completions")
 }
 
-fn recognition(is_call: bool) -> Recognition {
-    if is_call { Recognition::Yes } else { Recognition::No }
+fn recognition(is_call: bool) -> Match {
+    if is_call { Match::Yes } else { Match::No }
 }
 
 fn start(
-    call: &HttpCall<'_>,
+    call: &LlmHttpRequest<'_>,
     api: &str,
     prompt: &'static [&'static str],
     messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,

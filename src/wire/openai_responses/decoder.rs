@@ -23,10 +23,7 @@ use crate::wire::reading::{Reading, decoder};
 ///   progress, in the background, has no finish reason.
 ///
 /// ```
-/// use tower_llm_callbacks::{
-///     Delta,
-///     wire::{Decoder, openai_responses::OpenAiResponsesDecoder},
-/// };
+/// use tower_llm_callbacks::{Delta, wire::{Decoder, openai_responses::OpenAiResponsesDecoder}};
 ///
 /// let body = concat!(
 ///     "event: response.created\n",

@@ -3,9 +3,9 @@ use serde_json::Value;
 
 use super::OpenAiResponsesDecoder;
 use crate::{
-    event::{LlmStart, Messages, ProviderError},
+    event::{LlmStart, Prompt, ProviderError},
     wire::{
-        Decoder, Format, HttpCall, Recognition, error, openai,
+        Decoder, Format, LlmHttpRequest, Match, error, openai,
         request::{items, message},
     },
 };
@@ -15,34 +15,34 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Recognition, openai_responses::OpenAiResponses};
+/// use tower_llm_callbacks::wire::{Format, Match, openai_responses::OpenAiResponses};
 ///
-/// let recognise = |method, path| OpenAiResponses.recognise(&method, path);
-/// assert_eq!(recognise(Method::POST, "/v1/responses"), Recognition::Yes);
-/// assert_eq!(recognise(Method::GET, "/v1/responses/resp_1"), Recognition::IfStreamed);
-/// assert_eq!(recognise(Method::POST, "/v1/responses/resp_1/cancel"), Recognition::No);
+/// let matches = |method, path| OpenAiResponses.matches(&method, path);
+/// assert_eq!(matches(Method::POST, "/v1/responses"), Match::Yes);
+/// assert_eq!(matches(Method::GET, "/v1/responses/resp_1"), Match::IfStreamed);
+/// assert_eq!(matches(Method::POST, "/v1/responses/resp_1/cancel"), Match::No);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiResponses;
 
 impl Format for OpenAiResponses {
-    fn recognise(&self, method: &Method, path: &str) -> Recognition {
+    fn matches(&self, method: &Method, path: &str) -> Match {
         let retrieved = || {
             let (before, id) = path.rsplit_once('/')?;
             Some(!id.is_empty() && before.ends_with("/responses"))
         };
         match *method {
-            Method::POST if path.ends_with("/responses") => Recognition::Yes,
-            Method::GET if retrieved() == Some(true) => Recognition::IfStreamed,
-            _ => Recognition::No,
+            Method::POST if path.ends_with("/responses") => Match::Yes,
+            Method::GET if retrieved() == Some(true) => Match::IfStreamed,
+            _ => Match::No,
         }
     }
 
-    fn start(&self, call: &HttpCall<'_>) -> LlmStart {
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let provider = openai::dialect::provider(call);
         if call.method == Method::GET {
             // What was asked for was said elsewhere.
-            return LlmStart::new(provider, "responses").messages(Messages::none());
+            return LlmStart::new(provider, "responses").messages(Prompt::none());
         }
         call.members().start(provider, "responses", &["instructions", "input"], |members| {
             let instructions = members.value("instructions").map(|text| message("system", text));

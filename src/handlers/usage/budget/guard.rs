@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError, Token},
-    handler::{CallbackHandler, Interests},
+    handler::{CallbackHandler, EventMask},
     handlers::{outermost::Outermost, usage::measured::Measured},
     run::Run,
     sync::lock,
@@ -21,7 +21,7 @@ use crate::{
 ///
 /// Add it as **inline**: it never waits, and is exact only there. Of the other ways of delivery, lockstep is as
 /// exact; pipelined, it lets some tokens through before it aborts; in the background it comes too late. Should the
-/// closures that it was given be able to panic, make it [`required`](crate::Handler::required), or those runs go
+/// closures that it was given be able to panic, make it [`required`](crate::Registration::abort_on_fault), or those runs go
 /// on without it. Clones share their budgets, and count as one handler. Set it up first: what sets something
 /// gives a handler with fresh budgets. Several guards may be attached: each of them has to agree.
 ///
@@ -55,9 +55,7 @@ use crate::{
 /// use std::time::Duration;
 /// use http::StatusCode;
 /// use tower::{BoxError, Layer, Service, ServiceExt};
-/// use tower_llm_callbacks::{
-///     Aborted, CallbackLayer, Callbacks, chat::{self, ChatRequest}, handlers::BudgetGuard,
-/// };
+/// use tower_llm_callbacks::{Aborted, CallbackLayer, Callbacks, chat::{self, ChatRequest}, handlers::BudgetGuard};
 ///
 /// # use tower_llm_callbacks::{Delta, Usage, testing::{Script, ScriptedModel}};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
@@ -199,9 +197,9 @@ impl BudgetGuard {
 }
 
 impl CallbackHandler for BudgetGuard {
-    fn interests(&self) -> Interests {
-        let ends = Interests::LLM_START | Interests::LLM_END | Interests::LLM_ERROR;
-        if self.0.settings.watches_tokens() { ends | Interests::LLM_NEW_TOKEN } else { ends }
+    fn interests(&self) -> EventMask {
+        let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
+        if self.0.settings.watches_tokens() { ends | EventMask::LLM_NEW_TOKEN } else { ends }
     }
 
     fn identity(&self) -> Option<usize> {

@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::trace::trace_parent;
+use super::trace::traceparent;
 use crate::run::{Run, TraceParent};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -10,7 +10,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// `tracestate` of the W3C recommendation "Trace Context". All other headers stay as they are in any case.
 ///
 /// ```
-/// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, http::TracePropagation};
+/// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, http_layer::TracePropagation};
 ///
 /// let layer = HttpCallbackLayer::new(Callbacks::new()).propagation(TracePropagation::Strip);
 /// ```
@@ -23,7 +23,7 @@ pub enum TracePropagation {
     /// That the call's own run has called it.
     ///
     /// `traceparent` names the span that stands for the run, if a handler has said which by the end of the
-    /// start phase ([`Run::set_trace_span`](crate::Run::set_trace_span)), as
+    /// start phase ([`Run::set_span_context`](crate::Run::set_span_context)), as
     /// `OtelSpans` of the feature `otel` does. Otherwise it is made of the ids that
     /// event records have: the trace is the request's own, or the run's
     /// [`trace_id`](crate::Run::trace_id); the parent is the last 16 digits of the
@@ -51,9 +51,9 @@ impl TracePropagation {
         if self != Self::Child {
             return;
         }
-        let child = run.trace_span().cloned().unwrap_or_else(|| derived(run));
+        let child = run.span_context().cloned().unwrap_or_else(|| derived(run));
         // It belongs to the trace that it came with.
-        if trace_parent(headers).is_none_or(|parent| parent.trace_id() != child.trace_id()) {
+        if traceparent(headers).is_none_or(|parent| parent.trace_id() != child.trace_id()) {
             headers.remove(TRACESTATE);
         }
         if let Ok(value) = HeaderValue::from_str(&child.to_string()) {
@@ -64,9 +64,9 @@ impl TracePropagation {
 
 /// A span for a run of which no handler has made one: its ids are the run's.
 fn derived(run: &Run) -> TraceParent {
-    let inbound = run.trace_parent();
+    let inbound = run.inbound_traceparent();
     let trace_id = inbound.and_then(|parent| u128::from_str_radix(parent.trace_id(), 16).ok());
-    let trace_id = trace_id.unwrap_or_else(|| run.trace_id().as_u128());
+    let trace_id = trace_id.unwrap_or_else(|| run.root_run_id().as_u128());
     let (_, parent_id) = run.run_id().as_u64_pair();
     let flags = u8::from(inbound.is_some_and(TraceParent::is_sampled));
     // A run may be given any id, and zero is none.

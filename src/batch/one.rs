@@ -5,18 +5,15 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 use tower::{BoxError, Service};
 
-use super::GenerateError;
+use super::BatchError;
 use crate::{
-    describe::LlmChunk,
     event::{Accumulator, Delta, LlmResult, Truncated},
+    extract::LlmChunk,
     run::Aborted,
 };
 
 /// Makes a call and reads its answer to the end, or as far as it comes.
-pub(super) async fn one<S, Req, C, E>(
-    mut model: S,
-    request: Req,
-) -> Result<LlmResult, GenerateError>
+pub(super) async fn one<S, Req, C, E>(mut model: S, request: Req) -> Result<LlmResult, BatchError>
 where
     S: Service<Req>,
     S::Error: Into<BoxError>,
@@ -38,7 +35,7 @@ where
     result.time_to_first_token = first.filter(|_| result.tokens > 0);
     match outcome {
         Ok(()) => Ok(result),
-        Err(error) => Err(GenerateError::new(error, result)),
+        Err(error) => Err(BatchError::new(error, result)),
     }
 }
 

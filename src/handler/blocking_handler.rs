@@ -3,7 +3,7 @@ use crate::{
         CustomEvent, Event, EventData, LlmResult, LlmStart, Retry, RunError, RunInput, RunOutput,
         Token,
     },
-    handler::Interests,
+    handler::EventMask,
     run::Run,
 };
 
@@ -31,14 +31,14 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a callback handler",
-    note = "implement `CallbackHandler` for it, or, if its methods are `async`, implement `AsyncCallbackHandler` and add it with `.asynchronous(…)`",
-    note = "for a closure, use a function such as `on_token(|run, token| …)` or `on_event(|run, event| …)`"
+    note = "implement `CallbackHandler` for it, or, if its methods are `async`, implement `AsyncCallbackHandler` and add it with `.async_handler(…)`",
+    note = "for a closure, use a function such as `on_llm_new_token(|run, token| …)` or `on_event(|run, event| …)`"
 )]
 pub trait CallbackHandler: Send + Sync + 'static {
     /// Which events it wants. Asked once, when the handler is added: leave tokens out, and none is
     /// built for it.
-    fn interests(&self) -> Interests {
-        Interests::ALL
+    fn interests(&self) -> EventMask {
+        EventMask::ALL
     }
 
     /// Which instance it is: two handlers with the same identity are told of an event once.

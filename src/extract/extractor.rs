@@ -5,8 +5,8 @@ use crate::event::{Delta, LlmStart};
 
 /// How a layer reads requests of type `Req`.
 ///
-/// Sealed: [`Native`] reads types that describe themselves, [`Described`] foreign ones by closures.
-pub trait DescribeRequest<Req>: Clone + sealed::Sealed {
+/// Sealed: [`TraitExtractor`] reads types that describe themselves, [`FnExtractor`] foreign ones by closures.
+pub trait ExtractRequest<Req>: Clone + sealed::Sealed {
     #[doc(hidden)]
     fn start(&self, request: &Req) -> LlmStart;
     #[doc(hidden)]
@@ -15,8 +15,8 @@ pub trait DescribeRequest<Req>: Clone + sealed::Sealed {
     fn extensions_mut<'r>(&self, request: &'r mut Req) -> Option<&'r mut http::Extensions>;
 }
 
-/// How a layer reads chunks of type `Chunk`. Sealed, like [`DescribeRequest`].
-pub trait DescribeChunk<Chunk>: Clone + sealed::Sealed {
+/// How a layer reads chunks of type `Chunk`. Sealed, like [`ExtractRequest`].
+pub trait ExtractChunk<Chunk>: Clone + sealed::Sealed {
     #[doc(hidden)]
     fn deltas(&self, chunk: &Chunk, each: &mut dyn FnMut(Delta<'_>));
     #[doc(hidden)]
@@ -25,17 +25,17 @@ pub trait DescribeChunk<Chunk>: Clone + sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::Native {}
-    impl<R, C> Sealed for super::Described<R, C> {}
+    impl Sealed for super::TraitExtractor {}
+    impl<R, C> Sealed for super::FnExtractor<R, C> {}
 }
 
 /// Requests and chunks that describe themselves: [`LlmRequest`] and [`LlmChunk`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Native;
+pub struct TraitExtractor;
 
-impl<Req: LlmRequest> DescribeRequest<Req> for Native {
+impl<Req: LlmRequest> ExtractRequest<Req> for TraitExtractor {
     fn start(&self, request: &Req) -> LlmStart {
-        request.describe()
+        request.llm_start()
     }
 
     fn extensions<'r>(&self, request: &'r Req) -> Option<&'r http::Extensions> {
@@ -47,7 +47,7 @@ impl<Req: LlmRequest> DescribeRequest<Req> for Native {
     }
 }
 
-impl<Chunk: LlmChunk> DescribeChunk<Chunk> for Native {
+impl<Chunk: LlmChunk> ExtractChunk<Chunk> for TraitExtractor {
     fn deltas(&self, chunk: &Chunk, each: &mut dyn FnMut(Delta<'_>)) {
         chunk.deltas(each);
     }
@@ -58,21 +58,21 @@ impl<Chunk: LlmChunk> DescribeChunk<Chunk> for Native {
 }
 
 /// Foreign requests and chunks, described by two closures: made by
-/// [`CallbackLayer::describe`](crate::CallbackLayer::describe).
+/// [`CallbackLayer::extract`](crate::CallbackLayer::extract).
 #[derive(Clone)]
-pub struct Described<R, C> {
+pub struct FnExtractor<R, C> {
     request: R,
     chunk: C,
     end_mark: bool,
 }
 
-impl<R, C> Described<R, C> {
+impl<R, C> FnExtractor<R, C> {
     pub(crate) fn new(request: R, chunk: C, end_mark: bool) -> Self {
         Self { request, chunk, end_mark }
     }
 }
 
-impl<R, C, Req> DescribeRequest<Req> for Described<R, C>
+impl<R, C, Req> ExtractRequest<Req> for FnExtractor<R, C>
 where
     R: Fn(&Req) -> LlmStart + Clone,
     C: Clone,
@@ -90,7 +90,7 @@ where
     }
 }
 
-impl<R, C, Chunk> DescribeChunk<Chunk> for Described<R, C>
+impl<R, C, Chunk> ExtractChunk<Chunk> for FnExtractor<R, C>
 where
     R: Clone,
     C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
@@ -104,8 +104,8 @@ where
     }
 }
 
-impl<R, C> fmt::Debug for Described<R, C> {
+impl<R, C> fmt::Debug for FnExtractor<R, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Described").field("end_mark", &self.end_mark).finish_non_exhaustive()
+        f.debug_struct("FnExtractor").field("end_mark", &self.end_mark).finish_non_exhaustive()
     }
 }

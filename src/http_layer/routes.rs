@@ -6,7 +6,7 @@ use std::{
 use http::Method;
 
 use crate::wire::{
-    Format, Recognition,
+    Format, Match,
     anthropic::AnthropicMessages,
     gemini::Gemini,
     ollama::{OllamaChat, OllamaGenerate},
@@ -29,7 +29,7 @@ struct Pattern(Box<str>);
 
 /// A request is a call.
 #[derive(Debug, Clone)]
-pub(super) struct Match {
+pub(super) struct Matched {
     pub(super) format: Arc<dyn Format>,
     /// Only if the answer is an event stream.
     pub(super) if_streamed: bool,
@@ -49,7 +49,7 @@ impl Routes {
         Self { given: Vec::new(), formats }
     }
 
-    pub(super) fn recognise(&mut self, format: Arc<dyn Format>) {
+    pub(super) fn matches(&mut self, format: Arc<dyn Format>) {
         self.formats.insert(0, format);
     }
 
@@ -57,27 +57,27 @@ impl Routes {
         self.given.insert(0, (Pattern(path.into()), format));
     }
 
-    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Match> {
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Matched> {
         // Neither of them calls a model, whatever the path: browsers ask whether they may.
         if matches!(*method, Method::OPTIONS | Method::HEAD | Method::CONNECT | Method::TRACE) {
             return None;
         }
         if let Some((_, format)) = self.given.iter().find(|(pattern, _)| pattern.matches(path)) {
             let format = Arc::clone(format.as_ref()?);
-            return Some(Match { format, if_streamed: false });
+            return Some(Matched { format, if_streamed: false });
         }
         self.formats.iter().find_map(|format| {
             // A format may be anyone's, and must not cost the call.
-            let recognised = catch_unwind(AssertUnwindSafe(|| format.recognise(method, path)));
+            let recognised = catch_unwind(AssertUnwindSafe(|| format.matches(method, path)));
             let if_streamed = match recognised.unwrap_or_else(|_| {
                 tracing::error!("a wire format panicked on the path of a request");
-                Recognition::No
+                Match::No
             }) {
-                Recognition::No => return None,
-                Recognition::Yes => false,
-                Recognition::IfStreamed => true,
+                Match::No => return None,
+                Match::Yes => false,
+                Match::IfStreamed => true,
             };
-            Some(Match { format: Arc::clone(format), if_streamed })
+            Some(Matched { format: Arc::clone(format), if_streamed })
         })
     }
 }

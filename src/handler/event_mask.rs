@@ -8,25 +8,25 @@ use crate::{event::EventKind, run::RunType};
 /// Which events a handler wants: what nobody wants is not built.
 ///
 /// ```
-/// use tower_llm_callbacks::{EventKind, Interests, RunType};
+/// use tower_llm_callbacks::{EventKind, EventMask, RunType};
 ///
-/// let terminals = Interests::LLM_END | Interests::LLM_ERROR;
+/// let terminals = EventMask::LLM_END | EventMask::LLM_ERROR;
 /// assert!(terminals.contains(EventKind::LlmEnd));
-/// assert!(!(Interests::ALL - Interests::LLM_NEW_TOKEN).contains(EventKind::LlmNewToken));
+/// assert!(!(EventMask::ALL - EventMask::LLM_NEW_TOKEN).contains(EventKind::LlmNewToken));
 ///
-/// let tools = Interests::of_runs(RunType::Tool);
+/// let tools = EventMask::of_runs(RunType::Tool);
 /// assert!(tools.contains_in(EventKind::Custom, RunType::Tool));
 /// assert!(!tools.contains_in(EventKind::Custom, RunType::Llm));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Interests(u32);
+pub struct EventMask(u32);
 
 /// The first of the bits for retries, one for each type of run; those for custom events follow.
 const RETRIES: u32 = 16;
 const CUSTOM: u32 = RETRIES + RUN_TYPES;
 const RUN_TYPES: u32 = 4;
 
-impl Interests {
+impl EventMask {
     /// No event.
     pub const NONE: Self = Self(0);
     /// Every event, and when each token came.
@@ -126,7 +126,7 @@ impl Interests {
 }
 
 /// Those that are among either.
-impl BitOr for Interests {
+impl BitOr for EventMask {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
@@ -135,7 +135,7 @@ impl BitOr for Interests {
 }
 
 /// Those that are among both.
-impl BitAnd for Interests {
+impl BitAnd for EventMask {
     type Output = Self;
 
     fn bitand(self, other: Self) -> Self {
@@ -144,7 +144,7 @@ impl BitAnd for Interests {
 }
 
 /// Those that are not among the others.
-impl Sub for Interests {
+impl Sub for EventMask {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
@@ -152,8 +152,8 @@ impl Sub for Interests {
     }
 }
 
-impl fmt::Debug for Interests {
+impl fmt::Debug for EventMask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Interests({:#010x})", self.0)
+        write!(f, "EventMask({:#010x})", self.0)
     }
 }

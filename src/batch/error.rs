@@ -8,12 +8,12 @@ use crate::event::LlmResult;
 ///
 /// The [`source`](Error::source) is the call's error.
 #[derive(Debug)]
-pub struct GenerateError {
+pub struct BatchError {
     error: BoxError,
     partial: Box<LlmResult>,
 }
 
-impl GenerateError {
+impl BatchError {
     pub(super) fn new(error: BoxError, partial: LlmResult) -> Self {
         Self { error, partial: Box::new(partial) }
     }
@@ -29,13 +29,13 @@ impl GenerateError {
     }
 }
 
-impl fmt::Display for GenerateError {
+impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl Error for GenerateError {
+impl Error for BatchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.error)
     }

@@ -39,9 +39,9 @@ const DEFAULT_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// ```
 /// use axum::{Router, routing::post};
-/// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, on_end};
+/// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, on_llm_end};
 ///
-/// let callbacks = Callbacks::new().blocking(on_end(|run, result| {
+/// let callbacks = Callbacks::new().blocking(on_llm_end(|run, result| {
 ///     println!("{} {:?}", run.run_id(), result.usage);
 /// }));
 /// let gateway: Router = Router::new()
@@ -74,11 +74,11 @@ impl HttpCallbackLayer {
 
     run_settings!();
 
-    /// Adds a format of your own. It is asked [whether a request is its call](Format::recognise) before
+    /// Adds a format of your own. It is asked [whether a request is its call](Format::matches) before
     /// the formats of this crate.
     #[must_use]
     pub fn format(self, format: impl Format) -> Self {
-        self.set(|settings| settings.routes.recognise(Arc::new(format)))
+        self.set(|settings| settings.routes.matches(Arc::new(format)))
     }
 
     /// Says that all requests with a path are calls in a format, but for those with a method that calls
@@ -107,7 +107,7 @@ impl HttpCallbackLayer {
 
     /// Sets up to how many bytes a request's body is captured; 16 MiB is the default. A longer one is sent
     /// on as it comes, and the start tells what could be read of its beginning: its
-    /// [`http.body_complete`](crate::HttpRequestInfo::body_complete) is false.
+    /// [`http.body_complete`](crate::event::HttpRequestInfo::body_complete) is false.
     #[must_use]
     pub fn max_request_bytes(self, bytes: usize) -> Self {
         self.set(|settings| settings.max_request_bytes = bytes)

@@ -7,7 +7,7 @@ use super::inflate::Inflate;
 use crate::{
     event::{HttpRequestInfo, LlmStart},
     redact,
-    wire::{Format, HttpCall},
+    wire::{Format, LlmHttpRequest},
 };
 
 /// The request of a call, as far as its start tells of it.
@@ -25,7 +25,7 @@ pub(super) fn start(format: &dyn Format, asked: Asked<'_>, limit: usize) -> LlmS
     let Asked { method, uri, headers, body, complete } = asked;
     let (body, inflated) = inflated(headers, body, limit);
     let complete = complete && inflated;
-    let call = HttpCall::new(method, uri, headers, &body).complete(complete);
+    let call = LlmHttpRequest::new(method, uri, headers, &body).complete(complete);
     // A format may be anyone's, and must not cost the call.
     let start = catch_unwind(AssertUnwindSafe(|| format.start(&call)));
     let mut start = start.unwrap_or_else(|_| {

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 ///
 /// ```
 /// use http::{Response, StatusCode};
-/// use tower_llm_callbacks::http::TransportFailure;
+/// use tower_llm_callbacks::http_layer::TransportFailure;
 ///
 /// let mut response = Response::new("cannot reach the upstream");
 /// *response.status_mut() = StatusCode::BAD_GATEWAY;

@@ -11,7 +11,7 @@ use tower::{BoxError, Service};
 
 use super::{
     RequestBody, ResponseBody, ResponseFuture, call::Waiting, capture::Capture, layer::Settings,
-    trace::trace_parent,
+    trace::traceparent,
 };
 use crate::{callbacks::RunConfig, redact};
 
@@ -51,7 +51,7 @@ where
         let Settings { routes, spec, max_request_bytes, propagation } = &*self.settings;
         let opened = routes.find(request.method(), request.uri().path()).and_then(|matched| {
             let carried = Some(request.extensions());
-            let opened = spec.open_traced(carried, || trace_parent(request.headers()))?;
+            let opened = spec.open_traced(carried, || traceparent(request.headers()))?;
             Some((matched, opened))
         });
         propagation.strip(request.headers_mut());

@@ -3,7 +3,7 @@ use crate::event::Delta;
 /// A chunk of an LLM service's response stream: says what it adds to the answer.
 ///
 /// [`ChatChunk`](crate::chat::ChatChunk) is one. Implement it for a chunk type of your own; for a
-/// foreign type, give [`CallbackLayer::describe`](crate::CallbackLayer::describe) two closures.
+/// foreign type, give [`CallbackLayer::extract`](crate::CallbackLayer::extract) two closures.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, LlmChunk};
@@ -20,7 +20,7 @@ use crate::event::Delta;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what it adds to an answer",
     label = "not an `LlmChunk`",
-    note = "implement `LlmChunk` for `{Self}`, or, if the type is not yours, use `CallbackLayer::describe` with two closures"
+    note = "implement `LlmChunk` for `{Self}`, or, if the type is not yours, use `CallbackLayer::extract` with two closures"
 )]
 pub trait LlmChunk {
     /// Whether a complete stream of these chunks has a [`Delta::Done`]. Where it has, a stream that

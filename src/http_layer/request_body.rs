@@ -44,7 +44,7 @@ impl<B: Body> RequestBody<B> {
     /// once. Bodies of unknown length, with trailers, or of which something was read stay streams.
     ///
     /// ```
-    /// use tower_llm_callbacks::http::RequestBody;
+    /// use tower_llm_callbacks::http_layer::RequestBody;
     ///
     /// fn body(body: RequestBody<reqwest::Body>) -> reqwest::Body {
     ///     body.try_into_bytes().map_or_else(reqwest::Body::wrap, reqwest::Body::from)

@@ -12,7 +12,7 @@ use super::{
     capture::Capture,
     reader::{Reader, content_type},
     response_body::Told,
-    routes::Match,
+    routes::Matched,
     start::{Asked, start},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     opened: Option<Opened>,
-    matched: Match,
+    matched: Matched,
     limit: usize,
     propagation: TracePropagation,
 }
@@ -34,7 +34,7 @@ impl<B: Body> Waiting<B> {
         head: request::Parts,
         capture: Capture<B>,
         opened: Opened,
-        matched: Match,
+        matched: Matched,
         (limit, propagation): (usize, TracePropagation),
     ) -> Box<Self> {
         let (request, opened) = (Some((head, capture)), Some(opened));

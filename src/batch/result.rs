@@ -4,22 +4,22 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::GenerateError;
+use super::BatchError;
 use crate::{
     event::{LlmResult, Truncated, Usage},
     redact,
 };
 
-/// The answers to several prompts: of [`Generate`](super::Generate).
+/// The answers to several prompts: of [`Batch`](super::Batch).
 ///
 /// As JSON it has the form of LangChain's `LLMResult`: `generations`, a list of choices for each prompt (of one
 /// that failed, as far as they came), `llm_output`, and `run`, with the id of each prompt's run; and
 /// `errors`, null for each prompt that was answered.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct LlmBatch {
+pub struct BatchResult {
     /// The result for each prompt, in the prompts' order; errors stand in their places.
-    pub generations: Vec<Result<LlmResult, GenerateError>>,
+    pub generations: Vec<Result<LlmResult, BatchError>>,
     /// The run of each prompt, in the same order; none where no run was made, since nobody was told.
     pub run_ids: Vec<Option<Uuid>>,
 }
@@ -27,7 +27,7 @@ pub struct LlmBatch {
 /// What the answers of a batch have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct LlmOutput {
+pub struct BatchSummary {
     /// The sums of what was reported for each prompt, those that failed included; none where nothing was.
     pub usage: Option<Usage>,
     /// The models that answered, in the order of the prompts, each once.
@@ -38,11 +38,11 @@ pub struct LlmOutput {
     pub failed: usize,
 }
 
-impl LlmBatch {
+impl BatchResult {
     /// A place for each prompt.
     pub(super) fn of(prompts: usize) -> Self {
         // Every place is filled before anybody sees the batch.
-        let unfilled = || Err(GenerateError::new(Truncated.into(), LlmResult::default()));
+        let unfilled = || Err(BatchError::new(Truncated.into(), LlmResult::default()));
         Self {
             generations: (0..prompts).map(|_| unfilled()).collect(),
             run_ids: vec![None; prompts],
@@ -52,7 +52,7 @@ impl LlmBatch {
     pub(super) fn set(
         &mut self,
         index: usize,
-        result: Result<LlmResult, GenerateError>,
+        result: Result<LlmResult, BatchError>,
         run_id: Option<Uuid>,
     ) {
         self.generations[index] = result;
@@ -68,8 +68,8 @@ impl LlmBatch {
     }
 
     /// What the answers have in common.
-    pub fn llm_output(&self) -> LlmOutput {
-        let mut output = LlmOutput::default();
+    pub fn llm_output(&self) -> BatchSummary {
+        let mut output = BatchSummary::default();
         for result in self.results() {
             if let Some(usage) = &result.usage {
                 output.usage = Some(output.usage.unwrap_or_default().plus(usage));
@@ -90,16 +90,16 @@ impl LlmBatch {
     /// # Errors
     ///
     /// The first error in the order of the prompts: then the answers are lost, as they are in LangChain.
-    pub fn into_results(self) -> Result<Vec<LlmResult>, GenerateError> {
+    pub fn into_results(self) -> Result<Vec<LlmResult>, BatchError> {
         self.generations.into_iter().collect()
     }
 }
 
-impl Serialize for LlmBatch {
+impl Serialize for BatchResult {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let choices: Vec<_> = self.results().map(|result| &result.choices).collect();
         let runs: Vec<_> = self.run_ids.iter().map(|id| json!({"run_id": id})).collect();
-        let error = |result: &Result<LlmResult, GenerateError>| {
+        let error = |result: &Result<LlmResult, BatchError>| {
             let error = result.as_ref().err()?;
             Some(redact::text(&error.to_string()).into_owned())
         };

@@ -5,10 +5,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tower::{BoxError, Service};
 
-use super::{LlmBatch, one::one};
+use super::{BatchResult, one::one};
 use crate::{
     callbacks::{Callbacks, RunConfig, RunSpec, run_settings},
-    describe::LlmChunk,
+    extract::LlmChunk,
     run::RunType,
     runnable::RunLayer,
 };
@@ -23,16 +23,16 @@ use crate::{
 ///
 /// ```
 /// use tower::Layer;
-/// use tower_llm_callbacks::{CallbackLayer, Callbacks, Generate, chat::ChatRequest, on_end};
+/// use tower_llm_callbacks::{CallbackLayer, Callbacks, on_llm_end, batch::Batch, chat::ChatRequest};
 ///
 /// # use tower_llm_callbacks::testing::{Script, ScriptedModel};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
 /// # let model = ScriptedModel::new(Script::answer(["4"]));
-/// let callbacks = Callbacks::new().blocking(on_end(|run, _| println!("{:?}", run.parent_run_id())));
+/// let callbacks = Callbacks::new().blocking(on_llm_end(|run, _| println!("{:?}", run.parent_run_id())));
 /// let model = CallbackLayer::new(callbacks).layer(model);
 ///
 /// let sums = ["1 + 3", "2 + 2"].map(|sum| ChatRequest::new("any").user(sum));
-/// let batch = Generate::new().limit(8).run(&model, sums).await?;
+/// let batch = Batch::new().limit(8).run(&model, sums).await?;
 /// for result in &batch.generations {
 ///     match result {
 ///         Ok(result) => println!("{}", result.text()),
@@ -43,18 +43,18 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Generate {
+pub struct Batch {
     spec: Arc<RunSpec>,
     limit: usize,
 }
 
-impl Default for Generate {
+impl Default for Batch {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Generate {
+impl Batch {
     /// At most 16 calls at a time, and no callbacks.
     pub fn new() -> Self {
         let spec = RunSpec::new(RunType::Chain, Callbacks::new());
@@ -88,7 +88,7 @@ impl Generate {
         &self,
         model: &S,
         requests: impl IntoIterator<Item = Req>,
-    ) -> Pin<Box<dyn Future<Output = Result<LlmBatch, BoxError>> + Send + 'f>>
+    ) -> Pin<Box<dyn Future<Output = Result<BatchResult, BoxError>> + Send + 'f>>
     where
         S: Service<Req> + Clone + Send + 'f,
         S::Error: Into<BoxError>,
@@ -104,11 +104,11 @@ impl Generate {
         let all = async move {
             let calls = requests.into_iter().enumerate().map(move |(index, request)| {
                 let config = RunConfig::new();
-                let run = config.first_run();
+                let run = config.handle();
                 let answer = one(model.clone(), request);
                 async move { (index, config.scope(answer).await, run.run_id()) }
             });
-            let mut batch = LlmBatch::of(count);
+            let mut batch = BatchResult::of(count);
             let mut answers = stream::iter(calls).buffer_unordered(limit);
             while let Some((index, result, run_id)) = answers.next().await {
                 batch.set(index, result, run_id);
@@ -118,7 +118,7 @@ impl Generate {
         Box::pin(async move {
             RunLayer::of(spec)
                 .input(move |_: &()| json!({"prompts": count}))
-                .output(|batch: &LlmBatch| json!(batch.llm_output()))
+                .output(|batch: &BatchResult| json!(batch.llm_output()))
                 .run(all)
                 .await
         })

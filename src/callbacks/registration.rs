@@ -1,25 +1,25 @@
 use std::{any::type_name, fmt, sync::Arc, time::Duration};
 
 use super::{Delivery, Overflow, drain::Drain};
-use crate::handler::{AsyncCallbackHandler, CallbackHandler, Interests};
+use crate::handler::{AsyncCallbackHandler, CallbackHandler, EventMask};
 
 /// A handler with the way events reach it: what [`Callbacks::with`](super::Callbacks::with) takes.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_llm_callbacks::{Callbacks, Handler, on_end};
+/// use tower_llm_callbacks::{Callbacks, Registration, on_llm_end};
 ///
-/// let audit = on_end(|run, result| println!("{}: {} tokens", run.run_id(), result.tokens));
+/// let audit = on_llm_end(|run, result| println!("{}: {} tokens", run.run_id(), result.tokens));
 /// let callbacks = Callbacks::new().with(
-///     Handler::blocking(audit).background().capacity(4096).deadline(Duration::from_secs(5)),
+///     Registration::blocking(audit).background().capacity(4096).deadline(Duration::from_secs(5)),
 /// );
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
 #[derive(Clone)]
 #[must_use = "a handler hears nothing until it is added with `Callbacks::with`"]
-pub struct Handler {
+pub struct Registration {
     pub(crate) code: Code,
-    pub(crate) interests: Interests,
+    pub(crate) interests: EventMask,
     pub(crate) identity: Option<usize>,
     pub(crate) name: Arc<str>,
     pub(crate) settings: Settings,
@@ -61,10 +61,10 @@ impl Settings {
     }
 }
 
-impl Handler {
+impl Registration {
     fn new<H: 'static>(
         code: Code,
-        interests: Interests,
+        interests: EventMask,
         identity: Option<usize>,
         delivery: Delivery,
     ) -> Self {
@@ -80,7 +80,7 @@ impl Handler {
     }
 
     /// A handler of async methods. It runs in a task, pipelined.
-    pub fn asynchronous<H: AsyncCallbackHandler>(handler: H) -> Self {
+    pub fn async_handler<H: AsyncCallbackHandler>(handler: H) -> Self {
         let (interests, identity) = (handler.interests(), handler.identity());
         let code = Code::Asynchronous(Arc::new(handler));
         Self::new::<H>(code, interests, identity, Delivery::Pipelined)
@@ -89,7 +89,7 @@ impl Handler {
     /// A handler of plain methods that never block: called in the stream's own poll.
     ///
     /// Making it [`pipelined`](Self::pipelined), [`lockstep`](Self::lockstep) or
-    /// [`background`](Self::background) after all gives what [`Handler::blocking`] gives.
+    /// [`background`](Self::background) after all gives what [`Registration::blocking`] gives.
     pub fn inline<H: CallbackHandler>(handler: H) -> Self {
         let mut handler = Self::blocking(handler);
         handler.settings.delivery = Delivery::Inline;
@@ -174,7 +174,7 @@ impl Handler {
 
     /// Makes the call depend on the handler: a fault of it (a panic, a missed deadline, a lost event)
     /// aborts the call, if it comes before the terminal event is told.
-    pub fn required(mut self) -> Self {
+    pub fn abort_on_fault(mut self) -> Self {
         self.settings.required = true;
         self
     }
@@ -183,13 +183,13 @@ impl Handler {
     /// as they are among these.
     ///
     /// ```
-    /// use tower_llm_callbacks::{Callbacks, Handler, Interests, RunType, on_event};
+    /// use tower_llm_callbacks::{Callbacks, EventMask, Registration, RunType, on_event};
     ///
     /// let print = on_event(|run, event| println!("{}: {}", run.name(), event.kind()));
-    /// let of_tools = Handler::blocking(print).interests(Interests::of_runs(RunType::Tool));
+    /// let of_tools = Registration::blocking(print).interests(EventMask::of_runs(RunType::Tool));
     /// # assert_eq!(Callbacks::new().with(of_tools).len(), 1);
     /// ```
-    pub fn interests(mut self, interests: Interests) -> Self {
+    pub fn interests(mut self, interests: EventMask) -> Self {
         self.interests = self.interests & interests;
         self
     }
@@ -201,9 +201,9 @@ impl Handler {
     }
 }
 
-impl fmt::Debug for Handler {
+impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handler")
+        f.debug_struct("Registration")
             .field("name", &self.name)
             .field("interests", &self.interests)
             .field("settings", &self.settings)

@@ -5,7 +5,7 @@ use crate::{
         CustomEvent, Event, EventData, LlmResult, LlmStart, Retry, RunError, RunInput, RunOutput,
         Token,
     },
-    handler::Interests,
+    handler::EventMask,
     run::Run,
 };
 
@@ -39,8 +39,8 @@ use crate::{
 pub trait AsyncCallbackHandler: Send + Sync + 'static {
     /// Which events it wants. Asked once, when the handler is added: leave tokens out, and none is
     /// built for it.
-    fn interests(&self) -> Interests {
-        Interests::ALL
+    fn interests(&self) -> EventMask {
+        EventMask::ALL
     }
 
     /// Which instance it is: two handlers with the same identity are told of an event once.
