@@ -5,8 +5,6 @@
 
 mod bare;
 #[allow(dead_code, reason = "shared with other benches")]
-#[path = "../support/harness.rs"]
-mod harness;
 mod ours;
 mod server;
 

@@ -18,7 +18,6 @@ mod open_files;
 mod proxy;
 mod server;
 mod signals;
-mod simulated;
 mod tasks;
 mod upstream;
 mod upstream_error;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use support::{Told, everywhere, in_each_mode};
 use tokio::task::spawn_blocking;
 use tower::BoxError;
 use tower_llm_callbacks::{
@@ -14,10 +15,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{
-    customs, of_run, settled,
-    support::{Told, everywhere, in_each_mode},
-};
+use super::{customs, of_run, settled};
 
 /// Outside of a run, and where none follows by itself, an event fails, and the error says what to do.
 #[test]

@@ -2,16 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use support::{MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, request, until};
 use tokio::{sync::Semaphore, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_llm_callbacks::{
     Aborted, Callbacks, ErrorKind,
     chat::{ChatChunk, ChatRequest},
     testing::Script,
-};
-
-use super::support::{
-    MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, request, until,
 };
 
 /// A call that is cancelled or timed out before its response has one end, cancelled; LangChain's has none.

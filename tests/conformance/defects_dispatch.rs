@@ -7,6 +7,8 @@ use std::sync::{
 };
 
 use futures::StreamExt;
+use support::http::quiet_panics;
+use support::{Mode, Told, call, on_each_runtime, request, until};
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_llm_callbacks::{
@@ -18,11 +20,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    http_support::quiet_panics,
-    settled,
-    support::{Mode, Told, call, on_each_runtime, request, until},
-};
+use super::settled;
 
 const QUEUED: [Mode; 4] = [
     Mode::Blocking(Pipelined),

@@ -7,6 +7,10 @@ use std::{
 };
 
 use futures::StreamExt;
+use support::{
+    MODES, Mode, Told, assert_same_answer, call, everywhere, in_each_mode, on_each_runtime, read,
+    request, runs, until,
+};
 use tokio::task::yield_now;
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
@@ -16,13 +20,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    settled,
-    support::{
-        MODES, Mode, Told, assert_same_answer, call, everywhere, in_each_mode, on_each_runtime,
-        read, request, runs, until,
-    },
-};
+use super::settled;
 
 /// Is at one event for a while, and says so when it is told something else meanwhile, or afterwards.
 #[derive(Clone, Default)]

@@ -3,6 +3,10 @@
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 
 use futures::stream;
+use support::http::quiet_panics;
+use support::{
+    Faults, Gate, MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, until,
+};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask,
@@ -13,14 +17,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    asked, boxed,
-    http_support::quiet_panics,
-    of_run, prompt, settled,
-    support::{
-        Faults, Gate, MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, until,
-    },
-};
+use super::{asked, boxed, of_run, prompt, settled};
 
 /// Panics when it is dropped.
 struct Bomb;

@@ -12,6 +12,9 @@ use std::{
 
 use futures::{executor::block_on, stream};
 use serde_json::{Value, json};
+use support::{
+    FLAVORS, MODES, Mode, Told, call, everywhere, in_each_mode, on_each_runtime, read, request,
+};
 use tokio::sync::oneshot;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -22,12 +25,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    asked, boxed, prompt, settled,
-    support::{
-        FLAVORS, MODES, Mode, Told, call, everywhere, in_each_mode, on_each_runtime, read, request,
-    },
-};
+use super::{asked, boxed, prompt, settled};
 
 tokio::task_local! {
     static MARK: Cell<bool>;

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
+use support::http::quiet_panics;
+use support::{Faults, MODES, Told, call, in_each_mode, on_each_runtime, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, EventKind,
@@ -13,11 +15,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    http_support::quiet_panics,
-    settled,
-    support::{Faults, MODES, Told, call, in_each_mode, on_each_runtime, read},
-};
+use super::settled;
 
 const KINDS: [EventKind; 15] = {
     use EventKind::*;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::join;
+use support::{call, everywhere, read, request};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
     Delta, ErrorKind, EventData, EventKind, RunConfig, RunLayer, TokenKind,
@@ -12,10 +13,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{
-    asked, prompt, settled,
-    support::{call, everywhere, read, request},
-};
+use super::{asked, prompt, settled};
 
 /// The prompts of all runs, by id of the run.
 fn prompts(recorder: &Recorder) -> BTreeSet<(Uuid, String)> {

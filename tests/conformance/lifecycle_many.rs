@@ -11,6 +11,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use serde_json::{Value, json};
+use support::{Flavor, everywhere, read, until};
 use tokio::{sync::Semaphore, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
@@ -21,10 +22,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    asked, boxed, of_run, prompt, settled,
-    support::{Flavor, everywhere, read, until},
-};
+use super::{asked, boxed, of_run, prompt, settled};
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 

@@ -10,6 +10,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 use serde_json::json;
+use support::http::{Scripted, Step, answered, data, json as json_response};
+use support::{call, everywhere, in_each_mode, on_each_runtime, read, request};
 use tower::{BoxError, Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, ErrorKind, EventData, HttpCallbackLayer, ProviderError,
@@ -19,12 +21,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script},
 };
 
-use super::{
-    boxed,
-    http_support::{self, Scripted, Step, answered, data, json as json_response},
-    settled,
-    support::{call, everywhere, in_each_mode, on_each_runtime, read, request},
-};
+use super::{boxed, settled};
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
@@ -161,7 +158,7 @@ fn case_22_metadata_of_an_error_answer() {
                 answer.headers_mut().insert("request-id", "req_1".parse().unwrap());
                 answer
             });
-            assert_eq!(http_support::read(answer.await).await.1.is_some(), broken);
+            assert_eq!(support::http::read(answer.await).await.1.is_some(), broken);
             let end = &recorder.terminals()[0];
             let error = end.error().unwrap();
             let http = error.result().http.as_deref().unwrap();

@@ -1,6 +1,7 @@
 //! D: the answer on its way.
 
 use futures::{FutureExt, StreamExt, stream};
+use support::{Mode, call, everywhere, read, request, until};
 use tokio::task::JoinError;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -11,10 +12,7 @@ use tower_llm_callbacks::{
     testing::{Script, assert_promises},
 };
 
-use super::{
-    boxed, prompt, settled,
-    support::{Mode, call, everywhere, read, request, until},
-};
+use super::{boxed, prompt, settled};
 
 /// The start is told in `call`, not at the first poll, so that a call which nobody polls is told as well.
 #[test]

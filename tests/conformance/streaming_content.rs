@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
 use serde_json::json;
+use support::{Told, call, everywhere, in_each_mode, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask, LlmResult,
@@ -12,10 +13,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel},
 };
 
-use super::{
-    boxed, prompt, settled,
-    support::{Told, call, everywhere, in_each_mode, read},
-};
+use super::{boxed, prompt, settled};
 
 /// A cached answer that is replayed is tokens for those who want any; one given whole is its end for all.
 #[test]

@@ -1,15 +1,13 @@
 //! D: what is closed before its end. What LangChain closes with `aclose` is dropped here.
 
 use futures::StreamExt;
+use support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, runs};
 use tower_llm_callbacks::{
     Abort, Aborted, ErrorKind, EventKind,
     testing::{Script, assert_promises},
 };
 
-use super::{
-    settled,
-    support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, runs},
-};
+use super::settled;
 
 /// Dropping a stream cancels the model before it returns, in whatever scope; a stream that ended stays ended.
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use futures::StreamExt;
+use support::{MODES, Model, Told, everywhere, on_each_runtime, read, request, until};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, RunConfig, RunLayer, RunType,
@@ -14,10 +15,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{
-    of_run, settled,
-    support::{MODES, Model, Told, everywhere, on_each_runtime, read, request, until},
-};
+use super::{of_run, settled};
 
 fn model(script: Script) -> (ScriptedModel, Model) {
     let inner = ScriptedModel::new(script);

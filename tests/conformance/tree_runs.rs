@@ -8,6 +8,7 @@ use std::{
 
 use futures::{StreamExt, future::join};
 use serde_json::json;
+use support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, until};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, EventMask, Run, RunConfig,
@@ -18,10 +19,7 @@ use tower_llm_callbacks::{
     testing::{Checker, Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    boxed, of_run, prompt, settled,
-    support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, until},
-};
+use super::{boxed, of_run, prompt, settled};
 
 /// A tool's error says which call of the model's it was an answer to, where that is known.
 #[test]
