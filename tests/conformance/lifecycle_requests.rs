@@ -70,8 +70,8 @@ fn case_19_secrets_are_covered_for_handlers_only() {
         settled(&callbacks).await;
         let lines = lines.lock().unwrap().join("\n");
         assert!(!lines.contains(SECRET), "{lines}");
-        for told in ["api_key", "authorization_token", "password"] {
-            assert!(lines.contains(&format!("\"{told}\":\"[redacted]\"")), "{told}: {lines}");
+        for name in ["api_key", "authorization_token", "password"] {
+            assert!(lines.contains(&format!("\"{name}\":\"[redacted]\"")), "{name}: {lines}");
         }
         assert!(lines.contains(r#""max_tokens":7"#), "what is no secret is told: {lines}");
         let requests = asked.requests();
@@ -137,11 +137,11 @@ fn case_22_metadata_of_an_error_answer() {
         let error = ProviderError::new("slow down").code("rate_limit_error");
         error.status(429).request_id("req_1")
     };
-    everywhere(move |told| async move {
-        let (_, mut model) = told.model(Script::new().provider_error(limited()).respond());
+    everywhere(move |recorders| async move {
+        let (_, mut model) = recorders.model(Script::new().provider_error(limited()).respond());
         let error = call(&mut model).await.unwrap_err();
         assert_eq!(*error.downcast::<ProviderError>().unwrap(), limited());
-        let end = told.ended(Some(ErrorKind::Provider)).await;
+        let end = recorders.ended(Some(ErrorKind::Provider)).await;
         let error = end.error().unwrap();
         assert_eq!((error.message(), error.status()), ("slow down", Some(429)));
         assert_eq!(error.provider_code(), Some("rate_limit_error"));

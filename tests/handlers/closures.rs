@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use support::{MODES, PATIENCE, Told, call, on_each_runtime, panic_of, read};
+use support::{MODES, PATIENCE, Recorders, call, on_each_runtime, panic_of, read};
 use tower::Layer;
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, Event, EventKind,

@@ -8,7 +8,7 @@ use codec::{CODINGS, Coding, compress, flushed};
 use http::Response;
 use http_body_util::BodyExt;
 use support::http::{HELLO, Scripted, Step, WHOLE, answered, data, event_stream, json};
-use support::{MODES, Mode, Told, on_each_runtime};
+use support::{MODES, Mode, Recorders, on_each_runtime};
 use tower_llm_callbacks::{ErrorKind, HttpCallbackLayer, testing::Recorded};
 
 fn encoded(answer: Response<Scripted>, coding: &str) -> Response<Scripted> {
@@ -18,17 +18,21 @@ fn encoded(answer: Response<Scripted>, coding: &str) -> Response<Scripted> {
 }
 
 /// Reads an answer to its end: it is untouched, and what was told of it.
-async fn told(told: &Told, answer: Response<Scripted>, kind: Option<ErrorKind>) -> Recorded {
+async fn told(
+    recorders: &Recorders,
+    answer: Response<Scripted>,
+    kind: Option<ErrorKind>,
+) -> Recorded {
     let bytes = answer.body().clone().collect().await.unwrap().to_bytes();
-    let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
     let through = answered(&layer, || answer.clone()).await;
     assert_eq!(through.headers(), answer.headers());
     assert!(through.into_body().collect().await.unwrap().to_bytes() == bytes, "it is untouched");
-    told.ended(kind).await
+    recorders.ended(kind).await
 }
 
 async fn inline(answer: Response<Scripted>, kind: Option<ErrorKind>) -> Recorded {
-    told(&Told::new(&[Mode::Inline]), answer, kind).await
+    told(&Recorders::new(&[Mode::Inline]), answer, kind).await
 }
 
 /// Cuts bytes into single ones.
@@ -45,7 +49,7 @@ fn every_coding_however_the_bytes_are_cut() {
                 let bytes = compress(*coding, plain.as_bytes());
                 for body in [Scripted::chunks([bytes.clone()]), singly(&bytes).exact()] {
                     let answer = encoded(event_stream(body), coding.name());
-                    let end = told(&Told::new(&[mode]), answer, None).await;
+                    let end = told(&Recorders::new(&[mode]), answer, None).await;
                     let result = end.result().unwrap();
                     assert_eq!((result.text(), result.tokens), ("Hello", 2), "{coding:?}");
                     assert_eq!((result.decode_faults, result.decode_skipped), (0, false));
@@ -127,14 +131,14 @@ fn tokens_come_as_soon_as_their_bytes_are_there() {
         for coding in CODINGS {
             let pieces = flushed(*coding, events.iter().map(String::as_bytes));
             for singly in [false, true] {
-                let told = Told::new(&[Mode::Inline]);
+                let recorders = Recorders::new(&[Mode::Inline]);
                 let steps: Vec<Step> = pieces
                     .iter()
                     .flat_map(|piece| piece.chunks(if singly { 1 } else { piece.len() }))
                     .map(|bytes| data(bytes.to_vec()))
                     .chain([Step::Hang])
                     .collect();
-                let layer = HttpCallbackLayer::new(told.callbacks.clone());
+                let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
                 let answer = encoded(event_stream(Scripted::new(steps)), coding.name());
                 let mut body = answered(&layer, || answer.clone()).await.into_body();
                 let mut expected = String::new();
@@ -143,7 +147,7 @@ fn tokens_come_as_soon_as_their_bytes_are_there() {
                         body.frame().await.unwrap().unwrap();
                     }
                     expected += &n.to_string();
-                    assert_eq!(told.recorders[0].1.text(), expected, "{coding:?} singly {singly}");
+                    assert_eq!(recorders.each[0].1.text(), expected, "{coding:?} singly {singly}");
                 }
             }
         }

@@ -16,7 +16,7 @@ use http::Response;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use support::http::{HELLO, STOP, Scripted, answered, event_stream, json, post};
-use support::{Flavor, Mode, Told, on_each_runtime};
+use support::{Flavor, Mode, Recorders, on_each_runtime};
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
     Callbacks, ErrorKind, EventData, HttpCallbackLayer, LlmResult, on_event,
@@ -212,8 +212,8 @@ fn json_that_is_nested_too_deeply() {
             for body in
                 [value.clone(), format!("{{\"messages\":{value}"), format!("{{\"x\":{value}")]
             {
-                let told = Told::new(&[Mode::Inline]);
-                let layer = HttpCallbackLayer::new(told.callbacks.clone());
+                let recorders = Recorders::new(&[Mode::Inline]);
+                let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
                 let refuse = body.clone();
                 let upstream =
                     support::http::Upstream(move || json(400, Scripted::chunks([refuse.clone()])));
@@ -221,7 +221,7 @@ fn json_that_is_nested_too_deeply() {
                 let request = post(http_body_util::Full::<Bytes>::from(body));
                 let response = service.call(request).await.unwrap();
                 response.into_body().collect().await.unwrap();
-                told.ended(Some(ErrorKind::Provider)).await;
+                recorders.ended(Some(ErrorKind::Provider)).await;
             }
         }
     });
@@ -261,13 +261,13 @@ fn values_out_of_range_and_of_wrong_types() {
         for value in values {
             for place in places {
                 let event = format!("data: {{{}}}\n\n", place.replace("{}", value));
-                let told = Told::new(&[Mode::Inline]);
-                let layer = HttpCallbackLayer::new(told.callbacks.clone());
+                let recorders = Recorders::new(&[Mode::Inline]);
+                let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
                 let chunks = [HELLO[0], &event, HELLO[1], HELLO[2], STOP].map(str::to_owned);
                 let answer = || event_stream(Scripted::chunks(chunks.clone()));
                 let body = answered(&layer, answer).await.into_body();
                 assert_eq!(body.collect().await.unwrap().to_bytes(), chunks.concat());
-                let end = told.ended(None).await;
+                let end = recorders.ended(None).await;
                 assert_eq!(end.result().unwrap().text(), "Hello", "{event}");
                 assert!(end.result().unwrap().decode_faults <= 1, "{event}");
             }
@@ -325,8 +325,8 @@ fn many_distinct_choices() {
 fn a_request_in_tiny_frames() {
     for bytes in ["x", ""] {
         let runtime = Flavor::Current.runtime();
-        let told = Told::new(&[Mode::Inline]);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let recorders = Recorders::new(&[Mode::Inline]);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let used = measure(|| {
             runtime.block_on(async {
                 let make = |_| Bytes::from_static(bytes.as_bytes());
@@ -346,8 +346,8 @@ fn a_header_full_of_codings() {
     for coding in ["br", "gzip", "deflate", "zstd"] {
         let codings = vec![coding; 10_000].join(",");
         let runtime = Flavor::Current.runtime();
-        let told = Told::new(&[Mode::Inline]);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let recorders = Recorders::new(&[Mode::Inline]);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let used = measure(|| {
             runtime.block_on(async {
                 let answer = || {
@@ -359,7 +359,7 @@ fn a_header_full_of_codings() {
             });
         });
         assert!(used.bytes_max < 4 * MIB, "{coding}: {}", used.bytes_max);
-        let result = runtime.block_on(told.ended(None));
+        let result = runtime.block_on(recorders.ended(None));
         assert!(result.result().unwrap().decode_skipped);
     }
 }

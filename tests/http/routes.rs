@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use support::http::{HELLO, Scripted, Step, WHOLE, data, event_stream, json, quiet_panics};
-use support::{Gate, Mode, PATIENCE, Told, everywhere, in_each_mode, on_each_runtime};
+use support::{Gate, Mode, PATIENCE, Recorders, everywhere, in_each_mode, on_each_runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, ErrorKind, EventData, EventKind, HttpCallbackLayer, LlmStart, ProviderError,
@@ -66,10 +66,10 @@ async fn provider(
     method: Method,
     target: &str,
 ) -> Option<String> {
-    let told = Told::new(&[Mode::Inline]);
-    let layer = layer(HttpCallbackLayer::new(told.callbacks.clone()));
+    let recorders = Recorders::new(&[Mode::Inline]);
+    let layer = layer(HttpCallbackLayer::new(recorders.callbacks.clone()));
     call(&layer, method, target, event_stream(Scripted::chunks(HELLO))).await;
-    let events = told.recorders[0].1.events();
+    let events = recorders.each[0].1.events();
     assert_promises(&events);
     let EventData::LlmStart(start) = &events.first()?.data else { panic!("{events:?}") };
     Some(start.provider.to_string())
@@ -163,8 +163,8 @@ fn if_streamed() -> Own {
 
 #[test]
 fn a_call_that_is_one_only_if_it_is_streamed() {
-    everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).format(if_streamed());
+    everywhere(|recorders| async move {
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).format(if_streamed());
         let streamed = || Scripted::chunks(HELLO);
         let mut refused = event_stream(streamed());
         *refused.status_mut() = StatusCode::NOT_FOUND;
@@ -174,16 +174,16 @@ fn a_call_that_is_one_only_if_it_is_streamed() {
         {
             call(&layer, Method::GET, "/v1/responses/1", other).await;
         }
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        told.nothing();
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        recorders.nothing();
 
         let mut answer = event_stream(streamed());
         let charset = "Text/Event-Stream; charset=utf-8".parse().unwrap();
         answer.headers_mut().insert("content-type", charset);
         call(&layer, Method::GET, "/v1/responses/1?stream=true", answer).await;
-        let end = told.ended(None).await;
+        let end = recorders.ended(None).await;
         assert_eq!(end.result().unwrap().text(), "Hello");
-        let events = told.recorders[0].1.events();
+        let events = recorders.each[0].1.events();
         let EventData::LlmStart(start) = &events[0].data else { panic!("{events:?}") };
         assert_eq!(&*start.provider, "resumed");
         let http = start.http.as_ref().unwrap();
@@ -196,8 +196,8 @@ fn a_call_that_is_one_only_if_it_is_streamed() {
 fn such_a_call_without_an_answer_is_none() {
     quiet_panics();
     in_each_mode(|mode| async move {
-        let told = Told::new(&[mode]);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).format(if_streamed());
+        let recorders = Recorders::new(&[mode]);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).format(if_streamed());
         let hangs = service_fn(|_: Request<RequestBody<Empty<Bytes>>>| {
             std::future::pending::<Result<Response<Scripted>, BoxError>>()
         });
@@ -220,8 +220,8 @@ fn such_a_call_without_an_answer_is_none() {
         let hangs = Scripted::new([Step::Hang]);
         let inner = support::http::Upstream(|| json(200, Scripted::new([])));
         drop(layer.layer(inner).call(Request::get("/").body(hangs).unwrap()));
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        told.nothing();
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        recorders.nothing();
     });
 }
 
@@ -229,9 +229,9 @@ fn such_a_call_without_an_answer_is_none() {
 #[test]
 fn such_a_call_waits_for_its_start_before_its_first_frame() {
     on_each_runtime(|| async {
-        let (gate, told) = (Gate::new(), Told::new(&[Mode::Inline]));
-        let told = told.with(gate.at(EventKind::LlmStart));
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).format(if_streamed());
+        let (gate, recorders) = (Gate::new(), Recorders::new(&[Mode::Inline]));
+        let recorders = recorders.with(gate.at(EventKind::LlmStart));
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).format(if_streamed());
         let answer = event_stream(Scripted::new(HELLO.map(data)));
         let mut service = layer.layer(support::http::Upstream(|| answer.clone()));
         let response = service.call(request(&Method::GET, "/")).await.unwrap();
@@ -241,18 +241,18 @@ fn such_a_call_waits_for_its_start_before_its_first_frame() {
         gate.open();
         let all = body.into_inner().collect().await.unwrap().to_bytes();
         assert_eq!(all, HELLO.concat());
-        told.ended(None).await;
+        recorders.ended(None).await;
 
-        let told = Told::new(&[Mode::Inline]);
+        let recorders = Recorders::new(&[Mode::Inline]);
         let aborts = on_llm_start(|run, _| {
             run.abort(Abort::new("enough"));
         });
-        let callbacks = told.callbacks.clone().inline(aborts);
+        let callbacks = recorders.callbacks.clone().inline(aborts);
         let layer = HttpCallbackLayer::new(callbacks).format(if_streamed());
         let mut service = layer.layer(support::http::Upstream(|| answer.clone()));
         let response = service.call(request(&Method::GET, "/")).await.unwrap();
         let (bytes, error) = support::http::read(response.into_body()).await;
         assert!(bytes.is_empty() && error.unwrap().is::<tower_llm_callbacks::Aborted>());
-        told.ended(Some(ErrorKind::Aborted)).await;
+        recorders.ended(Some(ErrorKind::Aborted)).await;
     });
 }

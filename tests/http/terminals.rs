@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use support::http::{
     Alive, HELLO, STOP, Scripted, Step, WHOLE, data, event_stream, json, trailers,
 };
-use support::{Told, in_each_mode};
+use support::{Recorders, in_each_mode};
 use tower_llm_callbacks::{
     ErrorKind::{self, Cancelled, Panic, Provider, Transport},
     HttpCallbackLayer,
@@ -168,10 +168,10 @@ fn refusals() -> Vec<Way> {
 }
 
 /// Reads a body as the way says, and drops it.
-async fn follow(way: &Way, told: &Told) {
+async fn follow(way: &Way, recorders: &Recorders) {
     let alive = Alive::default();
     let answer = || way.answer.clone().map(|body| body.alive(&alive));
-    let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
     let response = support::http::answered(&layer, answer).await;
     assert_eq!(response.status(), way.answer.status());
     let mut body = response.into_body();
@@ -199,10 +199,10 @@ async fn follow(way: &Way, told: &Told) {
 fn end_so(ways: fn() -> Vec<Way>) {
     in_each_mode(move |mode| async move {
         for way in ways() {
-            let told = Told::new(&[mode]);
+            let recorders = Recorders::new(&[mode]);
             println!("{}", way.name);
-            follow(&way, &told).await;
-            let terminal = told.ended(way.kind).await;
+            follow(&way, &recorders).await;
+            let terminal = recorders.ended(way.kind).await;
             assert_eq!(terminal.result().unwrap().text(), way.text, "{}", way.name);
             if let Some(error) = terminal.error() {
                 told_of(&way, error);

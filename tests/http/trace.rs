@@ -6,7 +6,7 @@ use futures::StreamExt;
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use support::http::{PROMPT, WHOLE, json, prompt};
-use support::{Told, everywhere, on_each_runtime, runs};
+use support::{Recorders, everywhere, on_each_runtime, runs};
 use tower::{BoxError, Layer, Service, ServiceExt, buffer::Buffer, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, HttpCallbackLayer, InCurrentRun, Run, RunType,
@@ -20,9 +20,12 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Calls with such headers; gives the run's trace, and what was forwarded.
-async fn traced(told: Told, values: &[&'static [u8]]) -> (Option<TraceParent>, Vec<Recorded>) {
+async fn traced(
+    recorders: Recorders,
+    values: &[&'static [u8]],
+) -> (Option<TraceParent>, Vec<Recorded>) {
     let (handler, seen) = runs();
-    let told = told.with(handler);
+    let recorders = recorders.with(handler);
     let mut request = prompt();
     for value in values {
         request.headers_mut().append("traceparent", HeaderValue::from_bytes(value).unwrap());
@@ -34,20 +37,20 @@ async fn traced(told: Told, values: &[&'static [u8]]) -> (Option<TraceParent>, V
         assert_eq!(request.headers(), &sent, "it is forwarded as it came");
         std::future::ready(Ok::<_, BoxError>(json(200, Full::<Bytes>::from(WHOLE))))
     });
-    let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
     let response = layer.layer(inner).call(request).await.unwrap();
     response.into_body().collect().await.unwrap();
-    told.ended(None).await;
+    recorders.ended(None).await;
     let run = seen.lock().unwrap()[0].clone();
     assert_eq!(run.parent_run_id(), None, "the trace's id is no run's");
     assert_eq!(run.root_run_id(), run.run_id());
-    (run.inbound_traceparent().cloned(), told.recorders[0].1.events())
+    (run.inbound_traceparent().cloned(), recorders.each[0].1.events())
 }
 
 #[test]
 fn a_valid_traceparent_is_told() {
-    everywhere(|told| async move {
-        let (parent, events) = traced(told, &[PARENT.as_bytes()]).await;
+    everywhere(|recorders| async move {
+        let (parent, events) = traced(recorders, &[PARENT.as_bytes()]).await;
         let parent = parent.unwrap();
         assert_eq!((parent.trace_id(), parent.to_string()), (TRACE, PARENT.to_owned()));
         assert!(events.iter().all(|event| event.metadata["trace_id"] == TRACE));
@@ -56,7 +59,7 @@ fn a_valid_traceparent_is_told() {
 
 #[test]
 fn one_that_is_invalid_doubled_or_missing_is_none() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         const INVALID: &[&[&[u8]]] = &[
             &[],
             &[b""],
@@ -70,9 +73,9 @@ fn one_that_is_invalid_doubled_or_missing_is_none() {
             &[b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"],
             &[b"00-4bf92f3577b34da6a3ce929d0e0e473\xFF-00f067aa0ba902b7-01"],
         ];
-        let modes: Vec<_> = told.recorders.iter().map(|(mode, _)| *mode).collect();
+        let modes: Vec<_> = recorders.each.iter().map(|(mode, _)| *mode).collect();
         for values in INVALID {
-            let (parent, events) = traced(Told::new(&modes), values).await;
+            let (parent, events) = traced(Recorders::new(&modes), values).await;
             assert!(parent.is_none(), "{values:?}");
             assert!(events.iter().all(|event| !event.metadata.contains_key("trace_id")));
         }
@@ -129,7 +132,7 @@ fn is_a_tree(recorder: &Recorder) {
 
 #[test]
 fn a_model_asked_by_the_handler_is_a_child() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         for way in [Way::InTheHandler, Way::Spawned, Way::InTheBody] {
             let recorder = Recorder::new();
             let callbacks = Callbacks::new().async_handler(recorder.clone());
@@ -141,7 +144,7 @@ fn a_model_asked_by_the_handler_is_a_child() {
             assert!(callbacks.flush(support::PATIENCE).await.is_complete());
             is_a_tree(&recorder);
         }
-        drop(told);
+        drop(recorders);
     });
 }
 

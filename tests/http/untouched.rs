@@ -17,7 +17,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use support::http::{
     HELLO, PROMPT, Reset, STOP, Scripted, Step, Upstream, WHOLE, data, prompt, trailers,
 };
-use support::{MODES, Mode, PATIENCE, Told};
+use support::{MODES, Mode, PATIENCE, Recorders};
 use tokio::{runtime::Runtime, time::timeout};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{HttpCallbackLayer, http_layer::RequestBody, testing::assert_promises};
@@ -169,9 +169,9 @@ proptest! {
             response.extensions_mut().insert(Extension(9));
             response
         };
-        let told = Told::new(&modes);
+        let recorders = Recorders::new(&modes);
         let (got, through, bare) = run(async {
-            let layer = HttpCallbackLayer::new(told.callbacks.clone());
+            let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
             let response = layer.layer(Upstream(answer)).call(prompt()).await.unwrap();
             let (got, body) = response.into_parts();
             let through = watch(body, 2, |error: BoxError| {
@@ -183,8 +183,8 @@ proptest! {
         prop_assert_eq!(got.status.as_u16(), status);
         let expected = (Version::HTTP_2, headers, Some(Extension(9)));
         prop_assert_eq!(head(got.version, &got.headers, &got.extensions), expected);
-        for (_, recorder) in told.recorders {
-            assert!(run(told.callbacks.flush(PATIENCE)).is_complete());
+        for (_, recorder) in recorders.each {
+            assert!(run(recorders.callbacks.flush(PATIENCE)).is_complete());
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 1);
         }
@@ -204,7 +204,7 @@ proptest! {
             *keep.lock().unwrap() = Some(request);
             ready(Ok::<_, BoxError>(Response::new(Scripted::new([]))))
         });
-        let layer = HttpCallbackLayer::new(Told::new(&modes).callbacks).max_request_bytes(limit);
+        let layer = HttpCallbackLayer::new(Recorders::new(&modes).callbacks).max_request_bytes(limit);
         let mut request =
             Request::post(path).version(Version::HTTP_2).body(scripted.clone()).unwrap();
         *request.headers_mut() = headers.clone();
@@ -240,8 +240,8 @@ impl Body for Watched {
 
 #[test]
 fn what_is_no_call_is_not_captured_and_makes_no_run() {
-    support::everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).ignore("/own/v1/messages");
+    support::everywhere(|recorders| async move {
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).ignore("/own/v1/messages");
         for (method, path) in [
             ("GET", "/v1/messages"),
             ("POST", "/v1/messages/count_tokens"),
@@ -265,7 +265,7 @@ fn what_is_no_call_is_not_captured_and_makes_no_run() {
             support::http::read(response.into_body()).await;
             assert_eq!(*polls.lock().unwrap(), 1, "{path}");
         }
-        assert!(told.callbacks.flush(support::PATIENCE).await.is_complete());
-        told.nothing();
+        assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
+        recorders.nothing();
     });
 }

@@ -19,7 +19,7 @@ use futures::{
     future::{BoxFuture, Either, join_all, pending, select},
     stream::{self, BoxStream, FuturesUnordered},
 };
-use support::{Model, PATIENCE, Told, call, everywhere, read, request};
+use support::{Model, PATIENCE, Recorders, call, everywhere, read, request};
 use tokio::{task::yield_now, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
@@ -117,10 +117,10 @@ fn assert_family(recorder: &Recorder, children: usize, strangers: usize) {
     assert_eq!((related.len(), roots.len()), (children, strangers));
 }
 
-async fn assert_all_see(told: &Told, children: usize, strangers: usize) {
-    assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-    told.faults.none();
-    for (_, recorder) in &told.recorders {
+async fn assert_all_see(recorders: &Recorders, children: usize, strangers: usize) {
+    assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+    recorders.faults.none();
+    for (_, recorder) in &recorders.each {
         assert_family(recorder, children, strangers);
     }
 }
@@ -181,8 +181,8 @@ const SHAPES: [(&str, usize, Work); 7] = [
 fn across_awaits_in_the_future() {
     for (name, children, work) in SHAPES {
         println!("{name}");
-        everywhere(move |told| async move {
-            let model = leaf(&told.layer());
+        everywhere(move |recorders| async move {
+            let model = leaf(&recorders.layer());
             let in_the_future = move |_| {
                 let model = model.clone();
                 async move {
@@ -190,8 +190,8 @@ fn across_awaits_in_the_future() {
                     chunks()
                 }
             };
-            outer(&told.layer(), in_the_future).await;
-            assert_all_see(&told, children, 0).await;
+            outer(&recorders.layer(), in_the_future).await;
+            assert_all_see(&recorders, children, 0).await;
         });
     }
 }
@@ -200,8 +200,8 @@ fn across_awaits_in_the_future() {
 fn across_awaits_in_the_stream() {
     for (name, children, work) in SHAPES {
         println!("{name}");
-        everywhere(move |told| async move {
-            let model = leaf(&told.layer());
+        everywhere(move |recorders| async move {
+            let model = leaf(&recorders.layer());
             let in_the_stream = move |_| {
                 let model = model.clone();
                 async move {
@@ -212,8 +212,8 @@ fn across_awaits_in_the_stream() {
                     worked.chain(chunks()).boxed()
                 }
             };
-            outer(&told.layer(), in_the_stream).await;
-            assert_all_see(&told, children, 0).await;
+            outer(&recorders.layer(), in_the_stream).await;
+            assert_all_see(&recorders, children, 0).await;
         });
     }
 }
@@ -221,8 +221,8 @@ fn across_awaits_in_the_stream() {
 /// A stream that hands on what the stream of a child gives; the child's call itself is made in it.
 #[test]
 fn a_stream_polled_by_the_stream_of_a_run() {
-    everywhere(|told| async move {
-        let model = leaf(&told.layer());
+    everywhere(|recorders| async move {
+        let model = leaf(&recorders.layer());
         let forwards = move |_| {
             let model = model.clone();
             async move {
@@ -230,9 +230,9 @@ fn a_stream_polled_by_the_stream_of_a_run() {
                 asked.flatten_stream().boxed()
             }
         };
-        outer(&told.layer(), forwards).await;
-        assert_all_see(&told, 1, 0).await;
-        for (_, recorder) in &told.recorders {
+        outer(&recorders.layer(), forwards).await;
+        assert_all_see(&recorders, 1, 0).await;
+        for (_, recorder) in &recorders.each {
             let texts = recorder.run_ids().into_iter().map(|id| text(&recorder.run(id)));
             assert_eq!(texts.collect::<Vec<_>>(), ["ab"; 2], "each text is a token of both");
         }
@@ -242,17 +242,17 @@ fn a_stream_polled_by_the_stream_of_a_run() {
 /// The call is a child where it is made, wherever its future and stream are polled then.
 #[test]
 fn made_inside_and_polled_outside() {
-    everywhere(|told| async move {
-        let model = leaf(&told.layer());
+    everywhere(|recorders| async move {
+        let model = leaf(&recorders.layer());
         let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
         let sends = move |_| {
             assert!(send.send(call_owned(model.clone())).is_ok());
             std::future::ready(chunks())
         };
-        outer(&told.layer(), sends).await;
+        outer(&recorders.layer(), sends).await;
         let stream = receive.recv().await.unwrap().await.unwrap();
         assert_eq!(read(stream).await.0.len(), 4);
-        assert_all_see(&told, 1, 0).await;
+        assert_all_see(&recorders, 1, 0).await;
     });
 }
 
@@ -264,8 +264,8 @@ fn call_owned(mut model: Model) -> <Model as Service<ChatRequest>>::Future {
 /// one.
 #[test]
 fn past_a_layer_that_makes_no_run() {
-    everywhere(|told| async move {
-        let model = leaf(&told.layer());
+    everywhere(|recorders| async move {
+        let model = leaf(&recorders.layer());
         let silent = CallbackLayer::new(Callbacks::new()).name("silent").tags(["local"]);
         let layers = Arc::new((silent, model));
         let nested = move |_| {
@@ -283,7 +283,7 @@ fn past_a_layer_that_makes_no_run() {
                 chunks()
             }
         };
-        outer(&told.layer(), nested).await;
-        assert_all_see(&told, 1, 0).await;
+        outer(&recorders.layer(), nested).await;
+        assert_all_see(&recorders, 1, 0).await;
     });
 }

@@ -16,7 +16,7 @@ use std::{
 
 use futures::{StreamExt, poll};
 use support::{
-    FLAVORS, Flavor, Gate, MODES, Mode, PATIENCE, Told, call, everywhere, on_each_runtime,
+    FLAVORS, Flavor, Gate, MODES, Mode, PATIENCE, Recorders, call, everywhere, on_each_runtime,
     panic_of, request, runs,
 };
 use tower::{Service, ServiceExt};
@@ -53,14 +53,14 @@ const STAGES: [Stage; 8] = [
 ];
 
 /// A call that has got so far, its model, and the gate that holds it there, if one does.
-async fn staged(stage: Stage, told: &mut Told) -> (Call, ScriptedModel, Gate) {
+async fn staged(stage: Stage, recorders: &mut Recorders) -> (Call, ScriptedModel, Gate) {
     let gate = Gate::new();
     let at = match stage {
         Stage::Starting => EventKind::LlmStart,
         Stage::Draining => EventKind::LlmNewToken,
         _ => EventKind::Custom,
     };
-    *told = told.clone().with(gate.at(at));
+    *recorders = recorders.clone().with(gate.at(at));
     let script = Script::new().respond().text("a").text("b");
     let script = match stage {
         Stage::Calling => Script::new().hang().respond(),
@@ -68,7 +68,7 @@ async fn staged(stage: Stage, told: &mut Told) -> (Call, ScriptedModel, Gate) {
         Stage::AfterTheEndMark => script.complete("stop").hang(),
         _ => script.complete("stop"),
     };
-    let (inner, mut model) = told.model(script);
+    let (inner, mut model) = recorders.model(script);
     let future = model.ready().await.unwrap().call(request());
     if stage == Stage::Unpolled {
         return (Box::new(future), inner, gate);
@@ -150,10 +150,10 @@ async fn drop_at(place: Place, call: Call) {
         Place::InlineHandler => {
             let call = Mutex::new(Some(call));
             let drops = Mode::Inline.closure(move |_, _| drop(call.lock().unwrap().take()));
-            let told = Told::new(&[Mode::Inline]).with(drops);
-            let (_, mut model) = told.model(Script::new());
+            let recorders = Recorders::new(&[Mode::Inline]).with(drops);
+            let (_, mut model) = recorders.model(Script::new());
             drop(model.ready().await.unwrap().call(request()));
-            told.ended(Some(ErrorKind::Cancelled)).await;
+            recorders.ended(Some(ErrorKind::Cancelled)).await;
         }
     }
 }
@@ -163,15 +163,15 @@ fn at_every_stage_and_in_every_place() {
     for stage in STAGES {
         for place in PLACES {
             println!("{stage:?} {place:?}");
-            everywhere(move |mut told| async move {
-                let (call, inner, gate) = staged(stage, &mut told).await;
+            everywhere(move |mut recorders| async move {
+                let (call, inner, gate) = staged(stage, &mut recorders).await;
                 drop_at(place, call).await;
                 assert_eq!(inner.live(), 0, "the inner call is dropped at once");
                 assert!(stage != Stage::Starting || inner.calls() == 0);
                 gate.open();
                 let completed =
                     matches!(stage, Stage::Draining | Stage::AfterTheEndMark | Stage::Ended);
-                told.ended((!completed).then_some(ErrorKind::Cancelled)).await;
+                recorders.ended((!completed).then_some(ErrorKind::Cancelled)).await;
             });
         }
     }
@@ -191,8 +191,8 @@ fn the_inner_call_is_dropped_before_the_terminal_is_told() {
                     *at_the_end.lock().unwrap() = inner.get().map(ScriptedModel::live);
                 }
             });
-            let mut told = Told::new(&[]).with(looks);
-            let (call, inner, _gate) = staged(stage, &mut told).await;
+            let mut recorders = Recorders::new(&[]).with(looks);
+            let (call, inner, _gate) = staged(stage, &mut recorders).await;
             model.set(inner).unwrap();
             drop(call);
             let live = *live.lock().unwrap();
@@ -247,11 +247,11 @@ fn while_a_blocking_handler_hangs() {
                 println!("{delivery:?} {at} {flavor:?}");
                 let (handler, stuck) = Stuck::new(at);
                 let recorder = Recorder::new();
-                let told = Told::new(&MODES)
+                let recorders = Recorders::new(&MODES)
                     .with(Mode::Blocking(delivery).closure(handler).deadline(Duration::MAX))
                     .with(Mode::Blocking(delivery).handler(recorder.clone()));
                 let runtime = flavor.runtime();
-                let (inner, mut model) = told.model(Script::answer(["a", "b"]).hang());
+                let (inner, mut model) = recorders.model(Script::answer(["a", "b"]).hang());
                 // Polled until it waits for the handler, or for the model.
                 let call: Call = runtime.block_on(async {
                     let mut future = Box::pin(model.ready().await.unwrap().call(request()));
@@ -269,11 +269,11 @@ fn while_a_blocking_handler_hangs() {
                 assert_eq!(inner.live(), 0);
                 drop(stuck.let_go);
                 runtime.block_on(async {
-                    assert!(told.callbacks.flush(PATIENCE).await.is_complete());
+                    assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
                 });
                 assert!(stuck.left.load(Ordering::SeqCst));
-                told.faults.none();
-                for recorder in told.recorders.iter().map(|(_, r)| r).chain([&recorder]) {
+                recorders.faults.none();
+                for recorder in recorders.each.iter().map(|(_, r)| r).chain([&recorder]) {
                     assert_promises(&recorder.events());
                     assert_eq!(recorder.terminals().len(), 1);
                 }
@@ -288,18 +288,19 @@ fn while_another_thread_tells_an_event() {
     on_each_runtime(|| async {
         let (handler, stuck) = Stuck::new(EventKind::Custom);
         let (keep, kept) = runs();
-        let told = Told::new(&MODES).with(Registration::inline(on_event(handler))).with(keep);
-        let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+        let recorders =
+            Recorders::new(&MODES).with(Registration::inline(on_event(handler))).with(keep);
+        let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
         let mut stream = call(&mut model).await.unwrap();
         stream.next().await.unwrap().unwrap();
         let run = kept.lock().unwrap()[0].clone();
         let emits = thread::spawn(move || run.emit("slow", 1));
         stuck.assert_drop_returns(Box::new(stream));
         assert_eq!(inner.live(), 0);
-        assert!(told.recorders[0].1.terminals().is_empty(), "never two events at once");
+        assert!(recorders.each[0].1.terminals().is_empty(), "never two events at once");
         drop(stuck.let_go);
         emits.join().unwrap().unwrap();
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
@@ -307,8 +308,8 @@ fn while_another_thread_tells_an_event() {
 #[test]
 fn by_many_threads_at_once() {
     on_each_runtime(|| async {
-        let told = Told::new(&MODES);
-        let (inner, model) = told.model(Script::new().respond().text("a").text("b").hang());
+        let recorders = Recorders::new(&MODES);
+        let (inner, model) = recorders.model(Script::new().respond().text("a").text("b").hang());
         let mut streams = Vec::new();
         for taken in 0..64 {
             let mut stream = call(&mut model.clone()).await.unwrap();
@@ -321,9 +322,9 @@ fn by_many_threads_at_once() {
             streams.into_iter().map(|stream| thread::spawn(move || drop(stream))).collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(inner.live(), 0);
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 64, "{mode:?}");
         }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use support::{FLAVORS, Flavor, MODES, Mode, PATIENCE, Told, call, read, request};
+use support::{FLAVORS, Flavor, MODES, Mode, PATIENCE, Recorders, call, read, request};
 use tokio::{runtime::Handle, task::yield_now, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -29,15 +29,15 @@ use tower_llm_callbacks::{
 const FRAGILE: &str = "fragile";
 
 /// The modes in which nothing goes wrong.
-fn witnesses() -> Told {
-    Told::new(&MODES)
+fn witnesses() -> Recorders {
+    Recorders::new(&MODES)
 }
 
 /// That the other handlers were told everything, in all runs.
-async fn assert_others_unharmed(told: &Told, runs: usize) {
-    let flushed = told.callbacks.flush(PATIENCE).await;
+async fn assert_others_unharmed(recorders: &Recorders, runs: usize) {
+    let flushed = recorders.callbacks.flush(PATIENCE).await;
     assert!(flushed.is_complete(), "{flushed:?}");
-    for (mode, recorder) in &told.recorders {
+    for (mode, recorder) in &recorders.each {
         assert_promises(&recorder.events());
         assert_eq!(recorder.terminals().len(), runs, "{mode:?}");
     }
@@ -56,20 +56,23 @@ fn blocking_handlers_never_run_on_a_thread_of_the_runtime() {
                 // Panics on a thread that drives tasks.
                 Handle::current().block_on(yield_now());
             };
-            let told = witnesses().with(Mode::Blocking(delivery).closure(blocks).threads(2));
+            let recorders = witnesses().with(Mode::Blocking(delivery).closure(blocks).threads(2));
             let runtime = flavor.runtime();
             let tasks: Vec<_> = (0..16)
                 .map(|_| {
-                    runtime.spawn(read_noting_threads(told.callbacks.clone(), Arc::clone(&polled)))
+                    runtime.spawn(read_noting_threads(
+                        recorders.callbacks.clone(),
+                        Arc::clone(&polled),
+                    ))
                 })
                 .collect();
             runtime.block_on(async {
                 for task in tasks {
                     timeout(PATIENCE, task).await.expect("it hangs").unwrap();
                 }
-                assert_others_unharmed(&told, 16).await;
+                assert_others_unharmed(&recorders, 16).await;
             });
-            told.faults.none();
+            recorders.faults.none();
             let (handled, polled) = (handled.lock().unwrap(), polled.lock().unwrap());
             assert!(!handled.is_empty() && !polled.is_empty());
             assert!(handled.is_disjoint(&polled), "{flavor:?} {delivery:?}");
@@ -144,15 +147,15 @@ fn a_payload_that_panics_when_dropped_is_harmless() {
                 std::panic::panic_any(DropsBadly);
             }
         });
-        let told = witnesses().with(panics.name(FRAGILE).threads(1));
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let recorders = witnesses().with(panics.name(FRAGILE).threads(1));
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         for runs in 1..=3 {
             let (got, error) = read(call(&mut model).await.unwrap()).await;
             assert_eq!((got.len(), error.is_none()), (4, true));
-            assert_others_unharmed(&told, runs).await;
-            assert_eq!(told.faults.all().len(), runs);
+            assert_others_unharmed(&recorders, runs).await;
+            assert_eq!(recorders.faults.all().len(), runs);
         }
-        assert!(told.faults.all().iter().all(|fault| fault.kind == FaultKind::Panicked));
+        assert!(recorders.faults.all().iter().all(|fault| fault.kind == FaultKind::Panicked));
     });
 }
 
@@ -164,22 +167,22 @@ fn a_runtime_that_is_gone_is_no_harm() {
     drop(gone);
     for mode in MODES {
         let recorder = Recorder::new();
-        let mut told = Told::new(&[]).with(Registration::inline(recorder.clone()));
-        told = told.with(mode.closure(|_, _| {}).name(FRAGILE));
-        told.callbacks = told.callbacks.runtime(handle.clone());
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let mut recorders = Recorders::new(&[]).with(Registration::inline(recorder.clone()));
+        recorders = recorders.with(mode.closure(|_, _| {}).name(FRAGILE));
+        recorders.callbacks = recorders.callbacks.runtime(handle.clone());
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         let runtime = Flavor::Multi.runtime();
         runtime.block_on(async {
             let reading = async { read(call(&mut model).await.unwrap()).await };
             let (got, error) = timeout(PATIENCE, reading).await.expect("it hangs");
             assert_eq!((got.len(), error.is_none()), (4, true));
-            assert!(told.callbacks.flush(PATIENCE).await.is_complete());
+            assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         });
         assert_promises(&recorder.events());
         if mode.is_async() {
-            assert_eq!(told.faults.one().kind, FaultKind::RuntimeShutDown);
+            assert_eq!(recorders.faults.one().kind, FaultKind::RuntimeShutDown);
         } else {
-            told.faults.none();
+            recorders.faults.none();
         }
     }
 }
@@ -198,18 +201,19 @@ fn async_handlers_run_in_their_runtime() {
             _ => Registration::async_handler(sleeps),
         };
         let recorder = Recorder::new();
-        let mut told = Told::new(&[]).with(sleeps).with(Registration::inline(recorder.clone()));
+        let mut recorders =
+            Recorders::new(&[]).with(sleeps).with(Registration::inline(recorder.clone()));
         let runtime = Flavor::Multi.runtime();
-        told.callbacks = told.callbacks.runtime(runtime.handle().clone());
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        recorders.callbacks = recorders.callbacks.runtime(runtime.handle().clone());
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
             let reading = async { read(call(&mut model).await.unwrap()).await.0.len() };
             done.send(futures::executor::block_on(reading))
         });
         assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), 4);
-        assert!(runtime.block_on(told.callbacks.flush(PATIENCE)).is_complete());
-        told.faults.none();
+        assert!(runtime.block_on(recorders.callbacks.flush(PATIENCE)).is_complete());
+        recorders.faults.none();
         assert_promises(&recorder.events());
     }
 }

@@ -69,16 +69,16 @@ fn what_a_terminal_carries_of_an_answer_cut_short() {
 
 #[test]
 fn read_to_the_end() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(script(usize::MAX));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(script(usize::MAX));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!(got, chunks());
         assert!(error.is_none());
         // Nothing is waited for once the consumer has the last item: awaited handlers were told.
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             assert!(!mode.is_awaited() || recorder.terminals().len() == 1, "{mode:?}");
         }
-        let end = told.ended(None).await;
+        let end = recorders.ended(None).await;
         assert_eq!(end.kind(), EventKind::LlmEnd);
         assert_same_answer(end.result().unwrap(), &sum(usize::MAX));
     });
@@ -86,12 +86,12 @@ fn read_to_the_end() {
 
 #[test]
 fn transport_error_in_the_stream() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(script(5).fail("reset by peer"));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(script(5).fail("reset by peer"));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!(got, chunks()[..5]);
         assert!(error.unwrap().is::<io::Error>());
-        let end = told.ended(Some(ErrorKind::Transport)).await;
+        let end = recorders.ended(Some(ErrorKind::Transport)).await;
         assert_eq!(end.error().unwrap().message(), "reset by peer");
         assert_same_answer(end.result().unwrap(), &sum(5));
     });
@@ -99,11 +99,11 @@ fn transport_error_in_the_stream() {
 
 #[test]
 fn provider_error_in_the_stream() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(script(4).provider_error(overloaded()));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(script(4).provider_error(overloaded()));
         let (_, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!(*error.unwrap().downcast::<ProviderError>().unwrap(), overloaded());
-        let end = told.ended(Some(ErrorKind::Provider)).await;
+        let end = recorders.ended(Some(ErrorKind::Provider)).await;
         let error = end.error().unwrap();
         assert_eq!(error.message(), "come back later");
         assert_eq!(error.provider_code(), Some("overloaded_error"));
@@ -114,12 +114,13 @@ fn provider_error_in_the_stream() {
 
 #[test]
 fn provider_error_inside_a_chunk() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(script(4).chunk(Delta::Error(overloaded())).text("more"));
+    everywhere(|recorders| async move {
+        let (_, mut model) =
+            recorders.model(script(4).chunk(Delta::Error(overloaded())).text("more"));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!(got.len(), 6);
         assert!(error.is_none());
-        let end = told.ended(Some(ErrorKind::Provider)).await;
+        let end = recorders.ended(Some(ErrorKind::Provider)).await;
         assert_eq!(end.error().unwrap().status(), Some(529));
         assert_same_answer(end.result().unwrap(), &sum(4));
     });
@@ -127,17 +128,17 @@ fn provider_error_inside_a_chunk() {
 
 #[test]
 fn error_instead_of_a_response() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(Script::new().yields().fail("refused").respond());
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(Script::new().yields().fail("refused").respond());
         assert!(call(&mut model).await.unwrap_err().is::<io::Error>());
-        let end = told.ended(Some(ErrorKind::Transport)).await;
+        let end = recorders.ended(Some(ErrorKind::Transport)).await;
         assert_eq!(end.error().unwrap().message(), "refused");
         assert_same_answer(end.result().unwrap(), &sum(0));
     });
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(Script::new().provider_error(overloaded()).respond());
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(Script::new().provider_error(overloaded()).respond());
         assert!(call(&mut model).await.unwrap_err().is::<ProviderError>());
-        let end = told.ended(Some(ErrorKind::Provider)).await;
+        let end = recorders.ended(Some(ErrorKind::Provider)).await;
         assert_eq!(end.error().unwrap().status(), Some(529));
         assert_eq!(end.error().unwrap().provider_code(), Some("overloaded_error"));
     });
@@ -166,16 +167,16 @@ fn error_with_a_source() {
         }
     }
     for kind in [ErrorKind::Provider, ErrorKind::Truncated, ErrorKind::Transport] {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             let model = service_fn(move |_: ChatRequest| async move {
                 let items = [Ok(Delta::text("a")), Err(Wrapped(Wrapped(source(kind)).into()))];
                 Ok::<_, BoxError>(futures::stream::iter(items))
             });
-            let mut model = told.layer().layer(model);
+            let mut model = recorders.layer().layer(model);
             let mut stream = model.ready().await.unwrap().call(request()).await.unwrap();
             assert!(stream.next().await.unwrap().is_ok());
             assert!(stream.next().await.unwrap().unwrap_err().is::<Wrapped>());
-            let end = told.ended(Some(kind)).await;
+            let end = recorders.ended(Some(kind)).await;
             let code = end.error().unwrap().provider_code();
             assert_eq!(code.is_some(), kind == ErrorKind::Provider);
         });
@@ -184,26 +185,26 @@ fn error_with_a_source() {
 
 #[test]
 fn end_of_stream_without_the_end_mark() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(script(chunks().len() - 1));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(script(chunks().len() - 1));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!(got.len(), chunks().len() - 1);
         assert!(error.is_none());
-        let end = told.ended(Some(ErrorKind::Truncated)).await;
+        let end = recorders.ended(Some(ErrorKind::Truncated)).await;
         assert_same_answer(end.result().unwrap(), &sum(usize::MAX));
     });
     // A layer below may have noticed already.
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             let cut = futures::stream::iter([Ok(Delta::text("a")), Err(Truncated::default())]);
             Ok::<_, BoxError>(cut)
         });
-        let mut model = told.layer().layer(model);
+        let mut model = recorders.layer().layer(model);
         let mut stream = model.ready().await.unwrap().call(request()).await.unwrap();
         assert!(stream.next().await.unwrap().is_ok());
         assert!(stream.next().await.unwrap().unwrap_err().is::<Truncated>());
         assert!(stream.next().await.is_none());
-        assert_eq!(told.ended(Some(ErrorKind::Truncated)).await.result().unwrap().text(), "a");
+        assert_eq!(recorders.ended(Some(ErrorKind::Truncated)).await.result().unwrap().text(), "a");
     });
 }
 
@@ -215,51 +216,51 @@ fn end_of_stream_of_a_type_that_has_no_end_mark() {
             each(Delta::text(self.0));
         }
     }
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             let words = [Word("a"), Word("b")].map(Ok::<_, BoxError>);
             Ok::<_, BoxError>(futures::stream::iter(words))
         });
-        let mut model = told.layer().layer(model);
+        let mut model = recorders.layer().layer(model);
         let stream = model.ready().await.unwrap().call(request()).await.unwrap();
         let words = stream.map(|word| word.unwrap().0);
         assert_eq!(words.collect::<String>().await, "ab");
-        assert_eq!(told.ended(None).await.result().unwrap().text(), "ab");
+        assert_eq!(recorders.ended(None).await.result().unwrap().text(), "ab");
     });
 }
 
 #[test]
 fn never_polled() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(script(usize::MAX));
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(script(usize::MAX));
         drop(model.ready().await.unwrap().call(request()));
         assert_eq!(inner.live(), 0);
-        let end = told.ended(Some(ErrorKind::Cancelled)).await;
+        let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_same_answer(end.result().unwrap(), &sum(0));
     });
 }
 
 #[test]
 fn dropped_before_the_start_handlers_are_done() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(EventKind::LlmStart));
-        let (inner, mut model) = told.model(script(usize::MAX));
+        let recorders = recorders.with(gate.at(EventKind::LlmStart));
+        let (inner, mut model) = recorders.model(script(usize::MAX));
         let mut future = Box::pin(model.ready().await.unwrap().call(request()));
         assert!(poll!(&mut future).is_pending());
         gate.entered().await;
         drop(future);
         assert_eq!(inner.calls(), 0);
         gate.open();
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_eq!(inner.calls(), 0);
     });
 }
 
 #[test]
 fn dropped_while_the_model_is_called() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::new().hang().respond());
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::new().hang().respond());
         let mut future = Box::pin(model.ready().await.unwrap().call(request()));
         while inner.calls() == 0 {
             assert!(poll!(&mut future).is_pending());
@@ -269,21 +270,21 @@ fn dropped_while_the_model_is_called() {
         assert_eq!(inner.live(), 1);
         drop(future);
         assert_eq!(inner.live(), 0);
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
 #[test]
 fn dropped_before_the_first_item() {
     for polled in [false, true] {
-        everywhere(move |told| async move {
-            let (inner, mut model) = told.model(Script::new().respond().hang());
+        everywhere(move |recorders| async move {
+            let (inner, mut model) = recorders.model(Script::new().respond().hang());
             let mut stream = call(&mut model).await.unwrap();
             assert_eq!(inner.live(), 1);
             assert!(!polled || poll!(stream.next()).is_pending());
             drop(stream);
             assert_eq!(inner.live(), 0);
-            let end = told.ended(Some(ErrorKind::Cancelled)).await;
+            let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
             assert_same_answer(end.result().unwrap(), &sum(0));
         });
     }
@@ -292,8 +293,8 @@ fn dropped_before_the_first_item() {
 #[test]
 fn dropped_after_each_item() {
     for taken in 0..=chunks().len() {
-        everywhere(move |told| async move {
-            let (inner, mut model) = told.model(script(usize::MAX).hang());
+        everywhere(move |recorders| async move {
+            let (inner, mut model) = recorders.model(script(usize::MAX).hang());
             let mut stream = call(&mut model).await.unwrap();
             let got: Vec<_> = stream.by_ref().take(taken).collect().await;
             assert_eq!(got.len(), taken);
@@ -301,7 +302,7 @@ fn dropped_after_each_item() {
             assert_eq!(inner.live(), 0);
             // With the end mark the answer was complete.
             let cancelled = taken < chunks().len();
-            let end = told.ended(cancelled.then_some(ErrorKind::Cancelled)).await;
+            let end = recorders.ended(cancelled.then_some(ErrorKind::Cancelled)).await;
             assert_same_answer(end.result().unwrap(), &sum(taken));
         });
     }
@@ -309,22 +310,22 @@ fn dropped_after_each_item() {
 
 #[test]
 fn dropped_by_an_outer_timeout() {
-    everywhere(|told| async move {
-        let (inner, model) = told.model(Script::new().hang().respond());
+    everywhere(|recorders| async move {
+        let (inner, model) = recorders.model(Script::new().hang().respond());
         let mut model = TimeoutLayer::new(Duration::from_millis(10)).layer(model);
         let error = model.ready().await.unwrap().call(request()).await.unwrap_err();
         assert!(error.is::<tower::timeout::error::Elapsed>());
         assert_eq!(inner.live(), 0);
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
     // And in the stream.
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(script(3).hang());
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(script(3).hang());
         let stream = call(&mut model).await.unwrap();
         let read = tokio::time::timeout(Duration::from_millis(10), read(stream));
         assert!(read.await.is_err());
         assert_eq!(inner.live(), 0);
-        let end = told.ended(Some(ErrorKind::Cancelled)).await;
+        let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
         // On a busy machine it may come sooner.
         assert!("Hel".starts_with(end.result().unwrap().text()));
     });
@@ -332,20 +333,20 @@ fn dropped_by_an_outer_timeout() {
 
 #[test]
 fn ended_while_a_handler_is_at_the_terminal() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(EventKind::LlmEnd));
-        let (_, mut model) = told.model(script(usize::MAX));
+        let recorders = recorders.with(gate.at(EventKind::LlmEnd));
+        let (_, mut model) = recorders.model(script(usize::MAX));
         let mut stream = call(&mut model).await.unwrap();
         for _ in chunks() {
             stream.next().await.unwrap().unwrap();
         }
-        while !matches!(told.recorders[0].1.kinds().last(), Some(EventKind::LlmEnd)) {
+        while !matches!(recorders.each[0].1.kinds().last(), Some(EventKind::LlmEnd)) {
             assert!(poll!(stream.next()).is_pending());
             tokio::task::yield_now().await;
         }
         drop(stream);
         gate.open();
-        told.ended(None).await;
+        recorders.ended(None).await;
     });
 }

@@ -14,7 +14,7 @@ use futures::{
     stream::{self, Iter},
 };
 use serde_json::json;
-use support::{MODES, Mode, PATIENCE, Told, call, in_each_mode, on_each_runtime, read};
+use support::{MODES, Mode, PATIENCE, Recorders, call, in_each_mode, on_each_runtime, read};
 use tokio::runtime::Handle;
 use tower::{BoxError, Layer, Service, service_fn, util::ServiceFn};
 use tower_llm_callbacks::{
@@ -194,8 +194,8 @@ fn who_leaves_events_out_does_not_get_them() {
             assert_eq!(read(stream).await.0.len(), 1);
             assert!(callbacks.flush(PATIENCE).await.is_complete());
             let events = wants.recorder.events();
-            let told: Vec<_> = events.iter().map(|event| (event.kind(), event.seq)).collect();
-            assert_eq!(told, expected);
+            let seen: Vec<_> = events.iter().map(|event| (event.kind(), event.seq)).collect();
+            assert_eq!(seen, expected);
             let broken = Checker::new().interests(interests).check(&events);
             assert!(broken.is_empty(), "{broken:?}");
             // Asked when it was added, and not for each call.
@@ -275,9 +275,9 @@ fn who_wants_other_types_of_runs_costs_no_task() {
 #[test]
 fn who_wants_nothing_is_no_hindrance() {
     in_each_mode(|mode| async move {
-        let told = Told::new(&MODES).with(mode.handler(Wants::new(EventMask::NONE)));
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let recorders = Recorders::new(&MODES).with(mode.handler(Wants::new(EventMask::NONE)));
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-        told.ended(None).await;
+        recorders.ended(None).await;
     });
 }

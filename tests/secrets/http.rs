@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use metrics_util::debugging::DebuggingRecorder;
 use serde_json::json;
 use support::http::{Scripted, Step, data, event_stream, json};
-use support::{MODES, PATIENCE, Told, on_each_runtime};
+use support::{MODES, PATIENCE, Recorders, on_each_runtime};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, ErrorKind, HttpCallbackLayer, Registration, Run, RunConfig,
@@ -62,10 +62,10 @@ fn noting(seen: &Seen) -> Registration {
     }))
 }
 
-async fn call(target: Target, kind: Option<ErrorKind>, answer: Answer, told: Told) {
+async fn call(target: Target, kind: Option<ErrorKind>, answer: Answer, recorders: Recorders) {
     let seen = Seen::default();
-    let told = told.with(noting(&seen));
-    let layer = HttpCallbackLayer::new(told.callbacks.clone()).name("gateway");
+    let recorders = recorders.with(noting(&seen));
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).name("gateway");
     let inner = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
         let shown = format!("{:?} {:?}", request.headers().get("authorization"), request.body());
         assert!(!shown.contains("CANARY"), "{shown}");
@@ -92,8 +92,8 @@ async fn call(target: Target, kind: Option<ErrorKind>, answer: Answer, told: Tol
         let _panics = std::panic::AssertUnwindSafe(read).catch_unwind().await;
         drop(body);
     }
-    told.ended(kind).await;
-    seen.note("callbacks", &format!("{:?}", told.callbacks));
+    recorders.ended(kind).await;
+    seen.note("callbacks", &format!("{:?}", recorders.callbacks));
     seen.is_clean(target);
 }
 
@@ -105,7 +105,7 @@ fn of_calls_however_they_end() {
         for target in TARGETS {
             for (kind, answer) in WAYS {
                 println!("{kind:?} {target}");
-                call(target, kind, answer, Told::new(&MODES)).await;
+                call(target, kind, answer, Recorders::new(&MODES)).await;
             }
         }
     });
@@ -142,7 +142,7 @@ fn of_the_ready_made_handlers() {
                 for (kind, answer) in WAYS {
                     let (trees, totals) = (RunTrees::new(), UsageTotals::new().by_model());
                     let (events, stream) = EventStream::builder().attach();
-                    let mut told = Told::new(&[support::Mode::Inline])
+                    let mut recorders = Recorders::new(&[support::Mode::Inline])
                         .with(Registration::inline(TracingSpans::new()))
                         .with(Registration::inline(LlmMetrics::new()))
                         .with(Registration::inline(trees.clone()))
@@ -156,8 +156,8 @@ fn of_the_ready_made_handlers() {
                             seen.clone(),
                             "lines",
                         ))));
-                    told.callbacks = told.callbacks.merge(&events);
-                    call(target, kind, answer, told).await;
+                    recorders.callbacks = recorders.callbacks.merge(&events);
+                    call(target, kind, answer, recorders).await;
                     for tree in trees.take() {
                         seen.note("tree", &format!("{tree} {}", json!(tree)));
                     }
@@ -190,9 +190,10 @@ fn of_requests_that_are_cut_short() {
     on_each_runtime(|| async {
         let whole = asked().to_string();
         for length in (0..whole.len()).step_by(37) {
-            let (seen, told) = (Seen::default(), Told::new(&[]));
-            let told = told.with(noting(&seen));
-            let layer = HttpCallbackLayer::new(told.callbacks.clone()).max_request_bytes(length);
+            let (seen, recorders) = (Seen::default(), Recorders::new(&[]));
+            let recorders = recorders.with(noting(&seen));
+            let layer =
+                HttpCallbackLayer::new(recorders.callbacks.clone()).max_request_bytes(length);
             for steps in [
                 vec![data(whole[..length].to_owned()), Step::Fail],
                 vec![data(whole[..length].to_owned()), Step::Hang],
@@ -212,21 +213,21 @@ fn of_requests_that_are_cut_short() {
 fn of_aborts() {
     on_each_runtime(|| async {
         let seen = Seen::default();
-        let told = Told::new(&MODES).with(noting(&seen)).with(Registration::inline(on_event(
-            |run: &Run, event| {
+        let recorders = Recorders::new(&MODES).with(noting(&seen)).with(Registration::inline(
+            on_event(|run: &Run, event| {
                 if event.kind().is_start() {
                     run.abort(Abort::new("enough"));
                 }
-            },
-        )));
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+            }),
+        ));
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let inner = support::http::Upstream(|| event_stream(Scripted::new([])));
         let mut service = layer.layer(inner);
         let call = service.call(request(TARGETS[0]));
         let response = RunConfig::new().tags(["a"]).scope(call).await.unwrap();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         seen.note("refusal", std::str::from_utf8(&body).unwrap());
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         seen.is_clean("an abort");
     });
 }
@@ -239,22 +240,22 @@ async fn a_named_secret_in_the_text_of_an_error() {
         "Authorization: Basic CANARY1=",
         r#"request failed: {"api_key":"CANARY1"}"#,
     ] {
-        let told = Told::new(&[support::Mode::Inline]);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let recorders = Recorders::new(&[support::Mode::Inline]);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
             Err::<Response<Scripted>, _>(io::Error::other(message))
         });
         layer.layer(inner).call(support::http::prompt()).await.unwrap_err();
-        let transport = told.ended(Some(ErrorKind::Transport)).await;
+        let transport = recorders.ended(Some(ErrorKind::Transport)).await;
         let said = transport.error().unwrap().message();
         assert!(!said.contains("CANARY"), "{said}");
 
-        let told = Told::new(&[support::Mode::Inline]);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let recorders = Recorders::new(&[support::Mode::Inline]);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let body = json!({"error": {"message": message}}).to_string();
         let answer = || json(401, Scripted::chunks([body.clone()]));
         support::http::answered(&layer, answer).await.into_body().collect().await.unwrap();
-        let provider = told.ended(Some(ErrorKind::Provider)).await;
+        let provider = recorders.ended(Some(ErrorKind::Provider)).await;
         let said = provider.error().unwrap().message();
         assert!(!said.contains("CANARY"), "{said}");
     }

@@ -15,7 +15,7 @@ use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use support::{Gate, PATIENCE, Told, call, in_each_mode, on_each_runtime, read};
+use support::{Gate, PATIENCE, Recorders, call, in_each_mode, on_each_runtime, read};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
     Abort, ErrorKind, EventKind, FaultKind, LlmRequest, Registration,
@@ -119,17 +119,18 @@ fn secrets_reach_neither_events_nor_debug_forms_nor_the_log() {
     support::log::start();
     for (ends, answers) in WAYS {
         for auth in [Auth::ApiKey, Auth::Bearer] {
-            support::everywhere(move |told| async move {
+            support::everywhere(move |recorders| async move {
                 let seen: Arc<Mutex<String>> = Arc::default();
                 let notes = Arc::clone(&seen);
-                let told = told.with(Registration::inline(on_event(move |run, event| {
-                    let record = serde_json::to_string(&event.record(run)).unwrap();
-                    let mut notes = notes.lock().unwrap();
-                    writeln!(notes, "{record} {:?}", event.record(run)).unwrap();
-                    writeln!(notes, "{event:?} {event:#?} {run:?} {:?}", event.time()).unwrap();
-                })));
+                let recorders =
+                    recorders.with(Registration::inline(on_event(move |run, event| {
+                        let record = serde_json::to_string(&event.record(run)).unwrap();
+                        let mut notes = notes.lock().unwrap();
+                        writeln!(notes, "{record} {:?}", event.record(run)).unwrap();
+                        writeln!(notes, "{event:?} {event:#?} {run:?} {:?}", event.time()).unwrap();
+                    })));
                 let mut model = ServiceBuilder::new()
-                    .layer(told.layer())
+                    .layer(recorders.layer())
                     .layer(AnthropicLayer::new(config().auth(auth)))
                     .service(Http(answers));
                 let call = async { model.ready().await.unwrap().call(request()).await };
@@ -144,13 +145,13 @@ fn secrets_reach_neither_events_nor_debug_forms_nor_the_log() {
                 };
                 let error = error.map(|error| error.to_string()).unwrap_or_default();
                 assert_clean("error", &error);
-                told.ended(ends).await;
-                for (_, recorder) in &told.recorders {
+                recorders.ended(ends).await;
+                for (_, recorder) in &recorders.each {
                     assert_clean("recorded", &format!("{:?}", recorder.events()));
                 }
                 assert_clean("seen", &seen.lock().unwrap());
-                assert_clean("model", &format!("{model:?} {:?}", told.layer()));
-                drop(told);
+                assert_clean("model", &format!("{model:?} {:?}", recorders.layer()));
+                drop(recorders);
             });
         }
     }
@@ -196,11 +197,11 @@ fn what_a_handler_panics_with_is_not_logged() {
             EventKind::LlmStart => {}
             kind => panic!("{kind} after the panic"),
         });
-        let told = Told::new(&[mode]).with(panics.name("fragile"));
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let recorders = Recorders::new(&[mode]).with(panics.name("fragile"));
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        let fault = told.faults.one();
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        let fault = recorders.faults.one();
         assert_eq!((fault.kind, fault.event), (FaultKind::Panicked, Some(EventKind::LlmNewToken)));
         assert!(fault.panic_message.as_deref().unwrap().starts_with("CANARY of the panic"));
         assert_clean("fault", &fault.to_string());
@@ -216,11 +217,11 @@ fn what_a_hook_panics_with_is_not_logged() {
     support::log::start();
     on_each_runtime(|| async {
         let panics = Registration::inline(on_event(|_, _| panic!("CANARY of the handler")));
-        let mut told = Told::new(&[]).with(panics);
-        told.callbacks = told.callbacks.on_fault(|_| panic!("CANARY of the hook"));
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let mut recorders = Recorders::new(&[]).with(panics);
+        recorders.callbacks = recorders.callbacks.on_fault(|_| panic!("CANARY of the hook"));
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-        told.faults.one();
+        recorders.faults.one();
     });
     assert!(support::log::all().contains("a fault hook panicked"));
     assert_clean("log", &support::log::all());
@@ -233,8 +234,9 @@ fn an_abort_says_its_reason_and_nothing_else() {
     in_each_mode(|mode| async move {
         let gate = Gate::new();
         let (handler, runs) = support::runs();
-        let told = Told::new(&[mode]).with(gate.at(EventKind::LlmStart)).with(handler);
-        let mut service = told.layer().layer(AnthropicLayer::new(config()).layer(Http(WAYS[0].1)));
+        let recorders = Recorders::new(&[mode]).with(gate.at(EventKind::LlmStart)).with(handler);
+        let mut service =
+            recorders.layer().layer(AnthropicLayer::new(config()).layer(Http(WAYS[0].1)));
         let calls = tokio::spawn(service.call(request()));
         gate.entered().await;
         assert!(runs.lock().unwrap()[0].abort(Abort::new("enough")));
@@ -242,7 +244,7 @@ fn an_abort_says_its_reason_and_nothing_else() {
         let error = tokio::time::timeout(PATIENCE, calls).await.unwrap().unwrap().unwrap_err();
         assert_eq!(error.to_string(), "the call was aborted: enough");
         assert_clean("error", &format!("{error:?}"));
-        let end = told.ended(Some(ErrorKind::Aborted)).await;
+        let end = recorders.ended(Some(ErrorKind::Aborted)).await;
         assert_clean("terminal", &format!("{end:?}"));
     });
     assert_clean("log", &support::log::all());

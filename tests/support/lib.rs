@@ -133,13 +133,13 @@ impl Faults {
 
 /// Recorders that are told in some modes.
 #[derive(Clone)]
-pub struct Told {
+pub struct Recorders {
     pub callbacks: Callbacks,
-    pub recorders: Vec<(Mode, Recorder)>,
+    pub each: Vec<(Mode, Recorder)>,
     pub faults: Faults,
 }
 
-impl Told {
+impl Recorders {
     pub fn new(modes: &[Mode]) -> Self {
         let faults = Faults::default();
         let recorders: Vec<_> = modes.iter().map(|mode| (*mode, Recorder::new())).collect();
@@ -147,7 +147,7 @@ impl Told {
         let callbacks = recorders
             .iter()
             .fold(callbacks, |all, (mode, recorder)| all.add(mode.handler(recorder.clone())));
-        Self { callbacks, recorders, faults }
+        Self { callbacks, each: recorders, faults }
     }
 
     /// With one more handler, which is told last.
@@ -170,7 +170,7 @@ impl Told {
         let flushed = self.callbacks.flush(PATIENCE).await;
         assert!(flushed.is_complete(), "{flushed:?}");
         self.faults.none();
-        self.recorders
+        self.each
             .iter()
             .map(|(mode, recorder)| only_terminal(*mode, recorder, kind))
             .reduce(|first, other| {
@@ -183,7 +183,7 @@ impl Told {
 
     /// No run was started.
     pub fn nothing(&self) {
-        for (mode, recorder) in &self.recorders {
+        for (mode, recorder) in &self.each {
             assert!(recorder.events().is_empty(), "{mode:?}: {:?}", recorder.kinds());
         }
     }
@@ -262,12 +262,12 @@ where
 /// Runs a test with each mode alone and with all at once, on each kind of runtime.
 pub fn everywhere<F, Fut>(test: F)
 where
-    F: Fn(Told) -> Fut,
+    F: Fn(Recorders) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     for modes in MODES.chunks(1).chain([&MODES[..]]) {
         println!("told {modes:?}");
-        on_each_runtime(|| test(Told::new(modes)));
+        on_each_runtime(|| test(Recorders::new(modes)));
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use support::{PATIENCE, Told};
+use support::{PATIENCE, Recorders};
 use tower::{BoxError, Service};
 use tower_llm_callbacks::{
     EventData, RunType,
@@ -93,10 +93,10 @@ fn chain(recorder: &Recorder) -> (Recorded, Recorded) {
 }
 
 /// Everything has been told, and as it should.
-async fn told_all(told: &Told) {
-    assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-    told.faults.none();
-    for (_, recorder) in &told.recorders {
+async fn told_all(recorders: &Recorders) {
+    assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+    recorders.faults.none();
+    for (_, recorder) in &recorders.each {
         assert_promises(&recorder.events());
     }
 }

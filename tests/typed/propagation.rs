@@ -5,7 +5,7 @@ mod buffer;
 mod same_task;
 mod threads;
 
-use support::{PATIENCE, Told, everywhere, request};
+use support::{PATIENCE, Recorders, everywhere, request};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackLayer, RunConfig, RunLayer, chat,
@@ -34,21 +34,21 @@ where
     F: Fn() -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
 {
-    everywhere(move |told| {
+    everywhere(move |recorders| {
         let work = work.clone();
         async move {
-            let config = RunConfig::new().callbacks(&told.callbacks).tags(["asked"]);
+            let config = RunConfig::new().callbacks(&recorders.callbacks).tags(["asked"]);
             let chain = async { RunLayer::chain("chain").run(work()).await };
             config.scope(chain).await.unwrap();
-            check(&told, inside).await;
+            check(&recorders, inside).await;
         }
     });
 }
 
-async fn check(told: &Told, inside: usize) {
-    assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-    told.faults.none();
-    for (mode, recorder) in &told.recorders {
+async fn check(recorders: &Recorders, inside: usize) {
+    assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+    recorders.faults.none();
+    for (mode, recorder) in &recorders.each {
         let events = recorder.events();
         assert_promises(&events);
         let chain = events.iter().find(|event| event.name == "chain").expect("the chain").run_id;

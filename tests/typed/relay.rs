@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt, future::join_all};
 use serde_json::{Value, json};
-use support::{MODES, PATIENCE, Told, everywhere, on_each_runtime};
+use support::{MODES, PATIENCE, Recorders, everywhere, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
     Abort, AttemptsLayer, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, HttpCallbackLayer,
@@ -187,10 +187,10 @@ async fn what_goes_in_comes_out() {
 /// Records may come again, also after the end, and mixed with those of other runs.
 #[test]
 fn what_was_told_is_not_told_again() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let here = Lines::default();
         everything(&here).await;
-        let relay = Relay::new(told.callbacks.clone());
+        let relay = Relay::new(recorders.callbacks.clone());
         let lines = here.get();
         let mut results = Vec::new();
         for (at, line) in lines.iter().enumerate() {
@@ -201,9 +201,9 @@ fn what_was_told_is_not_told_again() {
             }
         }
         assert!(results.iter().all(|result| *result == Relayed::Told));
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.events().len(), lines.len(), "{mode:?}");
         }
@@ -225,17 +225,17 @@ fn runs_at_once() {
                 None => runs.push((record.run_id, vec![record])),
             }
         }
-        let told = Told::new(&MODES);
-        let relay = Relay::new(told.callbacks.clone());
+        let recorders = Recorders::new(&MODES);
+        let relay = Relay::new(recorders.callbacks.clone());
         let deliver = runs.iter().map(|(_, records)| async {
             for record in records.clone() {
                 assert_eq!(relay.deliver(record).await, Relayed::Told);
             }
         });
         join_all(deliver).await;
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        told.faults.none();
-        for (_, recorder) in &told.recorders {
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        recorders.faults.none();
+        for (_, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), runs.len());
         }
@@ -293,10 +293,10 @@ async fn awaited_handlers_are_awaited_up_to_their_deadline() {
 #[test]
 fn a_run_whose_end_does_not_come_ends_here() {
     for silent in [true, false] {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             let here = Lines::default();
             everything(&here).await;
-            let relay = Relay::new(told.callbacks.clone());
+            let relay = Relay::new(recorders.callbacks.clone());
             let lines: Vec<_> = here.get();
             let mut open = std::collections::BTreeSet::new();
             for line in &lines {
@@ -318,8 +318,8 @@ fn a_run_whose_end_does_not_come_ends_here() {
                 }
             }
             drop(relay);
-            assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-            for (mode, recorder) in &told.recorders {
+            assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+            for (mode, recorder) in &recorders.each {
                 assert_promises_but_for_results(recorder);
                 let ends = recorder.terminals();
                 assert_eq!(ends.len(), open.len(), "{mode:?}");

@@ -14,7 +14,7 @@ use futures::{
     Stream,
     future::{Ready, ready},
 };
-use support::{PATIENCE, Told};
+use support::{PATIENCE, Recorders};
 use tower::{BoxError, Service, retry::Policy};
 use tower_llm_callbacks::{
     EventData, EventKind, ProviderError,
@@ -119,10 +119,10 @@ fn assert_retried(runs: &[Vec<Recorded>], errors: &[&str]) {
     }
 }
 
-async fn flushed(told: &Told) {
-    assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-    told.faults.none();
-    for (_, recorder) in &told.recorders {
+async fn flushed(recorders: &Recorders) {
+    assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+    recorders.faults.none();
+    for (_, recorder) in &recorders.each {
         assert_promises(&recorder.events());
     }
 }

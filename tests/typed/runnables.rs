@@ -8,23 +8,23 @@ mod streams;
 mod terminals;
 mod untouched;
 
-use support::{Mode, PATIENCE, Told};
+use support::{Mode, PATIENCE, Recorders};
 use tower_llm_callbacks::{
     ErrorKind, RunLayer,
     testing::{Recorded, Recorder, assert_promises},
 };
 
 /// A chain that tells the handlers.
-fn chain(told: &Told) -> RunLayer {
-    RunLayer::chain("chain").callbacks(&told.callbacks)
+fn chain(recorders: &Recorders) -> RunLayer {
+    RunLayer::chain("chain").callbacks(&recorders.callbacks)
 }
 
 /// The terminal event of the only run, after all have been told of it, and alike.
-async fn ended(told: &Told, kind: Option<ErrorKind>) -> Recorded {
-    let flushed = told.callbacks.flush(PATIENCE).await;
+async fn ended(recorders: &Recorders, kind: Option<ErrorKind>) -> Recorded {
+    let flushed = recorders.callbacks.flush(PATIENCE).await;
     assert!(flushed.is_complete(), "{flushed:?}");
-    told.faults.none();
-    let terminals = told.recorders.iter().map(|(mode, recorder)| only(*mode, recorder, kind));
+    recorders.faults.none();
+    let terminals = recorders.each.iter().map(|(mode, recorder)| only(*mode, recorder, kind));
     let all: Vec<Recorded> = terminals.collect();
     for other in &all[1..] {
         assert_eq!(format!("{:?}", other.data), format!("{:?}", all[0].data));

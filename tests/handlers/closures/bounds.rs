@@ -81,7 +81,7 @@ fn on_one_thread() {
     use tower::{Layer, service_fn};
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let told = super::Told::new(&super::MODES);
+    let recorders = super::Recorders::new(&super::MODES);
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let local = Rc::new("local");
         let model = service_fn(move |_: Request<()>| {
@@ -95,11 +95,11 @@ fn on_one_thread() {
         });
         let describe = |_: &Request<()>| LlmStart::new("acme", "complete");
         let chunk = |chunk: &ChatChunk, each: &mut dyn FnMut(Delta<'_>)| each(chunk.borrowed());
-        let mut service = told.layer().extract_terminated(describe, chunk).layer(model);
+        let mut service = recorders.layer().extract_terminated(describe, chunk).layer(model);
         let call = tokio::task::spawn_local(service.call(Request::new(())));
         let (got, error) = super::read(call.await.unwrap().unwrap()).await;
         assert_eq!((got.len(), error.is_none()), (2, true));
-        told.ended(None).await;
+        recorders.ended(None).await;
     });
 }
 

@@ -12,7 +12,7 @@ use allocation_counter::measure;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use support::http::{Scripted, event_stream, json};
-use support::{Flavor, Mode, Told};
+use support::{Flavor, Mode, Recorders};
 use tower_llm_callbacks::{
     Delta, HttpCallbackLayer, LlmStart, ProviderError,
     wire::{Decoder, Format, LlmHttpRequest},
@@ -28,8 +28,8 @@ const MIB: u64 = 1024 * 1024;
 /// Reads an answer on one thread, and tells how many bytes were held for it at most.
 fn peak(answer: &http::Response<Scripted>) -> (u64, tower_llm_callbacks::LlmResult) {
     let runtime = Flavor::Current.runtime();
-    let told = Told::new(&[Mode::Inline]);
-    let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    let recorders = Recorders::new(&[Mode::Inline]);
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
     let used = measure(|| {
         runtime.block_on(async {
             let body = support::http::answered(&layer, || answer.clone()).await.into_body();
@@ -39,7 +39,7 @@ fn peak(answer: &http::Response<Scripted>) -> (u64, tower_llm_callbacks::LlmResu
             }
         });
     });
-    let terminals = told.recorders[0].1.terminals();
+    let terminals = recorders.each[0].1.terminals();
     assert_eq!(terminals.len(), 1);
     (used.bytes_max, terminals[0].result().unwrap().clone())
 }
@@ -110,7 +110,7 @@ fn stacked() {
     let twice = compress(Coding::Gzip, &inner);
     assert!(twice.len() < 256 * 1024 && inner.len() > 1 << 20, "{}", twice.len());
     let count = Counting::default();
-    let layer = HttpCallbackLayer::new(Told::new(&[Mode::Inline]).callbacks);
+    let layer = HttpCallbackLayer::new(Recorders::new(&[Mode::Inline]).callbacks);
     let layer = layer.route("/v1/messages", count.clone());
     Flavor::Current.runtime().block_on(async {
         let body = Scripted::chunks([twice]);

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use support::http::{PROMPT, WHOLE, json, post};
-use support::{Flavor, Mode, Told, on_each_runtime};
+use support::{Flavor, Mode, Recorders, on_each_runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{EventData, HttpCallbackLayer, LlmStart, http_layer::RequestBody};
 
 use super::codec::{CODINGS, Coding, compress, zeros};
 
 /// What is told of a request; the inner service gets it as it was sent.
-async fn asked(told: &Told, body: Vec<u8>, coding: &str, limit: usize) -> LlmStart {
+async fn asked(recorders: &Recorders, body: Vec<u8>, coding: &str, limit: usize) -> LlmStart {
     let sent = Bytes::from(body);
     let mut request = post(Full::from(sent.clone()));
     request.headers_mut().insert("content-encoding", coding.parse().unwrap());
@@ -24,11 +24,11 @@ async fn asked(told: &Told, body: Vec<u8>, coding: &str, limit: usize) -> LlmSta
             Ok::<_, BoxError>(json(200, Full::<Bytes>::from(WHOLE)))
         }
     });
-    let layer = HttpCallbackLayer::new(told.callbacks.clone()).max_request_bytes(limit);
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).max_request_bytes(limit);
     let response = layer.layer(inner).call(request).await.unwrap();
     response.into_body().collect().await.unwrap();
-    told.ended(None).await;
-    let events = told.recorders[0].1.events();
+    recorders.ended(None).await;
+    let events = recorders.each[0].1.events();
     let EventData::LlmStart(start) = &events[0].data else { panic!("{events:?}") };
     LlmStart::clone(start)
 }
@@ -42,7 +42,7 @@ fn they_are_read() {
     on_each_runtime(|| async {
         for coding in CODINGS {
             let body = compress(*coding, PROMPT.as_bytes());
-            let start = asked(&Told::new(&[Mode::Inline]), body, coding.name(), 1 << 20).await;
+            let start = asked(&Recorders::new(&[Mode::Inline]), body, coding.name(), 1 << 20).await;
             assert_eq!(start.model.as_deref(), Some("claude"), "{coding:?}");
             assert_eq!(start.messages.get().unwrap()[0]["content"], "Hi");
             assert!(complete(&start));
@@ -58,7 +58,7 @@ fn one_that_is_cut_broken_or_not_known_is_not_complete() {
         for (body, coding) in
             [(good.clone(), "snappy"), (b"{\"model\": \"claude\"}".to_vec(), "gzip"), (cut, "gzip")]
         {
-            let start = asked(&Told::new(&[Mode::Inline]), body, coding, 1 << 20).await;
+            let start = asked(&Recorders::new(&[Mode::Inline]), body, coding, 1 << 20).await;
             assert!(!complete(&start), "{coding}");
         }
     });
@@ -70,10 +70,10 @@ fn a_bomb() {
     for coding in CODINGS {
         let bomb = zeros(*coding, 24);
         let runtime = Flavor::Current.runtime();
-        let told = Told::new(&[Mode::Inline]);
+        let recorders = Recorders::new(&[Mode::Inline]);
         let mut start = None;
         let used = measure(|| {
-            start = Some(runtime.block_on(asked(&told, bomb, coding.name(), 1 << 20)));
+            start = Some(runtime.block_on(asked(&recorders, bomb, coding.name(), 1 << 20)));
         });
         assert!(used.bytes_max < 16 << 20, "{coding:?}: {}", used.bytes_max);
         assert!(!complete(&start.unwrap()));

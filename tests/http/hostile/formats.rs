@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use support::http::{
     HELLO, Scripted, Upstream, answered, event_stream, json, prompt, quiet_panics,
 };
-use support::{Mode, Told, in_each_mode, on_each_runtime};
+use support::{Mode, Recorders, in_each_mode, on_each_runtime};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     Abort, Delta, ErrorKind, EventKind, HttpCallbackLayer, LlmStart, ProviderError,
@@ -89,20 +89,21 @@ fn cost_neither_the_answer_nor_the_terminal() {
             (At::Nowhere, None, "aaaaa"),
         ] {
             // Twice with one layer: nothing of it is spoiled.
-            let layer = HttpCallbackLayer::new(Told::new(&[]).callbacks).route("*", Panics(at));
+            let layer =
+                HttpCallbackLayer::new(Recorders::new(&[]).callbacks).route("*", Panics(at));
             for _ in 0..2 {
-                let told = Told::new(&[mode]);
-                let layer = layer.clone().inheritable_callbacks(&told.callbacks);
+                let recorders = Recorders::new(&[mode]);
+                let layer = layer.clone().inheritable_callbacks(&recorders.callbacks);
                 let answer = || event_stream(Scripted::chunks(HELLO));
                 let body = answered(&layer, answer).await.into_body();
                 assert_eq!(body.collect().await.unwrap().to_bytes(), HELLO.concat());
-                let end = told.ended(kind).await;
+                let end = recorders.ended(kind).await;
                 assert_eq!(end.result().unwrap().text(), text, "{at:?}");
-                let told = Told::new(&[mode]);
-                let layer = layer.inheritable_callbacks(&told.callbacks);
+                let recorders = Recorders::new(&[mode]);
+                let layer = layer.inheritable_callbacks(&recorders.callbacks);
                 let body = answered(&layer, || json(500, Scripted::chunks(["no"]))).await;
                 assert_eq!(body.into_body().collect().await.unwrap().to_bytes(), "no");
-                told.ended(Some(ErrorKind::Provider)).await;
+                recorders.ended(Some(ErrorKind::Provider)).await;
             }
         }
     });
@@ -113,11 +114,12 @@ fn cost_neither_the_answer_nor_the_terminal() {
 fn that_cannot_recognise_a_request() {
     quiet_panics();
     on_each_runtime(|| async {
-        let told = Told::new(&[Mode::Inline]);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).format(Panics(At::Recognise));
+        let recorders = Recorders::new(&[Mode::Inline]);
+        let layer =
+            HttpCallbackLayer::new(recorders.callbacks.clone()).format(Panics(At::Recognise));
         let body = answered(&layer, || event_stream(Scripted::chunks(HELLO))).await.into_body();
         assert_eq!(body.collect().await.unwrap().to_bytes(), HELLO.concat());
-        let end = told.ended(None).await;
+        let end = recorders.ended(None).await;
         assert_eq!(end.result().unwrap().text(), "Hello");
     });
 }
@@ -126,18 +128,18 @@ fn that_cannot_recognise_a_request() {
 fn that_cannot_refuse_an_aborted_call() {
     quiet_panics();
     on_each_runtime(|| async {
-        let told = Told::new(&[Mode::Inline]).with(Mode::Inline.closure(|run, event| {
+        let recorders = Recorders::new(&[Mode::Inline]).with(Mode::Inline.closure(|run, event| {
             if event.kind() == EventKind::LlmStart {
                 run.abort(Abort::new("enough"));
             }
         }));
         let layer =
-            HttpCallbackLayer::new(told.callbacks.clone()).route("*", Panics(At::ErrorBody));
+            HttpCallbackLayer::new(recorders.callbacks.clone()).route("*", Panics(At::ErrorBody));
         let mut service = layer.layer(Upstream(|| json(200, Full::<Bytes>::default())));
         let response = service.call(prompt()).await.unwrap();
         assert!(response.status().is_client_error() || response.status().is_server_error());
         assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
-        told.ended(Some(ErrorKind::Aborted)).await;
+        recorders.ended(Some(ErrorKind::Aborted)).await;
     });
 }
 
@@ -178,12 +180,12 @@ impl Decoder for Late {
 fn that_tell_more_after_the_terminal() {
     in_each_mode(|mode| async move {
         let (handler, seen) = support::runs();
-        let told = Told::new(&[mode]).with(handler);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).route("*", Late);
+        let recorders = Recorders::new(&[mode]).with(handler);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).route("*", Late);
         let mut body = answered(&layer, || json(200, Scripted::chunks(["{}"]))).await.into_body();
         assert!(seen.lock().unwrap()[0].abort(Abort::new("enough")));
         assert!(body.frame().await.unwrap().is_err());
         drop(body);
-        told.ended(Some(ErrorKind::Aborted)).await;
+        recorders.ended(Some(ErrorKind::Aborted)).await;
     });
 }

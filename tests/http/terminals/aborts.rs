@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use support::http::{Alive, HELLO, Scripted, Step, data, event_stream, prompt, read};
-use support::{Mode, Told, in_each_mode, runs};
+use support::{Mode, Recorders, in_each_mode, runs};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, Aborted, Delivery, ErrorKind, EventKind, HttpCallbackLayer, http_layer::RequestBody,
@@ -17,8 +17,8 @@ fn enough() -> Abort {
 }
 
 /// Aborts at the first event of a kind; the recorder is told before.
-fn aborting(mode: Mode, kind: EventKind) -> Told {
-    Told::new(&[mode]).with(mode.closure(move |run, event| {
+fn aborting(mode: Mode, kind: EventKind) -> Recorders {
+    Recorders::new(&[mode]).with(mode.closure(move |run, event| {
         if event.kind() == kind {
             run.abort(enough());
         }
@@ -30,11 +30,11 @@ fn in_the_start() {
     in_each_mode(|mode| async move {
         // A call at once, or one that waits for its request first.
         for steps in [vec![], vec![Step::Wait]] {
-            let told = aborting(mode, EventKind::LlmStart);
+            let recorders = aborting(mode, EventKind::LlmStart);
             let inner = service_fn(|_: Request<RequestBody<Scripted>>| async {
                 Err::<Response<Full<Bytes>>, BoxError>("called".into())
             });
-            let layer = HttpCallbackLayer::new(told.callbacks.clone());
+            let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
             let request = support::http::post(Scripted::new(steps));
             let response = layer.layer(inner).call(request).await;
             if !mode.is_awaited() && mode != Mode::Inline {
@@ -48,7 +48,7 @@ fn in_the_start() {
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["error"]["type"], "billing_error");
             assert_eq!(body["error"]["message"], "enough");
-            let terminal = told.ended(Some(ErrorKind::Aborted)).await;
+            let terminal = recorders.ended(Some(ErrorKind::Aborted)).await;
             assert_eq!(terminal.error().unwrap().message(), "enough");
             assert_eq!(terminal.error().unwrap().status(), Some(402));
         }
@@ -62,8 +62,8 @@ fn from_elsewhere() {
         for frames in [None, Some(0), Some(2), Some(4)] {
             let alive = Alive::default();
             let (handler, seen) = runs();
-            let told = Told::new(&[mode]).with(handler);
-            let layer = HttpCallbackLayer::new(told.callbacks.clone());
+            let recorders = Recorders::new(&[mode]).with(handler);
+            let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
             let steps = HELLO.into_iter().take(frames.unwrap_or(0)).map(data).chain([Step::Hang]);
             let body = Scripted::new(steps).alive(&alive);
             let mut service =
@@ -94,7 +94,7 @@ fn from_elsewhere() {
             assert!(run.abort(enough()));
             assert!(!run.abort(Abort::new("again")));
             let (status, bytes, error) = client.await.unwrap();
-            let terminal = told.ended(Some(ErrorKind::Aborted)).await;
+            let terminal = recorders.ended(Some(ErrorKind::Aborted)).await;
             assert_eq!(alive.count(), 0);
             assert!(!run.abort(enough()), "after the end");
             if frames.is_none() {
@@ -124,9 +124,9 @@ fn by_a_handler_that_sees_a_token_first() {
         for body in
             [hello(), hello().exact(), hello().knows_end(), Scripted::chunks([HELLO.concat()])]
         {
-            let told = aborting(mode, EventKind::LlmNewToken);
+            let recorders = aborting(mode, EventKind::LlmNewToken);
             let alive = Alive::default();
-            let layer = HttpCallbackLayer::new(told.callbacks.clone());
+            let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
             let answer = || event_stream(body.clone().alive(&alive));
             let response = support::http::answered(&layer, answer).await;
             assert_eq!(response.status(), StatusCode::OK);
@@ -143,7 +143,7 @@ fn by_a_handler_that_sees_a_token_first() {
             let shown = String::from_utf8(bytes).unwrap();
             assert!(!shown.contains("Hel"), "{mode:?}: {shown}");
             assert!(body.frame().await.is_none());
-            let terminal = told.ended(Some(ErrorKind::Aborted)).await;
+            let terminal = recorders.ended(Some(ErrorKind::Aborted)).await;
             assert!(terminal.result().unwrap().text().starts_with("Hel"));
         }
     });
@@ -152,13 +152,13 @@ fn by_a_handler_that_sees_a_token_first() {
 #[test]
 fn after_the_end_it_is_too_late() {
     in_each_mode(|mode| async move {
-        let told = aborting(mode, EventKind::LlmEnd);
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let recorders = aborting(mode, EventKind::LlmEnd);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let response = support::http::answered(&layer, || event_stream(hello())).await;
         let (bytes, error) = read(response.into_body()).await;
         assert!(error.is_none());
         assert_eq!(bytes, HELLO.concat().as_bytes());
-        told.ended(None).await;
+        recorders.ended(None).await;
     });
 }
 
@@ -166,7 +166,7 @@ fn after_the_end_it_is_too_late() {
 #[test]
 fn in_the_poll_that_has_the_response() {
     in_each_mode(|mode| async move {
-        let told = Told::new(&[mode]);
+        let recorders = Recorders::new(&[mode]);
         let alive = Alive::default();
         let body = hello().alive(&alive);
         let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
@@ -176,12 +176,12 @@ fn in_the_poll_that_has_the_response() {
                 Ok::<_, BoxError>(event_stream(body))
             }
         });
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let response = layer.layer(inner).call(prompt()).await.unwrap();
         assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
         assert_eq!(alive.count(), 1, "the response is dropped");
         let (body, error) = read(response.into_body()).await;
         assert!(error.is_none() && String::from_utf8(body).unwrap().contains("enough"));
-        told.ended(Some(ErrorKind::Aborted)).await;
+        recorders.ended(Some(ErrorKind::Aborted)).await;
     });
 }

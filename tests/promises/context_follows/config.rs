@@ -2,7 +2,7 @@
 
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::json;
-use support::{Told, call, everywhere, in_each_mode, on_each_runtime, read, request};
+use support::{Recorders, call, everywhere, in_each_mode, on_each_runtime, read, request};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, EventData, InCurrentRun, Run, RunConfig, emit,
@@ -52,8 +52,8 @@ fn name_and_id_are_for_the_first_run_only() {
 /// Its children have names and ids of their own.
 #[test]
 fn name_and_id_are_not_for_children() {
-    everywhere(|told| async move {
-        let model = leaf(&told.layer());
+    everywhere(|recorders| async move {
+        let model = leaf(&recorders.layer());
         let id = Uuid::now_v7();
         let asks = move |_| {
             let model = model.clone();
@@ -63,9 +63,9 @@ fn name_and_id_are_not_for_children() {
             }
         };
         let config = RunConfig::new().run_name("given").run_id(id);
-        config.scope(outer(&told.layer(), asks)).await;
-        assert!(told.callbacks.flush(super::PATIENCE).await.is_complete());
-        for (_, recorder) in &told.recorders {
+        config.scope(outer(&recorders.layer(), asks)).await;
+        assert!(recorders.callbacks.flush(super::PATIENCE).await.is_complete());
+        for (_, recorder) in &recorders.each {
             assert_eq!(names(recorder), ["given", "child"]);
             let runs = starts(recorder);
             assert_eq!((runs[0].run_id, runs[1].parent_run_id), (id, Some(id)));
@@ -90,7 +90,7 @@ fn name_and_id_wait_for_a_run() {
 #[test]
 fn nested_ones_merge() {
     in_each_mode(|mode| async move {
-        let (outer, inner) = (Told::new(&[mode]), Told::new(&[mode]));
+        let (outer, inner) = (Recorders::new(&[mode]), Recorders::new(&[mode]));
         let (recorder, layer) = told_inline();
         let id = Uuid::now_v7();
         let innermost = RunConfig::new()
@@ -172,8 +172,8 @@ fn settings_alone_are_no_run() {
 /// Custom events of the current run, by the free function.
 #[test]
 fn emitted_events_are_of_the_current_run() {
-    everywhere(|told| async move {
-        let model = leaf(&told.layer());
+    everywhere(|recorders| async move {
+        let model = leaf(&recorders.layer());
         let emits = move |_| {
             let model = model.clone();
             async move {
@@ -183,10 +183,10 @@ fn emitted_events_are_of_the_current_run() {
                 chunks()
             }
         };
-        outer(&told.layer(), emits).await;
-        assert!(told.callbacks.flush(super::PATIENCE).await.is_complete());
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        outer(&recorders.layer(), emits).await;
+        assert!(recorders.callbacks.flush(super::PATIENCE).await.is_complete());
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let custom: Vec<_> = recorder
                 .events()
@@ -209,10 +209,10 @@ fn emitted_events_are_of_the_current_run() {
 /// After the end there is nobody to tell.
 #[test]
 fn emitted_after_the_end() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let (handler, runs) = support::runs();
-        let told = told.with(handler);
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let recorders = recorders.with(handler);
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         let stream = call(&mut model).now_or_never();
         drop(stream);
         let run = runs.lock().unwrap().pop().unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use futures::{FutureExt, Stream, StreamExt, future::join, stream};
 use support::{
-    Told, call, everywhere, in_each_mode, on_each_runtime, panic_of, read, request, runs,
+    Recorders, call, everywhere, in_each_mode, on_each_runtime, panic_of, read, request, runs,
 };
 use tokio::task::yield_now;
 use tower::{BoxError, Layer, Service};
@@ -38,7 +38,7 @@ pub(crate) fn some_run() -> Run {
 
 #[test]
 fn it_is_the_run_in_the_inner_call_future_and_stream() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         assert_eq!(current(), None);
         let seen: Arc<Mutex<Vec<Option<Uuid>>>> = Arc::default();
         let noted = Arc::clone(&seen);
@@ -58,7 +58,7 @@ fn it_is_the_run_in_the_inner_call_future_and_stream() {
                 noting.boxed()
             }
         });
-        let mut service = told.layer().layer(inner);
+        let mut service = recorders.layer().layer(inner);
         let future = service.call(request());
         assert_eq!(current(), None, "after the call");
         let mut stream = pin!(future.await.unwrap());
@@ -66,7 +66,7 @@ fn it_is_the_run_in_the_inner_call_future_and_stream() {
         while stream.next().await.is_some() {
             assert_eq!(current(), None, "between items");
         }
-        let run_id = told.ended(None).await.run_id;
+        let run_id = recorders.ended(None).await.run_id;
         // In the call, twice in the future, and for two chunks and the end of the stream.
         assert_eq!(*seen.lock().unwrap(), [Some(run_id); 6]);
     });
@@ -78,14 +78,14 @@ fn there_is_none_in_a_handler_of_any_mode() {
     in_each_mode(|mode| async move {
         let seen: Arc<Mutex<Vec<Option<Uuid>>>> = Arc::default();
         let notes = Arc::clone(&seen);
-        let mut told = Told::new(&[mode]).with(mode.closure(move |_, _| {
+        let mut recorders = Recorders::new(&[mode]).with(mode.closure(move |_, _| {
             notes.lock().unwrap().push(current());
             assert!(emit("in a handler", 1).is_err());
         }));
         if mode.is_async() {
             // Before its first await, it may be polled by the stream itself.
             let notes = Arc::clone(&seen);
-            told = told.with(Registration::async_handler(on_event_async(move |_, _| {
+            recorders = recorders.with(Registration::async_handler(on_event_async(move |_, _| {
                 notes.lock().unwrap().push(current());
                 std::future::ready(())
             })));
@@ -98,14 +98,14 @@ fn there_is_none_in_a_handler_of_any_mode() {
             });
             emits.chain(chunks()).boxed()
         });
-        let mut service = told.layer().layer(inner);
+        let mut service = recorders.layer().layer(inner);
         // Called and polled, and so told, inside of another run.
         let outer = some_run();
         let future = outer.scope(|| service.call(request()));
         let reading = async { read(future.await.unwrap()).await };
         let (got, error) = reading.in_run(&outer).await;
         assert_eq!((got.len(), error.is_none()), (3, true));
-        told.ended(None).await;
+        recorders.ended(None).await;
         let seen = seen.lock().unwrap();
         let handlers = if mode.is_async() { 2 } else { 1 };
         assert_eq!(seen.len(), 6 * handlers, "{seen:?}");
@@ -119,12 +119,12 @@ fn there_is_none_in_a_handler_that_a_drop_tells() {
     in_each_mode(|mode| async move {
         let seen: Arc<Mutex<Vec<Option<Uuid>>>> = Arc::default();
         let notes = Arc::clone(&seen);
-        let told = Told::new(&[mode])
+        let recorders = Recorders::new(&[mode])
             .with(mode.closure(move |_, _| notes.lock().unwrap().push(current())));
-        let (_, mut model) = told.model(Script::new().respond().hang());
+        let (_, mut model) = recorders.model(Script::new().respond().hang());
         let stream = call(&mut model).await.unwrap();
         some_run().scope(|| drop(stream));
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_eq!(*seen.lock().unwrap(), [None; 2]);
     });
 }
@@ -184,8 +184,8 @@ fn a_panic_restores_it() {
     let in_the_stream =
         Agent::new(|_| async { stream::once(async { panics(Ok(ChatChunk::Done)) }).boxed() });
     for inner in [in_the_call, in_the_future, in_the_stream] {
-        everywhere(move |told| {
-            let mut service = told.layer().layer(inner.clone());
+        everywhere(move |recorders| {
+            let mut service = recorders.layer().layer(inner.clone());
             async move {
                 let outer = some_run();
                 let around = async {
@@ -196,7 +196,7 @@ fn a_panic_restores_it() {
                 around.in_run(&outer).await;
                 assert_eq!(current(), None);
                 drop(service);
-                told.ended(Some(ErrorKind::Panic)).await;
+                recorders.ended(Some(ErrorKind::Panic)).await;
             }
         });
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use support::{MODES, Mode, PATIENCE, Told, in_each_mode, on_each_runtime};
+use support::{MODES, Mode, PATIENCE, Recorders, in_each_mode, on_each_runtime};
 use tower::Layer;
 use tower_llm_callbacks::{
     CallbackHandler, CallbackLayer, Callbacks, EventKind, Registration, RunConfig, on_llm_start,
@@ -37,7 +37,7 @@ fn named<'a>(starts: &'a [Recorded], name: &str) -> &'a Recorded {
 #[test]
 fn of_a_layer() {
     in_each_mode(|mode| async move {
-        let (local, inheritable) = (Told::new(&[mode]), Told::new(&[mode]));
+        let (local, inheritable) = (Recorders::new(&[mode]), Recorders::new(&[mode]));
         let parent = local
             .layer()
             .inheritable_callbacks(&inheritable.callbacks)
@@ -64,18 +64,18 @@ fn of_a_layer() {
             }
         };
         outer(&parent.name("root"), nested).await;
-        for told in [&local, &inheritable] {
-            assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-            told.faults.none();
-            assert_promises(&told.recorders[0].1.events());
+        for recorders in [&local, &inheritable] {
+            assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+            recorders.faults.none();
+            assert_promises(&recorders.each[0].1.events());
         }
         // `outer` names both of its runs `parent`.
-        let own = starts(&local.recorders[0].1);
+        let own = starts(&local.each[0].1);
         assert_eq!(own.len(), 1);
         assert_eq!(tags(&own[0]), ["inheritable", "both", "local"]);
         assert_eq!(json!(own[0].metadata), json!({"local": 1, "both": "local", "inheritable": 2}));
 
-        let all = starts(&inheritable.recorders[0].1);
+        let all = starts(&inheritable.each[0].1);
         assert_eq!(all.len(), 3, "the root, its child and its grandchild");
         assert_eq!(all[0].run_id, own[0].run_id);
         let (middle, child) = (&all[1], named(&all, "child"));
@@ -93,16 +93,16 @@ fn of_a_layer() {
 #[test]
 fn of_request_time() {
     in_each_mode(|mode| async move {
-        let told = Told::new(&[mode]);
+        let recorders = Recorders::new(&[mode]);
         let silent = CallbackLayer::new(Callbacks::new());
         RunConfig::new()
-            .callbacks(&told.callbacks)
+            .callbacks(&recorders.callbacks)
             .tags(["urgent"])
             .metadata("user", "u-1")
             .scope(family(&silent.clone().tags(["a"]), &silent.tags(["b"])))
             .await;
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        let all = starts(&told.recorders[0].1);
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        let all = starts(&recorders.each[0].1);
         let (parent, child) = (named(&all, "parent"), named(&all, "child"));
         assert_eq!(child.parent_run_id, Some(parent.run_id));
         assert_eq!((tags(parent), tags(child)), (vec!["urgent", "a"], vec!["urgent", "b"]));

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use futures::FutureExt;
-use support::{Mode, Model, PATIENCE, Told, call, in_each_mode, read, until};
+use support::{Mode, Model, PATIENCE, Recorders, call, in_each_mode, read, until};
 use tokio::runtime::Handle;
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, Event, EventKind, Run,
@@ -61,23 +61,23 @@ fn that_tells_the_same_callbacks() {
         in_each_mode(move |mode| async move {
             let judge = Judge::new(mode);
             let handler = mode.handler(judge.clone()).threads(threads);
-            let told = Told::new(&[mode]).with(handler);
-            let (inner, mut model) = told.model(Script::answer(["a", "b"]));
+            let recorders = Recorders::new(&[mode]).with(handler);
+            let (inner, mut model) = recorders.model(Script::answer(["a", "b"]));
             judge.model.set(model.clone()).ok().unwrap();
 
             let (got, error) = read(call(&mut model).await.unwrap()).await;
             assert_eq!((got.len(), error.is_none()), (4, true));
             // Background handlers make their calls later.
             until(|| judge.answers.lock().unwrap().len() >= 4).await;
-            assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-            told.faults.none();
+            assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+            recorders.faults.none();
 
             // Start, two tokens, end: one call each.
             assert_eq!(judge.heard.load(Ordering::SeqCst), 4);
             assert_eq!(*judge.answers.lock().unwrap(), [4; 4]);
             assert_eq!(inner.calls(), 5);
             // The others hear of them: as roots.
-            let recorder = &told.recorders[0].1;
+            let recorder = &recorders.each[0].1;
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 5);
             assert!(recorder.events().iter().all(|event| event.parent_run_id.is_none()));
@@ -90,10 +90,10 @@ fn that_tells_the_same_callbacks() {
 fn two_of_them() {
     in_each_mode(|mode| async move {
         let judges = [Judge::new(mode), Judge::new(mode)];
-        let told = judges
-            .iter()
-            .fold(Told::new(&[]), |told, judge| told.with(mode.handler(judge.clone())));
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let recorders = judges.iter().fold(Recorders::new(&[]), |recorders, judge| {
+            recorders.with(mode.handler(judge.clone()))
+        });
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         for judge in &judges {
             judge.model.set(model.clone()).ok().unwrap();
         }
@@ -103,8 +103,8 @@ fn two_of_them() {
         for judge in &judges {
             until(|| judge.answers.lock().unwrap().len() >= 12).await;
         }
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        told.faults.none();
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        recorders.faults.none();
         for judge in &judges {
             assert_eq!(judge.heard.load(Ordering::SeqCst), 12, "{mode:?}");
         }
@@ -117,13 +117,13 @@ fn that_tells_other_callbacks() {
     in_each_mode(|mode| async move {
         let judge = Judge::new(mode);
         let inner_recorder = Recorder::new();
-        let inner_told = Told::new(&[]).with(mode.handler(inner_recorder.clone()));
+        let inner_told = Recorders::new(&[]).with(mode.handler(inner_recorder.clone()));
         let (inner, judged_by) = inner_told.model(Script::answer(["yes"]));
         judge.model.set(judged_by).ok().unwrap();
-        let told = Told::new(&[mode]).with(mode.handler(judge.clone()).threads(1));
-        let (_, mut model): (ScriptedModel, _) = told.model(Script::answer(["a"]));
+        let recorders = Recorders::new(&[mode]).with(mode.handler(judge.clone()).threads(1));
+        let (_, mut model): (ScriptedModel, _) = recorders.model(Script::answer(["a"]));
         read(call(&mut model).await.unwrap()).await;
-        told.ended(None).await;
+        recorders.ended(None).await;
         until(|| judge.answers.lock().unwrap().len() >= 3).await;
         assert!(inner_told.callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!(inner.calls(), 3);

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use support::{FLAVORS, Faults, Flavor, Mode, PATIENCE, Told, call, read, request, until_blocking};
+use support::{
+    FLAVORS, Faults, Flavor, Mode, PATIENCE, Recorders, call, read, request, until_blocking,
+};
 use tokio::time::timeout;
 use tower_llm_callbacks::{
     Callbacks, Delivery, Event, EventKind, FaultKind, Registration, Run, on_event, on_event_async,
@@ -68,22 +70,22 @@ impl Heard {
 }
 
 /// Two calls; the handler hangs in the first.
-async fn two_calls(told: &Told, at: EventKind, delivery: Delivery, heard: &Heard) {
-    let (inner, mut model) = told.model(Script::answer(["a", "b", "c"]));
+async fn two_calls(recorders: &Recorders, at: EventKind, delivery: Delivery, heard: &Heard) {
+    let (inner, mut model) = recorders.model(Script::answer(["a", "b", "c"]));
     let (got, error) = read(call(&mut model).await.unwrap()).await;
     assert_eq!((got.len(), error.is_none()), (5, true));
     assert_eq!(inner.live(), 0);
-    assert_others_unharmed(told, 1).await;
-    let fault = told.faults.one();
+    assert_others_unharmed(recorders, 1).await;
+    let fault = recorders.faults.one();
     assert_eq!((fault.kind, &*fault.handler), (FaultKind::DeadlineExceeded, FRAGILE));
     assert_eq!(fault.lost_events, lost(at, delivery), "{at} {delivery:?}");
     assert_eq!(heard.of(0).last(), Some(&at), "it hears no more of the run");
 
     let (got, error) = read(call(&mut model).await.unwrap()).await;
     assert_eq!((got.len(), error.is_none()), (5, true));
-    assert_others_unharmed(told, 2).await;
+    assert_others_unharmed(recorders, 2).await;
     assert_eq!(heard.of(1).len(), 5, "it hears the next run");
-    told.faults.one();
+    recorders.faults.one();
 }
 
 /// Says when it is dropped.
@@ -119,12 +121,12 @@ fn async_handlers_are_given_up() {
                     Flavor::Multi => (Duration::from_millis(300), false),
                 };
                 let handler = set(Registration::async_handler(handler), delivery, deadline);
-                let told =
-                    Told::new(&[Mode::Inline, Mode::Async(Delivery::Pipelined)]).with(handler);
+                let recorders =
+                    Recorders::new(&[Mode::Inline, Mode::Async(Delivery::Pipelined)]).with(handler);
                 let mut builder = flavor.builder();
                 let runtime = builder.enable_all().start_paused(paused).build().unwrap();
                 runtime.block_on(async {
-                    timeout(Duration::from_secs(120), two_calls(&told, at, delivery, &heard))
+                    timeout(Duration::from_secs(120), two_calls(&recorders, at, delivery, &heard))
                         .await
                         .expect("it hangs");
                 });
@@ -149,7 +151,7 @@ fn their_futures_are_dropped() {
             }
         });
         let handler = Registration::async_handler(handler).deadline(Duration::from_millis(20));
-        let (_, mut model) = Told::new(&[]).with(handler).model(Script::answer(["a"]));
+        let (_, mut model) = Recorders::new(&[]).with(handler).model(Script::answer(["a"]));
         read(call(&mut model).await.unwrap()).await;
         support::until(|| dropped.load(Ordering::SeqCst)).await;
     });
@@ -173,11 +175,11 @@ fn blocking_handlers_are_given_up() {
                     }
                 });
                 let deadline = Duration::from_millis(300);
-                let told =
+                let recorders =
                     witnesses().with(set(Registration::blocking(handler), delivery, deadline));
                 let runtime = flavor.runtime();
                 runtime.block_on(async {
-                    timeout(PATIENCE, two_calls(&told, at, delivery, &heard))
+                    timeout(PATIENCE, two_calls(&recorders, at, delivery, &heard))
                         .await
                         .expect("it hangs");
                 });
@@ -186,7 +188,7 @@ fn blocking_handlers_are_given_up() {
                 until_blocking(|| released.load(Ordering::SeqCst));
                 drop(runtime);
                 assert_eq!(heard.of(0).last(), Some(&at), "nor is it told more afterwards");
-                told.faults.one();
+                recorders.faults.one();
             }
         }
     }
@@ -206,16 +208,16 @@ fn waiting_for_a_thread_counts() {
         });
         let handler =
             Registration::blocking(handler).threads(1).deadline(Duration::from_millis(50));
-        let told = witnesses().with(handler);
-        let (inner, mut model) = told.model(Script::answer(["a"]));
+        let recorders = witnesses().with(handler);
+        let (inner, mut model) = recorders.model(Script::answer(["a"]));
         for calls in 1..=2 {
             let (got, _) = read(call(&mut model).await.unwrap()).await;
             assert_eq!(got.len(), 3);
             assert_eq!(inner.calls(), calls);
         }
-        assert_others_unharmed(&told, 2).await;
+        assert_others_unharmed(&recorders, 2).await;
         assert_eq!(entered.load(Ordering::SeqCst), 1, "its only thread is taken");
-        let faults = told.faults.all();
+        let faults = recorders.faults.all();
         assert_eq!(faults.len(), 2);
         assert!(faults.iter().all(|fault| fault.kind == FaultKind::DeadlineExceeded));
         assert!(faults.iter().all(|fault| fault.lost_events == 1), "{faults:?}");
@@ -230,14 +232,14 @@ fn slow_is_not_late() {
     runtime.block_on(async {
         let recorder = Recorder::new();
         let slow = on_event_async(|_, _| tokio::time::sleep(Duration::from_secs(20)));
-        let told = Told::new(&[])
+        let recorders = Recorders::new(&[])
             .with(Registration::async_handler(slow))
             .with(Registration::async_handler(recorder.clone()));
-        let (_, mut model) = told.model(Script::answer(["a", "b", "c", "d"]));
+        let (_, mut model) = recorders.model(Script::answer(["a", "b", "c", "d"]));
         read(call(&mut model).await.unwrap()).await;
         assert_eq!(recorder.terminals().len(), 1);
         assert_eq!(recorder.terminals()[0].result().unwrap().duration, Duration::from_secs(100));
-        told.faults.none();
+        recorders.faults.none();
     });
 }
 

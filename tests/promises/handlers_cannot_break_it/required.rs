@@ -12,7 +12,7 @@ use std::{
 
 use futures::{StreamExt, executor::block_on};
 use support::{
-    FLAVORS, Flavor, Mode, PATIENCE, Told, call, in_each_mode, on_each_runtime, read, until,
+    FLAVORS, Flavor, Mode, PATIENCE, Recorders, call, in_each_mode, on_each_runtime, read, until,
 };
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
@@ -28,11 +28,11 @@ fn reason(error: &BoxError) -> String {
     aborted.abort().reason().to_owned()
 }
 
-async fn ended_aborted(told: &mut Told, kind: FaultKind) {
-    assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-    assert_eq!(told.faults.one().kind, kind);
-    told.faults = Default::default();
-    told.ended(Some(ErrorKind::Aborted)).await;
+async fn ended_aborted(recorders: &mut Recorders, kind: FaultKind) {
+    assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+    assert_eq!(recorders.faults.one().kind, kind);
+    recorders.faults = Default::default();
+    recorders.ended(Some(ErrorKind::Aborted)).await;
 }
 
 #[test]
@@ -40,8 +40,8 @@ fn its_panic_aborts_the_call() {
     for at in [EventKind::LlmStart, EventKind::LlmNewToken] {
         in_each_mode(move |mode| async move {
             let panics = mode.closure(move |_, event| assert_ne!(event.kind(), at));
-            let mut told = witnesses().with(panics.name(FRAGILE).abort_on_fault());
-            let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+            let mut recorders = witnesses().with(panics.name(FRAGILE).abort_on_fault());
+            let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
             let error = match call(&mut model).await {
                 Ok(stream) => read(stream).await.1.expect("an error"),
                 Err(error) => error,
@@ -51,7 +51,7 @@ fn its_panic_aborts_the_call() {
             if at == EventKind::LlmStart && (mode.is_awaited() || mode == Mode::Inline) {
                 assert_eq!(inner.calls(), 0);
             }
-            ended_aborted(&mut told, FaultKind::Panicked).await;
+            ended_aborted(&mut recorders, FaultKind::Panicked).await;
         });
     }
 }
@@ -61,14 +61,14 @@ fn its_panic_aborts_the_call() {
 fn its_panic_at_the_terminal_changes_nothing() {
     in_each_mode(|mode| async move {
         let panics = mode.closure(|_, event| assert!(!event.kind().is_terminal()));
-        let mut told = witnesses().with(panics.abort_on_fault());
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let mut recorders = witnesses().with(panics.abort_on_fault());
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!((got.len(), error.is_none()), (3, true));
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        assert_eq!(told.faults.one().kind, FaultKind::Panicked);
-        told.faults = Default::default();
-        told.ended(None).await;
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        assert_eq!(recorders.faults.one().kind, FaultKind::Panicked);
+        recorders.faults = Default::default();
+        recorders.ended(None).await;
     });
 }
 
@@ -137,42 +137,42 @@ fn its_deadline_aborts_the_call() {
                 Delivery::Background => hangs.background(),
                 _ => hangs,
             };
-            let mut told = witnesses().with(hangs);
-            let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+            let mut recorders = witnesses().with(hangs);
+            let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
             let error = match call(&mut model).await {
                 Ok(stream) => read(stream).await.1.expect("an error"),
                 Err(error) => error,
             };
             assert_eq!(reason(&error), "required handler `fragile` exceeded its deadline");
             assert_eq!(inner.calls(), usize::from(delivery == Delivery::Background));
-            ended_aborted(&mut told, FaultKind::DeadlineExceeded).await;
+            ended_aborted(&mut recorders, FaultKind::DeadlineExceeded).await;
         });
     }
 }
 
 #[test]
 fn a_call_without_its_runtime_is_aborted() {
-    let mut told = Told::new(&[Mode::Inline])
+    let mut recorders = Recorders::new(&[Mode::Inline])
         .with(Registration::blocking(Recorder::new()).name(FRAGILE).abort_on_fault());
-    let (inner, mut model) = told.model(Script::answer(["a"]));
+    let (inner, mut model) = recorders.model(Script::answer(["a"]));
     let error = block_on(call(&mut model)).unwrap_err();
     assert_eq!(reason(&error), "required handler `fragile` has no runtime");
     assert_eq!(inner.calls(), 0);
-    Flavor::Current.runtime().block_on(ended_aborted(&mut told, FaultKind::NoRuntime));
+    Flavor::Current.runtime().block_on(ended_aborted(&mut recorders, FaultKind::NoRuntime));
 }
 
 #[test]
 fn losing_its_runtime_aborts_the_call() {
-    let mut told = Told::new(&[Mode::Inline])
+    let mut recorders = Recorders::new(&[Mode::Inline])
         .with(Registration::async_handler(Recorder::new()).name(FRAGILE).abort_on_fault());
-    let (inner, mut model) = told.model(Script::answer(["a"]));
+    let (inner, mut model) = recorders.model(Script::answer(["a"]));
     let runtime = Flavor::Current.runtime();
     let mut stream = runtime.block_on(call(&mut model)).unwrap();
     drop(runtime);
     let error = block_on(stream.next()).unwrap().unwrap_err();
     assert_eq!(reason(&error), "required handler `fragile` lost its runtime");
     assert_eq!(inner.live(), 0);
-    Flavor::Current.runtime().block_on(ended_aborted(&mut told, FaultKind::RuntimeShutDown));
+    Flavor::Current.runtime().block_on(ended_aborted(&mut recorders, FaultKind::RuntimeShutDown));
 }
 
 #[test]
@@ -184,19 +184,19 @@ fn too_many_runs_abort_the_call() {
             async move { drop(held.wait_for(|go| *go).await) }
         });
         let hangs = Registration::async_handler(hangs).background().max_undelivered_runs(1);
-        let told = Told::new(&[]).with(hangs.name(FRAGILE).abort_on_fault());
-        let (inner, mut model) = told.model(Script::answer(["a"]));
+        let recorders = Recorders::new(&[]).with(hangs.name(FRAGILE).abort_on_fault());
+        let (inner, mut model) = recorders.model(Script::answer(["a"]));
         let first = call(&mut model).await.unwrap();
         let error = call(&mut model).await.unwrap_err();
         assert_eq!(reason(&error), "required handler `fragile` holds too many runs");
         assert_eq!(inner.calls(), 1);
-        assert_eq!(told.faults.one().kind, FaultKind::TooManyRuns);
+        assert_eq!(recorders.faults.one().kind, FaultKind::TooManyRuns);
         let_go.send(true).unwrap();
         assert!(read(first).await.1.is_none());
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         until(|| inner.live() == 0).await;
         // It has delivered: the next run is welcome.
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-        told.faults.one();
+        recorders.faults.one();
     });
 }

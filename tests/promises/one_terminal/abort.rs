@@ -2,7 +2,7 @@
 
 use futures::{StreamExt, poll};
 use http::StatusCode;
-use support::{Gate, MODES, Told, assert_same_answer, call, everywhere, read, request, runs};
+use support::{Gate, MODES, Recorders, assert_same_answer, call, everywhere, read, request, runs};
 use tokio::task::yield_now;
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
@@ -26,8 +26,8 @@ fn abort_elsewhere(run: &Run) -> bool {
     std::thread::spawn(move || run.abort(abort())).join().unwrap()
 }
 
-async fn ended_aborted(told: &Told, run: &Run) -> Recorded {
-    let end = told.ended(Some(ErrorKind::Aborted)).await;
+async fn ended_aborted(recorders: &Recorders, run: &Run) -> Recorded {
+    let end = recorders.ended(Some(ErrorKind::Aborted)).await;
     let error = end.error().unwrap();
     assert_eq!((error.message(), error.status()), ("budget spent", Some(429)));
     assert!(!run.abort(abort()), "it has ended");
@@ -35,18 +35,18 @@ async fn ended_aborted(told: &Told, run: &Run) -> Recorded {
 }
 
 /// With a handler that holds the call up, and the run.
-fn held(told: Told, at: EventKind) -> (Told, Gate, impl Fn() -> Run) {
+fn held(recorders: Recorders, at: EventKind) -> (Recorders, Gate, impl Fn() -> Run) {
     let gate = Gate::new();
     let (handler, runs) = runs();
-    let told = told.with(gate.at(at)).with(handler);
-    (told, gate, move || runs.lock().unwrap()[0].clone())
+    let recorders = recorders.with(gate.at(at)).with(handler);
+    (recorders, gate, move || runs.lock().unwrap()[0].clone())
 }
 
 #[test]
 fn in_the_start_phase() {
-    everywhere(|told| async move {
-        let (told, gate, run) = held(told, EventKind::LlmStart);
-        let (inner, mut model) = told.model(script(usize::MAX));
+    everywhere(|recorders| async move {
+        let (recorders, gate, run) = held(recorders, EventKind::LlmStart);
+        let (inner, mut model) = recorders.model(script(usize::MAX));
         let mut call = tokio::spawn(model.ready().await.unwrap().call(request()));
         gate.entered().await;
         assert!(poll!(&mut call).is_pending());
@@ -55,16 +55,16 @@ fn in_the_start_phase() {
         gate.open();
         assert!(is_aborted(&call.await.unwrap().unwrap_err()));
         assert_eq!(inner.calls(), 0);
-        ended_aborted(&told, &run()).await;
+        ended_aborted(&recorders, &run()).await;
     });
 }
 
 #[test]
 fn while_the_model_is_called() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let (handler, runs) = runs();
-        let told = told.with(handler);
-        let (inner, mut model) = told.model(Script::new().hang().respond());
+        let recorders = recorders.with(handler);
+        let (inner, mut model) = recorders.model(Script::new().hang().respond());
         let mut call = tokio_test::task::spawn(model.ready().await.unwrap().call(request()));
         while inner.calls() == 0 {
             assert!(call.poll().is_pending());
@@ -76,16 +76,16 @@ fn while_the_model_is_called() {
         assert!(call.is_woken());
         assert!(is_aborted(&call.await.unwrap_err()));
         assert_eq!(inner.live(), 0);
-        ended_aborted(&told, &run).await;
+        ended_aborted(&recorders, &run).await;
     });
 }
 
 #[test]
 fn in_the_stream() {
     for taken in [0, 3, 5] {
-        everywhere(move |told| async move {
-            let (told, _, run) = held(told, EventKind::Custom);
-            let (inner, mut model) = told.model(script(taken).hang());
+        everywhere(move |recorders| async move {
+            let (recorders, _, run) = held(recorders, EventKind::Custom);
+            let (inner, mut model) = recorders.model(script(taken).hang());
             let mut stream = call(&mut model).await.unwrap();
             for _ in 0..taken {
                 stream.next().await.unwrap().unwrap();
@@ -98,7 +98,7 @@ fn in_the_stream() {
             assert!(is_aborted(&item.unwrap().unwrap_err()));
             assert_eq!(inner.live(), 0, "dropped while the stream is kept");
             assert!(stream.next().await.is_none());
-            let end = ended_aborted(&told, &run()).await;
+            let end = ended_aborted(&recorders, &run()).await;
             assert_same_answer(end.result().unwrap(), &sum(taken));
         });
     }
@@ -109,12 +109,12 @@ fn in_the_stream() {
 fn while_handlers_drain() {
     let all = chunks().len();
     for (given, what) in [(all, "complete"), (all - 1, "truncated"), (all - 2, "failed")] {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             println!("{what}");
-            let (told, gate, run) = held(told, EventKind::LlmNewToken);
+            let (recorders, gate, run) = held(recorders, EventKind::LlmNewToken);
             let script = script(given);
             let script = if what == "failed" { script.fail("too late") } else { script };
-            let (inner, mut model) = told.model(script);
+            let (inner, mut model) = recorders.model(script);
             let mut stream = call(&mut model).await.unwrap();
             for _ in 0..given {
                 stream.next().await.unwrap().unwrap();
@@ -127,7 +127,7 @@ fn while_handlers_drain() {
             gate.open();
             assert!(is_aborted(&stream.next().await.unwrap().unwrap_err()));
             assert!(stream.next().await.is_none());
-            let end = ended_aborted(&told, &run()).await;
+            let end = ended_aborted(&recorders, &run()).await;
             assert_same_answer(end.result().unwrap(), &sum(given));
         });
     }
@@ -136,9 +136,9 @@ fn while_handlers_drain() {
 /// After the end mark, while the connection is still open and a handler at a token.
 #[test]
 fn after_the_end_mark_while_handlers_drain() {
-    everywhere(|told| async move {
-        let (told, gate, run) = held(told, EventKind::LlmNewToken);
-        let (inner, mut model) = told.model(script(usize::MAX).hang());
+    everywhere(|recorders| async move {
+        let (recorders, gate, run) = held(recorders, EventKind::LlmNewToken);
+        let (inner, mut model) = recorders.model(script(usize::MAX).hang());
         let mut stream = call(&mut model).await.unwrap();
         for _ in chunks() {
             stream.next().await.unwrap().unwrap();
@@ -150,15 +150,15 @@ fn after_the_end_mark_while_handlers_drain() {
         assert_eq!(inner.live(), 0, "dropped at the next poll, whatever handlers do");
         gate.open();
         assert!(is_aborted(&stream.next().await.unwrap().unwrap_err()));
-        ended_aborted(&told, &run()).await;
+        ended_aborted(&recorders, &run()).await;
     });
 }
 
 #[test]
 fn and_then_dropped() {
-    everywhere(|told| async move {
-        let (told, _, run) = held(told, EventKind::Custom);
-        let (inner, mut model) = told.model(script(4).hang());
+    everywhere(|recorders| async move {
+        let (recorders, _, run) = held(recorders, EventKind::Custom);
+        let (inner, mut model) = recorders.model(script(4).hang());
         let mut stream = call(&mut model).await.unwrap();
         for _ in 0..4 {
             stream.next().await.unwrap().unwrap();
@@ -166,7 +166,7 @@ fn and_then_dropped() {
         assert!(run().abort(abort()));
         drop(stream);
         assert_eq!(inner.live(), 0);
-        let end = ended_aborted(&told, &run()).await;
+        let end = ended_aborted(&recorders, &run()).await;
         assert_same_answer(end.result().unwrap(), &sum(4));
     });
 }
@@ -175,7 +175,7 @@ fn and_then_dropped() {
 fn from_inside_a_handler() {
     for mode in MODES {
         for kind in [EventKind::LlmStart, EventKind::LlmNewToken] {
-            everywhere(move |told| async move {
+            everywhere(move |recorders| async move {
                 println!("{mode:?} on {kind}");
                 let (handler, runs) = runs();
                 let aborts = mode.closure(move |run, event| {
@@ -183,8 +183,8 @@ fn from_inside_a_handler() {
                         run.abort(abort());
                     }
                 });
-                let told = told.with(aborts).with(handler);
-                let (inner, mut model) = told.model(script(4).hang());
+                let recorders = recorders.with(aborts).with(handler);
+                let (inner, mut model) = recorders.model(script(4).hang());
                 let error = match call(&mut model).await {
                     Ok(stream) => read(stream).await.1.expect("an error"),
                     Err(error) => error,
@@ -196,7 +196,7 @@ fn from_inside_a_handler() {
                     assert_eq!(inner.calls(), 0);
                 }
                 let run = runs.lock().unwrap()[0].clone();
-                ended_aborted(&told, &run).await;
+                ended_aborted(&recorders, &run).await;
             });
         }
     }
@@ -206,15 +206,15 @@ fn from_inside_a_handler() {
 #[test]
 fn at_the_terminal_it_is_too_late() {
     for mode in MODES {
-        everywhere(move |told| async move {
-            let told = told.with(mode.closure(|run, event| {
+        everywhere(move |recorders| async move {
+            let recorders = recorders.with(mode.closure(|run, event| {
                 assert!(!event.kind().is_terminal() || !run.abort(abort()));
             }));
-            let (_, mut model) = told.model(script(usize::MAX));
+            let (_, mut model) = recorders.model(script(usize::MAX));
             let (got, error) = read(call(&mut model).await.unwrap()).await;
             assert_eq!(got, chunks());
             assert!(error.is_none());
-            told.ended(None).await;
+            recorders.ended(None).await;
         });
     }
 }
@@ -223,9 +223,9 @@ fn at_the_terminal_it_is_too_late() {
 #[test]
 fn or_completed_whichever_comes_first() {
     for _ in 0..20 {
-        everywhere(|told| async move {
-            let (told, _, run) = held(told, EventKind::Custom);
-            let (_, mut model) = told.model(script(usize::MAX));
+        everywhere(|recorders| async move {
+            let (recorders, _, run) = held(recorders, EventKind::Custom);
+            let (_, mut model) = recorders.model(script(usize::MAX));
             let stream = call(&mut model).await.unwrap();
             let run = run();
             let threads: Vec<_> = (0..2)
@@ -241,7 +241,7 @@ fn or_completed_whichever_comes_first() {
             let won = won.filter(|won| *won).count();
             assert!(won <= 1);
             assert_eq!(error.is_some(), won == 1);
-            told.ended((won == 1).then_some(ErrorKind::Aborted)).await;
+            recorders.ended((won == 1).then_some(ErrorKind::Aborted)).await;
         });
     }
 }

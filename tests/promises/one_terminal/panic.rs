@@ -51,41 +51,41 @@ impl Service<ChatRequest> for PanicsInCall {
 
 #[test]
 fn in_call() {
-    everywhere(|told| async move {
-        let mut model = told.layer().layer(PanicsInCall);
+    everywhere(|recorders| async move {
+        let mut model = recorders.layer().layer(PanicsInCall);
         let call = async { model.ready().await.unwrap().call(request()).await };
         let payload = AssertUnwindSafe(call).catch_unwind().await.err().unwrap();
         assert_unchanged(&*payload);
-        told.ended(Some(ErrorKind::Panic)).await;
+        recorders.ended(Some(ErrorKind::Panic)).await;
     });
 }
 
 #[test]
 fn in_the_future() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             tokio::task::yield_now().await;
             panics();
             #[expect(unreachable_code, reason = "it says the type")]
             Ok::<BoxStream, BoxError>(Box::pin(stream::empty()))
         });
-        let mut model = told.layer().layer(model);
+        let mut model = recorders.layer().layer(model);
         let call = async { model.ready().await.unwrap().call(request()).await };
         let payload = AssertUnwindSafe(call).catch_unwind().await.err().unwrap();
         assert_unchanged(&*payload);
-        told.ended(Some(ErrorKind::Panic)).await;
+        recorders.ended(Some(ErrorKind::Panic)).await;
     });
 }
 
 #[test]
 fn in_the_stream() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             let first = stream::iter(super::chunks().into_iter().take(5).map(Ok));
             let stream = first.chain(stream::poll_fn(|_| panics()));
             Ok::<BoxStream, BoxError>(Box::pin(stream))
         });
-        let mut model = told.layer().layer(model);
+        let mut model = recorders.layer().layer(model);
         let mut stream = model.ready().await.unwrap().call(request()).await.unwrap();
         for _ in 0..5 {
             stream.next().await.unwrap().unwrap();
@@ -93,18 +93,18 @@ fn in_the_stream() {
         let payload = AssertUnwindSafe(stream.next()).catch_unwind().await.err().unwrap();
         assert_unchanged(&*payload);
         // It is told by now, and not once more when the stream is dropped.
-        let end = told.ended(Some(ErrorKind::Panic)).await;
+        let end = recorders.ended(Some(ErrorKind::Panic)).await;
         assert_same_answer(end.result().unwrap(), &sum(5));
         drop(stream);
-        told.ended(Some(ErrorKind::Panic)).await;
+        recorders.ended(Some(ErrorKind::Panic)).await;
     });
 }
 
 /// The consumer's panic is not the model's: the stream is dropped while it unwinds.
 #[test]
 fn of_the_consumer() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(script(usize::MAX));
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(script(usize::MAX));
         let mut stream = call(&mut model).await.unwrap();
         let consumer = async move {
             stream.next().await.unwrap().unwrap();
@@ -115,19 +115,19 @@ fn of_the_consumer() {
         let payload = AssertUnwindSafe(consumer).catch_unwind().await.err().unwrap();
         assert_unchanged(&*payload);
         assert_eq!(inner.live(), 0);
-        let end = told.ended(Some(ErrorKind::Cancelled)).await;
+        let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_same_answer(end.result().unwrap(), &sum(3));
     });
     // The same before the response.
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(script(usize::MAX));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(script(usize::MAX));
         let future = model.ready().await.unwrap().call(ChatRequest::new("any"));
         let payload = panic_of(move || {
             let _future = future;
             panics();
         });
         assert_unchanged(&*payload);
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
@@ -136,22 +136,22 @@ fn of_the_consumer() {
 #[test]
 fn of_the_model_and_of_a_handler() {
     for mode in MODES {
-        everywhere(move |told| async move {
-            let mut told = told.with(mode.closure(|_run, event| {
+        everywhere(move |recorders| async move {
+            let mut recorders = recorders.with(mode.closure(|_run, event| {
                 assert_ne!(event.kind(), EventKind::LlmError, "a panic of a handler");
             }));
             let model = service_fn(|_: ChatRequest| async {
                 Ok::<BoxStream, BoxError>(Box::pin(stream::poll_fn(|_| panics())))
             });
-            let mut model = told.layer().layer(model);
+            let mut model = recorders.layer().layer(model);
             let mut stream = model.ready().await.unwrap().call(request()).await.unwrap();
             let next = poll_fn(|cx| stream.poll_next_unpin(cx));
             let payload = AssertUnwindSafe(next).catch_unwind().await.err().unwrap();
             assert_unchanged(&*payload);
-            assert!(told.callbacks.flush(support::PATIENCE).await.is_complete());
-            assert_eq!(told.faults.one().event, Some(EventKind::LlmError));
-            told.faults = Default::default();
-            told.ended(Some(ErrorKind::Panic)).await;
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
+            assert_eq!(recorders.faults.one().event, Some(EventKind::LlmError));
+            recorders.faults = Default::default();
+            recorders.ended(Some(ErrorKind::Panic)).await;
         });
     }
 }

@@ -4,8 +4,8 @@ use std::{sync::mpsc, thread};
 
 use futures::{StreamExt, executor::block_on};
 use support::{
-    Answer, FLAVORS, Flavor, MODES, Mode, PATIENCE, Told, assert_same_answer, call, only_terminal,
-    read,
+    Answer, FLAVORS, Flavor, MODES, Mode, PATIENCE, Recorders, assert_same_answer, call,
+    only_terminal, read,
 };
 use tokio::time::timeout;
 use tower_llm_callbacks::{ErrorKind, EventKind, FaultKind, testing::Script};
@@ -13,15 +13,15 @@ use tower_llm_callbacks::{ErrorKind, EventKind, FaultKind, testing::Script};
 use super::{chunks, script, sum};
 
 /// A stream of which two items were read, in a runtime that is gone.
-fn left_over(flavor: Flavor, told: &Told, script: Script) -> Answer {
+fn left_over(flavor: Flavor, recorders: &Recorders, script: Script) -> Answer {
     let runtime = flavor.runtime();
     let stream = runtime.block_on(async {
-        let (_, mut model) = told.model(script);
+        let (_, mut model) = recorders.model(script);
         let mut stream = call(&mut model).await.unwrap();
         for _ in 0..3 {
             stream.next().await.unwrap().unwrap();
         }
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         stream
     });
     drop(runtime);
@@ -29,12 +29,12 @@ fn left_over(flavor: Flavor, told: &Told, script: Script) -> Answer {
 }
 
 /// Blocking and inline handlers have their terminal; async ones have one fault and no terminal.
-fn assert_told(told: &Told, kind: Option<ErrorKind>) {
+fn assert_told(recorders: &Recorders, kind: Option<ErrorKind>) {
     Flavor::Current.runtime().block_on(async {
-        let flushed = timeout(PATIENCE, told.callbacks.flush(PATIENCE)).await.unwrap();
+        let flushed = timeout(PATIENCE, recorders.callbacks.flush(PATIENCE)).await.unwrap();
         assert!(flushed.is_complete(), "{flushed:?}");
     });
-    for (mode, recorder) in &told.recorders {
+    for (mode, recorder) in &recorders.each {
         if mode.is_async() {
             assert_eq!(recorder.kinds(), [EventKind::LlmStart, EventKind::LlmNewToken], "{mode:?}");
         } else {
@@ -43,68 +43,68 @@ fn assert_told(told: &Told, kind: Option<ErrorKind>) {
             assert_same_answer(end.result().unwrap(), &sum(read));
         }
     }
-    let async_handler = told.recorders.iter().filter(|(mode, _)| mode.is_async()).count();
-    let faults = told.faults.all();
+    let async_handler = recorders.each.iter().filter(|(mode, _)| mode.is_async()).count();
+    let faults = recorders.faults.all();
     assert_eq!(faults.len(), async_handler, "{faults:#?}");
     assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown), "{faults:#?}");
 }
 
-fn in_each_set(test: impl Fn(Flavor, Told)) {
+fn in_each_set(test: impl Fn(Flavor, Recorders)) {
     for flavor in FLAVORS {
         for modes in MODES.chunks(1).chain([&MODES[..]]) {
             println!("{flavor:?} {modes:?}");
-            test(flavor, Told::new(modes));
+            test(flavor, Recorders::new(modes));
         }
     }
 }
 
 #[test]
 fn dropped_after_its_runtime() {
-    in_each_set(|flavor, told| {
-        drop(left_over(flavor, &told, script(usize::MAX)));
-        assert_told(&told, Some(ErrorKind::Cancelled));
+    in_each_set(|flavor, recorders| {
+        drop(left_over(flavor, &recorders, script(usize::MAX)));
+        assert_told(&recorders, Some(ErrorKind::Cancelled));
     });
 }
 
 #[test]
 fn dropped_in_another_runtime() {
-    in_each_set(|flavor, told| {
-        let stream = left_over(flavor, &told, script(usize::MAX));
+    in_each_set(|flavor, recorders| {
+        let stream = left_over(flavor, &recorders, script(usize::MAX));
         Flavor::Multi.runtime().block_on(async move { drop(stream) });
-        assert_told(&told, Some(ErrorKind::Cancelled));
+        assert_told(&recorders, Some(ErrorKind::Cancelled));
     });
 }
 
 #[test]
 fn read_on_in_another_runtime() {
-    in_each_set(|flavor, told| {
-        let stream = left_over(flavor, &told, script(usize::MAX));
+    in_each_set(|flavor, recorders| {
+        let stream = left_over(flavor, &recorders, script(usize::MAX));
         let (got, error) = Flavor::Current
             .runtime()
             .block_on(async { timeout(PATIENCE, read(stream)).await.expect("it hangs") });
         assert_eq!(got, chunks()[3..]);
         assert!(error.is_none());
-        assert_told(&told, None);
+        assert_told(&recorders, None);
     });
 }
 
 #[test]
 fn read_on_without_any_runtime() {
-    in_each_set(|flavor, told| {
-        let stream = left_over(flavor, &told, script(usize::MAX));
+    in_each_set(|flavor, recorders| {
+        let stream = left_over(flavor, &recorders, script(usize::MAX));
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || done.send(block_on(read(stream)).0));
         assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), chunks()[3..]);
-        assert_told(&told, None);
+        assert_told(&recorders, None);
     });
 }
 
 /// The runtime shuts down under its own task, which drops the stream, while handlers have events.
 #[test]
 fn shut_down_midway() {
-    in_each_set(|flavor, told| {
+    in_each_set(|flavor, recorders| {
         let runtime = flavor.runtime();
-        let (_, mut model) = told.model(script(4).hang());
+        let (_, mut model) = recorders.model(script(4).hang());
         let (reached, is_reached) = mpsc::channel();
         runtime.spawn(async move {
             let mut stream = call(&mut model).await.unwrap();
@@ -121,16 +121,16 @@ fn shut_down_midway() {
         });
         drop(runtime);
         Flavor::Current.runtime().block_on(async {
-            assert!(told.callbacks.flush(PATIENCE).await.is_complete());
+            assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         });
-        let faults = told.faults.all();
-        for (mode, recorder) in &told.recorders {
+        let faults = recorders.faults.all();
+        for (mode, recorder) in &recorders.each {
             if !mode.is_async() {
                 let end = only_terminal(*mode, recorder, Some(ErrorKind::Cancelled));
                 assert_same_answer(end.result().unwrap(), &sum(4));
             }
         }
-        let async_handler = told.recorders.iter().filter(|(mode, _)| mode.is_async());
+        let async_handler = recorders.each.iter().filter(|(mode, _)| mode.is_async());
         let missed = async_handler.filter(|(_, recorder)| recorder.terminals().is_empty()).count();
         assert_eq!(faults.len(), missed, "each loss is one fault: {faults:#?}");
         assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown));
@@ -139,17 +139,17 @@ fn shut_down_midway() {
 
 #[test]
 fn dropped_on_a_thread_without_a_runtime() {
-    in_each_set(|flavor, told| {
+    in_each_set(|flavor, recorders| {
         let runtime = flavor.runtime();
         runtime.block_on(async {
-            let (inner, mut model) = told.model(script(usize::MAX));
+            let (inner, mut model) = recorders.model(script(usize::MAX));
             let mut stream = call(&mut model).await.unwrap();
             for _ in 0..3 {
                 stream.next().await.unwrap().unwrap();
             }
             thread::spawn(move || drop(stream)).join().unwrap();
             assert_eq!(inner.live(), 0);
-            let end = told.ended(Some(ErrorKind::Cancelled)).await;
+            let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
             assert_same_answer(end.result().unwrap(), &sum(3));
         });
     });
@@ -157,13 +157,13 @@ fn dropped_on_a_thread_without_a_runtime() {
 
 #[test]
 fn called_without_any_runtime() {
-    in_each_set(|_, told| {
-        let (_, mut model) = told.model(script(usize::MAX));
+    in_each_set(|_, recorders| {
+        let (_, mut model) = recorders.model(script(usize::MAX));
         let (got, error) = block_on(async { read(call(&mut model).await.unwrap()).await });
         assert_eq!(got, chunks());
         assert!(error.is_none());
         let mut queued = 0;
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             if *mode == Mode::Inline {
                 let end = only_terminal(*mode, recorder, None);
                 assert_same_answer(end.result().unwrap(), &sum(usize::MAX));
@@ -172,7 +172,7 @@ fn called_without_any_runtime() {
                 queued += 1;
             }
         }
-        let faults = told.faults.all();
+        let faults = recorders.faults.all();
         assert_eq!(faults.len(), queued, "{faults:#?}");
         assert!(faults.iter().all(|fault| fault.kind == FaultKind::NoRuntime), "{faults:#?}");
         assert!(faults.iter().all(|fault| fault.to_string().contains("Callbacks::runtime")));
@@ -182,17 +182,17 @@ fn called_without_any_runtime() {
 /// A call made without a runtime, but with one for the handlers.
 #[test]
 fn called_without_any_runtime_but_theirs() {
-    in_each_set(|flavor, mut told| {
+    in_each_set(|flavor, mut recorders| {
         let runtime = flavor.runtime();
-        told.callbacks = told.callbacks.runtime(runtime.handle().clone());
-        let (_, mut model) = told.model(script(usize::MAX));
+        recorders.callbacks = recorders.callbacks.runtime(runtime.handle().clone());
+        let (_, mut model) = recorders.model(script(usize::MAX));
         let called = thread::spawn(move || {
             block_on(async { read(call(&mut model).await.unwrap()).await.0 })
         });
         runtime.block_on(async {
             support::until(|| called.is_finished()).await;
             assert_eq!(called.join().unwrap(), chunks());
-            told.ended(None).await;
+            recorders.ended(None).await;
         });
     });
 }

@@ -19,7 +19,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use support::{MODES, Mode, Told, only_terminal};
+use support::{MODES, Mode, Recorders, only_terminal};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -125,8 +125,8 @@ pub(crate) async fn endless(piece: String) -> (SocketAddr, oneshot::Receiver<()>
 /// A gateway with the layer, whose client has it too, and who is told.
 pub(crate) struct Peers {
     address: SocketAddr,
-    gateway: Told,
-    client: Told,
+    gateway: Recorders,
+    client: Recorders,
 }
 
 type HyperClient<B> = Client<HttpConnector, B>;
@@ -168,8 +168,8 @@ impl Peers {
     pub(crate) async fn new(upstream: SocketAddr) -> Self {
         // Those that are awaited have been told when the client has the last of it.
         let awaited: Vec<Mode> = MODES.into_iter().filter(|mode| mode.is_awaited()).collect();
-        let [gateway, client] = [Told::new(&awaited), Told::new(&awaited)];
-        let layer = |told: &Told| {
+        let [gateway, client] = [Recorders::new(&awaited), Recorders::new(&awaited)];
+        let layer = |told: &Recorders| {
             HttpCallbackLayer::new(told.callbacks.clone()).route("/routed", AnthropicMessages)
         };
         let inner = layer(&client);
@@ -244,7 +244,7 @@ impl Peers {
     /// Both runs end so, sooner or later.
     pub(crate) async fn ended(&self, kind: Option<ErrorKind>) {
         for told in [&self.gateway, &self.client] {
-            let recorders = &told.recorders;
+            let recorders = &told.each;
             let all = || recorders.iter().all(|(_, recorder)| recorder.terminals().len() == 1);
             support::until(all).await;
             told.ended(kind).await;
@@ -255,7 +255,7 @@ impl Peers {
     #[track_caller]
     pub(crate) fn ended_by_now(&self, kind: Option<ErrorKind>, text: &str) {
         for told in [&self.client, &self.gateway] {
-            for (mode, recorder) in &told.recorders {
+            for (mode, recorder) in &told.each {
                 let terminal = only_terminal(*mode, recorder, kind);
                 assert_eq!(terminal.result().unwrap().text(), text);
             }

@@ -36,20 +36,20 @@ fn aborts(at: EventKind, text: &'static str) -> Callbacks {
 
 #[test]
 fn one_prompt_is_aborted() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let script = Script::new().respond().text("so far").text("bad").complete("stop");
         let prompts = Prompts::new([says("a"), script, says("b")]);
-        let callbacks = told.callbacks.clone().merge(&aborts(EventKind::LlmNewToken, "bad"));
+        let callbacks = recorders.callbacks.clone().merge(&aborts(EventKind::LlmNewToken, "bad"));
         let model = CallbackLayer::new(callbacks).layer(prompts.clone());
-        let generate = Batch::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
-        told_all(&told).await;
+        told_all(&recorders).await;
         let [Ok(_), Err(error), Ok(_)] = &batch.generations[..] else { panic!("{batch:?}") };
         let aborted = error.source().unwrap().downcast_ref::<Aborted>().unwrap();
         assert_eq!(aborted.abort().reason(), "enough");
         // The chunk on which it was aborted is kept from whoever reads.
         assert_eq!(error.partial().text(), "so far");
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             let run = recorder.run(batch.run_ids[1].unwrap());
             assert_eq!(run.last().unwrap().error().unwrap().kind(), ErrorKind::Aborted);
             assert_eq!(chain(recorder).1.kind(), EventKind::ChainEnd);
@@ -94,15 +94,15 @@ fn an_abort_after_the_end_mark_counts() {
 
 #[test]
 fn the_whole_batch_is_aborted() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         // Before any prompt is asked.
         let prompts = Prompts::new(["a", "b"].map(says));
-        let model = told.layer().layer(prompts.clone());
+        let model = recorders.layer().layer(prompts.clone());
         let run = Batch::new().callbacks(&aborts(EventKind::ChainStart, ""));
         let error = run.run(&model, prompts.requests()).await.unwrap_err();
         assert_eq!(error.downcast_ref::<Aborted>().unwrap().abort().reason(), "enough");
         assert_eq!(prompts.calls(), [0, 0]);
-        told.nothing();
+        recorders.nothing();
 
         // Midway.
         let batch_run: Arc<Mutex<Option<Run>>> = Arc::default();
@@ -114,9 +114,9 @@ fn the_whole_batch_is_aborted() {
         });
         let hangs = Script::new().respond().text("so far").hang();
         let prompts = Prompts::new([hangs.clone(), hangs, says("never asked")]);
-        let model = told.layer().layer(prompts.clone());
-        let told = told.with(keeps);
-        let generate = Batch::new().limit(2).callbacks(&told.callbacks);
+        let model = recorders.layer().layer(prompts.clone());
+        let recorders = recorders.with(keeps);
+        let generate = Batch::new().limit(2).callbacks(&recorders.callbacks);
         let aborted = async {
             until(|| prompts.live() == 2).await;
             let run = batch_run.lock().unwrap().take().unwrap();
@@ -125,8 +125,8 @@ fn the_whole_batch_is_aborted() {
         let (batch, ()) = tokio::join!(generate.run(&model, prompts.requests()), aborted);
         assert!(batch.unwrap_err().is::<Aborted>());
         assert_eq!((prompts.live(), prompts.calls()), (0, vec![1, 1, 0]));
-        told_all(&told).await;
-        for (_, recorder) in &told.recorders {
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
             assert_eq!(chain(recorder).1.error().unwrap().kind(), ErrorKind::Aborted);
             for start in prompt_starts(recorder) {
                 let run = recorder.run(start.run_id);

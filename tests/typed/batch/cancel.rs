@@ -10,7 +10,7 @@ use std::{
 
 use futures::future::poll_fn;
 use proptest::{collection::vec, option, prelude::*, test_runner::TestRunner};
-use support::{MODES, Mode, PATIENCE, Told};
+use support::{MODES, Mode, PATIENCE, Recorders};
 use tokio::{runtime::Builder, task::yield_now};
 use tower::{Layer, ServiceBuilder};
 use tower_llm_callbacks::{
@@ -117,11 +117,11 @@ fn is_cancelled(end: &&Recorded) -> bool {
 /// Asks, and looks at what was told. Whether the batch was not dropped.
 async fn schedule(case: &Case) -> bool {
     let witness = Recorder::new();
-    let told = Told::new(&case.modes).with(Mode::Inline.handler(witness.clone()));
+    let recorders = Recorders::new(&case.modes).with(Mode::Inline.handler(witness.clone()));
     let prompts = Prompts::new(case.prompts.iter().map(|(acts, end)| script(acts, *end)));
     let generate = Batch::new().limit(case.limit);
-    let generate = if case.parent { generate.callbacks(&told.callbacks) } else { generate };
-    let layer = CallbackLayer::new(told.callbacks.clone());
+    let generate = if case.parent { generate.callbacks(&recorders.callbacks) } else { generate };
+    let layer = CallbackLayer::new(recorders.callbacks.clone());
     let done = if case.buffered {
         let model = ServiceBuilder::new().layer(layer).buffer(2).service(prompts.clone());
         drop_after(case.polls, generate.run(&model, prompts.requests())).await
@@ -132,11 +132,11 @@ async fn schedule(case: &Case) -> bool {
     // A buffer's worker drops a call that nobody waits for when it is run.
     support::until(|| prompts.live() == 0).await;
     yield_now().await;
-    told_all(&told).await;
+    told_all(&recorders).await;
 
     let events = witness.events();
     assert_promises(&events);
-    for (_, recorder) in &told.recorders {
+    for (_, recorder) in &recorders.each {
         assert_eq!(recorder.events().len(), events.len());
         assert_eq!(recorder.terminals().len(), witness.run_ids().len());
     }

@@ -39,12 +39,12 @@ fn failing() -> [(Script, Option<ErrorKind>); 8] {
 
 #[test]
 fn errors_stand_in_their_places_with_what_there_was() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let prompts = Prompts::new(failing().map(|(script, _)| script));
-        let model = told.layer().layer(prompts.clone());
-        let generate = Batch::new().limit(3).callbacks(&told.callbacks);
+        let model = recorders.layer().layer(prompts.clone());
+        let generate = Batch::new().limit(3).callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
-        told_all(&told).await;
+        told_all(&recorders).await;
 
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["fine", "", "", "so far", "so far", "so far", "so far", "fine, too"]);
@@ -53,14 +53,17 @@ fn errors_stand_in_their_places_with_what_there_was() {
             batch.generations.iter().map(Result::is_ok).collect::<Vec<_>>(),
             kinds.map(|kind| kind.is_none())
         );
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             for ((run, result), kind) in batch.run_ids.iter().zip(&batch.generations).zip(kinds) {
                 let run = recorder.run(run.unwrap());
                 let end = run.last().unwrap();
                 assert_eq!(end.error().map(|error| error.kind()), kind);
-                let told = end.result().unwrap();
+                let delivered = end.result().unwrap();
                 let result = result.as_ref().unwrap_or_else(|error| error.partial());
-                assert_eq!((&result.choices, result.tokens), (&told.choices, told.tokens));
+                assert_eq!(
+                    (&result.choices, result.tokens),
+                    (&delivered.choices, delivered.tokens)
+                );
             }
             // A failed prompt does not fail the batch.
             assert_eq!(chain(recorder).1.kind(), EventKind::ChainEnd);
@@ -109,7 +112,7 @@ fn the_first_error_of_all() {
 /// What comes after the end of an answer is not told, and counts as little here.
 #[test]
 fn the_first_word_about_the_end_counts() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let error = || Delta::Error(ProviderError::new("overloaded"));
         let prompts = Prompts::new([
             says("a").text("unobserved").fail("unobserved"),
@@ -117,9 +120,9 @@ fn the_first_word_about_the_end_counts() {
             Script::new().respond().text("a").chunk(error()).text("unobserved").fail("unobserved"),
             Script::new().respond().text("a").chunk(error()).complete("unobserved"),
         ]);
-        let model = told.layer().layer(prompts.clone());
+        let model = recorders.layer().layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
-        told_all(&told).await;
+        told_all(&recorders).await;
         let errors: Vec<_> = batch
             .generations
             .iter()
@@ -127,7 +130,7 @@ fn the_first_word_about_the_end_counts() {
             .collect();
         let overloaded = Some("overloaded".to_owned());
         assert_eq!(errors, [None, None, overloaded.clone(), overloaded]);
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             for (run, result) in batch.run_ids.iter().zip(&batch.generations) {
                 let run = recorder.run(run.unwrap());
                 let end = run.last().unwrap();
@@ -143,19 +146,19 @@ fn the_first_word_about_the_end_counts() {
 #[test]
 fn a_model_that_panics_takes_the_batch_along() {
     for before in [true, false] {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             let panics = Script::new().yields();
             let panics = if before { panics.panic() } else { panics.respond().text("a").panic() };
             let hangs = Script::new().respond().text("so far").hang();
             let prompts = Prompts::new([hangs.clone(), panics, hangs, says("never asked")]);
-            let model = told.layer().layer(prompts.clone());
-            let generate = Batch::new().limit(3).callbacks(&told.callbacks);
+            let model = recorders.layer().layer(prompts.clone());
+            let generate = Batch::new().limit(3).callbacks(&recorders.callbacks);
             let run = generate.run(&model, prompts.requests());
             let payload = AssertUnwindSafe(run).catch_unwind().await.unwrap_err();
             assert_eq!(payload.downcast_ref(), Some(&"scripted panic"));
             assert_eq!((prompts.live(), prompts.calls()[3]), (0, 0));
-            told_all(&told).await;
-            for (mode, recorder) in &told.recorders {
+            told_all(&recorders).await;
+            for (mode, recorder) in &recorders.each {
                 let starts = prompt_starts(recorder);
                 let end = |run| recorder.run(run).last().unwrap().error().unwrap().kind();
                 let ends: Vec<_> = starts.iter().map(|start| end(start.run_id)).collect();
@@ -187,13 +190,13 @@ impl Service<ChatRequest> for NeverReady {
 
 #[test]
 fn a_service_that_is_not_ready_makes_no_run() {
-    everywhere(|told| async move {
-        let model = told.layer().layer(NeverReady);
+    everywhere(|recorders| async move {
+        let model = recorders.layer().layer(NeverReady);
         let batch = Batch::new().run(&model, [request(), request()]).await.unwrap();
         for error in batch.generations.iter().map(|result| result.as_ref().unwrap_err()) {
             assert_eq!((error.to_string(), error.partial().tokens), ("closed".to_owned(), 0));
         }
         assert_eq!(batch.run_ids, [None, None]);
-        told.nothing();
+        recorders.nothing();
     });
 }

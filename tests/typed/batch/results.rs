@@ -45,7 +45,7 @@ fn full() -> Script {
 
 #[test]
 fn results_are_what_handlers_are_told() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let whole = Script::new().respond().chunk(Delta::NotStreamed).text("whole");
         let prompts = Prompts::new([
             full(),
@@ -54,17 +54,17 @@ fn results_are_what_handlers_are_told() {
             Script::new().respond().chunk(Delta::Done),
             whole.complete("stop"),
         ]);
-        let model = told.layer().layer(prompts.clone());
+        let model = recorders.layer().layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
-        told_all(&told).await;
-        for (_, recorder) in &told.recorders {
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
             for (result, run) in batch.generations.iter().zip(&batch.run_ids) {
                 let result = result.as_ref().unwrap();
                 let run = recorder.run(run.unwrap());
-                let told = run.last().unwrap().result().unwrap();
-                assert_same_answer(result, told);
-                assert_eq!(result.decode_faults, told.decode_faults);
-                let first = (result.time_to_first_token, told.time_to_first_token);
+                let delivered = run.last().unwrap().result().unwrap();
+                assert_same_answer(result, delivered);
+                assert_eq!(result.decode_faults, delivered.decode_faults);
+                let first = (result.time_to_first_token, delivered.time_to_first_token);
                 assert_eq!(first.0.is_some(), first.1.is_some());
                 assert!(first.0.unwrap_or_default() <= result.duration);
             }
@@ -115,12 +115,12 @@ async fn times_are_measured() {
         assert_eq!(first.map(|first| first.as_millis()), expected_first);
         assert_eq!(whole.as_millis(), expected_whole);
     }
-    let told = batch.run_ids.iter().map(|run| {
+    let delivered = batch.run_ids.iter().map(|run| {
         let run = recorder.run(run.unwrap());
         let result = run.last().unwrap().result().unwrap().clone();
         (result.time_to_first_token, result.duration)
     });
-    assert_eq!(told.collect::<Vec<_>>(), times);
+    assert_eq!(delivered.collect::<Vec<_>>(), times);
 }
 
 /// Four answers, one of which has failed after it had told its usage.
@@ -155,9 +155,9 @@ fn usage_is_summed_and_models_are_listed_once() {
 
 #[test]
 fn its_json_is_langchains() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let prompts = mixed();
-        let model = told.layer().layer(prompts.clone());
+        let model = recorders.layer().layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         let choice = |text: &str, reason: Option<&str>| {
             json!({"index": 0, "text": text, "reasoning": "", "refusal": "", "tool_calls": [],
@@ -197,18 +197,18 @@ fn its_json_is_langchains() {
 /// A run that hears of nothing: it starts and ends all the same.
 #[test]
 fn a_batch_of_none() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let prompts = Prompts::new([]);
-        let model = told.layer().layer(prompts.clone());
-        let generate = Batch::new().callbacks(&told.callbacks);
+        let model = recorders.layer().layer(prompts.clone());
+        let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
         assert_eq!(
             json!(batch),
             json!({"generations": [], "run": [], "errors": [],
                 "llm_output": {"usage": null, "models": [], "completed": 0, "failed": 0}})
         );
-        told_all(&told).await;
-        for (_, recorder) in &told.recorders {
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
             super::chain(recorder);
         }
     });

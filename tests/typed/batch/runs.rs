@@ -27,14 +27,14 @@ fn inline(recorder: &Recorder) -> Callbacks {
 
 #[test]
 fn one_run_for_each_prompt_under_one_chain() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let prompts = Prompts::new(["a", "b", "c", "d", "e"].map(says));
-        let model = told.layer().layer(prompts.clone());
-        let generate = Batch::new().callbacks(&told.callbacks);
+        let model = recorders.layer().layer(prompts.clone());
+        let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
-        told_all(&told).await;
+        told_all(&recorders).await;
         assert_eq!(prompts.calls(), [1; 5]);
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             let (start, end) = chain(recorder);
             assert_eq!((&*start.name, start.parent_run_id), ("generate", None), "{mode:?}");
             let EventData::ChainStart(input) = &start.data else { panic!("{start:?}") };
@@ -102,15 +102,15 @@ fn where_nobody_hears_at_all_there_is_no_run() {
 /// What is for the first run is for the chain.
 #[test]
 fn callbacks_of_request_time_hear_of_all() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let prompts = Prompts::new(["a", "b", "c"].map(says));
         let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
         let generate = Batch::new();
-        let config = RunConfig::new().callbacks(&told.callbacks).run_name("given").tags(["t"]);
+        let config = RunConfig::new().callbacks(&recorders.callbacks).run_name("given").tags(["t"]);
         let first = config.handle();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
-        told_all(&told).await;
-        for (_, recorder) in &told.recorders {
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
             let (start, _) = chain(recorder);
             assert_eq!((&*start.name, Some(start.run_id)), ("given", first.run_id()));
             let prompts = prompt_starts(recorder);
@@ -184,12 +184,12 @@ fn requests_of_another_type() {
             each(Delta::text(self.0));
         }
     }
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = service_fn(|words: Vec<&'static str>| async move {
             let words = futures::stream::iter(words).map(Word).map(Ok::<_, std::io::Error>);
             Ok::<_, std::io::Error>(words)
         });
-        let layer = told.layer().extract(
+        let layer = recorders.layer().extract(
             |words: &Vec<&str>| LlmStart::new("acme", "echo").model(words.len().to_string()),
             |word: &Word, each: &mut dyn FnMut(Delta<'_>)| {
                 each(Delta::text(word.0));
@@ -200,13 +200,13 @@ fn requests_of_another_type() {
         let batch = Batch::new().run(&model, requests).await.unwrap();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["a", "ab", "bcd"]);
-        told_all(&told).await;
-        for (_, recorder) in &told.recorders {
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
             assert_eq!(batch.run_ids, ids(&prompt_starts(recorder)));
             for (result, id) in batch.results().zip(&batch.run_ids) {
-                let told = recorder.run(id.unwrap());
-                let told = told.last().unwrap().result().unwrap();
-                support::assert_same_answer(result, told);
+                let events = recorder.run(id.unwrap());
+                let delivered = events.last().unwrap().result().unwrap();
+                support::assert_same_answer(result, delivered);
             }
         }
     });
@@ -215,31 +215,31 @@ fn requests_of_another_type() {
 /// The whole of it is a future that can be spawned, whatever the model is wrapped in.
 #[test]
 fn over_towers_layers_and_spawned() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let prompts = Prompts::new(["a", "b", "c", "d", "e", "f"].map(says));
         let requests = prompts.requests();
         // Above the buffer the run follows by itself; below, it is carried there.
         let above = ServiceBuilder::new()
-            .layer(told.layer())
+            .layer(recorders.layer())
             .buffer(2)
             .concurrency_limit(2)
             .service(prompts.clone());
         let below = ServiceBuilder::new()
             .layer(RunContextLayer::new())
             .buffer(2)
-            .layer(told.layer())
+            .layer(recorders.layer())
             .concurrency_limit(2)
             .service(prompts.clone());
-        let generate = Batch::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&recorders.callbacks);
         let again = (generate.clone(), requests.clone());
         let above = tokio::spawn(async move { generate.run(&above, requests).await });
         let below = tokio::spawn(async move { again.0.run(&below, again.1).await });
         let batches = [above.await.unwrap().unwrap(), below.await.unwrap().unwrap()];
-        told_all(&told).await;
+        told_all(&recorders).await;
         for batch in batches {
             let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
             assert_eq!(texts, ["a", "b", "c", "d", "e", "f"]);
-            for (_, recorder) in &told.recorders {
+            for (_, recorder) in &recorders.each {
                 let runs: Vec<_> =
                     batch.run_ids.iter().map(|id| recorder.run(id.unwrap())).collect();
                 let parent = runs[0][0].parent_run_id.unwrap();

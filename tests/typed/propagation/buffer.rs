@@ -40,7 +40,7 @@ fn tower_buffer() {
 /// Where a layer below the buffer does not look at requests, one more makes the run current there.
 #[test]
 fn tower_buffer_to_a_chain() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let inner = service_fn(|_: chat::ChatRequest| async { super::ask().await });
         let mut stack = ServiceBuilder::new()
             .layer(RunLayer::chain("chain"))
@@ -48,10 +48,10 @@ fn tower_buffer_to_a_chain() {
             .layer(BufferLayer::new(4))
             .layer(RunContextLayer::new())
             .service(inner);
-        let config = RunConfig::new().callbacks(&told.callbacks).tags(["asked"]);
+        let config = RunConfig::new().callbacks(&recorders.callbacks).tags(["asked"]);
         let stack = stack.ready().await.unwrap();
         config.call(stack, request()).await.unwrap();
-        check(&told, 1).await;
+        check(&recorders, 1).await;
     });
 }
 
@@ -71,7 +71,7 @@ impl HasExtensions for Question {
 
 #[test]
 fn a_request_of_ones_own() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let inner = service_fn(|_: Question| async { super::ask().await });
         let mut stack = ServiceBuilder::new()
             .layer(RunLayer::chain("chain"))
@@ -79,35 +79,36 @@ fn a_request_of_ones_own() {
             .layer(BufferLayer::new(4))
             .layer(RunContextLayer::new())
             .service(inner);
-        let config = RunConfig::new().callbacks(&told.callbacks).tags(["asked"]);
+        let config = RunConfig::new().callbacks(&recorders.callbacks).tags(["asked"]);
         let stack = stack.ready().await.unwrap();
         config.call(stack, Question::default()).await.unwrap();
-        check(&told, 1).await;
+        check(&recorders, 1).await;
     });
 }
 
 /// A configuration in the extensions goes to the run of that request, and to its children.
 #[test]
 fn a_configuration_in_a_request() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let asks = service_fn(|_: chat::ChatRequest| async {
             super::ask().await?;
             Ok::<_, BoxError>(futures::stream::iter([Ok::<_, BoxError>(chat::ChatChunk::Done)]))
         });
         let mut model = CallbackLayer::new(Default::default()).name("own").layer(asks);
-        let config = RunConfig::new().callbacks(&told.callbacks).tags(["asked"]).run_name("chain");
+        let config =
+            RunConfig::new().callbacks(&recorders.callbacks).tags(["asked"]).run_name("chain");
         let mut asked = request();
         asked.extensions.insert(config.clone());
         let answer = model.ready().await.unwrap().call(asked).await.unwrap();
         chat::collect(answer).await.unwrap();
-        check(&told, 1).await;
+        check(&recorders, 1).await;
         // The name was for one run; a request without it tells nobody.
         let mut again = request();
         again.extensions.insert(config);
         drop(model.ready().await.unwrap().call(again));
         drop(model.ready().await.unwrap().call(request()));
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        for (_, recorder) in &told.recorders {
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        for (_, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let names: Vec<_> = recorder.terminals().iter().map(|end| end.name.clone()).collect();
             assert_eq!(names.iter().filter(|name| *name == "own").count(), 1, "{names:?}");

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, stream};
-use support::{Faults, Flavor, MODES, Told, call, read, request, until};
+use support::{Faults, Flavor, MODES, Recorders, call, read, request, until};
 use tokio::time::timeout;
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
@@ -34,16 +34,16 @@ impl LlmChunk for Faulty {
 fn a_chunk_that_panics_leaves_no_event_behind() {
     for mode in MODES {
         Flavor::Multi.runtime().block_on(async {
-            let told = Told::new(&[mode]);
+            let recorders = Recorders::new(&[mode]);
             let model = service_fn(|_: ChatRequest| async {
                 Ok::<_, BoxError>(stream::iter([Ok::<_, BoxError>(Faulty)]))
             });
-            let mut answer = told.layer().layer(model).oneshot(request()).await.unwrap();
+            let mut answer = recorders.layer().layer(model).oneshot(request()).await.unwrap();
             assert!(AssertUnwindSafe(answer.next()).catch_unwind().await.is_err());
             drop(answer);
-            let flushed = told.callbacks.flush(Duration::from_secs(3)).await;
+            let flushed = recorders.callbacks.flush(Duration::from_secs(3)).await;
             assert!(flushed.is_complete(), "{mode:?}: {flushed:?}");
-            let terminals = told.recorders[0].1.terminals();
+            let terminals = recorders.each[0].1.terminals();
             assert_eq!(terminals.len(), 1, "{mode:?}");
             let kind = terminals[0].error().map(RunError::kind);
             assert_eq!(kind, Some(ErrorKind::Panic), "{mode:?}");
@@ -123,11 +123,12 @@ fn a_handlers_future_that_panics_when_given_up() {
                 }
             }
         }));
-        let told = Told::new(&MODES).with(handler.lockstep().deadline(Duration::from_millis(100)));
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let recorders =
+            Recorders::new(&MODES).with(handler.lockstep().deadline(Duration::from_millis(100)));
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert!(error.is_none());
         assert_eq!(got.len(), 4);
-        assert_eq!(told.faults.one().kind, FaultKind::DeadlineExceeded);
+        assert_eq!(recorders.faults.one().kind, FaultKind::DeadlineExceeded);
     });
 }

@@ -30,15 +30,15 @@ fn it_is_told_as_far_as_content_is() {
         (ContentCapture::Off, ["the message is not captured", "HTTP status 400"]),
     ];
     for (content, expected) in expected {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             let model = ServiceBuilder::new()
                 .layer(AttemptsLayer::new())
                 .layer(RetryLayer::new(Retries(5)))
-                .layer(told.layer().content(content))
+                .layer(recorders.layer().content(content))
                 .service(quoting());
             ask(model).await.unwrap();
-            super::flushed(&told).await;
-            for (_, recorder) in &told.recorders {
+            super::flushed(&recorders).await;
+            for (_, recorder) in &recorders.each {
                 assert_eq!(errors(recorder), expected);
             }
         });

@@ -58,18 +58,18 @@ fn a_fallback_of_ones_own() {
             (begins(), "the stream ended without the protocol's end mark"),
         ]
     };
-    everywhere(move |told| {
+    everywhere(move |recorders| {
         let failing = failing();
         async move {
             for (script, error) in failing {
                 let model =
-                    |name, script| told.layer().name(name).layer(ScriptedModel::new(script));
+                    |name, script| recorders.layer().name(name).layer(ScriptedModel::new(script));
                 let primary = model("primary", script);
                 let secondary = model("secondary", Script::answer(["right"]));
                 let service = AttemptsLayer::new().layer(Fallback { primary, secondary });
                 assert_eq!(ask(service).await.unwrap().len(), 3);
-                flushed(&told).await;
-                for (mode, recorder) in &told.recorders {
+                flushed(&recorders).await;
+                for (mode, recorder) in &recorders.each {
                     let runs = runs(recorder);
                     let runs = &runs[runs.len() - 2..];
                     assert_retried(runs, &[error]);

@@ -81,12 +81,12 @@ fn hello() -> Result<Response<Scripted>, BoxError> {
 
 #[test]
 fn an_attempt_that_has_no_answer() {
-    everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    everywhere(|recorders| async move {
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let answer = call(layer, vec![refused(), refused(), hello()]).await.unwrap();
         assert_eq!(read(answer.into_body()).await.0, HELLO.concat().as_bytes());
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             use EventKind::*;
             let runs = runs(recorder);
             assert_retried(&runs, &["refused", "refused"]);
@@ -98,12 +98,12 @@ fn an_attempt_that_has_no_answer() {
 /// Whoever retries does not read an error answer: it is dropped, and has failed.
 #[test]
 fn an_error_answer_that_nobody_reads() {
-    everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    everywhere(|recorders| async move {
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let answer = call(layer, vec![overloaded(), hello()]).await.unwrap();
         read(answer.into_body()).await;
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             let runs = runs(recorder);
             let failed = runs[0].last().unwrap().error().unwrap();
             assert_eq!((failed.kind(), failed.status()), (ErrorKind::Provider, Some(529)));
@@ -115,14 +115,14 @@ fn an_error_answer_that_nobody_reads() {
 /// One that passes is an answer of which a run comes to its end, and no retry.
 #[test]
 fn an_error_answer_that_is_read() {
-    everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    everywhere(|recorders| async move {
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let refused = json(400, Scripted::chunks([OVERLOADED]).exact());
         let answer = call(layer, vec![Ok(refused)]).await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         read(answer.into_body()).await;
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             let runs = runs(recorder);
             assert_eq!((runs.len(), retries(&runs[0]).len()), (1, 0));
             assert_eq!(runs[0].last().unwrap().error().unwrap().message(), "'my secret' must wait");
@@ -133,8 +133,9 @@ fn an_error_answer_that_is_read() {
 /// Its error is content as any provider's is.
 #[test]
 fn content() {
-    everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone()).content(ContentCapture::Off);
+    everywhere(|recorders| async move {
+        let layer =
+            HttpCallbackLayer::new(recorders.callbacks.clone()).content(ContentCapture::Off);
         // Read to its end by whoever retries.
         let answers = Arc::new(Mutex::new(vec![overloaded(), hello()].into_iter()));
         let upstream =
@@ -155,8 +156,8 @@ fn content() {
         });
         let call = once(AttemptsLayer::new().layer(reads), prompt());
         assert_eq!(call.await.unwrap(), HELLO.concat().as_bytes());
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             assert_retried(&runs(recorder), &["HTTP status 529"]);
         }
     });
@@ -165,8 +166,8 @@ fn content() {
 /// A request that is no call of a model is no attempt.
 #[test]
 fn what_is_not_observed_is_not_counted() {
-    everywhere(|told| async move {
-        let layer = HttpCallbackLayer::new(told.callbacks.clone());
+    everywhere(|recorders| async move {
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let answers = Arc::new(Mutex::new(vec![refused(), refused(), hello()].into_iter()));
         let upstream =
             service_fn(move |_: Request<_>| ready(answers.lock().unwrap().next().unwrap()));
@@ -185,8 +186,8 @@ fn what_is_not_observed_is_not_counted() {
         });
         let call = once(AttemptsLayer::new().layer(calls), ());
         call.await.unwrap();
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             assert_retried(&runs(recorder), &["refused"]);
         }
     });

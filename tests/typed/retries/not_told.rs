@@ -18,19 +18,19 @@ fn layer(recorder: &Recorder) -> CallbackLayer {
 /// Neither for a call that needs no second attempt, nor in the next call.
 #[test]
 fn each_call_counts_anew() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let scripted = failing_twice();
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
-            .layer(told.layer())
+            .layer(recorders.layer())
             .service(scripted.clone());
         for _ in 0..3 {
             ask(model.clone()).await.unwrap();
         }
-        flushed(&told).await;
+        flushed(&recorders).await;
         assert_eq!(scripted.calls(), 5);
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             let runs = runs(recorder);
             assert_retried(&runs[..3], &["refused", "overloaded"]);
             for run in &runs[3..] {
@@ -64,14 +64,14 @@ fn a_call_that_fails_for_good() {
 /// Without the layer each run is the first attempt of its own.
 #[test]
 fn nobody_counts() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(RetryLayer::new(Retries(5)))
-            .layer(told.layer())
+            .layer(recorders.layer())
             .service(failing_twice());
         ask(model).await.unwrap();
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             let runs = runs(recorder);
             assert_eq!(runs.len(), 3);
             assert!(runs.iter().all(|run| run[0].attempt == 1 && retries(run).is_empty()));
@@ -99,8 +99,8 @@ fn after_a_success() {
         });
         ask(AttemptsLayer::new().layer(asks)).await.unwrap();
         let runs = runs(&recorder);
-        let told: Vec<_> = runs.iter().map(|run| (run[0].attempt, retries(run).len())).collect();
-        assert_eq!(told, [(1, 0), (2, 0), (3, 0), (4, 1), (5, 0)]);
+        let seen: Vec<_> = runs.iter().map(|run| (run[0].attempt, retries(run).len())).collect();
+        assert_eq!(seen, [(1, 0), (2, 0), (3, 0), (4, 1), (5, 0)]);
     });
 }
 
@@ -144,8 +144,8 @@ fn layers_inside_of_one_another() {
         ask(model).await.unwrap();
         let attempts: Vec<_> = runs(&recorder).iter().map(|run| run[0].attempt).collect();
         assert_eq!(attempts, [1, 2, 1]);
-        let told: Vec<_> = runs(&recorder).iter().map(|run| retries(run).len()).collect();
-        assert_eq!(told, [0, 1, 0]);
+        let seen: Vec<_> = runs(&recorder).iter().map(|run| retries(run).len()).collect();
+        assert_eq!(seen, [0, 1, 0]);
     });
 }
 

@@ -20,15 +20,15 @@ use super::{Retries, ask, assert_retried, failing_twice, flushed, kinds, retries
 
 #[test]
 fn over_towers_retry() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
-            .layer(told.layer())
+            .layer(recorders.layer())
             .service(failing_twice());
         assert_eq!(ask(model).await.unwrap().len(), 4);
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             use EventKind::*;
             let runs = runs(recorder);
             assert_retried(&runs, &["refused", "overloaded"]);
@@ -42,18 +42,18 @@ fn over_towers_retry() {
 /// Also where the calls are made in a task of their own, if the run is carried there.
 #[test]
 fn over_a_buffer() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
             .layer(RunContextLayer::new())
             .buffer(4)
             .layer(RunContextLayer::new())
-            .layer(told.layer())
+            .layer(recorders.layer())
             .service(failing_twice());
         assert_eq!(ask(model).await.unwrap().len(), 4);
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             assert_retried(&runs(recorder), &["refused", "overloaded"]);
         }
     });
@@ -80,13 +80,13 @@ async fn attempts_that_are_dropped() {
 
 #[test]
 fn attempts_that_are_aborted() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let aborts = on_event(|run: &Run, event: &Event| {
             if event.kind().is_start() && run.attempt() < 3 {
                 assert!(run.abort(Abort::new("enough")));
             }
         });
-        let callbacks = told.callbacks.clone().inline(aborts);
+        let callbacks = recorders.callbacks.clone().inline(aborts);
         let scripted = ScriptedModel::new(Script::answer(["a"]));
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
@@ -94,9 +94,9 @@ fn attempts_that_are_aborted() {
             .layer(CallbackLayer::new(callbacks))
             .service(scripted.clone());
         assert_eq!(ask(model).await.unwrap().len(), 3);
-        flushed(&told).await;
+        flushed(&recorders).await;
         assert_eq!(scripted.calls(), 1);
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             assert_retried(&runs(recorder), &["enough", "enough"]);
         }
     });
@@ -105,7 +105,7 @@ fn attempts_that_are_aborted() {
 /// Retries are children where there is a run around, and whoever is told at request time hears of them.
 #[test]
 fn inside_of_a_run() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
@@ -115,9 +115,9 @@ fn inside_of_a_run() {
             Box::pin(
                 async move { RunLayer::chain("root").run(async move { ask(model).await }).await },
             );
-        RunConfig::new().callbacks(&told.callbacks).scope(root).await.unwrap();
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        RunConfig::new().callbacks(&recorders.callbacks).scope(root).await.unwrap();
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             let mut runs = runs(recorder);
             runs.sort_by_key(|run| run[0].parent_run_id.is_some());
             let root = runs.remove(0);
@@ -167,22 +167,22 @@ fn by_a_method_of_its_own() {
 /// Whatever handlers of the start emit: the retry comes right after it.
 #[test]
 fn before_anything_that_is_emitted() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let emits = on_event(|run: &Run, event: &Event| {
             if event.kind().is_start() {
                 run.emit("started", run.attempt()).unwrap();
             }
         });
         // It is told first, and emits before others have heard of the start.
-        let callbacks = Callbacks::new().inline(emits).merge(&told.callbacks);
+        let callbacks = Callbacks::new().inline(emits).merge(&recorders.callbacks);
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
             .layer(CallbackLayer::new(callbacks))
             .service(failing_twice());
         ask(model).await.unwrap();
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             use EventKind::*;
             let runs = runs(recorder);
             assert_retried(&runs, &["refused", "overloaded"]);

@@ -47,7 +47,7 @@ fn lazy(layer: RunLayer) -> Done<Result<u32, BoxError>> {
 
 #[test]
 fn every_type_of_run() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         use EventKind::*;
         let layers = [
             (RunLayer::chain("c"), ChainStart, ChainError, ChainEnd),
@@ -55,10 +55,10 @@ fn every_type_of_run() {
             (RunLayer::retriever("r"), RetrieverStart, RetrieverError, RetrieverEnd),
         ];
         for (layer, start, error, end) in layers {
-            let layer = layer.callbacks(&told.callbacks);
+            let layer = layer.callbacks(&recorders.callbacks);
             assert_eq!(call(layer).await.unwrap(), 7);
-            flushed(&told).await;
-            for (_, recorder) in &told.recorders {
+            flushed(&recorders).await;
+            for (_, recorder) in &recorders.each {
                 let runs = runs(recorder);
                 let runs = &runs[runs.len() - 3..];
                 assert_retried(runs, &["refused", "overloaded"]);
@@ -73,7 +73,7 @@ fn every_type_of_run() {
 /// A stream that breaks, and is asked for anew.
 #[test]
 fn streams() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let calls = Arc::new(AtomicUsize::new(0));
         let words = service_fn(move |()| {
             let first = calls.fetch_add(1, Ordering::SeqCst) == 0;
@@ -85,7 +85,7 @@ fn streams() {
             std::future::ready(Ok::<_, BoxError>(stream::iter(items)))
         });
         let words =
-            RunLayer::retriever("words").callbacks(&told.callbacks).streaming().layer(words);
+            RunLayer::retriever("words").callbacks(&recorders.callbacks).streaming().layer(words);
         let until_whole = service_fn(move |()| {
             let mut words = words.clone();
             async move {
@@ -99,8 +99,8 @@ fn streams() {
         });
         let call = once(AttemptsLayer::new().layer(until_whole), ());
         assert_eq!(call.await.unwrap(), ["right"]);
-        flushed(&told).await;
-        for (_, recorder) in &told.recorders {
+        flushed(&recorders).await;
+        for (_, recorder) in &recorders.each {
             assert_retried(&runs(recorder), &["broken"]);
         }
     });

@@ -1,7 +1,7 @@
 //! Which events there are: a start and an end for each type of run, under its name.
 
 use serde_json::json;
-use support::{MODES, Told, everywhere, on_each_runtime};
+use support::{MODES, Recorders, everywhere, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     Callbacks, EventKind, EventMask, Run, RunInput, RunLayer, RunType, ToolCall,
@@ -11,7 +11,7 @@ use tower_llm_callbacks::{
 #[test]
 fn each_type_has_its_events() {
     use EventKind::*;
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         for (layer, run_type, kinds) in [
             (RunLayer::chain("a"), RunType::Chain, [ChainStart, ChainEnd, ChainError]),
             (RunLayer::tool("b"), RunType::Tool, [ToolStart, ToolEnd, ToolError]),
@@ -21,20 +21,21 @@ fn each_type_has_its_events() {
                 [RetrieverStart, RetrieverEnd, RetrieverError],
             ),
         ] {
-            let told = Told::new(&told.recorders.iter().map(|(mode, _)| *mode).collect::<Vec<_>>());
+            let recorders =
+                Recorders::new(&recorders.each.iter().map(|(mode, _)| *mode).collect::<Vec<_>>());
             let inner = service_fn(|ok: bool| async move {
                 if ok { Ok("done") } else { Err(BoxError::from("failed")) }
             });
-            let mut service = layer.callbacks(&told.callbacks).layer(inner);
+            let mut service = layer.callbacks(&recorders.callbacks).layer(inner);
             assert_eq!(service.ready().await.unwrap().call(true).await.unwrap(), "done");
             assert!(service.ready().await.unwrap().call(false).await.is_err());
-            assert!(told.callbacks.flush(support::PATIENCE).await.is_complete());
-            for (_, recorder) in &told.recorders {
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
+            for (_, recorder) in &recorders.each {
                 let events = recorder.events();
                 assert_promises(&events);
                 for end in [kinds[1], kinds[2]] {
-                    let told = events.iter().find(|event| event.kind() == end).unwrap();
-                    let run = recorder.run(told.run_id);
+                    let ended = events.iter().find(|event| event.kind() == end).unwrap();
+                    let run = recorder.run(ended.run_id);
                     let run: Vec<_> = run.iter().map(|event| event.kind()).collect();
                     assert_eq!(run, [kinds[0], end]);
                 }
@@ -49,25 +50,25 @@ fn each_type_has_its_events() {
 #[tokio::test]
 async fn a_future_is_a_run_too() {
     for mode in MODES {
-        let told = Told::new(&[mode]);
-        let report = super::chain(&told)
+        let recorders = Recorders::new(&[mode]);
+        let report = super::chain(&recorders)
             .input(|_: &()| json!("nothing"))
             .output(|name: &String| name.clone())
             .run(async { Ok::<_, BoxError>(Run::current().unwrap().name().to_owned()) });
         assert_eq!(report.await.unwrap(), "chain");
-        let end = super::ended(&told, None).await;
+        let end = super::ended(&recorders, None).await;
         assert_eq!(end.kind(), EventKind::ChainEnd);
-        assert_eq!(told.recorders[0].1.kinds()[0].as_str(), "chain_start");
+        assert_eq!(recorders.each[0].1.kinds()[0].as_str(), "chain_start");
     }
 }
 
 /// It starts where it is made, and is told as cancelled if it is never polled.
 #[test]
 fn a_future_that_is_never_polled_has_started() {
-    everywhere(|told| async move {
-        let never = super::chain(&told).run(async { Ok::<_, BoxError>(()) });
+    everywhere(|recorders| async move {
+        let never = super::chain(&recorders).run(async { Ok::<_, BoxError>(()) });
         drop(never);
-        super::ended(&told, Some(tower_llm_callbacks::ErrorKind::Cancelled)).await;
+        super::ended(&recorders, Some(tower_llm_callbacks::ErrorKind::Cancelled)).await;
     });
 }
 
@@ -124,8 +125,8 @@ fn without_handlers_there_is_no_run() {
         let mut bare = RunLayer::chain("bare").tags(["tag"]).layer(ask);
         assert_eq!(bare.ready().await.unwrap().call(()).await.unwrap(), None);
 
-        let told = Told::new(&MODES);
-        let outer = super::chain(&told).run(async { bare.ready().await?.call(()).await });
+        let recorders = Recorders::new(&MODES);
+        let outer = super::chain(&recorders).run(async { bare.ready().await?.call(()).await });
         assert_eq!(outer.await.unwrap().as_deref(), Some("chain"));
     });
 }

@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream};
 use proptest::prelude::*;
-use support::{MODES, PATIENCE, Told, request};
+use support::{MODES, PATIENCE, Recorders, request};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
     CallbackLayer, RunConfig, RunLayer,
@@ -123,18 +123,18 @@ proptest! {
     ) {
         let flavor = support::FLAVORS[usize::from(multi)];
         let runtime = flavor.runtime();
-        let told = Told::new(&MODES);
-        let config = RunConfig::new().callbacks(&told.callbacks);
+        let recorders = Recorders::new(&MODES);
+        let config = RunConfig::new().callbacks(&recorders.callbacks);
         let whole = async {
             let task = tokio::spawn(config.scope(perform_for(polls, work)));
             tokio::time::timeout(PATIENCE, task).await.expect("it hangs").expect("no panic");
-            told.callbacks.flush(PATIENCE).await
+            recorders.callbacks.flush(PATIENCE).await
         };
         prop_assert!(runtime.block_on(whole).is_complete());
         runtime.shutdown_timeout(Duration::from_secs(5));
-        told.faults.none();
-        let reference = &told.recorders[0].1;
-        for (mode, recorder) in &told.recorders {
+        recorders.faults.none();
+        let reference = &recorders.each[0].1;
+        for (mode, recorder) in &recorders.each {
             let events = recorder.events();
             assert_promises(&events);
             let ids = recorder.run_ids();

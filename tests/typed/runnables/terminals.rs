@@ -15,11 +15,11 @@ use super::{chain, ended};
 
 #[test]
 fn an_error_goes_to_the_caller_as_it_is() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let inner = service_fn(|(): ()| async { Err::<(), _>(io::Error::other("refused")) });
-        let error = chain(&told).layer(inner).oneshot(()).await.unwrap_err();
+        let error = chain(&recorders).layer(inner).oneshot(()).await.unwrap_err();
         assert!(error.is::<io::Error>());
-        let end = ended(&told, Some(ErrorKind::Transport)).await;
+        let end = ended(&recorders, Some(ErrorKind::Transport)).await;
         assert_eq!(end.error().unwrap().message(), "refused");
     });
 }
@@ -46,10 +46,10 @@ fn its_cause_is_found_in_the_chain_of_sources() {
         (ErrorKind::Truncated, || Truncated::default().into()),
         (ErrorKind::Transport, || io::Error::other("x").into()),
     ] {
-        everywhere(|told| async move {
+        everywhere(|recorders| async move {
             let inner = service_fn(move |(): ()| async move { Err::<(), _>(Around(cause())) });
-            assert!(chain(&told).layer(inner).oneshot(()).await.unwrap_err().is::<Around>());
-            ended(&told, Some(kind)).await;
+            assert!(chain(&recorders).layer(inner).oneshot(()).await.unwrap_err().is::<Around>());
+            ended(&recorders, Some(kind)).await;
         });
     }
 }
@@ -57,42 +57,42 @@ fn its_cause_is_found_in_the_chain_of_sources() {
 #[test]
 fn dropped_before_and_after_the_first_poll() {
     for polled in [false, true] {
-        everywhere(|told| async move {
+        everywhere(|recorders| async move {
             let inner = service_fn(|(): ()| std::future::pending::<Result<(), BoxError>>());
-            let mut service = chain(&told).layer(inner);
+            let mut service = chain(&recorders).layer(inner);
             let mut call = Box::pin(service.ready().await.unwrap().call(()));
             if polled {
                 assert!(poll!(&mut call).is_pending());
             }
             drop(call);
-            ended(&told, Some(ErrorKind::Cancelled)).await;
+            ended(&recorders, Some(ErrorKind::Cancelled)).await;
         });
     }
 }
 
 #[test]
 fn a_timeout_above_it_cancels() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let inner = service_fn(|(): ()| std::future::pending::<Result<(), BoxError>>());
         let timeout = TimeoutLayer::new(Duration::from_millis(1));
-        let mut service = timeout.layer(chain(&told).layer(inner));
+        let mut service = timeout.layer(chain(&recorders).layer(inner));
         assert!(service.ready().await.unwrap().call(()).await.is_err());
-        ended(&told, Some(ErrorKind::Cancelled)).await;
+        ended(&recorders, Some(ErrorKind::Cancelled)).await;
     });
 }
 
 #[test]
 fn a_panic_goes_on_and_is_told() {
     for in_call in [true, false] {
-        everywhere(|told| async move {
+        everywhere(|recorders| async move {
             let inner = service_fn(move |(): ()| {
                 assert!(!in_call, "in the call");
                 async { panic!("in the future") as Result<(), BoxError> }
             });
-            let service = chain(&told).layer(inner);
+            let service = chain(&recorders).layer(inner);
             let outcome = AssertUnwindSafe(service.oneshot(())).catch_unwind().await;
             assert!(outcome.is_err());
-            ended(&told, Some(ErrorKind::Panic)).await;
+            ended(&recorders, Some(ErrorKind::Panic)).await;
         });
     }
 }
@@ -100,25 +100,25 @@ fn a_panic_goes_on_and_is_told() {
 /// The closures that describe are the user's: a panic in one costs no handler its terminal.
 #[test]
 fn a_panic_in_a_description() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let inner = || service_fn(|(): ()| async { Ok::<_, BoxError>(1) });
-        let input = chain(&told).input(|_: &()| -> i32 { panic!("input") }).layer(inner());
+        let input = chain(&recorders).input(|_: &()| -> i32 { panic!("input") }).layer(inner());
         assert!(AssertUnwindSafe(input.oneshot(())).catch_unwind().await.is_err());
-        told.nothing();
-        let output = chain(&told).output(|_: &i32| -> i32 { panic!("output") }).layer(inner());
+        recorders.nothing();
+        let output = chain(&recorders).output(|_: &i32| -> i32 { panic!("output") }).layer(inner());
         assert!(AssertUnwindSafe(output.oneshot(())).catch_unwind().await.is_err());
-        ended(&told, Some(ErrorKind::Panic)).await;
+        ended(&recorders, Some(ErrorKind::Panic)).await;
     });
 }
 
 #[test]
 fn an_abort_in_the_start_phase_calls_nothing() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
         let (handler, runs) = runs();
-        let told = told.with(gate.at(EventKind::ChainStart)).with(handler);
+        let recorders = recorders.with(gate.at(EventKind::ChainStart)).with(handler);
         let inner = service_fn(|(): ()| async { panic!("called") as Result<(), BoxError> });
-        let service = chain(&told).layer(inner);
+        let service = chain(&recorders).layer(inner);
         let aborts = async {
             gate.entered().await;
             assert!(runs.lock().unwrap()[0].abort(Abort::new("enough")));
@@ -131,28 +131,28 @@ fn an_abort_in_the_start_phase_calls_nothing() {
             outcome.unwrap_err().downcast_ref::<Aborted>().unwrap().abort().reason(),
             "enough"
         );
-        let end = ended(&told, Some(ErrorKind::Aborted)).await;
+        let end = ended(&recorders, Some(ErrorKind::Aborted)).await;
         assert_eq!(end.error().unwrap().message(), "enough");
     });
 }
 
 #[test]
 fn an_abort_from_inside_wins_over_the_response() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let inner = service_fn(|(): ()| async {
             assert!(Run::current().unwrap().abort(Abort::new("enough")));
             Ok::<_, BoxError>("a response that nobody gets")
         });
-        let error = chain(&told).layer(inner).oneshot(()).await.unwrap_err();
+        let error = chain(&recorders).layer(inner).oneshot(()).await.unwrap_err();
         assert!(error.is::<Aborted>());
-        ended(&told, Some(ErrorKind::Aborted)).await;
+        ended(&recorders, Some(ErrorKind::Aborted)).await;
     });
 }
 
 /// A chain that is cancelled takes its children along, and they end before it.
 #[test]
 fn children_end_before_a_chain_that_is_dropped() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = ScriptedModel::new(Script::new().respond().text("a").hang());
         let model = CallbackLayer::new(Default::default()).layer(model);
         let inner = service_fn(move |(): ()| {
@@ -165,11 +165,11 @@ fn children_end_before_a_chain_that_is_dropped() {
                 Ok::<_, BoxError>(())
             }
         });
-        let layer =
-            tower_llm_callbacks::RunLayer::chain("chain").inheritable_callbacks(&told.callbacks);
+        let layer = tower_llm_callbacks::RunLayer::chain("chain")
+            .inheritable_callbacks(&recorders.callbacks);
         let mut call = Box::pin(layer.layer(inner).oneshot(()));
         let tokens = async {
-            while told.recorders.iter().any(|(_, recorder)| recorder.text().is_empty()) {
+            while recorders.each.iter().any(|(_, recorder)| recorder.text().is_empty()) {
                 tokio::task::yield_now().await;
             }
         };
@@ -178,8 +178,8 @@ fn children_end_before_a_chain_that_is_dropped() {
             () = tokens => {}
         }
         drop(call);
-        assert!(told.callbacks.flush(PATIENCE).await.is_complete());
-        for (mode, recorder) in &told.recorders {
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let ends = recorder.terminals();
             assert_eq!(ends.len(), 2, "{mode:?}");
@@ -194,8 +194,9 @@ fn children_end_before_a_chain_that_is_dropped() {
 
 #[test]
 fn a_completed_call_polled_once_more_panics_with_words() {
-    let told = support::Told::new(&[]);
-    let call = chain(&told).layer(service_fn(|(): ()| async { Ok::<_, BoxError>(()) })).oneshot(());
+    let recorders = support::Recorders::new(&[]);
+    let call =
+        chain(&recorders).layer(service_fn(|(): ()| async { Ok::<_, BoxError>(()) })).oneshot(());
     let mut call = Box::pin(call);
     assert!(call.as_mut().now_or_never().is_some());
     panic_of(move || call.as_mut().now_or_never());

@@ -11,7 +11,7 @@ use futures::{
     future::{BoxFuture, poll_fn},
     stream,
 };
-use support::{Gate, Told, everywhere, in_each_mode};
+use support::{Gate, Recorders, everywhere, in_each_mode};
 use tower::{
     BoxError, Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer,
     load_shed::LoadShedLayer, service_fn,
@@ -56,8 +56,8 @@ impl Service<u32> for Picky {
 
 #[test]
 fn the_service_that_is_ready_is_called() {
-    everywhere(|told| async move {
-        let mut service = chain(&told).layer(Picky::default());
+    everywhere(|recorders| async move {
+        let mut service = chain(&recorders).layer(Picky::default());
         for number in 0..3 {
             let service = service.ready().await.unwrap();
             assert_eq!(service.call(number).await.unwrap(), number + 1);
@@ -69,9 +69,9 @@ fn the_service_that_is_ready_is_called() {
 #[test]
 fn a_limit_below_it_is_not_exhausted() {
     in_each_mode(|mode| async move {
-        let told = Told::new(&[mode]);
+        let recorders = Recorders::new(&[mode]);
         let mut service = ServiceBuilder::new()
-            .layer(chain(&told))
+            .layer(chain(&recorders))
             .layer(ConcurrencyLimitLayer::new(1))
             .service(Picky::default());
         for number in 0..3 {
@@ -86,28 +86,28 @@ fn a_limit_below_it_is_not_exhausted() {
 
 #[tokio::test]
 async fn poll_ready_goes_through() {
-    let told = Told::new(&support::MODES);
+    let recorders = Recorders::new(&support::MODES);
     let inner = ServiceBuilder::new()
         .layer(ConcurrencyLimitLayer::new(1))
         .service(service_fn(|(): ()| async { Ok::<_, BoxError>(()) }));
-    let mut first = chain(&told).layer(inner.clone());
-    let mut second = chain(&told).layer(inner);
+    let mut first = chain(&recorders).layer(inner.clone());
+    let mut second = chain(&recorders).layer(inner);
     first.ready().await.unwrap();
     let pending = tokio::time::timeout(
         Duration::from_millis(5),
         poll_fn(|cx| Service::<()>::poll_ready(&mut second, cx)),
     );
     assert!(pending.await.is_err());
-    told.nothing();
+    recorders.nothing();
 }
 
 #[tokio::test]
 async fn errors_of_readiness_downcast() {
-    let told = Told::new(&support::MODES);
+    let recorders = Recorders::new(&support::MODES);
     let gate = Gate::new();
     let callbacks = Callbacks::new().add(gate.at(EventKind::ToolStart));
     let mut service = ServiceBuilder::new()
-        .layer(chain(&told))
+        .layer(chain(&recorders))
         .layer(LoadShedLayer::new())
         .layer(ConcurrencyLimitLayer::new(1))
         .layer(RunLayer::tool("inner").callbacks(&callbacks))
@@ -125,9 +125,9 @@ async fn it_is_send_and_clone() {
     fn shared<T: Send + Sync + Clone + 'static>(value: T) -> T {
         value
     }
-    let told = Told::new(&support::MODES);
+    let recorders = Recorders::new(&support::MODES);
     let inner = service_fn(|(): ()| async { Ok::<_, BoxError>(()) });
-    let service: RunService<_> = chain(&told).layer(inner).checked::<()>();
+    let service: RunService<_> = chain(&recorders).layer(inner).checked::<()>();
     let mut service = shared(service);
     tokio::spawn(async move { service.ready().await?.call(()).await }).await.unwrap().unwrap();
 }
@@ -135,11 +135,11 @@ async fn it_is_send_and_clone() {
 /// `ServiceExt::oneshot` is not, to the compiler, where errors are boxed. Ours is.
 #[tokio::test]
 async fn oneshot_may_be_spawned() {
-    let told = Told::new(&support::MODES);
-    let unary = chain(&told);
-    let streaming = chain(&told).streaming();
+    let recorders = Recorders::new(&support::MODES);
+    let unary = chain(&recorders);
+    let streaming = chain(&recorders).streaming();
     let items = || stream::iter([Ok::<_, BoxError>(ChatChunk::Done)]);
-    let model = told
+    let model = recorders
         .layer()
         .layer(service_fn(move |_: ChatRequest| async move { Ok::<_, BoxError>(items()) }));
     let task = tokio::spawn(async move {
