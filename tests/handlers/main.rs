@@ -1,5 +1,6 @@
 //! The handlers that come with the crate, and what users implement to write their own.
 
+mod budget;
 mod closures;
 mod console;
 mod event_records;
@@ -7,4 +8,4 @@ mod event_stream;
 mod jsonl;
 mod metrics;
 mod run_trees;
-mod tracing;
+mod usage;

@@ -365,13 +365,13 @@ async fn a_run_elsewhere_is_not_aborted_here() {
 
 #[test]
 fn what_is_no_record_is_told_without_quoting_it() {
-    let line = r#"{"v":1,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"trace_id":"01919a2c-0000-7000-8000-000000000001","seq":3,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"CANARY","attempt":1,"tags":[],"metadata":{},"data":{"name":"CANARY","value":3},"later":1}"#;
+    let line = r#"{"v":2,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"root_run_id":"01919a2c-0000-7000-8000-000000000001","seq":3,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"CANARY","attempt":1,"tags":[],"metadata":{},"data":{"name":"CANARY","value":3},"later":1}"#;
     assert_eq!(&*read(line).name, "CANARY");
     for (from, to, says) in [
-        ("\"v\":1", "\"v\":2", "version"),
+        ("\"v\":2", "\"v\":3", "version"),
         ("custom\"", "CANARY\"", "event"),
         ("2026-11", "CANARY", "time"),
-        ("\"chain\"", "\"CANARY\"", "value"),
+        ("\"chain\"", "\"CANARY\"", "wrong type"),
         ("\"seq\":3,", "", "missing"),
         ("{\"name\":\"CANARY\",", "{", "missing"),
         ("{\"v\"", "CANARY", "JSON"),

@@ -1,4 +1,4 @@
-//! The decoders of the wire formats, on transcripts of our own and on random bytes.
+//! The decoders of the wire formats: on transcripts of our own, on random bytes, and on recordings of real providers.
 
 mod anthropic;
 mod any_bytes;
@@ -7,4 +7,5 @@ mod ndjson;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod recordings;
 mod sse;

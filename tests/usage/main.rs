@@ -1,4 +1,0 @@
-//! Token counts, money and budgets.
-
-mod budget;
-mod totals;
