@@ -4,8 +4,8 @@ use std::{convert::Infallible, sync::Arc};
 
 use futures::{StreamExt, future::ready, stream::BoxStream};
 use support::schedule::{
-    Gate, MODES, Stuck, ask, completes, counting, flushed, layer, request, told_one_answer, until,
-    within,
+    Gate, MODES, Stuck, ask, assert_one_answer, completes, counting, flushed, layer, request,
+    until, within,
 };
 use tokio_test::{assert_pending, task};
 use tower::{
@@ -36,8 +36,8 @@ async fn service_builder_and_boxes() {
         let boxed = BoxCloneSyncService::new(boxed);
         let mut model = BoxCloneSyncService::new(above.1.layer(boxed));
         completes(&mut model.clone()).await;
-        told_one_answer(&above.0);
-        told_one_answer(&below.0);
+        assert_one_answer(&above.0);
+        assert_one_answer(&below.0);
         let (above, below) = (above.0.events(), below.0.events());
         assert_eq!(below[0].parent_run_id, Some(above[0].run_id));
         assert_eq!(below[0].root_run_id, above[0].run_id);
@@ -153,8 +153,8 @@ async fn load_shed_above_or_below() {
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(limit.clone()))
             .service(ScriptedModel::new(counting(3)));
         completes(&mut model).await;
-        told_one_answer(&above);
-        told_one_answer(&below);
+        assert_one_answer(&above);
+        assert_one_answer(&below);
 
         let taken = limit.acquire().await.unwrap();
         let error = within(ask(&mut model)).await.unwrap_err();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::{Ready, ready};
 use support::schedule::{
-    Gate, MODES, Mode, Stuck, ask, completes, counting, layer, only_error, told_one_answer, until,
-    within,
+    Gate, MODES, Mode, Stuck, ask, assert_one_answer, completes, counting, layer, only_error,
+    until, within,
 };
 use tower::{
     BoxError, ServiceBuilder,
@@ -147,7 +147,7 @@ async fn retry_below_is_one_run() {
             .service(scripted.clone());
         completes(&mut model).await;
         assert_eq!(scripted.calls(), 3);
-        told_one_answer(&recorder);
+        assert_one_answer(&recorder);
         assert_eq!(recorder.events()[0].attempt, 1);
     }
 }
@@ -163,7 +163,7 @@ async fn retry_between_two_layers_makes_attempts_children() {
         .layer(inner)
         .service(failing_twice());
     completes(&mut model).await;
-    told_one_answer(&above);
+    assert_one_answer(&above);
     let outer = above.run_ids()[0];
     let starts = below.events().into_iter().filter(|event| event.kind().is_start());
     let starts: Vec<_> = starts.map(|start| (start.parent_run_id, start.attempt)).collect();
