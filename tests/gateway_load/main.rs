@@ -34,7 +34,7 @@ impl Gateway {
             .args(["--listen", "127.0.0.1:0", "--events", events, "--pace-ms", &pace])
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the example is built");
+            .expect("cannot start the gateway");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();

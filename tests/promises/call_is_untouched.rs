@@ -322,7 +322,7 @@ async fn no_permit_is_lost() {
         let mut model = CallbackLayer::new(callbacks.clone()).layer(inner);
 
         let mut call = task::spawn(model.ready().await.unwrap().call(request()));
-        assert_eq!(permits.available_permits(), 0, "{mode:?}: taken by `poll_ready`");
+        assert_eq!(permits.available_permits(), 0, "{mode:?}: held since `poll_ready`");
         if Mode::AWAITED.contains(&mode) {
             // Dropped in the start phase.
             assert_pending!(call.poll());

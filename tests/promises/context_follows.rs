@@ -218,7 +218,7 @@ fn calls_awaited_in_the_stream_are_children() {
     }
 }
 
-/// A stream that forward the stream of a child. The child's call is made in the stream, too.
+/// A stream that forwards the stream of a child. The child's call is made in the stream, too.
 #[test]
 fn a_call_forwarded_by_the_stream_is_a_child() {
     everywhere(|recorders| async move {
@@ -260,7 +260,7 @@ fn call_owned(mut model: Model) -> <Model as Service<ChatRequest>>::Future {
     model.call(request())
 }
 
-/// A layer without handlers and inheritance makes no run: nested calls are children of the nearest run.
+/// A layer without handlers and inheritable settings makes no run: nested calls are children of the nearest run.
 #[test]
 fn a_layer_without_a_run_is_skipped_in_the_tree() {
     everywhere(|recorders| async move {

@@ -52,7 +52,7 @@ const STAGES: [Stage; 8] = [
     Stage::Ended,
 ];
 
-/// Returns a call at a stage, its model, and the gate that may hold it reached.
+/// Returns a call at a stage, its model, and the gate that may hold it there.
 async fn staged(stage: Stage, recorders: &mut Recorders) -> (Call, ScriptedModel, Gate) {
     let gate = Gate::new();
     let at = match stage {

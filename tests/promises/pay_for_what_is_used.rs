@@ -1,5 +1,5 @@
-//! Promise 9, pay for what is used: without handlers and inheritance no run is made, and data that no handler
-//! asks for is not prompts_built.
+//! Promise 9, pay for what is used: without handlers and inheritable settings no run is made, and data that
+//! no handler asks for is not built.
 
 use std::{
     future::{Ready, ready},
@@ -24,7 +24,7 @@ use tower_llm_callbacks::{
     testing::{Checker, Recorder, Script, ScriptedModel},
 };
 
-/// A request that counts how often its start is prompts_built, and how often its prompt.
+/// A request that counts how often its start is built, and how often its prompt.
 #[derive(Clone, Default)]
 struct Counted {
     starts_built: Arc<AtomicUsize>,
@@ -83,7 +83,7 @@ fn silent() -> CallbackLayer {
 }
 
 #[test]
-fn without_handlers_and_inheritance_no_run_is_made() {
+fn without_handlers_and_inheritable_settings_no_run_is_made() {
     on_each_runtime(|| async {
         let tasks = Handle::current().metrics().num_alive_tasks();
         let (in_run, request) = has_run(&silent()).await;
@@ -117,7 +117,7 @@ fn inheritable_settings_make_a_run() {
     });
 }
 
-/// Settings are inherited, but there is no handler: the run is made, and nothing is prompts_built.
+/// Settings are inherited, but there is no handler: the run is made, and nothing is built.
 #[test]
 fn a_run_without_handlers_builds_nothing() {
     on_each_runtime(|| async {
@@ -218,7 +218,7 @@ fn an_unwanted_start_is_not_built() {
     });
 }
 
-/// A lazy prompt is prompts_built when a handler reads it, once for all handlers.
+/// A lazy prompt is built when a handler reads it, once for all handlers.
 #[test]
 fn a_prompt_is_built_when_a_handler_reads_it() {
     in_each_mode(|mode| async move {

@@ -260,7 +260,7 @@ async fn records_without_their_start_are_not_delivered() {
     assert_promises(&recorder.events());
 }
 
-/// A delivery returns once the event is handled. A handler that hangs is detached.
+/// The delivery of an end returns once the end is handled. A handler that hangs is detached.
 #[tokio::test(start_paused = true)]
 async fn awaited_handlers_are_awaited_up_to_their_deadline() {
     let here = Lines::default();

@@ -169,7 +169,7 @@ fn settings_alone_do_not_make_a_run() {
     assert!(emit("outside", 1).is_err());
 }
 
-/// The free function work custom events of the current run.
+/// The free function emits custom events of the current run.
 #[test]
 fn emitted_events_belong_to_the_current_run() {
     everywhere(|recorders| async move {

@@ -176,7 +176,7 @@ fn alternately_polled_runs_do_not_see_each_other() {
     });
 }
 
-/// The inner call, its future or its stream panic_inside_a_run: the run around the call is current again.
+/// The inner call, its future or its stream panics: the run around the call is current again.
 #[test]
 fn a_panic_restores_the_current_run() {
     let in_the_call = Agent::new(|_| panic_inside_a_run(std::future::ready(chunks())));

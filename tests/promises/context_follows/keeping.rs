@@ -11,7 +11,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// Keeper the runs of its events.
+/// Keeps the runs of its events.
 struct Keeper {
     runs: Arc<Mutex<Vec<Run>>>,
     alive: Arc<()>,

@@ -24,7 +24,7 @@ use tower_llm_callbacks::{
 use super::{FRAGILE, witnesses};
 
 fn reason(error: &BoxError) -> String {
-    let aborted = error.downcast_ref::<Aborted>().expect("the call is aborted");
+    let aborted = error.downcast_ref::<Aborted>().expect("an `Aborted` error");
     aborted.abort().reason().to_owned()
 }
 
@@ -115,7 +115,7 @@ fn the_call_does_not_continue_after_a_fault() {
                     tokio::time::timeout(PATIENCE, outcome).await.expect("the call hangs").unwrap()
                 });
                 assert!(!slipped.load(Ordering::SeqCst));
-                assert!(error.expect("the call is aborted").is::<Aborted>());
+                assert!(error.expect("an `Aborted` error").is::<Aborted>());
                 assert_eq!(recorder.terminals()[0].kind(), EventKind::LlmError);
                 if at == EventKind::LlmStart {
                     assert_eq!(inner.calls(), 0);

@@ -1,4 +1,4 @@
-//! Panics of the inner service, which reach the caller unchanged, and panic_with_payload of the consumer.
+//! Panics of the inner service, which reach the caller unchanged, and panics of the consumer.
 
 use std::{
     future::{Future, poll_fn},
@@ -131,7 +131,7 @@ fn a_panic_of_the_consumer_ends_the_run_cancelled() {
     });
 }
 
-/// A handler that panic_with_payload at the terminal event, while the inner stream's panic unwinds, neither stops nor
+/// A handler that panics at the terminal event, while the inner stream's panic unwinds, neither stops nor
 /// replaces that panic.
 #[test]
 fn a_handlers_panic_does_not_replace_the_models() {

@@ -157,14 +157,14 @@ fn a_prompts_run_is_the_outermost_of_its_call() {
         let recorder = Recorder::new();
         let prompts = Prompts::new(["a", "b"].map(answer));
         let inner = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
-        let asks = service_fn(move |request| {
+        let forward = service_fn(move |request| {
             let inner = inner.clone();
             async move {
                 yield_now().await;
                 inner.oneshot(request).await
             }
         });
-        let model = RunLayer::chain("asks").streaming().layer(asks);
+        let model = RunLayer::chain("asks").streaming().layer(forward);
         let config = RunConfig::new().callbacks(&inline(&recorder));
         let generate = Batch::new();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();

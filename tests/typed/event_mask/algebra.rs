@@ -128,7 +128,7 @@ fn named_masks_have_their_kinds() {
     assert!(KINDS.iter().all(|kind| !EventMask::TOKEN_TIMES.contains(*kind)));
 }
 
-/// Masks can be built and queried in masks_are_const.
+/// Masks can be built and queried in constants.
 #[test]
 fn masks_are_const() {
     const TOOLS: EventMask = EventMask::of_runs(RunType::Tool);

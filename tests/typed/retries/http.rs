@@ -130,13 +130,13 @@ fn an_error_answer_that_is_returned_is_no_retry() {
     });
 }
 
-/// The error of an attempt is an_attempts_error_follows_the_content_setting, like any provider's error.
+/// The error of an attempt is content, like any provider's error.
 #[test]
 fn an_attempts_error_follows_the_content_setting() {
     everywhere(|recorders| async move {
         let layer =
             HttpCallbackLayer::new(recorders.callbacks.clone()).content(ContentCapture::Off);
-        // This retry loop retry_loop error answers to the end.
+        // This retry loop reads error answers to the end.
         let answers = Arc::new(Mutex::new(vec![overloaded(), hello()].into_iter()));
         let upstream =
             service_fn(move |_: Request<_>| ready(answers.lock().unwrap().next().unwrap()));

@@ -86,7 +86,7 @@ fn a_run_after_a_success_is_no_retry() {
         let recorder = Recorder::new();
         let scripts = [Script::answer(["a"]), Script::new().fail("refused").respond()];
         let [good, bad] = scripts.map(|script| layer(&recorder).layer(ScriptedModel::new(script)));
-        let asks = service_fn(move |_: ChatRequest| {
+        let agent = service_fn(move |_: ChatRequest| {
             let (good, bad) = (good.clone(), bad.clone());
             async move {
                 ask(good.clone()).await?;
@@ -97,7 +97,7 @@ fn a_run_after_a_success_is_no_retry() {
                 Ok::<_, BoxError>(stream::iter(answer).map(Ok::<_, BoxError>).boxed())
             }
         });
-        ask(AttemptsLayer::new().layer(asks)).await.unwrap();
+        ask(AttemptsLayer::new().layer(agent)).await.unwrap();
         let runs = runs(&recorder);
         let seen: Vec<_> = runs.iter().map(|run| (run[0].attempt, retries(run).len())).collect();
         assert_eq!(seen, [(1, 0), (2, 0), (3, 0), (4, 1), (5, 0)]);
