@@ -243,7 +243,7 @@ fn handlers_have_their_own_metrics() {
 #[test]
 fn token_events_can_be_excluded() {
     let recorded = record(async {
-        let metrics = LlmMetrics::new().token_events_can_be_excluded();
+        let metrics = LlmMetrics::new().without_tokens();
         ask(&CallbackLayer::new(Callbacks::new().inline(metrics)), "claude-1", answer()).await;
     });
     assert_eq!(recorded[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
