@@ -250,7 +250,7 @@ fn a_blocked_prompt_is_a_finish_reason() {
 #[test]
 fn function_calls() {
     // Arguments keep their order, and white space only within strings.
-    let chunk = r#"{"candidates_are_choices": [{"content": {"parts": [
+    let chunk = r#"{"candidates": [{"content": {"parts": [
         {"functionCall": {"name": "f", "args": { "z": [1, 2.50], "a" : {"t": "a \" b\\"} } },
          "thoughtSignature": "s"},
         {"functionCall": {"id": "c2", "name": "g", "args": {}}},
@@ -272,11 +272,11 @@ fn function_calls() {
 
 #[test]
 fn a_lone_surrogate_is_replaced() {
-    let chunk = r#"{"candidates_are_choices":[{"content":{"parts":[{"functionCall":{"name":"f",
+    let chunk = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f",
         "args":{"t":"\ud83d", "u":"\ud83d\ude00"}}}]}}]}"#;
     let expected = r#"{"t":"\ufffd","u":"\ud83d\ude00"}"#;
     assert_eq!(body(sse([chunk.replace('\n', "")])), [call(0, None, "f", expected)]);
-    let chunk = r#"{"candidates_are_choices":[{"content":{"parts":[{"text":"a\ud83d"}]}}]}"#;
+    let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"a\ud83d"}]}}]}"#;
     assert_eq!(body(sse([chunk])), [Delta::DecodeFault, Delta::text("a\u{FFFD}")]);
 }
 
@@ -528,7 +528,7 @@ fn any_body() -> impl Strategy<Value = String> {
         text_at("$.a.b", "东", true).to_string(),
         text_at("$.a[1]", "x", false).to_string(),
         piece(json!({})).to_string(),
-        r#"{"candidates_are_choices":[{"content":{"parts":[{"text":"\ud83d"}]}}]}"#.to_owned(),
+        r#"{"candidates":[{"content":{"parts":[{"text":"\ud83d"}]}}]}"#.to_owned(),
         json!({"candidates": [{"index": 1, "finishReason": "STOP"}]}).to_string(),
         json!({"usageMetadata": {"promptTokenCount": 1}, "responseId": "r"}).to_string(),
         stop().to_string(),
