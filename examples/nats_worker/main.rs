@@ -3,8 +3,8 @@
 //!
 //! ```sh
 //! nats-server --jetstream &
-//! cargo run --example gateway -- --nats nats://127.0.0.1:4222
-//! cargo run --example nats_worker -- --url nats://127.0.0.1:4222 --events -
+//! cargo run --example gateway --features nats -- --nats nats://127.0.0.1:4222
+//! cargo run --example nats_worker --features nats -- --url nats://127.0.0.1:4222 --events -
 //! ```
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
