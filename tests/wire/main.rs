@@ -1,4 +1,4 @@
-//! The decoders of the wire formats: on transcripts of our own, on random bytes, and on recordings of real providers.
+//! The decoders of the wire formats: on the tests' own transcripts, on random bytes and on recordings of real providers.
 
 mod anthropic;
 mod any_bytes;

@@ -1,11 +1,11 @@
-//! An answer with reasoning, text and two tool calls, in all forms.
+//! An answer with reasoning, text and two tool calls, in every format.
 
 use serde_json::{Value, json};
 use tower_llm_callbacks::model::openai::OpenAiApi;
 
 use super::MODEL;
 
-/// The answer as a stream of events; the same as [`whole`].
+/// The answer as a stream of events; the same answer as [`whole`].
 pub(crate) fn streamed(api: OpenAiApi) -> String {
     match api {
         OpenAiApi::Responses => responses_streamed(),
@@ -13,7 +13,7 @@ pub(crate) fn streamed(api: OpenAiApi) -> String {
     }
 }
 
-/// The first events of the answer, with the text `Let me `.
+/// The first events of the answer, up to the text `Let me `.
 pub(crate) fn begun(api: OpenAiApi) -> String {
     let streamed = streamed(api);
     let end = streamed.find("look").unwrap();
@@ -60,7 +60,7 @@ fn chat_usage() -> Value {
 }
 
 fn chat_streamed() -> String {
-    let says = |text: &str| chat_chunk(&json!({"content": text}), None);
+    let content = |text: &str| chat_chunk(&json!({"content": text}), None);
     let thinks = |text: &str| chat_chunk(&json!({"reasoning_content": text}), None);
     let calls = |call: Value| chat_chunk(&json!({"tool_calls": [call]}), None);
     let arguments = |json: &str| calls(json!({"index": 0, "function": {"arguments": json}}));
@@ -70,8 +70,8 @@ fn chat_streamed() -> String {
         chat_chunk(&json!({"role": "assistant", "content": ""}), None),
         thinks("Rain, "),
         thinks("or sun?"),
-        says("Let me "),
-        says("look – é."),
+        content("Let me "),
+        content("look – é."),
         calls(json!({"index": 0, "id": "call_1", "type": "function",
             "function": {"name": "get_weather", "arguments": ""}})),
         arguments("{\"city\":"),
