@@ -1,5 +1,7 @@
 //! Helpers shared by the tests: every delivery mode, on every kind of runtime.
 
+#![allow(clippy::new_without_default, reason = "nothing here is generic over `Default`")]
+
 pub mod http;
 pub mod log;
 pub mod otel;
