@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use futures::StreamExt;
-use support::http::quiet_panics;
+use support::quiet_panics;
 use support::{Mode, Recorders, call, on_each_runtime, request, until};
 use tokio::sync::Semaphore;
 use tower::Layer;

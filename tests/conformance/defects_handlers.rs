@@ -3,7 +3,7 @@
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 
 use futures::stream;
-use support::http::quiet_panics;
+use support::quiet_panics;
 use support::{
     Faults, Gate, MODES, Recorders, call, everywhere, in_each_mode, on_each_runtime, read, until,
 };

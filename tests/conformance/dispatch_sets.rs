@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
-use support::http::quiet_panics;
+use support::quiet_panics;
 use support::{Faults, MODES, Recorders, call, in_each_mode, on_each_runtime, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{

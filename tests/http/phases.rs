@@ -14,14 +14,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
+use support::Mode;
 use support::http::{
     HELLO, STOP, Scripted, Step, WHOLE, answered, data, event_stream, json, trailers,
 };
-use support::schedule::{Gate, Mode, Stuck, Way, flushed, on_both_runtimes, until, within};
+use support::schedule::{Gate, Stuck, flushed, on_both_runtimes, until, within};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Callbacks, EventKind, HttpCallbackLayer, Registration,
+    Abort, Aborted, Callbacks, Delivery, EventKind, HttpCallbackLayer, Registration,
     http_layer::{RequestBody, ResponseBody},
     on_event,
     testing::assert_promises,
@@ -119,8 +120,10 @@ fn the_last_frame_waits_for_awaited_handlers_to_return_from_the_terminal() {
                 for (what, answer, before) in bodies() {
                     let gate = Gate::new();
                     let (stuck, callbacks, layer) = stuck_at(mode, at, &gate);
-                    let lockstep =
-                        matches!(mode, Mode::Blocking(Way::Lockstep) | Mode::Async(Way::Lockstep));
+                    let lockstep = matches!(
+                        mode,
+                        Mode::Blocking(Delivery::Lockstep) | Mode::Async(Delivery::Lockstep)
+                    );
                     if at == EventKind::LlmNewToken && lockstep {
                         continue;
                     }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
-use support::http::{HELLO, Scripted, Step, WHOLE, data, event_stream, json, quiet_panics};
+use support::http::{HELLO, Scripted, Step, WHOLE, data, event_stream, json};
+use support::quiet_panics;
 use support::{Gate, Mode, PATIENCE, Recorders, everywhere, in_each_mode, on_each_runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{

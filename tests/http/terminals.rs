@@ -176,7 +176,7 @@ async fn follow(way: &Way, recorders: &Recorders) {
         Reads::Frames(frames) => frames,
     };
     let body = if way.kind == Some(Panic) {
-        support::http::quiet_panics();
+        support::quiet_panics();
         assert!(tokio::spawn(body.collect()).await.unwrap_err().is_panic());
         None
     } else {

@@ -67,7 +67,7 @@ async fn a_detached_handler_does_not_grow() {
             assert!(!event.kind().is_start(), "scripted: the handler panics");
         }
     }
-    support::http::quiet_panics();
+    support::quiet_panics();
     let otel = Otel::with(With { max_runs: Some(32), ..With::default() });
     let faults = Faults::default();
     let handler = Arc::new(Panics(otel.spans.clone()));

@@ -132,7 +132,7 @@ async fn aborted() {
 
 #[test]
 fn panicked() {
-    support::http::quiet_panics();
+    support::quiet_panics();
     let otel = Otel::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     panic_of(|| runtime.block_on(call(&otel, begun().panic(), usize::MAX)));

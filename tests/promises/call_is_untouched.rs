@@ -15,7 +15,8 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use support::schedule::{Gate, Mode, Stuck, request, until, within};
+use support::schedule::{Gate, Stuck, until, within};
+use support::{Mode, request};
 use tokio::sync::Semaphore;
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};

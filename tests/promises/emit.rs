@@ -11,13 +11,12 @@ use std::{
 
 use futures::StreamExt;
 use serde_json::json;
-use support::schedule::{
-    Gate, Mode, Stuck, Way, ask, counting, flushed, keep_run, kept, request, until, within, wrap,
-};
+use support::schedule::{Gate, Stuck, ask, counting, flushed, keep_run, kept, until, within, wrap};
+use support::{Mode, request};
 use tokio_test::{assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Event, EventData, EventKind, Registration, Run,
+    CallbackLayer, Callbacks, Delivery, Event, EventData, EventKind, Registration, Run,
     chat::ChatRequest,
     emit, on_event, on_event_async,
     testing::{Recorded, Recorder, ScriptedModel, assert_promises},
@@ -64,10 +63,10 @@ async fn an_inline_handlers_event_follows_the_event_being_handled() {
 #[tokio::test]
 async fn a_queued_handlers_event_follows_the_event_being_handled_for_all() {
     for mode in [
-        Mode::Blocking(Way::Pipelined),
-        Mode::Blocking(Way::Lockstep),
-        Mode::Async(Way::Pipelined),
-        Mode::Async(Way::Lockstep),
+        Mode::Blocking(Delivery::Pipelined),
+        Mode::Blocking(Delivery::Lockstep),
+        Mode::Async(Delivery::Pipelined),
+        Mode::Async(Delivery::Lockstep),
     ] {
         let emitter = match mode {
             Mode::Blocking(_) => Registration::blocking(on_event(echo)),
@@ -78,7 +77,7 @@ async fn a_queued_handlers_event_follows_the_event_being_handled_for_all() {
         let recorders = [Recorder::new(), Recorder::new(), Recorder::new()];
         let callbacks = Callbacks::new()
             .inline(recorders[0].clone())
-            .add(mode.way(emitter))
+            .add(mode.deliver(emitter))
             .blocking(recorders[1].clone())
             .async_handler(recorders[2].clone());
         let (_, mut model) = wrap(&callbacks, counting(40));

@@ -11,13 +11,12 @@ use std::{
 };
 
 use futures::StreamExt;
-use support::schedule::{
-    Gate, Mode, Stuck, Way, counting, keep_run, kept, request, until, within, wrap,
-};
+use support::schedule::{Gate, Stuck, counting, keep_run, kept, until, within, wrap};
+use support::{Mode, request};
 use tokio_test::{assert_pending, task};
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
-    Callbacks, Event, EventKind, Registration, on_event, on_event_async,
+    Callbacks, Delivery, Event, EventKind, Registration, on_event, on_event_async,
     testing::{Recorder, Script, assert_promises},
 };
 
@@ -65,7 +64,7 @@ async fn emit_may_race_with_the_end_of_the_run() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn emit_lets_no_item_overtake_a_lockstep_handler() {
-    for mode in [Mode::Blocking(Way::Lockstep), Mode::Async(Way::Lockstep)] {
+    for mode in [Mode::Blocking(Delivery::Lockstep), Mode::Async(Delivery::Lockstep)] {
         let handled = Arc::new(AtomicUsize::new(0));
         let counts = handled.clone();
         let count = move |event: &Event| {
@@ -85,7 +84,7 @@ async fn emit_lets_no_item_overtake_a_lockstep_handler() {
         let (run, keep) = keep_run();
         let callbacks = Callbacks::new()
             .add(keep)
-            .add(mode.way(handler).capacity(100_000))
+            .add(mode.deliver(handler).capacity(100_000))
             .inline(on_event(|_, _| thread::yield_now()));
         let (_, mut model) = wrap(&callbacks, counting(600));
         let mut answer = model.ready().await.unwrap().call(request()).await.unwrap();

@@ -8,9 +8,8 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, executor::block_on};
-use support::schedule::{
-    Gate, LIMIT, Mode, Stuck, counting, flushed, quiet_panics, request, within, wrap,
-};
+use support::schedule::{Gate, Stuck, counting, flushed, within, wrap};
+use support::{Mode, PATIENCE, quiet_panics, request};
 use tokio::{runtime::Builder, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -82,7 +81,7 @@ fn an_async_handler_runs_in_its_runtime_when_polled_elsewhere() {
             let callbacks = Callbacks::new()
                 .runtime(runtime.handle().clone())
                 .on_fault(move |fault| hook.lock().unwrap().push(fault.clone()))
-                .add(mode.way(Registration::async_handler(handler)));
+                .add(mode.deliver(Registration::async_handler(handler)));
             let (_, mut model) = wrap(&callbacks, counting(3));
             let call = async {
                 let answer = model.ready().await.unwrap().call(request()).await.unwrap();
@@ -99,7 +98,7 @@ fn an_async_handler_runs_in_its_runtime_when_polled_elsewhere() {
             assert_promises(&recorder.events());
         }
     }
-    runtime.shutdown_timeout(LIMIT);
+    runtime.shutdown_timeout(PATIENCE);
 }
 
 #[tokio::test]

@@ -11,9 +11,8 @@ use std::{
     time::Duration,
 };
 
-use support::schedule::{
-    Gate, Mode, Stuck, ask, counting, flushed, on_both_runtimes, request, within, wrap,
-};
+use support::schedule::{Gate, Stuck, ask, counting, flushed, on_both_runtimes, within, wrap};
+use support::{Mode, request};
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
@@ -80,7 +79,7 @@ fn events_of_one_run_never_overlap() {
                     }
                 })),
             };
-            let callbacks = Callbacks::new().add(mode.way(handler));
+            let callbacks = Callbacks::new().add(mode.deliver(handler));
             let (_, mut model) = wrap(&callbacks, counting(200));
             ask(&mut model).await.unwrap();
             flushed(&callbacks).await;
@@ -100,7 +99,7 @@ async fn an_async_handler_sleeping_in_one_run_does_not_delay_others() {
                 sleep(LONG).await;
             }
         });
-        let handler = mode.way(Registration::async_handler(handler).deadline(Duration::MAX));
+        let handler = mode.deliver(Registration::async_handler(handler).deadline(Duration::MAX));
         let callbacks = Callbacks::new().add(handler).inline(done.clone());
         let (_, model) = wrap(&callbacks, counting(3));
 

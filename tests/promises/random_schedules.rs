@@ -14,14 +14,15 @@ use std::{
 };
 
 use futures::StreamExt;
-use support::schedule::{Gate, LIMIT, Mode, Waiter, Way, quiet_panics, request, wrap};
+use support::schedule::{Gate, Waiter, wrap};
+use support::{Mode, PATIENCE, quiet_panics, request};
 use tokio::{
     runtime::Builder,
     time::{sleep, timeout},
 };
 use tower::{Service, ServiceExt};
 use tower_llm_callbacks::{
-    Abort, AsyncCallbackHandler, CallbackHandler, Callbacks, Event, Fault, FaultKind,
+    Abort, AsyncCallbackHandler, CallbackHandler, Callbacks, Delivery, Event, Fault, FaultKind,
     ProviderError, Run, RunConfig,
     callbacks::Overflow,
     layer::CallbackService,
@@ -245,8 +246,10 @@ fn schedule(seed: u64, tally: &Tally) {
         let most = if random.one_in(2) { 4 } else { 64 };
         let capacity = 1 + random.below(most) as usize;
         let mut handler = mode.handler(moody.clone()).name(moody.name.clone()).capacity(capacity);
-        let mut drops =
-            matches!(mode, Mode::Blocking(Way::Background) | Mode::Async(Way::Background));
+        let mut drops = matches!(
+            mode,
+            Mode::Blocking(Delivery::Background) | Mode::Async(Delivery::Background)
+        );
         if random.one_in(4) {
             handler = handler.overflow(Overflow::DropTokens);
             drops = mode != Mode::Inline;
@@ -272,9 +275,9 @@ fn schedule(seed: u64, tally: &Tally) {
             .collect();
         for task in tasks {
             // A panic of the model ends its consumer too.
-            let _ = timeout(LIMIT, task).await.expect("a consumer hangs");
+            let _ = timeout(PATIENCE, task).await.expect("a consumer hangs");
         }
-        let report = callbacks.flush(LIMIT).await;
+        let report = callbacks.flush(PATIENCE).await;
         assert!(report.is_complete(), "{report:?}");
     });
     drop(gate);
@@ -284,7 +287,7 @@ fn schedule(seed: u64, tally: &Tally) {
         // A thread that continues without its runtime may take a moment.
         let begun = Instant::now();
         while Arc::strong_count(&moody.inside) > 1 {
-            assert!(begun.elapsed() < LIMIT, "{}: the handler is never dropped", moody.name);
+            assert!(begun.elapsed() < PATIENCE, "{}: the handler is never dropped", moody.name);
             thread::sleep(Duration::from_millis(1));
         }
     }

@@ -4,7 +4,8 @@
 use std::{sync::mpsc, time::Duration};
 
 use futures::StreamExt;
-use support::schedule::{Gate, Mode, Stuck, ask, counting, flushed, request, until, within, wrap};
+use support::schedule::{Gate, Stuck, ask, counting, flushed, until, within, wrap};
+use support::{Mode, request};
 use tokio::time::sleep;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};

@@ -99,7 +99,7 @@ async fn call(target: Target, kind: Option<ErrorKind>, answer: Answer, recorders
 
 #[test]
 fn secrets_of_calls_do_not_leak_however_they_end() {
-    support::http::quiet_panics();
+    support::quiet_panics();
     support::log::start();
     on_each_runtime(|| async {
         for target in TARGETS {
@@ -131,7 +131,7 @@ impl io::Write for Writer {
 /// What the ready-made handlers write, log, count and store.
 #[test]
 fn secrets_do_not_leak_through_ready_made_handlers() {
-    support::http::quiet_panics();
+    support::quiet_panics();
     support::log::start();
     let (recorder, seen) = (DebuggingRecorder::new(), Seen::default());
     let output = |what| ConsoleTarget::new(Writer(seen.clone(), what));

@@ -38,7 +38,7 @@ async fn call(otel: &Otel, target: Target, answer: Answer) {
 
 #[tokio::test]
 async fn secrets_reach_no_span_metric_or_log() {
-    support::http::quiet_panics();
+    support::quiet_panics();
     support::log::start();
     for content in [OtelContent::Off, OtelContent::Span, OtelContent::Event, OtelContent::Both] {
         for without_logs in [false, true] {

@@ -251,17 +251,3 @@ pub async fn read<B: Body + Unpin>(mut body: B) -> (Vec<u8>, Option<B::Error>) {
     }
     (bytes, None)
 }
-
-/// Hides the panics that a test scripts.
-pub fn quiet_panics() {
-    static QUIET: std::sync::Once = std::sync::Once::new();
-    QUIET.call_once(|| {
-        let loud = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let text = info.payload().downcast_ref::<&str>();
-            if !text.is_some_and(|text| text.starts_with("scripted")) {
-                loud(info);
-            }
-        }));
-    });
-}

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     panic,
-    sync::{Arc, Condvar, Mutex, Once, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,15 +22,14 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// A future that takes longer counts as hung.
-pub const LIMIT: Duration = Duration::from_secs(20);
+use crate::{Mode, PATIENCE, request};
 
-/// Awaits a future, for at most [`LIMIT`].
+/// Awaits a future, for at most [`PATIENCE`].
 #[track_caller]
 pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let at = panic::Location::caller();
     async move {
-        match timeout(LIMIT, future).await {
+        match timeout(PATIENCE, future).await {
             Ok(output) => output,
             Err(_) => panic!("hangs: {at}"),
         }
@@ -147,64 +146,6 @@ impl AsyncCallbackHandler for Stuck {
     }
 }
 
-/// A way to register a handler: blocking or async, and its delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Inline,
-    Blocking(Way),
-    Async(Way),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    Pipelined,
-    Lockstep,
-    Background,
-}
-
-impl Mode {
-    pub const ALL: [Mode; 7] = [
-        Mode::Inline,
-        Mode::Blocking(Way::Pipelined),
-        Mode::Blocking(Way::Lockstep),
-        Mode::Blocking(Way::Background),
-        Mode::Async(Way::Pipelined),
-        Mode::Async(Way::Lockstep),
-        Mode::Async(Way::Background),
-    ];
-
-    /// The modes that the three phases wait for, without the inline one.
-    pub const AWAITED: [Mode; 4] = [
-        Mode::Blocking(Way::Pipelined),
-        Mode::Blocking(Way::Lockstep),
-        Mode::Async(Way::Pipelined),
-        Mode::Async(Way::Lockstep),
-    ];
-
-    pub const BACKGROUND: [Mode; 2] =
-        [Mode::Blocking(Way::Background), Mode::Async(Way::Background)];
-
-    pub fn handler<H: CallbackHandler + AsyncCallbackHandler>(self, handler: H) -> Registration {
-        self.way(match self {
-            Mode::Inline => Registration::inline(handler),
-            Mode::Blocking(_) => Registration::blocking(handler),
-            Mode::Async(_) => Registration::async_handler(handler),
-        })
-    }
-
-    /// Sets the delivery of a registration.
-    pub fn way(self, handler: Registration) -> Registration {
-        match self {
-            Mode::Inline => handler,
-            Mode::Blocking(way) | Mode::Async(way) => match way {
-                Way::Pipelined => handler.pipelined(),
-                Way::Lockstep => handler.lockstep(),
-                Way::Background => handler.background(),
-            },
-        }
-    }
-}
-
 /// Returns a scripted model, bare and wrapped in callbacks.
 pub fn wrap(
     callbacks: &Callbacks,
@@ -213,10 +154,6 @@ pub fn wrap(
     let model = ScriptedModel::new(script);
     let wrapped = CallbackLayer::new(callbacks.clone()).layer(model.clone());
     (model, wrapped)
-}
-
-pub fn request() -> ChatRequest {
-    ChatRequest::new("scripted").user("Hi")
 }
 
 /// Calls a service and reads the answer to its end.
@@ -231,7 +168,7 @@ where
 
 /// Flushes. Everything must have been handled.
 pub async fn flushed(callbacks: &Callbacks) {
-    let report = callbacks.flush(LIMIT).await;
+    let report = callbacks.flush(PATIENCE).await;
     assert!(report.is_complete(), "{report:?}");
 }
 
@@ -246,20 +183,6 @@ pub fn on_both_runtimes<F: Future<Output = ()>>(test: impl Fn() -> F) {
     single.block_on(within(test()));
     let mut several = tokio::runtime::Builder::new_multi_thread();
     several.worker_threads(3).enable_all().build().unwrap().block_on(within(test()));
-}
-
-/// Hides the panics that a test scripts.
-pub fn quiet_panics() {
-    static QUIET: Once = Once::new();
-    QUIET.call_once(|| {
-        let loud = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let text = info.payload().downcast_ref::<&str>();
-            if !text.is_some_and(|text| text.starts_with("scripted")) {
-                loud(info);
-            }
-        }));
-    });
 }
 
 /// Returns a handler that keeps the run of a call, and the place where it keeps it.

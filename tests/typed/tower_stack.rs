@@ -3,9 +3,9 @@
 use std::{convert::Infallible, sync::Arc};
 
 use futures::{StreamExt, future::ready, stream::BoxStream};
+use support::request;
 use support::schedule::{
-    Gate, MODES, Stuck, ask, assert_one_answer, completes, counting, flushed, layer, request,
-    until, within,
+    Gate, MODES, Stuck, ask, assert_one_answer, completes, counting, flushed, layer, until, within,
 };
 use tokio_test::{assert_pending, task};
 use tower::{

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures::future::{Ready, ready};
+use support::Mode;
 use support::schedule::{
-    Gate, MODES, Mode, Stuck, ask, assert_one_answer, completes, counting, layer, only_error,
-    until, within,
+    Gate, MODES, Stuck, ask, assert_one_answer, completes, counting, layer, only_error, until,
+    within,
 };
 use tower::{
     BoxError, ServiceBuilder,

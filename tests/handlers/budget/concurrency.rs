@@ -86,7 +86,7 @@ async fn the_limit_is_exceeded_by_unreserved_usage_only() {
 /// has spent exactly what its runs used.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_run_is_settled_exactly_once() {
-    support::http::quiet_panics();
+    support::quiet_panics();
     let guard = BudgetGuard::new().tokens(u64::MAX).per_metadata("user").max_run_tokens(6);
     let mut calls = JoinSet::new();
     for call in 0..1_000_u64 {

@@ -93,7 +93,7 @@ async fn cancelled_aborted_and_panicked_runs_are_settled() {
         assert_eq!((settled(&guard), scripted.calls()), (0, 0));
         assert_eq!((guard.report().refused_runs, guard.report().aborted_runs), (0, 0));
     }
-    support::http::quiet_panics();
+    support::quiet_panics();
     let guard = guard();
     let (_, mut model) = model(&guard, begun_and(Script::panic));
     let mut answer = model.call(asking(7)).await.unwrap();

@@ -211,7 +211,7 @@ fn aborted() {
 
 #[test]
 fn panicked() {
-    support::http::quiet_panics();
+    support::quiet_panics();
     let kind = Some(ErrorKind::Panic);
     check(|| Script::new().panic().respond(), Ends::ByItself, kind, (None, 0, 0));
     check(|| begun(3).panic(), Ends::ByItself, kind, (beginning(), 2, 3));

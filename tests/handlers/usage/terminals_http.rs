@@ -5,8 +5,9 @@ use futures::FutureExt;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use support::http::{
-    HELLO, Scripted, Step, WHOLE, answered, data, event_stream, json, prompt, quiet_panics, read,
+    HELLO, Scripted, Step, WHOLE, answered, data, event_stream, json, prompt, read,
 };
+use support::quiet_panics;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     Abort, Callbacks, ErrorKind, HttpCallbackLayer, Usage,

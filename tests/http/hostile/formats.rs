@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
-use support::http::{
-    HELLO, Scripted, Upstream, answered, event_stream, json, prompt, quiet_panics,
-};
+use support::http::{HELLO, Scripted, Upstream, answered, event_stream, json, prompt};
+use support::quiet_panics;
 use support::{Mode, Recorders, in_each_mode, on_each_runtime};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::{Request, Response};
 use http_body_util::Full;
-use support::http::{Alive, PROMPT, Reset, Scripted, Step, data, post, prompt, quiet_panics};
+use support::http::{Alive, PROMPT, Reset, Scripted, Step, data, post, prompt};
+use support::quiet_panics;
 use support::{Mode, Recorders, in_each_mode, on_each_runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
