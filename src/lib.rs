@@ -24,11 +24,15 @@ pub mod scope;
 pub mod testing;
 pub mod wire;
 
+mod accessors;
+mod delivery;
+mod lifecycle;
+mod panics;
 mod redact;
 mod sync;
 
 pub use self::{
-    callbacks::{Callbacks, Delivery, Fault, FaultKind, Registration, RunConfig},
+    callbacks::{Callbacks, Delivery, Fault, FaultKind, Registration},
     event::{
         ContentCapture, Delta, ErrorKind, Event, EventData, EventKind, LlmResult, LlmStart, Prompt,
         ProviderError, RunError, RunInput, RunOutput, Token, TokenKind, ToolCall, Usage,
@@ -42,5 +46,5 @@ pub use self::{
     layer::CallbackLayer,
     run::{Abort, Aborted, InCurrentRun, Run, RunType, emit},
     runnable::RunLayer,
-    scope::{AttemptsLayer, RunConfigLayer},
+    scope::{AttemptsLayer, RunConfig, RunConfigLayer},
 };

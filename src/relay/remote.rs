@@ -4,17 +4,19 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    callbacks::{Callbacks, Lifecycle, Opened},
+    callbacks::Callbacks,
+    delivery::Dispatch,
     event::{
-        ErrorKind, Event, EventData, EventKind, EventRecord, Failure, LlmResult, RunError,
+        ErrorKind, Event, EventData, EventKind, EventRecord, Failure, LlmResult, Partial, RunError,
         RunOutput,
     },
+    lifecycle::{NewRun, Phases},
     run::{RunInfo, RunType, TraceParent},
 };
 
 /// A run that is somewhere else, and has not ended.
 pub(super) struct Remote {
-    life: Lifecycle,
+    phases: Phases,
     /// The number of the last event that was told.
     last: Option<u64>,
     last_at: Instant,
@@ -45,12 +47,13 @@ impl Remote {
             traceparent: None,
             trace_id: start.trace_id.clone(),
         };
-        let opened = Opened::elsewhere(info, start.time, callbacks);
+        let NewRun { run, members, .. } = NewRun::remote(info, start.time, callbacks);
         if let Some(span) = span(start) {
-            opened.run.set_span_context(span);
+            run.set_span_context(span);
         }
-        let life = Lifecycle::elsewhere(opened);
-        Self { life, last: None, last_at: Instant::now(), ended: false }
+        let dispatch = Dispatch::new(run, members);
+        dispatch.set_remote();
+        Self { phases: Phases::new(dispatch), last: None, last_at: Instant::now(), ended: false }
     }
 
     /// Whether an event was told before.
@@ -68,16 +71,16 @@ impl Remote {
     pub(super) async fn tell(&mut self, record: EventRecord) {
         let kind = record.kind();
         if kind == EventKind::LlmNewToken {
-            poll_fn(|cx| self.life.poll_room(cx)).await;
+            poll_fn(|cx| self.phases.poll_room(cx)).await;
         } else if kind.is_terminal() {
-            poll_fn(|cx| self.life.poll_drained(cx)).await;
+            poll_fn(|cx| self.phases.poll_drained(cx)).await;
         }
         self.last = Some(record.seq);
         self.last_at = Instant::now();
         self.ended = kind.is_terminal();
-        self.life.relay(&Event::new(record.seq, Some(record.time), record.data));
+        self.phases.dispatch.replay(&Event::new(record.seq, Some(record.time), record.data));
         if kind.is_start() || kind.is_terminal() {
-            poll_fn(|cx| self.life.poll_drained(cx)).await;
+            poll_fn(|cx| self.phases.poll_drained(cx)).await;
         }
     }
 }
@@ -86,20 +89,16 @@ impl Remote {
 impl Drop for Remote {
     fn drop(&mut self) {
         let Some(last) = self.last.filter(|_| !self.ended) else { return };
-        let run = self.life.run();
+        let run = self.phases.run();
         let failure = Failure::new(ErrorKind::Transport, "the run's events stopped coming");
         let duration = run.elapsed();
         let result = LlmResult { streamed: true, duration, ..LlmResult::default() };
         let output = RunOutput { duration, ..RunOutput::default() };
-        let of_runnable = || Arc::new(RunError::of_runnable(failure.clone(), output));
+        let error = |partial| Arc::new(RunError::new(failure, partial));
         let data = match run.run_type() {
-            RunType::Llm => {
-                EventData::LlmError(Arc::new(RunError::new(failure.clone(), Arc::new(result))))
-            }
-            RunType::Chain => EventData::ChainError(of_runnable()),
-            RunType::Tool => EventData::ToolError(of_runnable()),
-            RunType::Retriever => EventData::RetrieverError(of_runnable()),
+            RunType::Llm => EventData::LlmError(error(Partial::Llm(Arc::new(result)))),
+            run_type => EventData::RunError(run_type, error(Partial::Run(output))),
         };
-        self.life.relay(&Event::new(last + 1, None, data));
+        self.phases.dispatch.replay(&Event::new(last + 1, None, data));
     }
 }

@@ -1,4 +1,6 @@
 //! Chains, tools and retrievers: any service as a run of its own, and any future.
+//!
+//! [`RunLayer`] is where to begin. The other types are those of its services.
 
 mod future;
 mod input;
@@ -11,7 +13,10 @@ pub use self::{
     future::RunFuture,
     input::{ExtractInput, InputOf, NoInput},
     layer::RunLayer,
-    output::{Fold, NoOutput, OutputKind, OutputOf, Streaming, Unary, Untold},
+    output::{
+        Fold, FoldItem, NoOutput, ObservedRun, OutputKind, OutputOf, PartialOutput, Respond,
+        Streaming, Unary, WholeOutput,
+    },
     service::{FutureService, RunService},
     stream::RunStream,
 };

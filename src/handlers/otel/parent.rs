@@ -38,5 +38,5 @@ fn remote(parent: &TraceParent) -> Option<SpanContext> {
 pub(super) fn named(span: &SpanContext) -> Option<TraceParent> {
     let (trace_id, span_id) = (span.trace_id(), span.span_id());
     let ids = (u128::from_be_bytes(trace_id.to_bytes()), u64::from_be_bytes(span_id.to_bytes()));
-    span.is_valid().then(|| TraceParent::of(ids.0, ids.1, span.trace_flags().to_u8() & 1))
+    span.is_valid().then(|| TraceParent::new(ids.0, ids.1, span.trace_flags().to_u8() & 1))
 }

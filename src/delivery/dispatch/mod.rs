@@ -1,0 +1,16 @@
+//! Numbers a run's events and fans them out to the lanes of its handlers.
+
+mod detach;
+#[expect(clippy::module_inception, reason = "the folder is about dispatching")]
+mod dispatch;
+mod emit;
+mod enqueue;
+mod flag;
+mod inline;
+mod token;
+
+pub(super) use self::inline::{call, failed};
+pub(crate) use self::{
+    dispatch::{Dispatch, Executor, LaneRef, Member},
+    token::TokenLanes,
+};
