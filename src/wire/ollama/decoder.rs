@@ -3,11 +3,11 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of `chat` and `generate` answers: one JSON object per line, the last of which has `done`.
 ///
-/// An invalid line is skipped as a [`Delta::DecodeFault`](crate::Delta::DecodeFault); an error line ends the answer
-/// with [`Delta::Error`](crate::Delta::Error). Tool calls are not fragmented, and their arguments are emitted
-/// as JSON without white space. The finish reason is `done_reason`. Ollama sends no id of the answer, and some
-/// versions send no ids of tool calls. [`usage_raw`](crate::LlmResult::usage_raw) holds the counts and
-/// durations.
+/// An invalid line is skipped as a [`Delta::DecodeFault`](crate::Delta::DecodeFault); an error line ends the
+/// answer with [`Delta::Error`](crate::Delta::Error). Tool calls are not fragmented, and their arguments are
+/// emitted as JSON without white space. The finish reason is `done_reason`. Ollama sends no id of the answer,
+/// and some versions send no ids of tool calls. [`usage_raw`](crate::LlmResult::usage_raw) holds the counts
+/// and durations.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, ollama::OllamaDecoder}};

@@ -56,7 +56,7 @@ impl AnswerState {
         each(Delta::Refusal { choice: 0, text });
     }
 
-    /// Reads a delta of reasoning or of its summary. If an item has both, only the one that comes first is emitted.
+    /// Reads a delta of reasoning or of its summary. If an item has both, only the first one is emitted.
     pub(super) fn reasoning(
         &mut self,
         which: Reasoning,
