@@ -95,9 +95,63 @@ impl<'a> Delta<'a> {
         Delta::Text { choice: 0, text: text.into() }
     }
 
+    /// A piece of reasoning of choice 0.
+    pub fn reasoning(text: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Reasoning { choice: 0, text: text.into() }
+    }
+
+    /// A piece of a refusal of choice 0.
+    pub fn refusal(text: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Refusal { choice: 0, text: text.into() }
+    }
+
+    /// The opening of tool call `index` of choice 0. Its arguments, a JSON text, may be empty if
+    /// [fragments](Self::tool_arguments) follow.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{Delta, event::Accumulator};
+    ///
+    /// let mut answer = Accumulator::new();
+    /// answer.delta(&Delta::tool_call(0, "call_1", "get_weather", ""));
+    /// answer.delta(&Delta::tool_arguments(0, r#"{"city":"Paris"}"#));
+    /// assert_eq!(answer.finish().choices[0].tool_calls[0].arguments, r#"{"city":"Paris"}"#);
+    /// ```
+    pub fn tool_call(
+        index: u32,
+        id: impl Into<Cow<'a, str>>,
+        name: impl Into<Cow<'a, str>>,
+        arguments: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        let (id, name) = (Some(id.into()), Some(name.into()));
+        Delta::ToolCall { choice: 0, index, id, name, arguments: arguments.into() }
+    }
+
+    /// A fragment of the arguments of tool call `index` of choice 0.
+    pub fn tool_arguments(index: u32, fragment: impl Into<Cow<'a, str>>) -> Self {
+        Delta::ToolCall { choice: 0, index, id: None, name: None, arguments: fragment.into() }
+    }
+
     /// The end of choice 0.
     pub fn finish(reason: impl Into<Cow<'a, str>>) -> Self {
         Delta::Finish { choice: 0, reason: reason.into() }
+    }
+
+    /// The token counts so far, without the provider's own object.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{Delta, Usage, event::Accumulator};
+    ///
+    /// let mut answer = Accumulator::new();
+    /// answer.delta(&Delta::usage(Usage::new(11, 25)));
+    /// assert_eq!(answer.finish().usage.unwrap().total_tokens, 36);
+    /// ```
+    pub fn usage(usage: Usage) -> Self {
+        Delta::Usage { usage, raw: None }
+    }
+
+    /// The provider's id of the answer and the model that answers.
+    pub fn response(id: impl Into<Cow<'a, str>>, model: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Response { id: Some(id.into()), model: Some(model.into()) }
     }
 
     /// The text, reasoning, refusal or argument fragment it carries.

@@ -1,4 +1,4 @@
-//! What must not leave the process: secrets in bodies, headers, URLs and texts.
+//! Redaction of secrets in bodies, headers, URLs and messages.
 
 mod header;
 mod json;

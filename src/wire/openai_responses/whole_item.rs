@@ -2,39 +2,44 @@ use std::borrow::Cow;
 
 use super::{
     event::{Item, Part},
-    items::Told,
+    items::Emitted,
 };
 use crate::event::Delta;
 
-/// Only what the caller is to run: not what runs at the provider.
+/// Whether an item is a call that the caller runs, not the provider.
 pub(super) fn is_call(item: &Item<'_>) -> bool {
     matches!(item.kind.as_deref(), Some("function_call" | "custom_tool_call"))
 }
 
-/// The id that the caller answers to, the name, and the arguments.
-pub(super) type Call<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>, Option<Cow<'a, str>>);
+/// The call id, the name and the arguments of a call.
+pub(super) type CallParts<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
-pub(super) fn call<'a>(item: Item<'a>) -> Call<'a> {
-    // A custom tool's input is any text.
+pub(super) fn call<'a>(item: Item<'a>) -> CallParts<'a> {
+    // The input of a custom tool is any text.
     let arguments = item.arguments.filled().or_else(|| item.input.filled());
     (item.call_id.filled(), item.name.filled(), arguments)
 }
 
-/// Tells what a whole item holds, but for what was told already, and notes that it was. Tools that run
-/// at the provider are no content.
-pub(super) fn content(item: Item<'_>, told: Told, now: &mut Told, each: &mut dyn FnMut(Delta<'_>)) {
+/// Emits the content of a complete item, except for the kinds emitted `before`, and records it in `now`. Tools
+/// that run at the provider are not content.
+pub(super) fn content(
+    item: Item<'_>,
+    before: Emitted,
+    now: &mut Emitted,
+    each: &mut dyn FnMut(Delta<'_>),
+) {
     let content = item.content.0.unwrap_or_default();
     match item.kind.as_deref() {
         Some("message") => {
             for part in content {
                 match part.kind.as_deref() {
-                    Some("output_text" | "text") if !told.text => {
+                    Some("output_text" | "text") if !before.text => {
                         if let Some(text) = part.text.filled() {
                             now.text = true;
                             each(Delta::Text { choice: 0, text });
                         }
                     }
-                    Some("refusal") if !told.refusal => {
+                    Some("refusal") if !before.refusal => {
                         if let Some(text) = part.refusal.filled() {
                             now.refusal = true;
                             each(Delta::Refusal { choice: 0, text });
@@ -44,7 +49,7 @@ pub(super) fn content(item: Item<'_>, told: Told, now: &mut Told, each: &mut dyn
                 }
             }
         }
-        Some("reasoning") if !told.reasoning => {
+        Some("reasoning") if !before.reasoning => {
             let texts = |parts: Vec<Part<'_>>, each: &mut dyn FnMut(Delta<'_>)| {
                 let mut any = false;
                 for text in parts.into_iter().filter_map(|part| part.text.filled()) {

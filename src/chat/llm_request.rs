@@ -9,9 +9,8 @@ use crate::{
     redact,
 };
 
-/// The messages become JSON when somebody looks at them, the system prompt first. The parameters
-/// are the ones that are set, under the names of [`ChatRequest`]'s fields; where one of
-/// [`params`](ChatRequest::params) looks like a secret, `[redacted]` stands in its place.
+/// The prompt is converted to JSON when it is first read, the system prompt first. The parameters are the fields
+/// of [`ChatRequest`] that are set, and [`params`](ChatRequest::params) with secrets replaced by `[redacted]`.
 impl LlmRequest for ChatRequest {
     fn llm_start(&self) -> LlmStart {
         let (provider, api) = guess(&self.model);
@@ -35,7 +34,7 @@ impl LlmRequest for ChatRequest {
     }
 }
 
-/// Provider and interface, by what the model's name begins with.
+/// Returns provider and API by the prefix of the model's name.
 fn guess(model: &str) -> (&'static str, &'static str) {
     const KNOWN: [(&str, (&str, &str)); 7] = [
         ("claude", ("anthropic", "messages")),

@@ -3,11 +3,10 @@ use std::{future::poll_fn, pin::pin};
 use bytes::Buf;
 use http_body::Body;
 
-/// More of an error answer is not read.
 const LIMIT: usize = 1 << 20;
 
-/// Reads the body of an error answer, as far as it comes and up to a bound: a broken body must not
-/// hide the error that it describes.
+/// Reads the body of an error response, up to a limit or an error: a broken body must not hide the error that it
+/// describes.
 pub(super) async fn read_bounded<B: Body>(body: B) -> Vec<u8> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
@@ -35,7 +34,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_long_body_is_read_up_to_the_bound() {
+    async fn a_long_body_is_read_up_to_the_limit() {
         let long = Full::new(Bytes::from(vec![b'x'; LIMIT + 1]));
         assert_eq!(read_bounded(long).await.len(), LIMIT);
         assert_eq!(read_bounded(Full::new(Bytes::from_static(b"short"))).await, b"short");

@@ -1,6 +1,6 @@
 use std::mem;
 
-/// Collects a body that can only be read whole.
+/// A buffer for a body that is decoded at its end.
 #[derive(Debug)]
 pub(in crate::wire) struct WholeBody {
     limit: usize,
@@ -9,12 +9,12 @@ pub(in crate::wire) struct WholeBody {
 }
 
 impl WholeBody {
-    /// For a body of at most so many bytes.
+    /// Creates a buffer for a body of up to `limit` bytes.
     pub(in crate::wire) fn with_limit(limit: usize) -> Self {
         Self { limit, bytes: Vec::new(), over: false }
     }
 
-    /// Adds bytes. False where the body is over the limit with them; what follows is passed over.
+    /// Adds bytes. Returns false if they make the body exceed the limit; later bytes are ignored.
     pub(in crate::wire) fn push(&mut self, bytes: &[u8]) -> bool {
         if self.over {
             return true;
@@ -28,7 +28,7 @@ impl WholeBody {
         !self.over
     }
 
-    /// The body's text; none where it was over the limit.
+    /// Takes the body's text; `None` if the body exceeded the limit.
     pub(in crate::wire) fn take(&mut self) -> Option<String> {
         let bytes = mem::take(&mut self.bytes);
         let text = String::from_utf8(bytes)

@@ -1,14 +1,11 @@
 use memchr::memchr;
 
-use super::{Piece, SseEvent};
+use super::SseEvent;
+use crate::wire::framed::{Framed, KEPT_CAPACITY};
 
-/// Capacity that is kept from event to event; a single huge event must not pin its memory for the
-/// rest of a long stream.
-const KEPT_CAPACITY: usize = 64 * 1024;
-
-/// What outlives a pushed slice: the fields of an unfinished event, and the last event id.
+/// The state that outlives a pushed slice: the fields of an unfinished event and the last event id.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct OwnedFields {
     event: String,
     data: String,
     has_data: bool,
@@ -16,14 +13,14 @@ pub(super) struct Kept {
 }
 
 /// An event under construction. Its fields borrow from the pushed slice (`'a`) until something
-/// forces a copy: a second data line, bad UTF-8, or the end of the slice ([`Block::keep`]).
-pub(super) struct Block<'k, 'a> {
-    kept: &'k mut Kept,
+/// forces a copy: a second data line, bad UTF-8, or the end of the slice ([`EventBuilder::keep`]).
+pub(super) struct EventBuilder<'k, 'a> {
+    kept: &'k mut OwnedFields,
     event: Option<&'a str>,
     data: Option<&'a str>,
 }
 
-/// The fields that matter here, by name.
+/// The fields that are read.
 #[derive(Clone, Copy)]
 enum Field {
     Event,
@@ -32,12 +29,12 @@ enum Field {
     Error,
 }
 
-impl<'k, 'a> Block<'k, 'a> {
-    pub(super) fn new(kept: &'k mut Kept) -> Self {
+impl<'k, 'a> EventBuilder<'k, 'a> {
+    pub(super) fn new(kept: &'k mut OwnedFields) -> Self {
         Self { kept, event: None, data: None }
     }
 
-    /// Adds a line of the pushed slice. False where the event then is over the limit.
+    /// Adds a line of the pushed slice. Returns false if the event exceeds the limit.
     pub(super) fn line(&mut self, line: &'a [u8], limit: usize) -> bool {
         if line.len().saturating_add(self.len()) > limit {
             return false;
@@ -55,8 +52,8 @@ impl<'k, 'a> Block<'k, 'a> {
         self.len() <= limit
     }
 
-    /// Adds a line that does not live as long as the slice.
-    pub(super) fn passing_line(&mut self, line: &[u8], limit: usize) -> bool {
+    /// Like [`line`](Self::line), for a line that does not live as long as the slice.
+    pub(super) fn transient_line(&mut self, line: &[u8], limit: usize) -> bool {
         if line.len().saturating_add(self.len()) > limit {
             return false;
         }
@@ -80,7 +77,7 @@ impl<'k, 'a> Block<'k, 'a> {
                 self.kept.data.push_str(value);
                 self.kept.has_data = true;
             }
-            // The standard: an id with a NUL is ignored, any other stays until the next one.
+            // Per the standard an id with a NUL is ignored; any other stays until the next one.
             Field::Id if value.contains('\0') => {}
             Field::Id => value.clone_into(&mut self.kept.id),
             Field::Error => {
@@ -97,7 +94,7 @@ impl<'k, 'a> Block<'k, 'a> {
         }
     }
 
-    /// The slice ends here: copies what was borrowed from it.
+    /// Copies the borrowed fields: the slice ends here.
     pub(super) fn keep(mut self) {
         self.keep_data();
         if let Some(event) = self.event.take() {
@@ -105,17 +102,17 @@ impl<'k, 'a> Block<'k, 'a> {
         }
     }
 
-    /// The bytes of its fields so far.
+    /// Returns the length of the fields so far, in bytes.
     pub(super) fn len(&self) -> usize {
         let event = self.event.map_or(self.kept.event.len(), str::len);
         self.kept.data.len() + self.data.map_or(0, str::len) + event
     }
 
-    /// Tells the event, unless it has no data, and begins the next one.
-    pub(super) fn dispatch(&mut self, complete: bool, each: &mut dyn FnMut(Piece<'_>)) {
+    /// Emits the event, unless it has no data, and begins the next one.
+    pub(super) fn dispatch(&mut self, complete: bool, each: &mut dyn FnMut(Framed<'_>)) {
         if self.data.is_some() || self.kept.has_data {
             let filled = |text: &&str| !text.is_empty();
-            each(Piece::Event(SseEvent {
+            each(Framed::Event(SseEvent {
                 event: Some(self.event.unwrap_or(&self.kept.event)).filter(filled),
                 data: self.data.unwrap_or(&self.kept.data),
                 id: Some(&*self.kept.id).filter(filled),
@@ -125,7 +122,7 @@ impl<'k, 'a> Block<'k, 'a> {
         self.clear();
     }
 
-    /// Forgets the event; the last event id stays.
+    /// Discards the event but keeps the last event id.
     pub(super) fn clear(&mut self) {
         self.event = None;
         self.data = None;
@@ -137,8 +134,8 @@ impl<'k, 'a> Block<'k, 'a> {
     }
 }
 
-/// Field and value of a line; none for comments and fields that do not matter. `retry` is for
-/// clients that reconnect, which is not ours to do.
+/// Returns the field and value of a line, `None` for comments and ignored fields. `retry` is ignored because
+/// the decoder cannot reconnect.
 fn field(line: &[u8]) -> Option<(Field, &[u8])> {
     let (name, value) = match memchr(b':', line) {
         Some(colon) => (&line[..colon], &line[colon + 1..]),
@@ -149,7 +146,7 @@ fn field(line: &[u8]) -> Option<(Field, &[u8])> {
         b"data" => Some((Field::Data, value)),
         b"event" => Some((Field::Event, value)),
         b"id" => Some((Field::Id, value)),
-        // Not of the standard: llama.cpp servers before September 2025 send errors so.
+        // Nonstandard: llama.cpp servers before September 2025 send errors this way.
         b"error" if !value.is_empty() => Some((Field::Error, value)),
         _ => None,
     }

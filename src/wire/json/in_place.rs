@@ -1,12 +1,12 @@
 use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 
-/// Reads into a value that is there already.
+/// A seed that deserializes into an existing value.
 ///
-/// What is read returns through a dozen functions, and a struct of some hundred bytes would be moved
-/// in each of them.
-pub(in crate::wire) struct Place<'p, T>(pub(in crate::wire) &'p mut T);
+/// A value returned by `deserialize` passes through a dozen functions, each of which would move a struct of
+/// some hundred bytes.
+pub(in crate::wire) struct InPlace<'p, T>(pub(in crate::wire) &'p mut T);
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Place<'_, T> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for InPlace<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -14,8 +14,8 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Place<'_, T> {
     }
 }
 
-/// Implements `Deserialize` for a struct with a lifetime: its members are read from those of an
-/// object, each into its place. Members that are not there stay what they are by default.
+/// Implements `Deserialize` for a struct with a lifetime: reads each member of an object into its field, in
+/// place. Fields of absent members keep their default.
 macro_rules! in_place {
     ($type:ident { $($name:literal => $field:ident),* $(,)? }) => {
         impl<'de: 'a, 'a> serde::Deserialize<'de> for $type<'a> {
@@ -74,7 +74,7 @@ macro_rules! in_place {
                         while let Some(name) = map.next_key()? {
                             match name {
                                 $(Name::$field => {
-                                    map.next_value_seed($crate::wire::json::Place(&mut self.0.$field))?;
+                                    map.next_value_seed($crate::wire::json::InPlace(&mut self.0.$field))?;
                                 })*
                                 Name::Other => {
                                     map.next_value::<serde::de::IgnoredAny>()?;

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, Response, header};
 use http_body::Body;
 use tower::BoxError;
 
-use super::{body::read_bounded, stream::BodyStream};
+use super::{read_bounded::read_bounded, stream::BodyStream};
 use crate::{
     chat::{ChatStream, ModelError},
     wire::Format,
@@ -12,20 +12,20 @@ use crate::{
 
 const JSON: &str = "application/json";
 
-/// How the answers of a provider's interface are read: what models differ in once a request is sent.
+/// Reads the responses of a provider's API.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answers {
-    /// What decodes answers, and reads errors.
+pub struct ResponseReader {
+    /// Decodes answers and reads errors.
     pub(super) format: &'static dyn Format,
     /// The header with the provider's id of the request, in lower case.
     pub(super) request_id: &'static str,
 }
 
-impl Answers {
-    /// The chunks of a successful answer.
+impl ResponseReader {
+    /// Returns the chunks of a successful response.
     ///
-    /// The content type says whether it is streamed, and the request does where there is none that
-    /// helps: some servers leave it out, or give a wrong one, and still answer as asked.
+    /// The content type determines whether the answer is streamed. If it is absent or of another kind, as some
+    /// servers send it, the request does.
     pub(super) fn stream<B>(
         self,
         response: Response<B>,
@@ -40,8 +40,10 @@ impl Answers {
             |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let encoding = header(header::CONTENT_ENCODING).unwrap_or("identity");
         if !encoding.trim().eq_ignore_ascii_case("identity") {
-            let what = "the answer is compressed: put a layer that decompresses below the model";
-            return Err(ModelError::Transport(what.into()));
+            let message = format!(
+                "the response has content-encoding {encoding:?}: add a decompression layer below the model"
+            );
+            return Err(ModelError::Transport(message.into()));
         }
         let kind = header(header::CONTENT_TYPE).and_then(|kind| kind.split(';').next());
         let kind = kind.map(|kind| kind.trim().to_ascii_lowercase());
@@ -55,7 +57,7 @@ impl Answers {
         Ok(ChatStream::new(BodyStream::new(body, decoder, id)))
     }
 
-    /// The error of an answer that is none.
+    /// Reads the error of an unsuccessful response.
     pub(super) async fn error<B: Body>(self, response: Response<B>) -> ModelError {
         let (parts, body) = response.into_parts();
         let body = read_bounded(body).await;

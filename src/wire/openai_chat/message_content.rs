@@ -7,9 +7,9 @@ use serde::{
 
 use crate::wire::json::{List, Text, lenient};
 
-/// The content of a message: a text, or parts, as Mistral's reasoning models have it.
+/// The content of a message: a string, or parts, as Mistral's reasoning models send it.
 #[derive(Debug, Default)]
-pub(super) enum Content<'a> {
+pub(super) enum MessageContent<'a> {
     #[default]
     None,
     Text(Cow<'a, str>),
@@ -24,11 +24,11 @@ pub(super) struct Part<'a> {
     #[serde(borrow)]
     pub(super) text: Text<'a>,
     #[serde(borrow)]
-    pub(super) thinking: Content<'a>,
+    pub(super) thinking: MessageContent<'a>,
 }
 
-impl<'a> Content<'a> {
-    /// Tells the pieces of it that are not empty, and whether each is reasoning.
+impl<'a> MessageContent<'a> {
+    /// Calls `each` with every nonempty text and whether it is reasoning.
     pub(super) fn each(self, reasoning: bool, each: &mut dyn FnMut(bool, Cow<'a, str>)) {
         match self {
             Self::None => {}
@@ -55,7 +55,7 @@ impl<'a> Content<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for MessageContent<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ContentVisitor(PhantomData))
     }
@@ -64,20 +64,20 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
 struct ContentVisitor<'a>(PhantomData<&'a ()>);
 
 impl<'de: 'a, 'a> Visitor<'de> for ContentVisitor<'a> {
-    type Value = Content<'a>;
+    type Value = MessageContent<'a>;
 
     lenient!(scalars map);
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Content<'a>, E> {
-        Ok(Content::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<MessageContent<'a>, E> {
+        Ok(MessageContent::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Content<'a>, E> {
-        Ok(Content::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E: Error>(self, text: &str) -> Result<MessageContent<'a>, E> {
+        Ok(MessageContent::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Content<'a>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<MessageContent<'a>, A::Error> {
         let parts = List::deserialize(SeqAccessDeserializer::new(seq))?;
-        Ok(Content::Parts(parts.0.unwrap_or_default()))
+        Ok(MessageContent::Parts(parts.0.unwrap_or_default()))
     }
 }

@@ -3,19 +3,19 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
-use crate::wire::json::{Object, Place, lenient};
+use crate::wire::json::{InPlace, Object, lenient};
 
-/// An array of objects, mostly of one, which then costs no allocation. Those of its items are left
-/// out that are none.
+/// An array of objects that stores the first one inline, without an allocation. Items that are not objects are
+/// skipped.
 #[derive(Debug)]
-pub(super) struct Few<T> {
+pub(super) struct InlineVec1<T> {
     first: Object<T>,
     rest: Vec<T>,
     is_array: bool,
 }
 
-impl<T> Few<T> {
-    /// Whether it is an array, be it an empty one.
+impl<T> InlineVec1<T> {
+    /// Returns whether the value was an array, possibly an empty one.
     pub(super) fn is_array(&self) -> bool {
         self.is_array
     }
@@ -25,13 +25,13 @@ impl<T> Few<T> {
     }
 }
 
-impl<T> Default for Few<T> {
+impl<T> Default for InlineVec1<T> {
     fn default() -> Self {
         Self { first: Object(None), rest: Vec::new(), is_array: false }
     }
 }
 
-impl<T> IntoIterator for Few<T> {
+impl<T> IntoIterator for InlineVec1<T> {
     type Item = T;
     type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
 
@@ -40,7 +40,7 @@ impl<T> IntoIterator for Few<T> {
     }
 }
 
-impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Few<T> {
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for InlineVec1<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut place = Self::default();
         Self::deserialize_in_place(deserializer, &mut place)?;
@@ -52,22 +52,22 @@ impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Few<T> {
         place: &mut Self,
     ) -> Result<(), D::Error> {
         *place = Self::default();
-        deserializer.deserialize_any(FewVisitor(place))
+        deserializer.deserialize_any(InlineVec1Visitor(place))
     }
 }
 
-struct FewVisitor<'p, T>(&'p mut Few<T>);
+struct InlineVec1Visitor<'p, T>(&'p mut InlineVec1<T>);
 
-impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for FewVisitor<'_, T> {
+impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for InlineVec1Visitor<'_, T> {
     type Value = ();
 
     lenient!(scalars text map);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Few { first, rest, is_array } = self.0;
+        let InlineVec1 { first, rest, is_array } = self.0;
         *is_array = true;
         while first.0.is_none() {
-            if seq.next_element_seed(Place(first))?.is_none() {
+            if seq.next_element_seed(InPlace(first))?.is_none() {
                 return Ok(());
             }
         }
