@@ -46,5 +46,5 @@ pub use self::usage::{
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, RunEvent},
     jsonl::JsonLines,
-    run_tree::{RunTree, RunTrees, TreeEvent},
+    run_tree::{RunTree, RunTrees, RunTreesBuilder, TreeEvent},
 };

@@ -16,7 +16,7 @@ pub struct RunEvent {
 }
 
 impl RunEvent {
-    /// Copies an event while it is delivered. Adds the tokens that the stream has dropped to those of the event.
+    /// Copies an event while it is delivered. The end of a model's run gets the number of tokens that the stream dropped.
     pub(super) fn new(run: &Run, event: &Event, dropped_tokens: u64) -> Self {
         let data = match dropped_tokens {
             0 => event.data().clone(),
