@@ -51,11 +51,7 @@ impl Error {
     }
 
     /// A request failed: the server rejected it or did not answer.
-    pub(super) fn request(
-        action: &'static str,
-        stream: &str,
-        source: impl Into<BoxError>,
-    ) -> Self {
+    pub(super) fn request(action: &'static str, stream: &str, source: impl Into<BoxError>) -> Self {
         let kind = Kind::Request { action, stream: stream.to_owned() };
         Self { kind, source: Some(source.into()) }
     }
@@ -101,7 +97,9 @@ impl fmt::Display for Error {
                 f,
                 "NATS server address {number} is invalid: expected a URL such as `nats://host:4222`"
             ),
-            Kind::Connect { host, port } => write!(f, "cannot connect to NATS server {host}:{port}"),
+            Kind::Connect { host, port } => {
+                write!(f, "cannot connect to NATS server {host}:{port}")
+            }
             Kind::StreamMismatch { stream, reason } => {
                 write!(f, "NATS stream `{stream}` is not as configured: {reason}")
             }

@@ -166,7 +166,8 @@ impl Checker {
         }
         if seen + result.dropped_tokens != result.tokens {
             let (tokens, dropped) = (result.tokens, result.dropped_tokens);
-            let message = format!("{seen} tokens received and {dropped} dropped, expected {tokens}");
+            let message =
+                format!("{seen} tokens received and {dropped} dropped, expected {tokens}");
             broken("one terminal event", message);
         }
         for choice in &result.choices {

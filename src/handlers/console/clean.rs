@@ -4,7 +4,11 @@ use std::borrow::Cow;
 /// and could control the terminal.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
     let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if text.contains(is_control) { text.replace(is_control, "\u{fffd}").into() } else { text.into() }
+    if text.contains(is_control) {
+        text.replace(is_control, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// Replaces control characters including line feeds and tabs.

@@ -42,6 +42,10 @@ pub(super) fn describe() {
         describe_counter!(FAULTS, Unit::Count, "Faults of handlers");
         describe_gauge!(EVENTS, Unit::Count, "Events that a handler has not handled yet");
         describe_gauge!(RUNS, Unit::Count, "Runs with events that a handler has not handled yet");
-        describe_counter!(DROPPED, Unit::Count, "Token events dropped because a handler's queue was full");
+        describe_counter!(
+            DROPPED,
+            Unit::Count,
+            "Token events dropped because a handler's queue was full"
+        );
     });
 }

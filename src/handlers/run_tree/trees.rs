@@ -90,7 +90,11 @@ impl CallbackHandler for RunTrees {
     fn on_event(&self, run: &Run, event: &Event) {
         let dropped = {
             let mut forest = lock(&self.0);
-            if event.kind().is_start() { forest.start(run, event) } else { forest.event(run, event) }
+            if event.kind().is_start() {
+                forest.start(run, event)
+            } else {
+                forest.event(run, event)
+            }
         };
         // Not under the lock: trees may hold user values.
         drop(dropped);

@@ -77,7 +77,9 @@ impl Deliveries {
 
     /// Waits for the next record to be delivered. Never completes if no record is waiting.
     pub(super) async fn next(&mut self) -> Delivered {
-        let Some(delivered) = self.running.next().await else { return std::future::pending().await };
+        let Some(delivered) = self.running.next().await else {
+            return std::future::pending().await;
+        };
         self.waiting -= 1;
         match self.next.get_mut(&delivered.run_id).and_then(VecDeque::pop_front) {
             Some(next) => self.running.push(self.deliver(next)),

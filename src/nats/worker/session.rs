@@ -108,8 +108,8 @@ impl Session {
         ack: async_nats::Subject,
     ) -> Result<(), Error> {
         let response = self.client.request(ack, jetstream::AckKind::Ack.into()).await;
-        response.map(drop).map_err(|error| {
-            Error::request("acknowledge messages of", &self.stream, error)
-        })
+        response
+            .map(drop)
+            .map_err(|error| Error::request("acknowledge messages of", &self.stream, error))
     }
 }
