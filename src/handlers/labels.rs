@@ -5,7 +5,7 @@ use std::{
 
 use crate::sync::lock;
 
-/// Names that people choose are shorter. Longer values are arbitrary client input.
+/// Configured names are shorter. Longer values are arbitrary client input.
 const MAX_LENGTH: usize = 128;
 
 /// The bounded set of values of one metric label. Each value is a time series forever, and clients can send any:

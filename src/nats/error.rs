@@ -1,6 +1,6 @@
 use std::{error, fmt};
 
-use async_nats::ServerAddr;
+use async_nats::{ConnectError, ServerAddr};
 use tower::BoxError;
 
 /// An error of a [`Publisher`](super::Publisher) or a [`Worker`](super::Worker).
@@ -15,25 +15,17 @@ pub struct Error {
 
 #[derive(Debug)]
 enum Kind {
-    /// The number of the address among the configured ones, from 1. The address may contain a password.
+    /// The number of the address among the configured ones, from 1. The address itself may contain a password.
     InvalidAddress(usize),
-    Connect {
-        host: String,
-        port: u16,
-    },
-    StreamMismatch {
-        stream: String,
-        reason: String,
-    },
-    Request {
-        action: &'static str,
-        stream: String,
-    },
+    /// Host and port.
+    Connect(String),
+    /// The stream, and how it differs.
+    StreamMismatch(String, String),
+    /// The action, and the stream.
+    Request(&'static str, String),
     Disconnected,
-    TakenOver {
-        partition: u32,
-        group: String,
-    },
+    /// The partition, and the group.
+    TakenOver(u32, String),
 }
 
 impl Error {
@@ -41,19 +33,20 @@ impl Error {
         Self { kind: Kind::InvalidAddress(number), source: None }
     }
 
-    pub(super) fn connect(server: &ServerAddr, source: async_nats::ConnectError) -> Self {
-        let kind = Kind::Connect { host: server.host().to_owned(), port: server.port() };
-        Self { kind, source: Some(source.into()) }
+    pub(super) fn connect(server: &ServerAddr, source: ConnectError) -> Self {
+        let (host, port) = (server.host(), server.port());
+        let is_ipv6 = host.contains(':');
+        let server = if is_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        Self { kind: Kind::Connect(server), source: Some(source.into()) }
     }
 
     pub(super) fn stream_mismatch(stream: &str, reason: String) -> Self {
-        Self { kind: Kind::StreamMismatch { stream: stream.to_owned(), reason }, source: None }
+        Self { kind: Kind::StreamMismatch(stream.to_owned(), reason), source: None }
     }
 
-    /// A request failed: the server rejected it or did not answer.
+    /// The server rejected a request or did not answer.
     pub(super) fn request(action: &'static str, stream: &str, source: impl Into<BoxError>) -> Self {
-        let kind = Kind::Request { action, stream: stream.to_owned() };
-        Self { kind, source: Some(source.into()) }
+        Self { kind: Kind::Request(action, stream.to_owned()), source: Some(source.into()) }
     }
 
     pub(super) fn disconnected() -> Self {
@@ -61,7 +54,7 @@ impl Error {
     }
 
     pub(super) fn taken_over(partition: u32, group: &str) -> Self {
-        Self { kind: Kind::TakenOver { partition, group: group.to_owned() }, source: None }
+        Self { kind: Kind::TakenOver(partition, group.to_owned()), source: None }
     }
 
     /// Returns whether a configured server address is invalid.
@@ -71,12 +64,12 @@ impl Error {
 
     /// Returns whether the server could not be reached or refused the login.
     pub fn is_connect(&self) -> bool {
-        matches!(self.kind, Kind::Connect { .. })
+        matches!(self.kind, Kind::Connect(_))
     }
 
     /// Returns whether the stream exists with another configuration than this process expects.
     pub fn is_stream_mismatch(&self) -> bool {
-        matches!(self.kind, Kind::StreamMismatch { .. })
+        matches!(self.kind, Kind::StreamMismatch(..))
     }
 
     /// Returns whether the connection was lost.
@@ -86,29 +79,25 @@ impl Error {
 
     /// Returns whether another worker of the group reads the partition now.
     pub fn is_taken_over(&self) -> bool {
-        matches!(self.kind, Kind::TakenOver { .. })
+        matches!(self.kind, Kind::TakenOver(..))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::InvalidAddress(number) => write!(
-                f,
-                "NATS server address {number} is invalid: expected a URL such as `nats://host:4222`"
-            ),
-            Kind::Connect { host, port } => {
-                write!(f, "cannot connect to NATS server {host}:{port}")
+            Kind::InvalidAddress(number) => {
+                write!(f, "NATS server address {number} is invalid: expected `nats://host:port`")
             }
-            Kind::StreamMismatch { stream, reason } => {
+            Kind::Connect(server) => write!(f, "cannot connect to NATS server {server}"),
+            Kind::StreamMismatch(stream, reason) => {
                 write!(f, "NATS stream `{stream}` is not as configured: {reason}")
             }
-            Kind::Request { action, stream } => write!(f, "cannot {action} NATS stream `{stream}`"),
+            Kind::Request(action, stream) => write!(f, "cannot {action} NATS stream `{stream}`"),
             Kind::Disconnected => f.write_str("connection to the NATS server was lost"),
-            Kind::TakenOver { partition, group } => write!(
-                f,
-                "partition {partition} was taken over by another worker of group `{group}`"
-            ),
+            Kind::TakenOver(partition, group) => {
+                write!(f, "another worker of group `{group}` took over partition {partition}")
+            }
         }
     }
 }

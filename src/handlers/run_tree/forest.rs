@@ -41,7 +41,7 @@ impl Forest {
     /// Adds a run to its parent's tree, or as a new tree. Finishes the oldest trees while there are too many runs; their
     /// later events are ignored. Returns the trees that were dropped.
     pub(super) fn start(&mut self, run: &Run, event: &Event) -> Vec<RunTree> {
-        // Of concurrent runs with the same id only the first is added: their events cannot be told apart, so that a
+        // Of concurrent runs with the same id only the first is added: their events cannot be distinguished, so that a
         // tree with both would never finish.
         if self.runs.contains_key(&run.run_id()) {
             return Vec::new();
