@@ -149,7 +149,8 @@ fn chains_and_tools_by_name_and_inner_models_once() {
 #[test]
 fn labels_are_bounded() {
     let told = during(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new().max_words(10)));
+        let metrics = LlmMetrics::builder().max_label_values(10).build();
+        let layer = CallbackLayer::new(Callbacks::new().inline(metrics));
         for number in 0..100 {
             ask(&layer, &format!("claude-{number}"), answer()).await;
         }
@@ -167,7 +168,7 @@ fn retries_are_counted() {
     let told = during(async {
         let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         let fails = Script::new().fail("x").respond();
-        let model = ScriptedModel::new(fails.clone()).then(fails).then(answer());
+        let model = ScriptedModel::new([fails.clone(), fails, answer()]);
         let mut service = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Again(5)))
@@ -236,7 +237,7 @@ fn handlers_have_metrics_of_their_own() {
 #[test]
 fn without_tokens() {
     let told = during(async {
-        let metrics = LlmMetrics::new().without_tokens();
+        let metrics = LlmMetrics::builder().without_tokens().build();
         ask(&CallbackLayer::new(Callbacks::new().inline(metrics)), "claude-1", answer()).await;
     });
     assert_eq!(told[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));

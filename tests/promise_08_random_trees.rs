@@ -121,7 +121,7 @@ impl World {
                     }
                 });
                 Callbacks::new()
-                    .add(Registration::inline(Arc::new(handler)).interests(wanted(number)))
+                    .add(Registration::inline(Arc::new(handler)).event_mask(wanted(number)))
             });
             World { handlers: handlers.collect(), ids: Mutex::default(), told: Mutex::default() }
         })

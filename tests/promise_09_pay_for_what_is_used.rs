@@ -132,25 +132,25 @@ fn a_run_without_handlers_builds_nothing() {
 /// A handler with some interests, which notes what it is told.
 #[derive(Clone)]
 struct Wants {
-    interests: EventMask,
+    event_mask: EventMask,
     recorder: Recorder,
     asked: Arc<AtomicUsize>,
 }
 
 impl Wants {
-    fn new(interests: EventMask) -> Self {
-        Self { interests, recorder: Recorder::new(), asked: Arc::default() }
+    fn new(event_mask: EventMask) -> Self {
+        Self { event_mask, recorder: Recorder::new(), asked: Arc::default() }
     }
 
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        self.interests
+        self.event_mask
     }
 }
 
 impl CallbackHandler for Wants {
-    fn interests(&self) -> EventMask {
-        self.interests()
+    fn event_mask(&self) -> EventMask {
+        self.event_mask()
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -159,8 +159,8 @@ impl CallbackHandler for Wants {
 }
 
 impl AsyncCallbackHandler for Wants {
-    fn interests(&self) -> EventMask {
-        self.interests()
+    fn event_mask(&self) -> EventMask {
+        self.event_mask()
     }
 
     async fn on_event(&self, run: &Run, event: &Event) {
@@ -176,7 +176,7 @@ fn set(mode: Mode, wants: &Wants) -> Callbacks {
 #[test]
 fn who_leaves_events_out_does_not_get_them() {
     use EventKind::*;
-    for (interests, expected) in [
+    for (event_mask, expected) in [
         (EventMask::ALL - EventMask::LLM_NEW_TOKEN, &[(LlmStart, 0), (Custom, 3), (LlmEnd, 4)][..]),
         (EventMask::LLM_START | EventMask::LLM_END, &[(LlmStart, 0), (LlmEnd, 4)]),
         (EventMask::LLM_NEW_TOKEN, &[(LlmNewToken, 1), (LlmNewToken, 2)]),
@@ -185,7 +185,7 @@ fn who_leaves_events_out_does_not_get_them() {
         (EventMask::LLM_ERROR, &[]),
     ] {
         in_each_mode(move |mode| async move {
-            let wants = Wants::new(interests);
+            let wants = Wants::new(event_mask);
             let callbacks = set(mode, &wants);
             let script = Script::new().respond().text("a").text("b").chunk(ChatChunk::Done);
             let (handler, runs) = support::runs();
@@ -198,7 +198,7 @@ fn who_leaves_events_out_does_not_get_them() {
             let events = wants.recorder.events();
             let told: Vec<_> = events.iter().map(|event| (event.kind(), event.seq)).collect();
             assert_eq!(told, expected);
-            let broken = Checker::new().interests(interests).check(&events);
+            let broken = Checker::new().event_mask(event_mask).check(&events);
             assert!(broken.is_empty(), "{broken:?}");
             // Asked when it was added, and not for each call.
             assert_eq!(wants.asked.load(Ordering::SeqCst), 1);
@@ -251,22 +251,22 @@ fn a_prompt_is_built_for_who_looks_at_it() {
 #[test]
 fn who_wants_other_types_of_runs_costs_no_task() {
     in_each_mode(|mode| async move {
-        for (interests, costs) in [
+        for (event_mask, costs) in [
             (EventMask::TOOL | EventMask::CHAIN | EventMask::RETRIEVER, false),
             (EventMask::NONE, false),
             (EventMask::ALL, mode != Mode::Inline),
         ] {
-            let wants = Wants::new(interests);
+            let wants = Wants::new(event_mask);
             let callbacks = set(mode, &wants);
             let tasks = Handle::current().metrics().num_alive_tasks();
             let model = ScriptedModel::new(Script::new().respond().text("a").hang());
             let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
             let stream = call(&mut model).await.unwrap();
             let more = Handle::current().metrics().num_alive_tasks() > tasks;
-            assert_eq!(more, costs, "{interests:?}");
+            assert_eq!(more, costs, "{event_mask:?}");
             drop(stream);
             assert!(callbacks.flush(PATIENCE).await.is_complete());
-            assert_eq!(wants.recorder.events().is_empty(), interests != EventMask::ALL);
+            assert_eq!(wants.recorder.events().is_empty(), event_mask != EventMask::ALL);
             // Another test's handlers must not be counted: a handler's tasks end with it.
             drop((model, callbacks));
         }

@@ -105,7 +105,7 @@ async fn everything(lines: &Lines) {
     });
     ask(&CallbackLayer::new(callbacks.clone().inline(aborts)), answer()).await;
 
-    let model = layer.layer(ScriptedModel::new(Script::new().fail("x").respond()).then(answer()));
+    let model = layer.layer(ScriptedModel::new([Script::new().fail("x").respond(), answer()]));
     let retry = tower::retry::RetryLayer::new(Again);
     let mut retried = ServiceBuilder::new().layer(AttemptsLayer::new()).layer(retry).service(model);
     let retried = retried.ready().await.unwrap();
@@ -179,7 +179,7 @@ async fn what_goes_in_comes_out() {
     let recorder = Recorder::new();
     let relay = Relay::new(Callbacks::new().add(there.handler()).async_handler(recorder.clone()));
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_eq!(relay.open_runs(), 0);
     assert_eq!(there.sorted(), here.sorted());
@@ -202,7 +202,7 @@ fn what_was_told_is_not_told_again() {
                 assert_eq!(relay.deliver(read(line)).await, Relayed::Duplicate);
             }
         }
-        assert!(results.iter().all(|result| *result == Relayed::Told));
+        assert!(results.iter().all(|result| *result == Relayed::Delivered));
         assert!(told.callbacks.flush(PATIENCE).await.is_complete());
         told.faults.none();
         for (mode, recorder) in &told.recorders {
@@ -231,7 +231,7 @@ fn runs_at_once() {
         let relay = Relay::new(told.callbacks.clone());
         let deliver = runs.iter().map(|(_, records)| async {
             for record in records.clone() {
-                assert_eq!(relay.deliver(record).await, Relayed::Told);
+                assert_eq!(relay.deliver(record).await, Relayed::Delivered);
             }
         });
         join_all(deliver).await;
@@ -256,7 +256,7 @@ async fn without_its_start_nobody_is_told() {
     assert!(recorder.events().is_empty());
     // When it does come, all of it is told.
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_promises(&recorder.events());
 }
@@ -286,7 +286,7 @@ async fn awaited_handlers_are_awaited_up_to_their_deadline() {
         .add(Registration::async_handler(hangs).deadline(Duration::from_secs(1)));
     let relay = Relay::new(callbacks);
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_eq!(slow.terminals().len(), 1, "the last delivery waits for it");
     assert_eq!(*faults.lock().unwrap(), 1);

@@ -105,7 +105,7 @@ fn right_parents_and_one_terminal_each() {
 struct Ends(AtomicUsize);
 
 impl CallbackHandler for Ends {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN
     }
 
@@ -124,7 +124,7 @@ fn nothing_is_left() {
     // All on this thread, whose allocations are counted.
     let async_handler = on_event_async(|_, _| tokio::task::yield_now());
     let callbacks = Callbacks::new().inline(Arc::clone(&ends)).async_handler(async_handler);
-    let trees = RunTrees::new().max_trees(1);
+    let trees = RunTrees::builder().max_trees(1).build();
     let callbacks = callbacks.inline(trees.clone());
     let round = |complete: bool| {
         runtime.block_on(async {

@@ -52,7 +52,7 @@ pub(crate) fn answers(
 pub(crate) struct Ends;
 
 impl CallbackHandler for Ends {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
@@ -73,7 +73,7 @@ impl CallbackHandler for Ends {
 pub(crate) struct Tokens;
 
 impl CallbackHandler for Tokens {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM - EventMask::TOKEN_TIMES
     }
 

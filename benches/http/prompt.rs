@@ -28,7 +28,7 @@ const BYTES: usize = 1024 * 1024;
 struct Hears;
 
 impl CallbackHandler for Hears {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START
     }
 

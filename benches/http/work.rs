@@ -29,7 +29,7 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN
     }
 

@@ -66,7 +66,7 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::TOKEN_TIMES
     }
 

@@ -114,7 +114,7 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN
     }
 
@@ -124,7 +124,7 @@ impl CallbackHandler for Count {
 }
 
 impl AsyncCallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN
     }
 

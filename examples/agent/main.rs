@@ -57,8 +57,8 @@ async fn main() -> Result<(), BoxError> {
     // Two ways to look at the same runs: their events as they come, and the tree when it is whole.
     let trees = RunTrees::new();
     let config = RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()));
-    let mut events = EventStream::builder()
-        .run(async move { config.call(agent.ready().await?, question).await });
+    let mut events =
+        EventStream::builder().of(async move { config.call(agent.ready().await?, question).await });
     let mut live = Live::default();
     while let Some(event) = events.next().await {
         live.print(&event)?;

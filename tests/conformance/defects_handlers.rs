@@ -89,7 +89,7 @@ fn a_wrapped_async_handler_is_awaited() {
 fn a_handler_is_called_for_what_it_asks_for() {
     in_each_mode(|mode| async move {
         let recorder = Recorder::new();
-        let handler = mode.handler(recorder.clone()).interests(EventMask::LLM_END);
+        let handler = mode.handler(recorder.clone()).event_mask(EventMask::LLM_END);
         let callbacks = Callbacks::new().add(handler);
         let model = ScriptedModel::new(Script::answer(["a", "b", "c"]));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(model);

@@ -52,8 +52,9 @@ async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
         }
         // Whether a handler that is given up on gets it, is for the handler's fault to say.
         let _told = emit("custom", 1);
-        let scripts = ScriptedModel::new(Script::new().respond().text("a").fail("no"));
-        let model = CallbackLayer::new(Callbacks::new()).layer(scripts.then(Script::answer(["b"])));
+        let fails = Script::new().respond().text("a").fail("no");
+        let model = ScriptedModel::new([fails, Script::answer(["b"])]);
+        let model = CallbackLayer::new(Callbacks::new()).layer(model);
         let twice = AttemptsLayer::new().layer(service_fn(move |()| {
             let mut model = model.clone();
             async move {

@@ -29,7 +29,7 @@ fn case_37_a_cached_answer_replayed_and_whole() {
         };
         let ends = Recorder::new();
         let few = EventMask::LLM - EventMask::LLM_NEW_TOKEN;
-        let told = Told::new(&[mode]).with(mode.handler(ends.clone()).interests(few));
+        let told = Told::new(&[mode]).with(mode.handler(ends.clone()).event_mask(few));
         let model = boxed(told.layer().layer(service_fn(replays)));
         for stream in [true, false] {
             let request = prompt("Hi").stream(stream);

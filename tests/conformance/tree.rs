@@ -44,7 +44,7 @@ fn case_42_parent_ids_are_root_first() {
         let chain = RunLayer::chain("chain");
         let tool = RunLayer::tool("tool");
         let work = async { chain.run(async { tool.run(given).await }).await };
-        let mut events = EventStream::builder().run(work);
+        let mut events = EventStream::builder().of(work);
         let all: Vec<_> = events.by_ref().collect().await;
         events.output().unwrap().unwrap();
         let ids = |name: &str| {
@@ -83,7 +83,7 @@ fn case_43_an_id_that_is_there_twice() {
         // In a block: a scope is inside of what is current where it is made.
         let config = RunConfig::new().callbacks(&callbacks);
         let work = async { config.scope(work).await };
-        let mut events = EventStream::builder().run(work);
+        let mut events = EventStream::builder().of(work);
         let first = events.next().await.unwrap();
         assert_eq!((first.run().name(), first.kind()), ("parent", EventKind::ChainStart));
         while events.next().await.is_some() {}
@@ -122,7 +122,7 @@ fn case_44_include_and_exclude() {
         ];
         for (builder, names) in table {
             let (_, model) = model(Script::answer(["a"]));
-            let mut events = builder.run(nested(model));
+            let mut events = builder.of(nested(model));
             let starts = |event: &RunEvent| event.kind().is_start();
             let all: Vec<_> = events.by_ref().collect().await;
             let started = all.iter().filter(|event| starts(event));
@@ -139,7 +139,7 @@ fn case_44_include_and_exclude() {
 fn case_45_the_error_of_a_step() {
     on_each_runtime(|| async {
         let (_, model) = model(Script::new().respond().text("a").fail("reset"));
-        let mut events = EventStream::builder().run(nested(model));
+        let mut events = EventStream::builder().of(nested(model));
         let mut errors = Vec::new();
         while let Some(event) = events.next().await {
             let kind = event.kind();
@@ -175,7 +175,7 @@ fn case_46_to_stop_reading_cancels() {
                 };
                 chain.run(steps).await
             };
-            let mut events = EventStream::builder().run(work);
+            let mut events = EventStream::builder().of(work);
             let is_token = |event: &RunEvent| event.kind() == EventKind::LlmNewToken;
             if reader {
                 let task = tokio::spawn(async move { while events.next().await.is_some() {} });

@@ -74,7 +74,7 @@ fn case_48_runs_nest_however_they_are_called() {
         };
         let callbacks = Callbacks::new().inline(trees.clone());
         let root = RunLayer::chain("root").inheritable_callbacks(&callbacks);
-        let mut events = EventStream::builder().run(async { root.run(work).await });
+        let mut events = EventStream::builder().of(async { root.run(work).await });
         let mut paths = BTreeMap::new();
         while let Some(event) = events.next().await {
             paths.insert(event.run().run_id(), event.parent_ids().to_vec());
@@ -167,7 +167,7 @@ fn case_51_an_end_without_a_start_is_found() {
         assert!(unknown.iter().any(|broken| broken.promise == "order"), "{unknown:?}");
         assert!(unknown.iter().all(|broken| broken.run_id == end.run_id));
         // Unless it was not asked for.
-        let ends = Checker::new().interests(EventMask::LLM_END);
+        let ends = Checker::new().event_mask(EventMask::LLM_END);
         assert!(ends.check(std::slice::from_ref(&end)).is_empty());
         events.push(end);
         let twice = Checker::new().check(&events);

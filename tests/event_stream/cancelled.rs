@@ -150,7 +150,7 @@ async fn schedule(case: Case) -> bool {
     let mut given: Vec<RunEvent> = Vec::new();
     let slow = |given: usize| case.slow > 0 && given.is_multiple_of(usize::from(case.slow));
     let done = if case.driven {
-        let mut events = builder.run(async { config.scope(root(case.work, case.polls)).await });
+        let mut events = builder.of(async { config.scope(root(case.work, case.polls)).await });
         while let Some(event) = events.next().await {
             given.push(event);
             if slow(given.len()) {

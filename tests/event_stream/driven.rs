@@ -33,7 +33,7 @@ use super::{
 fn everything_is_given_in_order() {
     on_each_runtime(|| async {
         for capacity in [1, 2, 256] {
-            let mut events = EventStream::builder().capacity(capacity).run(agent());
+            let mut events = EventStream::builder().capacity(capacity).of(agent());
             assert!(events.output().is_none());
             let all: Vec<_> = events.by_ref().collect().await;
             assert_agent(&all);
@@ -62,7 +62,7 @@ fn parent_ids_are_the_whole_path() {
         async move { chain.call(()).await }.boxed()
     }
     on_each_runtime(|| async {
-        let events = collect(EventStream::builder().run(nest(30))).await;
+        let events = collect(EventStream::builder().of(nest(30))).await;
         let mut path = Vec::new();
         let runs = by_run(&events);
         assert_eq!(runs.len(), 32);
@@ -86,13 +86,13 @@ fn all_runs_that_the_future_makes() {
             agent().await?;
             look().await
         };
-        let events = collect(EventStream::builder().run(twice)).await;
+        let events = collect(EventStream::builder().of(twice)).await;
         let roots = by_run(&events).into_iter().filter(|(_, run)| run[0].parent_ids().is_empty());
         let roots: Vec<_> = roots.map(|(_, run)| run[0].run().name().to_owned()).collect();
         assert_eq!(roots, ["search", "agent", "look"]);
         assert_in_order(&events, true);
 
-        let mut events = EventStream::builder().run(async {
+        let mut events = EventStream::builder().of(async {
             yield_now().await;
             7
         });
@@ -120,7 +120,7 @@ fn a_slow_reader_loses_nothing_and_is_not_overtaken() {
             });
             let mut model = CallbackLayer::new(Callbacks::new()).layer(model);
             let call = async move { read(model.call(request()).await.unwrap()).await.0.len() };
-            let mut events = EventStream::builder().capacity(capacity).run(call);
+            let mut events = EventStream::builder().capacity(capacity).of(call);
             let mut all = Vec::new();
             while let Some(event) = events.next().await {
                 all.push(event);
@@ -152,7 +152,7 @@ fn it_is_reading_that_drives() {
     let callbacks = Callbacks::new().inline(recorder.clone());
     let mut call = CallbackLayer::new(callbacks).layer(model.clone());
     let call = async move { call.call(request()).await };
-    let mut events = task::spawn(EventStream::builder().run(call));
+    let mut events = task::spawn(EventStream::builder().of(call));
     assert_eq!((model.calls(), recorder.events().len()), (0, 0));
     assert_pending!(events.poll_next());
     // It waits in the start phase for whoever reads.
@@ -181,7 +181,7 @@ fn dropping_it_cancels() {
             read(wrapped.call(request()).await?).await;
             Ok::<_, BoxError>(())
         };
-        let mut events = EventStream::builder().run(async move { chain.run(inside).await });
+        let mut events = EventStream::builder().of(async move { chain.run(inside).await });
         for _ in 0..3 {
             assert!(events.next().await.is_some());
         }
@@ -206,7 +206,7 @@ fn what_outlives_the_future_is_not_waited_for() {
             super::support::until(|| model.live() == 1).await;
             Ok(task)
         });
-        let mut events = EventStream::builder().run(spawns);
+        let mut events = EventStream::builder().of(spawns);
         let all: Vec<_> = events.by_ref().collect().await;
         let task = events.output().unwrap().unwrap();
         assert!(!task.is_finished());
@@ -223,7 +223,7 @@ fn a_future_of_a_service() {
     on_each_runtime(|| async {
         let model = ScriptedModel::new(Script::answer(["a"]));
         let model = CallbackLayer::new(Callbacks::new()).layer(model);
-        let mut events = EventStream::builder().run(model.oneshot(request()));
+        let mut events = EventStream::builder().of(model.oneshot(request()));
         assert_eq!(events.next().await.unwrap().kind(), EventKind::LlmStart);
         assert!(events.next().await.is_none());
         assert_eq!(read(events.output().unwrap().unwrap()).await.0.len(), 3);
@@ -243,7 +243,7 @@ fn a_future_that_panics() {
             assert!(!panics, "scripted");
             Ok::<_, BoxError>(())
         };
-        let mut events = EventStream::builder().run(async move { chain.run(inside).await });
+        let mut events = EventStream::builder().of(async move { chain.run(inside).await });
         assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
         assert!(AssertUnwindSafe(events.next()).catch_unwind().await.is_err());
         drop(events);
@@ -259,7 +259,7 @@ fn it_is_inside_of_the_run_around() {
         let (around, events) = events
             .run(async {
                 let around = Run::current().unwrap().run_id();
-                let events = collect(EventStream::builder().run(agent())).await;
+                let events = collect(EventStream::builder().of(agent())).await;
                 Ok::<_, BoxError>((around, events))
             })
             .await
@@ -288,7 +288,7 @@ fn many_children_at_once() {
             let all = join_all((0..50).map(children)).await;
             Ok(all.into_iter().map(Result::unwrap).collect::<Vec<_>>())
         });
-        let mut events = EventStream::builder().capacity(3).run(root);
+        let mut events = EventStream::builder().capacity(3).of(root);
         let all: Vec<_> = events.by_ref().collect().await;
         assert_in_order(&all, true);
         assert_nested(&all);
@@ -317,12 +317,12 @@ async fn a_pause_is_waited_for() {
     let pause = Duration::from_secs(60);
     let call =
         ask("slow", Script::new().pause(pause).respond().text("a").pause(pause).complete("stop"));
-    let mut events = pin!(EventStream::builder().run(call));
+    let mut events = pin!(EventStream::builder().of(call));
     let begun = tokio::time::Instant::now();
     let all: Vec<_> = events.by_ref().collect().await;
     assert_eq!(all.len(), 3);
     assert_eq!(begun.elapsed().as_secs(), 120);
-    let mut events = task::spawn(EventStream::builder().run(ready(1)));
+    let mut events = task::spawn(EventStream::builder().of(ready(1)));
     assert!(assert_ready!(events.poll_next()).is_none());
 }
 

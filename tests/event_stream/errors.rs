@@ -51,7 +51,7 @@ fn scripts() -> [(Script, usize, ErrorKind); 7] {
 fn models_that_fail() {
     on_each_runtime(|| async {
         for (script, reads, kind) in scripts() {
-            let driven = collect(EventStream::builder().run(call(script.clone(), reads))).await;
+            let driven = collect(EventStream::builder().of(call(script.clone(), reads))).await;
             let (callbacks, attached) = EventStream::builder().attach();
             RunConfig::new().callbacks(&callbacks).scope(call(script, reads)).await;
             for events in [driven, collect(attached).await] {
@@ -78,7 +78,7 @@ fn runs_around_them() {
                 }
             });
             let mut service = layer.layer(fails);
-            let mut events = EventStream::builder().run(async move { service.call(()).await });
+            let mut events = EventStream::builder().of(async move { service.call(()).await });
             let all: Vec<_> = events.by_ref().collect().await;
             assert!(events.output().unwrap().is_err());
             assert_in_order(&all, true);
@@ -100,7 +100,7 @@ fn runs_around_them() {
 fn aborted_by_whoever_reads() {
     on_each_runtime(|| async {
         let script = Script::new().respond().text("so far").hang();
-        let mut events = EventStream::builder().run(call(script, 9));
+        let mut events = EventStream::builder().of(call(script, 9));
         let mut last = None;
         while let Some(event) = events.next().await {
             if event.kind() == EventKind::LlmNewToken {

@@ -13,7 +13,7 @@ use super::{AGENT, agent, by_name, collect, support::on_each_runtime};
 
 /// Names of the runs whose events are given.
 async fn names(builder: EventStreamBuilder) -> Vec<String> {
-    by_name(&collect(builder.run(agent())).await).into_keys().collect()
+    by_name(&collect(builder.of(agent())).await).into_keys().collect()
 }
 
 #[test]
@@ -55,13 +55,13 @@ fn by_name_type_and_tag() {
 #[test]
 fn runs_inside_of_one_that_is_left_out() {
     on_each_runtime(|| async {
-        let everything = collect(EventStream::builder().run(agent())).await;
+        let everything = collect(EventStream::builder().of(agent())).await;
         let depth = |events: &[RunEvent]| {
             let inner = events.iter().find(|event| event.run().name() == "inner").unwrap();
             inner.parent_ids().len()
         };
         let some = EventStream::builder().exclude_names(["agent", "look"]);
-        let some = collect(some.run(agent())).await;
+        let some = collect(some.of(agent())).await;
         assert_eq!((depth(&everything), depth(&some)), (2, 2));
     });
 }
@@ -128,7 +128,7 @@ proptest! {
     ) {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let all = collect(EventStream::builder().run(agent())).await;
+            let all = collect(EventStream::builder().of(agent())).await;
             let builder = EventStream::builder()
                 .include_names(include.names.clone())
                 .include_types(include.types.clone())
@@ -136,9 +136,9 @@ proptest! {
                 .exclude_names(exclude.names.clone())
                 .exclude_types(exclude.types.clone())
                 .exclude_tags(exclude.tags.clone())
-                .interests(mask);
+                .event_mask(mask);
             let given = if driven {
-                collect(builder.run(agent())).await
+                collect(builder.of(agent())).await
             } else {
                 let (callbacks, events) = builder.attach();
                 let config = tower_llm_callbacks::RunConfig::new().callbacks(&callbacks);
@@ -161,7 +161,7 @@ proptest! {
 fn interests_leave_gaps() {
     on_each_runtime(|| async {
         let mask = EventMask::LLM_END | EventMask::CUSTOM;
-        let events = collect(EventStream::builder().interests(mask).run(agent())).await;
+        let events = collect(EventStream::builder().event_mask(mask).of(agent())).await;
         let expected = [("agent", 1, EventKind::Custom), ("inner", 2, EventKind::LlmEnd)];
         let last = [("look", 1, EventKind::Custom), ("plan", 3, EventKind::LlmEnd)];
         let expected = [expected, last].concat();
@@ -169,8 +169,8 @@ fn interests_leave_gaps() {
             expected.into_iter().map(|(name, seq, kind)| (name.to_owned(), seq, kind)).collect();
         assert_eq!(told(&events), expected);
         // With no interest at all it still ends.
-        let none = EventStream::builder().interests(EventMask::NONE);
-        assert!(collect(none.run(agent())).await.is_empty());
+        let none = EventStream::builder().event_mask(EventMask::NONE);
+        assert!(collect(none.of(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });
 }

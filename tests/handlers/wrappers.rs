@@ -35,7 +35,7 @@ const WANTS: EventMask = EventMask::LLM;
 macro_rules! says {
     ($($method:ident: $payload:ty,)*) => {
         impl CallbackHandler for Says {
-            fn interests(&self) -> EventMask {
+            fn event_mask(&self) -> EventMask {
                 WANTS
             }
             $(fn $method(&self, _: &Run, _: &$payload) {
@@ -44,7 +44,7 @@ macro_rules! says {
         }
 
         impl AsyncCallbackHandler for Says {
-            fn interests(&self) -> EventMask {
+            fn event_mask(&self) -> EventMask {
                 WANTS
             }
             $(async fn $method(&self, _: &Run, _: &$payload) {
@@ -155,12 +155,12 @@ fn every_method_is_forwarded() {
 fn interests_are_forwarded() {
     let says = Says::default();
     fn blocking(handler: &impl CallbackHandler) -> EventMask {
-        handler.interests()
+        handler.event_mask()
     }
     fn async_handler(handler: &impl AsyncCallbackHandler) -> EventMask {
-        handler.interests()
+        handler.event_mask()
     }
-    for interests in [
+    for event_mask in [
         blocking(&Box::new(says.clone())),
         blocking(&Arc::new(says.clone())),
         blocking(&Some(says.clone())),
@@ -169,7 +169,7 @@ fn interests_are_forwarded() {
         async_handler(&Arc::new(says.clone())),
         async_handler(&Some(says)),
     ] {
-        assert_eq!(interests, WANTS);
+        assert_eq!(event_mask, WANTS);
     }
     assert_eq!(blocking(&None::<Says>), EventMask::NONE);
     assert_eq!(async_handler(&None::<Says>), EventMask::NONE);

@@ -103,7 +103,7 @@ async fn each_run_counts_for_itself() {
 
 #[test]
 fn without_such_a_limit_tokens_are_not_asked_for() {
-    let hears = |guard: BudgetGuard| guard.interests().contains(EventKind::LlmNewToken);
+    let hears = |guard: BudgetGuard| guard.event_mask().contains(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
     assert!(!hears(BudgetGuard::new().tokens(5)));
@@ -111,7 +111,7 @@ fn without_such_a_limit_tokens_are_not_asked_for() {
     assert!(hears(BudgetGuard::new().max_run_tokens(5)));
     assert!(hears(BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())));
     assert!(hears(BudgetGuard::new().tokens(5).abort_running()));
-    assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
+    assert!(!BudgetGuard::new().event_mask().contains(EventKind::ToolStart));
 }
 
 /// An inner run that passes the limit first is not what is aborted.

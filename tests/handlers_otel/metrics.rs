@@ -210,8 +210,8 @@ async fn a_queued_handler_measures_the_same() {
 #[test]
 fn without_chunk_times_tokens_cost_nothing() {
     let metrics = OtelMetrics::builder().chunk_times(false).build();
-    assert!(!metrics.interests().contains(EventKind::LlmNewToken));
-    assert!(OtelMetrics::new().interests().contains(EventKind::LlmNewToken));
+    assert!(!metrics.event_mask().contains(EventKind::LlmNewToken));
+    assert!(OtelMetrics::new().event_mask().contains(EventKind::LlmNewToken));
 }
 
 /// However many models clients ask for.

@@ -119,9 +119,8 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
 #[tokio::test]
 async fn attempts() {
     let failing = || {
-        ScriptedModel::new(Script::new().fail("refused").respond())
-            .then(Script::new().fail("refused").respond())
-            .then(used(1, 2))
+        let refused = || Script::new().fail("refused").respond();
+        ScriptedModel::new([refused(), refused(), used(1, 2)])
     };
     for above in [false, true] {
         let totals = UsageTotals::new();

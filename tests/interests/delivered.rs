@@ -23,7 +23,7 @@ use super::{
 struct Asks(Recorder, EventMask);
 
 impl CallbackHandler for Asks {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.1
     }
 
@@ -33,7 +33,7 @@ impl CallbackHandler for Asks {
 }
 
 impl AsyncCallbackHandler for Asks {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.1
     }
 
@@ -183,7 +183,7 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
         let recorder = Recorder::new();
         let handler: Registration = listener.mode.handler(Asks(recorder.clone(), listener.own));
         let narrowed = listener.narrowed.iter();
-        callbacks = callbacks.add(narrowed.fold(handler, |handler, mask| handler.interests(*mask)));
+        callbacks = callbacks.add(narrowed.fold(handler, |handler, mask| handler.event_mask(*mask)));
         told.push(recorder);
     }
     callbacks = callbacks.inline(witness.clone());
@@ -197,7 +197,7 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
             truth.iter().filter(|event| wanted.contains_in(event.kind(), event.run_type));
         let events = recorder.events();
         assert_eq!(ids(&events), ids(expected), "{listener:?}");
-        let violations = Checker::new().interests(wanted).check(&events);
+        let violations = Checker::new().event_mask(wanted).check(&events);
         assert!(violations.is_empty(), "{violations:?}");
     }
 }
@@ -243,7 +243,7 @@ fn interests_that_change() {
     };
     struct Changes(Arc<AtomicUsize>, Recorder);
     impl CallbackHandler for Changes {
-        fn interests(&self) -> EventMask {
+        fn event_mask(&self) -> EventMask {
             match self.0.fetch_add(1, Ordering::SeqCst) {
                 0 => EventMask::LLM_END,
                 _ => EventMask::ALL,

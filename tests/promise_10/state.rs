@@ -128,13 +128,13 @@ fn calls_leave_no_memory() {
 #[test]
 fn for_handlers_without_all_events() {
     on_each_runtime(|| async {
-        for interests in [
+        for event_mask in [
             EventMask::LLM_START,
             EventMask::LLM_NEW_TOKEN,
             EventMask::CUSTOM,
             EventMask::LLM_START | EventMask::LLM_ERROR,
         ] {
-            let part = || Part(interests);
+            let part = || Part(event_mask);
             let callbacks = Callbacks::new()
                 .blocking(part())
                 .add(Registration::blocking(part()).background().capacity(1))
@@ -152,7 +152,7 @@ fn for_handlers_without_all_events() {
 struct Part(EventMask);
 
 impl tower_llm_callbacks::CallbackHandler for Part {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.0
     }
 }

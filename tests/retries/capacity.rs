@@ -18,8 +18,10 @@ use super::{
 
 /// Fails once, then answers with so many tokens.
 fn failing_once(tokens: usize) -> ScriptedModel {
-    ScriptedModel::new(Script::new().fail("refused").respond())
-        .then(Script::answer((0..tokens).map(|n| format!("{n} "))))
+    ScriptedModel::new([
+        Script::new().fail("refused").respond(),
+        Script::answer((0..tokens).map(|n| format!("{n} "))),
+    ])
 }
 
 /// A handler that stands still in the start of the second attempt.

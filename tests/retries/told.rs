@@ -72,7 +72,7 @@ async fn attempts_that_are_dropped() {
         .layer(RetryLayer::new(Retries(5)))
         .layer(TimeoutLayer::new(Duration::from_secs(1)))
         .layer(layer)
-        .service(ScriptedModel::new(hangs.clone()).then(hangs).then(Script::answer(["a"])));
+        .service(ScriptedModel::new([hangs.clone(), hangs, Script::answer(["a"])]));
     ask(model).await.unwrap();
     let dropped = "the call was dropped before its end";
     let runs = runs(&recorder);

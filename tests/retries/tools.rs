@@ -135,7 +135,7 @@ const TYPES: [RunType; 4] = [RunType::Llm, RunType::Chain, RunType::Tool, RunTyp
 
 /// Retries are asked for by the type of the run; a run of which a handler hears nothing else is heard of, too.
 #[test]
-fn interests() {
+fn event_mask() {
     in_each_mode(|mode| async move {
         let mut handlers = Vec::new();
         let mut callbacks = Callbacks::new();
@@ -143,7 +143,7 @@ fn interests() {
         let all = [EventMask::RETRY, EventMask::NONE, EventMask::ALL - EventMask::RETRY];
         for mask in masks.into_iter().chain(all) {
             let recorder = Recorder::new();
-            let handler: Registration = mode.handler(recorder.clone()).interests(mask);
+            let handler: Registration = mode.handler(recorder.clone()).event_mask(mask);
             callbacks = callbacks.add(handler);
             handlers.push(recorder);
         }

@@ -13,7 +13,7 @@ use super::{Done, chain, config, only, shape, shapes, support::on_each_runtime, 
 #[test]
 fn the_last_finished_trees_are_kept() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new().max_trees(3);
+        let trees = RunTrees::builder().max_trees(3).build();
         for n in 0..5 {
             config(&trees).scope(tool(&n.to_string())).await.unwrap();
         }
@@ -29,7 +29,7 @@ fn the_last_finished_trees_are_kept() {
         }
         assert_eq!((trees.take().len(), trees.dropped()), (100, 2));
 
-        let none = RunTrees::new().max_trees(0);
+        let none = RunTrees::builder().max_trees(0).build();
         config(&none).scope(tool("a")).await.unwrap();
         assert_eq!((none.take().len(), none.dropped()), (0, 1));
     });
@@ -62,7 +62,7 @@ async fn wide(trees: &RunTrees, name: &str, width: usize) -> Vec<RunTree> {
 #[test]
 fn trees_that_grow_are_bounded_together() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new().max_runs(4);
+        let trees = RunTrees::builder().max_runs(4).build();
         assert!(wide(&trees, "fits", 3).await.is_empty());
         assert_eq!(shapes(&trees), ["fits(0 1 2)"]);
 
@@ -95,7 +95,7 @@ fn trees_that_grow_are_bounded_together() {
 #[test]
 fn without_room_for_any_run() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new().max_runs(0);
+        let trees = RunTrees::builder().max_runs(0).build();
         config(&trees).scope(chain("root", tool("a"))).await.unwrap();
         assert_eq!(shapes(&trees), ["root", "a"]);
         assert_eq!(trees.growing_runs(), 0);
@@ -105,7 +105,7 @@ fn without_room_for_any_run() {
 /// A run that goes on for ever, and its children end one after the other: they are kept until there is no room.
 #[test]
 fn a_root_without_end() {
-    let trees = RunTrees::new().max_runs(100).max_trees(2_000);
+    let trees = RunTrees::builder().max_runs(100).max_trees(2_000).build();
     let root = chain("root", async {
         for n in 0..1_000 {
             tool(&n.to_string()).await?;
@@ -216,17 +216,15 @@ fn a_line_of_runs_without_end() {
     assert_eq!((trees.take().len(), trees.dropped(), trees.growing_runs()), (100, 1_900, 0));
 }
 
-/// The settings hold for all clones.
 #[test]
-fn settings_are_shared() {
+fn both_settings() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new();
-        let _same = trees.clone().max_trees(1).max_runs(1);
+        let trees = RunTrees::builder().max_trees(1).max_runs(1).build();
         for name in ["a", "b"] {
             config(&trees).scope(chain(name, tool("inner"))).await.unwrap();
         }
         assert_eq!((shapes(&trees), trees.dropped()), (vec!["b(inner)".to_owned()], 1));
         let text = format!("{trees:?}");
-        assert_eq!(text, "RunTrees { finished: 0, growing: 0, .. }");
+        assert_eq!(text, "RunTrees { finished: 0, growing_runs: 0, .. }");
     });
 }

@@ -156,9 +156,11 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
 
 /// A chain whose model answers at the third attempt, and that says what it does.
 pub(super) fn retried() -> Done<String> {
-    let model = ScriptedModel::new(Script::new().fail("refused").respond())
-        .then(Script::new().fail("reset").respond())
-        .then(Script::answer(["a"]));
+    let model = ScriptedModel::new([
+        Script::new().fail("refused").respond(),
+        Script::new().fail("reset").respond(),
+        Script::answer(["a"]),
+    ]);
     let mut model = ServiceBuilder::new()
         .layer(AttemptsLayer::new())
         .layer(RetryLayer::new(Retries(5)))

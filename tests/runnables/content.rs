@@ -61,13 +61,13 @@ async fn descriptions_are_asked_for_where_somebody_hears() {
         move || asked.fetch_add(by, Ordering::SeqCst)
     };
     let of = |kind| EventMask::of(kind) | EventMask::CUSTOM;
-    for (interests, expected) in [
+    for (event_mask, expected) in [
         (EventMask::ALL, 11),
         (of(EventKind::ChainStart), 1),
         (of(EventKind::ChainEnd), 10),
         (of(EventKind::LlmStart), 0),
     ] {
-        let handler = Registration::inline(Recorder::new()).interests(interests);
+        let handler = Registration::inline(Recorder::new()).event_mask(event_mask);
         let (input, output) = (count(1), count(10));
         let echo = service_fn(|request: i32| async move { Ok::<_, BoxError>(request) });
         let service = RunLayer::chain("echo")
@@ -77,7 +77,7 @@ async fn descriptions_are_asked_for_where_somebody_hears() {
             .layer(echo);
         asked.store(0, Ordering::SeqCst);
         service.oneshot(1).await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), expected, "{interests:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), expected, "{event_mask:?}");
     }
 }
 

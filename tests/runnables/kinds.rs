@@ -104,7 +104,7 @@ async fn a_tool_tells_the_id_of_its_call_with_each_event() {
 async fn the_id_is_told_to_those_who_hear_of_the_end_only() {
     let recorder = Recorder::new();
     let ends = tower_llm_callbacks::Registration::inline(recorder.clone())
-        .interests(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
+        .event_mask(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
     let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>(()) });
     let mut tool = RunLayer::tool("t")
         .callbacks(&Callbacks::new().add(ends))

@@ -33,7 +33,7 @@ impl Live {
 }
 
 impl CallbackHandler for Live {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::CUSTOM - EventMask::TOKEN_TIMES
     }
 

@@ -148,7 +148,7 @@ impl Shared {
 }
 
 impl CallbackHandler for OtelMetrics {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
         match self.0.chunks {
             true => ends | EventMask::LLM_NEW_TOKEN | EventMask::TOKEN_TIMES,

@@ -102,7 +102,7 @@ impl OtelSpans {
 }
 
 impl CallbackHandler for OtelSpans {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 

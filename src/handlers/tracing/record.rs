@@ -8,7 +8,7 @@ use crate::{
     run::Run,
 };
 
-/// A run has ended.
+/// Records a run's terminal event in its span.
 pub(super) fn end(run: &Run, span: &Span, data: &EventData) {
     match data {
         EventData::LlmEnd(result) => {
@@ -29,7 +29,7 @@ pub(super) fn end(run: &Run, span: &Span, data: &EventData) {
         | EventData::ToolError(error)
         | EventData::RetrieverError(error) => failed(span, error),
         _ => {
-            // A kind of event that is to come: nothing is known of it but that it ends the run.
+            // A terminal event of a future version: only its time is known.
             span.record("duration_ms", milliseconds(run.elapsed()));
         }
     }
@@ -40,7 +40,7 @@ fn completed(span: &Span, duration: Duration) {
     event!(target: TARGET, Level::INFO, "end");
 }
 
-/// The message is left out: it may quote anything.
+/// Leaves the error's message out, because it may quote content.
 fn failed(span: &Span, error: &RunError) {
     span.record("duration_ms", milliseconds(error.result().duration));
     span.record("otel.status_code", "ERROR");

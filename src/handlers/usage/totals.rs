@@ -195,7 +195,7 @@ impl UsageTotals {
 }
 
 impl CallbackHandler for UsageTotals {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 

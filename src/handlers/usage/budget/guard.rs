@@ -197,7 +197,7 @@ impl BudgetGuard {
 }
 
 impl CallbackHandler for BudgetGuard {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
         if self.0.settings.watches_tokens() { ends | EventMask::LLM_NEW_TOKEN } else { ends }
     }

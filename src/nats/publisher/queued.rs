@@ -5,7 +5,7 @@ use crate::{event::EventKind, run::RunType};
 
 /// An event to be published.
 #[derive(Debug, Clone)]
-pub(super) struct Item {
+pub(super) struct QueuedEvent {
     pub(super) run_id: Uuid,
     pub(super) seq: u64,
     pub(super) kind: EventKind,
@@ -13,16 +13,16 @@ pub(super) struct Item {
     pub(super) payload: Bytes,
 }
 
-impl Item {
-    /// A start or an end.
+impl QueuedEvent {
+    /// Returns whether the event is the start or the end of a run.
     pub(super) fn is_edge(&self) -> bool {
         self.kind.is_start() || self.kind.is_terminal()
     }
 }
 
-/// What became of an event that was sent.
+/// The outcome of sending an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settled {
+pub(super) enum Outcome {
     Acknowledged { duplicate: bool },
     Refused,
 }

@@ -8,11 +8,10 @@ use anstream::{AutoStream, ColorChoice};
 
 use crate::sync::lock;
 
-/// Where a console handler writes.
+/// The destination of a console handler.
 ///
-/// Standard output and error are coloured where they are terminals that have colours, and `NO_COLOR` and
-/// its like do not forbid it. What cannot be written, since the pipe is closed or the disk full, is passed over:
-/// a call is never harmed, nor is the next line.
+/// Standard output and error are coloured if they are terminals with colours, unless `NO_COLOR` or a similar variable
+/// forbids it. Write errors (a closed pipe, a full disk) are ignored: they affect neither the call nor the next line.
 pub struct ConsoleTarget {
     target: Mutex<Target>,
     colours: bool,
@@ -26,25 +25,25 @@ enum Target {
 }
 
 impl ConsoleTarget {
-    /// The process's standard output.
+    /// Returns the process's standard output.
     pub fn stdout() -> Self {
         let colours = AutoStream::choice(&stdout()) != ColorChoice::Never;
         Self { target: Mutex::new(Target::Stdout), colours, terminal: stdout().is_terminal() }
     }
 
-    /// The process's standard error.
+    /// Returns the process's standard error.
     pub fn stderr() -> Self {
         let colours = AutoStream::choice(&stderr()) != ColorChoice::Never;
         Self { target: Mutex::new(Target::Stderr), colours, terminal: stderr().is_terminal() }
     }
 
-    /// Anything else, without colours.
+    /// Wraps any writer, without colours.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         let target = Mutex::new(Target::Writer(Box::new(writer)));
         Self { target, colours: false, terminal: false }
     }
 
-    /// Sets whether it is coloured, whatever it is.
+    /// Sets whether the output is coloured, instead of detecting it.
     #[must_use]
     pub fn colours(mut self, colours: bool) -> Self {
         self.colours = colours;
@@ -55,12 +54,12 @@ impl ConsoleTarget {
         self.colours
     }
 
-    /// Whether somebody looks at it, rather than a program.
+    /// Returns whether the target is a terminal rather than a file or a pipe.
     pub(super) fn is_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// Writes a text whole, so that those of several handlers do not mix, as far as it can be written.
+    /// Writes a text as a whole, so that texts of concurrent runs do not mix. Ignores errors.
     pub(super) fn write(&self, text: &str) {
         let _ = match &mut *lock(&self.target) {
             Target::Stdout => write(&mut stdout().lock(), text),

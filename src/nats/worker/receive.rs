@@ -1,17 +1,17 @@
-use super::{deliveries::Delivered, partition::Partition, session::Read, stats::count};
+use super::{deliveries::Delivered, partition::Partition, session::Received, stats::count};
 use crate::{event::EventRecord, relay::Relayed};
 
-/// What becomes of what is read.
+/// The handling of messages and of delivered records.
 impl Partition {
-    pub(super) fn read(&mut self, Read { message, at, pending }: Read) {
-        self.caught_up.read(pending);
-        // What was read on an earlier connection comes again.
+    pub(super) fn receive(&mut self, Received { message, at, pending }: Received) {
+        self.caught_up.received(pending);
+        // Messages that were read on an earlier connection come again.
         if at > self.floor.last() {
             match EventRecord::from_json(&message.payload) {
                 Ok(record) => {
                     let opened = record.kind().is_start() && self.floor.start(record.run_id, at);
-                    if let Some(told) = self.deliveries.add(record, opened) {
-                        self.told(&told);
+                    if let Some(delivered) = self.deliveries.add(record, opened) {
+                        self.delivered(&delivered);
                     }
                 }
                 Err(error) => {
@@ -21,27 +21,27 @@ impl Partition {
             }
         }
         if let Some(ack) = message.message.reply {
-            self.floor.read(at, ack);
+            self.floor.received(at, ack);
         }
     }
 
-    pub(super) fn told(&mut self, told: &Delivered) {
+    pub(super) fn delivered(&mut self, delivered: &Delivered) {
         let counters = &self.counters;
-        count(match told.relayed {
-            Relayed::Told => &counters.delivered,
+        count(match delivered.relayed {
+            Relayed::Delivered => &counters.delivered,
             Relayed::Duplicate => &counters.duplicates,
             Relayed::NoStart => &counters.without_start,
         });
-        // A start that was told before is of a run that has ended.
-        let ended_before = told.opened && told.relayed == Relayed::Duplicate;
-        if told.kind.is_terminal() || ended_before {
-            self.floor.end(told.run_id);
+        // A duplicate start belongs to a run that has ended.
+        let ended_before = delivered.opened && delivered.relayed == Relayed::Duplicate;
+        if delivered.kind.is_terminal() || ended_before {
+            self.floor.end(delivered.run_id);
         }
     }
 
     pub(super) fn end_silent(&mut self) {
         let timeout = self.config.run_timeout;
-        if !self.caught_up.can_tell_silence(timeout) {
+        if !self.caught_up.can_detect_silence(timeout) {
             return;
         }
         for run_id in self.relay.end_silent(timeout) {
@@ -50,11 +50,11 @@ impl Partition {
         }
     }
 
-    /// Waits until everything that was read is told.
+    /// Waits until every record that was read has been delivered.
     pub(super) async fn finish(&mut self) {
         while self.deliveries.waiting() > 0 {
-            let told = self.deliveries.next().await;
-            self.told(&told);
+            let delivered = self.deliveries.next().await;
+            self.delivered(&delivered);
         }
     }
 }

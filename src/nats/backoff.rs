@@ -3,20 +3,20 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// How long to wait before the next connection: longer each time, while none is of any use.
+/// The pauses between connections: doubled after each connection that made no progress.
 #[derive(Debug)]
-pub(super) struct Pause {
+pub(super) struct Backoff {
     next: Duration,
 }
 
-impl Pause {
+impl Backoff {
     pub(super) fn new() -> Self {
         Self { next: FIRST }
     }
 
-    /// After a connection, which may have been of use. Whether it is the first after one that was.
-    pub(super) fn after(&mut self, useful: bool) -> (Duration, bool) {
-        if useful {
+    /// Returns the next pause, and whether it is the first one since a connection made progress.
+    pub(super) fn next(&mut self, made_progress: bool) -> (Duration, bool) {
+        if made_progress {
             self.next = FIRST;
         }
         let pause = self.next;
