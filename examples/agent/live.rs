@@ -44,17 +44,19 @@ impl Live {
 
 fn details(event: &Event) -> String {
     match event.data() {
-        EventData::ChainStart(input) | EventData::ToolStart(input) => {
+        EventData::RunStart(RunType::Chain, input) | EventData::RunStart(RunType::Tool, input) => {
             input.input.as_ref().map(|input| format!(" {input}")).unwrap_or_default()
         }
-        EventData::ToolEnd(output) => {
+        EventData::RunEnd(RunType::Tool, output) => {
             output.output.as_ref().map(|output| format!(" {output}")).unwrap_or_default()
         }
         EventData::LlmEnd(result) => match result.usage {
             Some(usage) => format!(" {} → {} tokens", usage.input_tokens, usage.output_tokens),
             None => String::new(),
         },
-        EventData::LlmError(error) | EventData::ChainError(error) | EventData::ToolError(error) => {
+        EventData::LlmError(error)
+        | EventData::RunError(RunType::Chain, error)
+        | EventData::RunError(RunType::Tool, error) => {
             format!(" {error}")
         }
         EventData::Custom(event) => format!(" {} {}", event.name, event.value),

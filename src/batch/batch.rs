@@ -7,8 +7,9 @@ use tower::{BoxError, Service};
 
 use super::{BatchResult, one::one};
 use crate::{
-    callbacks::{Callbacks, RunConfig, RunSpec, run_settings},
+    callbacks::Callbacks,
     extract::LlmChunk,
+    lifecycle::{RunConfig, RunSpec, run_settings},
     run::RunType,
     runnable::RunLayer,
 };

@@ -27,7 +27,7 @@ impl<T> InRun<T> {
     where
         T: FnOnce() -> R,
     {
-        let Self { inner, scope } = self;
+        let Self { inner, mut scope } = self;
         scope.enter(inner)
     }
 }

@@ -109,13 +109,11 @@ impl Checker {
         use crate::run::RunType;
         let all: &[EventKind] = match run[0].run_type {
             RunType::Llm => &[EventKind::LlmStart, EventKind::LlmEnd, EventKind::LlmError],
-            RunType::Chain => &[EventKind::ChainStart, EventKind::ChainEnd, EventKind::ChainError],
-            RunType::Tool => &[EventKind::ToolStart, EventKind::ToolEnd, EventKind::ToolError],
-            RunType::Retriever => {
-                &[EventKind::RetrieverStart, EventKind::RetrieverEnd, EventKind::RetrieverError]
+            other => {
+                &[EventKind::RunStart(other), EventKind::RunEnd(other), EventKind::RunError(other)]
             }
         };
-        all.iter().filter(|kind| kinds(**kind)).all(|kind| self.event_mask.contains(*kind))
+        all.iter().filter(|kind| kinds(**kind)).all(|kind| self.event_mask.wants(*kind))
     }
 
     fn check_terminal(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
@@ -152,7 +150,7 @@ impl Checker {
     fn check_result(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
         let terminal = run.iter().rev().find(|event| event.kind().is_terminal());
         let Some(result) = terminal.and_then(|event| event.result()) else { return };
-        if !self.event_mask.contains(EventKind::LlmNewToken) || !result.streamed {
+        if !self.event_mask.wants(EventKind::LlmNewToken) || !result.streamed {
             return;
         }
         let mut seen = 0;

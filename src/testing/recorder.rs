@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     event::{Event, EventData, EventKind, LlmResult, RunError},
-    handler::{AsyncCallbackHandler, CallbackHandler},
+    handler::{AsyncCallbackHandler, CallbackHandler, Identity},
     run::{Run, RunType},
     sync::lock,
 };
@@ -75,7 +75,7 @@ impl Recorded {
     pub fn result(&self) -> Option<&LlmResult> {
         match &self.data {
             EventData::LlmEnd(result) => Some(result),
-            EventData::LlmError(error) => Some(error.result()),
+            EventData::LlmError(error) => error.result(),
             _ => None,
         }
     }
@@ -83,10 +83,7 @@ impl Recorded {
     /// Returns the error of a terminal event.
     pub fn error(&self) -> Option<&RunError> {
         match &self.data {
-            EventData::LlmError(error)
-            | EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => Some(error),
+            EventData::LlmError(error) | EventData::RunError(_, error) => Some(error),
             _ => None,
         }
     }
@@ -160,14 +157,14 @@ impl Recorder {
         lock(&self.0.inside).remove(&run.run_id());
     }
 
-    fn address(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn shared(&self) -> Identity {
+        Identity::of(&self.0)
     }
 }
 
 impl CallbackHandler for Recorder {
-    fn identity(&self) -> Option<usize> {
-        self.address()
+    fn identity(&self) -> Option<Identity> {
+        Some(self.shared())
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -177,8 +174,8 @@ impl CallbackHandler for Recorder {
 }
 
 impl AsyncCallbackHandler for Recorder {
-    fn identity(&self) -> Option<usize> {
-        self.address()
+    fn identity(&self) -> Option<Identity> {
+        Some(self.shared())
     }
 
     async fn on_event(&self, run: &Run, event: &Event) {

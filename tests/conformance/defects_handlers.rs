@@ -105,7 +105,7 @@ fn a_handler_is_called_for_what_it_asks_for() {
 fn the_end_of_a_tool_is_not_cancelled() {
     everywhere(|told| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(EventKind::ToolEnd));
+        let told = told.with(gate.at(EventKind::RunEnd(RunType::Tool)));
         let tool = RunLayer::tool("tool").callbacks(&told.callbacks);
         let task = tokio::spawn(tool.run(std::future::ready(Ok::<_, BoxError>(()))));
         gate.entered().await;
@@ -117,7 +117,11 @@ fn the_end_of_a_tool_is_not_cancelled() {
         for (mode, recorder) in &told.recorders {
             let kinds: Vec<_> =
                 of_run(&recorder.events(), "tool").iter().map(|event| event.kind()).collect();
-            assert_eq!(kinds, [EventKind::ToolStart, EventKind::ToolEnd], "{mode:?}");
+            assert_eq!(
+                kinds,
+                [EventKind::RunStart(RunType::Tool), EventKind::RunEnd(RunType::Tool)],
+                "{mode:?}"
+            );
         }
     });
 }

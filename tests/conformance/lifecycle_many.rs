@@ -212,8 +212,8 @@ fn case_26_a_chains_end_has_the_sum_of_its_chunks() {
                 for (mode, recorder) in &told.recorders {
                     let events = of_run(&recorder.events(), "chain");
                     let end = match &events[1].data {
-                        EventData::ChainEnd(end) => json!(end),
-                        EventData::ChainError(error) => json!(error),
+                        EventData::RunEnd(RunType::Chain, end) => json!(end),
+                        EventData::RunError(RunType::Chain, error) => json!(error),
                         other => panic!("{other:?}"),
                     };
                     assert_eq!(end["output"]["choices"], json!([choice]), "{mode:?}");

@@ -85,7 +85,10 @@ fn case_43_an_id_that_is_there_twice() {
         let work = async { config.scope(work).await };
         let mut events = EventStream::builder().of(work);
         let first = events.next().await.unwrap();
-        assert_eq!((first.run().name(), first.kind()), ("parent", EventKind::ChainStart));
+        assert_eq!(
+            (first.run().name(), first.kind()),
+            ("parent", EventKind::RunStart(RunType::Chain))
+        );
         while events.next().await.is_some() {}
         events.output().unwrap().unwrap();
         settled(&callbacks).await;
@@ -149,8 +152,8 @@ fn case_45_the_error_of_a_step() {
         }
         let expected = [
             ("model", EventKind::LlmError),
-            ("tool", EventKind::ToolError),
-            ("chain", EventKind::ChainError),
+            ("tool", EventKind::RunError(RunType::Tool)),
+            ("chain", EventKind::RunError(RunType::Chain)),
         ];
         assert_eq!(errors, expected.map(|(name, kind)| (name.to_owned(), kind)));
         let error = events.output().unwrap().unwrap_err();

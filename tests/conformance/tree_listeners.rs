@@ -84,9 +84,9 @@ fn listener(lines: &Lines) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 's
             return;
         }
         let (word, value) = match event.data() {
-            EventData::ChainStart(start) => ("start", start.input.clone()),
-            EventData::ChainEnd(end) => ("end", end.output.clone()),
-            EventData::ChainError(error) => ("error", Some(json!(error.message()))),
+            EventData::RunStart(RunType::Chain, start) => ("start", start.input.clone()),
+            EventData::RunEnd(RunType::Chain, end) => ("end", end.output.clone()),
+            EventData::RunError(RunType::Chain, error) => ("error", Some(json!(error.message()))),
             _ => return,
         };
         let value: Value = value.unwrap_or_default();

@@ -47,7 +47,9 @@ fn case_47_the_error_of_a_tool_has_its_calls_id() {
             let records =
                 ends.iter().map(|end| json!(end.error().unwrap())["tool_call_id"].clone());
             assert!(records.eq([json!("call_1"), json!(null)]), "{mode:?}");
-            let EventData::ToolStart(start) = &recorder.events()[0].data else { unreachable!() };
+            let EventData::RunStart(RunType::Tool, start) = &recorder.events()[0].data else {
+                unreachable!()
+            };
             assert_eq!(start.input, Some(json!({"at": 1})), "{mode:?}");
         }
     });
@@ -193,7 +195,11 @@ fn case_52_a_cancelled_tool() {
         told.faults.none();
         for (mode, recorder) in &told.recorders {
             let events = of_run(&recorder.events(), "tool");
-            assert_eq!(recorder.kinds(), [EventKind::ToolStart, EventKind::ToolError], "{mode:?}");
+            assert_eq!(
+                recorder.kinds(),
+                [EventKind::RunStart(RunType::Tool), EventKind::RunError(RunType::Tool)],
+                "{mode:?}"
+            );
             let error = events[1].error().unwrap();
             let said = (error.kind(), error.tool_call_id());
             assert_eq!(said, (ErrorKind::Cancelled, Some("call_1")), "{mode:?}");

@@ -110,7 +110,7 @@ fn reading_makes_room() {
             Ok(())
         });
         let call = tokio::spawn(RunConfig::new().callbacks(&callbacks).scope(emits));
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
         for n in 0..5 {
             sender.send(n).await.unwrap();
             assert_eq!(json!(events.next().await)["data"]["value"], n);

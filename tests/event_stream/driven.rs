@@ -244,7 +244,7 @@ fn a_future_that_panics() {
             Ok::<_, BoxError>(())
         };
         let mut events = EventStream::builder().of(async move { chain.run(inside).await });
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
         assert!(AssertUnwindSafe(events.next()).catch_unwind().await.is_err());
         drop(events);
         assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Panic);

@@ -113,11 +113,11 @@ fn a_child_that_waits_for_whoever_reads() {
             Ok(task)
         });
         let call = tokio::spawn(RunConfig::new().callbacks(&callbacks).scope(root));
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
         sender.send(()).unwrap();
         let rest = collect(events).await;
         let task = call.await.unwrap().unwrap();
-        assert!(rest.iter().any(|event| event.kind() == EventKind::ChainEnd));
+        assert!(rest.iter().any(|event| event.kind() == EventKind::RunEnd(RunType::Chain)));
         // Now nobody reads, and the child goes on.
         assert_eq!(task.await.unwrap().unwrap(), "a");
     });
@@ -311,7 +311,7 @@ fn a_runtime_that_shuts_down() {
             });
             runtime.shutdown_background();
             let rest = executor::block_on(collect(events));
-            assert_eq!(rest.last().unwrap().kind(), EventKind::ChainError);
+            assert_eq!(rest.last().unwrap().kind(), EventKind::RunError(RunType::Chain));
             assert_eq!(rest.iter().filter(|event| is_end(event)).count(), witness.run_ids().len());
             drop(call);
             // The witness is told after the stream is.

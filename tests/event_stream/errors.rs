@@ -16,10 +16,7 @@ use super::{
 
 fn error(event: &RunEvent) -> Option<&RunError> {
     match event.data() {
-        EventData::LlmError(error)
-        | EventData::ChainError(error)
-        | EventData::ToolError(error)
-        | EventData::RetrieverError(error) => Some(error),
+        EventData::LlmError(error) | EventData::RunError(_, error) => Some(error),
         _ => None,
     }
 }
@@ -87,9 +84,9 @@ fn runs_around_them() {
             let kinds: Vec<_> =
                 all.iter().map(RunEvent::kind).filter(|kind| kind.is_terminal()).collect();
             let outer = match all[0].run().run_type() {
-                RunType::Chain => EventKind::ChainError,
-                RunType::Tool => EventKind::ToolError,
-                _ => EventKind::RetrieverError,
+                RunType::Chain => EventKind::RunError(RunType::Chain),
+                RunType::Tool => EventKind::RunError(RunType::Tool),
+                _ => EventKind::RunError(RunType::Retriever),
             };
             assert_eq!(kinds, [EventKind::LlmError, outer]);
         }

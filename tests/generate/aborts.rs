@@ -55,7 +55,7 @@ fn one_prompt_is_aborted() {
         for (_, recorder) in &told.recorders {
             let run = recorder.run(batch.run_ids[1].unwrap());
             assert_eq!(run.last().unwrap().error().unwrap().kind(), ErrorKind::Aborted);
-            assert_eq!(chain(recorder).1.kind(), EventKind::ChainEnd);
+            assert_eq!(chain(recorder).1.kind(), EventKind::RunEnd(RunType::Chain));
         }
     });
 }
@@ -101,7 +101,7 @@ fn the_whole_batch_is_aborted() {
         // Before any prompt is asked.
         let prompts = Prompts::new(["a", "b"].map(says));
         let model = told.layer().layer(prompts.clone());
-        let run = Batch::new().callbacks(&aborts(EventKind::ChainStart, ""));
+        let run = Batch::new().callbacks(&aborts(EventKind::RunStart(RunType::Chain), ""));
         let error = run.run(&model, prompts.requests()).await.unwrap_err();
         assert_eq!(error.downcast_ref::<Aborted>().unwrap().abort().reason(), "enough");
         assert_eq!(prompts.calls(), [0, 0]);
@@ -111,7 +111,7 @@ fn the_whole_batch_is_aborted() {
         let batch_run: Arc<Mutex<Option<Run>>> = Arc::default();
         let kept = Arc::clone(&batch_run);
         let keeps = Mode::Inline.closure(move |run, event| {
-            if event.kind() == EventKind::ChainStart {
+            if event.kind() == EventKind::RunStart(RunType::Chain) {
                 *kept.lock().unwrap() = Some(run.clone());
             }
         });

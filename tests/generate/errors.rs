@@ -66,7 +66,7 @@ fn errors_stand_in_their_places_with_what_there_was() {
                 assert_eq!((&result.choices, result.tokens), (&told.choices, told.tokens));
             }
             // A failed prompt does not fail the batch.
-            assert_eq!(chain(recorder).1.kind(), EventKind::ChainEnd);
+            assert_eq!(chain(recorder).1.kind(), EventKind::RunEnd(RunType::Chain));
         }
 
         let mut errors = batch.generations.into_iter().filter_map(Result::err);

@@ -40,9 +40,11 @@ fn one_run_for_each_prompt_under_one_chain() {
         for (mode, recorder) in &told.recorders {
             let (start, end) = chain(recorder);
             assert_eq!((&*start.name, start.parent_run_id), ("generate", None), "{mode:?}");
-            let EventData::ChainStart(input) = &start.data else { panic!("{start:?}") };
+            let EventData::RunStart(RunType::Chain, input) = &start.data else {
+                panic!("{start:?}")
+            };
             assert_eq!(input.input, Some(json!({"prompts": 5})));
-            let EventData::ChainEnd(output) = &end.data else { panic!("{end:?}") };
+            let EventData::RunEnd(RunType::Chain, output) = &end.data else { panic!("{end:?}") };
             assert_eq!(output.output, Some(json!(batch.llm_output())));
             let prompts = prompt_starts(recorder);
             assert_eq!(batch.run_ids, ids(&prompts));

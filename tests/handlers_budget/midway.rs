@@ -111,7 +111,7 @@ fn without_such_a_limit_tokens_are_not_asked_for() {
     assert!(hears(BudgetGuard::new().max_run_tokens(5)));
     assert!(hears(BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())));
     assert!(hears(BudgetGuard::new().tokens(5).abort_running()));
-    assert!(!BudgetGuard::new().event_mask().contains(EventKind::ToolStart));
+    assert!(!BudgetGuard::new().event_mask().contains(EventKind::RunStart(RunType::Tool)));
 }
 
 /// An inner run that passes the limit first is not what is aborted.

@@ -135,7 +135,7 @@ fn constants() {
     const ASKS: [bool; 3] = [
         TOOLS.contains(EventKind::Custom),
         TOOLS.contains_in(EventKind::Custom, RunType::Llm),
-        TOOLS.intersects(EventMask::of(EventKind::ToolEnd)),
+        TOOLS.intersects(EventMask::of(EventKind::RunEnd(RunType::Tool))),
     ];
     assert_eq!(ASKS, [true, false, true]);
     assert_eq!(format!("{:?}", EventMask::NONE), "EventMask(0x00000000)");

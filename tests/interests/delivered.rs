@@ -183,7 +183,8 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
         let recorder = Recorder::new();
         let handler: Registration = listener.mode.handler(Asks(recorder.clone(), listener.own));
         let narrowed = listener.narrowed.iter();
-        callbacks = callbacks.add(narrowed.fold(handler, |handler, mask| handler.event_mask(*mask)));
+        callbacks =
+            callbacks.add(narrowed.fold(handler, |handler, mask| handler.event_mask(*mask)));
         told.push(recorder);
     }
     callbacks = callbacks.inline(witness.clone());

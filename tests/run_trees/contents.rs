@@ -94,7 +94,7 @@ fn inputs_and_outputs() {
         let [look, fails, words, breaks] = &finished[..] else { panic!("{finished:?}") };
         for tool in [look, fails] {
             assert_eq!(tool.input(), Some(&json!({"n": 1})));
-            let EventData::ToolStart(input) = &tool.start else { panic!("{tool:?}") };
+            let EventData::RunStart(RunType::Tool, input) = &tool.start else { panic!("{tool:?}") };
             assert_eq!(input.tool_call_id.as_deref(), Some("call_1"));
         }
         assert_eq!(look.output(), Some(&json!({"answer": "look!"})));

@@ -25,9 +25,10 @@ async fn told(layer: RunLayer, content: ContentCapture) -> (Option<Value>, Optio
     service.oneshot(json!({"query": "long text", "api_key": "canary"})).await.unwrap();
     let events = recorder.events();
     match (&events[0].data, &events[1].data) {
-        (EventData::RetrieverStart(input), EventData::RetrieverEnd(output)) => {
-            (input.input.clone(), output.output.clone())
-        }
+        (
+            EventData::RunStart(RunType::Retriever, input),
+            EventData::RunEnd(RunType::Retriever, output),
+        ) => (input.input.clone(), output.output.clone()),
         other => panic!("{other:?}"),
     }
 }
@@ -63,8 +64,8 @@ async fn descriptions_are_asked_for_where_somebody_hears() {
     let of = |kind| EventMask::of(kind) | EventMask::CUSTOM;
     for (event_mask, expected) in [
         (EventMask::ALL, 11),
-        (of(EventKind::ChainStart), 1),
-        (of(EventKind::ChainEnd), 10),
+        (of(EventKind::RunStart(RunType::Chain)), 1),
+        (of(EventKind::RunEnd(RunType::Chain)), 10),
         (of(EventKind::LlmStart), 0),
     ] {
         let handler = Registration::inline(Recorder::new()).event_mask(event_mask);

@@ -57,7 +57,7 @@ async fn a_future_is_a_run_too() {
             .run(async { Ok::<_, BoxError>(Run::current().unwrap().name().to_owned()) });
         assert_eq!(report.await.unwrap(), "chain");
         let end = crate::ended(&told, None).await;
-        assert_eq!(end.kind(), EventKind::ChainEnd);
+        assert_eq!(end.kind(), EventKind::RunEnd(RunType::Chain));
         assert_eq!(told.recorders[0].1.kinds()[0].as_str(), "chain_start");
     }
 }
@@ -104,14 +104,14 @@ async fn a_tool_tells_the_id_of_its_call_with_each_event() {
 async fn the_id_is_told_to_those_who_hear_of_the_end_only() {
     let recorder = Recorder::new();
     let ends = tower_llm_callbacks::Registration::inline(recorder.clone())
-        .event_mask(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
+        .event_mask(EventMask::TOOL - EventMask::of(EventKind::RunStart(RunType::Tool)));
     let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>(()) });
     let mut tool = RunLayer::tool("t")
         .callbacks(&Callbacks::new().add(ends))
         .input(|call: &ToolCall| RunInput::from(call))
         .layer(tool);
     tool.ready().await.unwrap().call(ToolCall::new("call_1", "t", "{}")).await.unwrap();
-    assert_eq!(recorder.kinds(), [EventKind::ToolEnd]);
+    assert_eq!(recorder.kinds(), [EventKind::RunEnd(RunType::Tool)]);
     assert_eq!(data(&recorder.events()[0].data)["tool_call_id"], "call_1");
 }
 

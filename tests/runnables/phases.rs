@@ -33,8 +33,9 @@ async fn at_once_where_nobody_is_awaited() {
 fn the_start_is_awaited_before_the_call_and_the_end_before_the_response() {
     on_each_runtime(|| async {
         let (start, end) = (Gate::new(), Gate::new());
-        let callbacks =
-            Callbacks::new().add(start.at(EventKind::ChainStart)).add(end.at(EventKind::ChainEnd));
+        let callbacks = Callbacks::new()
+            .add(start.at(EventKind::RunStart(RunType::Chain)))
+            .add(end.at(EventKind::RunEnd(RunType::Chain)));
         let called = Arc::new(AtomicBool::new(false));
         let inner = {
             let called = Arc::clone(&called);
@@ -67,7 +68,7 @@ fn the_start_is_awaited_before_the_call_and_the_end_before_the_response() {
 fn the_end_of_a_stream_waits_for_its_terminal() {
     on_each_runtime(|| async {
         let end = Gate::new();
-        let callbacks = Callbacks::new().add(end.at(EventKind::ChainEnd));
+        let callbacks = Callbacks::new().add(end.at(EventKind::RunEnd(RunType::Chain)));
         let inner = service_fn(|(): ()| async {
             Ok::<_, BoxError>(stream::iter([Ok::<_, BoxError>(1), Ok(2)]))
         });

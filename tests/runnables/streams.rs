@@ -20,8 +20,8 @@ use crate::{
 
 fn output(end: &Recorded) -> Option<Value> {
     match &end.data {
-        EventData::ChainEnd(output) => output.output.clone(),
-        EventData::ChainError(error) => error.output().cloned(),
+        EventData::RunEnd(RunType::Chain, output) => output.output.clone(),
+        EventData::RunError(RunType::Chain, error) => error.output().cloned(),
         other => panic!("{other:?}"),
     }
 }

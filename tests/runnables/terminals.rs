@@ -118,7 +118,7 @@ fn an_abort_in_the_start_phase_calls_nothing() {
     everywhere(|told| async move {
         let gate = Gate::new();
         let (handler, runs) = runs();
-        let told = told.with(gate.at(EventKind::ChainStart)).with(handler);
+        let told = told.with(gate.at(EventKind::RunStart(RunType::Chain))).with(handler);
         let inner = service_fn(|(): ()| async { panic!("called") as Result<(), BoxError> });
         let service = chain(&told).layer(inner);
         let aborts = async {

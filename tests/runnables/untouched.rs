@@ -107,7 +107,7 @@ async fn poll_ready_goes_through() {
 async fn errors_of_readiness_downcast() {
     let told = Told::new(&crate::support::MODES);
     let gate = Gate::new();
-    let callbacks = Callbacks::new().add(gate.at(EventKind::ToolStart));
+    let callbacks = Callbacks::new().add(gate.at(EventKind::RunStart(RunType::Tool)));
     let mut service = ServiceBuilder::new()
         .layer(chain(&told))
         .layer(LoadShedLayer::new())

@@ -61,9 +61,7 @@ impl Entry {
                 let url = llm.http.as_deref().map(|http| prefix(&http.url, DETAIL).to_owned());
                 detail.url = url.unwrap_or_default();
             }
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => {
+            EventData::RunStart(_, input) => {
                 let prompt = input.input.as_ref().map(|input| Content::of_value("input", input));
                 detail.prompt = prompt.unwrap_or_default();
             }
@@ -94,16 +92,12 @@ impl Entry {
                 detail.end(error.result());
                 detail.fail(error);
             }
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => {
+            EventData::RunEnd(_, output) => {
                 row.end_after(output.duration);
                 let output = output.output.as_ref().map(|value| Content::of_value("output", value));
                 detail.answer = output.unwrap_or_default();
             }
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => {
+            EventData::RunError(_, error) => {
                 row.end(error.kind().as_str(), error.result());
                 let output = error.output().map(|value| Content::of_value("output", value));
                 detail.answer = output.unwrap_or_default();

@@ -60,9 +60,7 @@ impl ConsoleLog {
                 let messages = start.messages.get().filter(|_| self.content > 0);
                 self.shown(&mut line, messages.map(ToString::to_string).as_deref())
             }
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => {
+            EventData::RunStart(_, input) => {
                 let _ = write!(line, "started {}", styles.dim(format!("({})", run.run_type())));
                 let input = input.input.as_ref().filter(|_| self.content > 0);
                 self.shown(&mut line, input.map(ToString::to_string).as_deref())
@@ -72,21 +70,19 @@ impl ConsoleLog {
                 counts(&mut line, result);
                 self.shown(&mut line, Some(result.text()))
             }
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => {
+            EventData::RunEnd(_, output) => {
                 ended(&mut line, styles, output.duration);
                 let output = output.output.as_ref().filter(|_| self.content > 0);
                 self.shown(&mut line, output.map(ToString::to_string).as_deref())
             }
             EventData::LlmError(error) => {
                 failed(&mut line, styles, error);
-                counts(&mut line, error.result());
-                self.shown(&mut line, Some(error.result().text()))
+                if let Some(result) = error.result() {
+                    counts(&mut line, result);
+                }
+                self.shown(&mut line, error.result().map(LlmResult::text))
             }
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => {
+            EventData::RunError(_, error) => {
                 failed(&mut line, styles, error);
                 Ok(())
             }
@@ -133,7 +129,7 @@ fn ended(line: &mut String, styles: Styles, duration: Duration) {
 }
 
 fn failed(line: &mut String, styles: Styles, error: &RunError) {
-    let duration = time(error.result().duration);
+    let duration = time(error.duration());
     let message = clean::line(error.message());
     let _ = write!(line, "{} after {duration}: {}: {message}", styles.bad("failed"), error.kind());
 }

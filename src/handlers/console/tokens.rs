@@ -59,6 +59,8 @@ impl CallbackHandler for ConsoleTokens {
     }
 
     fn on_llm_error(&self, _run: &Run, error: &RunError) {
-        self.end(error.result());
+        if let Some(result) = error.result() {
+            self.end(result);
+        }
     }
 }

@@ -7,11 +7,7 @@ use super::{
     queue::{Queue, QueueConfig},
     reader::Reader,
 };
-use crate::{
-    callbacks::{Callbacks, RunConfig},
-    handler::EventMask,
-    run::RunType,
-};
+use crate::{callbacks::Callbacks, handler::EventMask, lifecycle::RunConfig, run::RunType};
 
 /// Configures an [`EventStream`]. Created by [`EventStream::builder`].
 ///

@@ -75,7 +75,7 @@ impl Queue {
     /// Returns whether the stream yields the event.
     pub(super) fn wants(&self, run: &Run, kind: EventKind) -> bool {
         let QueueConfig { filter, wanted, .. } = &self.config;
-        wanted.contains_in(kind, run.run_type()) && filter.matches(run)
+        wanted.wants_in(kind, run.run_type()) && filter.matches(run)
     }
 
     /// Adds an event, if the stream yields it.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::{labels::Labels, open::Open, outermost::Outermost},
     run::Run,
 };
@@ -125,7 +125,7 @@ impl LlmMetrics {
     }
 
     fn error(&self, run: &Run, error: &RunError, result: Option<&LlmResult>) {
-        self.end(run, error.kind().as_str(), error.result().duration, result);
+        self.end(run, error.kind().as_str(), error.duration(), result);
     }
 }
 
@@ -135,25 +135,21 @@ impl CallbackHandler for LlmMetrics {
         if self.0.tokens { all } else { all - EventMask::LLM_NEW_TOKEN }
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
         match event.data() {
             EventData::LlmNewToken(_) => record_token(&self.0.open, run),
             EventData::LlmStart(start) => self.start(run, Some(start)),
-            EventData::ChainStart(_) | EventData::ToolStart(_) | EventData::RetrieverStart(_) => {
+            EventData::RunStart(_, _) => {
                 self.start(run, None);
             }
             EventData::LlmEnd(result) => self.end(run, "completed", result.duration, Some(result)),
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => self.end(run, "completed", output.duration, None),
-            EventData::LlmError(error) => self.error(run, error, Some(error.result())),
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => self.error(run, error, None),
+            EventData::RunEnd(_, output) => self.end(run, "completed", output.duration, None),
+            EventData::LlmError(error) => self.error(run, error, error.result()),
+            EventData::RunError(_, error) => self.error(run, error, None),
             EventData::Retry(_) => {
                 if let Some(labels) = self.0.open.with(run.run_id(), |live| live.labels.clone()) {
                     counter!(RETRIES, labels).increment(1);

@@ -21,7 +21,7 @@ use crate::{
 /// use tower_llm_callbacks::{Callbacks, handlers::HandlerMetrics};
 ///
 /// # let callbacks = Callbacks::new();
-/// let metrics = HandlerMetrics::new(&callbacks);
+/// let (callbacks, metrics) = HandlerMetrics::observe(callbacks);
 /// // … and before each scrape:
 /// metrics.sample();
 /// ```
@@ -29,12 +29,13 @@ use crate::{
 pub struct HandlerMetrics(Callbacks);
 
 impl HandlerMetrics {
-    /// Creates metrics for the handlers of a set, and adds a hook that counts their faults.
-    pub fn new(callbacks: &Callbacks) -> Self {
+    /// Returns the set with a hook that counts the faults of its handlers, and their metrics.
+    pub fn observe(callbacks: Callbacks) -> (Callbacks, Self) {
         describe();
-        let callbacks = callbacks.clone().on_fault(|fault| {
+        let callbacks = callbacks.on_fault(|fault| {
             let kind = match fault.kind {
                 FaultKind::Panicked => "panicked",
+                FaultKind::Failed => "failed",
                 FaultKind::DeadlineExceeded => "deadline_exceeded",
                 FaultKind::NoRuntime => "no_runtime",
                 FaultKind::RuntimeShutDown => "runtime_shut_down",
@@ -44,7 +45,7 @@ impl HandlerMetrics {
             let handler = fault.handler.to_string();
             counter!(FAULTS, "handler" => handler, "kind" => kind, "event" => event).increment(1);
         });
-        Self(callbacks)
+        (callbacks.clone(), Self(callbacks))
     }
 
     /// Records the current [`Callbacks::stats`].

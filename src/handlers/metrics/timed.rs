@@ -5,7 +5,7 @@ use metrics::{Histogram, histogram};
 use super::describe::{HANDLER_TIME, describe};
 use crate::{
     event::Event,
-    handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
+    handler::{AsyncCallbackHandler, CallbackHandler, EventMask, Identity},
     run::Run,
 };
 
@@ -44,7 +44,7 @@ impl<H: CallbackHandler> CallbackHandler for TimedHandler<H> {
         self.inner.event_mask()
     }
 
-    fn identity(&self) -> Option<usize> {
+    fn identity(&self) -> Option<Identity> {
         self.inner.identity()
     }
 
@@ -60,7 +60,7 @@ impl<H: AsyncCallbackHandler> AsyncCallbackHandler for TimedHandler<H> {
         self.inner.event_mask()
     }
 
-    fn identity(&self) -> Option<usize> {
+    fn identity(&self) -> Option<Identity> {
         self.inner.identity()
     }
 

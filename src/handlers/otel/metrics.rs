@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::{labels::Labels, open::Open, outermost::Outermost},
     run::Run,
 };
@@ -156,8 +156,8 @@ impl CallbackHandler for OtelMetrics {
         }
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0) as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -165,7 +165,11 @@ impl CallbackHandler for OtelMetrics {
             EventData::LlmStart(start) => self.0.start(run, start),
             EventData::LlmNewToken(_) => self.0.token(run, event.time()),
             EventData::LlmEnd(result) => self.0.end(run, result, None),
-            EventData::LlmError(error) => self.0.end(run, error.result(), Some(error)),
+            EventData::LlmError(error) => {
+                if let Some(result) = error.result() {
+                    self.0.end(run, result, Some(error));
+                }
+            }
             _ => {}
         }
     }

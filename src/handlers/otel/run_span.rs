@@ -79,7 +79,7 @@ impl Shared {
     pub(super) fn error(&self, run: &Run, error: &RunError) {
         let Some(mut open) = self.open.remove(run) else { return };
         open.fail(error, self.content.on_spans());
-        open.end(run, error.result().duration);
+        open.end(run, error.duration());
     }
 
     pub(super) fn retry(&self, run: &Run, retry: &Retry, time: SystemTime) {

@@ -11,7 +11,7 @@ use opentelemetry::global::BoxedTracer;
 use super::{OtelContent, OtelSpansBuilder, SemanticConventions, logs::Logs, span::OpenSpan};
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::{open::Open, outermost::Outermost},
     run::Run,
 };
@@ -106,25 +106,23 @@ impl CallbackHandler for OtelSpans {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0) as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
         let shared = &*self.0;
         match event.data() {
             EventData::LlmStart(start) => shared.llm_start(run, start),
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => shared.start(run, input),
+            EventData::RunStart(_, input) => shared.start(run, input),
             EventData::LlmEnd(result) => shared.llm_end(run, result, None),
-            EventData::LlmError(error) => shared.llm_end(run, error.result(), Some(error)),
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => shared.end(run, output),
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => shared.error(run, error),
+            EventData::LlmError(error) => {
+                if let Some(result) = error.result() {
+                    shared.llm_end(run, result, Some(error));
+                }
+            }
+            EventData::RunEnd(_, output) => shared.end(run, output),
+            EventData::RunError(_, error) => shared.error(run, error),
             EventData::Retry(retry) => shared.retry(run, retry, event.time()),
             EventData::Custom(custom) => shared.custom(run, custom, event.time()),
             EventData::LlmNewToken(_) => {}

@@ -86,13 +86,8 @@ impl GrowingTree {
 fn duration(end: &EventData) -> Option<Duration> {
     match end {
         EventData::LlmEnd(result) => Some(result.duration),
-        EventData::ChainEnd(output)
-        | EventData::ToolEnd(output)
-        | EventData::RetrieverEnd(output) => Some(output.duration),
-        EventData::LlmError(error)
-        | EventData::ChainError(error)
-        | EventData::ToolError(error)
-        | EventData::RetrieverError(error) => Some(error.result().duration),
+        EventData::RunEnd(_, output) => Some(output.duration),
+        EventData::LlmError(error) | EventData::RunError(_, error) => Some(error.duration()),
         _ => None,
     }
 }

@@ -86,7 +86,7 @@ impl RunTree {
     pub fn result(&self) -> Option<&LlmResult> {
         match &self.end {
             Some(EventData::LlmEnd(result)) => Some(result),
-            Some(EventData::LlmError(error)) => Some(error.result()),
+            Some(EventData::LlmError(error)) => error.result(),
             _ => None,
         }
     }
@@ -94,9 +94,7 @@ impl RunTree {
     /// Returns the input of a chain, tool or retriever, if it was captured.
     pub fn input(&self) -> Option<&Value> {
         match &self.start {
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => input.input.as_ref(),
+            EventData::RunStart(_, input) => input.input.as_ref(),
             _ => None,
         }
     }
@@ -104,11 +102,7 @@ impl RunTree {
     /// Returns the output of a chain, tool or retriever, if it was captured.
     pub fn output(&self) -> Option<&Value> {
         match &self.end {
-            Some(
-                EventData::ChainEnd(output)
-                | EventData::ToolEnd(output)
-                | EventData::RetrieverEnd(output),
-            ) => output.output.as_ref(),
+            Some(EventData::RunEnd(_, output)) => output.output.as_ref(),
             _ => self.error().and_then(RunError::output),
         }
     }
@@ -116,12 +110,7 @@ impl RunTree {
     /// Returns the run's error, if it failed.
     pub fn error(&self) -> Option<&RunError> {
         match &self.end {
-            Some(
-                EventData::LlmError(error)
-                | EventData::ChainError(error)
-                | EventData::ToolError(error)
-                | EventData::RetrieverError(error),
-            ) => Some(error),
+            Some(EventData::LlmError(error) | EventData::RunError(_, error)) => Some(error),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::{
 use super::{RunTree, RunTreesBuilder, forest::Forest};
 use crate::{
     event::Event,
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     run::Run,
     sync::lock,
 };
@@ -83,8 +83,8 @@ impl CallbackHandler for RunTrees {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_event(&self, run: &Run, event: &Event) {

@@ -3,11 +3,12 @@
 mod record;
 mod span;
 
+use std::sync::LazyLock;
 use tracing::{Level, event};
 
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     run::Run,
 };
 
@@ -50,9 +51,10 @@ impl CallbackHandler for TracingSpans {
     }
 
     /// All instances are the same handler: a run has one span.
-    fn identity(&self) -> Option<usize> {
-        static INSTANCE: u8 = 0;
-        Some(std::ptr::from_ref(&INSTANCE) as usize)
+    fn identity(&self) -> Option<Identity> {
+        // Without state, all instances are one.
+        static INSTANCE: LazyLock<Identity> = LazyLock::new(Identity::unique);
+        Some(INSTANCE.clone())
     }
 
     fn on_event(&self, run: &Run, event: &Event) {

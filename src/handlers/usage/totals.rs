@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::{ErrorKind, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::outermost::Outermost,
     run::Run,
     sync::lock,
@@ -199,8 +199,8 @@ impl CallbackHandler for UsageTotals {
         EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_llm_start(&self, run: &Run, start: &LlmStart) {
@@ -214,7 +214,9 @@ impl CallbackHandler for UsageTotals {
     }
 
     fn on_llm_error(&self, run: &Run, error: &RunError) {
-        self.end(run, error.result(), Some(error.kind()));
+        if let Some(result) = error.result() {
+            self.end(run, result, Some(error.kind()));
+        }
     }
 }
 

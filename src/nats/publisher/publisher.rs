@@ -10,7 +10,11 @@ use super::{
     PublishLosses, PublisherConfig, PublisherStats, outbox::Outbox, pump, queued::QueuedEvent,
 };
 use crate::{
-    callbacks::Registration, event::Event, handler::AsyncCallbackHandler, nats::Error, run::Run,
+    callbacks::Registration,
+    event::Event,
+    handler::{AsyncCallbackHandler, Identity},
+    nats::Error,
+    run::Run,
     sync::lock,
 };
 
@@ -112,8 +116,8 @@ async fn log_losses(outbox: Arc<Outbox>) {
 }
 
 impl AsyncCallbackHandler for Publisher {
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).addr())
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     async fn on_event(&self, run: &Run, event: &Event) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError, Token},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::{outermost::Outermost, usage::measured::Measured},
     run::Run,
     sync::lock,
@@ -202,8 +202,8 @@ impl CallbackHandler for BudgetGuard {
         if self.0.settings.watches_tokens() { ends | EventMask::LLM_NEW_TOKEN } else { ends }
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_llm_start(&self, run: &Run, start: &LlmStart) {
@@ -226,7 +226,9 @@ impl CallbackHandler for BudgetGuard {
     }
 
     fn on_llm_error(&self, run: &Run, error: &RunError) {
-        self.end(run, error.result(), false);
+        if let Some(result) = error.result() {
+            self.end(run, result, false);
+        }
     }
 }
 
