@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
     },
 };
 
-use crate::harness::{Bound, Cost, Row, compare, cpu_time};
+use harness::{Bound, Cost, Row, compare, cpu_time};
 
 const ROUNDS: usize = 9;
 

@@ -5,8 +5,6 @@
 //! choose rows: `cargo bench --bench handlers -- budget`.
 
 mod full;
-#[path = "../support/harness.rs"]
-mod harness;
 mod otel;
 mod rows;
 mod work;

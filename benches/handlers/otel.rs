@@ -17,7 +17,7 @@ use tower_llm_callbacks::{
     on_llm_new_token,
 };
 
-use crate::harness::{Bound, Cost, Row, compare, per_token};
+use harness::{Bound, Cost, Row, compare, per_token};
 
 const ROUNDS: usize = 25;
 

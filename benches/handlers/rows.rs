@@ -7,10 +7,8 @@ use tower_llm_callbacks::{
     handlers::{BudgetGuard, PriceTable, UsageTotals},
 };
 
-use crate::{
-    harness::{Bound, Row, compare},
-    work::{Ends, Tokens, answers, runtime},
-};
+use crate::work::{Ends, Tokens, answers, runtime};
+use harness::{Bound, Row, compare};
 
 const ROUNDS: usize = 15;
 

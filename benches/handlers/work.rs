@@ -11,7 +11,7 @@ use tower_llm_callbacks::{
     chat::{ChatChunk, ChatRequest},
 };
 
-use crate::harness::{Cost, per_token};
+use harness::{Cost, per_token};
 
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")

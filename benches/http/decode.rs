@@ -21,9 +21,9 @@ use tracing::Span;
 
 use crate::{
     body::{self, Frames},
-    harness::{Bound, Cost, Row, by_turns, compare, per_token},
     work::{Count, counting, note},
 };
+use harness::{Bound, Cost, Row, by_turns, compare, per_token};
 
 /// Many and short ones: on a busy machine some of them are not disturbed.
 const ROUNDS: usize = 150;

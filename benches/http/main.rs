@@ -5,8 +5,6 @@
 
 mod body;
 mod decode;
-#[path = "../support/harness.rs"]
-mod harness;
 mod latency;
 mod prompt;
 mod proxy;

@@ -15,11 +15,11 @@ use tower_llm_callbacks::{
 
 use crate::{
     body::Frames,
-    harness::{Bound, Cost, Row, by_turns, compare, cpu_time, per_token},
     proxy::{self, Caller},
     upstream::{Answer, provider, serve},
     work::{multi_thread, note},
 };
+use harness::{Bound, Cost, Row, by_turns, compare, cpu_time, per_token};
 
 const BYTES: usize = 1024 * 1024;
 

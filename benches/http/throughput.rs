@@ -9,11 +9,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{runtime::Runtime, sync::watch};
 
 use crate::{
-    harness::{Bound, Cost, Row, by_turns, cpu_time, print},
     proxy::{Caller, Proxies},
     upstream::{Answer, provider},
     work::{multi_thread, note},
 };
+use harness::{Bound, Cost, Row, by_turns, cpu_time, print};
 
 /// 0.95 of the tokens per second.
 const BOUND: Bound = Bound::ratio(1.053);

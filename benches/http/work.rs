@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::runtime::{Builder, Runtime};
 use tower_llm_callbacks::{CallbackHandler, Callbacks, EventMask, HttpCallbackLayer, Run, Token};
 
-use crate::harness::{Bound, Row, print};
+use harness::{Bound, Row, print};
 
 /// What each handler does with a token, and each baseline likewise.
 #[derive(Default)]

@@ -1,12 +1,10 @@
 //! What publishing and reading through NATS costs, beside async-nats used by hand for the same.
 //!
-//! `cargo bench --bench nats` starts a NATS server of its own; where none is installed it says so. Costs are for an
+//! `cargo bench --bench nats --features nats` starts a NATS server of its own; where none is installed it says so. Costs are for an
 //! event; 1.25x stands for 0.8 of the events per second.
 
 mod bare;
 #[allow(dead_code, reason = "shared with other benches")]
-#[path = "../support/harness.rs"]
-mod harness;
 mod ours;
 mod server;
 

@@ -6,49 +6,49 @@ use std::time::{Duration, Instant};
 const LONGEST: Duration = Duration::from_secs(15);
 
 /// Nanoseconds for one of what a row counts.
-pub(crate) type Cost = f64;
+pub type Cost = f64;
 
 /// What was asked for on the command line.
-pub(crate) struct Options {
+pub struct Options {
     /// By how much less there is to do.
-    pub(crate) scale: usize,
+    pub scale: usize,
     only: Vec<String>,
 }
 
 impl Options {
-    pub(crate) fn read() -> Self {
+    pub fn read() -> Self {
         // `cargo test --benches` runs this too: then it only has to work.
         let quick = !std::env::args().any(|arg| arg == "--bench");
         let only = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
         Self { scale: if quick { 100 } else { 1 }, only }
     }
 
-    pub(crate) fn wants(&self, row: &str) -> bool {
+    pub fn wants(&self, row: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| row.contains(name.as_str()))
     }
 }
 
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) baseline: &'static str,
-    pub(crate) bound: Bound,
+pub struct Row {
+    pub name: &'static str,
+    pub baseline: &'static str,
+    pub bound: Bound,
 }
 
 /// What a row has to meet; one of its parts is enough.
 #[derive(Clone, Copy)]
-pub(crate) struct Bound {
-    pub(crate) ratio: f64,
-    pub(crate) more_ns: f64,
+pub struct Bound {
+    pub ratio: f64,
+    pub more_ns: f64,
 }
 
 impl Bound {
-    pub(crate) const fn ratio(ratio: f64) -> Self {
+    pub const fn ratio(ratio: f64) -> Self {
         Self { ratio, more_ns: 0.0 }
     }
 }
 
 /// Measures both by turns and prints the row. True if the bound is met.
-pub(crate) fn compare(
+pub fn compare(
     row: &Row,
     rounds: usize,
     mut baseline: impl FnMut() -> Cost,
@@ -59,7 +59,7 @@ pub(crate) fn compare(
 }
 
 /// The least cost of each, measured by turns.
-pub(crate) fn by_turns<const N: usize>(
+pub fn by_turns<const N: usize>(
     rounds: usize,
     mut work: [&mut dyn FnMut() -> Cost; N],
 ) -> [Cost; N] {
@@ -81,7 +81,7 @@ fn is_bound(bound: Bound) -> bool {
     bound.ratio.is_finite()
 }
 
-pub(crate) fn print(row: &Row, base: Cost, ours: Cost) -> bool {
+pub fn print(row: &Row, base: Cost, ours: Cost) -> bool {
     let ratio = ours / base;
     let met = ratio <= row.bound.ratio || ours - base <= row.bound.more_ns;
     let bound = if !is_bound(row.bound) {
@@ -107,7 +107,7 @@ pub(crate) fn print(row: &Row, base: Cost, ours: Cost) -> bool {
 }
 
 /// Time for one of `tokens`.
-pub(crate) fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
+pub fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
     let start = Instant::now();
     work();
     start.elapsed().as_nanos() as f64 / tokens as f64
@@ -115,7 +115,7 @@ pub(crate) fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
 
 /// Processor time of the whole process.
 #[allow(dead_code, reason = "not every bench asks for it")]
-pub(crate) fn cpu_time() -> Duration {
+pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

@@ -3,8 +3,6 @@
 //! `cargo bench --bench tree` prints one table; a row that misses its bound is marked. Words after `--`
 //! choose rows: `cargo bench --bench tree -- chain`.
 
-#[path = "../support/harness.rs"]
-mod harness;
 mod rows;
 mod work;
 

@@ -7,10 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{CallbackLayer, Callbacks, RunConfig, RunLayer, chat::ChatRequest};
 
-use crate::{
-    harness::{Bound, Cost, Row, compare, per_token},
-    work::{Count, answer, ten_microseconds, worker},
-};
+use crate::work::{Count, answer, ten_microseconds, worker};
+use harness::{Bound, Cost, Row, compare, per_token};
 
 const ROUNDS: usize = 25;
 

@@ -3,8 +3,6 @@
 //! `cargo bench --bench typed` prints one table; a row that misses its bound is marked. Words after `--`
 //! choose rows: `cargo bench --bench typed -- inline lockstep`.
 
-#[path = "../support/harness.rs"]
-mod harness;
 mod rows;
 mod work;
 

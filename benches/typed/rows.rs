@@ -6,10 +6,8 @@ use futures::{FutureExt, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 use tower_llm_callbacks::{Callbacks, Registration};
 
-use crate::{
-    harness::{Bound, Cost, Row, compare, cpu_time, per_token, print},
-    work::{Boxed, Count, bare, layered, paced, read, text},
-};
+use crate::work::{Boxed, Count, bare, layered, paced, read, text};
+use harness::{Bound, Cost, Row, compare, cpu_time, per_token, print};
 
 const ROUNDS: usize = 15;
 

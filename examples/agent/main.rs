@@ -8,8 +8,6 @@
 
 mod agent;
 mod live;
-#[path = "../support/server.rs"]
-mod server;
 mod weather;
 
 use std::env;
@@ -31,7 +29,7 @@ use tower_llm_callbacks::{
 async fn main() -> Result<(), BoxError> {
     let config = match env::var_os("OPENAI_API_KEY") {
         Some(_) => OpenAiConfig::from_env()?,
-        None => OpenAiConfig::without_key(format!("{}/v1", server::serve().await?)),
+        None => OpenAiConfig::without_key(format!("{}/v1", simulated::serve().await?)),
     };
     let name = env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
     let question: Vec<_> = env::args().skip(1).collect();

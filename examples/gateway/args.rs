@@ -27,6 +27,7 @@ pub(crate) struct Args {
     pub(crate) content: ContentCapture,
 
     /// Publish every event to a NATS server with JetStream, as nats://127.0.0.1:4222
+    #[cfg(feature = "nats")]
     #[arg(long, value_name = "URL")]
     pub(crate) nats: Option<String>,
 

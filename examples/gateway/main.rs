@@ -13,12 +13,12 @@ mod events;
 mod hop_by_hop;
 mod live;
 mod metrics;
+#[cfg(feature = "nats")]
 mod nats;
 mod open_files;
 mod proxy;
 mod server;
 mod signals;
-mod simulated;
 mod tasks;
 mod upstream;
 mod upstream_error;
@@ -36,6 +36,7 @@ const FLUSH: Duration = Duration::from_secs(10);
 async fn run(args: Args) -> Result<(), BoxError> {
     let signals = Signals::listen()?;
     let callbacks = events::callbacks(args.events.as_deref())?;
+    #[cfg(feature = "nats")]
     let (callbacks, publisher) = nats::publish(callbacks, args.nats.as_deref());
     // Before there is anything to count.
     let scraped = args.admin.map(|_| Scraped::install()).transpose()?;
@@ -70,6 +71,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
     if !flushed.is_complete() {
         eprintln!("events of {} runs were not written in time", flushed.undelivered.len());
     }
+    #[cfg(feature = "nats")]
     nats::flush(publisher, FLUSH).await;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use support::{Recorders, everywhere, in_each_mode};
 use tokio::task::spawn_blocking;
 use tower::BoxError;
 use tower_llm_callbacks::{
@@ -14,10 +15,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{
-    customs, of_run, settled,
-    support::{Told, everywhere, in_each_mode},
-};
+use super::{customs, of_run, settled};
 
 /// Outside of a run, and where none follows by itself, an event fails, and the error says what to do.
 #[test]
@@ -30,17 +28,17 @@ fn case_10_an_event_outside_of_runs_fails() {
     fails();
     in_each_mode(|mode| async move {
         fails();
-        let told = Told::new(&[mode]).with(mode.closure(|_, _| fails()));
-        let run = RunLayer::chain("chain").callbacks(&told.callbacks).run(async {
+        let recorders = Recorders::new(&[mode]).with(mode.closure(|_, _| fails()));
+        let run = RunLayer::chain("chain").callbacks(&recorders.callbacks).run(async {
             tokio::spawn(async { fails() }).await.unwrap();
             thread::spawn(fails).join().unwrap();
             Ok::<_, BoxError>(())
         });
         run.await.unwrap();
         fails();
-        settled(&told.callbacks).await;
-        told.faults.none();
-        let events = of_run(&told.recorders[0].1.events(), "chain");
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        let events = of_run(&recorders.each[0].1.events(), "chain");
         assert_eq!(events.len(), 2);
     });
 }
@@ -109,8 +107,8 @@ fn case_11_an_event_has_its_runs_context() {
 /// The run follows by itself, or is carried, or named: in tasks, on threads, in async and in plain code.
 #[test]
 fn case_12_implicit_and_explicit_context() {
-    everywhere(|told| async move {
-        let chain = RunLayer::chain("chain").callbacks(&told.callbacks).run(async {
+    everywhere(|recorders| async move {
+        let chain = RunLayer::chain("chain").callbacks(&recorders.callbacks).run(async {
             emit("implicit", 1).unwrap();
             let emits = || emit("carried", 2).unwrap();
             tokio::spawn(async move { emits() }.in_current_run()).await.unwrap();
@@ -124,8 +122,8 @@ fn case_12_implicit_and_explicit_context() {
             Ok::<_, BoxError>(())
         });
         chain.await.unwrap();
-        settled(&told.callbacks).await;
-        told.faults.none();
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
         let expected = [
             ("implicit", 1),
             ("carried", 2),
@@ -135,7 +133,7 @@ fn case_12_implicit_and_explicit_context() {
             ("scoped", 4),
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), json!(value)));
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             assert_eq!(customs(&of_run(&recorder.events(), "chain")), expected, "{mode:?}");
         }
     });
@@ -145,18 +143,19 @@ fn case_12_implicit_and_explicit_context() {
 #[test]
 fn case_13_an_event_in_a_tool() {
     use EventKind::{ChainEnd, ChainStart, Custom, ToolEnd, ToolStart};
-    everywhere(|told| async move {
-        let chain = RunLayer::chain("chain").inheritable_callbacks(&told.callbacks).run(async {
-            let work = async {
-                emit("progress", 50).unwrap();
-                Ok::<_, BoxError>(())
-            };
-            RunLayer::tool("tool").run(work).await
-        });
+    everywhere(|recorders| async move {
+        let chain =
+            RunLayer::chain("chain").inheritable_callbacks(&recorders.callbacks).run(async {
+                let work = async {
+                    emit("progress", 50).unwrap();
+                    Ok::<_, BoxError>(())
+                };
+                RunLayer::tool("tool").run(work).await
+            });
         chain.await.unwrap();
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             let kinds = |name| -> Vec<_> {
                 of_run(&recorder.events(), name).iter().map(|event| event.kind()).collect()
             };

@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use support::{
+    MODES, Recorders, call, everywhere, in_each_mode, on_each_runtime, read, request, until,
+};
 use tokio::{sync::Semaphore, time::timeout};
 use tower::{BoxError, Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_llm_callbacks::{
@@ -10,27 +13,23 @@ use tower_llm_callbacks::{
     testing::Script,
 };
 
-use super::support::{
-    MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, request, until,
-};
-
 /// A call that is cancelled or timed out before its response has one end, cancelled; LangChain's has none.
 #[test]
 fn case_57_a_cancelled_or_timed_out_call_has_one_terminal() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::new().hang().respond());
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::new().hang().respond());
         assert!(timeout(Duration::from_millis(10), call(&mut model)).await.is_err());
         assert_eq!(inner.live(), 0);
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::new().hang().respond());
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::new().hang().respond());
         let task = tokio::spawn(async move { call(&mut model).await.map(drop) });
         until(|| inner.calls() == 1).await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(inner.live(), 0);
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
@@ -38,7 +37,7 @@ fn case_57_a_cancelled_or_timed_out_call_has_one_terminal() {
 #[test]
 fn case_58_cancelled_while_it_waits_for_a_permit() {
     // The permit is part of the call.
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let permits = Arc::new(Semaphore::new(0));
         let waits = Arc::clone(&permits);
         let model = service_fn(move |_: ChatRequest| {
@@ -48,27 +47,27 @@ fn case_58_cancelled_while_it_waits_for_a_permit() {
                 Ok::<_, BoxError>(futures::stream::empty::<Result<ChatChunk, BoxError>>())
             }
         });
-        let mut model = told.layer().layer(model);
+        let mut model = recorders.layer().layer(model);
         let call = model.ready().await.unwrap().call(request());
         assert!(timeout(Duration::from_millis(10), call).await.is_err());
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_eq!(Arc::strong_count(&permits), 2, "it waits no longer");
     });
     // The permit is readiness: no run has started, and nobody is told of one.
-    everywhere(|told| async move {
-        let (inner, model) = told.model(Script::answer(["a"]));
+    everywhere(|recorders| async move {
+        let (inner, model) = recorders.model(Script::answer(["a"]));
         drop(model);
         let limited = ConcurrencyLimitLayer::new(1).layer(inner.clone());
         let mut holds = limited.clone();
         let permit = holds.ready().await.unwrap().call(request());
-        let mut model = told.layer().layer(limited);
+        let mut model = recorders.layer().layer(limited);
         assert!(timeout(Duration::from_millis(10), model.ready()).await.is_err());
-        told.nothing();
+        recorders.nothing();
         drop(permit);
         // And once it is ready, that is not wasted.
         let stream = model.ready().await.unwrap().call(request()).await.unwrap();
         assert!(read(stream).await.1.is_none());
-        told.ended(None).await;
+        recorders.ended(None).await;
     });
 }
 
@@ -79,11 +78,11 @@ fn case_59_mixed_handlers_all_hear_the_start() {
         for rotation in 0..MODES.len() {
             let mut modes = MODES;
             modes.rotate_left(rotation);
-            let told = Told::new(&modes);
-            let (_, mut model) = told.model(Script::answer(["a"]));
+            let recorders = Recorders::new(&modes);
+            let (_, mut model) = recorders.model(Script::answer(["a"]));
             assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-            told.ended(None).await;
-            for (mode, recorder) in &told.recorders {
+            recorders.ended(None).await;
+            for (mode, recorder) in &recorders.each {
                 let starts = recorder.kinds().iter().filter(|kind| kind.is_start()).count();
                 assert_eq!(starts, 1, "{mode:?}");
             }
@@ -98,13 +97,13 @@ fn case_60_a_start_handler_fails_hard_and_the_others_hear_the_end() {
         for first in [true, false] {
             let fails = mode.closure(|_, event| assert!(!event.kind().is_start()));
             let fails = fails.name("strict").abort_on_fault();
-            let mut told = Told::new(&MODES);
-            told.callbacks = if first {
-                Callbacks::new().add(fails).merge(&told.callbacks)
+            let mut recorders = Recorders::new(&MODES);
+            recorders.callbacks = if first {
+                Callbacks::new().add(fails).merge(&recorders.callbacks)
             } else {
-                told.callbacks.add(fails)
+                recorders.callbacks.add(fails)
             };
-            let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+            let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
             let error = match call(&mut model).await {
                 Ok(stream) => read(stream).await.1.unwrap(),
                 Err(error) => error,
@@ -113,9 +112,9 @@ fn case_60_a_start_handler_fails_hard_and_the_others_hear_the_end() {
             assert!(error.to_string().contains("`strict`"), "{error}");
             assert_eq!(inner.live(), 0);
             // Its fault goes to the hooks of its own set.
-            assert_eq!(told.faults.all().len(), usize::from(!first));
-            told.faults = Default::default();
-            told.ended(Some(ErrorKind::Aborted)).await;
+            assert_eq!(recorders.faults.all().len(), usize::from(!first));
+            recorders.faults = Default::default();
+            recorders.ended(Some(ErrorKind::Aborted)).await;
         }
     });
 }

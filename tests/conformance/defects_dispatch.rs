@@ -7,6 +7,8 @@ use std::sync::{
 };
 
 use futures::StreamExt;
+use support::http::quiet_panics;
+use support::{Mode, Recorders, call, on_each_runtime, request, until};
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_llm_callbacks::{
@@ -18,11 +20,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    http_support::quiet_panics,
-    settled,
-    support::{Mode, Told, call, on_each_runtime, request, until},
-};
+use super::settled;
 
 const QUEUED: [Mode; 4] = [
     Mode::Blocking(Pipelined),
@@ -82,15 +80,15 @@ fn a_slow_handler_does_not_hold_the_stream() {
     for mode in QUEUED {
         on_each_runtime(move || async move {
             let stuck = Stuck::at(EventKind::LlmNewToken, mode);
-            let told = Told::new(&[Mode::Inline, mode]).with(stuck.handler);
-            let (_, mut model) = told.model(Script::answer(["a", "b", "c"]));
+            let recorders = Recorders::new(&[Mode::Inline, mode]).with(stuck.handler);
+            let (_, mut model) = recorders.model(Script::answer(["a", "b", "c"]));
             let mut stream = call(&mut model).await.unwrap();
             for _ in 0..5 {
                 stream.next().await.unwrap().unwrap();
             }
             (stuck.let_go)();
             assert!(stream.next().await.is_none());
-            told.ended(None).await;
+            recorders.ended(None).await;
         });
     }
 }
@@ -122,15 +120,15 @@ fn a_handler_with_one_thread_is_entered_once() {
 fn a_stuck_handler_starves_no_other() {
     on_each_runtime(|| async {
         let stuck = Stuck::at(EventKind::LlmStart, Mode::Blocking(Background));
-        let told = Told::new(&[Mode::Blocking(Pipelined)]).with(stuck.handler);
-        let model = told.layer().layer(ScriptedModel::new(Script::answer(["a"])));
+        let recorders = Recorders::new(&[Mode::Blocking(Pipelined)]).with(stuck.handler);
+        let model = recorders.layer().layer(ScriptedModel::new(Script::answer(["a"])));
         let prompts: Vec<_> = (0..100).map(|_| request()).collect();
         let batch = Batch::new().limit(100).run(&model, prompts).await.unwrap();
         assert_eq!(batch.llm_output().completed, 100);
-        assert_eq!(told.recorders[0].1.terminals().len(), 100);
+        assert_eq!(recorders.each[0].1.terminals().len(), 100);
         (stuck.let_go)();
-        settled(&told.callbacks).await;
-        told.faults.none();
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
     });
 }
 
@@ -141,7 +139,7 @@ fn a_handler_at_a_token_is_not_overtaken() {
     for (mode, fails) in QUEUED.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
         on_each_runtime(move || async move {
             let stuck = Stuck::at(EventKind::LlmNewToken, mode);
-            let told = Told::new(&[Mode::Inline]).with(stuck.handler);
+            let recorders = Recorders::new(&[Mode::Inline]).with(stuck.handler);
             let strict = on_event(move |_, event| {
                 if fails && event.kind() == EventKind::LlmNewToken {
                     panic!("scripted: strict");
@@ -149,7 +147,7 @@ fn a_handler_at_a_token_is_not_overtaken() {
             });
             let strict = Callbacks::new().add(Registration::inline(strict).abort_on_fault());
             let script = Script::new().respond().text("a").hang();
-            let mut model = told.layer().callbacks(&strict).layer(ScriptedModel::new(script));
+            let mut model = recorders.layer().callbacks(&strict).layer(ScriptedModel::new(script));
             let mut stream = call(&mut model).await.unwrap();
             let entered = || stuck.log.lock().unwrap().len() == 3;
             if fails {
@@ -161,12 +159,12 @@ fn a_handler_at_a_token_is_not_overtaken() {
                 stream.next().await.unwrap().unwrap();
                 until(entered).await;
                 drop(stream);
-                assert_eq!(told.recorders[0].1.terminals().len(), 1, "others hear it at once");
+                assert_eq!(recorders.each[0].1.terminals().len(), 1, "others hear it at once");
                 assert!(entered());
                 (stuck.let_go)();
             }
             let kind = if fails { ErrorKind::Aborted } else { ErrorKind::Cancelled };
-            told.ended(Some(kind)).await;
+            recorders.ended(Some(kind)).await;
             use EventKind::{LlmError, LlmNewToken, LlmStart};
             let kinds = [LlmStart, LlmNewToken, LlmError];
             let expected: Vec<_> =

@@ -7,6 +7,10 @@ use std::{
 };
 
 use futures::StreamExt;
+use support::{
+    MODES, Mode, Recorders, assert_same_answer, call, everywhere, in_each_mode, on_each_runtime,
+    read, request, runs, until,
+};
 use tokio::task::yield_now;
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
@@ -16,13 +20,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    settled,
-    support::{
-        MODES, Mode, Told, assert_same_answer, call, everywhere, in_each_mode, on_each_runtime,
-        read, request, runs, until,
-    },
-};
+use super::settled;
 
 /// Is at one event for a while, and says so when it is told something else meanwhile, or afterwards.
 #[derive(Clone, Default)]
@@ -69,9 +67,10 @@ fn case_61_nothing_after_the_terminal_and_no_overlap() {
     in_each_mode(|mode| async move {
         let slow = Slow::default();
         let (keep, kept) = runs();
-        let told = Told::new(&MODES).with(mode.handler(slow.clone()).threads(4)).with(keep);
+        let recorders =
+            Recorders::new(&MODES).with(mode.handler(slow.clone()).threads(4)).with(keep);
         let script = Script::new().respond().text("a").yields().text("b").yields().text("c");
-        let (_, model) = told.model(script.complete("stop"));
+        let (_, model) = recorders.model(script.complete("stop"));
         let calls: Vec<_> = (0..21)
             .map(|taken| {
                 let mut model = model.clone();
@@ -89,10 +88,10 @@ fn case_61_nothing_after_the_terminal_and_no_overlap() {
         for run in kept.lock().unwrap().iter() {
             assert!(run.emit("late", 1).unwrap_err().is_ended());
         }
-        settled(&told.callbacks).await;
-        told.faults.none();
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
         assert_eq!(slow.ended.lock().unwrap().len(), 21);
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 21);
             assert!(!recorder.kinds().contains(&EventKind::Custom));
@@ -103,7 +102,7 @@ fn case_61_nothing_after_the_terminal_and_no_overlap() {
 /// The error of an answer that is collected has what had come: text and a part of a tool call.
 #[test]
 fn case_62_the_error_of_a_collected_answer_carries_the_partial() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let fragment = Delta::ToolCall {
             choice: 0,
             index: 0,
@@ -113,12 +112,12 @@ fn case_62_the_error_of_a_collected_answer_carries_the_partial() {
         };
         let chunks = [Delta::text("Hel"), Delta::text("lo"), fragment];
         let script = chunks.iter().cloned().fold(Script::new().respond(), Script::chunk);
-        let (_, mut model) = told.model(script.fail("reset"));
+        let (_, mut model) = recorders.model(script.fail("reset"));
         let error = chat::collect(call(&mut model).await.unwrap()).await.unwrap_err();
         assert!(error.is::<std::io::Error>());
         let mut partial = Accumulator::new();
         chunks.iter().for_each(|chunk| partial.delta(chunk));
-        let end = told.ended(Some(ErrorKind::Transport)).await;
+        let end = recorders.ended(Some(ErrorKind::Transport)).await;
         assert_eq!(end.result().unwrap().text(), "Hello");
         assert_same_answer(end.result().unwrap(), &partial.finish());
     });
@@ -127,19 +126,19 @@ fn case_62_the_error_of_a_collected_answer_carries_the_partial() {
 /// A half-read stream that is dropped ends promptly, as cancelled by its consumer, which is no other error.
 #[test]
 fn case_63_a_half_read_stream_that_is_dropped_ends_promptly() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(Script::new().respond().text("a").text("b").hang());
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(Script::new().respond().text("a").text("b").hang());
         let mut stream = call(&mut model).await.unwrap();
         stream.next().await.unwrap().unwrap();
         drop(stream);
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             if *mode == Mode::Inline {
                 assert_eq!(recorder.terminals().len(), 1, "before `drop` returns");
             } else {
                 until(|| recorder.terminals().len() == 1).await;
             }
         }
-        let end = told.ended(Some(ErrorKind::Cancelled)).await;
+        let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_eq!(end.result().unwrap().text(), "a");
         assert_eq!(end.error().unwrap().message(), "the call was dropped before its end");
     });
@@ -157,9 +156,9 @@ fn probes() -> (Callbacks, Vec<Weak<Slow>>) {
 /// Nothing is kept of runs that have ended, cancelled or completed: neither handlers nor prompts.
 #[test]
 fn case_64_nothing_is_kept_of_runs_that_have_ended() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let request = request();
-        let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+        let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
         // A set of its own for these calls, with a handler of each kind.
         let (of_request, probed) = probes();
         for taken in 0..50 {
@@ -174,13 +173,13 @@ fn case_64_nothing_is_kept_of_runs_that_have_ended() {
         }
         assert_eq!(inner.live(), 0);
         settled(&of_request).await;
-        settled(&told.callbacks).await;
+        settled(&recorders.callbacks).await;
         drop((of_request, model));
         // Recorders remember what they were told, prompts included.
-        for (_, recorder) in &told.recorders {
+        for (_, recorder) in &recorders.each {
             assert_eq!(recorder.terminals().len(), 50);
         }
-        drop(told);
+        drop(recorders);
         // A thread or a task may have to come to its end.
         until(|| probed.iter().all(|probe| probe.strong_count() == 0)).await;
         until(|| Arc::strong_count(&request.messages) == 1).await;

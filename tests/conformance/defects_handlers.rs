@@ -3,6 +3,10 @@
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 
 use futures::stream;
+use support::http::quiet_panics;
+use support::{
+    Faults, Gate, MODES, Recorders, call, everywhere, in_each_mode, on_each_runtime, read, until,
+};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask,
@@ -13,14 +17,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    asked, boxed,
-    http_support::quiet_panics,
-    of_run, prompt, settled,
-    support::{
-        Faults, Gate, MODES, Told, call, everywhere, in_each_mode, on_each_runtime, read, until,
-    },
-};
+use super::{asked, boxed, of_run, prompt, settled};
 
 /// Panics when it is dropped.
 struct Bomb;
@@ -41,7 +38,7 @@ fn whatever_a_handler_throws_is_caught() {
         let payloads: [fn() -> Box<dyn std::any::Any + Send>; 2] =
             [|| Box::new(42), || Box::new(Bomb)];
         for payload in payloads {
-            let (faults, told) = (Faults::default(), Told::new(&MODES));
+            let (faults, told) = (Faults::default(), Recorders::new(&MODES));
             let throws = mode.closure(move |_, event| {
                 if event.kind() == EventKind::LlmNewToken {
                     resume_unwind(payload());
@@ -114,7 +111,7 @@ fn the_end_of_a_tool_is_not_cancelled() {
         gate.open();
         settled(&told.callbacks).await;
         told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &told.each {
             let kinds: Vec<_> =
                 of_run(&recorder.events(), "tool").iter().map(|event| event.kind()).collect();
             assert_eq!(
@@ -134,7 +131,7 @@ fn no_token_is_made_up() {
         let (_, mut model) = told.model(script.complete("stop"));
         assert_eq!(read(call(&mut model).await.unwrap()).await.0.len(), 5);
         assert_eq!(told.ended(None).await.result().unwrap().tokens, 2);
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &told.each {
             let events = recorder.events();
             let texts: Vec<_> = events.iter().filter_map(|event| event.text()).collect();
             assert_eq!(texts, ["a", "b"], "{mode:?}");
@@ -151,7 +148,7 @@ fn what_a_guard_aborts_on_is_in_the_result() {
                 assert!(run.abort(Abort::new("enough")));
             }
         });
-        let told = Told::new(&MODES).with(Registration::inline(guard));
+        let told = Recorders::new(&MODES).with(Registration::inline(guard));
         let (inner, mut model) = told.model(Script::answer(["a", "b", "c"]));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!((got.len(), error.unwrap().is::<Aborted>()), (1, true));
@@ -173,7 +170,7 @@ fn an_end_that_is_told_stays_one() {
             }
         });
         let fails = Callbacks::new().on_fault(faults.hook()).add(fails.abort_on_fault());
-        let told = Told::new(&MODES);
+        let told = Recorders::new(&MODES);
         let layer = told.layer().callbacks(&fails);
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
@@ -197,7 +194,7 @@ fn ends_of_a_batch_come_as_they_come() {
         });
         let model = boxed(told.layer().layer(model));
         let batch = async { Batch::new().run(&model, ["slow", "quick"].map(prompt)).await };
-        let ended = until(|| told.recorders.iter().all(|(_, all)| all.terminals().len() == 1));
+        let ended = until(|| told.each.iter().all(|(_, all)| all.terminals().len() == 1));
         tokio::select! {
             _ = batch => panic!("one of them hangs"),
             () = ended => {}
@@ -205,7 +202,7 @@ fn ends_of_a_batch_come_as_they_come() {
         // The slow one is dropped with the batch.
         settled(&told.callbacks).await;
         told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &told.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 2, "{mode:?}");
             for id in recorder.run_ids() {

@@ -12,6 +12,9 @@ use std::{
 
 use futures::{executor::block_on, stream};
 use serde_json::{Value, json};
+use support::{
+    FLAVORS, MODES, Mode, Recorders, call, everywhere, in_each_mode, on_each_runtime, read, request,
+};
 use tokio::sync::oneshot;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -22,12 +25,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    asked, boxed, prompt, settled,
-    support::{
-        FLAVORS, MODES, Mode, Told, call, everywhere, in_each_mode, on_each_runtime, read, request,
-    },
-};
+use super::{asked, boxed, prompt, settled};
 
 tokio::task_local! {
     static MARK: Cell<bool>;
@@ -95,16 +93,16 @@ fn case_02_prompts_and_inline_handlers_in_order() {
 /// End and error events have the context that the call was made in, wherever the stream is dropped.
 #[test]
 fn case_03_ends_and_errors_know_the_callers_context() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let config = || RunConfig::new().tags(["caller"]).metadata("user", "u-1").run_name("asks");
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         let stream = config().call(model.ready().await.unwrap(), request()).await.unwrap();
         assert!(read(stream).await.1.is_none());
         let stream = config().call(model.ready().await.unwrap(), request()).await.unwrap();
         thread::spawn(move || drop(stream)).join().unwrap();
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             let ends = recorder.terminals();
             let kinds: Vec<_> = ends.iter().map(|end| end.error().map(|e| e.kind())).collect();
             assert!(kinds.contains(&None) && kinds.contains(&Some(ErrorKind::Cancelled)));
@@ -171,12 +169,12 @@ fn case_05_an_async_handler_of_a_call_from_plain_code() {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let drives = thread::spawn(move || drop(runtime.block_on(stopped)));
-        let mut told = Told::new(&[mode]);
-        told.callbacks = told.callbacks.runtime(handle.clone());
-        let (_, mut model) = told.model(Script::answer(["a", "b"]));
+        let mut recorders = Recorders::new(&[mode]);
+        recorders.callbacks = recorders.callbacks.runtime(handle.clone());
+        let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         let answer = block_on(async { chat::collect(call(&mut model).await.unwrap()).await });
         assert_eq!(answer.unwrap().text(), "ab");
-        assert_eq!(handle.block_on(told.ended(None)).result().unwrap().text(), "ab");
+        assert_eq!(handle.block_on(recorders.ended(None)).result().unwrap().text(), "ab");
         stop.send(()).unwrap();
         drives.join().unwrap();
     }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
+use support::http::quiet_panics;
+use support::{Faults, MODES, Recorders, call, in_each_mode, on_each_runtime, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, EventKind,
@@ -13,11 +15,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    http_support::quiet_panics,
-    settled,
-    support::{Faults, MODES, Told, call, in_each_mode, on_each_runtime, read},
-};
+use super::settled;
 
 const KINDS: [EventKind; 15] = {
     use EventKind::*;
@@ -114,11 +112,11 @@ fn case_07_what_is_not_implemented_never_propagates() {
 fn case_08_an_observer_is_taken_away() {
     for (local, inheritable) in [(true, false), (false, true), (true, true)] {
         on_each_runtime(move || async move {
-            let told = Told::new(&MODES);
+            let recorders = Recorders::new(&MODES);
             // Nobody would read on: the call must not wait for that.
             let (callbacks, mut events) = EventStream::builder().capacity(1).wait().attach();
-            let callbacks = callbacks.on_fault(told.faults.hook());
-            let mut layer = told.layer();
+            let callbacks = callbacks.on_fault(recorders.faults.hook());
+            let mut layer = recorders.layer();
             if local {
                 layer = layer.callbacks(&callbacks);
             }
@@ -133,7 +131,7 @@ fn case_08_an_observer_is_taken_away() {
             drop(events);
             let (got, error) = read(stream).await;
             assert_eq!((got.len(), error.is_none()), (6, true));
-            assert_eq!(told.ended(None).await.result().unwrap().text(), "abcde");
+            assert_eq!(recorders.ended(None).await.result().unwrap().text(), "abcde");
             settled(&callbacks).await;
         });
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::join;
+use support::{call, everywhere, read, request};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
     Delta, ErrorKind, EventData, EventKind, RunConfig, RunLayer, TokenKind,
@@ -12,10 +13,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{
-    asked, prompt, settled,
-    support::{call, everywhere, read, request},
-};
+use super::{asked, prompt, settled};
 
 /// The prompts of all runs, by id of the run.
 fn prompts(recorder: &Recorder) -> BTreeSet<(Uuid, String)> {
@@ -29,17 +27,17 @@ fn prompts(recorder: &Recorder) -> BTreeSet<(Uuid, String)> {
 /// Invoked, streamed or in a batch: each start is that of one call with one prompt, a run of its own.
 #[test]
 fn case_14_each_call_of_a_batch_is_a_run() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(Script::answer(["a"]));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         let invoked = model.ready().await.unwrap().call(prompt("invoked")).await.unwrap();
         chat::collect(invoked).await.unwrap();
         let streamed = model.ready().await.unwrap().call(prompt("streamed")).await.unwrap();
         assert!(read(streamed).await.1.is_none());
         let batch = Batch::new().run(&model, ["one", "two", "three"].map(prompt)).await.unwrap();
-        settled(&told.callbacks).await;
-        told.faults.none();
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
         let ids: Vec<_> = batch.run_ids.iter().map(|id| id.unwrap()).collect();
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let prompts = prompts(recorder);
             assert_eq!(recorder.run_ids().len(), 5, "{mode:?}");
@@ -55,26 +53,26 @@ fn case_14_each_call_of_a_batch_is_a_run() {
 /// An id that the caller gives is the run's, invoked, streamed and in a batch; of many runs it is the first's.
 #[test]
 fn case_15_the_callers_run_id() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let [invoked, streamed, whole, one, two] = [(); 5].map(|()| Uuid::now_v7());
         let id = |id| RunConfig::new().run_id(id);
-        let chain = RunLayer::chain("chain").callbacks(&told.callbacks);
+        let chain = RunLayer::chain("chain").callbacks(&recorders.callbacks);
         let run = id(invoked).sync_scope(|| chain.run(async { Ok::<_, BoxError>(()) }));
         run.await.unwrap();
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         let ready = model.ready().await.unwrap();
         read(id(streamed).call(ready, request()).await.unwrap()).await;
 
         let mut requests = ["one", "two", "three"].map(prompt);
         requests[0].extensions.insert(id(one));
         requests[1].extensions.insert(id(two));
-        let generate = Batch::new().callbacks(&told.callbacks);
+        let generate = Batch::new().callbacks(&recorders.callbacks);
         // In a block: a run starts where its service is called.
         let batch = id(whole).scope(async { generate.run(&model, requests).await }).await.unwrap();
         assert_eq!(batch.run_ids[..2], [Some(one), Some(two)]);
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let ids = recorder.run_ids();
             let third = batch.run_ids[2].unwrap();
@@ -91,18 +89,19 @@ fn case_15_the_callers_run_id() {
 fn case_16_an_error_has_the_chunks_before_it() {
     const TEXTS: [&str; 3] = ["a", "b", "c"];
     for before in 0..=TEXTS.len() {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             let texts = &TEXTS[..before];
             let script =
                 texts.iter().fold(Script::new().respond(), |script, text| script.text(*text));
-            let (_, mut model) = told.model(script.fail("reset").text("after").complete("stop"));
+            let (_, mut model) =
+                recorders.model(script.fail("reset").text("after").complete("stop"));
             let (got, error) = read(call(&mut model).await.unwrap()).await;
             assert_eq!((got.len(), error.unwrap().to_string()), (before, "reset".to_owned()));
-            let end = told.ended(Some(ErrorKind::Transport)).await;
+            let end = recorders.ended(Some(ErrorKind::Transport)).await;
             assert_eq!(end.kind(), EventKind::LlmError);
             assert_eq!(end.result().unwrap().text(), texts.concat());
             assert_eq!(end.result().unwrap().tokens, before as u64);
-            for (mode, recorder) in &told.recorders {
+            for (mode, recorder) in &recorders.each {
                 assert_eq!(recorder.text(), texts.concat(), "{mode:?}");
             }
         });
@@ -112,19 +111,19 @@ fn case_16_an_error_has_the_chunks_before_it() {
 /// A model that does not stream gives one chunk, which is no token: the end alone has the answer.
 #[test]
 fn case_17_an_answer_that_comes_whole() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let whole = Script::new().respond().chunk(Delta::NotStreamed).text("all of it");
-        let (_, mut model) = told.model(whole.complete("stop"));
+        let (_, mut model) = recorders.model(whole.complete("stop"));
         let answer = model.ready().await.unwrap().call(request().stream(false)).await.unwrap();
         let (got, error) = read(answer).await;
         assert!(error.is_none());
         assert_eq!(got.iter().filter_map(ChatChunk::content).collect::<Vec<_>>(), ["all of it"]);
-        let end = told.ended(None).await;
+        let end = recorders.ended(None).await;
         let result = end.result().unwrap();
         assert_eq!((result.text(), result.streamed, result.tokens), ("all of it", false, 0));
         assert_eq!(result.choices[0].finish_reason.as_deref(), Some("stop"));
         assert_eq!(result.time_to_first_token, None);
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             assert_eq!(recorder.kinds(), [EventKind::LlmStart, EventKind::LlmEnd], "{mode:?}");
             let EventData::LlmStart(start) = &recorder.events()[0].data else { unreachable!() };
             assert!(!start.stream, "{mode:?}");
@@ -142,15 +141,15 @@ fn case_18_all_tokens_of_an_answer_have_its_id() {
         // Some vendors say another one in the end.
         script.chunk(response("late")).complete("stop")
     };
-    everywhere(move |told| async move {
-        let answers = [answer("msg_1", ["a", "b", "c"]), answer("msg_2", ["x", "y", "z"])];
-        let mut first = told.layer().layer(ScriptedModel::new(answers));
+    everywhere(move |recorders| async move {
+        let inner = ScriptedModel::new(answer("msg_1", ["a", "b", "c"]));
+        let mut first = recorders.layer().layer(inner.then(answer("msg_2", ["x", "y", "z"])));
         let mut second = first.clone();
         let reads = async |model| read(call(model).await.unwrap()).await;
         join(reads(&mut first), reads(&mut second)).await;
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let mut seen = BTreeSet::new();
             for id in recorder.run_ids() {

@@ -11,6 +11,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use serde_json::{Value, json};
+use support::{Flavor, everywhere, read, until};
 use tokio::{sync::Semaphore, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
@@ -21,33 +22,30 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    asked, boxed, of_run, prompt, settled,
-    support::{Flavor, everywhere, read, until},
-};
+use super::{asked, boxed, of_run, prompt, settled};
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
 /// A batch in which one prompt fails: start of three, error of that one, end of the others, each in its place.
 #[test]
 fn case_23_one_of_a_batch_fails() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let model = service_fn(|request: ChatRequest| async move {
             let text = asked(&request.llm_start());
             let fails = text == "bad";
             let last = if fails { Err(BoxError::from("no")) } else { Ok(Delta::Done) };
             Ok::<_, BoxError>(stream::iter([Ok(Delta::text(text)), last]))
         });
-        let model = boxed(told.layer().layer(model));
+        let model = boxed(recorders.layer().layer(model));
         let prompts = ["good", "bad", "better"].map(prompt);
         let batch = Batch::new().run(&model, prompts).await.unwrap();
-        settled(&told.callbacks).await;
-        told.faults.none();
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["good", "bad", "better"]);
         let failed: Vec<_> = batch.generations.iter().map(Result::is_err).collect();
         assert_eq!(failed, [false, true, false]);
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let count = |kind| recorder.kinds().into_iter().filter(|k| *k == kind).count();
             let [starts, errors, ends] =
@@ -107,19 +105,19 @@ impl Cached {
 /// What waits for a permit has started, and the wait is part of its run; a cache hit takes no permit.
 #[test]
 fn case_24_a_miss_waits_for_a_permit_and_a_hit_does_not() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let cached = Cached::new(0);
-        let model = boxed(told.layer().layer(cached.service()));
+        let model = boxed(recorders.layer().layer(cached.service()));
         let answer = tokio::spawn(model.clone().oneshot(prompt("same")));
-        until(|| told.recorders.iter().all(|(_, recorder)| !recorder.events().is_empty())).await;
+        until(|| recorders.each.iter().all(|(_, recorder)| !recorder.events().is_empty())).await;
         assert_eq!(cached.model.calls(), 0);
         cached.permits.add_permits(1);
         assert!(read(answer.await.unwrap().unwrap()).await.1.is_none());
         assert_eq!(cached.model.calls(), 1);
         let _all = cached.permits.acquire().await.unwrap();
         assert!(read(model.oneshot(prompt("same")).await.unwrap()).await.1.is_none());
-        settled(&told.callbacks).await;
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 2, "{mode:?}");
         }
@@ -145,17 +143,17 @@ fn case_24_a_miss_waits_for_a_permit_and_a_hit_does_not() {
 /// What a cache below the layer answers does not reach the model, is told from start to end, and costs nothing.
 #[test]
 fn case_25_a_cached_call_is_told_and_costs_nothing() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let cached = Cached::new(1);
-        let model = boxed(told.layer().layer(cached.service()));
+        let model = boxed(recorders.layer().layer(cached.service()));
         for _ in 0..2 {
             let answer = read(model.clone().oneshot(prompt("same")).await.unwrap()).await;
             assert!(answer.1.is_none());
-            settled(&told.callbacks).await;
+            settled(&recorders.callbacks).await;
         }
         assert_eq!(cached.model.calls(), 1);
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             use EventKind::{LlmEnd, LlmNewToken, LlmStart};
             let one = [LlmStart, LlmNewToken, LlmNewToken, LlmEnd];
@@ -199,17 +197,17 @@ fn case_26_a_chains_end_has_the_sum_of_its_chunks() {
             "index": 0, "text": "Hello", "reasoning": "", "refusal": "", "tool_calls": tools,
             "finish_reason": reason,
         });
-        everywhere(move |told| {
+        everywhere(move |recorders| {
             let (choice, model) = (choice.clone(), ScriptedModel::new(script.clone()));
             async move {
                 let chain = RunLayer::chain("chain")
-                    .inheritable_callbacks(&told.callbacks)
+                    .inheritable_callbacks(&recorders.callbacks)
                     .fold(Accumulator::new(), |sum, chunk: &ChatChunk| sum.delta(chunk))
                     .layer(CallbackLayer::new(Callbacks::new()).layer(model));
                 read(chain.oneshot(prompt("Hi")).await.unwrap()).await;
-                settled(&told.callbacks).await;
-                told.faults.none();
-                for (mode, recorder) in &told.recorders {
+                settled(&recorders.callbacks).await;
+                recorders.faults.none();
+                for (mode, recorder) in &recorders.each {
                     let events = of_run(&recorder.events(), "chain");
                     let end = match &events[1].data {
                         EventData::RunEnd(RunType::Chain, end) => json!(end),

@@ -10,6 +10,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 use serde_json::json;
+use support::http::{Scripted, Step, answered, data, json as json_response};
+use support::{call, everywhere, in_each_mode, on_each_runtime, read, request};
 use tower::{BoxError, Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, ErrorKind, EventData, HttpCallbackLayer, ProviderError,
@@ -19,12 +21,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script},
 };
 
-use super::{
-    boxed,
-    http_support::{self, Scripted, Step, answered, data, json as json_response},
-    settled,
-    support::{call, everywhere, in_each_mode, on_each_runtime, read, request},
-};
+use super::{boxed, settled};
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
@@ -73,8 +70,8 @@ fn case_19_secrets_are_covered_for_handlers_only() {
         settled(&callbacks).await;
         let lines = lines.lock().unwrap().join("\n");
         assert!(!lines.contains(SECRET), "{lines}");
-        for told in ["api_key", "authorization_token", "password"] {
-            assert!(lines.contains(&format!("\"{told}\":\"[redacted]\"")), "{told}: {lines}");
+        for name in ["api_key", "authorization_token", "password"] {
+            assert!(lines.contains(&format!("\"{name}\":\"[redacted]\"")), "{name}: {lines}");
         }
         assert!(lines.contains(r#""max_tokens":7"#), "what is no secret is told: {lines}");
         let requests = asked.requests();
@@ -140,11 +137,11 @@ fn case_22_metadata_of_an_error_answer() {
         let error = ProviderError::new("slow down").code("rate_limit_error");
         error.status(429).request_id("req_1")
     };
-    everywhere(move |told| async move {
-        let (_, mut model) = told.model(Script::new().provider_error(limited()).respond());
+    everywhere(move |recorders| async move {
+        let (_, mut model) = recorders.model(Script::new().provider_error(limited()).respond());
         let error = call(&mut model).await.unwrap_err();
         assert_eq!(*error.downcast::<ProviderError>().unwrap(), limited());
-        let end = told.ended(Some(ErrorKind::Provider)).await;
+        let end = recorders.ended(Some(ErrorKind::Provider)).await;
         let error = end.error().unwrap();
         assert_eq!((error.message(), error.status()), ("slow down", Some(429)));
         assert_eq!(error.provider_code(), Some("rate_limit_error"));
@@ -161,7 +158,7 @@ fn case_22_metadata_of_an_error_answer() {
                 answer.headers_mut().insert("request-id", "req_1".parse().unwrap());
                 answer
             });
-            assert_eq!(http_support::read(answer.await).await.1.is_some(), broken);
+            assert_eq!(support::http::read(answer.await).await.1.is_some(), broken);
             let end = &recorder.terminals()[0];
             let error = end.error().unwrap();
             let http = error.result().http.as_deref().unwrap();

@@ -1,6 +1,7 @@
 //! D: the answer on its way.
 
 use futures::{FutureExt, StreamExt, stream};
+use support::{Mode, call, everywhere, read, request, until};
 use tokio::task::JoinError;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
@@ -11,18 +12,15 @@ use tower_llm_callbacks::{
     testing::{Script, assert_promises},
 };
 
-use super::{
-    boxed, prompt, settled,
-    support::{Mode, call, everywhere, read, request, until},
-};
+use super::{boxed, prompt, settled};
 
 /// The start is told in `call`, not at the first poll, so that a call which nobody polls is told as well.
 #[test]
 fn case_27_the_start_does_not_wait_for_the_first_poll() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::answer(["a"]));
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::answer(["a"]));
         let future = model.ready().await.unwrap().call(request());
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             if *mode == Mode::Inline {
                 assert_eq!(recorder.kinds(), [EventKind::LlmStart], "before `call` returns");
             } else {
@@ -31,7 +29,7 @@ fn case_27_the_start_does_not_wait_for_the_first_poll() {
         }
         drop(future);
         assert_eq!(inner.live(), 0);
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
@@ -39,13 +37,13 @@ fn case_27_the_start_does_not_wait_for_the_first_poll() {
 #[test]
 fn case_28_handlers_and_consumer_see_the_same() {
     const TEXTS: [&str; 4] = ["Why", " can't", " a", " bicycle"];
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(Script::answer(TEXTS));
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(Script::answer(TEXTS));
         let mut stream = call(&mut model).await.unwrap();
         let mut seen = Vec::new();
         while let Some(chunk) = stream.next().await {
             seen.extend(chunk.unwrap().content().map(str::to_owned));
-            for (mode, recorder) in &told.recorders {
+            for (mode, recorder) in &recorders.each {
                 use Delivery::Lockstep;
                 // These are never behind, whenever one looks.
                 if let Mode::Inline | Mode::Blocking(Lockstep) | Mode::Async(Lockstep) = mode {
@@ -53,9 +51,9 @@ fn case_28_handlers_and_consumer_see_the_same() {
                 }
             }
         }
-        told.ended(None).await;
+        recorders.ended(None).await;
         assert_eq!(seen, TEXTS);
-        for (mode, recorder) in &told.recorders {
+        for (mode, recorder) in &recorders.each {
             let events = recorder.events();
             let texts: Vec<_> = events.iter().filter_map(|event| event.text()).collect();
             assert_eq!(texts, seen, "{mode:?}");
@@ -84,11 +82,11 @@ fn case_29_the_end_has_the_whole_answer() {
         })
         .chunk(Delta::Usage { usage: Usage::new(7, 5), raw: None })
         .complete("tool_use");
-    everywhere(move |told| {
-        let (_, mut model) = told.model(script.clone());
+    everywhere(move |recorders| {
+        let (_, mut model) = recorders.model(script.clone());
         async move {
             assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-            let end = told.ended(None).await;
+            let end = recorders.ended(None).await;
             let result = end.result().unwrap();
             let choice = &result.choices[0];
             assert_eq!((&*choice.text, &*choice.reasoning, &*choice.refusal), ("Hello", "Hm.", ""));
@@ -107,23 +105,23 @@ fn case_29_the_end_has_the_whole_answer() {
 /// A stream with nothing in it, not even an end mark, is an error; who asks for an answer gets it, too.
 #[test]
 fn case_30_an_empty_stream_is_an_error() {
-    everywhere(|told| async move {
-        let (_, mut model) = told.model(Script::new().respond());
+    everywhere(|recorders| async move {
+        let (_, mut model) = recorders.model(Script::new().respond());
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert!(got.is_empty() && error.is_none(), "the stream is as it came");
-        told.ended(Some(ErrorKind::Truncated)).await;
+        recorders.ended(Some(ErrorKind::Truncated)).await;
         let batch = Batch::new().run(&model, [prompt("Hi")]).await.unwrap();
         let error = batch.into_results().unwrap_err().into_inner();
         assert!(error.is::<Truncated>(), "{error}");
-        settled(&told.callbacks).await;
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        for (mode, recorder) in &recorders.each {
             let one = [EventKind::LlmStart, EventKind::LlmError];
             assert_eq!(recorder.kinds(), [one, one].concat(), "{mode:?}");
         }
     });
     // Where answers have no end mark, it is an empty one.
-    everywhere(|told| async move {
-        let layer = told.layer().extract(
+    everywhere(|recorders| async move {
+        let layer = recorders.layer().extract(
             |_: &String| LlmStart::new("a", "b"),
             |word: &String, each: &mut dyn FnMut(Delta<'_>)| each(Delta::text(word)),
         );
@@ -132,7 +130,7 @@ fn case_30_an_empty_stream_is_an_error() {
         });
         let mut answer = boxed(layer.layer(nothing)).oneshot(String::new()).await.unwrap();
         assert!(answer.next().await.is_none());
-        let end = told.ended(None).await;
+        let end = recorders.ended(None).await;
         assert_eq!((end.result().unwrap().text(), end.result().unwrap().tokens), ("", 0));
     });
 }
@@ -140,28 +138,28 @@ fn case_30_an_empty_stream_is_an_error() {
 /// A cancelled reader's task is cancelled and the model dropped; a cancelled producer's error is what is read.
 #[test]
 fn case_31_a_cancellation_is_not_converted() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
         let task = tokio::spawn(async move { read(call(&mut model).await.unwrap()).await });
-        until(|| told.recorders.iter().all(|(_, recorder)| recorder.text() == "a")).await;
+        until(|| recorders.each.iter().all(|(_, recorder)| recorder.text() == "a")).await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(inner.live(), 0);
-        let end = told.ended(Some(ErrorKind::Cancelled)).await;
+        let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_eq!(end.result().unwrap().text(), "a");
     });
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let produced = |_: ChatRequest| async {
             let producer = tokio::spawn(std::future::pending::<ChatChunk>());
             producer.abort();
             let text = stream::iter([Ok::<_, BoxError>(Delta::text("a"))]);
             Ok::<_, BoxError>(text.chain(producer.map(|made| Ok(made?)).into_stream()).boxed())
         };
-        let model = boxed(told.layer().layer(service_fn(produced)));
+        let model = boxed(recorders.layer().layer(service_fn(produced)));
         let (got, error) = read(model.oneshot(request()).await.unwrap()).await;
         assert_eq!(got.len(), 1);
         assert!(error.unwrap().downcast::<JoinError>().unwrap().is_cancelled());
-        told.ended(Some(ErrorKind::Transport)).await;
-        told.recorders.iter().for_each(|(_, recorder)| assert_promises(&recorder.events()));
+        recorders.ended(Some(ErrorKind::Transport)).await;
+        recorders.each.iter().for_each(|(_, recorder)| assert_promises(&recorder.events()));
     });
 }

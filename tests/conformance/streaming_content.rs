@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
 use serde_json::json;
+use support::{Recorders, call, everywhere, in_each_mode, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask, LlmResult,
@@ -12,10 +13,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel},
 };
 
-use super::{
-    boxed, prompt, settled,
-    support::{Told, call, everywhere, in_each_mode, read},
-};
+use super::{boxed, prompt, settled};
 
 /// A cached answer that is replayed is tokens for those who want any; one given whole is its end for all.
 #[test]
@@ -29,15 +27,15 @@ fn case_37_a_cached_answer_replayed_and_whole() {
         };
         let ends = Recorder::new();
         let few = EventMask::LLM - EventMask::LLM_NEW_TOKEN;
-        let told = Told::new(&[mode]).with(mode.handler(ends.clone()).event_mask(few));
-        let model = boxed(told.layer().layer(service_fn(replays)));
+        let recorders = Recorders::new(&[mode]).with(mode.handler(ends.clone()).interests(few));
+        let model = boxed(recorders.layer().layer(service_fn(replays)));
         for stream in [true, false] {
             let request = prompt("Hi").stream(stream);
             assert!(read(model.clone().oneshot(request).await.unwrap()).await.1.is_none());
-            settled(&told.callbacks).await;
+            settled(&recorders.callbacks).await;
         }
         use EventKind::{LlmEnd, LlmNewToken, LlmStart};
-        let all = &told.recorders[0].1;
+        let all = &recorders.each[0].1;
         let expected = [LlmStart, LlmNewToken, LlmNewToken, LlmEnd, LlmStart, LlmEnd];
         assert_eq!(all.kinds(), expected);
         assert_eq!(ends.kinds(), [LlmStart, LlmEnd, LlmStart, LlmEnd]);
@@ -77,11 +75,11 @@ fn case_38_blocks_do_not_bleed_into_each_other() {
     ];
     let script = chunks.into_iter().fold(Script::new().respond(), Script::chunk);
     let script = script.complete("tool_use");
-    everywhere(move |told| {
-        let (_, mut model) = told.model(script.clone());
+    everywhere(move |recorders| {
+        let (_, mut model) = recorders.model(script.clone());
         async move {
             assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-            let end = told.ended(None).await;
+            let end = recorders.ended(None).await;
             let choice = &end.result().unwrap().choices[0];
             assert_eq!((&*choice.text, &*choice.reasoning), ("Answer", "Let me"));
             let expected = [("t0", "{\"a\":1}"), ("t1", "{\"b\":2}"), ("t2", "{\"c\": oops")];
@@ -92,7 +90,7 @@ fn case_38_blocks_do_not_bleed_into_each_other() {
             let inputs = choice.tool_calls.iter().map(|call| RunInput::from(call).input);
             let expected = [json!({"a": 1}), json!({"b": 2}), json!("{\"c\": oops")];
             assert!(inputs.eq(expected.map(Some)));
-            for (mode, recorder) in &told.recorders {
+            for (mode, recorder) in &recorders.each {
                 let of = |kind| -> String {
                     let token = |data: &EventData| match data {
                         EventData::LlmNewToken(token) if token.kind() == kind => {
@@ -156,11 +154,11 @@ fn case_40_details_of_usage_reach_the_end() {
     let first = Delta::Usage { usage: Usage::new(100, 0), raw: None };
     let last = Delta::Usage { usage, raw: Some(std::borrow::Cow::Owned(raw.clone())) };
     let script = Script::new().respond().chunk(first).text("a").chunk(last).complete("stop");
-    everywhere(move |told| {
-        let (raw, (_, mut model)) = (raw.clone(), told.model(script.clone()));
+    everywhere(move |recorders| {
+        let (raw, (_, mut model)) = (raw.clone(), recorders.model(script.clone()));
         async move {
             assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
-            let end = told.ended(None).await;
+            let end = recorders.ended(None).await;
             let EventData::LlmEnd(result) = &end.data else { panic!("{end:?}") };
             let counts = result.usage.unwrap();
             assert_eq!((counts.input_tokens, counts.output_tokens), (100, 20));
@@ -182,13 +180,13 @@ fn case_41_metadata_of_errors_before_and_in_the_stream() {
         ("a", begun().chunk(Delta::Error(error())), None),
     ];
     for (text, script, status) in cases {
-        everywhere(move |told| {
-            let (_, mut model) = told.model(script.clone());
+        everywhere(move |recorders| {
+            let (_, mut model) = recorders.model(script.clone());
             async move {
                 if let Ok(mut stream) = call(&mut model).await {
                     while stream.next().await.is_some() {}
                 }
-                let end = told.ended(Some(ErrorKind::Provider)).await;
+                let end = recorders.ended(Some(ErrorKind::Provider)).await;
                 let error = end.error().unwrap();
                 assert_eq!((error.message(), error.status()), ("come back later", status));
                 assert_eq!(error.provider_code(), Some("overloaded"));

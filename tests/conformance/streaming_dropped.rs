@@ -1,21 +1,19 @@
 //! D: what is closed before its end. What LangChain closes with `aclose` is dropped here.
 
 use futures::StreamExt;
+use support::{Gate, MODES, Recorders, call, everywhere, on_each_runtime, read, runs};
 use tower_llm_callbacks::{
     Abort, Aborted, ErrorKind, EventKind,
     testing::{Script, assert_promises},
 };
 
-use super::{
-    settled,
-    support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, runs},
-};
+use super::settled;
 
 /// Dropping a stream cancels the model before it returns, in whatever scope; a stream that ended stays ended.
 #[test]
 fn case_32_dropping_cancels_the_model() {
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::new().respond().text("a").hang());
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
         {
             let mut scoped = Some(call(&mut model).await.unwrap());
             scoped.as_mut().unwrap().next().await.unwrap().unwrap();
@@ -24,10 +22,10 @@ fn case_32_dropping_cancels_the_model() {
             assert_eq!(inner.live(), 0);
             drop(scoped.take());
         }
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
-    everywhere(|told| async move {
-        let (inner, mut model) = told.model(Script::answer(["a"]));
+    everywhere(|recorders| async move {
+        let (inner, mut model) = recorders.model(Script::answer(["a"]));
         let mut stream = call(&mut model).await.unwrap();
         assert!(read(&mut stream).await.1.is_none());
         for _ in 0..3 {
@@ -35,7 +33,7 @@ fn case_32_dropping_cancels_the_model() {
         }
         drop(stream);
         assert_eq!(inner.live(), 0);
-        told.ended(None).await;
+        recorders.ended(None).await;
     });
 }
 
@@ -43,14 +41,14 @@ fn case_32_dropping_cancels_the_model() {
 #[test]
 fn case_33_dropped_midway() {
     for chunks in 0..3 {
-        everywhere(move |told| async move {
-            let (_, mut model) = told.model(Script::answer(["a", "b", "c"]));
+        everywhere(move |recorders| async move {
+            let (_, mut model) = recorders.model(Script::answer(["a", "b", "c"]));
             let mut stream = call(&mut model).await.unwrap();
             for _ in 0..chunks {
                 stream.next().await.unwrap().unwrap();
             }
             drop(stream);
-            let end = told.ended(Some(ErrorKind::Cancelled)).await;
+            let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
             assert_eq!(end.kind(), EventKind::LlmError);
             assert_eq!(end.result().unwrap().text(), &"abc"[..chunks]);
         });
@@ -60,28 +58,28 @@ fn case_33_dropped_midway() {
 /// Given up before the model was called: it never is, there is one error, and who waits gets an answer.
 #[test]
 fn case_34_given_up_before_the_model_was_called() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(EventKind::LlmStart));
-        let (inner, mut model) = told.model(Script::answer(["a"]));
+        let recorders = recorders.with(gate.at(EventKind::LlmStart));
+        let (inner, mut model) = recorders.model(Script::answer(["a"]));
         let task = tokio::spawn(async move { call(&mut model).await.map(drop) });
         gate.entered().await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         gate.open();
-        told.ended(Some(ErrorKind::Cancelled)).await;
+        recorders.ended(Some(ErrorKind::Cancelled)).await;
         assert_eq!(inner.calls(), 0);
     });
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let (gate, (keep, kept)) = (Gate::new(), runs());
-        let told = told.with(keep).with(gate.at(EventKind::LlmStart));
-        let (inner, mut model) = told.model(Script::answer(["a"]));
+        let recorders = recorders.with(keep).with(gate.at(EventKind::LlmStart));
+        let (inner, mut model) = recorders.model(Script::answer(["a"]));
         let task = tokio::spawn(async move { call(&mut model).await.map(drop) });
         gate.entered().await;
         assert!(kept.lock().unwrap()[0].abort(Abort::new("enough")));
         gate.open();
         assert!(task.await.unwrap().unwrap_err().is::<Aborted>());
-        told.ended(Some(ErrorKind::Aborted)).await;
+        recorders.ended(Some(ErrorKind::Aborted)).await;
         assert_eq!(inner.calls(), 0);
     });
 }
@@ -89,16 +87,16 @@ fn case_34_given_up_before_the_model_was_called() {
 /// Dropped while a handler is at the end of an answer that is complete: it stays complete.
 #[test]
 fn case_35_dropped_while_the_end_is_handled() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(EventKind::LlmEnd));
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let recorders = recorders.with(gate.at(EventKind::LlmEnd));
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         let task = tokio::spawn(async move { read(call(&mut model).await.unwrap()).await });
         gate.entered().await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         gate.open();
-        assert_eq!(told.ended(None).await.result().unwrap().text(), "a");
+        assert_eq!(recorders.ended(None).await.result().unwrap().text(), "a");
     });
 }
 
@@ -108,8 +106,8 @@ fn case_36_the_callers_cancellation_is_its_own() {
     for kind in [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd] {
         on_each_runtime(move || async move {
             let gate = Gate::new();
-            let told = Told::new(&MODES).with(gate.at(kind).lockstep());
-            let (inner, model) = told.model(Script::answer(["a", "b"]));
+            let recorders = Recorders::new(&MODES).with(gate.at(kind).lockstep());
+            let (inner, model) = recorders.model(Script::answer(["a", "b"]));
             let reads = |mut model| async move { read(call(&mut model).await.unwrap()).await };
             // Its task is aborted; it loses a race.
             let task = tokio::spawn(reads(model.clone()));
@@ -122,9 +120,9 @@ fn case_36_the_callers_cancellation_is_its_own() {
             }
             assert_eq!(inner.live(), 0);
             gate.open();
-            settled(&told.callbacks).await;
-            told.faults.none();
-            for (mode, recorder) in &told.recorders {
+            settled(&recorders.callbacks).await;
+            recorders.faults.none();
+            for (mode, recorder) in &recorders.each {
                 assert_promises(&recorder.events());
                 let ends = recorder.terminals();
                 assert_eq!(ends.len(), 2, "{mode:?}");

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use futures::StreamExt;
+use support::{MODES, Model, Recorders, everywhere, on_each_runtime, read, request, until};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventKind, RunConfig, RunLayer, RunType,
@@ -14,10 +15,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{
-    of_run, settled,
-    support::{MODES, Model, Told, everywhere, on_each_runtime, read, request, until},
-};
+use super::{of_run, settled};
 
 fn model(script: Script) -> (ScriptedModel, Model) {
     let inner = ScriptedModel::new(script);
@@ -65,9 +63,9 @@ fn case_42_parent_ids_are_root_first() {
 #[test]
 fn case_43_an_id_that_is_there_twice() {
     on_each_runtime(|| async {
-        let (id, told, trees) = (Uuid::now_v7(), Told::new(&MODES), RunTrees::new());
+        let (id, recorders, trees) = (Uuid::now_v7(), Recorders::new(&MODES), RunTrees::new());
         let given = |name: &'static str| RunConfig::new().run_id(id).run_name(name);
-        let callbacks = told.callbacks.clone().inline(trees.clone());
+        let callbacks = recorders.callbacks.clone().inline(trees.clone());
         let ok = || async { Ok::<_, BoxError>(()) };
         // A child that has its parent's id, and a root that starts while another with its id runs.
         let work = async {
@@ -92,8 +90,8 @@ fn case_43_an_id_that_is_there_twice() {
         while events.next().await.is_some() {}
         events.output().unwrap().unwrap();
         settled(&callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_eq!(recorder.run_ids(), [id], "{mode:?}");
             let of = |name| recorder.events().iter().filter(|event| event.name == name).count();
             assert_eq!((of("parent"), of("child"), of("stranger")), (2, 2, 4), "{mode:?}");
@@ -165,11 +163,11 @@ fn case_45_the_error_of_a_step() {
 #[test]
 fn case_46_to_stop_reading_cancels() {
     for reader in [false, true] {
-        everywhere(move |told| async move {
+        everywhere(move |recorders| async move {
             let (inner, model) = model(Script::new().respond().text("a").hang());
             let next = Arc::new(AtomicUsize::new(0));
             let steps = Arc::clone(&next);
-            let chain = RunLayer::chain("chain").inheritable_callbacks(&told.callbacks);
+            let chain = RunLayer::chain("chain").inheritable_callbacks(&recorders.callbacks);
             let work = async move {
                 let steps = async {
                     asks(model).await?;
@@ -182,7 +180,7 @@ fn case_46_to_stop_reading_cancels() {
             let is_token = |event: &RunEvent| event.kind() == EventKind::LlmNewToken;
             if reader {
                 let task = tokio::spawn(async move { while events.next().await.is_some() {} });
-                until(|| told.recorders.iter().all(|(_, recorder)| recorder.text() == "a")).await;
+                until(|| recorders.each.iter().all(|(_, recorder)| recorder.text() == "a")).await;
                 task.abort();
                 assert!(task.await.unwrap_err().is_cancelled());
             } else {
@@ -190,9 +188,9 @@ fn case_46_to_stop_reading_cancels() {
                 drop(events);
             }
             assert_eq!(inner.live(), 0);
-            settled(&told.callbacks).await;
-            told.faults.none();
-            for (mode, recorder) in &told.recorders {
+            settled(&recorders.callbacks).await;
+            recorders.faults.none();
+            for (mode, recorder) in &recorders.each {
                 assert_promises(&recorder.events());
                 assert_eq!(recorder.run_ids().len(), 2, "{mode:?}");
                 for name in ["chain", "model"] {

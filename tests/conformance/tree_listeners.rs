@@ -8,6 +8,7 @@ use std::{
 
 use futures::{StreamExt, executor::block_on, future::join_all};
 use serde_json::{Value, json};
+use support::{FLAVORS, call, on_each_runtime, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, Event, EventData, EventKind, Run, RunConfig, RunLayer, Usage,
@@ -19,10 +20,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{
-    boxed, prompt, settled,
-    support::{FLAVORS, call, on_each_runtime, read},
-};
+use super::{boxed, prompt, settled};
 
 /// Events are read beside the call, and on threads without its runtime; after the stream's end they go nowhere.
 #[test]

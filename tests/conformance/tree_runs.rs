@@ -8,6 +8,7 @@ use std::{
 
 use futures::{StreamExt, future::join};
 use serde_json::json;
+use support::{Gate, MODES, Recorders, call, everywhere, on_each_runtime, read, until};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, EventMask, Run, RunConfig,
@@ -18,28 +19,25 @@ use tower_llm_callbacks::{
     testing::{Checker, Recorder, Script, ScriptedModel, assert_promises},
 };
 
-use super::{
-    boxed, of_run, prompt, settled,
-    support::{Gate, MODES, Told, call, everywhere, on_each_runtime, read, until},
-};
+use super::{boxed, of_run, prompt, settled};
 
 /// A tool's error says which call of the model's it was an answer to, where that is known.
 #[test]
 fn case_47_the_error_of_a_tool_has_its_calls_id() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let fails = service_fn(|_: ToolCall| ready(Err::<(), _>(BoxError::from("no"))));
         let tool = RunLayer::tool("tool")
-            .callbacks(&told.callbacks)
+            .callbacks(&recorders.callbacks)
             .input(|call: &ToolCall| RunInput::from(call))
             .layer(fails);
         let tool = boxed(tool);
         let call = |id: &str| ToolCall::new(id, "look", r#"{"at":1}"#);
         for id in ["call_1", ""] {
             tool.clone().oneshot(call(id)).await.unwrap_err();
-            settled(&told.callbacks).await;
+            settled(&recorders.callbacks).await;
         }
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             let ends = recorder.terminals();
             let ids: Vec<_> = ends.iter().map(|end| end.error().unwrap().tool_call_id()).collect();
@@ -104,18 +102,18 @@ fn case_48_runs_nest_however_they_are_called() {
 /// Who listens is said for one context: the same service is told in it, and at the same time not outside.
 #[test]
 fn case_49_observed_in_one_context_only() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let observed = |_: ()| async {
             tokio::task::yield_now().await;
             Ok::<_, BoxError>(Run::current().is_some())
         };
         let chain = boxed(RunLayer::chain("chain").layer(service_fn(observed)));
         let inside = async { chain.clone().oneshot(()).await.unwrap() };
-        let inside = RunConfig::new().callbacks(&told.callbacks).scope(inside);
+        let inside = RunConfig::new().callbacks(&recorders.callbacks).scope(inside);
         let outside = async { chain.clone().oneshot(()).await.unwrap() };
         assert_eq!(join(inside, outside).await, (true, false));
-        settled(&told.callbacks).await;
-        for (_, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        for (_, recorder) in &recorders.each {
             assert_eq!(of_run(&recorder.events(), "chain").len(), 2);
         }
     });
@@ -159,11 +157,11 @@ fn case_50_configurations_merge() {
 #[test]
 fn case_51_an_end_without_a_start_is_found() {
     on_each_runtime(|| async {
-        let told = Told::new(&MODES[..1]);
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let recorders = Recorders::new(&MODES[..1]);
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         read(call(&mut model).await.unwrap()).await;
-        let end = told.ended(None).await;
-        let mut events = told.recorders[0].1.events();
+        let end = recorders.ended(None).await;
+        let mut events = recorders.each[0].1.events();
         assert!(Checker::new().check(&events).is_empty());
         let unknown = Checker::new().check(std::slice::from_ref(&end));
         assert!(unknown.iter().any(|broken| broken.promise == "order"), "{unknown:?}");
@@ -180,20 +178,20 @@ fn case_51_an_end_without_a_start_is_found() {
 /// A cancelled tool has one error, which says so and knows its call; its caller is cancelled all the same.
 #[test]
 fn case_52_a_cancelled_tool() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let hangs = service_fn(|_: ToolCall| pending::<Result<(), BoxError>>());
         let tool = RunLayer::tool("tool")
-            .callbacks(&told.callbacks)
+            .callbacks(&recorders.callbacks)
             .input(|call: &ToolCall| RunInput::from(call))
             .layer(hangs);
         let tool = boxed(tool);
         let task = tokio::spawn(tool.oneshot(ToolCall::new("call_1", "look", "{}")));
-        until(|| told.recorders.iter().all(|(_, recorder)| !recorder.events().is_empty())).await;
+        until(|| recorders.each.iter().all(|(_, recorder)| !recorder.events().is_empty())).await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.recorders {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             let events = of_run(&recorder.events(), "tool");
             assert_eq!(
                 recorder.kinds(),
@@ -210,10 +208,10 @@ fn case_52_a_cancelled_tool() {
 /// A group of calls that is dropped, never polled or midway, is an error once; one at its end stays completed.
 #[test]
 fn case_53_a_dropped_group_of_calls() {
-    async fn kinds(told: &Told) -> Vec<EventKind> {
-        settled(&told.callbacks).await;
-        told.faults.none();
-        let all = told.recorders.iter().map(|(_, recorder): &(_, Recorder)| recorder.kinds());
+    async fn kinds(recorders: &Recorders) -> Vec<EventKind> {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        let all = recorders.each.iter().map(|(_, recorder): &(_, Recorder)| recorder.kinds());
         all.reduce(|one, other| {
             assert_eq!(one, other);
             one
@@ -221,29 +219,29 @@ fn case_53_a_dropped_group_of_calls() {
         .unwrap()
     }
     use EventKind::{ChainEnd, ChainError, ChainStart};
-    everywhere(|told| async move {
-        let group = RunLayer::chain("group").callbacks(&told.callbacks);
+    everywhere(|recorders| async move {
+        let group = RunLayer::chain("group").callbacks(&recorders.callbacks);
         drop(group.run(pending::<Result<(), BoxError>>()));
-        assert_eq!(kinds(&told).await, [ChainStart, ChainError]);
+        assert_eq!(kinds(&recorders).await, [ChainStart, ChainError]);
     });
-    everywhere(|told| async move {
-        let group = RunLayer::chain("group").callbacks(&told.callbacks);
+    everywhere(|recorders| async move {
+        let group = RunLayer::chain("group").callbacks(&recorders.callbacks);
         let mut group = Box::pin(group.run(pending::<Result<(), BoxError>>()));
         assert!(futures::poll!(&mut group).is_pending());
         drop(group);
-        assert_eq!(kinds(&told).await, [ChainStart, ChainError]);
-        let (_, recorder) = &told.recorders[0];
+        assert_eq!(kinds(&recorders).await, [ChainStart, ChainError]);
+        let (_, recorder) = &recorders.each[0];
         assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Cancelled);
     });
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(ChainEnd));
-        let group = RunLayer::chain("group").callbacks(&told.callbacks);
+        let recorders = recorders.with(gate.at(ChainEnd));
+        let group = RunLayer::chain("group").callbacks(&recorders.callbacks);
         let task = tokio::spawn(group.run(ready(Ok::<_, BoxError>(()))));
         gate.entered().await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         gate.open();
-        assert_eq!(kinds(&told).await, [ChainStart, ChainEnd]);
+        assert_eq!(kinds(&recorders).await, [ChainStart, ChainEnd]);
     });
 }

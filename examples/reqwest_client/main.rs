@@ -1,0 +1,88 @@
+//! Callbacks on reqwest: a few lines make its client a service of `http` types, the layer goes around
+//! it, and requests and responses stay reqwest's own.
+//!
+//! `cargo run --example reqwest_client`: without a key it asks a simulated provider in this process; with
+//! `ANTHROPIC_API_KEY` set, Anthropic's (the model is `ANTHROPIC_MODEL`, if set).
+
+use std::{
+    env,
+    io::{Write, stdout},
+};
+
+use reqwest::{Body, Client, ResponseBuilderExt};
+use serde_json::json;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_llm_callbacks::{
+    CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
+    http_layer::RequestBody,
+};
+
+struct Print;
+
+impl CallbackHandler for Print {
+    fn on_llm_start(&self, _run: &Run, start: &LlmStart) {
+        println!("asking {} of {}", start.model.as_deref().unwrap_or("?"), start.provider);
+    }
+
+    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+        print!("{}", token.text());
+        let _ = stdout().flush();
+    }
+
+    fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
+        let usage = result.usage.unwrap_or_default();
+        println!("\n{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+    }
+
+    fn on_llm_error(&self, _run: &Run, error: &RunError) {
+        println!("\n{error}");
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Only where reqwest is built with `rustls-no-provider`, as it is here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (base, key) = match env::var("ANTHROPIC_API_KEY") {
+        Ok(key) => ("https://api.anthropic.com".to_owned(), key),
+        Err(_) => (simulated::serve().await?, "no-key".to_owned()),
+    };
+    let model = env::var("ANTHROPIC_MODEL").unwrap_or_else(|_| "claude-haiku-4-5".to_owned());
+
+    let client = Client::new();
+    let send = client.clone();
+    let send = service_fn(move |request: http::Request<RequestBody<Body>>| {
+        let send = send.clone();
+        async move {
+            // What is in memory stays so: redirects and reqwest's own retries can send it again.
+            let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
+            let response = send.execute(request.try_into()?).await?;
+            // What `http::Response` has no place for: `error_for_status` wants it back.
+            let url = http::Response::builder().url(response.url().clone()).body(());
+            let mut response = http::Response::<Body>::from(response);
+            response.extensions_mut().extend(url.unwrap_or_default().into_parts().0.extensions);
+            Ok::<_, reqwest::Error>(response)
+        }
+    });
+    let callbacks = Callbacks::new().blocking(Print);
+    let http = HttpCallbackLayer::new(callbacks).name("reqwest").layer(send);
+
+    let body = json!({
+        "model": model, "max_tokens": 100, "stream": true,
+        "messages": [{"role": "user", "content": "Tell me a joke"}],
+    });
+    let request = client
+        .post(format!("{base}/v1/messages"))
+        .header("anthropic-version", "2023-06-01")
+        .header("x-api-key", key)
+        .json(&body)
+        .build()?;
+    let response = http.oneshot(request.try_into()?).await?;
+    let mut response = reqwest::Response::from(response.map(Body::wrap)).error_for_status()?;
+    let (status, mut bytes) = (response.status(), 0);
+    while let Some(piece) = response.chunk().await? {
+        bytes += piece.len();
+    }
+    println!("the client read an answer with status {status}, of {bytes} bytes");
+    Ok(())
+}

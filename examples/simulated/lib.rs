@@ -1,0 +1,73 @@
+//! A provider in this process that speaks the usual formats, so that the examples work offline.
+//!
+//! The model's name says how it behaves: `error-429` (or another status), `error-midstream`,
+//! `truncate` (the answer stops without its end mark), `slow` (half a second a token), `tokens-500`
+//! (that many); any other name is a model that knows one joke. It calls the first tool it is given,
+//! if the last message does not bring a tool's result.
+
+mod anthropic;
+mod chat;
+mod completions;
+mod gemini;
+mod model;
+mod ollama;
+mod openai;
+mod responses;
+mod stream;
+
+use std::{io, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::ListenerExt,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// The provider, with a pause before each token.
+pub fn provider(pace: Duration) -> Router {
+    Router::new()
+        .route("/v1/messages", post(anthropic::messages))
+        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/completions", post(completions::completions))
+        .route("/v1/responses", post(responses::create))
+        .route("/v1/responses/{id}", get(responses::retrieve))
+        .route("/v1beta/models/{call}", post(gemini::generate_content))
+        .route("/api/chat", post(ollama::chat))
+        .route("/api/generate", post(ollama::generate))
+        .route("/v1/models", get(models))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(pace)
+}
+
+/// Starts the provider on a free port of this machine and returns its URL. It ends with the runtime.
+pub async fn serve() -> io::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    let provider = provider(Duration::from_millis(5));
+    tokio::spawn(async move { axum::serve(listener, provider).await });
+    Ok(url)
+}
+
+async fn models() -> Json<Value> {
+    let names = ["joker", "slow", "tokens-500", "truncate", "error-429", "error-midstream"];
+    let models: Vec<Value> = names
+        .iter()
+        .map(|id| json!({"id": id, "object": "model", "created": 1_700_000_000, "owned_by": "nobody"}))
+        .collect();
+    Json(json!({"object": "list", "data": models}))
+}
+
+async fn not_found(uri: Uri) -> Response {
+    let message = format!("The simulated provider has nothing at {}", uri.path());
+    let error = json!({"error": {"message": message, "type": "not_found_error"}});
+    (StatusCode::NOT_FOUND, Json(error)).into_response()
+}

@@ -1,0 +1,236 @@
+//! Calls that are dropped, wherever they are: the ends of all their runs are given, then the stream ends.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Poll,
+    time::Duration,
+};
+
+use futures::{
+    StreamExt,
+    future::{join_all, poll_fn},
+};
+use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
+use support::{Flavor, PATIENCE, read, request};
+use tokio::{task::yield_now, time::timeout};
+use tower::{BoxError, Layer, Service};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, RunConfig, RunLayer,
+    handlers::{EventStream, RunEvent},
+    testing::{Recorder, Script, ScriptedModel},
+};
+use uuid::Uuid;
+
+use super::by_run;
+
+#[derive(Debug, Clone)]
+enum Work {
+    /// A model's call: with a pause of some polls after each token.
+    Model(Vec<u8>, bool),
+    /// A chain of others, one after the other or all at once.
+    Chain(Vec<Work>, bool),
+    /// In a task of its own.
+    Spawned(Box<Work>),
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    work: Vec<Work>,
+    driven: bool,
+    wait: bool,
+    capacity: usize,
+    /// After how many polls the call is dropped.
+    polls: usize,
+    /// How often whoever reads is slow.
+    slow: u8,
+    several_threads: bool,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let leaf = (vec(0u8..3, 0..6), proptest::bool::weighted(0.2))
+        .prop_map(|(pauses, hangs)| Work::Model(pauses, hangs));
+    let work = leaf.prop_recursive(3, 12, 4, |work| {
+        prop_oneof![
+            3 => (vec(work.clone(), 1..4), any::<bool>()).prop_map(|(work, all)| Work::Chain(work, all)),
+            1 => work.prop_map(|work| Work::Spawned(Box::new(work))),
+        ]
+    });
+    let how = (any::<bool>(), any::<bool>(), 1usize..8, 0usize..60, 0u8..4, any::<bool>());
+    (vec(work, 1..4), how).prop_map(
+        |(work, (driven, wait, capacity, polls, slow, several_threads))| Case {
+            work,
+            driven,
+            wait,
+            capacity,
+            polls,
+            slow,
+            several_threads,
+        },
+    )
+}
+
+type Done = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn all(work: Vec<Work>, at_once: bool) -> Done {
+    Box::pin(async move {
+        if at_once {
+            join_all(work.into_iter().map(run)).await;
+        } else {
+            for work in work {
+                run(work).await;
+            }
+        }
+    })
+}
+
+fn run(work: Work) -> Done {
+    match work {
+        Work::Model(pauses, hangs) => Box::pin(async move {
+            let pauses = pauses.into_iter();
+            let script = pauses.fold(Script::new().yields().respond(), |script, pauses| {
+                (0..pauses).fold(script.text("a"), |script, _| script.yields())
+            });
+            let script = if hangs { script.hang() } else { script.complete("stop") };
+            let layer = CallbackLayer::new(Callbacks::new());
+            let mut model = layer.layer(ScriptedModel::new(script));
+            read(model.call(request()).await.unwrap()).await;
+        }),
+        Work::Chain(work, at_once) => Box::pin(async move {
+            let chain = RunLayer::chain("chain").run(async move {
+                all(work, at_once).await;
+                Ok::<_, BoxError>(())
+            });
+            chain.await.unwrap();
+        }),
+        Work::Spawned(work) => Box::pin(async move {
+            // Of one that hangs nobody waits for the end.
+            let task = tokio::spawn(run(*work).in_current_run());
+            let stop = task.abort_handle();
+            if timeout(Duration::from_millis(5), task).await.is_err() {
+                stop.abort();
+            }
+        }),
+    }
+}
+
+/// The root chain, dropped after so many polls.
+async fn root(work: Vec<Work>, polls: usize) -> bool {
+    let mut root = pin!(async move { run(Work::Chain(work, true)).await });
+    let mut left = polls;
+    let polled = poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        root.as_mut().poll(cx).map(|()| true)
+    });
+    // What hangs is dropped, too.
+    timeout(Duration::from_millis(20), polled).await.unwrap_or(false)
+}
+
+type Id = (Uuid, u64, EventKind);
+
+/// Whether it is a part of the whole, in its order.
+fn is_part<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
+    let mut whole = whole.iter();
+    part.iter().all(|one| whole.any(|other| other == one))
+}
+
+/// What is given is what is told, as it is told to a handler beside. Whether the call was not dropped.
+async fn schedule(case: Case) -> bool {
+    let spawns = format!("{:?}", case.work).contains("Spawned");
+    let witness = Recorder::new();
+    let callbacks = Callbacks::new().inline(witness.clone());
+    let config = RunConfig::new().callbacks(&callbacks);
+    let builder = EventStream::builder().capacity(case.capacity);
+    let mut given: Vec<RunEvent> = Vec::new();
+    let slow = |given: usize| case.slow > 0 && given.is_multiple_of(usize::from(case.slow));
+    let done = if case.driven {
+        let mut events = builder.of(async { config.scope(root(case.work, case.polls)).await });
+        while let Some(event) = events.next().await {
+            given.push(event);
+            if slow(given.len()) {
+                yield_now().await;
+            }
+        }
+        events.output().unwrap()
+    } else {
+        let builder = if case.wait { builder.wait() } else { builder };
+        let (callbacks, mut events) = builder.attach();
+        let config = config.callbacks(&callbacks);
+        let call = tokio::spawn(config.scope(root(case.work, case.polls)));
+        // Not even a run is made by a future that is never polled.
+        drop(callbacks);
+        while let Some(event) = events.next().await {
+            given.push(event);
+            if slow(given.len()) {
+                yield_now().await;
+            }
+        }
+        call.await.unwrap()
+    };
+
+    let root = witness.run_ids().first().copied();
+    assert_eq!(root.is_none(), given.is_empty());
+    let told: Vec<Id> = witness.events().iter().map(|e| (e.run_id, e.seq, e.kind())).collect();
+    let ids: Vec<Id> =
+        given.iter().map(|e| (e.run().run_id(), e.event().seq(), e.kind())).collect();
+    let root_ends = told.iter().position(|event| Some(event.0) == root && event.2.is_terminal());
+    let until = root_ends.map_or(0, |at| at + 1);
+    let complete = case.driven || case.wait;
+    if spawns && case.several_threads {
+        // What is told at the same moment may come before or after the root's end.
+        for (run, events) in by_run(&given) {
+            let told: Vec<_> = told.iter().filter(|event| event.0 == run).collect();
+            let ids: Vec<_> = ids.iter().filter(|event| event.0 == run).collect();
+            // Nor is it told to the handler beside at the same moment.
+            let is_beginning = told.starts_with(&ids) || ids.starts_with(&told);
+            assert!(if complete { is_beginning } else { is_part(&ids, &told) });
+            assert!(events[0].kind().is_start());
+        }
+    } else if complete {
+        assert!(ids.len() >= until, "everything that is told before the root's end is given");
+        assert_eq!(ids, told[..ids.len()]);
+        assert!(case.driven || ids.len() == until);
+    } else {
+        assert!(is_part(&ids, &told[..until]));
+        let bounds = |ids: &[Id]| -> Vec<Id> {
+            ids.iter().filter(|id| id.2.is_start() || id.2.is_terminal()).copied().collect()
+        };
+        assert_eq!(bounds(&ids), bounds(&told[..until]));
+    }
+    if let Some(root) = root {
+        let root = witness.run(root);
+        let kind = root.last().unwrap().error().map(|error| error.kind());
+        assert!(kind.is_none() || (kind == Some(ErrorKind::Cancelled) && !done));
+    }
+    done
+}
+
+#[test]
+fn every_run_that_ends_is_given_its_end() {
+    let config = ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() };
+    let dropped = AtomicUsize::new(0);
+    let all = TestRunner::new(config).run(&cases(), |case| {
+        let flavor = if case.several_threads { Flavor::Multi } else { Flavor::Current };
+        let mut runtime = flavor.builder();
+        let runtime = runtime.enable_all().start_paused(!case.several_threads).build().unwrap();
+        let done = runtime.block_on(async {
+            let task = tokio::spawn(schedule(case));
+            // By the clock of the machine: time that is paused runs ahead.
+            let task = timeout(PATIENCE * 100, task).await;
+            task.expect("it hangs")
+                .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        });
+        runtime.shutdown_background();
+        if !done {
+            dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    all.unwrap_or_else(|error| panic!("{error}"));
+    let dropped = dropped.into_inner();
+    assert!((100..380).contains(&dropped), "{dropped} were dropped");
+}

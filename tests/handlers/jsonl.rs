@@ -1,0 +1,353 @@
+//! `JsonLines`: each event one line, whatever happens to the writer.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    panic,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+use support::{Faults, PATIENCE, call, on_each_runtime, read, request, runs};
+use tokio::task::JoinSet;
+use tower::{Layer, Service};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, Delta, EventKind, FaultKind, ProviderError,
+    handlers::JsonLines,
+    testing::{Script, ScriptedModel},
+};
+
+/// Callbacks of one such handler.
+struct Logged {
+    callbacks: Callbacks,
+    faults: Faults,
+}
+
+impl Logged {
+    fn new(lines: JsonLines) -> Self {
+        let faults = Faults::default();
+        let callbacks = Callbacks::new().on_fault(faults.hook()).blocking(lines);
+        Self { callbacks, faults }
+    }
+
+    fn layer(&self) -> CallbackLayer {
+        CallbackLayer::new(self.callbacks.clone())
+    }
+
+    /// Makes a call and waits for the lines.
+    async fn run(&self, script: Script) {
+        let mut model = self.layer().layer(ScriptedModel::new(script));
+        if let Ok(answer) = call(&mut model).await {
+            read(answer).await;
+        }
+        assert!(self.callbacks.flush(PATIENCE).await.is_complete());
+    }
+}
+
+/// Each line of a text, which is JSON.
+#[track_caller]
+fn lines(text: &str) -> Vec<Value> {
+    assert!(text.is_empty() || text.ends_with('\n'));
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    text.lines().map(parse).collect()
+}
+
+#[track_caller]
+fn lines_of(path: &Path) -> Vec<Value> {
+    lines(&fs::read_to_string(path).unwrap())
+}
+
+fn events(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["event"].as_str().unwrap()).collect()
+}
+
+/// Looks at the records of some runs: numbers without gaps, from start to the one terminal.
+#[track_caller]
+fn assert_complete(lines: &[Value], runs: usize) {
+    let mut by_run = BTreeMap::<_, Vec<_>>::new();
+    for line in lines {
+        by_run.entry(line["run_id"].as_str().unwrap()).or_default().push(line);
+    }
+    assert_eq!(by_run.len(), runs);
+    for lines in by_run.values() {
+        let numbers: Vec<_> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, (0..lines.len() as u64).collect::<Vec<_>>());
+        let (last, rest) = lines.split_last().unwrap();
+        assert_eq!((&rest[0]["event"], &last["event"]), (&json!("llm_start"), &json!("llm_end")));
+        assert!(rest[1..].iter().all(|line| line["event"] == "llm_new_token"));
+        assert_eq!(last["data"]["tokens"], json!(rest.len() - 1));
+    }
+}
+
+/// What a [`Faulty`] does in one write.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Takes some bytes.
+    Take(usize),
+    Interrupt,
+    Fail,
+    Panic,
+}
+
+/// A writer that follows a script, then takes everything.
+#[derive(Clone, Default)]
+struct Faulty {
+    acts: Arc<Mutex<Vec<Act>>>,
+    flush_fails: Arc<Mutex<bool>>,
+    writes: Arc<Mutex<Vec<usize>>>,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Faulty {
+    fn next(&self, acts: impl IntoIterator<Item = Act>) {
+        self.acts.lock().unwrap().extend(acts);
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Faulty {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut acts = self.acts.lock().unwrap();
+        let act = if acts.is_empty() { Act::Take(usize::MAX) } else { acts.remove(0) };
+        drop(acts);
+        let taken = match act {
+            Act::Take(most) => most.min(bytes.len()),
+            Act::Interrupt => return Err(io::ErrorKind::Interrupted.into()),
+            Act::Fail => return Err(io::Error::other("out of ink")),
+            Act::Panic => panic!("a writer's panic"),
+        };
+        self.writes.lock().unwrap().push(taken);
+        self.written.lock().unwrap().extend(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut *self.flush_fails.lock().unwrap()) {
+            true => Err(io::Error::other("not flushed")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_line_for_each_event_in_one_write() {
+    on_each_runtime(|| async {
+        let writer = Faulty::default();
+        let logged = Logged::new(JsonLines::new(writer.clone()));
+        logged.run(Script::answer(["Hi\n", "\u{2028}👋"])).await;
+        logged.faults.none();
+        let text = writer.text();
+        let lines = lines(&text);
+        assert_eq!(events(&lines), ["llm_start", "llm_new_token", "llm_new_token", "llm_end"]);
+        assert_complete(&lines, 1);
+        let lengths: Vec<_> = text.split_inclusive('\n').map(str::len).collect();
+        assert_eq!(*writer.writes.lock().unwrap(), lengths);
+    });
+}
+
+#[test]
+fn the_shape_of_each_event() {
+    on_each_runtime(|| async {
+        let writer = Faulty::default();
+        let mut logged = Logged::new(JsonLines::new(writer.clone()));
+        let (handler, seen) = runs();
+        logged.callbacks = logged.callbacks.add(handler);
+        let layer = logged.layer().name("joke-bot").tags(["demo"]).metadata("route", "/v1");
+        let tool = Delta::ToolCall {
+            choice: 0,
+            index: 0,
+            id: Some("t1".into()),
+            name: Some("look".into()),
+            arguments: "{}".into(),
+        };
+        let error = ProviderError::new("Overloaded").code("overloaded_error").status(529);
+        let script = Script::new().respond().text("Hi").chunk(tool).provider_error(error);
+        let mut model = layer.layer(ScriptedModel::new(script));
+        let answer = model.call(request()).await.unwrap();
+        let run = seen.lock().unwrap().pop().unwrap();
+        run.emit("look", json!({"n": 1})).unwrap();
+        read(answer).await;
+        assert!(logged.callbacks.flush(PATIENCE).await.is_complete());
+        logged.faults.none();
+
+        let all = lines(&writer.text());
+        let run = &all[0]["run_id"];
+        for (seq, line) in all.iter().enumerate() {
+            let mut line = line.clone();
+            assert_eq!(line["time"].take().as_str().unwrap().len(), 27);
+            let (event, data) = (line["event"].take(), line["data"].take());
+            assert!(event.is_string() && data.is_object());
+            assert_eq!(
+                line,
+                json!({"v": 1, "event": null, "run_id": run, "parent_run_id": null,
+                    "trace_id": run, "seq": seq, "time": null, "run_type": "llm",
+                    "name": "joke-bot", "attempt": 1, "tags": ["demo"],
+                    "metadata": {"route": "/v1"}, "data": null})
+            );
+        }
+        let expected = ["llm_start", "custom", "llm_new_token", "llm_new_token", "llm_error"];
+        assert_eq!(events(&all), expected);
+        let data: Vec<_> = all.iter().map(|line| &line["data"]).collect();
+        assert_eq!(data[0]["messages"], json!([{"role": "user", "content": "Hi"}]));
+        assert_eq!(*data[1], json!({"name": "look", "value": {"n": 1}}));
+        assert_eq!(*data[2], json!({"index": 0, "choice": 0, "kind": "text", "text": "Hi"}));
+        assert_eq!(data[3]["tool_call"], json!({"index": 0, "id": "t1", "name": "look"}));
+        assert_eq!(data[4]["choices"][0]["text"], "Hi");
+        assert_eq!(
+            data[4]["error"],
+            json!({"kind": "provider", "message": "Overloaded", "status": 529,
+                "provider_code": "overloaded_error"})
+        );
+    });
+}
+
+#[test]
+fn lines_of_concurrent_runs_do_not_mix() {
+    on_each_runtime(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        // Two handlers stand for two processes.
+        let logs = [JsonLines::open(&path), JsonLines::open(&path)];
+        let logs = logs.map(|log| Logged::new(log.unwrap()));
+        let mut calls = JoinSet::new();
+        for run in 0..20 {
+            let texts = (0..30).map(|n| format!("{n}\n").repeat(n * run)).filter(|t| !t.is_empty());
+            let script = texts.fold(Script::new().respond(), |script, t| script.text(t).yields());
+            let script = script.complete("stop");
+            let mut model = logs[run % 2].layer().layer(ScriptedModel::new(script));
+            calls.spawn(async move { read(call(&mut model).await.unwrap()).await });
+        }
+        calls.join_all().await;
+        for logged in &logs {
+            assert!(logged.callbacks.flush(PATIENCE).await.is_complete());
+            logged.faults.none();
+        }
+        assert_complete(&lines_of(&path), 20);
+    });
+}
+
+#[test]
+fn a_file_is_appended_to_and_can_be_rotated() {
+    on_each_runtime(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("events.jsonl"), folder.path().join("old.jsonl"));
+        fs::write(&path, "{\"event\":\"before\"}\n").unwrap();
+        let lines = Arc::new(JsonLines::open(&path).unwrap());
+        let callbacks = Callbacks::new().blocking(Arc::clone(&lines));
+        let logged = Logged { callbacks, faults: Faults::default() };
+        logged.run(Script::answer(["Hi"])).await;
+        assert_eq!(events(&lines_of(&path)), ["before", "llm_start", "llm_new_token", "llm_end"]);
+
+        fs::rename(&path, &old).unwrap();
+        lines.reopen().unwrap();
+        logged.run(Script::answer(["Hi"])).await;
+        assert_complete(&lines_of(&path), 1);
+        assert_eq!(lines_of(&old).len(), 4);
+
+        // As `copytruncate` does.
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        logged.run(Script::answer(["Hi"])).await;
+        assert_complete(&lines_of(&path), 1);
+
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(lines.reopen().is_err());
+        logged.run(Script::answer(["Hi"])).await;
+        assert!(JsonLines::open(&path).is_err());
+        JsonLines::stdout().reopen().unwrap();
+    });
+}
+
+#[test]
+fn a_full_disk_is_a_fault_of_each_run() {
+    if !Path::new("/dev/full").exists() {
+        println!("skipped: there is no /dev/full");
+        return;
+    }
+    // What prints panics does not hear of it.
+    let (printed, before) = (Arc::new(AtomicBool::new(false)), panic::take_hook());
+    let heard = Arc::clone(&printed);
+    panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        heard.fetch_or(text.is_some_and(|text| text.contains("/dev/full")), Ordering::SeqCst);
+        before(info);
+    }));
+    on_each_runtime(|| async {
+        let logged = Logged::new(JsonLines::open("/dev/full").unwrap());
+        for run in 1..=2 {
+            logged.run(Script::answer(["Hi"])).await;
+            let faults = logged.faults.all();
+            assert_eq!(faults.len(), run);
+            let fault = &faults[run - 1];
+            assert_eq!((fault.kind, fault.event), (FaultKind::Panicked, Some(EventKind::LlmStart)));
+            let message = fault.panic_message.as_deref().unwrap();
+            assert!(message.starts_with("/dev/full: No space left on device"), "{message}");
+        }
+    });
+    assert!(!printed.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_failed_write_ends_its_run_and_harms_no_other() {
+    on_each_runtime(|| async {
+        let writer = Faulty::default();
+        let logged = Logged::new(JsonLines::new(writer.clone()));
+        // The second line is torn.
+        let short = [Act::Take(5), Act::Interrupt, Act::Take(usize::MAX)];
+        writer.next(short.into_iter().chain([Act::Take(9), Act::Fail]));
+        logged.run(Script::answer(["Hi", "there"])).await;
+        let fault = logged.faults.one();
+        assert_eq!(fault.event, Some(EventKind::LlmNewToken));
+        assert_eq!(fault.panic_message.as_deref(), Some("writer: out of ink"));
+
+        // Nothing at all, only the end of the torn line, and then nothing once more.
+        for acts in [vec![Act::Fail], vec![Act::Take(1), Act::Fail], vec![Act::Take(0)]] {
+            writer.next(acts);
+            logged.run(Script::answer(["Hi"])).await;
+        }
+        assert_eq!(logged.faults.all().len(), 4);
+        logged.run(Script::answer(["Hi"])).await;
+        assert_eq!(logged.faults.all().len(), 4);
+
+        let text = writer.text();
+        let (first, rest) = text.split_once('\n').unwrap();
+        let (torn, rest) = rest.split_once('\n').unwrap();
+        assert_eq!((lines(&format!("{first}\n")).len(), torn.len()), (1, 9));
+        assert_complete(&lines(rest), 1);
+    });
+}
+
+#[test]
+fn a_writer_that_panics_or_cannot_flush() {
+    on_each_runtime(|| async {
+        let writer = Faulty::default();
+        let logged = Logged::new(JsonLines::new(writer.clone()));
+        writer.next([Act::Panic]);
+        logged.run(Script::answer(["Hi"])).await;
+        assert_eq!(logged.faults.one().panic_message.as_deref(), Some("a writer's panic"));
+        *writer.flush_fails.lock().unwrap() = true;
+        logged.run(Script::answer(["Hi"])).await;
+        let fault = logged.faults.all().pop().unwrap();
+        assert_eq!(fault.panic_message.as_deref(), Some("writer: not flushed"));
+        logged.run(Script::answer(["Hi"])).await;
+        assert_eq!(logged.faults.all().len(), 2);
+        // How much was written is not known in either case: a blank line is better than a mixed one.
+        let text = writer.text();
+        let all: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+        assert_complete(&lines(&(all[1..].join("\n") + "\n")), 1);
+    });
+}
+
+#[test]
+fn debug_has_no_content() {
+    assert_eq!(format!("{:?}", JsonLines::stdout()), r#"JsonLines("stdout")"#);
+    assert_eq!(format!("{:?}", JsonLines::new(Vec::new())), r#"JsonLines("writer")"#);
+}

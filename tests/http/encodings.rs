@@ -1,0 +1,222 @@
+//! Compressed bodies: they pass as they are, and what is in them is told as soon as its bytes are there.
+
+mod bombs;
+mod codec;
+mod requests;
+
+use codec::{CODINGS, Coding, compress, flushed};
+use http::Response;
+use http_body_util::BodyExt;
+use support::http::{HELLO, Scripted, Step, WHOLE, answered, data, event_stream, json};
+use support::{MODES, Mode, Recorders, on_each_runtime};
+use tower_llm_callbacks::{ErrorKind, HttpCallbackLayer, testing::Recorded};
+
+fn encoded(answer: Response<Scripted>, coding: &str) -> Response<Scripted> {
+    let mut answer = answer;
+    answer.headers_mut().insert("content-encoding", coding.parse().unwrap());
+    answer
+}
+
+/// Reads an answer to its end: it is untouched, and what was told of it.
+async fn told(
+    recorders: &Recorders,
+    answer: Response<Scripted>,
+    kind: Option<ErrorKind>,
+) -> Recorded {
+    let bytes = answer.body().clone().collect().await.unwrap().to_bytes();
+    let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
+    let through = answered(&layer, || answer.clone()).await;
+    assert_eq!(through.headers(), answer.headers());
+    assert!(through.into_body().collect().await.unwrap().to_bytes() == bytes, "it is untouched");
+    recorders.ended(kind).await
+}
+
+async fn inline(answer: Response<Scripted>, kind: Option<ErrorKind>) -> Recorded {
+    told(&Recorders::new(&[Mode::Inline]), answer, kind).await
+}
+
+/// Cuts bytes into single ones.
+fn singly(bytes: &[u8]) -> Scripted {
+    Scripted::chunks(bytes.iter().map(|byte| vec![*byte]))
+}
+
+#[test]
+fn every_coding_however_the_bytes_are_cut() {
+    on_each_runtime(|| async {
+        let plain = HELLO.concat();
+        for mode in [Mode::Inline, MODES[1], MODES[5]] {
+            for coding in CODINGS {
+                let bytes = compress(*coding, plain.as_bytes());
+                for body in [Scripted::chunks([bytes.clone()]), singly(&bytes).exact()] {
+                    let answer = encoded(event_stream(body), coding.name());
+                    let end = told(&Recorders::new(&[mode]), answer, None).await;
+                    let result = end.result().unwrap();
+                    assert_eq!((result.text(), result.tokens), ("Hello", 2), "{coding:?}");
+                    assert_eq!((result.decode_faults, result.decode_skipped), (0, false));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn stacked_codings_and_other_names() {
+    on_each_runtime(|| async {
+        let plain = HELLO.concat();
+        let (gzip, br) = (Coding::Gzip, Coding::Brotli);
+        let once = compress(gzip, plain.as_bytes());
+        let twice = compress(br, &once);
+        let thrice = compress(Coding::Zstd, &twice);
+        for (name, bytes) in [
+            ("identity", plain.as_bytes()),
+            ("", plain.as_bytes()),
+            ("x-gzip", &once[..]),
+            ("GZip", &once[..]),
+            ("identity, gzip ,identity", &once[..]),
+            ("gzip, br", &twice[..]),
+            ("gzip,br,zstd", &thrice[..]),
+        ] {
+            for body in [Scripted::chunks([bytes.to_vec()]), singly(bytes)] {
+                let end = inline(encoded(event_stream(body), name), None).await;
+                assert_eq!(end.result().unwrap().text(), "Hello", "{name}");
+            }
+        }
+        // In two headers.
+        let mut answer = encoded(event_stream(Scripted::chunks([twice.clone()])), "gzip");
+        answer.headers_mut().append("content-encoding", "br".parse().unwrap());
+        assert_eq!(inline(answer, None).await.result().unwrap().text(), "Hello");
+    });
+}
+
+#[test]
+fn a_coding_that_is_not_known_or_one_too_many_is_skipped() {
+    on_each_runtime(|| async {
+        for name in ["snappy", "gzip, snappy", "compress", "gzip, gzip, gzip, gzip", "gz\u{e9}p"] {
+            let answer = encoded(event_stream(Scripted::chunks(HELLO)), name);
+            let end = inline(answer, None).await;
+            let result = end.result().unwrap();
+            assert_eq!((result.text(), result.tokens), ("", 0), "{name}");
+            assert_eq!((result.decode_faults, result.decode_skipped), (0, true), "{name}");
+            // An error answer is one all the same.
+            let answer = encoded(json(429, Scripted::chunks(["{}"])), name);
+            let end = inline(answer, Some(ErrorKind::Provider)).await;
+            assert_eq!(end.error().unwrap().message(), "HTTP status 429");
+        }
+    });
+}
+
+#[test]
+fn error_answers_and_whole_ones_are_read_too() {
+    on_each_runtime(|| async {
+        for coding in CODINGS {
+            let body = Scripted::chunks([compress(*coding, WHOLE.as_bytes())]);
+            let end = inline(encoded(json(200, body), coding.name()), None).await;
+            assert_eq!(end.result().unwrap().text(), "Hello");
+            assert!(!end.result().unwrap().streamed);
+            let refused = br#"{"error":{"type":"rate_limit_error","message":"slow down"}}"#;
+            let body = Scripted::chunks([compress(*coding, refused)]);
+            let answer = encoded(json(429, body), coding.name());
+            let end = inline(answer, Some(ErrorKind::Provider)).await;
+            assert_eq!(end.error().unwrap().message(), "slow down");
+        }
+    });
+}
+
+/// Each event is flushed by the provider: its token is told with the last of its bytes, not later.
+#[test]
+fn tokens_come_as_soon_as_their_bytes_are_there() {
+    on_each_runtime(|| async {
+        let events: Vec<String> =
+            (0..20).map(|n| support::http::text_event(&n.to_string())).collect();
+        for coding in CODINGS {
+            let pieces = flushed(*coding, events.iter().map(String::as_bytes));
+            for singly in [false, true] {
+                let recorders = Recorders::new(&[Mode::Inline]);
+                let steps: Vec<Step> = pieces
+                    .iter()
+                    .flat_map(|piece| piece.chunks(if singly { 1 } else { piece.len() }))
+                    .map(|bytes| data(bytes.to_vec()))
+                    .chain([Step::Hang])
+                    .collect();
+                let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
+                let answer = encoded(event_stream(Scripted::new(steps)), coding.name());
+                let mut body = answered(&layer, || answer.clone()).await.into_body();
+                let mut expected = String::new();
+                for (n, piece) in pieces.iter().take(events.len()).enumerate() {
+                    for _ in 0..if singly { piece.len() } else { 1 } {
+                        body.frame().await.unwrap().unwrap();
+                    }
+                    expected += &n.to_string();
+                    assert_eq!(recorders.each[0].1.text(), expected, "{coding:?} singly {singly}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_cut_stream_is_truncated_unless_its_end_mark_was_there() {
+    on_each_runtime(|| async {
+        for coding in CODINGS {
+            let pieces = flushed(*coding, HELLO.iter().map(|event| event.as_bytes()));
+            let told_of = |events: usize| {
+                Scripted::chunks(pieces.iter().take(events).cloned().collect::<Vec<_>>())
+            };
+            let answer = encoded(event_stream(told_of(2)), coding.name());
+            let end = inline(answer, Some(ErrorKind::Truncated)).await;
+            assert_eq!(end.result().unwrap().text(), "Hel", "{coding:?}");
+            // Without what ends the compressed stream itself.
+            let answer = encoded(event_stream(told_of(5)), coding.name());
+            assert_eq!(inline(answer, None).await.result().unwrap().text(), "Hello");
+            // Within an event.
+            let bytes = compress(*coding, HELLO.concat().as_bytes());
+            let half = Scripted::chunks([bytes[..bytes.len() / 2].to_vec()]);
+            let end = inline(encoded(event_stream(half), coding.name()), TRUNCATED).await;
+            assert!(!end.result().unwrap().decode_skipped, "{coding:?}");
+        }
+    });
+}
+
+const TRUNCATED: Option<ErrorKind> = Some(ErrorKind::Truncated);
+
+#[test]
+fn members_that_follow_each_other() {
+    on_each_runtime(|| async {
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            let members: Vec<_> =
+                HELLO.iter().map(|event| compress(coding, event.as_bytes())).collect();
+            for body in [Scripted::chunks(members.clone()), singly(&members.concat())] {
+                let end = inline(encoded(event_stream(body), coding.name()), None).await;
+                assert_eq!(end.result().unwrap().text(), "Hello", "{coding:?}");
+            }
+        }
+    });
+}
+
+/// One fault of the coding, and no guess at what comes after it.
+#[test]
+fn corrupt_data_is_a_fault_and_is_skipped() {
+    on_each_runtime(|| async {
+        for coding in CODINGS.iter().filter(|coding| **coding != Coding::BareDeflate) {
+            let good = compress(*coding, HELLO.concat().as_bytes());
+            let mut flipped = flushed(*coding, HELLO.iter().map(|event| event.as_bytes())).concat();
+            let at = flipped.len() / 2;
+            flipped[at..at + 16].fill(0xFF);
+            let none = b"not compressed at all, not a bit".to_vec();
+            for (bytes, most) in [(none, 1), ([&good[..4], &[0xFF; 90]].concat(), 1), (flipped, 3)]
+            {
+                for body in [Scripted::chunks([bytes.clone()]), singly(&bytes)] {
+                    let answer = encoded(event_stream(body.clone()), coding.name());
+                    let end = inline(answer, None).await;
+                    let result = end.result().unwrap();
+                    assert!((1..=most).contains(&result.decode_faults), "{coding:?}: {result:?}");
+                    // Without checksums, bytes that were flipped may make other text.
+                    assert!(result.decode_skipped || most > 1, "{coding:?}");
+                    let answer = encoded(json(500, body), coding.name());
+                    let end = inline(answer, Some(ErrorKind::Provider)).await;
+                    assert!(end.result().unwrap().decode_faults <= 1, "{coding:?}");
+                }
+            }
+        }
+    });
+}

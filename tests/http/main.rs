@@ -1,0 +1,13 @@
+//! The HTTP layer, on scripted bodies.
+
+mod content;
+mod encodings;
+mod hostile;
+mod layer;
+mod odd_places;
+mod phases;
+mod propagation;
+mod routes;
+mod terminals;
+mod trace;
+mod untouched;

@@ -1,0 +1,6 @@
+//! The typed models: requests, answers, failures, and calls over real connections.
+
+mod anthropic;
+mod anthropic_end_to_end;
+mod openai;
+mod openai_end_to_end;

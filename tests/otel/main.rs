@@ -1,0 +1,12 @@
+//! The OpenTelemetry handlers: what they write of each call, after the semantic conventions, version 1.41.1.
+
+mod bounds;
+mod content;
+mod exporters;
+mod http_calls;
+mod metrics;
+mod otlp;
+mod receiver;
+mod terminals;
+mod tree;
+mod typed_calls;

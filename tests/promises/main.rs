@@ -1,0 +1,17 @@
+//! The promises of the crate, in their order, on both kinds of runtime. Promise 10 (nothing leaks) is in `tests/secrets`,
+//! promises 11 and 12 are in the tests of what they are about.
+
+mod bounded;
+mod call_is_untouched;
+mod context_follows;
+mod drop_is_safe;
+mod emit;
+mod emit_races;
+mod handlers_cannot_break_it;
+mod lockstep;
+mod one_terminal;
+mod order;
+mod pay_for_what_is_used;
+mod random_schedules;
+mod random_trees;
+mod three_phases;

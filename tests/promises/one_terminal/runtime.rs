@@ -1,0 +1,198 @@
+//! Runtimes that go away, and calls that never had one.
+
+use std::{sync::mpsc, thread};
+
+use futures::{StreamExt, executor::block_on};
+use support::{
+    Answer, FLAVORS, Flavor, MODES, Mode, PATIENCE, Recorders, assert_same_answer, call,
+    only_terminal, read,
+};
+use tokio::time::timeout;
+use tower_llm_callbacks::{ErrorKind, EventKind, FaultKind, testing::Script};
+
+use super::{chunks, script, sum};
+
+/// A stream of which two items were read, in a runtime that is gone.
+fn left_over(flavor: Flavor, recorders: &Recorders, script: Script) -> Answer {
+    let runtime = flavor.runtime();
+    let stream = runtime.block_on(async {
+        let (_, mut model) = recorders.model(script);
+        let mut stream = call(&mut model).await.unwrap();
+        for _ in 0..3 {
+            stream.next().await.unwrap().unwrap();
+        }
+        assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        stream
+    });
+    drop(runtime);
+    stream
+}
+
+/// Blocking and inline handlers have their terminal; async ones have one fault and no terminal.
+fn assert_told(recorders: &Recorders, kind: Option<ErrorKind>) {
+    Flavor::Current.runtime().block_on(async {
+        let flushed = timeout(PATIENCE, recorders.callbacks.flush(PATIENCE)).await.unwrap();
+        assert!(flushed.is_complete(), "{flushed:?}");
+    });
+    for (mode, recorder) in &recorders.each {
+        if mode.is_async() {
+            assert_eq!(recorder.kinds(), [EventKind::LlmStart, EventKind::LlmNewToken], "{mode:?}");
+        } else {
+            let end = only_terminal(*mode, recorder, kind);
+            let read = if kind.is_none() { usize::MAX } else { 3 };
+            assert_same_answer(end.result().unwrap(), &sum(read));
+        }
+    }
+    let async_handler = recorders.each.iter().filter(|(mode, _)| mode.is_async()).count();
+    let faults = recorders.faults.all();
+    assert_eq!(faults.len(), async_handler, "{faults:#?}");
+    assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown), "{faults:#?}");
+}
+
+fn in_each_set(test: impl Fn(Flavor, Recorders)) {
+    for flavor in FLAVORS {
+        for modes in MODES.chunks(1).chain([&MODES[..]]) {
+            println!("{flavor:?} {modes:?}");
+            test(flavor, Recorders::new(modes));
+        }
+    }
+}
+
+#[test]
+fn dropped_after_its_runtime() {
+    in_each_set(|flavor, recorders| {
+        drop(left_over(flavor, &recorders, script(usize::MAX)));
+        assert_told(&recorders, Some(ErrorKind::Cancelled));
+    });
+}
+
+#[test]
+fn dropped_in_another_runtime() {
+    in_each_set(|flavor, recorders| {
+        let stream = left_over(flavor, &recorders, script(usize::MAX));
+        Flavor::Multi.runtime().block_on(async move { drop(stream) });
+        assert_told(&recorders, Some(ErrorKind::Cancelled));
+    });
+}
+
+#[test]
+fn read_on_in_another_runtime() {
+    in_each_set(|flavor, recorders| {
+        let stream = left_over(flavor, &recorders, script(usize::MAX));
+        let (got, error) = Flavor::Current
+            .runtime()
+            .block_on(async { timeout(PATIENCE, read(stream)).await.expect("it hangs") });
+        assert_eq!(got, chunks()[3..]);
+        assert!(error.is_none());
+        assert_told(&recorders, None);
+    });
+}
+
+#[test]
+fn read_on_without_any_runtime() {
+    in_each_set(|flavor, recorders| {
+        let stream = left_over(flavor, &recorders, script(usize::MAX));
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || done.send(block_on(read(stream)).0));
+        assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), chunks()[3..]);
+        assert_told(&recorders, None);
+    });
+}
+
+/// The runtime shuts down under its own task, which drops the stream, while handlers have events.
+#[test]
+fn shut_down_midway() {
+    in_each_set(|flavor, recorders| {
+        let runtime = flavor.runtime();
+        let (_, mut model) = recorders.model(script(4).hang());
+        let (reached, is_reached) = mpsc::channel();
+        runtime.spawn(async move {
+            let mut stream = call(&mut model).await.unwrap();
+            for _ in 0..4 {
+                stream.next().await.unwrap().unwrap();
+            }
+            reached.send(()).unwrap();
+            stream.next().await;
+        });
+        runtime.block_on(async {
+            while is_reached.try_recv().is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        });
+        drop(runtime);
+        Flavor::Current.runtime().block_on(async {
+            assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
+        });
+        let faults = recorders.faults.all();
+        for (mode, recorder) in &recorders.each {
+            if !mode.is_async() {
+                let end = only_terminal(*mode, recorder, Some(ErrorKind::Cancelled));
+                assert_same_answer(end.result().unwrap(), &sum(4));
+            }
+        }
+        let async_handler = recorders.each.iter().filter(|(mode, _)| mode.is_async());
+        let missed = async_handler.filter(|(_, recorder)| recorder.terminals().is_empty()).count();
+        assert_eq!(faults.len(), missed, "each loss is one fault: {faults:#?}");
+        assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown));
+    });
+}
+
+#[test]
+fn dropped_on_a_thread_without_a_runtime() {
+    in_each_set(|flavor, recorders| {
+        let runtime = flavor.runtime();
+        runtime.block_on(async {
+            let (inner, mut model) = recorders.model(script(usize::MAX));
+            let mut stream = call(&mut model).await.unwrap();
+            for _ in 0..3 {
+                stream.next().await.unwrap().unwrap();
+            }
+            thread::spawn(move || drop(stream)).join().unwrap();
+            assert_eq!(inner.live(), 0);
+            let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
+            assert_same_answer(end.result().unwrap(), &sum(3));
+        });
+    });
+}
+
+#[test]
+fn called_without_any_runtime() {
+    in_each_set(|_, recorders| {
+        let (_, mut model) = recorders.model(script(usize::MAX));
+        let (got, error) = block_on(async { read(call(&mut model).await.unwrap()).await });
+        assert_eq!(got, chunks());
+        assert!(error.is_none());
+        let mut queued = 0;
+        for (mode, recorder) in &recorders.each {
+            if *mode == Mode::Inline {
+                let end = only_terminal(*mode, recorder, None);
+                assert_same_answer(end.result().unwrap(), &sum(usize::MAX));
+            } else {
+                assert!(recorder.events().is_empty(), "{mode:?}");
+                queued += 1;
+            }
+        }
+        let faults = recorders.faults.all();
+        assert_eq!(faults.len(), queued, "{faults:#?}");
+        assert!(faults.iter().all(|fault| fault.kind == FaultKind::NoRuntime), "{faults:#?}");
+        assert!(faults.iter().all(|fault| fault.to_string().contains("Callbacks::runtime")));
+    });
+}
+
+/// A call made without a runtime, but with one for the handlers.
+#[test]
+fn called_without_any_runtime_but_theirs() {
+    in_each_set(|flavor, mut recorders| {
+        let runtime = flavor.runtime();
+        recorders.callbacks = recorders.callbacks.runtime(runtime.handle().clone());
+        let (_, mut model) = recorders.model(script(usize::MAX));
+        let called = thread::spawn(move || {
+            block_on(async { read(call(&mut model).await.unwrap()).await.0 })
+        });
+        runtime.block_on(async {
+            support::until(|| called.is_finished()).await;
+            assert_eq!(called.join().unwrap(), chunks());
+            recorders.ended(None).await;
+        });
+    });
+}

@@ -1,0 +1,397 @@
+//! Promises 1, 2 and 5 in random schedules: whatever handlers, model and consumer do, every handler that
+//! was not given up on sees start, tokens, one terminal; every other one a beginning of that, and one
+//! fault.
+
+use std::{
+    collections::{HashMap, HashSet},
+    panic::{self, AssertUnwindSafe},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use support::schedule::{Gate, LIMIT, Mode, Waiter, Way, quiet_panics, request, wrap};
+use tokio::{
+    runtime::Builder,
+    time::{sleep, timeout},
+};
+use tower::{Service, ServiceExt};
+use tower_llm_callbacks::{
+    Abort, AsyncCallbackHandler, CallbackHandler, Callbacks, Event, Fault, FaultKind,
+    ProviderError, Run, RunConfig,
+    callbacks::Overflow,
+    layer::CallbackService,
+    on_llm_start,
+    testing::{Checker, Recorded, Recorder, Script, ScriptedModel, assert_promises},
+};
+use uuid::Uuid;
+
+const SEEDS: u64 = 360;
+const RUNS: usize = 3;
+
+/// A small generator of random numbers (splitmix64).
+#[derive(Clone)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Temper {
+    Fast,
+    Slow(Duration),
+    Yields(u64),
+    /// From this number of an event in its run on.
+    Panics(u64),
+    Hangs(u64),
+}
+
+impl Temper {
+    fn random(random: &mut Random, mode: Mode, may_hang: bool) -> Self {
+        match random.below(8) {
+            0 | 1 => Temper::Slow(Duration::from_micros(random.below(800))),
+            2 | 3 => Temper::Yields(random.below(4)),
+            4 => Temper::Panics(random.below(12)),
+            5 if may_hang && mode != Mode::Inline => Temper::Hangs(random.below(12)),
+            _ => Temper::Fast,
+        }
+    }
+
+    fn may_fail(self) -> bool {
+        matches!(self, Temper::Panics(_) | Temper::Hangs(_))
+    }
+}
+
+/// A handler with a temper, that notes whether a run is told two events at once.
+#[derive(Clone)]
+struct Moody {
+    name: String,
+    temper: Temper,
+    recorder: Recorder,
+    inside: Arc<Mutex<HashSet<Uuid>>>,
+    overlapped: Arc<AtomicBool>,
+    waiter: Waiter,
+}
+
+struct Inside<'a>(&'a Moody, Uuid);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.lock().unwrap().remove(&self.1);
+    }
+}
+
+impl Moody {
+    fn enter(&self, run: &Run) -> Inside<'_> {
+        if !self.inside.lock().unwrap().insert(run.run_id()) {
+            self.overlapped.store(true, Ordering::SeqCst);
+        }
+        Inside(self, run.run_id())
+    }
+}
+
+impl CallbackHandler for Moody {
+    fn on_event(&self, run: &Run, event: &Event) {
+        let _inside = self.enter(run);
+        CallbackHandler::on_event(&self.recorder, run, event);
+        match self.temper {
+            Temper::Slow(long) => thread::sleep(long / 4),
+            Temper::Yields(times) => (0..times).for_each(|_| thread::yield_now()),
+            Temper::Panics(from) if event.seq() >= from => panic!("scripted panic"),
+            Temper::Hangs(from) if event.seq() >= from => self.waiter.wait(),
+            _ => {}
+        }
+    }
+}
+
+impl AsyncCallbackHandler for Moody {
+    async fn on_event(&self, run: &Run, event: &Event) {
+        let _inside = self.enter(run);
+        AsyncCallbackHandler::on_event(&self.recorder, run, event).await;
+        match self.temper {
+            Temper::Slow(long) => sleep(long).await,
+            Temper::Yields(times) => {
+                for _ in 0..times {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Temper::Panics(from) if event.seq() >= from => panic!("scripted panic"),
+            Temper::Hangs(from) if event.seq() >= from => self.waiter.passed().await,
+            _ => {}
+        }
+    }
+}
+
+fn script(random: &mut Random) -> Script {
+    let mut script = Script::new();
+    for part in 0..2 {
+        for _ in 0..random.below(if part == 0 { 3 } else { 24 }) {
+            script = match random.below(10) {
+                0 => script.pause(Duration::from_micros(random.below(1_500))),
+                1 | 2 => script.yields(),
+                _ if part == 1 => script.text(format!("{} ", random.below(1_000))),
+                _ => script,
+            };
+        }
+        script = match random.below(12) {
+            0 => script.fail("scripted failure"),
+            1 => script.provider_error(ProviderError::new("overloaded")),
+            2 if random.one_in(2) => script.panic(),
+            3 => script.hang(),
+            _ if part == 0 => script,
+            4 => script, // truncated
+            5 => script.complete("stop").text("unobserved").fail("unobserved"),
+            _ => script.complete("stop"),
+        };
+        script = script.respond();
+    }
+    script
+}
+
+/// Forgets the run when the consumer is through, however that ends: the run keeps the handler that keeps
+/// it.
+struct Forget(Arc<Mutex<Option<Run>>>);
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// What the consumer does with a call: reads it, drops it early, or aborts it.
+async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) {
+    let patience = Duration::from_micros(match random.below(4) {
+        0 => random.below(4_000),
+        _ => 60_000,
+    });
+    let reads = if random.one_in(4) { random.below(12) } else { u64::MAX };
+    let abort = random.one_in(5).then(|| random.below(12));
+    let run = Arc::new(Mutex::new(None));
+    let _forget = Forget(run.clone());
+    let keep = run.clone();
+    let keep = Callbacks::new().inline(on_llm_start(move |run, _| {
+        *keep.lock().unwrap() = Some(run.clone());
+    }));
+    let reading = async {
+        let Ok(mut answer) = model.ready().await.unwrap().call(request()).await else { return };
+        for n in 0..reads {
+            if abort == Some(n)
+                && let Some(run) = &*run.lock().unwrap()
+            {
+                run.abort(Abort::new("scripted abort"));
+            }
+            if answer.next().await.is_none() {
+                break;
+            }
+            if random.one_in(8) {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let _ = timeout(patience, RunConfig::new().callbacks(&keep).scope(reading)).await;
+}
+
+/// Which ends and faults came up, so that the schedules do not become tame unnoticed.
+type Tally = Mutex<HashSet<String>>;
+
+fn schedule(seed: u64, tally: &Tally) {
+    let mut random = Random(seed);
+    let flavour = seed % 3;
+    // Time that is paused stands still while a thread blocks: there only tasks may hang.
+    let paused = flavour == 0;
+    let runtime = match flavour {
+        0 => Builder::new_current_thread().enable_all().start_paused(true).build(),
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+    }
+    .unwrap();
+    let gate = Gate::new();
+    let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
+    let hook = faults.clone();
+    let witness = Recorder::new();
+    let mut callbacks = Callbacks::new()
+        .on_fault(move |fault| hook.lock().unwrap().push(fault.clone()))
+        .inline(witness.clone());
+    let mut handlers = Vec::new();
+    for number in 0..1 + random.below(4) {
+        let mode = Mode::ALL[random.below(7) as usize];
+        let may_hang = !paused || matches!(mode, Mode::Async(_));
+        let moody = Moody {
+            name: format!("{number} {mode:?}"),
+            temper: Temper::random(&mut random, mode, may_hang),
+            recorder: Recorder::new(),
+            inside: Arc::default(),
+            overlapped: Arc::default(),
+            waiter: gate.waiter(),
+        };
+        let most = if random.one_in(2) { 4 } else { 64 };
+        let capacity = 1 + random.below(most) as usize;
+        let mut handler = mode.handler(moody.clone()).name(moody.name.clone()).capacity(capacity);
+        let mut drops =
+            matches!(mode, Mode::Blocking(Way::Background) | Mode::Async(Way::Background));
+        if random.one_in(4) {
+            handler = handler.overflow(Overflow::DropTokens);
+            drops = mode != Mode::Inline;
+        }
+        if random.one_in(3) {
+            handler = handler.threads(RUNS);
+        }
+        if matches!(moody.temper, Temper::Hangs(_)) {
+            handler = handler.deadline(Duration::from_millis(10));
+        }
+        callbacks = callbacks.add(handler);
+        handlers.push((moody, drops));
+    }
+    let scripts: Vec<Script> = (0..RUNS).map(|_| script(&mut random)).collect();
+    runtime.block_on(async {
+        let tasks: Vec<_> = scripts
+            .into_iter()
+            .map(|script| {
+                let (_, model) = wrap(&callbacks, script);
+                random.next();
+                tokio::spawn(consume(model, random.clone()))
+            })
+            .collect();
+        for task in tasks {
+            // A model that panics takes its consumer along.
+            let _ = timeout(LIMIT, task).await.expect("a consumer hangs");
+        }
+        let report = callbacks.flush(LIMIT).await;
+        assert!(report.is_complete(), "{report:?}");
+    });
+    drop(gate);
+    drop(runtime);
+    drop(callbacks);
+    for (moody, _) in &handlers {
+        // A thread that goes on without its runtime may take a moment.
+        let begun = Instant::now();
+        while Arc::strong_count(&moody.inside) > 1 {
+            assert!(begun.elapsed() < LIMIT, "{}: it is never let go of", moody.name);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    let truth = witness.events();
+    assert_promises(&truth);
+    assert_eq!(witness.run_ids().len(), RUNS);
+    let faults = std::mem::take(&mut *faults.lock().unwrap());
+    let mut tally = tally.lock().unwrap();
+    tally.extend(faults.iter().map(|fault| format!("{:?}", fault.kind)));
+    for end in witness.terminals() {
+        tally.insert(end.error().map_or("Completed".into(), |error| format!("{:?}", error.kind())));
+    }
+    drop(tally);
+    for (moody, drops) in &handlers {
+        check(moody, *drops, &truth, &faults);
+    }
+}
+
+fn by_run(events: Vec<Recorded>) -> HashMap<Uuid, Vec<Recorded>> {
+    let mut runs: HashMap<Uuid, Vec<Recorded>> = HashMap::new();
+    for event in events {
+        runs.entry(event.run_id).or_default().push(event);
+    }
+    runs
+}
+
+fn check(moody: &Moody, drops: bool, truth: &[Recorded], faults: &[Fault]) {
+    let who = format!("{} {:?}", moody.name, moody.temper);
+    assert!(!moody.overlapped.load(Ordering::SeqCst), "{who}: two events at once");
+    let seen = by_run(moody.recorder.events());
+    for (run_id, all) in by_run(truth.to_vec()) {
+        let events = seen.get(&run_id).map_or(&[][..], Vec::as_slice);
+        let mine: Vec<&Fault> = faults
+            .iter()
+            .filter(|fault| fault.run_id == run_id && *fault.handler == *moody.name)
+            .collect();
+        match (moody.temper, mine.as_slice()) {
+            (_, []) => {
+                assert_promises(events);
+                let seqs =
+                    |events: &[Recorded]| -> Vec<u64> { events.iter().map(|e| e.seq).collect() };
+                let (saw, was) = (seqs(events), seqs(&all));
+                if drops {
+                    assert!(saw.iter().all(|seq| was.contains(seq)), "{who}");
+                    assert_eq!((saw.first(), saw.last()), (was.first(), was.last()), "{who}");
+                } else {
+                    assert_eq!(saw, was, "{who}");
+                }
+            }
+            (Temper::Panics(from), [fault]) => {
+                assert_eq!(fault.kind, FaultKind::Panicked, "{who}");
+                assert_eq!(events.last().map(|event| event.kind()), fault.event, "{who}");
+                assert!(events.last().unwrap().seq >= from && fault.panic_message.is_some());
+            }
+            (Temper::Hangs(_), [fault]) => {
+                assert_eq!(fault.kind, FaultKind::DeadlineExceeded, "{who}");
+                assert!(fault.lost_events > 0, "{who}: {fault:?}");
+            }
+            (_, faults) => panic!("{who}: {faults:?}"),
+        }
+        let violations = Checker::new().allow_unfinished().check(events);
+        assert!(violations.is_empty(), "{who}: {violations:?}");
+        assert!(moody.temper.may_fail() || mine.is_empty(), "{who}: {mine:?}");
+    }
+}
+
+#[test]
+fn promises_hold_in_random_schedules() {
+    quiet_panics();
+    let next = Arc::new(Mutex::new(0..SEEDS));
+    let tally = Arc::new(Tally::default());
+    // Two at a time: the machine's other load is part of the schedule.
+    let workers: Vec<_> = (0..2)
+        .map(|_| {
+            let (next, tally) = (next.clone(), tally.clone());
+            thread::spawn(move || {
+                loop {
+                    let Some(seed) = next.lock().unwrap().next() else { return };
+                    if let Err(payload) =
+                        panic::catch_unwind(AssertUnwindSafe(|| schedule(seed, &tally)))
+                    {
+                        eprintln!("seed {seed}");
+                        panic::resume_unwind(payload);
+                    }
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().unwrap_or_else(|payload| panic::resume_unwind(payload));
+    }
+    let mut came_up: Vec<String> = tally.lock().unwrap().drain().collect();
+    came_up.sort();
+    assert_eq!(
+        came_up,
+        [
+            "Aborted",
+            "Cancelled",
+            "Completed",
+            "DeadlineExceeded",
+            "Panic",
+            "Panicked",
+            "Provider",
+            "Transport",
+            "Truncated",
+        ]
+    );
+}

@@ -1,0 +1,6 @@
+//! Promise 10, nothing leaks. These tests read all that the process logs.
+
+mod calls;
+mod http;
+mod nothing_leaks;
+mod otel;

@@ -1,0 +1,6 @@
+//! The HTTP layer between real clients and servers.
+
+mod clients;
+mod hyper;
+mod load;
+mod stack;

@@ -1,0 +1,55 @@
+//! What the tests of the wire formats share: cutting bodies, and what a decoder says of the pieces.
+
+use proptest::prelude::*;
+use tower_llm_callbacks::{Delta, wire::Decoder};
+
+/// What a decoder says of a body in pieces. Whatever comes `after` the end, it says nothing more.
+pub fn decode<'a>(
+    mut decoder: impl Decoder,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    after: &[u8],
+) -> Vec<Delta<'static>> {
+    let mut all = Vec::new();
+    for piece in pieces {
+        decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
+    }
+    decoder.finish(&mut |delta| all.push(delta.into_owned()));
+    decoder.push(after, &mut |_| panic!("told after the end"));
+    decoder.finish(&mut |_| panic!("told after the end"));
+    all
+}
+
+/// Cuts bytes into pieces of these lengths, again and again. A length may be 0.
+pub fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = bytes;
+    // One that is not 0, so that there is an end.
+    for length in lengths.iter().chain([&5]).cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, after) = rest.split_at((*length).min(rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}
+
+/// One of these words. The last ones, which end the stream, are rare.
+pub fn word(words: Vec<String>, rare: usize) -> impl Strategy<Value = String> + Clone {
+    (0..words.len() * 4).prop_map(move |index| {
+        words[if index < words.len() { index } else { index % (words.len() - rare) }].clone()
+    })
+}
+
+/// An event stream of words, well framed or not.
+pub fn event_stream(
+    prefixes: Vec<&'static str>,
+    word: impl Strategy<Value = String>,
+) -> impl Strategy<Value = String> {
+    let ends = prop::sample::select(vec!["\n\n", "\r\n\r\n", "\r\r", "\n", " "]);
+    let event = (prop::sample::select(prefixes), word, ends);
+    prop::collection::vec(event, 0..20).prop_map(|events| {
+        events.iter().map(|(prefix, word, end)| format!("{prefix}{word}{end}")).collect()
+    })
+}

@@ -1,0 +1,257 @@
+//! Which runs there are, and whose children they are.
+
+use futures::StreamExt;
+use serde_json::json;
+use support::{Mode, everywhere, on_each_runtime};
+use tokio::task::yield_now;
+use tower::{BoxError, Layer, ServiceBuilder, service_fn};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, Delta, EventData, LlmChunk, LlmStart, Run, RunConfig, RunLayer,
+    RunType,
+    batch::Batch,
+    chat::{ChatChunk, ChatRequest},
+    scope::RunContextLayer,
+    testing::{Recorded, Recorder},
+};
+use uuid::Uuid;
+
+use super::{Prompts, chain, prompt_starts, says, starts, told_all};
+
+fn ids(starts: &[Recorded]) -> Vec<Option<Uuid>> {
+    starts.iter().map(|start| Some(start.run_id)).collect()
+}
+
+fn inline(recorder: &Recorder) -> Callbacks {
+    Callbacks::new().inline(recorder.clone())
+}
+
+#[test]
+fn one_run_for_each_prompt_under_one_chain() {
+    everywhere(|recorders| async move {
+        let prompts = Prompts::new(["a", "b", "c", "d", "e"].map(says));
+        let model = recorders.layer().layer(prompts.clone());
+        let generate = Batch::new().callbacks(&recorders.callbacks);
+        let batch = generate.run(&model, prompts.requests()).await.unwrap();
+        told_all(&recorders).await;
+        assert_eq!(prompts.calls(), [1; 5]);
+        for (mode, recorder) in &recorders.each {
+            let (start, end) = chain(recorder);
+            assert_eq!((&*start.name, start.parent_run_id), ("generate", None), "{mode:?}");
+            let EventData::RunStart(RunType::Chain, input) = &start.data else {
+                panic!("{start:?}")
+            };
+            assert_eq!(input.input, Some(json!({"prompts": 5})));
+            let EventData::RunEnd(RunType::Chain, output) = &end.data else { panic!("{end:?}") };
+            assert_eq!(output.output, Some(json!(batch.llm_output())));
+            let prompts = prompt_starts(recorder);
+            assert_eq!(batch.run_ids, ids(&prompts));
+            for prompt in &prompts {
+                assert_eq!(prompt.parent_run_id, Some(start.run_id), "{mode:?}");
+                assert_eq!(prompt.root_run_id, start.run_id);
+            }
+            // Where handlers are waited for, the parent is first and last.
+            let events = recorder.events();
+            if mode.is_awaited() || *mode == Mode::Inline {
+                let (first, last) = (&events[0], &events[events.len() - 1]);
+                assert_eq!([first.run_id, last.run_id], [start.run_id; 2], "{mode:?}");
+            }
+        }
+    });
+}
+
+/// Then no run is made for it.
+#[test]
+fn where_nobody_hears_of_the_parent_prompts_hang_from_the_nearest_run() {
+    on_each_runtime(|| async {
+        let recorder = Recorder::new();
+        let prompts = Prompts::new(["a", "b"].map(says));
+        let model = CallbackLayer::new(inline(&recorder)).layer(prompts.clone());
+        let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
+        let roots = starts(&recorder);
+        assert!(roots.iter().all(|start| start.parent_run_id.is_none()), "{roots:?}");
+        assert_eq!(batch.run_ids, ids(&prompt_starts(&recorder)));
+
+        // Callbacks of the run around are its own, and not its children's.
+        let (inside, outer) = (Recorder::new(), Recorder::new());
+        let model = CallbackLayer::new(inline(&inside)).layer(prompts.clone());
+        let around = RunLayer::chain("around").callbacks(&inline(&outer));
+        let generate = Batch::new();
+        let batch = around.run(generate.run(&model, prompts.requests())).await.unwrap();
+        let around = chain(&outer).0.run_id;
+        let children = prompt_starts(&inside);
+        assert_eq!(children.len(), 2);
+        assert!(children.iter().all(|start| start.parent_run_id == Some(around)));
+        assert_eq!(batch.run_ids, ids(&children));
+    });
+}
+
+#[test]
+fn where_nobody_hears_at_all_there_is_no_run() {
+    on_each_runtime(|| async {
+        let model = service_fn(|_: ChatRequest| async {
+            assert!(Run::current().is_none());
+            let chunks = [ChatChunk::text("a"), ChatChunk::Done].map(Ok::<_, BoxError>);
+            Ok::<_, BoxError>(futures::stream::iter(chunks))
+        });
+        let model = CallbackLayer::new(Callbacks::new()).layer(model);
+        let requests = ["0", "1"].map(ChatRequest::new);
+        let batch = Batch::new().run(&model, requests).await.unwrap();
+        assert_eq!(batch.run_ids, [None, None]);
+        assert!(batch.results().all(|result| result.text() == "a"));
+    });
+}
+
+/// What is for the first run is for the chain.
+#[test]
+fn callbacks_of_request_time_hear_of_all() {
+    everywhere(|recorders| async move {
+        let prompts = Prompts::new(["a", "b", "c"].map(says));
+        let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
+        let generate = Batch::new();
+        let config = RunConfig::new().callbacks(&recorders.callbacks).run_name("given").tags(["t"]);
+        let first = config.handle();
+        let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
+            let (start, _) = chain(recorder);
+            assert_eq!((&*start.name, Some(start.run_id)), ("given", first.run_id()));
+            let prompts = prompt_starts(recorder);
+            assert_eq!(batch.run_ids, ids(&prompts));
+            for prompt in prompts {
+                assert_eq!((&*prompt.name, prompt.parent_run_id), ("llm", first.run_id()));
+                assert_eq!(prompt.tags, ["t".into()]);
+            }
+        }
+    });
+}
+
+#[test]
+fn settings_are_the_chains_or_inherited() {
+    on_each_runtime(|| async {
+        let (own, all) = (Recorder::new(), Recorder::new());
+        let prompts = Prompts::new(["a", "b"].map(says));
+        let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
+        let generate = Batch::new()
+            .name("batch")
+            .callbacks(&inline(&own))
+            .tags(["own"])
+            .metadata("own", 1)
+            .inheritable_callbacks(&inline(&all))
+            .inheritable_tags(["all"])
+            .inheritable_metadata("all", 2);
+        generate.run(&model, prompts.requests()).await.unwrap();
+        let (start, _) = chain(&own);
+        assert_eq!(own.run_ids(), [start.run_id]);
+        assert_eq!((&*start.name, json!(start.tags)), ("batch", json!(["all", "own"])));
+        assert_eq!(json!(start.metadata), json!({"own": 1, "all": 2}));
+        assert_eq!(chain(&all).0.run_id, start.run_id);
+        for prompt in prompt_starts(&all) {
+            assert_eq!(json!(prompt.tags), json!(["all"]));
+            assert_eq!(json!(prompt.metadata), json!({"all": 2}));
+        }
+    });
+}
+
+/// A model may be a chain of its own: the prompt's run is the outermost one.
+#[test]
+fn the_run_of_a_prompt_is_the_first_of_its_call() {
+    on_each_runtime(|| async {
+        let recorder = Recorder::new();
+        let prompts = Prompts::new(["a", "b"].map(says));
+        let inner = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
+        let asks = service_fn(move |request| {
+            let inner = inner.clone();
+            async move {
+                yield_now().await;
+                inner.oneshot(request).await
+            }
+        });
+        let model = RunLayer::chain("asks").streaming().layer(asks);
+        let config = RunConfig::new().callbacks(&inline(&recorder));
+        let generate = Batch::new();
+        let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
+        let parents = prompt_starts(&recorder).into_iter().map(|start| start.parent_run_id);
+        assert_eq!(batch.run_ids, parents.collect::<Vec<_>>());
+        let names: Vec<_> = starts(&recorder).into_iter().map(|start| start.name).collect();
+        assert_eq!(names, ["generate", "asks", "asks", "llm", "llm"]);
+    });
+}
+
+/// Of any type that the model takes, with chunks of any type that says what it is.
+#[test]
+fn requests_of_another_type() {
+    struct Word(&'static str);
+    impl LlmChunk for Word {
+        fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {
+            each(Delta::text(self.0));
+        }
+    }
+    everywhere(|recorders| async move {
+        let model = service_fn(|words: Vec<&'static str>| async move {
+            let words = futures::stream::iter(words).map(Word).map(Ok::<_, std::io::Error>);
+            Ok::<_, std::io::Error>(words)
+        });
+        let layer = recorders.layer().extract(
+            |words: &Vec<&str>| LlmStart::new("acme", "echo").model(words.len().to_string()),
+            |word: &Word, each: &mut dyn FnMut(Delta<'_>)| {
+                each(Delta::text(word.0));
+            },
+        );
+        let model = layer.layer(model);
+        let requests = [vec!["a"], vec!["a", "b"], vec!["b", "c", "d"]];
+        let batch = Batch::new().run(&model, requests).await.unwrap();
+        let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
+        assert_eq!(texts, ["a", "ab", "bcd"]);
+        told_all(&recorders).await;
+        for (_, recorder) in &recorders.each {
+            assert_eq!(batch.run_ids, ids(&prompt_starts(recorder)));
+            for (result, id) in batch.results().zip(&batch.run_ids) {
+                let events = recorder.run(id.unwrap());
+                let delivered = events.last().unwrap().result().unwrap();
+                support::assert_same_answer(result, delivered);
+            }
+        }
+    });
+}
+
+/// The whole of it is a future that can be spawned, whatever the model is wrapped in.
+#[test]
+fn over_towers_layers_and_spawned() {
+    everywhere(|recorders| async move {
+        let prompts = Prompts::new(["a", "b", "c", "d", "e", "f"].map(says));
+        let requests = prompts.requests();
+        // Above the buffer the run follows by itself; below, it is carried there.
+        let above = ServiceBuilder::new()
+            .layer(recorders.layer())
+            .buffer(2)
+            .concurrency_limit(2)
+            .service(prompts.clone());
+        let below = ServiceBuilder::new()
+            .layer(RunContextLayer::new())
+            .buffer(2)
+            .layer(recorders.layer())
+            .concurrency_limit(2)
+            .service(prompts.clone());
+        let generate = Batch::new().callbacks(&recorders.callbacks);
+        let again = (generate.clone(), requests.clone());
+        let above = tokio::spawn(async move { generate.run(&above, requests).await });
+        let below = tokio::spawn(async move { again.0.run(&below, again.1).await });
+        let batches = [above.await.unwrap().unwrap(), below.await.unwrap().unwrap()];
+        told_all(&recorders).await;
+        for batch in batches {
+            let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
+            assert_eq!(texts, ["a", "b", "c", "d", "e", "f"]);
+            for (_, recorder) in &recorders.each {
+                let runs: Vec<_> =
+                    batch.run_ids.iter().map(|id| recorder.run(id.unwrap())).collect();
+                let parent = runs[0][0].parent_run_id.unwrap();
+                assert_eq!(recorder.run(parent)[0].run_type, RunType::Chain);
+                for (number, run) in runs.iter().enumerate() {
+                    assert_eq!(run[0].parent_run_id, Some(parent));
+                    let EventData::LlmStart(start) = &run[0].data else { panic!("{run:?}") };
+                    assert_eq!(start.model.as_deref(), Some(&*number.to_string()));
+                }
+            }
+        }
+    });
+}

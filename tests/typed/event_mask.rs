@@ -1,0 +1,71 @@
+//! `EventMask`: a set of kinds of events, by type of run; and that handlers are told just those.
+
+mod algebra;
+mod delivered;
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use tower_llm_callbacks::{EventKind, EventMask, RunType};
+
+const KINDS: [EventKind; 15] = {
+    use EventKind::*;
+    [
+        LlmStart,
+        LlmNewToken,
+        LlmEnd,
+        LlmError,
+        ChainStart,
+        ChainEnd,
+        ChainError,
+        ToolStart,
+        ToolEnd,
+        ToolError,
+        RetrieverStart,
+        RetrieverEnd,
+        RetrieverError,
+        Retry,
+        Custom,
+    ]
+};
+
+const TYPES: [RunType; 4] = [RunType::Llm, RunType::Chain, RunType::Tool, RunType::Retriever];
+
+/// The type of the runs that tell events of a kind; none where all do.
+fn type_of(kind: EventKind) -> Option<RunType> {
+    use EventKind::*;
+    match kind {
+        LlmStart | LlmNewToken | LlmEnd | LlmError => Some(RunType::Llm),
+        ChainStart | ChainEnd | ChainError => Some(RunType::Chain),
+        ToolStart | ToolEnd | ToolError => Some(RunType::Tool),
+        RetrieverStart | RetrieverEnd | RetrieverError => Some(RunType::Retriever),
+        _ => None,
+    }
+}
+
+/// The smallest sets that can be asked for.
+fn atoms() -> Vec<EventMask> {
+    let of_a_type = KINDS.iter().flat_map(|kind| {
+        let types =
+            TYPES.iter().filter(|run_type| type_of(*kind).is_none_or(|its| its == **run_type));
+        types.map(|run_type| EventMask::of(*kind) & EventMask::of_runs(*run_type))
+    });
+    of_a_type.chain([EventMask::TOKEN_TIMES]).collect()
+}
+
+/// Any set.
+fn masks() -> impl Strategy<Value = EventMask> {
+    let all = atoms();
+    let some = vec(any::<bool>(), all.len()).prop_map({
+        let all = all.clone();
+        move |are| {
+            let some = all.iter().zip(are).filter(|(_, is)| *is).map(|(atom, _)| *atom);
+            some.fold(EventMask::NONE, |all, atom| all | atom)
+        }
+    });
+    prop_oneof![
+        4 => some,
+        2 => select(all),
+        1 => select(TYPES.map(EventMask::of_runs).to_vec()),
+        1 => select(KINDS.map(EventMask::of).to_vec()),
+        1 => select(vec![EventMask::NONE, EventMask::ALL]),
+    ]
+}

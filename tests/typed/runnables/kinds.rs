@@ -1,0 +1,148 @@
+//! Which events there are: a start and an end for each type of run, under its name.
+
+use serde_json::json;
+use support::{MODES, Recorders, everywhere, on_each_runtime};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower_llm_callbacks::{
+    Callbacks, EventKind, EventMask, Run, RunInput, RunLayer, RunType, ToolCall,
+    testing::{Recorder, assert_promises},
+};
+
+#[test]
+fn each_type_has_its_events() {
+    use EventKind::*;
+    everywhere(|recorders| async move {
+        for (layer, run_type, kinds) in [
+            (RunLayer::chain("a"), RunType::Chain, [ChainStart, ChainEnd, ChainError]),
+            (RunLayer::tool("b"), RunType::Tool, [ToolStart, ToolEnd, ToolError]),
+            (
+                RunLayer::retriever("c"),
+                RunType::Retriever,
+                [RetrieverStart, RetrieverEnd, RetrieverError],
+            ),
+        ] {
+            let recorders =
+                Recorders::new(&recorders.each.iter().map(|(mode, _)| *mode).collect::<Vec<_>>());
+            let inner = service_fn(|ok: bool| async move {
+                if ok { Ok("done") } else { Err(BoxError::from("failed")) }
+            });
+            let mut service = layer.callbacks(&recorders.callbacks).layer(inner);
+            assert_eq!(service.ready().await.unwrap().call(true).await.unwrap(), "done");
+            assert!(service.ready().await.unwrap().call(false).await.is_err());
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
+            for (_, recorder) in &recorders.each {
+                let events = recorder.events();
+                assert_promises(&events);
+                for end in [kinds[1], kinds[2]] {
+                    let ended = events.iter().find(|event| event.kind() == end).unwrap();
+                    let run = recorder.run(ended.run_id);
+                    let run: Vec<_> = run.iter().map(|event| event.kind()).collect();
+                    assert_eq!(run, [kinds[0], end]);
+                }
+                assert_eq!(events.len(), 4);
+                assert!(events.iter().all(|event| event.run_type == run_type));
+                assert!(events.iter().all(|event| event.name == events[0].name));
+            }
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_future_is_a_run_too() {
+    for mode in MODES {
+        let recorders = Recorders::new(&[mode]);
+        let report = super::chain(&recorders)
+            .input(|_: &()| json!("nothing"))
+            .output(|name: &String| name.clone())
+            .run(async { Ok::<_, BoxError>(Run::current().unwrap().name().to_owned()) });
+        assert_eq!(report.await.unwrap(), "chain");
+        let end = super::ended(&recorders, None).await;
+        assert_eq!(end.kind(), EventKind::ChainEnd);
+        assert_eq!(recorders.each[0].1.kinds()[0].as_str(), "chain_start");
+    }
+}
+
+/// It starts where it is made, and is told as cancelled if it is never polled.
+#[test]
+fn a_future_that_is_never_polled_has_started() {
+    everywhere(|recorders| async move {
+        let never = super::chain(&recorders).run(async { Ok::<_, BoxError>(()) });
+        drop(never);
+        super::ended(&recorders, Some(tower_llm_callbacks::ErrorKind::Cancelled)).await;
+    });
+}
+
+#[tokio::test]
+async fn a_tool_tells_the_id_of_its_call_with_each_event() {
+    let recorder = Recorder::new();
+    let callbacks = Callbacks::new().inline(recorder.clone());
+    let tool = service_fn(|call: ToolCall| async move {
+        if call.arguments == "bad" { Err(BoxError::from("no JSON")) } else { Ok("sunny") }
+    });
+    let mut tool = RunLayer::tool("get_weather")
+        .callbacks(&callbacks)
+        .input(|call: &ToolCall| RunInput::from(call))
+        .output(|answer: &&str| *answer)
+        .layer(tool);
+    for (id, arguments) in [("call_1", r#"{"city":"Paris"}"#), ("", "bad")] {
+        let call = ToolCall::new(id, "get_weather", arguments);
+        let _ = tool.ready().await.unwrap().call(call).await;
+    }
+    let data: Vec<_> = recorder.events().iter().map(|event| data(&event.data)).collect();
+    assert_eq!(data[0], json!({"input": {"city": "Paris"}, "tool_call_id": "call_1"}));
+    assert_eq!(data[1]["output"], "sunny");
+    assert_eq!(data[1]["tool_call_id"], "call_1");
+    assert!(data[1]["duration_ms"].is_f64());
+    // Arguments that are no JSON are a text; there is no id where none was given.
+    assert_eq!(data[2], json!({"input": "bad"}));
+    assert_eq!(data[3]["error"]["message"], "no JSON");
+    assert_eq!(data[3].get("tool_call_id"), None);
+}
+
+/// The end tells the id also to who does not hear of the start.
+#[tokio::test]
+async fn the_id_is_told_to_those_who_hear_of_the_end_only() {
+    let recorder = Recorder::new();
+    let ends = tower_llm_callbacks::Registration::inline(recorder.clone())
+        .interests(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
+    let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>(()) });
+    let mut tool = RunLayer::tool("t")
+        .callbacks(&Callbacks::new().add(ends))
+        .input(|call: &ToolCall| RunInput::from(call))
+        .layer(tool);
+    tool.ready().await.unwrap().call(ToolCall::new("call_1", "t", "{}")).await.unwrap();
+    assert_eq!(recorder.kinds(), [EventKind::ToolEnd]);
+    assert_eq!(data(&recorder.events()[0].data)["tool_call_id"], "call_1");
+}
+
+/// Nobody is told: no run is made, and a child hangs from the nearest run that was.
+#[test]
+fn without_handlers_there_is_no_run() {
+    on_each_runtime(|| async {
+        let ask = service_fn(|(): ()| async {
+            Ok::<_, BoxError>(Run::current().map(|run| run.name().to_owned()))
+        });
+        let mut bare = RunLayer::chain("bare").tags(["tag"]).layer(ask);
+        assert_eq!(bare.ready().await.unwrap().call(()).await.unwrap(), None);
+
+        let recorders = Recorders::new(&MODES);
+        let outer = super::chain(&recorders).run(async { bare.ready().await?.call(()).await });
+        assert_eq!(outer.await.unwrap().as_deref(), Some("chain"));
+    });
+}
+
+fn data(data: &tower_llm_callbacks::EventData) -> serde_json::Value {
+    use tower_llm_callbacks::EventData::*;
+    match data {
+        ToolStart(input) => json!(input),
+        ToolEnd(output) => json!(output),
+        ToolError(error) => json!({
+            "error": {"message": error.message()},
+            "tool_call_id": error.tool_call_id(),
+        })
+        .as_object()
+        .map(|map| map.clone().into_iter().filter(|(_, value)| !value.is_null()).collect())
+        .unwrap_or_default(),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,4 @@
+//! Token counts, money and budgets.
+
+mod budget;
+mod totals;

@@ -1,0 +1,432 @@
+//! What holds of every decoder, whatever the bytes: cuts make no difference, nothing comes after the
+//! end, the texts of the result are those that were told, and what is held is bounded.
+//!
+//! The bytes are those of transcripts, damaged: such soups get further into a decoder than noise.
+
+use allocation_counter::measure;
+use proptest::prelude::*;
+use support::wire::cut;
+use tower_llm_callbacks::{
+    Delta,
+    event::Accumulator,
+    wire::{
+        Decoder, anthropic::AnthropicDecoder, gemini::GeminiDecoder, ollama::OllamaDecoder,
+        openai_chat::OpenAiChatDecoder, openai_responses::OpenAiResponsesDecoder,
+    },
+};
+
+type New = fn() -> Box<dyn Decoder>;
+
+/// All decoders, each as it is, with a small limit, and of a body that is said to be whole.
+const DECODERS: [(&str, [New; 3]); 5] = [
+    (
+        "anthropic",
+        [
+            || Box::new(AnthropicDecoder::new()),
+            || Box::new(AnthropicDecoder::with_limit(100)),
+            || Box::new(AnthropicDecoder::whole()),
+        ],
+    ),
+    (
+        "openai chat",
+        [
+            || Box::new(OpenAiChatDecoder::new()),
+            || Box::new(OpenAiChatDecoder::with_limit(100)),
+            || Box::new(OpenAiChatDecoder::whole()),
+        ],
+    ),
+    (
+        "openai responses",
+        [
+            || Box::new(OpenAiResponsesDecoder::new()),
+            || Box::new(OpenAiResponsesDecoder::with_limit(100)),
+            || Box::new(OpenAiResponsesDecoder::whole()),
+        ],
+    ),
+    (
+        "gemini",
+        [
+            || Box::new(GeminiDecoder::new()),
+            || Box::new(GeminiDecoder::with_limit(100)),
+            || Box::new(GeminiDecoder::whole()),
+        ],
+    ),
+    (
+        "ollama",
+        [
+            || Box::new(OllamaDecoder::new()),
+            || Box::new(OllamaDecoder::with_limit(100)),
+            || Box::new(OllamaDecoder::whole()),
+        ],
+    ),
+];
+
+const TRANSCRIPTS: [&str; 12] = [
+    r#"event: message_start
+data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Grüße 🙂"}}
+
+data: {"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}
+
+data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1}"}}
+
+event: message_delta
+data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}
+
+event: message_stop
+data: {"type":"message_stop"}
+
+"#,
+    r#"event: error
+data: {"type":"error","error":{"type":"overloaded_error","message":"Busy"}}
+
+"#,
+    r#"{"id":"msg_1","type":"message","model":"claude","content":[{"type":"text","text":"Hi"},{"type":"tool_use","id":"t","name":"f","input":{"x":1}}],"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":1}}"#,
+    r#"data: {"id":"c","object":"chat.completion.chunk","model":"gpt","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
+
+data: {"id":"c","choices":[{"index":0,"delta":{"content":"Hello \ud83d"}},{"index":1,"delta":{"content":"☃"}}]}
+
+data: {"choices":[{"index":0,"delta":{"reasoning_content":"hm","tool_calls":[{"index":0,"id":"c1","function":{"name":"f","arguments":"{"}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}
+
+data: [DONE]
+
+"#,
+    "data: {\"choices\":[{\"text\":\"old\"}]}\r\n\r\nerror: {\"message\":\"broke\",\"code\":500}\r\n\r\n",
+    r#"{"object":"chat.completion","choices":[{"index":0,"message":{"content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"Hi"}]},"finish_reason":"stop"}]}"#,
+    r#"event: response.created
+data: {"type":"response.created","response":{"id":"r","object":"response","status":"in_progress","model":"gpt","output":[]}}
+
+data: {"type":"response.output_text.delta","item_id":"m","output_index":0,"delta":"Hey"}
+
+data: {"type":"response.output_item.added","output_index":1,"item":{"id":"fc","type":"function_call","call_id":"c1","name":"f","arguments":""}}
+
+data: {"type":"response.function_call_arguments.delta","item_id":"fc","output_index":1,"delta":"{}"}
+
+data: {"type":"response.completed","response":{"id":"r","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"Hey"}]}],"usage":{"input_tokens":2,"output_tokens":1}}}
+
+"#,
+    r#"{"object":"response","status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"s"}]},{"type":"message","content":[{"type":"refusal","refusal":"No"}]}]}"#,
+    "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hello\"},{\"text\":\"hm\",\"thought\":true}]},\"index\":0}]}\r\n\r\n\
+     data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\",\"willContinue\":true}},{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":\"$.a[1]['b']\",\"stringValue\":\"x\"}]}},{\"functionCall\":{}}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":2,\"totalTokenCount\":5}}\r\n\r\n",
+    r#"[{"candidates":[{"content":{"parts":[{"text":"Hello [\"}"}]}}]},
+{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":[1]}}}]},"finishReason":"STOP"}]}]"#,
+    r#"{"model":"llama","message":{"role":"assistant","content":"Yes ","thinking":"hm"},"done":false}
+{"model":"llama","message":{"content":"♥","tool_calls":[{"function":{"name":"f","arguments":{"a":"b"}}}]},"done":false}
+{"model":"llama","message":{"content":""},"done":true,"done_reason":"stop","eval_count":3}
+"#,
+    "{\"response\":\"One\",\"done\":false}\r\n\r\n{\"error\":\"model stopped\"}",
+];
+
+/// What is done to a transcript; where, and how much, in shares of its length.
+#[derive(Debug, Clone)]
+enum Damage {
+    Flip(f64, u8),
+    Delete(f64, usize),
+    Repeat(f64, usize),
+    Truncate(f64),
+    /// From here on it is another transcript, from there on.
+    Splice(f64, usize, f64),
+}
+
+impl Damage {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        // A share of the length is an index of a byte, or of the end.
+        let place = |share: f64, len: usize| (share * (len as f64 + 1.0)) as usize;
+        let len = bytes.len();
+        let end = |from: usize, count: usize| from.saturating_add(count).min(len);
+        match *self {
+            Self::Flip(at, bits) => {
+                if let Some(byte) = bytes.get_mut(place(at, len)) {
+                    *byte ^= bits;
+                }
+            }
+            Self::Delete(at, count) => {
+                let from = place(at, len);
+                bytes.drain(from..end(from, count));
+            }
+            Self::Repeat(at, count) => {
+                let from = place(at, len);
+                let again = bytes[from..end(from, count)].to_vec();
+                bytes.splice(from..from, again);
+            }
+            Self::Truncate(at) => bytes.truncate(place(at, len)),
+            Self::Splice(at, which, from) => {
+                let other = TRANSCRIPTS[which].as_bytes();
+                bytes.truncate(place(at, len));
+                bytes.extend_from_slice(&other[place(from, other.len())..]);
+            }
+        }
+    }
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let damage = prop_oneof![
+        (0.0..1.0, 1_u8..).prop_map(|(at, bits)| Damage::Flip(at, bits)),
+        (0.0..1.0, 1_usize..60).prop_map(|(at, count)| Damage::Delete(at, count)),
+        (0.0..1.0, 1_usize..400).prop_map(|(at, count)| Damage::Repeat(at, count)),
+        (0.5..1.0).prop_map(Damage::Truncate),
+        (0.0..1.0, 0..TRANSCRIPTS.len(), 0.0..1.0)
+            .prop_map(|(at, which, from)| Damage::Splice(at, which, from)),
+    ];
+    (0..TRANSCRIPTS.len(), prop::collection::vec(damage, 0..5)).prop_map(|(which, damages)| {
+        let mut bytes = TRANSCRIPTS[which].as_bytes().to_vec();
+        for damage in damages {
+            damage.apply(&mut bytes);
+        }
+        bytes
+    })
+}
+
+/// What a decoder tells of pieces, and that it tells nothing after the end.
+fn decode(decoder: &mut dyn Decoder, pieces: &[&[u8]]) -> Vec<Delta<'static>> {
+    let mut all: Vec<Delta<'static>> = Vec::new();
+    let mut each = |delta: Delta<'_>| {
+        let last = all.last();
+        let ended = matches!(last, Some(Delta::Done | Delta::Error(_)));
+        assert!(!ended, "{delta:?} after {last:?}");
+        all.push(delta.into_owned());
+    };
+    for piece in pieces {
+        decoder.push(piece, &mut each);
+    }
+    decoder.finish(&mut each);
+    for transcript in TRANSCRIPTS {
+        decoder.push(transcript.as_bytes(), &mut |delta| panic!("{delta:?} after the end"));
+        decoder.finish(&mut |delta| panic!("{delta:?} after the end"));
+    }
+    all
+}
+
+fn check(bytes: &[u8], lengths: &[usize]) {
+    let pieces = cut(bytes, lengths);
+    for (name, news) in DECODERS {
+        for new in news {
+            let all = decode(&mut *new(), &[bytes]);
+            assert_eq!(decode(&mut *new(), &pieces), all, "{name}");
+            assert_sums(&all);
+        }
+    }
+}
+
+/// The texts of each choice are what its deltas add up to.
+fn assert_sums(all: &[Delta<'_>]) {
+    let mut sum = Accumulator::new();
+    for delta in all {
+        sum.delta(delta);
+    }
+    let result = sum.finish();
+    let faults = all.iter().filter(|delta| matches!(delta, Delta::DecodeFault)).count();
+    assert_eq!(result.decode_faults, u64::try_from(faults).unwrap());
+    for choice in &result.choices {
+        let (mut texts, mut reasonings, mut refusals) = Default::default();
+        for delta in all {
+            let (to, index, text): (&mut String, _, _) = match delta {
+                Delta::Text { choice, text } => (&mut texts, *choice, text),
+                Delta::Reasoning { choice, text } => (&mut reasonings, *choice, text),
+                Delta::Refusal { choice, text } => (&mut refusals, *choice, text),
+                _ => continue,
+            };
+            if index == choice.index {
+                to.push_str(text);
+            }
+        }
+        assert_eq!((&choice.text, &choice.reasoning), (&texts, &reasonings));
+        assert_eq!(choice.refusal, refusals);
+    }
+    let told = all.iter().filter(|delta| matches!(delta, Delta::Text { .. }));
+    let told: usize = told.filter_map(Delta::content).map(str::len).sum();
+    assert_eq!(result.choices.iter().map(|choice| choice.text.len()).sum::<usize>(), told);
+}
+
+#[test]
+fn whole_transcripts() {
+    for transcript in TRANSCRIPTS {
+        for size in [1, 2, 3, 7, 64] {
+            check(transcript.as_bytes(), &[size]);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_transcripts(bytes in soup(), lengths in prop::collection::vec(1_usize..60, 1..8)) {
+        check(&bytes, &lengths);
+    }
+}
+
+/// That of `LIMITED`.
+const LIMIT: u64 = 4 * 1024;
+const BODY: usize = 1024 * 1024;
+
+const LIMITED: [(&str, New); 5] = [
+    ("anthropic", || Box::new(AnthropicDecoder::with_limit(4 * 1024))),
+    ("openai chat", || Box::new(OpenAiChatDecoder::with_limit(4 * 1024))),
+    ("openai responses", || Box::new(OpenAiResponsesDecoder::with_limit(4 * 1024))),
+    ("gemini", || Box::new(GeminiDecoder::with_limit(4 * 1024))),
+    ("ollama", || Box::new(OllamaDecoder::with_limit(4 * 1024))),
+];
+
+/// How much more than nothing was allocated at once, at most, while a decoder read 1 MiB in pieces.
+fn peak(new: New, bytes: &[u8]) -> u64 {
+    measure(|| {
+        let mut decoder = new();
+        for piece in bytes.chunks(1000) {
+            decoder.push(piece, &mut |_| {});
+        }
+        decoder.finish(&mut |_| {});
+    })
+    .bytes_max
+}
+
+/// 1 MiB of parts that are numbered.
+fn endless(part: impl Fn(usize) -> String) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for number in 0.. {
+        if bytes.len() >= BODY {
+            break;
+        }
+        bytes.extend_from_slice(part(number).as_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_body_that_never_ends_a_line_an_item_or_a_string_is_not_held() {
+    let long = "x".repeat(BODY);
+    let bodies = [
+        long.clone(),
+        format!("data: {long}"),
+        format!("data: {{\"type\":\"{long}"),
+        "data: x\n".repeat(BODY / 8),
+        "event: x\n".repeat(BODY / 8),
+        "id: x\ndata:\n".repeat(BODY / 12),
+        format!("id: {long}\n\n"),
+        "\n".repeat(BODY),
+        "\r".repeat(BODY),
+        "\u{FEFF}".repeat(BODY / 3),
+        "[".repeat(BODY),
+        "{".repeat(BODY),
+        format!("data: {}", "[".repeat(BODY)),
+        format!("[{{\"a\":\"{long}"),
+        "[{".repeat(BODY / 2),
+        "{\"a\":".repeat(BODY / 5),
+        "{}\n".repeat(BODY / 3),
+        "[{},".repeat(BODY / 4),
+    ];
+    for body in bodies {
+        for (name, new) in LIMITED {
+            let peak = peak(new, body.as_bytes());
+            let start: String = body.chars().take(20).collect();
+            assert!(peak <= 8 * LIMIT, "{name}, {start:?}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn invalid_utf8_grows_within_the_limit() {
+    let long = vec![0xFF; BODY];
+    let mut lines = Vec::new();
+    while lines.len() < BODY {
+        lines.extend_from_slice(b"data: ");
+        lines.extend_from_slice(&long[..4000]);
+        lines.extend_from_slice(b"\n\n");
+    }
+    // What is no text is replaced by characters that are three times as long.
+    for body in [long, lines] {
+        for (name, new) in LIMITED {
+            let peak = peak(new, &body);
+            assert!(peak <= 16 * LIMIT, "{name}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn what_is_numbered_without_end_is_held_in_part_only() {
+    type Part = fn(usize) -> String;
+    let bodies: [(&str, Part); 12] = [
+        ("blocks", |n| {
+            format!(
+                "data: {{\"type\":\"content_block_start\",\"index\":{n},\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t{n}\",\"name\":\"f\"}}}}\n\n"
+            )
+        }),
+        ("usage", |n| {
+            format!(
+                "data: {{\"type\":\"message_delta\",\"delta\":{{}},\"usage\":{{\"k{n}\":{n}}}}}\n\n"
+            )
+        }),
+        ("choices", |n| {
+            format!("data: {{\"choices\":[{{\"index\":{n},\"delta\":{{\"content\":\"x\"}}}}]}}\n\n")
+        }),
+        ("finishes", |n| {
+            format!("data: {{\"choices\":[{{\"index\":0,\"finish_reason\":\"r{n}\"}}]}}\n\n")
+        }),
+        ("calls", |n| {
+            format!(
+                "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{n},\"id\":\"c{n}\"}}]}}}}]}}\n\n"
+            )
+        }),
+        ("calls of choices", |n| {
+            let calls: Vec<_> = (0..150)
+                .map(|call| format!("{{\"index\":{},\"id\":\"a\"}}", n / 1000 * 150 + call))
+                .collect();
+            format!(
+                "data: {{\"choices\":[{{\"index\":{},\"delta\":{{\"tool_calls\":[{}]}}}}]}}\n\n",
+                n % 1000,
+                calls.join(",")
+            )
+        }),
+        ("items", |n| {
+            format!(
+                "data: {{\"type\":\"response.output_item.added\",\"output_index\":{n},\"item\":{{\"id\":\"i{n}\",\"type\":\"function_call\"}}}}\n\n"
+            )
+        }),
+        ("long ids", |n| {
+            format!(
+                "data: {{\"type\":\"response.output_item.added\",\"item\":{{\"id\":\"{n}{}\",\"type\":\"message\"}}}}\n\n",
+                "i".repeat(200)
+            )
+        }),
+        ("candidates", |n| {
+            format!(
+                "data: {{\"candidates\":[{{\"index\":{n},\"content\":{{\"parts\":[{{\"functionCall\":{{\"name\":\"f\",\"willContinue\":true}}}}]}}}}]}}\n\n"
+            )
+        }),
+        ("places in arguments", |n| {
+            format!(
+                "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"functionCall\":{{\"name\":\"f\",\"partialArgs\":[{{\"jsonPath\":\"$.a{n}\",\"numberValue\":1}}],\"willContinue\":true}}}}]}}}}]}}\n\n"
+            )
+        }),
+        ("a text in arguments", |_| {
+            format!(
+                "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"functionCall\":{{\"partialArgs\":[{{\"jsonPath\":\"$.a\",\"stringValue\":\"{}\",\"willContinue\":true}}],\"willContinue\":true}}}}]}}}}]}}\n\n",
+                "x".repeat(2000)
+            )
+        }),
+        ("lines", |n| {
+            format!(
+                "{{\"model\":\"m{n}\",\"message\":{{\"content\":\"\",\"tool_calls\":[{{\"id\":\"{n}\",\"function\":{{\"name\":\"f\"}}}}]}}}}\n"
+            )
+        }),
+    ];
+    for (what, part) in bodies {
+        let body = endless(part);
+        // Arguments that come in pieces are told in one; up to 16 MiB of them, whatever the limit.
+        let bound = if what == "a text in arguments" { 8 * BODY } else { BODY / 2 };
+        let bound = u64::try_from(bound).unwrap();
+        for (name, new) in LIMITED {
+            let peak = peak(new, &body);
+            assert!(peak <= bound, "{what}, {name}: {peak} bytes");
+        }
+    }
+}

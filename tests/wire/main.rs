@@ -1,0 +1,10 @@
+//! The decoders of the wire formats, on transcripts of our own and on random bytes.
+
+mod anthropic;
+mod any_bytes;
+mod gemini;
+mod ndjson;
+mod ollama;
+mod openai_chat;
+mod openai_responses;
+mod sse;

@@ -1,0 +1,581 @@
+//! Ollama's API: every rule of the mapping, whatever the cuts.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::wire::{cut, word};
+use tower_llm_callbacks::{
+    Delta, LlmResult, LlmStart, ProviderError, Usage,
+    event::Accumulator,
+    wire::{
+        Decoder, Format, LlmHttpRequest, Match,
+        ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
+    },
+};
+
+fn decode<'a>(
+    decoder: impl Decoder,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Delta<'static>> {
+    support::wire::decode(decoder, pieces, b"{\"done\":true}\n")
+}
+
+/// What a streamed body says: the same whole, in single bytes and in small pieces.
+fn stream(body: &str) -> Vec<Delta<'static>> {
+    let body = body.as_bytes();
+    let whole = decode(OllamaDecoder::new(), [body]);
+    for size in [1, 2, 3, 7, 64] {
+        assert_eq!(decode(OllamaDecoder::new(), body.chunks(size)), whole, "pieces of {size}");
+    }
+    whole
+}
+
+/// What a whole body says, likewise.
+fn answer(body: &[u8]) -> Vec<Delta<'static>> {
+    let whole = decode(OllamaDecoder::whole(), [body]);
+    assert_eq!(decode(OllamaDecoder::whole(), body.chunks(1)), whole);
+    whole
+}
+
+fn lines<S: ToString>(lines: impl IntoIterator<Item = S>) -> Vec<Delta<'static>> {
+    stream(&lines.into_iter().map(|line| line.to_string() + "\n").collect::<String>())
+}
+
+fn chat(content: &str) -> Value {
+    json!({"model": "llama-test", "created_at": "2026-01-01T00:00:00Z",
+        "message": {"role": "assistant", "content": content}, "done": false})
+}
+
+fn generate(text: &str) -> Value {
+    json!({"model": "llama-test", "response": text, "done": false})
+}
+
+fn end() -> Value {
+    json!({"model": "llama-test", "message": {"role": "assistant", "content": ""}, "done": true,
+        "done_reason": "stop"})
+}
+
+fn calls(calls: &Value) -> Value {
+    json!({"model": "llama-test", "message": {"content": "", "tool_calls": calls}, "done": false})
+}
+
+fn response() -> Delta<'static> {
+    Delta::Response { id: None, model: Some("llama-test".into()) }
+}
+
+fn usage(usage: Usage, raw: Value) -> Delta<'static> {
+    Delta::Usage { usage, raw: Some(std::borrow::Cow::Owned(raw)) }
+}
+
+fn reasoning(text: &str) -> Delta<'static> {
+    Delta::Reasoning { choice: 0, text: text.to_owned().into() }
+}
+
+fn call(index: u32, id: &str, name: &str, arguments: &str) -> Delta<'static> {
+    let word = |text: &str| Some(text.to_owned().into()).filter(|_| !text.is_empty());
+    let arguments = arguments.to_owned().into();
+    Delta::ToolCall { choice: 0, index, id: word(id), name: word(name), arguments }
+}
+
+/// What deltas add up to.
+fn sum(deltas: &[Delta<'_>]) -> LlmResult {
+    let mut answer = Accumulator::new();
+    deltas.iter().for_each(|delta| answer.delta(delta));
+    let mut result = answer.finish();
+    (result.streamed, result.tokens) = (false, 0);
+    result
+}
+
+#[test]
+fn a_chat() {
+    let mut last = end();
+    for (name, value) in [
+        ("total_duration", json!(1_897_385_625_u64)),
+        ("load_duration", json!(1)),
+        ("prompt_eval_count", json!(17)),
+        ("prompt_eval_duration", json!(2)),
+        ("eval_count", json!(50)),
+        ("eval_duration", json!(3)),
+    ] {
+        last[name] = value;
+    }
+    let all = lines([chat("Héllo"), chat(""), chat(" 東京 👋\n\"quoted\""), last, chat("after")]);
+    let raw = json!({"total_duration": 1_897_385_625_u64, "load_duration": 1,
+        "prompt_eval_count": 17, "prompt_eval_duration": 2, "eval_count": 50, "eval_duration": 3});
+    let expected = [
+        response(),
+        Delta::text("Héllo"),
+        Delta::text(" 東京 👋\n\"quoted\""),
+        usage(Usage::new(17, 50), raw),
+        Delta::finish("stop"),
+        Delta::Done,
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn a_completion() {
+    let mut last = generate("");
+    last["done"] = true.into();
+    last["done_reason"] = "length".into();
+    last["context"] = json!([1, 2, 3]);
+    let thought = json!({"model": "llama-test", "response": "", "thinking": "hm", "done": false});
+    let all = lines([thought, generate("a"), generate("b"), last]);
+    let expected = [
+        response(),
+        reasoning("hm"),
+        Delta::text("a"),
+        Delta::text("b"),
+        Delta::finish("length"),
+        Delta::Done,
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn reasoning_before_text() {
+    let line = json!({"message": {"content": "a", "thinking": "hm"}});
+    assert_eq!(lines([&line]), [reasoning("hm"), Delta::text("a")]);
+    // Old models think within the text, which stays as it is.
+    assert_eq!(lines([json!({"message": {"content": "<think>"}})]), [Delta::text("<think>")]);
+}
+
+#[test]
+fn tool_calls_come_whole() {
+    let all = lines([
+        calls(&json!([
+            {"function": {"name": "weather", "arguments": {"city": "Paris"}}},
+            {"function": {"name": "noargs", "arguments": {}}},
+        ])),
+        // Newer versions say the id; their index begins anew in each line.
+        calls(&json!([
+            {"id": "call_1", "function": {"index": 0, "name": "time", "arguments": {"zone": 1}}},
+        ])),
+        end(),
+    ]);
+    let expected = [
+        response(),
+        call(0, "", "weather", r#"{"city":"Paris"}"#),
+        call(1, "", "noargs", "{}"),
+        call(2, "call_1", "time", r#"{"zone":1}"#),
+        Delta::finish("stop"),
+        Delta::Done,
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn arguments_are_as_sent_but_compact() {
+    for (sent, told) in [
+        (
+            r#"{"z": 1, "a": {"y": [1, 2.50, "x  y"], "b": null}}"#,
+            r#"{"z":1,"a":{"y":[1,2.50,"x  y"],"b":null}}"#,
+        ),
+        (r#"{"a":"\u00e9 \" : ,"}"#, r#"{"a":"\u00e9 \" : ,"}"#),
+        (
+            r#"{ "big" : 123456789012345678901234567890 }"#,
+            r#"{"big":123456789012345678901234567890}"#,
+        ),
+        ("{ }", "{}"),
+        // As OpenAI sends them.
+        (r#""{\"a\": 1}""#, r#"{"a": 1}"#),
+        ("null", ""),
+        ("[1]", ""),
+        ("7", ""),
+    ] {
+        let line = format!(
+            r#"{{"message":{{"tool_calls":[{{"function":{{"name":"f","arguments":{sent}}}}}]}}}}"#
+        );
+        assert_eq!(lines([line]), [call(0, "", "f", told)], "{sent}");
+    }
+    let none = json!({"message": {"tool_calls": [{"function": {"name": "f"}}]}});
+    assert_eq!(lines([none]), [call(0, "", "f", "")]);
+}
+
+#[test]
+fn usage_as_far_as_it_is_counted() {
+    let ends = |raw: &Value| {
+        let mut last = end();
+        for (name, value) in raw.as_object().unwrap() {
+            last[name] = value.clone();
+        }
+        lines([last])
+    };
+    let rest = [Delta::finish("stop"), Delta::Done];
+    for (raw, counts) in [
+        // A cached prompt is not counted by older versions.
+        (json!({"eval_count": 5}), Usage::new(0, 5)),
+        (json!({"prompt_eval_count": 5}), Usage::new(5, 0)),
+        (json!({"prompt_eval_count": u64::MAX, "eval_count": 1}), Usage::new(u64::MAX, 1)),
+        (json!({"prompt_eval_count": -1, "eval_count": 1}), Usage::new(0, 1)),
+    ] {
+        assert_eq!(ends(&raw), [&[response(), usage(counts, raw)], &rest[..]].concat());
+    }
+    for raw in [json!({}), json!({"total_duration": 5}), json!({"eval_count": "5"})] {
+        assert_eq!(ends(&raw), [&[response()], &rest[..]].concat(), "{raw}");
+    }
+}
+
+#[test]
+fn the_last_line_may_lack_its_end_and_its_reason() {
+    let body = format!("{}\r\n\r\n{}", chat("a"), json!({"done": true}));
+    assert_eq!(stream(&body), [response(), Delta::text("a"), Delta::Done]);
+    // It may carry content.
+    let mut last = chat("b");
+    last["done"] = true.into();
+    assert_eq!(lines([last]), [response(), Delta::text("b"), Delta::Done]);
+}
+
+#[test]
+fn a_stream_without_its_end_is_not_done() {
+    assert_eq!(lines([chat("a")]), [response(), Delta::text("a")]);
+    let body = format!("{}\n{}", chat("a"), &end().to_string()[..20]);
+    assert_eq!(stream(&body), [response(), Delta::text("a"), Delta::DecodeFault]);
+    let odd = lines([json!({"done": "true"}), json!({"done": 1}), json!({"done": null})]);
+    assert_eq!(odd, []);
+    assert_eq!(stream(""), []);
+    assert_eq!(stream("\r\n\n"), []);
+}
+
+#[test]
+fn an_error_ends_the_stream() {
+    let error = || Delta::Error(ProviderError::new("model runner crashed"));
+    let line = json!({"error": "model runner crashed"});
+    assert_eq!(
+        lines([chat("a"), line.clone(), chat("b"), end()]),
+        [response(), Delta::text("a"), error()]
+    );
+    // The first of all, without the end of its line.
+    assert_eq!(stream(&line.to_string()), [error()]);
+    let nested = json!({"error": {"message": "model runner crashed"}});
+    assert_eq!(lines([nested]), [error()]);
+    // None.
+    let all = lines([json!({"error": null, "message": {"content": "a"}})]);
+    assert_eq!(all, [Delta::text("a")]);
+}
+
+#[test]
+fn lines_as_events() {
+    let body =
+        format!(": hello\n\ndata: {}\n\nevent: x\ndata: {}\n\ndata: [DONE]\n\n", chat("a"), end());
+    let expected = [response(), Delta::text("a"), Delta::finish("stop"), Delta::Done];
+    assert_eq!(stream(&body), expected);
+    // Their end mark is none of Ollama's.
+    assert_eq!(
+        stream(&format!("data: {}\n\ndata: [DONE]\n\nevent: x\n\n", chat("a"))),
+        expected[..2]
+    );
+}
+
+#[test]
+fn framing() {
+    let expected = [response(), Delta::text("a\u{2028}"), Delta::finish("stop"), Delta::Done];
+    let (text, last) = (chat("a\u{2028}"), end());
+    for body in [
+        format!("\u{FEFF}{text}\n{last}\n"),
+        format!(" \r\n{text}\r\n{last}\r\n"),
+        format!("\n\n  {text}  \n\t{last}"),
+    ] {
+        assert_eq!(stream(&body), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
+    let told = |bad: &str| lines([&chat("a").to_string(), bad, &chat("b").to_string()]);
+    for bad in ["{", "no json", "{\"done\":}", "[]", "null", "7", "\"text\"", "{} {}"] {
+        let expected = [response(), Delta::text("a"), Delta::DecodeFault, Delta::text("b")];
+        assert_eq!(told(bad), expected, "{bad}");
+    }
+    let deep = format!("{{\"message\":{}", "{\"tool_calls\":[".repeat(100_000));
+    assert_eq!(told(&deep).len(), 4);
+    let arguments = format!("{}1{}", "{\"a\": ".repeat(100_000), "}".repeat(100_000));
+    let deep =
+        format!(r#"{{"message":{{"tool_calls":[{{"function":{{"arguments":{arguments}}}}}]}}}}"#);
+    assert_eq!(lines([deep]).len(), 1);
+}
+
+#[test]
+fn members_of_other_types_do_not_cost_the_line() {
+    let all = lines([
+        json!({"model": 7, "message": "x", "response": {"a": 1}, "thinking": [], "done": false}),
+        json!({"message": {"content": 1, "thinking": {}, "tool_calls": "x"}, "response": "a"}),
+        json!({"message": {"content": "b", "tool_calls": [null, 1, {"function": "x"}, {}]}}),
+        json!({"model": "llama-test", "message": null, "done_reason": 5, "eval_count": [1],
+            "done": true}),
+    ]);
+    assert_eq!(all, [Delta::text("a"), Delta::text("b"), response(), Delta::Done]);
+}
+
+#[test]
+fn half_of_a_surrogate_pair_is_a_fault_but_the_rest_is_told() {
+    let all = lines([
+        r#"{"message":{"content":"a\ud83d"}}"#,
+        r#"{"message":{"content":"\ude00\ud83d\ude00"}}"#,
+        r#"{"error":"\ud83d"}"#,
+    ]);
+    let expected = [
+        Delta::DecodeFault,
+        Delta::text("a\u{FFFD}"),
+        Delta::DecodeFault,
+        Delta::text("\u{FFFD}😀"),
+        Delta::Error(ProviderError::new("\u{FFFD}")),
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn a_line_over_the_limit_is_a_fault() {
+    let body = format!("{}\n{}\n{}\n", chat("a"), chat(&"x".repeat(500)), chat("b"));
+    for size in [1, 10, 5000] {
+        let all = decode(OllamaDecoder::with_limit(200), body.as_bytes().chunks(size));
+        assert_eq!(all, [response(), Delta::text("a"), Delta::DecodeFault, Delta::text("b")]);
+    }
+}
+
+#[test]
+fn a_plain_text_costs_no_allocation() {
+    let mut decoder = OllamaDecoder::new();
+    decoder.push(format!("{}\n", chat("a")).as_bytes(), &mut |_| {});
+    let body = format!("{}\n", chat("Héllo 東京")).repeat(100);
+    let mut told = 0;
+    let costs = allocation_counter::measure(|| {
+        decoder.push(body.as_bytes(), &mut |delta| told += delta.content().map_or(0, str::len));
+    });
+    assert_eq!(told, 100 * "Héllo 東京".len());
+    assert_eq!(costs.count_total, 0);
+}
+
+fn whole() -> Value {
+    json!({"model": "llama-test", "created_at": "2026-01-01T00:00:00Z",
+        "message": {"role": "assistant", "content": "Héllo 👋", "thinking": "hm", "tool_calls": [
+            {"function": {"name": "weather", "arguments": {"city": "Paris"}}}]},
+        "done": true, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 5})
+}
+
+#[test]
+fn a_whole_answer() {
+    let expected = [
+        Delta::NotStreamed,
+        response(),
+        reasoning("hm"),
+        Delta::text("Héllo 👋"),
+        call(0, "", "weather", r#"{"city":"Paris"}"#),
+        usage(Usage::new(3, 5), json!({"prompt_eval_count": 3, "eval_count": 5})),
+        Delta::finish("stop"),
+        Delta::Done,
+    ];
+    assert_eq!(answer(whole().to_string().as_bytes()), expected);
+    assert_eq!(answer(format!("\u{FEFF}\r\n{:#}\n", whole()).as_bytes()), expected);
+    // Where nobody says that it is whole, it is a stream of one line.
+    assert_eq!(lines([whole()]), expected[1..]);
+    let completion = json!({"model": "llama-test", "response": "a", "done": true});
+    let expected = [Delta::NotStreamed, response(), Delta::text("a"), Delta::Done];
+    assert_eq!(answer(completion.to_string().as_bytes()), expected);
+    // A model that was only loaded.
+    let loaded = json!({"model": "llama-test", "done": true, "done_reason": "load"});
+    let expected = [Delta::NotStreamed, response(), Delta::finish("load"), Delta::Done];
+    assert_eq!(answer(loaded.to_string().as_bytes()), expected);
+}
+
+#[test]
+fn a_whole_answer_adds_up_to_what_its_stream_does() {
+    let mut last = end();
+    last["prompt_eval_count"] = 3.into();
+    last["eval_count"] = 5.into();
+    let streamed = lines([
+        json!({"model": "llama-test", "message": {"content": "", "thinking": "h"}}),
+        json!({"model": "llama-test", "message": {"content": "", "thinking": "m"}}),
+        chat("Hé"),
+        chat("llo 👋"),
+        calls(&whole()["message"]["tool_calls"]),
+        last,
+    ]);
+    assert_eq!(sum(&streamed), sum(&answer(whole().to_string().as_bytes())));
+}
+
+#[test]
+fn whole_bodies_that_are_no_answer() {
+    for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"model":"x"}"#] {
+        assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
+    }
+    let error = Delta::Error(ProviderError::new("bad"));
+    assert_eq!(answer(br#"{"error":"bad"}"#), [error]);
+}
+
+#[test]
+fn which_requests_are_calls() {
+    use Match::{No, Yes};
+    for (method, path, chat, generate) in [
+        (Method::POST, "/api/chat", Yes, No),
+        (Method::POST, "/ollama/api/chat", Yes, No),
+        (Method::POST, "/api/generate", No, Yes),
+        (Method::GET, "/api/chat", No, No),
+        (Method::GET, "/api/generate", No, No),
+        (Method::POST, "/api/chat/", No, No),
+        (Method::POST, "/api/embed", No, No),
+        (Method::POST, "/myapi/chat", No, No),
+        (Method::POST, "", No, No),
+    ] {
+        assert_eq!(OllamaChat.matches(&method, path), chat, "{method} {path}");
+        assert_eq!(OllamaGenerate.matches(&method, path), generate, "{method} {path}");
+    }
+}
+
+fn start(format: &dyn Format, body: &str) -> LlmStart {
+    let (uri, headers) = (Uri::from_static("/api/x"), HeaderMap::new());
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    format.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body))
+}
+
+#[test]
+fn what_a_chat_asks_for() {
+    let body = json!({"model": "llama-test", "think": true, "options": {"temperature": 0},
+        "messages": [{"role": "user", "content": "Hi"},
+            {"role": "user", "content": "This?", "images": ["QUJD", "QUJDREVG"]}]});
+    let it = start(&OllamaChat, &body.to_string());
+    assert_eq!((&*it.provider, &*it.api), ("ollama", "chat"));
+    // It streams unless told not to.
+    assert_eq!((it.model.as_deref(), it.stream), (Some("llama-test"), true));
+    let images = ["[redacted, 4 characters]", "[redacted, 8 characters]"];
+    let prompt = json!([{"role": "user", "content": "Hi"},
+        {"role": "user", "content": "This?", "images": images}]);
+    assert_eq!(it.messages.get(), Some(&prompt));
+    assert_eq!(Value::from(it.params), json!({"think": true, "options": {"temperature": 0}}));
+    for (stream, expected) in [("true", true), ("false", false), ("null", true), ("7", true)] {
+        let it = start(&OllamaChat, &format!(r#"{{"stream":{stream}}}"#));
+        assert_eq!(it.stream, expected, "{stream}");
+        assert!(it.params.is_empty());
+    }
+}
+
+#[test]
+fn what_a_completion_asks_for() {
+    let body = json!({"model": "llama-test", "system": "Be brief.", "prompt": "Hi",
+        "suffix": "bye", "images": ["QUJD"], "context": [1, 2], "stream": false, "raw": true});
+    let it = start(&OllamaGenerate, &body.to_string());
+    assert_eq!((&*it.provider, &*it.api), ("ollama", "generate"));
+    assert_eq!((it.model.as_deref(), it.stream), (Some("llama-test"), false));
+    let prompt = json!([{"role": "system", "content": "Be brief."}, {"role": "user",
+        "content": "Hi", "suffix": "bye", "images": ["[redacted, 4 characters]"]}]);
+    assert_eq!(it.messages.get(), Some(&prompt));
+    assert_eq!(Value::from(it.params), json!({"raw": true}));
+    for body in ["{}", "", "no json", r#"{"images":"x"}"#] {
+        let it = start(&OllamaGenerate, body);
+        assert!(it.stream);
+        assert_eq!(it.messages.get().unwrap()[0]["content"], "", "{body}");
+    }
+}
+
+#[test]
+fn which_decoder() {
+    let body = format!("{:#}", whole());
+    let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
+    for format in formats {
+        let faults = |content_type| {
+            let mut decoder = format.decoder(content_type);
+            let mut faults = 0;
+            let mut each = |delta: Delta<'_>| faults += usize::from(delta == Delta::DecodeFault);
+            decoder.push(body.as_bytes(), &mut each);
+            decoder.finish(&mut each);
+            faults
+        };
+        assert_eq!(faults(Some("application/json")), 0);
+        for content_type in [Some("application/x-ndjson"), Some("text/plain"), None] {
+            assert_ne!(faults(content_type), 0, "{content_type:?}");
+        }
+    }
+}
+
+#[test]
+fn errors_over_http() {
+    let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
+    for format in formats {
+        let body = br#"{"error":"model \"x\" not found"}"#;
+        let error = format.error(StatusCode::NOT_FOUND, body);
+        assert_eq!(error, ProviderError::new("model \"x\" not found").status(404));
+        let body = format.error_body(StatusCode::FORBIDDEN, "over \"budget\"");
+        assert_eq!(body, br#"{"error":"over \"budget\""}"#);
+        let error = format.error(StatusCode::FORBIDDEN, &body);
+        assert_eq!(error, ProviderError::new("over \"budget\"").status(403));
+    }
+}
+
+/// Lines that may come in any order, sensible or not.
+fn any_lines() -> impl Strategy<Value = String> {
+    let words = vec![
+        chat("a\n👋").to_string(),
+        chat("").to_string(),
+        generate("東").to_string(),
+        json!({"message": {"thinking": "…"}}).to_string(),
+        calls(&json!([{"function": {"name": "ü", "arguments": {"a": "👋"}}}])).to_string(),
+        r#"{"message":{"content":"\ud83d"}}"#.to_owned(),
+        "{".to_owned(),
+        "data: {}".to_owned(),
+        "[DONE]".to_owned(),
+        whole().to_string(),
+        json!({"error": "e"}).to_string(),
+    ];
+    let ends = prop::sample::select(vec!["\n", "\n", "\r\n", "\n\n", "\r", " "]);
+    // The last two end the stream.
+    let word = word(words, 2);
+    prop::collection::vec((word, ends), 0..20)
+        .prop_map(|lines| lines.iter().map(|(word, end)| format!("{word}{end}")).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cuts_make_no_difference(
+        body in any_lines(),
+        lengths in prop::collection::vec(0_usize..40, 1..8),
+        limit in 20_usize..200,
+    ) {
+        let body = body.as_bytes();
+        let pieces = || cut(body, &lengths);
+        prop_assert_eq!(
+            decode(OllamaDecoder::new(), pieces()),
+            decode(OllamaDecoder::new(), [body])
+        );
+        prop_assert_eq!(
+            decode(OllamaDecoder::with_limit(limit), pieces()),
+            decode(OllamaDecoder::with_limit(limit), [body])
+        );
+        prop_assert_eq!(
+            decode(OllamaDecoder::whole(), pieces()),
+            decode(OllamaDecoder::whole(), [body])
+        );
+    }
+
+    #[test]
+    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        decode(OllamaDecoder::new(), body.chunks(9));
+        decode(OllamaDecoder::whole(), body.chunks(9));
+        let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
+        for format in formats {
+            format.error(StatusCode::BAD_GATEWAY, &body);
+            let (uri, headers) = (Uri::from_static("/api/chat"), HeaderMap::new());
+            let body = Bytes::copy_from_slice(&body);
+            let start = format.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body));
+            let _ = start.messages.get();
+        }
+    }
+
+    /// Whatever white space an object has, its arguments are told without it.
+    #[test]
+    fn arguments_lose_only_white_space(
+        members in prop::collection::btree_map("[a-z \\\\\"é👋\n]{0,6}", "[ -~é\n\t]{0,8}", 0..6),
+    ) {
+        let value = json!(members);
+        let line = |arguments: &str| {
+            let line = format!(r#"{{"message":{{"tool_calls":[{{"function":{{"arguments":{arguments}}}}}]}}}}"#);
+            let deltas = decode(OllamaDecoder::whole(), [line.as_bytes()]);
+            let mut result = sum(&deltas);
+            result.choices[0].tool_calls.remove(0).arguments
+        };
+        prop_assert_eq!(line(&format!("{value:#}")), value.to_string());
+        prop_assert_eq!(line(&value.to_string()), value.to_string());
+    }
+}

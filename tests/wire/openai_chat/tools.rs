@@ -1,0 +1,191 @@
+//! Tool calls.
+
+use super::*;
+
+#[allow(clippy::needless_pass_by_value)]
+fn calls(calls: Value) -> Value {
+    json!({ "tool_calls": calls })
+}
+
+fn open(index: u64, id: &str, name: &str, arguments: &str) -> Value {
+    calls(json!([{"index": index, "id": id, "type": "function",
+        "function": {"name": name, "arguments": arguments}}]))
+}
+
+fn more(index: u64, arguments: &str) -> Value {
+    calls(json!([{"index": index, "function": {"arguments": arguments}}]))
+}
+
+#[test]
+fn parallel_calls_by_index() {
+    let all = deltas([
+        open(0, "call_1", "weather", ""),
+        more(0, ""),
+        more(0, "{\"city\": \"Pa"),
+        open(1, "call_2", "time", "{"),
+        more(0, "ris\"}"),
+        more(1, "}"),
+        open(2, "call_3", "noargs", ""),
+    ]);
+    let expected = [
+        tool(0, "call_1", "weather", ""),
+        tool(0, "", "", "{\"city\": \"Pa"),
+        tool(1, "call_2", "time", "{"),
+        tool(0, "", "", "ris\"}"),
+        tool(1, "", "", "}"),
+        tool(2, "call_3", "noargs", ""),
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn indices_that_begin_at_one() {
+    let all = deltas([open(1, "a", "n", "{"), more(1, "}"), open(2, "b", "m", "{}")]);
+    let expected = [tool(0, "a", "n", "{"), tool(0, "", "", "}"), tool(1, "b", "m", "{}")];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn calls_that_all_have_the_index_zero() {
+    let all = deltas([open(0, "a", "n", "{}"), open(0, "b", "n", "{"), more(0, "}")]);
+    let expected = [tool(0, "a", "n", "{}"), tool(1, "b", "n", "{"), tool(1, "", "", "}")];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn ids_and_names_that_are_said_again() {
+    let again = |id: &str| calls(json!([{"index": 0, "id": id, "function": {"arguments": "1"}}]));
+    let all = deltas([
+        open(0, "a", "n", "1"),
+        open(0, "a", "n", "1"),
+        again("a"),
+        // A new one for each fragment, as vLLM had it.
+        again("b"),
+        again(""),
+    ]);
+    let part = || tool(0, "", "", "1");
+    assert_eq!(all, [tool(0, "a", "n", "1"), part(), part(), part(), part()]);
+}
+
+#[test]
+fn an_id_or_a_name_that_comes_late() {
+    let all = deltas([
+        more(0, "{"),
+        calls(json!([{"index": 0, "id": "a"}])),
+        calls(json!([{"index": 0, "function": {"name": "n", "arguments": "}"}}])),
+    ]);
+    assert_eq!(all, [tool(0, "", "", "{"), tool(0, "a", "", ""), tool(0, "", "n", "}")]);
+}
+
+#[test]
+fn without_indices() {
+    let open =
+        |id: &str, name: &str| json!({"id": id, "function": {"name": name, "arguments": "{"}});
+    let more = |id: &str, text: &str| json!({"id": id, "function": {"arguments": text}});
+    let close = || json!({"function": {"arguments": "}"}});
+    // By id.
+    let all = deltas([
+        calls(json!([open("a", "n"), open("b", "m")])),
+        calls(json!([more("b", "1")])),
+        calls(json!([more("a", "2")])),
+    ]);
+    let expected = [
+        tool(0, "a", "n", "{"),
+        tool(1, "b", "m", "{"),
+        tool(1, "", "", "1"),
+        tool(0, "", "", "2"),
+    ];
+    assert_eq!(all, expected);
+    // By position.
+    let all =
+        deltas([calls(json!([open("a", "n"), open("b", "m")])), calls(json!([close(), close()]))]);
+    let expected = [
+        tool(0, "a", "n", "{"),
+        tool(1, "b", "m", "{"),
+        tool(0, "", "", "}"),
+        tool(1, "", "", "}"),
+    ];
+    assert_eq!(all, expected);
+    // One after the other.
+    let all = deltas([
+        calls(json!([open("a", "n")])),
+        calls(json!([close()])),
+        calls(json!([open("b", "m")])),
+        calls(json!([close()])),
+        calls(json!([open("", "o")])),
+        calls(json!([open("", "p")])),
+        calls(json!([close()])),
+    ]);
+    let expected = [
+        tool(0, "a", "n", "{"),
+        tool(0, "", "", "}"),
+        tool(1, "b", "m", "{"),
+        tool(1, "", "", "}"),
+        tool(2, "", "o", "{"),
+        tool(3, "", "p", "{"),
+        tool(3, "", "", "}"),
+    ];
+    assert_eq!(all, expected);
+    // Where only the opening has one.
+    let all = deltas([super::tools::open(5, "a", "n", "{"), calls(json!([close()]))]);
+    assert_eq!(all, [tool(0, "a", "n", "{"), tool(0, "", "", "}")]);
+}
+
+#[test]
+fn arguments_that_are_an_object() {
+    let call = |arguments: Value| {
+        calls(json!([{"index": 0, "id": "a", "function": {"name": "n", "arguments": arguments}}]))
+    };
+    for (arguments, expected) in [
+        (json!({"a": [1, 2.5, "ü"], "b": null}), r#"{"a":[1,2.5,"ü"],"b":null}"#),
+        (json!({}), ""),
+        (json!(null), ""),
+        (json!([1]), ""),
+        (json!("{}"), "{}"),
+    ] {
+        assert_eq!(deltas([call(arguments)]), [tool(0, "a", "n", expected)]);
+    }
+}
+
+#[test]
+fn the_legacy_function_call() {
+    let call = |function: Value| json!({ "function_call": function });
+    let all = deltas([
+        call(json!({"name": "n", "arguments": ""})),
+        call(json!({"arguments": "{"})),
+        call(json!({"arguments": "}"})),
+    ]);
+    assert_eq!(all, [tool(0, "", "n", ""), tool(0, "", "", "{"), tool(0, "", "", "}")]);
+    // Some send the same under both names.
+    let mut both = open(0, "a", "n", "{}");
+    both["function_call"] = json!({"name": "n", "arguments": "{}"});
+    assert_eq!(deltas([both]), [tool(0, "a", "n", "{}")]);
+}
+
+#[test]
+fn tools_whose_input_is_text() {
+    let all = deltas([
+        calls(
+            json!([{"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": ""}}]),
+        ),
+        calls(json!([{"index": 0, "custom": {"input": "SELECT 1"}}])),
+    ]);
+    assert_eq!(all, [tool(0, "a", "sql", ""), tool(0, "", "", "SELECT 1")]);
+}
+
+#[test]
+fn each_choice_has_its_own() {
+    let all = events([
+        chunk(0, &open(0, "a", "n", "1")),
+        chunk(1, &open(0, "b", "m", "2")),
+        chunk(0, &more(0, "3")),
+    ]);
+    let other = Delta::ToolCall {
+        choice: 1,
+        index: 0,
+        id: Some("b".into()),
+        name: Some("m".into()),
+        arguments: "2".into(),
+    };
+    assert_eq!(all, [tool(0, "a", "n", "1"), other, tool(0, "", "", "3")]);
+}

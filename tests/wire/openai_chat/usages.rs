@@ -1,0 +1,118 @@
+//! Token usage.
+
+use super::*;
+
+fn told(raw: &Value) -> Usage {
+    let all = events([json!({"choices": [], "usage": raw})]);
+    let [Delta::Usage { usage, raw: Some(told) }] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(&**told, raw);
+    *usage
+}
+
+fn total(mut usage: Usage, total: u64) -> Usage {
+    usage.total_tokens = total;
+    usage
+}
+
+#[test]
+fn counts() {
+    for (raw, expected) in [
+        (
+            json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
+                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3, "audio_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": 0}}),
+            Usage::new(10, 7).cached(4, 3).reasoning(5),
+        ),
+        // Writer's name.
+        (
+            json!({"prompt_tokens": 10, "completion_tokens": 7, "prompt_token_details": {"cached_tokens": 4},
+                "completion_tokens_details": null}),
+            Usage::new(10, 7).cached(4, 0),
+        ),
+        // DeepSeek's.
+        (
+            json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
+                "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2}),
+            Usage::new(10, 7).cached(8, 0),
+        ),
+        (
+            json!({"prompt_tokens": 10, "prompt_cache_hit_tokens": 8, "prompt_tokens_details": {"cached_tokens": 8}}),
+            Usage::new(10, 0).cached(8, 0),
+        ),
+        // The provider's own total.
+        (
+            json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 20}),
+            total(Usage::new(10, 7), 20),
+        ),
+        (json!({"total_tokens": 20}), total(Usage::default(), 20)),
+        // xAI counts reasoning beside the completion.
+        (
+            json!({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
+                "completion_tokens_details": {"reasoning_tokens": 94}}),
+            Usage::new(32, 103).reasoning(94),
+        ),
+        // OpenRouter's may be more than the completion, and are a part of it all the same.
+        (
+            json!({"prompt_tokens": 43, "completion_tokens": 10, "total_tokens": 53,
+                "completion_tokens_details": {"reasoning_tokens": 11}}),
+            Usage::new(43, 10).reasoning(11),
+        ),
+        (
+            json!({"prompt_tokens": "10", "completion_tokens": -3, "total_tokens": null,
+                "prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": 1.5}}),
+            Usage::default(),
+        ),
+        (
+            json!({"prompt_tokens": u64::MAX, "completion_tokens": 1, "completion_tokens_details":
+                {"reasoning_tokens": u64::MAX}}),
+            Usage::new(u64::MAX, 1).reasoning(u64::MAX),
+        ),
+    ] {
+        assert_eq!(told(&raw), expected, "{raw}");
+    }
+}
+
+#[test]
+fn wherever_it_is_and_the_last_one_stands() {
+    let counts = |count: u64| json!({"prompt_tokens": count, "completion_tokens": count});
+    let with = |mut chunk: Value, key: &str, value: Value| {
+        chunk[key] = value;
+        chunk
+    };
+    let all = with_done([
+        with(text(0, "a"), "usage", counts(1)),
+        with(text(0, "b"), "usage", Value::Null),
+        with(last(0, "stop"), "usage", counts(2)),
+        with(json!({"choices": []}), "usage", counts(3)),
+        // After the usage.
+        with(json!({"choices": [], "moderation": {}}), "usage", Value::Null),
+        // Without any choices.
+        json!({"usage": counts(4)}),
+        done(),
+    ]);
+    let told = |count: u64| usage(Usage::new(count, count), counts(count));
+    let expected = [
+        Delta::text("a"),
+        told(1),
+        Delta::text("b"),
+        Delta::finish("stop"),
+        told(2),
+        told(3),
+        told(4),
+        Delta::Done,
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn groqs() {
+    let counts =
+        json!({"queue_time": 0.1, "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7});
+    let told = usage(Usage::new(3, 4), counts.clone());
+    let all = with_done([
+        json!({"choices": [], "x_groq": {"id": "req_1", "usage": counts}}),
+        json!({"choices": [], "usage": counts, "x_groq": {"usage": counts}}),
+        done(),
+    ]);
+    assert_eq!(all, [told.clone(), told, Delta::Done]);
+}

@@ -1,0 +1,137 @@
+//! Which requests are calls, and what they ask for.
+
+use super::*;
+
+#[test]
+fn which_requests_are_calls() {
+    use Match::{IfStreamed, No, Yes};
+    for (method, path, expected) in [
+        (Method::POST, "/v1/responses", Yes),
+        (Method::POST, "/openai/v1/responses", Yes),
+        (Method::POST, "/responses", Yes),
+        (Method::POST, "/v1/responses/", No),
+        (Method::POST, "/v1/my_responses", No),
+        (Method::POST, "/v1/responses/resp_1/cancel", No),
+        (Method::POST, "/v1/responses/input_tokens", No),
+        (Method::GET, "/v1/responses", No),
+        (Method::GET, "/v1/responses/", No),
+        (Method::GET, "/v1/responses/resp_1", IfStreamed),
+        (Method::GET, "/v1/responses/resp_1/input_items", No),
+        (Method::GET, "/v1/my_responses/resp_1", No),
+        (Method::DELETE, "/v1/responses/resp_1", No),
+        (Method::PUT, "/v1/responses", No),
+        (Method::GET, "", No),
+    ] {
+        assert_eq!(OpenAiResponses.matches(&method, path), expected, "{method} {path}");
+    }
+}
+
+fn start(method: &Method, uri: &str, body: &str) -> LlmStart {
+    let (uri, headers) = (uri.parse::<Uri>().unwrap(), HeaderMap::new());
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    OpenAiResponses.start(&LlmHttpRequest::new(method, &uri, &headers, &body))
+}
+
+#[test]
+fn what_a_call_asks_for() {
+    let body = json!({"model": "gpt-test", "stream": true, "instructions": "Be brief.",
+        "input": "Hi", "max_output_tokens": 5, "reasoning": {"effort": "low"},
+        "tools": [{"type": "mcp", "authorization": "CANARY", "headers": {"x": "CANARY"}}]});
+    let it = start(&Method::POST, "/v1/responses", &body.to_string());
+    assert_eq!((&*it.provider, &*it.api), ("openai", "responses"));
+    assert_eq!((it.model.as_deref(), it.stream), (Some("gpt-test"), true));
+    let prompt =
+        json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]);
+    assert_eq!(it.messages.get(), Some(&prompt));
+    let names: Vec<_> = it.params.keys().map(String::as_str).collect();
+    assert_eq!(names, ["max_output_tokens", "reasoning", "tools"]);
+    assert!(!format!("{:?}", it.params).contains("CANARY"));
+
+    let items = json!([{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "function_call_output", "call_id": "c", "output": "{}"}]);
+    let it = start(&Method::POST, "/v1/responses", &json!({"input": items}).to_string());
+    assert_eq!(it.messages.get(), Some(&items));
+    assert_eq!((it.model, it.stream), (None, false));
+    // A stored prompt alone, no body, a broken one.
+    for body in ["{}", "", "no json"] {
+        let it = start(&Method::POST, "/v1/responses", body);
+        assert_eq!(it.messages.get(), Some(&json!([])), "{body}");
+    }
+    let it = start(&Method::GET, "/v1/responses/resp_1?stream=true&starting_after=5", "");
+    assert_eq!((it.model, it.stream, it.messages.get()), (None, true, None));
+    assert!(it.params.is_empty());
+}
+
+#[test]
+fn who_is_called() {
+    for (uri, expected) in [
+        ("/v1/responses", "openai"),
+        ("https://api.openai.com/v1/responses", "openai"),
+        ("https://gateway.example/v1/responses", "openai"),
+        ("https://res.openai.azure.com/openai/v1/responses", "azure.ai.openai"),
+        ("https://res.services.ai.AZURE.com/openai/v1/responses", "azure.ai.openai"),
+        ("/openai/responses?api-version=2025-04-01-preview", "azure.ai.openai"),
+        ("/openai/deployments/gpt/responses", "azure.ai.openai"),
+        ("https://openrouter.ai/api/v1/responses", "openrouter"),
+        ("https://api.x.ai/v1/responses", "x_ai"),
+        ("https://api.groq.com/openai/v1/responses", "groq"),
+        ("https://netflix.ai/v1/responses", "openai"),
+        ("https://notazure.com/v1/responses", "openai"),
+    ] {
+        assert_eq!(&*start(&Method::POST, uri, "{}").provider, expected, "{uri}");
+    }
+}
+
+#[test]
+fn which_decoder() {
+    let tell = |content_type| {
+        let mut decoder = OpenAiResponses.decoder(content_type);
+        let mut all = Vec::new();
+        decoder.push(b"data: {\"error\":{}}\n\n", &mut |delta| all.push(delta.into_owned()));
+        decoder.finish(&mut |delta| all.push(delta.into_owned()));
+        all
+    };
+    // A backend of OpenAI's streams without any content type.
+    for content_type in
+        [Some("text/event-stream"), Some("text/plain"), Some("application/json"), None]
+    {
+        assert!(matches!(tell(content_type)[..], [Delta::Error(_)]), "{content_type:?}");
+    }
+}
+
+#[test]
+fn http_errors() {
+    let body = br#"{"error":{"message":"no such model","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#;
+    let error = OpenAiResponses.error(StatusCode::BAD_REQUEST, body);
+    let expected = ProviderError::new("no such model").code("model_not_found").status(400);
+    assert_eq!(error, expected);
+    let detail = OpenAiResponses.error(StatusCode::FORBIDDEN, br#"{"detail":"Forbidden"}"#);
+    assert_eq!(detail, ProviderError::new("Forbidden").status(403));
+    let page = OpenAiResponses.error(StatusCode::BAD_GATEWAY, b"<html>");
+    assert_eq!(page, ProviderError::new("HTTP status 502").status(502));
+}
+
+#[test]
+fn error_bodies() {
+    for (status, kind, code) in [
+        (400, "invalid_request_error", None),
+        (401, "invalid_request_error", Some("invalid_api_key")),
+        (404, "invalid_request_error", None),
+        (429, "requests", Some("rate_limit_exceeded")),
+        (500, "server_error", None),
+        (503, "server_error", None),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let body = OpenAiResponses.error_body(status, "over \"budget\"");
+        let expected = json!({"error": {"message": "over \"budget\"", "type": kind,
+            "param": null, "code": code}});
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+        let read = OpenAiResponses.error(status, &body);
+        assert_eq!(
+            read,
+            ProviderError::new("over \"budget\"")
+                .code(code.unwrap_or(kind))
+                .status(status.as_u16())
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! Calls of functions and custom tools.
+
+use super::*;
+
+#[test]
+fn function_calls_interleave() {
+    let all = events([
+        added(1, &function("call_1", "weather", "")),
+        fragment(1, ""),
+        fragment(1, "{\"city\":"),
+        added(2, &function("call_2", "time", "")),
+        fragment(2, "{}"),
+        fragment(1, "\"Paris\"}"),
+        json!({"type": "response.function_call_arguments.done", "output_index": 1,
+            "item_id": "item_1", "arguments": "{\"city\":\"Paris\"}"}),
+        done(1, &function("call_1", "weather", "{\"city\":\"Paris\"}")),
+        done(2, &function("call_2", "time", "{}")),
+        added(3, &function("call_3", "noargs", "")),
+        done(3, &function("call_3", "noargs", "")),
+        about(
+            "completed",
+            &json!({"status": "completed", "output": [
+            function("call_1", "weather", "{\"city\":\"Paris\"}"), function("call_2", "time", "{}")]}),
+        ),
+    ]);
+    let expected = [
+        call(0, "call_1", "weather", ""),
+        arguments(0, "{\"city\":"),
+        call(1, "call_2", "time", ""),
+        arguments(1, "{}"),
+        arguments(0, "\"Paris\"}"),
+        call(2, "call_3", "noargs", ""),
+        Delta::finish("completed"),
+        Delta::Done,
+    ];
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn arguments_that_come_at_once() {
+    let all = json!({"type": "response.function_call_arguments.done", "output_index": 0,
+        "arguments": "{\"a\":1}"});
+    let item = function("c", "f", "{\"a\":1}");
+    let opened = call(0, "c", "f", "");
+    // By their own event, by the end of the item, and in what is announced only once they come again.
+    let told = [opened.clone(), arguments(0, "{\"a\":1}")];
+    assert_eq!(events([added(0, &function("c", "f", "")), all.clone(), done(0, &item)]), told);
+    assert_eq!(events([added(0, &function("c", "f", "")), done(0, &item)]), told);
+    assert_eq!(events([added(0, &item), all.clone(), done(0, &item)]), told);
+    // Never announced.
+    assert_eq!(events([done(0, &item), done(0, &item)]), [call(0, "c", "f", "{\"a\":1}")]);
+    assert_eq!(events([done(0, &function("c", "f", ""))]), [call(0, "c", "f", "")]);
+    // A resumed stream begins in the midst of a call.
+    let resumed = events([fragment(0, ":1}"), all, done(0, &item)]);
+    assert_eq!(resumed, [arguments(0, ":1}"), call(0, "c", "f", "")]);
+    // Announced before its name is known.
+    let nameless = json!({"type": "function_call", "id": "fc_c", "arguments": ""});
+    let opened =
+        Delta::ToolCall { choice: 0, index: 0, id: None, name: None, arguments: "".into() };
+    let late = events([added(0, &nameless), fragment(0, "{\"a\":1}"), done(0, &item)]);
+    assert_eq!(late, [opened, arguments(0, "{\"a\":1}"), call(0, "c", "f", "")]);
+}
+
+#[test]
+fn items_are_known_by_place_then_by_id() {
+    let with = |mut event: Value, index: Option<u64>, id: &str| {
+        event["item_id"] = id.into();
+        if event.get("item").is_some() {
+            event["item"]["id"] = id.into();
+        }
+        match index {
+            Some(index) => event["output_index"] = index.into(),
+            None => drop(event.as_object_mut().unwrap().remove("output_index")),
+        }
+        event
+    };
+    let (one, two) = (function("1", "f", "ab"), function("2", "g", "cd"));
+    let told = [
+        call(0, "1", "f", ""),
+        call(1, "2", "g", ""),
+        arguments(0, "a"),
+        arguments(1, "c"),
+        arguments(0, "b"),
+        arguments(1, "d"),
+    ];
+    let script = |first: &dyn Fn(Value) -> Value, second: &dyn Fn(Value) -> Value| {
+        events([
+            first(added(0, &one)),
+            second(added(0, &two)),
+            first(fragment(0, "a")),
+            second(fragment(0, "c")),
+            first(fragment(0, "b")),
+            second(fragment(0, "d")),
+            first(done(0, &one)),
+            second(done(0, &two)),
+        ])
+    };
+    // Ids that change from event to event.
+    let rotation = std::cell::Cell::new(0);
+    let rotate = || {
+        rotation.set(rotation.get() + 1);
+        format!("id_{}", rotation.get())
+    };
+    let rotating =
+        script(&|event| with(event, Some(4), &rotate()), &|event| with(event, Some(5), &rotate()));
+    assert_eq!(rotating, told);
+    // One id for all of them.
+    let same = |index| move |event| with(event, Some(index), "same");
+    assert_eq!(script(&same(4), &same(5)), told);
+    // No places.
+    let ids = script(&|event| with(event, None, "x"), &|event| with(event, None, "y"));
+    assert_eq!(ids, told);
+    // Neither: what is open.
+    let bare = events([
+        with(added(0, &one), None, ""),
+        with(fragment(0, "ab"), None, ""),
+        with(done(0, &one), None, ""),
+        with(added(0, &two), None, ""),
+        with(fragment(0, "cd"), None, ""),
+        with(done(0, &two), None, ""),
+    ]);
+    let expected =
+        [call(0, "1", "f", ""), arguments(0, "ab"), call(1, "2", "g", ""), arguments(1, "cd")];
+    assert_eq!(bare, expected);
+    let bare = events([with(done(0, &one), None, ""), with(done(0, &two), None, "")]);
+    assert_eq!(bare, [call(0, "1", "f", "ab"), call(1, "2", "g", "cd")]);
+    // Deltas that do not say it, of items that do.
+    let bare = |piece: &str| json!({"type": "response.output_text.delta", "delta": piece});
+    let all = events([bare("a"), done(0, &message("a")), bare("b"), done(1, &message("b"))]);
+    assert_eq!(all, [Delta::text("a"), Delta::text("b")]);
+    let all = events([bare("a"), with(done(0, &message("a")), None, "x")]);
+    assert_eq!(all, [Delta::text("a")]);
+    let all = events([added(0, &message("")), bare("a"), done(0, &message("a"))]);
+    assert_eq!(all, [Delta::text("a")]);
+    // By id, of an item that is then known by its place.
+    let by_id = with(text(0, "a"), None, "x");
+    let all = events([by_id, with(done(0, &message("a")), Some(0), "x")]);
+    assert_eq!(all, [Delta::text("a")]);
+}
+
+#[test]
+fn custom_tools() {
+    let item = |input: &str| {
+        json!({"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "sh",
+            "input": input})
+    };
+    let all = events([
+        added(0, &item("")),
+        piece("custom_tool_call_input", 0, "ls "),
+        piece("custom_tool_call_input", 0, "\"x\""),
+        json!({"type": "response.custom_tool_call_input.done", "output_index": 0, "input": "ls \"x\""}),
+        done(0, &item("ls \"x\"")),
+    ]);
+    assert_eq!(all, [call(0, "c", "sh", ""), arguments(0, "ls "), arguments(0, "\"x\"")]);
+    let all = events([
+        added(0, &item("")),
+        json!({"type": "response.custom_tool_call_input.done", "output_index": 0, "input": "ls"}),
+        done(0, &item("ls")),
+    ]);
+    assert_eq!(all, [call(0, "c", "sh", ""), arguments(0, "ls")]);
+    assert_eq!(events([done(0, &item("ls"))]), [call(0, "c", "sh", "ls")]);
+}
+
+#[test]
+fn tools_of_the_provider_are_no_calls() {
+    for kind in [
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "web_search_call",
+        "file_search_call",
+        "code_interpreter_call",
+        "image_generation_call",
+        "computer_call",
+        "compaction",
+        "of_the_future",
+    ] {
+        let item = json!({"type": kind, "id": "i", "call_id": "c", "name": "n", "arguments": "{}",
+            "output": "x", "code": "x", "content": [{"type": "output_text", "text": "x"}]});
+        let all = events([
+            added(0, &item),
+            piece("mcp_call_arguments", 0, "{}"),
+            piece("code_interpreter_call_code", 0, "1+1"),
+            piece("shell_call_command", 0, "ls"),
+            json!({"type": "response.mcp_call_arguments.done", "output_index": 0, "arguments": "{}"}),
+            json!({"type": "response.web_search_call.searching", "output_index": 0}),
+            // Of an item that is not one.
+            fragment(0, "{}"),
+            done(0, &item),
+            about("completed", &json!({"output": [item]})),
+        ]);
+        assert_eq!(all, [Delta::finish("completed"), Delta::Done], "{kind}");
+    }
+}
+
+#[test]
+fn mcp_items_interleave_and_not_all_of_them_end() {
+    let mcp = json!({"type": "mcp_call", "id": "mcp_1", "name": "n", "arguments": ""});
+    let all = events([
+        added(0, &mcp),
+        added(1, &function("c", "f", "")),
+        piece("mcp_call_arguments", 0, "{\"x\":"),
+        fragment(1, "{}"),
+        added(2, &message("")),
+        text(2, "a"),
+        done(1, &function("c", "f", "{}")),
+        completed(),
+    ]);
+    let expected = [
+        call(0, "c", "f", ""),
+        arguments(0, "{}"),
+        Delta::text("a"),
+        Delta::finish("completed"),
+        Delta::Done,
+    ];
+    assert_eq!(all, expected);
+}

@@ -1,0 +1,104 @@
+//! Answers that are not streamed.
+
+use super::*;
+
+#[test]
+fn a_whole_answer() {
+    let expected = [
+        Delta::NotStreamed,
+        response(),
+        reasoning("hm"),
+        reasoning("ok"),
+        Delta::text("Héllo"),
+        Delta::text(" 👋"),
+        call(0, "call_1", "weather", "{\"city\": \"Paris\"}"),
+        call(1, "call_2", "sh", "ls"),
+        usage(Usage::new(3, 5), whole()["usage"].clone()),
+        Delta::finish("completed"),
+        Delta::Done,
+    ];
+    assert_eq!(answer(whole().to_string().as_bytes()), expected);
+    // Also where a stream was announced.
+    assert_eq!(stream(&format!("{:#}", whole())), expected);
+    assert_eq!(answer(format!("\u{FEFF}{}", whole()).as_bytes()), expected);
+    // Without its type.
+    let mut untyped = whole();
+    untyped.as_object_mut().unwrap().remove("object");
+    assert_eq!(answer(untyped.to_string().as_bytes()), expected);
+}
+
+#[test]
+fn a_whole_answer_adds_up_to_what_its_stream_does() {
+    let item = |index: usize| whole()["output"][index].clone();
+    let streamed = events([
+        created(),
+        added(0, &json!({"type": "reasoning", "summary": []})),
+        piece("reasoning_summary_text", 0, "h"),
+        piece("reasoning_summary_text", 0, "mok"),
+        done(0, &item(0)),
+        added(1, &item(1)),
+        done(1, &item(1)),
+        added(2, &message("")),
+        text(2, "Hé"),
+        text(2, "llo 👋"),
+        done(2, &item(2)),
+        added(3, &function("call_1", "weather", "")),
+        fragment(3, "{\"city\": "),
+        fragment(3, "\"Paris\"}"),
+        done(3, &item(3)),
+        done(4, &item(4)),
+        about("completed", &whole()),
+    ]);
+    assert_eq!(sum(&streamed), sum(&answer(whole().to_string().as_bytes())));
+}
+
+#[test]
+fn a_whole_answer_that_did_not_complete() {
+    let with = |status: Value, more: Value| {
+        let mut body = json!({"object": "response", "id": "resp_1", "model": "gpt-test",
+            "status": status, "output": [], "error": null, "incomplete_details": null});
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        answer(body.to_string().as_bytes())
+    };
+    // In the background: it ends elsewhere.
+    for status in [json!("queued"), json!("in_progress"), json!("of_the_future"), json!(null)] {
+        let all = with(status, json!({}));
+        assert_eq!(all, [Delta::NotStreamed, response(), Delta::Done]);
+    }
+    let cut = json!({"incomplete_details": {"reason": "max_output_tokens"}});
+    let expected =
+        [Delta::NotStreamed, response(), Delta::finish("max_output_tokens"), Delta::Done];
+    assert_eq!(with(json!("incomplete"), cut), expected);
+    let failed = json!({"error": {"code": "insufficient_quota", "message": "no quota"}});
+    assert_eq!(with(json!("failed"), failed), [Delta::NotStreamed, response(), quota()]);
+    let cancelled = ProviderError::new("the response was cancelled").code("cancelled");
+    let expected = [Delta::NotStreamed, response(), Delta::Error(cancelled)];
+    assert_eq!(with(json!("cancelled"), json!({})), expected);
+}
+
+#[test]
+fn whole_bodies_that_are_no_answer() {
+    for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"id":"x"}"#] {
+        assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
+    }
+    for body in [
+        r#"{"error":{"type":"insufficient_quota","message":"no quota"}}"#,
+        r#"{"type":"error","code":"insufficient_quota","message":"no quota"}"#,
+    ] {
+        assert_eq!(answer(body.as_bytes()), [quota()]);
+    }
+    assert_eq!(answer(br#"{"error":"bad"}"#), [Delta::Error(ProviderError::new("bad"))]);
+}
+
+#[test]
+fn a_whole_body_over_the_limit_is_one_fault() {
+    let body = whole().to_string();
+    for size in [1, 10, 5000] {
+        let decoder = OpenAiResponsesDecoder::with_limit;
+        let pieces = || body.as_bytes().chunks(size);
+        assert_eq!(decode(decoder(body.len() - 1), pieces()), [Delta::DecodeFault]);
+        assert_eq!(decode(decoder(body.len()), pieces()).last(), Some(&Delta::Done));
+    }
+}
