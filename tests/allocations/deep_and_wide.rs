@@ -1,5 +1,5 @@
-//! A tree of runs that is 50 deep and 1,000 wide: right parents, one terminal for each run, children's before
-//! their parents', and nothing of it is left when it is done.
+//! A tree of runs, 50 deep and 1,000 wide: parents are right, each run has one terminal, children end before
+//! their parents, and nothing is left afterwards.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ use tower_llm_callbacks::{
 const DEPTH: usize = 50;
 const WIDTH: usize = 1_000;
 
-/// A chain in a chain, and at the bottom so many model calls at once; on the way down one call each.
+/// Nested chains with one model call per level, and `width` concurrent calls at the bottom.
 fn nested(depth: usize, width: usize) -> BoxFuture<'static, Result<(), BoxError>> {
     Box::pin(async move {
         let mut calls: FuturesUnordered<_> =
@@ -57,7 +57,7 @@ fn check(events: &[Recorded]) {
             assert!(ended.insert(event.run_id, at).is_none(), "two terminals");
         }
     }
-    // The chains, and below each a model call; at the bottom all of them.
+    // The chains, with a model call in each, and all calls at the bottom.
     assert_eq!(starts.len(), DEPTH + (DEPTH - 1) + WIDTH);
     assert_eq!(ended.len(), starts.len());
     let mut depths: HashMap<usize, usize> = HashMap::new();
@@ -70,7 +70,7 @@ fn check(events: &[Recorded]) {
         assert_eq!(start.root_run_id, root);
         *depths.entry(depth).or_default() += 1;
     }
-    // The root; below it at each depth a chain and a call; and at the bottom the calls.
+    // The root; a chain and a call at each depth below it; the calls at the bottom.
     assert_eq!(depths[&0], 1);
     assert!((1..DEPTH).all(|depth| depths[&depth] == 2), "{depths:?}");
     assert_eq!(depths[&DEPTH], WIDTH);
@@ -81,7 +81,7 @@ fn current_thread() -> Runtime {
 }
 
 #[test]
-fn right_parents_and_one_terminal_each() {
+fn parents_are_right_and_each_run_has_one_terminal() {
     let multi = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for runtime in [current_thread(), multi()] {
         let (inline, blocking, async_) = (Recorder::new(), Recorder::new(), Recorder::new());
@@ -91,7 +91,7 @@ fn right_parents_and_one_terminal_each() {
             .async_handler(async_.clone());
         let config = RunConfig::new().callbacks(&callbacks);
         let root = async { RunLayer::chain("root").run(nested(DEPTH - 1, WIDTH)).await };
-        // In a task: what runs on the test's own thread has less room.
+        // In a task: the test's own thread has a smaller stack.
         let task = async { tokio::spawn(config.scope(root)).await };
         runtime.block_on(task).unwrap().unwrap();
         for recorder in [&inline, &blocking, &async_] {
@@ -100,7 +100,7 @@ fn right_parents_and_one_terminal_each() {
     }
 }
 
-/// A handler whose state dies with the runs: it has none.
+/// A handler without state for a run.
 #[derive(Default)]
 struct Ends(AtomicUsize);
 
@@ -116,12 +116,12 @@ impl CallbackHandler for Ends {
     }
 }
 
-/// After the first round, which fills pools and tables, a round leaves nothing behind: completed or dropped.
+/// A first round fills pools and tables. After that a round leaves nothing behind, completed or dropped.
 #[test]
-fn nothing_is_left() {
+fn a_finished_tree_leaves_nothing_allocated() {
     let runtime = current_thread();
     let ends = Arc::new(Ends::default());
-    // All on this thread, whose allocations are counted.
+    // All work runs on this thread, whose allocations are counted.
     let async_handler = on_event_async(|_, _| tokio::task::yield_now());
     let callbacks = Callbacks::new().inline(Arc::clone(&ends)).async_handler(async_handler);
     let trees = RunTrees::builder().max_trees(1).build();
@@ -150,7 +150,7 @@ fn nothing_is_left() {
         round(false);
     }
     for complete in [true, false] {
-        // The last tree is kept until the next one is there.
+        // The last tree is kept until the next one ends.
         round(complete);
         let left = measure(|| (0..5).for_each(|_| round(complete))).bytes_current;
         assert_eq!(left, 0, "bytes are left");

@@ -1,4 +1,4 @@
-//! The same bounds as in `allocations.rs`, over HTTP: what a token and a run in flight allocate.
+//! The bounds of `typed.rs` over HTTP: allocations of a token and of a run in flight.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     http_layer::ResponseBody,
 };
 
-/// Path, first event, and that of each token, of a format.
+/// A format's path, first event, and token event.
 struct Wire(&'static str, &'static str, &'static str);
 
 const ANTHROPIC: Wire = Wire(
@@ -45,7 +45,7 @@ impl AsyncCallbackHandler for Quiet {
 
 type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
 
-/// An answer that goes on without end, one event a frame.
+/// An endless answer, one event per frame.
 async fn call(callbacks: &Callbacks, wire: &Wire) -> ResponseBody<Frames> {
     let Wire(path, first, token) = *wire;
     let provider = service_fn(move |_| async move {
@@ -65,7 +65,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Allocations for each token, between a short answer and a long one.
+/// Allocations per token, as the difference between a short and a long answer.
 fn per_token(callbacks: &Callbacks, wire: &Wire) -> f64 {
     let runtime = runtime();
     let allocations = |tokens: usize| {
@@ -109,7 +109,7 @@ fn a_token_for_queued_handlers_allocates_at_most_once() {
     }
 }
 
-/// What 100 runs in flight hold, each after some tokens that came one at a time: bytes a run.
+/// Bytes held per run, for 100 runs in flight, each after some tokens that arrived one at a time.
 fn per_run(callbacks: &Callbacks, wire: &Wire) -> i64 {
     const RUNS: usize = 100;
     const TOKENS: usize = 20;
@@ -123,7 +123,7 @@ fn per_run(callbacks: &Callbacks, wire: &Wire) -> i64 {
                     let mut body = call(callbacks, wire).await;
                     for _ in 0..=TOKENS {
                         body.frame().await.unwrap().unwrap();
-                        // Its turn for each handler's task.
+                        // Each handler's task gets a turn.
                         tokio::task::yield_now().await;
                         tokio::task::yield_now().await;
                     }
@@ -149,7 +149,7 @@ fn a_run_in_flight_holds_little() {
             let callbacks = Callbacks::new();
             let callbacks = (0..count).fold(callbacks, |all, _| all.async_handler(Quiet));
             let bytes = per_run(&callbacks, &wire);
-            // A task of its own is most of it.
+            // Most of it is the handler's task.
             let bound = 2_560 + count * 1280;
             println!("{path}, {count} async: {bytes} bytes a run");
             assert!(bytes <= bound, "{path}, {count} async: {bytes} bytes, of {bound}");

@@ -1,4 +1,4 @@
-//! What a token and a run in flight allocate. The counter is the allocator of the whole process.
+//! Allocations of a token and of a run in flight. The counter is the allocator of the whole process.
 
 mod deep_and_wide;
 mod http;

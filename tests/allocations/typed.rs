@@ -1,6 +1,6 @@
-//! Promise 9 and the bounds on memory: what a token and a run in flight allocate.
+//! Promise 9 and the bounds on memory: allocations of a token and of a run in flight.
 //!
-//! The counter sees this thread only, and tells what of it is still allocated.
+//! The counter counts this thread only, and reports what is still allocated.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -63,7 +63,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Allocations for each token, between a short answer and a long one.
+/// Allocations per token, as the difference between a short and a long answer.
 fn per_token(callbacks: &Callbacks) -> f64 {
     let runtime = runtime();
     let allocations = |tokens: usize| {
@@ -102,7 +102,7 @@ fn a_token_for_queued_handlers_allocates_at_most_once() {
     }
 }
 
-/// What 100 runs in flight hold, each after some tokens that came one at a time: bytes a run.
+/// Bytes held per run, for 100 runs in flight, each after some tokens that arrived one at a time.
 fn per_run(callbacks: &Callbacks) -> i64 {
     const RUNS: usize = 100;
     const TOKENS: usize = 20;
@@ -116,7 +116,7 @@ fn per_run(callbacks: &Callbacks) -> i64 {
                     let mut stream = call(callbacks, 1_000).await;
                     for _ in 0..TOKENS {
                         stream.next().await;
-                        // Its turn for each handler's task.
+                        // Each handler's task gets a turn.
                         tokio::task::yield_now().await;
                         tokio::task::yield_now().await;
                     }
@@ -140,7 +140,7 @@ fn a_run_in_flight_holds_little() {
         let callbacks = Callbacks::new();
         let callbacks = (0..count).fold(callbacks, |callbacks, _| callbacks.async_handler(Quiet));
         let bytes = per_run(&callbacks);
-        // A task of its own is most of it.
+        // Most of it is the handler's task.
         let bound = 2 * 1024 + count * 1280;
         println!("{count} async: {bytes} bytes a run");
         assert!(bytes <= bound, "{count} async handlers: {bytes} bytes, of {bound}");

@@ -1,4 +1,4 @@
-//! B: events of the application's own.
+//! B: custom events of the application.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,9 +17,10 @@ use uuid::Uuid;
 
 use super::{customs, of_run, settled};
 
-/// Outside of a run, and where none follows by itself, an event fails, and the error says what to do.
+/// Outside a run, and where the current run does not follow on its own, `emit` fails with an error that names
+/// the fix.
 #[test]
-fn case_10_an_event_outside_of_runs_fails() {
+fn case_10_an_event_outside_a_run_fails() {
     fn fails() {
         let error = emit("lost", 1).unwrap_err();
         assert!(!error.is_ended() && error.full_queues() == 0);
@@ -43,17 +44,17 @@ fn case_10_an_event_outside_of_runs_fails() {
     });
 }
 
-/// What a handler with the one method hears: the run, and the event.
-type Heard = (Uuid, String, Value, String, Value);
+/// What `on_custom_event` receives: the run's id, the event, and the run's tags and metadata.
+type Received = (Uuid, String, Value, String, Value);
 
 #[derive(Clone, Default)]
-struct Custom(Arc<Mutex<Vec<Heard>>>);
+struct Custom(Arc<Mutex<Vec<Received>>>);
 
 impl CallbackHandler for Custom {
     fn on_custom_event(&self, run: &Run, event: &CustomEvent) {
         let (tags, metadata) = (run.tags().join("+"), json!(run.metadata()));
-        let heard = (run.run_id(), event.name.to_string(), event.value.clone(), tags, metadata);
-        self.0.lock().unwrap().push(heard);
+        let received = (run.run_id(), event.name.to_string(), event.value.clone(), tags, metadata);
+        self.0.lock().unwrap().push(received);
     }
 }
 
@@ -67,9 +68,9 @@ fn current() -> Uuid {
     Run::current().unwrap().run_id()
 }
 
-/// A handler gets name and value, with id, tags and metadata of the run that it was emitted in, in that order.
+/// A handler receives name and value, with id, tags and metadata of the emitting run, in order of emission.
 #[test]
-fn case_11_an_event_has_its_runs_context() {
+fn case_11_an_event_carries_the_context_of_its_run() {
     in_each_mode(|mode| async move {
         let custom = Custom::default();
         let callbacks = Callbacks::new().add(mode.handler(custom.clone()));
@@ -90,8 +91,9 @@ fn case_11_an_event_has_its_runs_context() {
         });
         let (outer, inner) = work.await.unwrap();
         settled(&callbacks).await;
-        let heard = custom.0.lock().unwrap();
-        let of = |id| heard.iter().filter(|heard| heard.0 == id).cloned().collect::<Vec<_>>();
+        let received = custom.0.lock().unwrap();
+        let of =
+            |id| received.iter().filter(|received| received.0 == id).cloned().collect::<Vec<_>>();
         let event = |id, name: &str, value, tags: &str, user| {
             (id, name.to_owned(), value, tags.to_owned(), json!({"user": user}))
         };
@@ -100,13 +102,13 @@ fn case_11_an_event_has_its_runs_context() {
         let three = event(outer, "three", Value::Null, "all", "u-1");
         assert_eq!(of(outer), [one, three]);
         assert_eq!(of(inner), [two]);
-        assert_eq!(heard.len(), 3);
+        assert_eq!(received.len(), 3);
     });
 }
 
-/// The run follows by itself, or is carried, or named: in tasks, on threads, in async and in plain code.
+/// The run is implicit, carried or named: in tasks and on threads, in async and in blocking code.
 #[test]
-fn case_12_implicit_and_explicit_context() {
+fn case_12_context_is_implicit_or_explicit() {
     everywhere(|recorders| async move {
         let chain = RunLayer::chain("chain").callbacks(&recorders.callbacks).run(async {
             emit("implicit", 1).unwrap();
@@ -139,9 +141,9 @@ fn case_12_implicit_and_explicit_context() {
     });
 }
 
-/// An event that a tool emits stands between start and end of the tool's own run.
+/// An event that a tool emits comes between start and end of the tool's own run.
 #[test]
-fn case_13_an_event_in_a_tool() {
+fn case_13_an_event_in_a_tool_belongs_to_the_tool() {
     use EventKind::{ChainEnd, ChainStart, Custom, ToolEnd, ToolStart};
     everywhere(|recorders| async move {
         let chain =

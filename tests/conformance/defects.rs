@@ -1,4 +1,4 @@
-//! F: what LangChain gets wrong: calls that never end, and handlers that keep events from each other.
+//! F: LangChain's defects: calls that never end, and handlers that keep events from each other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,9 +13,10 @@ use tower_llm_callbacks::{
     testing::Script,
 };
 
-/// A call that is cancelled or timed out before its response has one end, cancelled; LangChain's has none.
+/// A call that is cancelled or times out before its response ends once, as cancelled. In LangChain it never
+/// ends.
 #[test]
-fn case_57_a_cancelled_or_timed_out_call_has_one_terminal() {
+fn case_57_a_cancelled_or_timed_out_call_ends_once() {
     everywhere(|recorders| async move {
         let (inner, mut model) = recorders.model(Script::new().hang().respond());
         assert!(timeout(Duration::from_millis(10), call(&mut model)).await.is_err());
@@ -33,9 +34,10 @@ fn case_57_a_cancelled_or_timed_out_call_has_one_terminal() {
     });
 }
 
-/// Cancelled while it waits for a permit, a call ends once; while it waits to be ready, it has not started.
+/// A call that is cancelled while it waits for a permit ends once. One that waits for readiness has not
+/// started.
 #[test]
-fn case_58_cancelled_while_it_waits_for_a_permit() {
+fn case_58_a_call_cancelled_while_waiting_for_a_permit_ends_once() {
     // The permit is part of the call.
     everywhere(|recorders| async move {
         let permits = Arc::new(Semaphore::new(0));
@@ -51,9 +53,9 @@ fn case_58_cancelled_while_it_waits_for_a_permit() {
         let call = model.ready().await.unwrap().call(request());
         assert!(timeout(Duration::from_millis(10), call).await.is_err());
         recorders.ended(Some(ErrorKind::Cancelled)).await;
-        assert_eq!(Arc::strong_count(&permits), 2, "it waits no longer");
+        assert_eq!(Arc::strong_count(&permits), 2, "the call no longer waits");
     });
-    // The permit is readiness: no run has started, and nobody is told of one.
+    // The permit is readiness: no run has started, and no handler is notified.
     everywhere(|recorders| async move {
         let (inner, model) = recorders.model(Script::answer(["a"]));
         drop(model);
@@ -64,16 +66,16 @@ fn case_58_cancelled_while_it_waits_for_a_permit() {
         assert!(timeout(Duration::from_millis(10), model.ready()).await.is_err());
         recorders.nothing();
         drop(permit);
-        // And once it is ready, that is not wasted.
+        // Readiness is not wasted once it is there.
         let stream = model.ready().await.unwrap().call(request()).await.unwrap();
         assert!(read(stream).await.1.is_none());
         recorders.ended(None).await;
     });
 }
 
-/// Every handler hears the start, whatever others there are: LangChain's inline ones keep it from the rest.
+/// Every handler receives the start, next to any other. LangChain's inline handlers keep it from the rest.
 #[test]
-fn case_59_mixed_handlers_all_hear_the_start() {
+fn case_59_mixed_handlers_all_receive_the_start() {
     on_each_runtime(|| async {
         for rotation in 0..MODES.len() {
             let mut modes = MODES;
@@ -90,9 +92,9 @@ fn case_59_mixed_handlers_all_hear_the_start() {
     });
 }
 
-/// When a required handler fails at the start, all others that heard of it hear one end.
+/// When an `abort_on_fault` handler fails at the start, all others that received the start receive one end.
 #[test]
-fn case_60_a_start_handler_fails_hard_and_the_others_hear_the_end() {
+fn case_60_a_hard_failure_at_the_start_ends_the_run_for_the_others() {
     in_each_mode(|mode| async move {
         for first in [true, false] {
             let fails = mode.closure(|_, event| assert!(!event.kind().is_start()));
@@ -111,7 +113,7 @@ fn case_60_a_start_handler_fails_hard_and_the_others_hear_the_end() {
             assert!(error.is::<Aborted>());
             assert!(error.to_string().contains("`strict`"), "{error}");
             assert_eq!(inner.live(), 0);
-            // Its fault goes to the hooks of its own set.
+            // A fault goes to the hooks of the handler's own set.
             assert_eq!(recorders.faults.all().len(), usize::from(!first));
             recorders.faults = Default::default();
             recorders.ended(Some(ErrorKind::Aborted)).await;

@@ -1,4 +1,4 @@
-//! F: what LangChain's dispatch gets wrong, and no test of its own asks for.
+//! F: defects of LangChain's dispatch that its own tests do not cover.
 
 use std::sync::{
     Arc, Mutex,
@@ -29,11 +29,12 @@ const QUEUED: [Mode; 4] = [
     Mode::Async(Background),
 ];
 
-/// Stays at one kind of event until it is let go, and remembers when it came to each and went.
+/// A handler that stays at one kind of event until it is released, and logs when it enters and leaves each
+/// event.
 struct Stuck {
     handler: Registration,
     log: Arc<Mutex<Vec<(&'static str, EventKind)>>>,
-    let_go: Box<dyn FnOnce() + Send>,
+    release: Box<dyn FnOnce() + Send>,
 }
 
 impl Stuck {
@@ -41,7 +42,7 @@ impl Stuck {
         let log: Arc<Mutex<Vec<_>>> = Arc::default();
         let notes = Arc::clone(&log);
         let note = move |word, kind| notes.lock().unwrap().push((word, kind));
-        let (handler, let_go): (_, Box<dyn FnOnce() + Send>) = if mode.is_async() {
+        let (handler, release): (_, Box<dyn FnOnce() + Send>) = if mode.is_async() {
             let open = Arc::new(Semaphore::new(0));
             let waits = Arc::clone(&open);
             let handler = on_event_async(move |_, event| {
@@ -61,7 +62,7 @@ impl Stuck {
             let handler = on_event(move |_, event| {
                 note("in", event.kind());
                 if event.kind() == kind {
-                    // Until the other end is dropped.
+                    // Returns when the other end is dropped.
                     let _dropped = waits.lock().unwrap().recv();
                 }
                 note("out", event.kind());
@@ -70,11 +71,11 @@ impl Stuck {
         };
         let is_background = matches!(mode, Mode::Blocking(Background) | Mode::Async(Background));
         let handler = if is_background { handler.background() } else { handler };
-        Self { handler, log, let_go }
+        Self { handler, log, release }
     }
 }
 
-/// The stream does not wait for handlers that are at a token: LangChain's waits for each of them.
+/// The stream does not wait for handlers that are at a token. LangChain's waits for each of them.
 #[test]
 fn a_slow_handler_does_not_hold_the_stream() {
     for mode in QUEUED {
@@ -86,22 +87,22 @@ fn a_slow_handler_does_not_hold_the_stream() {
             for _ in 0..5 {
                 stream.next().await.unwrap().unwrap();
             }
-            (stuck.let_go)();
+            (stuck.release)();
             assert!(stream.next().await.is_none());
             recorders.ended(None).await;
         });
     }
 }
 
-/// A blocking handler with one thread is in one event at a time: LangChain's is entered by all runs.
+/// A blocking handler with one thread handles one event at a time. In LangChain all runs enter it.
 #[test]
-fn a_handler_with_one_thread_is_entered_once() {
+fn a_handler_with_one_thread_handles_one_event_at_a_time() {
     on_each_runtime(|| async {
         let (inside, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
         let seen = Arc::clone(&most);
         let handler = on_event(move |_, _| {
             seen.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            // Others might come in.
+            // Gives other threads a chance to enter.
             std::thread::yield_now();
             inside.fetch_sub(1, Ordering::SeqCst);
         });
@@ -115,9 +116,9 @@ fn a_handler_with_one_thread_is_entered_once() {
     });
 }
 
-/// A handler that keeps all its threads busy takes none from others: LangChain has one pool for all.
+/// A handler that keeps all its threads busy does not take any from others. LangChain has one pool for all.
 #[test]
-fn a_stuck_handler_starves_no_other() {
+fn a_stuck_handler_does_not_starve_others() {
     on_each_runtime(|| async {
         let stuck = Stuck::at(EventKind::LlmStart, Mode::Blocking(Background));
         let recorders = Recorders::new(&[Mode::Blocking(Pipelined)]).with(stuck.handler);
@@ -126,13 +127,13 @@ fn a_stuck_handler_starves_no_other() {
         let batch = Batch::new().limit(100).run(&model, prompts).await.unwrap();
         assert_eq!(batch.llm_output().completed, 100);
         assert_eq!(recorders.each[0].1.terminals().len(), 100);
-        (stuck.let_go)();
+        (stuck.release)();
         settled(&recorders.callbacks).await;
         recorders.faults.none();
     });
 }
 
-/// Neither a cancellation nor another handler's failure ends a handler at a token, or overtakes it.
+/// A handler at a token is neither ended nor overtaken by a cancellation or another handler's failure.
 #[test]
 fn a_handler_at_a_token_is_not_overtaken() {
     quiet_panics();
@@ -153,15 +154,19 @@ fn a_handler_at_a_token_is_not_overtaken() {
             if fails {
                 let task = tokio::spawn(async move { stream.next().await.unwrap().map(drop) });
                 until(entered).await;
-                (stuck.let_go)();
+                (stuck.release)();
                 assert!(task.await.unwrap().unwrap_err().is::<Aborted>());
             } else {
                 stream.next().await.unwrap().unwrap();
                 until(entered).await;
                 drop(stream);
-                assert_eq!(recorders.each[0].1.terminals().len(), 1, "others hear it at once");
+                assert_eq!(
+                    recorders.each[0].1.terminals().len(),
+                    1,
+                    "other handlers receive the end at once"
+                );
                 assert!(entered());
-                (stuck.let_go)();
+                (stuck.release)();
             }
             let kind = if fails { ErrorKind::Aborted } else { ErrorKind::Cancelled };
             recorders.ended(Some(kind)).await;

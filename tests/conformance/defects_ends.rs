@@ -1,4 +1,4 @@
-//! F: what LangChain gets wrong: what comes after an end, what it says, and what is kept after it.
+//! F: LangChain's defects: events after an end, what an end carries, and what is kept after it.
 
 use std::{
     collections::HashSet,
@@ -22,7 +22,7 @@ use tower_llm_callbacks::{
 
 use super::settled;
 
-/// Is at one event for a while, and says so when it is told something else meanwhile, or afterwards.
+/// Stays at one event for a while, and panics if another event arrives meanwhile or after the end.
 #[derive(Clone, Default)]
 struct Slow {
     inside: Arc<Mutex<HashSet<uuid::Uuid>>>,
@@ -61,7 +61,7 @@ impl AsyncCallbackHandler for Slow {
     }
 }
 
-/// Wherever a call is dropped: nothing after the end event, and never two events of a run at once.
+/// Wherever a call is dropped, no event follows the end, and no two events of a run overlap.
 #[test]
 fn case_61_nothing_after_the_terminal_and_no_overlap() {
     in_each_mode(|mode| async move {
@@ -99,7 +99,7 @@ fn case_61_nothing_after_the_terminal_and_no_overlap() {
     });
 }
 
-/// The error of an answer that is collected has what had come: text and a part of a tool call.
+/// The error of a collected answer carries what had arrived: text and part of a tool call.
 #[test]
 fn case_62_the_error_of_a_collected_answer_carries_the_partial() {
     everywhere(|recorders| async move {
@@ -123,9 +123,9 @@ fn case_62_the_error_of_a_collected_answer_carries_the_partial() {
     });
 }
 
-/// A half-read stream that is dropped ends promptly, as cancelled by its consumer, which is no other error.
+/// A half-read stream that is dropped ends promptly, as cancelled by its consumer and not as another error.
 #[test]
-fn case_63_a_half_read_stream_that_is_dropped_ends_promptly() {
+fn case_63_a_dropped_half_read_stream_ends_promptly() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(Script::new().respond().text("a").text("b").hang());
         let mut stream = call(&mut model).await.unwrap();
@@ -144,7 +144,7 @@ fn case_63_a_half_read_stream_that_is_dropped_ends_promptly() {
     });
 }
 
-/// A handler for each mode, which is gone when nothing is kept of its runs.
+/// Returns a handler for each mode. It is dropped when nothing of its runs is kept.
 fn probes() -> (Callbacks, Vec<Weak<Slow>>) {
     let probes = MODES.map(|mode| (mode, Arc::new(Slow::default())));
     let probed = probes.iter().map(|(_, probe)| Arc::downgrade(probe)).collect();
@@ -153,13 +153,13 @@ fn probes() -> (Callbacks, Vec<Weak<Slow>>) {
     (callbacks, probed)
 }
 
-/// Nothing is kept of runs that have ended, cancelled or completed: neither handlers nor prompts.
+/// Nothing is kept of ended runs, cancelled or completed: neither handlers nor prompts.
 #[test]
-fn case_64_nothing_is_kept_of_runs_that_have_ended() {
+fn case_64_nothing_is_kept_of_ended_runs() {
     everywhere(|recorders| async move {
         let request = request();
         let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
-        // A set of its own for these calls, with a handler of each kind.
+        // A set for these calls alone, with a handler of each kind.
         let (of_request, probed) = probes();
         for taken in 0..50 {
             let config = RunConfig::new().callbacks(&of_request);
@@ -175,16 +175,16 @@ fn case_64_nothing_is_kept_of_runs_that_have_ended() {
         settled(&of_request).await;
         settled(&recorders.callbacks).await;
         drop((of_request, model));
-        // Recorders remember what they were told, prompts included.
+        // Recorders keep the events, prompts included.
         for (_, recorder) in &recorders.each {
             assert_eq!(recorder.terminals().len(), 50);
         }
         drop(recorders);
-        // A thread or a task may have to come to its end.
+        // A thread or a task may still have to end.
         until(|| probed.iter().all(|probe| probe.strong_count() == 0)).await;
         until(|| Arc::strong_count(&request.messages) == 1).await;
     });
-    // Where the layer has no handler of its own, and calls complete.
+    // The same with handlers of the layer, and calls that complete.
     on_each_runtime(|| async {
         let request = request();
         let inner = ScriptedModel::new(Script::answer(["a"]));
@@ -194,7 +194,7 @@ fn case_64_nothing_is_kept_of_runs_that_have_ended() {
             let stream = model.ready().await.unwrap().call(request.clone()).await.unwrap();
             assert!(read(stream).await.1.is_none());
         }
-        // While the callbacks live on.
+        // While the callbacks are alive.
         settled(&callbacks).await;
         until(|| Arc::strong_count(&request.messages) == 1).await;
         drop((model, callbacks));

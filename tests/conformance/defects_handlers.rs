@@ -1,4 +1,4 @@
-//! F: what LangChain gets wrong about handlers that are wrapped or fail, and about ends of batches.
+//! F: LangChain's defects with handlers that are wrapped or fail, and with ends of batches.
 
 use std::{future::pending, panic::resume_unwind, sync::Arc};
 
@@ -19,38 +19,38 @@ use tower_llm_callbacks::{
 
 use super::{asked, boxed, of_run, prompt, settled};
 
-/// Panics when it is dropped.
+/// Panics on drop.
 struct Bomb;
 
 impl Drop for Bomb {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            panic!("scripted: the payload, too");
+            panic!("scripted: the payload panics too");
         }
     }
 }
 
-/// Whatever a handler throws stays with it: LangChain catches but what is an `Exception`.
+/// Any panic payload is caught. LangChain catches only subclasses of `Exception`.
 #[test]
-fn whatever_a_handler_throws_is_caught() {
+fn any_panic_payload_is_caught() {
     quiet_panics();
     in_each_mode(|mode| async move {
         let payloads: [fn() -> Box<dyn std::any::Any + Send>; 2] =
             [|| Box::new(42), || Box::new(Bomb)];
         for payload in payloads {
-            let (faults, told) = (Faults::default(), Recorders::new(&MODES));
+            let (faults, recorders) = (Faults::default(), Recorders::new(&MODES));
             let throws = mode.closure(move |_, event| {
                 if event.kind() == EventKind::LlmNewToken {
                     resume_unwind(payload());
                 }
             });
             let throws = Callbacks::new().on_fault(faults.hook()).add(throws);
-            let layer = told.layer().callbacks(&throws);
+            let layer = recorders.layer().callbacks(&throws);
             let mut model = layer.layer(ScriptedModel::new(Script::answer(["a", "b"])));
             let answer = chat::collect(call(&mut model).await.unwrap()).await.unwrap();
             assert_eq!(answer.text(), "ab");
             settled(&throws).await;
-            told.ended(None).await;
+            recorders.ended(None).await;
             let fault = faults.one();
             assert_eq!(fault.kind, FaultKind::Panicked);
             assert_eq!(fault.event, Some(EventKind::LlmNewToken));
@@ -58,7 +58,7 @@ fn whatever_a_handler_throws_is_caught() {
     });
 }
 
-/// An async handler is awaited also inside wrappers: LangChain drops its future there, unawaited.
+/// An async handler is awaited also inside wrappers. LangChain drops its future there without awaiting it.
 #[test]
 fn a_wrapped_async_handler_is_awaited() {
     on_each_runtime(|| async {
@@ -81,12 +81,12 @@ fn a_wrapped_async_handler_is_awaited() {
     });
 }
 
-/// A handler is not called for what it did not ask for: LangChain goes to a thread for each token.
+/// A handler is called only for the events it asked for. LangChain uses a thread for each token.
 #[test]
-fn a_handler_is_called_for_what_it_asks_for() {
+fn a_handler_is_called_only_for_its_events() {
     in_each_mode(|mode| async move {
         let recorder = Recorder::new();
-        let handler = mode.handler(recorder.clone()).event_mask(EventMask::LLM_END);
+        let handler = mode.handler(recorder.clone()).interests(EventMask::LLM_END);
         let callbacks = Callbacks::new().add(handler);
         let model = ScriptedModel::new(Script::answer(["a", "b", "c"]));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
@@ -97,41 +97,38 @@ fn a_handler_is_called_for_what_it_asks_for() {
     });
 }
 
-/// The end of a tool is handled, although its caller goes meanwhile: LangChain shields all but tools.
+/// The end of a tool is handled even if its caller is cancelled meanwhile. LangChain shields all runs but
+/// tools.
 #[test]
 fn the_end_of_a_tool_is_not_cancelled() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let gate = Gate::new();
-        let told = told.with(gate.at(EventKind::RunEnd(RunType::Tool)));
-        let tool = RunLayer::tool("tool").callbacks(&told.callbacks);
+        let recorders = recorders.with(gate.at(EventKind::ToolEnd));
+        let tool = RunLayer::tool("tool").callbacks(&recorders.callbacks);
         let task = tokio::spawn(tool.run(std::future::ready(Ok::<_, BoxError>(()))));
         gate.entered().await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         gate.open();
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.each {
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             let kinds: Vec<_> =
                 of_run(&recorder.events(), "tool").iter().map(|event| event.kind()).collect();
-            assert_eq!(
-                kinds,
-                [EventKind::RunStart(RunType::Tool), EventKind::RunEnd(RunType::Tool)],
-                "{mode:?}"
-            );
+            assert_eq!(kinds, [EventKind::ToolStart, EventKind::ToolEnd], "{mode:?}");
         }
     });
 }
 
-/// Without text there is no token: LangChain makes up an empty one at the end.
+/// A chunk without text is no token. LangChain makes up an empty one at the end.
 #[test]
 fn no_token_is_made_up() {
-    everywhere(|told| async move {
+    everywhere(|recorders| async move {
         let script = Script::new().respond().text("a").text("").text("b");
-        let (_, mut model) = told.model(script.complete("stop"));
+        let (_, mut model) = recorders.model(script.complete("stop"));
         assert_eq!(read(call(&mut model).await.unwrap()).await.0.len(), 5);
-        assert_eq!(told.ended(None).await.result().unwrap().tokens, 2);
-        for (mode, recorder) in &told.each {
+        assert_eq!(recorders.ended(None).await.result().unwrap().tokens, 2);
+        for (mode, recorder) in &recorders.each {
             let events = recorder.events();
             let texts: Vec<_> = events.iter().filter_map(|event| event.text()).collect();
             assert_eq!(texts, ["a", "b"], "{mode:?}");
@@ -139,28 +136,29 @@ fn no_token_is_made_up() {
     });
 }
 
-/// The chunk on which a guard gives up is in the result, for handlers heard of it: LangChain leaves it out.
+/// The chunk on which a guard aborts is part of the result, as handlers saw it. LangChain leaves it out.
 #[test]
-fn what_a_guard_aborts_on_is_in_the_result() {
+fn the_chunk_a_guard_aborts_on_is_in_the_result() {
     on_each_runtime(|| async {
         let guard = on_event(|run, event| {
             if event.seq() == 2 {
                 assert!(run.abort(Abort::new("enough")));
             }
         });
-        let told = Recorders::new(&MODES).with(Registration::inline(guard));
-        let (inner, mut model) = told.model(Script::answer(["a", "b", "c"]));
+        let recorders = Recorders::new(&MODES).with(Registration::inline(guard));
+        let (inner, mut model) = recorders.model(Script::answer(["a", "b", "c"]));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!((got.len(), error.unwrap().is::<Aborted>()), (1, true));
         assert_eq!(inner.live(), 0);
-        let end = told.ended(Some(ErrorKind::Aborted)).await;
+        let end = recorders.ended(Some(ErrorKind::Aborted)).await;
         assert_eq!(end.result().unwrap().text(), "ab");
     });
 }
 
-/// A required handler that fails at the end of an answer fails no answer: LangChain's caller gets its error.
+/// An `abort_on_fault` handler that fails at the end of an answer does not fail the answer. LangChain's
+/// caller gets its error.
 #[test]
-fn an_end_that_is_told_stays_one() {
+fn a_failure_at_the_end_does_not_change_the_end() {
     quiet_panics();
     in_each_mode(|mode| async move {
         let faults = Faults::default();
@@ -170,21 +168,21 @@ fn an_end_that_is_told_stays_one() {
             }
         });
         let fails = Callbacks::new().on_fault(faults.hook()).add(fails.abort_on_fault());
-        let told = Recorders::new(&MODES);
-        let layer = told.layer().callbacks(&fails);
+        let recorders = Recorders::new(&MODES);
+        let layer = recorders.layer().callbacks(&fails);
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!((got.len(), error.is_none()), (3, true));
         settled(&fails).await;
-        told.ended(None).await;
+        recorders.ended(None).await;
         assert_eq!(faults.one().event, Some(EventKind::LlmEnd));
     });
 }
 
-/// Each answer of a batch ends when it ends: LangChain tells all ends after the slowest.
+/// Each answer of a batch ends on its own. LangChain emits all ends after the slowest.
 #[test]
-fn ends_of_a_batch_come_as_they_come() {
-    everywhere(|told| async move {
+fn ends_of_a_batch_do_not_wait_for_each_other() {
+    everywhere(|recorders| async move {
         let model = service_fn(|request: ChatRequest| async move {
             if asked(&request.llm_start()) == "slow" {
                 pending::<()>().await;
@@ -192,17 +190,17 @@ fn ends_of_a_batch_come_as_they_come() {
             let answer = [Delta::text("a"), Delta::Done].map(Ok::<_, BoxError>);
             Ok::<_, BoxError>(stream::iter(answer))
         });
-        let model = boxed(told.layer().layer(model));
+        let model = boxed(recorders.layer().layer(model));
         let batch = async { Batch::new().run(&model, ["slow", "quick"].map(prompt)).await };
-        let ended = until(|| told.each.iter().all(|(_, all)| all.terminals().len() == 1));
+        let ended = until(|| recorders.each.iter().all(|(_, all)| all.terminals().len() == 1));
         tokio::select! {
-            _ = batch => panic!("one of them hangs"),
+            _ = batch => panic!("the batch returns although one call hangs"),
             () = ended => {}
         }
-        // The slow one is dropped with the batch.
-        settled(&told.callbacks).await;
-        told.faults.none();
-        for (mode, recorder) in &told.each {
+        // The slow call is dropped with the batch.
+        settled(&recorders.callbacks).await;
+        recorders.faults.none();
+        for (mode, recorder) in &recorders.each {
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 2, "{mode:?}");
             for id in recorder.run_ids() {

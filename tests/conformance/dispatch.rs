@@ -31,18 +31,18 @@ tokio::task_local! {
     static MARK: Cell<bool>;
 }
 
-/// What an inline handler changes in the caller's task the caller sees; of a handler with a queue it does not.
+/// An inline handler changes state of the caller's task. A handler with a queue does not.
 #[test]
-fn case_01_an_inline_handler_is_in_the_callers_task() {
+fn case_01_an_inline_handler_runs_in_the_callers_task() {
     in_each_mode(|mode| async move {
-        // It is polled by the caller's task and by one of its own, whichever comes first.
+        // A lockstep handler is polled by the caller's task or by its own, whichever comes first.
         if mode == Mode::Async(Delivery::Lockstep) {
             return;
         }
-        let heard = Arc::new(AtomicUsize::new(0));
-        let hears = Arc::clone(&heard);
+        let received = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&received);
         let callbacks = Callbacks::new().add(mode.closure(move |_, _| {
-            hears.fetch_add(1, Ordering::SeqCst);
+            counter.fetch_add(1, Ordering::SeqCst);
             let _outside = MARK.try_with(|mark| mark.set(true));
         }));
         let mut model =
@@ -53,29 +53,29 @@ fn case_01_an_inline_handler_is_in_the_callers_task() {
             MARK.with(Cell::get)
         });
         assert_eq!(marked.await, mode == Mode::Inline);
-        assert_eq!(heard.load(Ordering::SeqCst), 3);
+        assert_eq!(received.load(Ordering::SeqCst), 3);
     });
 }
 
-/// Of three prompts, one at a time, two inline handlers hear p1h1 p1h2, then p2h1 p2h2, then p3h1 p3h2.
+/// With three prompts, one at a time, two inline handlers receive p1h1 p1h2, then p2h1 p2h2, then p3h1 p3h2.
 #[test]
-fn case_02_prompts_and_inline_handlers_in_order() {
+fn case_02_prompts_and_inline_handlers_keep_their_order() {
     on_each_runtime(|| async {
-        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let received: Arc<Mutex<Vec<String>>> = Arc::default();
         let prompts: Arc<Mutex<HashMap<uuid::Uuid, String>>> = Arc::default();
         let handler = |name: &'static str| {
-            let (heard, prompts) = (Arc::clone(&heard), Arc::clone(&prompts));
+            let (received, prompts) = (Arc::clone(&received), Arc::clone(&prompts));
             on_event(move |run: &Run, event: &Event| {
                 let mut prompts = prompts.lock().unwrap();
                 if let EventData::LlmStart(start) = event.data() {
                     prompts.insert(run.run_id(), asked(start));
                 }
                 let line = format!("{} {name} {}", prompts[&run.run_id()], event.kind());
-                heard.lock().unwrap().push(line);
+                received.lock().unwrap().push(line);
             })
         };
         let callbacks = Callbacks::new().inline(handler("h1")).inline(handler("h2"));
-        // Whoever is not the only one would come to others' events in between.
+        // With more than one call at a time, events of other calls would come in between.
         let script = Script::new().yields().respond().text("a").yields().complete("stop");
         let model = CallbackLayer::new(callbacks).layer(ScriptedModel::new(script));
         let batch = Batch::new().limit(1).run(&model, ["p1", "p2", "p3"].map(prompt)).await;
@@ -86,13 +86,13 @@ fn case_02_prompts_and_inline_handlers_in_order() {
                 expected.extend(["h1", "h2"].map(|name| format!("{prompt} {name} {kind}")));
             }
         }
-        assert_eq!(*heard.lock().unwrap(), expected);
+        assert_eq!(*received.lock().unwrap(), expected);
     });
 }
 
-/// End and error events have the context that the call was made in, wherever the stream is dropped.
+/// End and error events carry the context of the call, wherever the stream is dropped.
 #[test]
-fn case_03_ends_and_errors_know_the_callers_context() {
+fn case_03_ends_and_errors_carry_the_callers_context() {
     everywhere(|recorders| async move {
         let config = || RunConfig::new().tags(["caller"]).metadata("user", "u-1").run_name("asks");
         let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
@@ -115,31 +115,31 @@ fn case_03_ends_and_errors_know_the_callers_context() {
     });
 }
 
-/// Has the method for starts, and no other.
+/// Implements only the method for starts.
 #[derive(Clone, Default)]
 struct Starts(Arc<Mutex<Vec<Value>>>);
 
 impl Starts {
-    fn heard(&self, start: &LlmStart) {
+    fn push(&self, start: &LlmStart) {
         self.0.lock().unwrap().push(json!(start.messages));
     }
 }
 
 impl CallbackHandler for Starts {
     fn on_llm_start(&self, _: &Run, start: &LlmStart) {
-        self.heard(start);
+        self.push(start);
     }
 }
 
 impl AsyncCallbackHandler for Starts {
     async fn on_llm_start(&self, _: &Run, start: &LlmStart) {
-        self.heard(start);
+        self.push(start);
     }
 }
 
-/// Chats and plain prompts have one kind of start: a handler with that method alone hears each once.
+/// Chats and plain prompts have the same start: a handler with that method alone receives each once.
 #[test]
-fn case_04_one_method_hears_the_start_of_every_model() {
+fn case_04_one_method_receives_the_start_of_every_model() {
     in_each_mode(|mode| async move {
         let starts = Starts::default();
         let callbacks = Callbacks::new().add(mode.handler(starts.clone()));
@@ -161,9 +161,10 @@ fn case_04_one_method_hears_the_start_of_every_model() {
     });
 }
 
-/// An async handler hears a call that plain code makes on a thread without a runtime; nothing is reported.
+/// An async handler is notified of a call that blocking code makes on a thread without a runtime. No fault is
+/// reported.
 #[test]
-fn case_05_an_async_handler_of_a_call_from_plain_code() {
+fn case_05_an_async_handler_is_notified_of_a_blocking_call() {
     for (flavor, mode) in FLAVORS.into_iter().flat_map(|flavor| MODES.map(|mode| (flavor, mode))) {
         let runtime = flavor.runtime();
         let handle = runtime.handle().clone();
@@ -180,7 +181,7 @@ fn case_05_an_async_handler_of_a_call_from_plain_code() {
     }
 }
 
-/// Has the method for all events, and the one for starts.
+/// Implements the method for all events and the one for starts.
 #[derive(Clone, Default)]
 struct Both(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -204,9 +205,9 @@ impl AsyncCallbackHandler for Both {
     }
 }
 
-/// A handler that takes all events in one method does not get a start in the method for starts as well.
+/// A handler that takes all events in one method does not receive a start in the method for starts as well.
 #[test]
-fn case_06_a_start_is_heard_in_one_method() {
+fn case_06_a_start_reaches_one_method() {
     in_each_mode(|mode| async move {
         let both = Both::default();
         let callbacks = Callbacks::new().add(mode.handler(both.clone()));
@@ -214,8 +215,8 @@ fn case_06_a_start_is_heard_in_one_method() {
             CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(Script::answer(["a"])));
         read(call(&mut model).await.unwrap()).await;
         settled(&callbacks).await;
-        let Both(heard) = both;
-        let (all, starts) = (heard.0.load(Ordering::SeqCst), heard.1.load(Ordering::SeqCst));
+        let Both(received) = both;
+        let (all, starts) = (received.0.load(Ordering::SeqCst), received.1.load(Ordering::SeqCst));
         assert_eq!((all, starts), (1, 0));
     });
 }

@@ -38,7 +38,7 @@ const KINDS: [EventKind; 15] = {
     ]
 };
 
-/// Runs in which every kind of event is told, and what their callers got.
+/// Runs that emit every kind of event. Returns what their callers got.
 async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
     let text = |error: BoxError| error.to_string();
     let root = RunLayer::chain("root").inheritable_callbacks(callbacks).run(async {
@@ -48,11 +48,10 @@ async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
             got.push(layer.run(done).await.map(str::to_owned).map_err(text));
             got.push(layer.run(failed).await.map(|word: &str| word.to_owned()).map_err(text));
         }
-        // Whether a handler that is given up on gets it, is for the handler's fault to say.
-        let _told = emit("custom", 1);
-        let fails = Script::new().respond().text("a").fail("no");
-        let model = ScriptedModel::new([fails, Script::answer(["b"])]);
-        let model = CallbackLayer::new(Callbacks::new()).layer(model);
+        // Fails if the handler is detached; the fault reports that.
+        let _emitted = emit("custom", 1);
+        let scripts = ScriptedModel::new(Script::new().respond().text("a").fail("no"));
+        let model = CallbackLayer::new(Callbacks::new()).layer(scripts.then(Script::answer(["b"])));
         let twice = AttemptsLayer::new().layer(service_fn(move |()| {
             let mut model = model.clone();
             async move {
@@ -70,15 +69,15 @@ async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
     root.await.unwrap()
 }
 
-/// Implements nothing.
+/// Implements no method.
 struct Nothing;
 
 impl CallbackHandler for Nothing {}
 impl AsyncCallbackHandler for Nothing {}
 
-/// Methods that are not implemented do nothing; one that panics, on whichever event, is reported and no more.
+/// Methods that are not implemented do nothing. A method that panics, at any event, is only reported.
 #[test]
-fn case_07_what_is_not_implemented_never_propagates() {
+fn case_07_missing_and_panicking_methods_do_not_propagate() {
     quiet_panics();
     in_each_mode(|mode| async move {
         let (ok, no) = (Ok("ok".to_owned()), Err("no".to_owned()));
@@ -99,7 +98,7 @@ fn case_07_what_is_not_implemented_never_propagates() {
             let partly = Callbacks::new().on_fault(faults.hook()).add(partly);
             assert_eq!(everything(&partly).await, expected, "{kind}");
             settled(&partly).await;
-            assert!(!faults.all().is_empty(), "{kind} was not told");
+            assert!(!faults.all().is_empty(), "{kind} was not emitted");
             for fault in faults.all() {
                 assert_eq!((fault.kind, fault.event), (FaultKind::Panicked, Some(kind)));
             }
@@ -107,13 +106,13 @@ fn case_07_what_is_not_implemented_never_propagates() {
     });
 }
 
-/// An observer, local only, inheritable only or both, goes in the midst of a run: nothing fails or waits.
+/// An observer, local, inheritable or both, is dropped in the middle of a run: nothing fails or waits.
 #[test]
-fn case_08_an_observer_is_taken_away() {
+fn case_08_an_observer_is_dropped_mid_run() {
     for (local, inheritable) in [(true, false), (false, true), (true, true)] {
         on_each_runtime(move || async move {
             let recorders = Recorders::new(&MODES);
-            // Nobody would read on: the call must not wait for that.
+            // The dropped stream no longer reads: the call must not wait for it.
             let (callbacks, mut events) = EventStream::builder().capacity(1).wait().attach();
             let callbacks = callbacks.on_fault(recorders.faults.hook());
             let mut layer = recorders.layer();
@@ -137,16 +136,16 @@ fn case_08_an_observer_is_taken_away() {
     }
 }
 
-/// Merged sets are unions in order, each handler once; local and inheritable ones stay apart.
+/// A merged set is the union in order, each handler once. Local and inheritable sets stay apart.
 #[test]
 fn case_09_merged_sets_keep_local_and_inheritable_apart() {
     on_each_runtime(|| async {
-        let heard: Arc<Mutex<Vec<(String, &str)>>> = Arc::default();
+        let received: Arc<Mutex<Vec<(String, &str)>>> = Arc::default();
         let handler = |name: &'static str| {
-            let heard = Arc::clone(&heard);
+            let received = Arc::clone(&received);
             Arc::new(on_event(move |run, event| {
                 if event.kind().is_start() {
-                    heard.lock().unwrap().push((run.name().to_owned(), name));
+                    received.lock().unwrap().push((run.name().to_owned(), name));
                 }
             }))
         };
@@ -164,9 +163,9 @@ fn case_09_merged_sets_keep_local_and_inheritable_apart() {
             .inheritable_callbacks(&set(&[&four, &five]));
         let nested = async { RunLayer::tool("child").run(async { Ok::<_, BoxError>(()) }).await };
         parent.run(nested).await.unwrap();
-        let heard = heard.lock().unwrap();
+        let received = received.lock().unwrap();
         let by = |run: &str| -> Vec<_> {
-            heard.iter().filter(|(name, _)| name == run).map(|(_, handler)| *handler).collect()
+            received.iter().filter(|(name, _)| name == run).map(|(_, handler)| *handler).collect()
         };
         assert_eq!(by("parent"), ["four", "five", "one", "two", "three"]);
         assert_eq!(by("child"), ["four", "five"]);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{asked, prompt, settled};
 
-/// The prompts of all runs, by id of the run.
+/// Returns the prompts of all runs, by run id.
 fn prompts(recorder: &Recorder) -> BTreeSet<(Uuid, String)> {
     let prompt = |event: &Recorded| match &event.data {
         EventData::LlmStart(start) => Some((event.run_id, asked(start))),
@@ -24,7 +24,7 @@ fn prompts(recorder: &Recorder) -> BTreeSet<(Uuid, String)> {
     recorder.events().iter().filter_map(prompt).collect()
 }
 
-/// Invoked, streamed or in a batch: each start is that of one call with one prompt, a run of its own.
+/// Invoked, streamed or in a batch, each call with one prompt is a run of its own.
 #[test]
 fn case_14_each_call_of_a_batch_is_a_run() {
     everywhere(|recorders| async move {
@@ -50,9 +50,10 @@ fn case_14_each_call_of_a_batch_is_a_run() {
     });
 }
 
-/// An id that the caller gives is the run's, invoked, streamed and in a batch; of many runs it is the first's.
+/// A run id set by the caller is that of the run, invoked, streamed or in a batch. With several runs, the
+/// first takes it.
 #[test]
-fn case_15_the_callers_run_id() {
+fn case_15_a_run_takes_the_callers_id() {
     everywhere(|recorders| async move {
         let [invoked, streamed, whole, one, two] = [(); 5].map(|()| Uuid::now_v7());
         let id = |id| RunConfig::new().run_id(id);
@@ -67,7 +68,7 @@ fn case_15_the_callers_run_id() {
         requests[0].extensions.insert(id(one));
         requests[1].extensions.insert(id(two));
         let generate = Batch::new().callbacks(&recorders.callbacks);
-        // In a block: a run starts where its service is called.
+        // In an async block: a run starts where its service is called.
         let batch = id(whole).scope(async { generate.run(&model, requests).await }).await.unwrap();
         assert_eq!(batch.run_ids[..2], [Some(one), Some(two)]);
         settled(&recorders.callbacks).await;
@@ -84,9 +85,9 @@ fn case_15_the_callers_run_id() {
     });
 }
 
-/// An error after so many chunks is one error event, which has exactly the chunks before it.
+/// An error after some chunks is one error event, which carries exactly the chunks before it.
 #[test]
-fn case_16_an_error_has_the_chunks_before_it() {
+fn case_16_an_error_carries_the_chunks_before_it() {
     const TEXTS: [&str; 3] = ["a", "b", "c"];
     for before in 0..=TEXTS.len() {
         everywhere(move |recorders| async move {
@@ -108,9 +109,9 @@ fn case_16_an_error_has_the_chunks_before_it() {
     }
 }
 
-/// A model that does not stream gives one chunk, which is no token: the end alone has the answer.
+/// The answer of a model that does not stream is one chunk and no token: only the end carries it.
 #[test]
-fn case_17_an_answer_that_comes_whole() {
+fn case_17_an_unstreamed_answer_has_no_tokens() {
     everywhere(|recorders| async move {
         let whole = Script::new().respond().chunk(Delta::NotStreamed).text("all of it");
         let (_, mut model) = recorders.model(whole.complete("stop"));
@@ -131,14 +132,15 @@ fn case_17_an_answer_that_comes_whole() {
     });
 }
 
-/// Tokens of one answer have one run, and its result one response id, also where two answers come at once.
+/// All tokens of an answer belong to one run, and its result has one response id, also when two answers
+/// arrive at once.
 #[test]
-fn case_18_all_tokens_of_an_answer_have_its_id() {
+fn case_18_all_tokens_of_an_answer_belong_to_its_run() {
     let answer = |id: &'static str, texts: [&'static str; 3]| {
         let response = |id: &'static str| Delta::Response { id: Some(id.into()), model: None };
         let start = Script::new().respond().chunk(response(id));
         let script = texts.into_iter().fold(start, |script, text| script.text(text).yields());
-        // Some vendors say another one in the end.
+        // Some vendors send another id at the end.
         script.chunk(response("late")).complete("stop")
     };
     everywhere(move |recorders| async move {

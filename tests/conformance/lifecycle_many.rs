@@ -1,4 +1,4 @@
-//! C: several calls: batches, permits and caches; and what a chain makes of its stream.
+//! C: several calls (batches, permits and caches), and the output of a streaming chain.
 
 use std::{
     collections::HashMap,
@@ -26,9 +26,9 @@ use super::{asked, boxed, of_run, prompt, settled};
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
-/// A batch in which one prompt fails: start of three, error of that one, end of the others, each in its place.
+/// One prompt of a batch fails: three starts, one error, two ends, each result in its place.
 #[test]
-fn case_23_one_of_a_batch_fails() {
+fn case_23_one_call_of_a_batch_fails() {
     everywhere(|recorders| async move {
         let model = service_fn(|request: ChatRequest| async move {
             let text = asked(&request.llm_start());
@@ -58,7 +58,7 @@ fn case_23_one_of_a_batch_fails() {
     });
 }
 
-/// A model behind a cache, which lets so many calls through to it at a time.
+/// A model behind a cache, which lets a limited number of calls through at a time.
 #[derive(Clone)]
 struct Cached {
     model: ScriptedModel,
@@ -77,7 +77,7 @@ impl Cached {
         }
     }
 
-    /// What was cached costs nothing.
+    /// Answers from the cache or the model. A cached answer costs nothing.
     async fn answer(mut self, request: ChatRequest) -> Result<Chunks, BoxError> {
         let key = asked(&request.llm_start());
         let cached = self.answers.lock().unwrap().get(&key).cloned();
@@ -102,7 +102,7 @@ impl Cached {
     }
 }
 
-/// What waits for a permit has started, and the wait is part of its run; a cache hit takes no permit.
+/// A call that waits for a permit has started, and the wait is part of its run. A cache hit takes no permit.
 #[test]
 fn case_24_a_miss_waits_for_a_permit_and_a_hit_does_not() {
     everywhere(|recorders| async move {
@@ -127,22 +127,23 @@ fn case_24_a_miss_waits_for_a_permit_and_a_hit_does_not() {
         let (recorder, cached) = (Recorder::new(), Cached::new(0));
         let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
         let permits = Arc::clone(&cached.permits);
-        let gives = async {
+        let give = async {
             sleep(Duration::from_secs(9)).await;
             permits.add_permits(1);
         };
-        let asks =
+        let ask =
             async { read(layer.layer(cached.service()).oneshot(prompt("a")).await.unwrap()).await };
-        futures::join!(asks, gives);
+        futures::join!(ask, give);
         let end = recorder.terminals().remove(0);
         assert_eq!(end.result().unwrap().duration.as_secs(), 9);
         assert_eq!(end.result().unwrap().time_to_first_token.unwrap().as_secs(), 9);
     });
 }
 
-/// What a cache below the layer answers does not reach the model, is told from start to end, and costs nothing.
+/// A call answered by a cache below the layer does not reach the model, is a run from start to end, and costs
+/// nothing.
 #[test]
-fn case_25_a_cached_call_is_told_and_costs_nothing() {
+fn case_25_a_cached_call_is_observed_and_costs_nothing() {
     everywhere(|recorders| async move {
         let cached = Cached::new(1);
         let model = boxed(recorders.layer().layer(cached.service()));
@@ -166,9 +167,9 @@ fn case_25_a_cached_call_is_told_and_costs_nothing() {
     });
 }
 
-/// The end of a chain whose answer is a stream has the sum of its chunks; its error, what there was of it.
+/// The end of a chain that streams carries the sum of its chunks. Its error carries the sum so far.
 #[test]
-fn case_26_a_chains_end_has_the_sum_of_its_chunks() {
+fn case_26_a_chains_end_carries_the_sum_of_its_chunks() {
     let call = |index, id: Option<&'static str>, arguments: &'static str| Delta::ToolCall {
         choice: 0,
         index,

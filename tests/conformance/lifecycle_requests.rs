@@ -1,4 +1,4 @@
-//! C: what is told of requests and of errors, and what is not changed by it.
+//! C: what handlers see of requests and errors, and that they do not change them.
 
 use std::{
     future::ready,
@@ -25,7 +25,7 @@ use super::{boxed, settled};
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
-/// A model that keeps what it is asked, and answers whole where no stream is asked for.
+/// A model that keeps its requests. Answers without streaming if the request does not ask for a stream.
 #[derive(Clone, Default)]
 struct Asked(Arc<Mutex<Vec<ChatRequest>>>);
 
@@ -47,9 +47,9 @@ impl Asked {
 
 const SECRET: &str = "sk-verysecret";
 
-/// Secrets in parameters and inputs are covered in all that is told; the model gets them as they are.
+/// Secrets in parameters and inputs are redacted in every event. The model gets them unchanged.
 #[test]
-fn case_19_secrets_are_covered_for_handlers_only() {
+fn case_19_secrets_are_redacted_for_handlers_only() {
     in_each_mode(|mode| async move {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&lines);
@@ -73,14 +73,14 @@ fn case_19_secrets_are_covered_for_handlers_only() {
         for name in ["api_key", "authorization_token", "password"] {
             assert!(lines.contains(&format!("\"{name}\":\"[redacted]\"")), "{name}: {lines}");
         }
-        assert!(lines.contains(r#""max_tokens":7"#), "what is no secret is told: {lines}");
+        assert!(lines.contains(r#""max_tokens":7"#), "other values are not redacted: {lines}");
         let requests = asked.requests();
         assert_eq!(requests[0].params["api_key"], SECRET);
         assert_eq!(requests[0].params["mcp_servers"], server);
     });
 }
 
-/// Whether an answer is streamed is for the request to say, whatever handlers there are.
+/// The request decides whether an answer is streamed, with any handlers.
 #[test]
 fn case_20_handlers_do_not_change_the_transport() {
     in_each_mode(|mode| async move {
@@ -99,7 +99,7 @@ fn case_20_handlers_do_not_change_the_transport() {
     });
 }
 
-/// A handler that puts messages into another form has a copy: caller and model keep theirs, in one place.
+/// A handler that reformats messages works on a copy. Caller and model share the original.
 #[test]
 fn case_21_formatting_messages_does_not_alter_them() {
     in_each_mode(|mode| async move {
@@ -130,9 +130,9 @@ fn case_21_formatting_messages_does_not_alter_them() {
     });
 }
 
-/// Status, code and request id of an error answer reach the event, over HTTP also where its body breaks off.
+/// Status, code and request id of an error answer reach the event. Over HTTP also if its body breaks off.
 #[test]
-fn case_22_metadata_of_an_error_answer() {
+fn case_22_metadata_of_an_error_answer_reaches_the_event() {
     let limited = || {
         let error = ProviderError::new("slow down").code("rate_limit_error");
         error.status(429).request_id("req_1")

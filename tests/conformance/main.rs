@@ -1,8 +1,8 @@
-//! What LangChain's own tests ask of its callbacks, case by case, and what it gets wrong: how it is here.
+//! LangChain's own tests of its callbacks, case by case, and LangChain's defects: how this crate behaves.
 //!
-//! The cases are numbered as they were found in LangChain's tests: A dispatch (1–9), B custom events
-//! (10–13), C lifecycle (14–26), D streaming (27–41), E event stream and tree (42–56), F what LangChain
-//! gets wrong (57–64). Where an idea has another form here, the case is about that form.
+//! The numbers follow LangChain's tests: A dispatch (1–9), B custom events (10–13), C lifecycle (14–26), D
+//! streaming (27–41), E event stream and tree (42–56), F LangChain's defects (57–64). Where this crate has
+//! another form of an idea, the case tests that form.
 
 mod custom_events;
 mod defects;
@@ -32,7 +32,7 @@ use tower_llm_callbacks::{
     testing::{Recorded, assert_promises},
 };
 
-/// The cases for which there is nothing here, not even in another form, and why.
+/// The cases that have no counterpart here, in any form, and why.
 const NOT_HERE: &[(u32, &str)] = &[];
 
 const SOURCES: [&str; 16] = [
@@ -54,7 +54,7 @@ const SOURCES: [&str; 16] = [
     include_str!("tree_runs.rs"),
 ];
 
-/// Each number is one test, with a line that says what it asserts, or one entry of [`NOT_HERE`].
+/// Each number has exactly one test, with a line that states what it asserts, or one entry in [`NOT_HERE`].
 #[test]
 fn every_case_is_here() {
     let mut found: BTreeMap<u32, usize> = BTreeMap::new();
@@ -78,8 +78,8 @@ fn every_case_is_here() {
     assert_eq!(found, expected);
 }
 
-/// A service without its type. The compiler does not see that a task is `Send` which holds a `oneshot` of a
-/// service whose stream has boxed errors; of a box it does.
+/// Erases the type of a service. The compiler cannot prove that a task is `Send` if it holds a `oneshot` of a
+/// service whose stream has boxed errors; for a box it can.
 fn boxed<S, Req>(service: S) -> BoxCloneSyncService<Req, S::Response, S::Error>
 where
     S: Service<Req, Future: Send + 'static> + Clone + Send + Sync + 'static,
@@ -91,19 +91,19 @@ fn prompt(text: &str) -> ChatRequest {
     ChatRequest::new("any").user(text)
 }
 
-/// What was asked, of a request with one message.
+/// Returns the text of a request with one message.
 fn asked(start: &LlmStart) -> String {
     let messages = start.messages.get().expect("messages");
     messages[0]["content"].as_str().expect("a text").to_owned()
 }
 
-/// Waits until everything is handled that was told by now.
+/// Waits until every event emitted so far is handled.
 async fn settled(callbacks: &Callbacks) {
     let flushed = callbacks.flush(PATIENCE).await;
     assert!(flushed.is_complete(), "{flushed:?}");
 }
 
-/// The custom events among what was told, by name and value.
+/// Returns the name and value of each custom event.
 fn customs(events: &[Recorded]) -> Vec<(String, Value)> {
     let custom = |event: &Recorded| match &event.data {
         EventData::Custom(custom) => Some((custom.name.to_string(), custom.value.clone())),
@@ -112,7 +112,7 @@ fn customs(events: &[Recorded]) -> Vec<(String, Value)> {
     events.iter().filter_map(custom).collect()
 }
 
-/// The events of the only run of a name, after a look at the promises.
+/// Returns the events of the only run with this name, after a check of the promises.
 #[track_caller]
 fn of_run(events: &[Recorded], name: &str) -> Vec<Recorded> {
     assert_promises(events);

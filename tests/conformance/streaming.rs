@@ -1,4 +1,4 @@
-//! D: the answer on its way.
+//! D: the answer while it streams.
 
 use futures::{FutureExt, StreamExt, stream};
 use support::{Mode, call, everywhere, read, request, until};
@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
 
 use super::{boxed, prompt, settled};
 
-/// The start is told in `call`, not at the first poll, so that a call which nobody polls is told as well.
+/// The start is emitted in `call`, not at the first poll: a call that is never polled is observed as well.
 #[test]
 fn case_27_the_start_does_not_wait_for_the_first_poll() {
     everywhere(|recorders| async move {
@@ -33,7 +33,7 @@ fn case_27_the_start_does_not_wait_for_the_first_poll() {
     });
 }
 
-/// Handlers see what the consumer sees, one token a chunk and in order, after the start and before the end.
+/// Handlers see what the consumer sees: one token per chunk, in order, after the start and before the end.
 #[test]
 fn case_28_handlers_and_consumer_see_the_same() {
     const TEXTS: [&str; 4] = ["Why", " can't", " a", " bicycle"];
@@ -45,7 +45,7 @@ fn case_28_handlers_and_consumer_see_the_same() {
             seen.extend(chunk.unwrap().content().map(str::to_owned));
             for (mode, recorder) in &recorders.each {
                 use Delivery::Lockstep;
-                // These are never behind, whenever one looks.
+                // These handlers are never behind the consumer.
                 if let Mode::Inline | Mode::Blocking(Lockstep) | Mode::Async(Lockstep) = mode {
                     assert_eq!(recorder.text(), seen.concat(), "{mode:?}");
                 }
@@ -64,9 +64,9 @@ fn case_28_handlers_and_consumer_see_the_same() {
     });
 }
 
-/// The end has the answer put together: text, reasoning, tool calls, why it ended, counts, ids.
+/// The end carries the assembled answer: text, reasoning, tool calls, finish reason, usage and ids.
 #[test]
-fn case_29_the_end_has_the_whole_answer() {
+fn case_29_the_end_carries_the_whole_answer() {
     let script = Script::new()
         .respond()
         .chunk(Delta::Response { id: Some("msg_1".into()), model: Some("m-1".into()) })
@@ -102,13 +102,13 @@ fn case_29_the_end_has_the_whole_answer() {
     });
 }
 
-/// A stream with nothing in it, not even an end mark, is an error; who asks for an answer gets it, too.
+/// A stream without any item, not even an end mark, is an error. A batch returns that error too.
 #[test]
 fn case_30_an_empty_stream_is_an_error() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(Script::new().respond());
         let (got, error) = read(call(&mut model).await.unwrap()).await;
-        assert!(got.is_empty() && error.is_none(), "the stream is as it came");
+        assert!(got.is_empty() && error.is_none(), "the stream is unchanged");
         recorders.ended(Some(ErrorKind::Truncated)).await;
         let batch = Batch::new().run(&model, [prompt("Hi")]).await.unwrap();
         let error = batch.into_results().unwrap_err().into_inner();
@@ -119,7 +119,7 @@ fn case_30_an_empty_stream_is_an_error() {
             assert_eq!(recorder.kinds(), [one, one].concat(), "{mode:?}");
         }
     });
-    // Where answers have no end mark, it is an empty one.
+    // Where answers have no end mark, an empty stream is an empty answer.
     everywhere(|recorders| async move {
         let layer = recorders.layer().extract(
             |_: &String| LlmStart::new("a", "b"),
@@ -135,9 +135,10 @@ fn case_30_an_empty_stream_is_an_error() {
     });
 }
 
-/// A cancelled reader's task is cancelled and the model dropped; a cancelled producer's error is what is read.
+/// A cancelled reader's task is cancelled and the model dropped. A cancelled producer's error reaches the
+/// reader.
 #[test]
-fn case_31_a_cancellation_is_not_converted() {
+fn case_31_a_cancellation_stays_a_cancellation() {
     everywhere(|recorders| async move {
         let (inner, mut model) = recorders.model(Script::new().respond().text("a").hang());
         let task = tokio::spawn(async move { read(call(&mut model).await.unwrap()).await });

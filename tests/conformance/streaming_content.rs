@@ -1,4 +1,4 @@
-//! D: what is in the answer.
+//! D: the content of the answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,9 +15,9 @@ use tower_llm_callbacks::{
 
 use super::{boxed, prompt, settled};
 
-/// A cached answer that is replayed is tokens for those who want any; one given whole is its end for all.
+/// A replayed cached answer is tokens for handlers that ask for them. One returned whole is an end for all.
 #[test]
-fn case_37_a_cached_answer_replayed_and_whole() {
+fn case_37_a_cached_answer_is_replayed_or_whole() {
     in_each_mode(|mode| async move {
         let replays = |request: ChatRequest| async move {
             let whole = (!request.stream).then_some(Delta::NotStreamed);
@@ -58,7 +58,7 @@ fn fragment(index: u32, opens: bool, arguments: &'static str) -> ChatChunk {
     }
 }
 
-/// Text and reasoning stay apart, tool calls go together by index, malformed arguments stay as they came.
+/// Text and reasoning stay apart, tool calls are joined by index, and malformed arguments stay unchanged.
 #[test]
 fn case_38_blocks_do_not_bleed_into_each_other() {
     let thinks = |text: &'static str| Delta::Reasoning { choice: 0, text: text.into() };
@@ -86,7 +86,7 @@ fn case_38_blocks_do_not_bleed_into_each_other() {
             let calls = choice.tool_calls.iter().map(|call| (&*call.id, &*call.arguments));
             assert_eq!(calls.collect::<Vec<_>>(), expected);
             assert_eq!(choice.finish_reason.as_deref(), Some("tool_use"));
-            // A tool gets them as JSON, or as the text that they are.
+            // A tool receives the arguments as JSON, or as text if they are not JSON.
             let inputs = choice.tool_calls.iter().map(|call| RunInput::from(call).input);
             let expected = [json!({"a": 1}), json!({"b": 2}), json!("{\"c\": oops")];
             assert!(inputs.eq(expected.map(Some)));
@@ -107,9 +107,9 @@ fn case_38_blocks_do_not_bleed_into_each_other() {
     });
 }
 
-/// What a handler keeps is its own: it stays as it was, and what is changed of it nobody else sees.
+/// Data that a handler keeps stays unchanged, and changes that it makes to it are invisible to others.
 #[test]
-fn case_39_what_handlers_keep_is_their_own() {
+fn case_39_data_that_handlers_keep_is_their_own() {
     in_each_mode(|mode| async move {
         let tokens: Arc<Mutex<Vec<Token>>> = Arc::default();
         let changed: Arc<Mutex<Vec<LlmResult>>> = Arc::default();
@@ -146,7 +146,7 @@ fn case_39_what_handlers_keep_is_their_own() {
     });
 }
 
-/// The end tells what was cached and what was reasoning, and has the provider's own counts.
+/// The end reports cached and reasoning tokens, and the provider's own counts.
 #[test]
 fn case_40_details_of_usage_reach_the_end() {
     let usage = Usage::new(100, 20).cached(60, 30).reasoning(15);
@@ -169,9 +169,9 @@ fn case_40_details_of_usage_reach_the_end() {
     });
 }
 
-/// An error that the provider reports has its metadata in the event before the stream and in it, item or chunk.
+/// The metadata of a provider error reaches the event, before the stream and in it, as an item or as a chunk.
 #[test]
-fn case_41_metadata_of_errors_before_and_in_the_stream() {
+fn case_41_metadata_of_errors_reaches_the_event() {
     let error = || ProviderError::new("come back later").code("overloaded").request_id("req_1");
     let begun = || Script::new().respond().text("a");
     let cases = [

@@ -1,4 +1,4 @@
-//! D: what is closed before its end. What LangChain closes with `aclose` is dropped here.
+//! D: calls that are closed before their end. What LangChain closes with `aclose` is dropped here.
 
 use futures::StreamExt;
 use support::{Gate, MODES, Recorders, call, everywhere, on_each_runtime, read, runs};
@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
 
 use super::settled;
 
-/// Dropping a stream cancels the model before it returns, in whatever scope; a stream that ended stays ended.
+/// Dropping a stream cancels the model before `drop` returns, in any scope. An ended stream stays ended.
 #[test]
 fn case_32_dropping_cancels_the_model() {
     everywhere(|recorders| async move {
@@ -37,9 +37,9 @@ fn case_32_dropping_cancels_the_model() {
     });
 }
 
-/// Dropped after so many chunks: no end, exactly one error, which says cancelled and has what was read.
+/// A stream dropped after some chunks has no end and exactly one error, cancelled, with what was read.
 #[test]
-fn case_33_dropped_midway() {
+fn case_33_a_stream_dropped_midway_is_cancelled() {
     for chunks in 0..3 {
         everywhere(move |recorders| async move {
             let (_, mut model) = recorders.model(Script::answer(["a", "b", "c"]));
@@ -55,9 +55,10 @@ fn case_33_dropped_midway() {
     }
 }
 
-/// Given up before the model was called: it never is, there is one error, and who waits gets an answer.
+/// A call cancelled or aborted before the model is called never calls it and has one error. A waiting caller
+/// gets it.
 #[test]
-fn case_34_given_up_before_the_model_was_called() {
+fn case_34_a_call_ended_at_the_start_never_reaches_the_model() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
         let recorders = recorders.with(gate.at(EventKind::LlmStart));
@@ -84,9 +85,9 @@ fn case_34_given_up_before_the_model_was_called() {
     });
 }
 
-/// Dropped while a handler is at the end of an answer that is complete: it stays complete.
+/// A call dropped while a handler is at the end of a complete answer stays complete.
 #[test]
-fn case_35_dropped_while_the_end_is_handled() {
+fn case_35_a_call_dropped_while_the_end_is_handled_is_complete() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
         let recorders = recorders.with(gate.at(EventKind::LlmEnd));
@@ -100,23 +101,23 @@ fn case_35_dropped_while_the_end_is_handled() {
     });
 }
 
-/// A caller that is cancelled while handlers are at a start, a token or an end, is so at once.
+/// A caller that is cancelled while handlers are at a start, a token or an end does not wait for them.
 #[test]
-fn case_36_the_callers_cancellation_is_its_own() {
+fn case_36_the_callers_cancellation_does_not_wait() {
     for kind in [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd] {
         on_each_runtime(move || async move {
             let gate = Gate::new();
             let recorders = Recorders::new(&MODES).with(gate.at(kind).lockstep());
             let (inner, model) = recorders.model(Script::answer(["a", "b"]));
             let reads = |mut model| async move { read(call(&mut model).await.unwrap()).await };
-            // Its task is aborted; it loses a race.
+            // The first caller's task is aborted. The second one loses a race.
             let task = tokio::spawn(reads(model.clone()));
             gate.entered().await;
             task.abort();
             assert!(task.await.unwrap_err().is_cancelled());
             tokio::select! {
                 () = gate.entered() => {}
-                _ = reads(model) => panic!("it does not wait for the handler"),
+                _ = reads(model) => panic!("the call does not wait for the handler"),
             }
             assert_eq!(inner.live(), 0);
             gate.open();

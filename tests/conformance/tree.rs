@@ -1,4 +1,4 @@
-//! E: runs inside runs, and their events as a stream.
+//! E: nested runs, and their events as a stream.
 
 use std::sync::{
     Arc,
@@ -22,23 +22,23 @@ fn model(script: Script) -> (ScriptedModel, Model) {
     (inner.clone(), CallbackLayer::new(Callbacks::new()).name("model").layer(inner))
 }
 
-async fn asks(model: Model) -> Result<(), BoxError> {
+async fn ask(model: Model) -> Result<(), BoxError> {
     read(model.oneshot(request()).await?).await.1.map_or(Ok(()), Err)
 }
 
-/// A chain with a tool in it, which asks a model.
+/// A chain with a tool in it, which calls a model.
 async fn nested(model: Model) -> Result<(), BoxError> {
     let chain = RunLayer::chain("chain").tags(["outer"]);
     let tool = RunLayer::tool("tool").tags(["inner"]);
-    chain.run(async { tool.run(async { asks(model).await }).await }).await
+    chain.run(async { tool.run(async { ask(model).await }).await }).await
 }
 
-/// Ids of parents come root first and complete, and an id that the caller gives a run inside is its own.
+/// Parent ids are complete and root first. An id that the caller sets for a nested run is that run's own.
 #[test]
 fn case_42_parent_ids_are_root_first() {
     on_each_runtime(|| async {
         let (id, (_, model)) = (Uuid::now_v7(), model(Script::answer(["a"])));
-        let given = async { RunConfig::new().run_id(id).scope(async { asks(model).await }).await };
+        let given = async { RunConfig::new().run_id(id).scope(async { ask(model).await }).await };
         let chain = RunLayer::chain("chain");
         let tool = RunLayer::tool("tool");
         let work = async { chain.run(async { tool.run(given).await }).await };
@@ -59,15 +59,16 @@ fn case_42_parent_ids_are_root_first() {
     });
 }
 
-/// Runs with one id in a tree: every handler hears of each, no stream of events hangs, and no tree is kept.
+/// With two runs of one id in a tree, every handler is notified of each, no event stream hangs, and no tree
+/// is kept.
 #[test]
-fn case_43_an_id_that_is_there_twice() {
+fn case_43_two_runs_may_have_one_id() {
     on_each_runtime(|| async {
         let (id, recorders, trees) = (Uuid::now_v7(), Recorders::new(&MODES), RunTrees::new());
         let given = |name: &'static str| RunConfig::new().run_id(id).run_name(name);
         let callbacks = recorders.callbacks.clone().inline(trees.clone());
         let ok = || async { Ok::<_, BoxError>(()) };
-        // A child that has its parent's id, and a root that starts while another with its id runs.
+        // A child with its parent's id, and a root that starts while another root with its id runs.
         let work = async {
             let child = async { RunLayer::tool("-").run(ok()).await };
             let work = async { given("child").scope(child).await };
@@ -78,7 +79,7 @@ fn case_43_an_id_that_is_there_twice() {
             two.await?;
             one.await
         };
-        // In a block: a scope is inside of what is current where it is made.
+        // In an async block: a scope nests in the scope that is current where it is created.
         let config = RunConfig::new().callbacks(&callbacks);
         let work = async { config.scope(work).await };
         let mut events = EventStream::builder().of(work);
@@ -97,13 +98,13 @@ fn case_43_an_id_that_is_there_twice() {
             assert_eq!((of("parent"), of("child"), of("stranger")), (2, 2, 4), "{mode:?}");
         }
         assert_eq!(trees.growing_runs(), 0);
-        // A tree whose run is in another's place is growing, and not among those.
+        // A tree whose run took another's place is growing, but not listed there.
         assert!(format!("{trees:?}").contains("growing: 0"), "{trees:?}");
         assert_eq!(trees.take().len(), 2, "the first of each pair");
     });
 }
 
-/// Runs are picked by name, type and tag, and what is excluded is out whatever includes it.
+/// Runs are selected by name, type and tag. Excluding takes precedence over including.
 #[test]
 fn case_44_include_and_exclude() {
     on_each_runtime(|| async {
@@ -135,9 +136,9 @@ fn case_44_include_and_exclude() {
     });
 }
 
-/// A step's error reaches who reads, and is in the stream as the error of the step and of all around it.
+/// A step's error reaches the reader, and is in the stream as the error of the step and of all its parents.
 #[test]
-fn case_45_the_error_of_a_step() {
+fn case_45_the_error_of_a_step_reaches_the_reader() {
     on_each_runtime(|| async {
         let (_, model) = model(Script::new().respond().text("a").fail("reset"));
         let mut events = EventStream::builder().of(nested(model));
@@ -159,9 +160,9 @@ fn case_45_the_error_of_a_step() {
     });
 }
 
-/// Who stops reading cancels the step that runs, and the next one never starts; so does who cancels the reader.
+/// A reader that stops or is cancelled cancels the running step, and the next step never starts.
 #[test]
-fn case_46_to_stop_reading_cancels() {
+fn case_46_a_reader_that_stops_cancels() {
     for reader in [false, true] {
         everywhere(move |recorders| async move {
             let (inner, model) = model(Script::new().respond().text("a").hang());
@@ -170,7 +171,7 @@ fn case_46_to_stop_reading_cancels() {
             let chain = RunLayer::chain("chain").inheritable_callbacks(&recorders.callbacks);
             let work = async move {
                 let steps = async {
-                    asks(model).await?;
+                    ask(model).await?;
                     steps.fetch_add(1, Ordering::SeqCst);
                     RunLayer::tool("next").run(async { Ok::<_, BoxError>(()) }).await
                 };

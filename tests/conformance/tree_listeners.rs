@@ -1,4 +1,4 @@
-//! E: who listens from outside: streams of events, listeners of one item, and counters of usage.
+//! E: observers from outside: event streams, listeners of one item, and usage counters.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,8 @@ use tower_llm_callbacks::{
 
 use super::{boxed, prompt, settled};
 
-/// Events are read beside the call, and on threads without its runtime; after the stream's end they go nowhere.
+/// Events can be read beside the call, and on threads without its runtime. After the stream is dropped they
+/// go nowhere.
 #[test]
 fn case_54_a_stream_of_events_across_threads() {
     use EventKind::{ChainEnd, ChainStart, Custom};
@@ -74,7 +75,7 @@ fn case_54_a_stream_of_events_across_threads() {
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Hears of the root run only: with which input it starts, and what comes of it.
+/// Logs the input and the outcome of the root run only.
 fn listener(lines: &Lines) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let lines = Arc::clone(lines);
     on_event(move |run, event| {
@@ -92,9 +93,9 @@ fn listener(lines: &Lines) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 's
     })
 }
 
-/// A listener of one item among many hears once of the start and once of the end, with the item's own input.
+/// A listener of one item among many receives one start and one end, with the item's own input.
 #[test]
-fn case_55_listeners_hear_of_their_own_item() {
+fn case_55_listeners_receive_their_own_item() {
     on_each_runtime(|| async {
         let step = boxed(RunLayer::tool("step").layer(service_fn(|number: i32| async move {
             tokio::task::yield_now().await;
@@ -109,15 +110,15 @@ fn case_55_listeners_hear_of_their_own_item() {
             let mut chain = chain.clone();
             async move {
                 let lines = Lines::default();
-                let listens = Callbacks::new().inline(listener(&lines));
-                let config = RunConfig::new().callbacks(&listens);
+                let callbacks = Callbacks::new().inline(listener(&lines));
+                let config = RunConfig::new().callbacks(&callbacks);
                 let first = config.handle();
                 let done = config.call(chain.ready().await.unwrap(), number).await;
                 assert!(first.run_id().is_some());
                 (done.ok(), std::mem::take(&mut *lines.lock().unwrap()))
             }
         });
-        let heard = join_all(calls).await;
+        let received = join_all(calls).await;
         let expected = [
             (Some(2), ["start 1", "end 2"]),
             (None, ["start -1", "error \"below zero\""]),
@@ -125,16 +126,16 @@ fn case_55_listeners_hear_of_their_own_item() {
             (Some(6), ["start 3", "end 6"]),
         ];
         let expected = expected.map(|(done, lines)| (done, lines.map(str::to_owned).to_vec()));
-        assert_eq!(heard, expected);
+        assert_eq!(received, expected);
     });
 }
 
-/// Counts of each model.
+/// Usage by model.
 #[derive(Clone, Default)]
 struct Totals(Arc<Mutex<BTreeMap<String, Usage>>>);
 
 impl Totals {
-    /// Of every run, completed or not: what was reported is owed.
+    /// Counts every run, completed or not: what the provider reported is owed.
     fn callbacks(&self) -> Callbacks {
         let totals = Arc::clone(&self.0);
         Callbacks::new().blocking(on_llm_result(move |_, result, _| {
@@ -151,7 +152,7 @@ impl Totals {
     }
 }
 
-/// A counter of usage adds up by model, over calls, batches and failures, in its scope and not after it.
+/// A usage counter sums by model, over calls, batches and failures, in its scope and not after it.
 #[test]
 fn case_56_usage_adds_up_in_a_scope() {
     let script = |model: &'static str, input, output| {
@@ -182,7 +183,7 @@ fn case_56_usage_adds_up_in_a_scope() {
         read(call(&mut small).await.unwrap()).await;
         settled(&callbacks).await;
         assert_eq!((totals.of("small"), totals.of("large")), ((20, 2), (1300, 91)));
-        // The scope ended with an error; it may be entered again.
+        // The scope ended with an error. It may be entered again.
         scope.scope(async { read(call(&mut small).await.unwrap()).await }).await;
         settled(&callbacks).await;
         assert_eq!(totals.of("small"), (30, 3));

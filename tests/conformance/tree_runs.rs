@@ -1,4 +1,4 @@
-//! E: tools, trees, configurations, and runs that are given up.
+//! E: tools, trees, configurations, and runs that are cancelled.
 
 use std::{
     collections::BTreeMap,
@@ -21,9 +21,9 @@ use tower_llm_callbacks::{
 
 use super::{boxed, of_run, prompt, settled};
 
-/// A tool's error says which call of the model's it was an answer to, where that is known.
+/// A tool's error carries the id of the model's call that it answers, if known.
 #[test]
-fn case_47_the_error_of_a_tool_has_its_calls_id() {
+fn case_47_the_error_of_a_tool_carries_its_calls_id() {
     everywhere(|recorders| async move {
         let fails = service_fn(|_: ToolCall| ready(Err::<(), _>(BoxError::from("no"))));
         let tool = RunLayer::tool("tool")
@@ -45,15 +45,13 @@ fn case_47_the_error_of_a_tool_has_its_calls_id() {
             let records =
                 ends.iter().map(|end| json!(end.error().unwrap())["tool_call_id"].clone());
             assert!(records.eq([json!("call_1"), json!(null)]), "{mode:?}");
-            let EventData::RunStart(RunType::Tool, start) = &recorder.events()[0].data else {
-                unreachable!()
-            };
+            let EventData::ToolStart(start) = &recorder.events()[0].data else { unreachable!() };
             assert_eq!(start.input, Some(json!({"at": 1})), "{mode:?}");
         }
     });
 }
 
-/// Invoked, streamed or in a batch, runs hang where they were made, and the path of each goes on its parent's.
+/// Invoked, streamed or in a batch, runs nest where they were made. Each path extends its parent's.
 #[test]
 fn case_48_runs_nest_however_they_are_called() {
     on_each_runtime(|| async {
@@ -74,7 +72,7 @@ fn case_48_runs_nest_however_they_are_called() {
         };
         let callbacks = Callbacks::new().inline(trees.clone());
         let root = RunLayer::chain("root").inheritable_callbacks(&callbacks);
-        let mut events = EventStream::builder().of(async { root.run(work).await });
+        let mut events = EventStream::builder().run(async { root.run(work).await });
         let mut paths = BTreeMap::new();
         while let Some(event) = events.next().await {
             paths.insert(event.run().run_id(), event.parent_ids().to_vec());
@@ -99,7 +97,7 @@ fn case_48_runs_nest_however_they_are_called() {
     });
 }
 
-/// Who listens is said for one context: the same service is told in it, and at the same time not outside.
+/// Handlers are set for one context: a service called in it is observed, and at the same time not outside.
 #[test]
 fn case_49_observed_in_one_context_only() {
     everywhere(|recorders| async move {
@@ -119,16 +117,16 @@ fn case_49_observed_in_one_context_only() {
     });
 }
 
-/// Configurations merge: handlers in order, the last word of metadata counts; none of them is changed.
+/// Configurations merge: handlers in order, the last value of metadata wins. The inputs are unchanged.
 #[test]
 fn case_50_configurations_merge() {
     on_each_runtime(|| async {
-        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let received: Arc<Mutex<Vec<String>>> = Arc::default();
         let set = |name: &'static str| {
-            let heard = Arc::clone(&heard);
+            let received = Arc::clone(&received);
             Callbacks::new().inline(on_event(move |run, event| {
                 if event.kind().is_start() {
-                    heard.lock().unwrap().push(format!("{name} {}", json!(run.metadata())));
+                    received.lock().unwrap().push(format!("{name} {}", json!(run.metadata())));
                 }
             }))
         };
@@ -148,14 +146,14 @@ fn case_50_configurations_merge() {
             let metadata = json!({"a": 1, "b": 2, "c": c, "d": 4});
             let expected: Vec<_> =
                 handlers.iter().map(|name| format!("{name} {metadata}")).collect();
-            assert_eq!(std::mem::take(&mut *heard.lock().unwrap()), expected);
+            assert_eq!(std::mem::take(&mut *received.lock().unwrap()), expected);
         }
     });
 }
 
-/// An end of a run whose start nobody heard is a broken promise, and the checker says so.
+/// The checker reports the end of a run whose start was not seen.
 #[test]
-fn case_51_an_end_without_a_start_is_found() {
+fn case_51_an_end_without_a_start_is_reported() {
     on_each_runtime(|| async {
         let recorders = Recorders::new(&MODES[..1]);
         let (_, mut model) = recorders.model(Script::answer(["a"]));
@@ -166,8 +164,8 @@ fn case_51_an_end_without_a_start_is_found() {
         let unknown = Checker::new().check(std::slice::from_ref(&end));
         assert!(unknown.iter().any(|broken| broken.promise == "order"), "{unknown:?}");
         assert!(unknown.iter().all(|broken| broken.run_id == end.run_id));
-        // Unless it was not asked for.
-        let ends = Checker::new().event_mask(EventMask::LLM_END);
+        // Unless the handler did not ask for starts.
+        let ends = Checker::new().interests(EventMask::LLM_END);
         assert!(ends.check(std::slice::from_ref(&end)).is_empty());
         events.push(end);
         let twice = Checker::new().check(&events);
@@ -175,9 +173,9 @@ fn case_51_an_end_without_a_start_is_found() {
     });
 }
 
-/// A cancelled tool has one error, which says so and knows its call; its caller is cancelled all the same.
+/// A cancelled tool has one error, cancelled, with the id of its call. Its caller is cancelled as well.
 #[test]
-fn case_52_a_cancelled_tool() {
+fn case_52_a_cancelled_tool_has_one_error() {
     everywhere(|recorders| async move {
         let hangs = service_fn(|_: ToolCall| pending::<Result<(), BoxError>>());
         let tool = RunLayer::tool("tool")
@@ -193,21 +191,17 @@ fn case_52_a_cancelled_tool() {
         recorders.faults.none();
         for (mode, recorder) in &recorders.each {
             let events = of_run(&recorder.events(), "tool");
-            assert_eq!(
-                recorder.kinds(),
-                [EventKind::RunStart(RunType::Tool), EventKind::RunError(RunType::Tool)],
-                "{mode:?}"
-            );
+            assert_eq!(recorder.kinds(), [EventKind::ToolStart, EventKind::ToolError], "{mode:?}");
             let error = events[1].error().unwrap();
-            let said = (error.kind(), error.tool_call_id());
-            assert_eq!(said, (ErrorKind::Cancelled, Some("call_1")), "{mode:?}");
+            let observed = (error.kind(), error.tool_call_id());
+            assert_eq!(observed, (ErrorKind::Cancelled, Some("call_1")), "{mode:?}");
         }
     });
 }
 
-/// A group of calls that is dropped, never polled or midway, is an error once; one at its end stays completed.
+/// A dropped group of calls, never polled or midway, has one error. One dropped at its end stays completed.
 #[test]
-fn case_53_a_dropped_group_of_calls() {
+fn case_53_a_dropped_group_of_calls_has_one_error() {
     async fn kinds(recorders: &Recorders) -> Vec<EventKind> {
         settled(&recorders.callbacks).await;
         recorders.faults.none();

@@ -1,5 +1,5 @@
-//! The gateway example as a process, with many streams open at once: each run has one terminal in the
-//! JSONL, nothing is lost, memory stays flat. `GATEWAY_STREAMS` sets how many; 500 by default.
+//! The gateway example as a process, with many open streams: each run has one terminal in the JSONL, no event
+//! is lost, and memory stays flat. `GATEWAY_STREAMS` sets the number of streams (default 500).
 
 use std::{
     collections::HashMap,
@@ -34,14 +34,14 @@ impl Gateway {
             .args(["--listen", "127.0.0.1:0", "--events", events, "--pace-ms", &pace])
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the example is built");
+            .expect("cannot start the gateway");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
         Self { process, address }
     }
 
-    /// Resident memory in KiB, where the system tells it.
+    /// Resident memory in KiB, if the system reports it.
     fn memory(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -55,34 +55,34 @@ impl Gateway {
     }
 }
 
-/// Beside this test, where cargo puts examples.
+/// The gateway binary, which cargo places beside this test.
 fn example() -> PathBuf {
     let test = env::current_exe().unwrap();
     let gateway = test.parent().unwrap().with_file_name("examples").join("gateway");
-    assert!(gateway.exists(), "first: cargo build --example gateway");
+    assert!(gateway.exists(), "run this first: cargo build --example gateway");
     gateway
 }
 
-/// As many streams as are asked for and the system allows files.
+/// The number of streams asked for, limited by the number of open files.
 fn streams() -> usize {
     let asked = env::var("GATEWAY_STREAMS").map_or(500, |asked| asked.parse().unwrap());
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let allowed = limit.maximum.map_or(asked, |most| usize::try_from(most).unwrap() - 100);
     if allowed < asked {
-        println!("only {allowed} streams: the limit of open files is in the way");
+        println!("only {allowed} streams: limited by the number of open files");
     }
     asked.min(allowed)
 }
 
 async fn connect(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    // Small, so that those who do not read are noticed.
+    // Small, so that the gateway notices clients that do not read.
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(address).await.unwrap()
 }
 
-/// Calls, and reads up to the end of the answer, or leaves midway.
+/// Makes a call, and reads to the end of the answer or leaves midway.
 async fn call(address: SocketAddr, number: usize) {
     sleep(Duration::from_micros(number as u64 * 100)).await;
     let mut socket = connect(address).await;
@@ -118,7 +118,7 @@ async fn wave(gateway: &Gateway, streams: usize, length: Duration) -> u64 {
         gateway.memory().unwrap_or(0)
     };
     let (results, memory) =
-        timeout(PATIENCE, async { tokio::join!(calls, midway) }).await.expect("it hangs");
+        timeout(PATIENCE, async { tokio::join!(calls, midway) }).await.expect("a call hangs");
     for result in results {
         result.unwrap();
     }
@@ -126,11 +126,11 @@ async fn wave(gateway: &Gateway, streams: usize, length: Duration) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_streams_at_once() {
+async fn every_stream_ends_once_and_memory_stays_flat() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let streams = streams();
-    // An answer has some 25 tokens: no more than 5,000 a second in all.
+    // An answer has about 25 tokens: at most 5,000 tokens a second in total.
     let pace = Duration::from_millis((streams as u64 / 5).clamp(20, 2000));
     let gateway = Gateway::start(path.to_str().unwrap(), pace);
     let idle = gateway.memory().unwrap_or(0);
@@ -147,7 +147,7 @@ async fn many_streams_at_once() {
         let event: Value = serde_json::from_str(line).unwrap();
         let id = event["run_id"].as_str().unwrap().to_owned();
         let (starts, terminals, over) = runs.entry(id).or_default();
-        assert!(!*over, "after the end: {line}");
+        assert!(!*over, "event after the end: {line}");
         match event["event"].as_str().unwrap() {
             "llm_start" => *starts += 1,
             "llm_new_token" => {}

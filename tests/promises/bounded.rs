@@ -1,5 +1,5 @@
-//! Promise 6, bounded: queues are bounded per run; a full one makes the stream wait or drops tokens, which
-//! are counted; starts and terminals get through; runs that a handler holds are bounded too.
+//! Promise 6, bounded: each run's queues are bounded. A full queue makes the stream wait, or drops and counts
+//! tokens. Starts and terminals are never dropped. The runs that a handler holds are bounded too.
 
 use std::{
     collections::HashSet,
@@ -37,13 +37,13 @@ fn tokens(recorder: &Recorder) -> usize {
     recorder.kinds().iter().filter(|kind| **kind == EventKind::LlmNewToken).count()
 }
 
-/// How many items come until the stream waits, with time for what would come by mistake.
-async fn items_until_it_waits(answer: &mut task::Spawn<Answer>) -> usize {
+/// Counts the items until the stream waits. Leaves time for items that should not arrive.
+async fn items_until_pending(answer: &mut task::Spawn<Answer>) -> usize {
     let mut items = 0;
     for _ in 0..20 {
         while answer.poll_next().is_ready() {
             items += 1;
-            assert!(items < 5_000, "it does not wait");
+            assert!(items < 5_000, "the stream does not wait");
         }
         sleep(Duration::from_millis(1)).await;
     }
@@ -74,7 +74,7 @@ async fn the_stream_waits_when_a_queue_is_full() {
                     runs.recv().unwrap().emit("stop here", 0).unwrap();
                 }
                 until(|| stuck.recorder.kinds().contains(&at)).await;
-                items += items_until_it_waits(&mut answer).await;
+                items += items_until_pending(&mut answer).await;
                 assert_eq!(items, capacity + usize::from(in_hand), "{mode:?} {capacity}");
                 assert_eq!(tokens(&witness), items, "nothing more was read");
 
@@ -90,7 +90,7 @@ async fn the_stream_waits_when_a_queue_is_full() {
 }
 
 #[tokio::test]
-async fn a_stream_that_waits_for_room_goes_on_when_the_handler_is_given_up_on() {
+async fn a_waiting_stream_continues_when_the_handler_is_detached() {
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
     let handler = Registration::blocking(stuck).capacity(3).deadline(Duration::from_millis(30));
@@ -98,7 +98,7 @@ async fn a_stream_that_waits_for_room_goes_on_when_the_handler_is_given_up_on() 
     assert_eq!(within(ask(&mut model)).await.unwrap().len(), 102);
 }
 
-/// Ways to add a handler that lose tokens rather than wait.
+/// Registrations that drop tokens instead of waiting.
 fn dropping(handler: &Stuck) -> Vec<Registration> {
     let drops = |mode: &Mode| mode.handler(handler.clone()).overflow(Overflow::DropTokens);
     let background = Mode::BACKGROUND.iter().map(|mode| mode.handler(handler.clone()));
@@ -106,7 +106,7 @@ fn dropping(handler: &Stuck) -> Vec<Registration> {
 }
 
 #[tokio::test]
-async fn dropped_tokens_are_counted_exactly_and_for_that_handler_only() {
+async fn dropped_tokens_are_counted_per_handler() {
     for way in 0..4 {
         for (capacity, fails) in [(1, false), (5, true), (64, false), (300, true)] {
             let gate = Gate::new();
@@ -132,7 +132,7 @@ async fn dropped_tokens_are_counted_exactly_and_for_that_handler_only() {
             let seen = 1 + capacity;
             let events = stuck.recorder.events();
             assert_promises(&events);
-            assert_eq!(events.len(), 1 + seen + 1, "start and terminal besides");
+            assert_eq!(events.len(), 1 + seen + 1, "its tokens, start and terminal");
             let result = events.last().unwrap().result().unwrap();
             assert_eq!(result.dropped_tokens as usize, 500 - seen);
             assert_eq!(result.tokens, 500);
@@ -140,9 +140,9 @@ async fn dropped_tokens_are_counted_exactly_and_for_that_handler_only() {
                 let ends = other.terminals();
                 let of_other = ends[0].result().unwrap();
                 assert_eq!(of_other.dropped_tokens, 0);
-                let mut alike = of_other.clone();
-                alike.dropped_tokens = result.dropped_tokens;
-                assert_eq!(&alike, result, "the one field that differs");
+                let mut expected = of_other.clone();
+                expected.dropped_tokens = result.dropped_tokens;
+                assert_eq!(&expected, result, "only `dropped_tokens` differs");
                 assert_eq!(tokens(other), 500);
             }
         }
@@ -205,7 +205,7 @@ async fn custom_events_and_tokens_share_the_capacity() {
 }
 
 #[tokio::test]
-async fn beyond_its_undelivered_runs_a_handler_hears_of_no_new_one() {
+async fn a_handler_with_too_many_undelivered_runs_skips_new_runs() {
     for mode in Mode::BACKGROUND {
         let gate = Gate::new();
         let stuck = Stuck::always(&gate);
@@ -227,7 +227,7 @@ async fn beyond_its_undelivered_runs_a_handler_hears_of_no_new_one() {
             let of: Vec<_> = faults.iter().map(|fault| (fault.kind, fault.run_id)).collect();
             let expected: Vec<_> =
                 runs[3..].iter().map(|run| (FaultKind::TooManyRuns, *run)).collect();
-            assert_eq!(of, expected, "{mode:?}: each run is one fault");
+            assert_eq!(of, expected, "{mode:?}: one fault per skipped run");
             assert!(faults.iter().all(|fault| &*fault.handler == "slow"));
         }
         gate.open();
@@ -239,7 +239,7 @@ async fn beyond_its_undelivered_runs_a_handler_hears_of_no_new_one() {
 
         within(ask(&mut model)).await.unwrap();
         flushed(&callbacks).await;
-        assert_eq!(stuck.recorder.run_ids().len(), 4, "{mode:?}: it hears new runs again");
+        assert_eq!(stuck.recorder.run_ids().len(), 4, "{mode:?}: new runs are delivered again");
         assert_eq!(faults.lock().unwrap().len(), 7);
         assert_promises(&stuck.recorder.events());
         assert_eq!(witness.terminals().len(), 11);
@@ -247,7 +247,7 @@ async fn beyond_its_undelivered_runs_a_handler_hears_of_no_new_one() {
 }
 
 #[tokio::test]
-async fn what_a_run_holds_is_bounded() {
+async fn a_runs_queue_is_bounded() {
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
     let handlers = Mode::BACKGROUND.map(|mode| mode.handler(stuck.clone()).capacity(8));
@@ -257,11 +257,11 @@ async fn what_a_run_holds_is_bounded() {
         within(ask(&mut model)).await.unwrap();
         let report = callbacks.flush(Duration::ZERO).await;
         let held: Vec<u64> = report.undelivered.iter().map(|run| run.events).collect();
-        assert_eq!(held, [8 + 2], "its capacity, start and terminal");
+        assert_eq!(held, [8 + 2], "the capacity, start and terminal");
     }
 }
 
-/// One item that holds many tokens.
+/// One item with several tokens.
 #[derive(Debug, Clone)]
 struct Many(usize);
 
@@ -274,7 +274,7 @@ impl LlmChunk for Many {
 }
 
 #[tokio::test]
-async fn one_item_may_overshoot_and_then_the_stream_waits() {
+async fn one_item_may_exceed_the_capacity_and_then_the_stream_waits() {
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
     let inner = service_fn(|_: ChatRequest| async {
@@ -295,14 +295,14 @@ async fn one_item_may_overshoot_and_then_the_stream_waits() {
 }
 
 #[tokio::test]
-async fn a_flush_waits_for_what_was_told_before_it_and_for_nothing_else() {
+async fn a_flush_waits_only_for_events_emitted_before_it() {
     for mode in [Mode::AWAITED[0], Mode::AWAITED[2], Mode::BACKGROUND[0], Mode::BACKGROUND[1]] {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
         let callbacks = Callbacks::new().add(mode.handler(stuck.clone())).inline(Recorder::new());
         let (_, mut model) = wrap(&callbacks, counting(5));
         let mut answer = call(&mut model).await;
-        // A run in flight, of which everything is handled.
+        // A run in flight, with every event handled.
         flushed(&callbacks).await;
         assert_eq!(stuck.returned.kinds(), [EventKind::LlmStart]);
 
@@ -323,7 +323,7 @@ async fn a_flush_waits_for_what_was_told_before_it_and_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_flush_reports_exactly_what_is_undelivered_at_its_deadline() {
+async fn a_flush_reports_undelivered_events_at_its_deadline() {
     let gate = Gate::new();
     let stuck = [Stuck::at(EventKind::LlmNewToken, &gate), Stuck::always(&gate)];
     let callbacks = Callbacks::new()

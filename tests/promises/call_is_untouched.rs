@@ -1,5 +1,5 @@
-//! Promise 4, the call is untouched: the consumer sees the inner service's items and errors, and the
-//! service's readiness is used and never wasted.
+//! Promise 4, the call is untouched: the consumer sees the inner service's items and errors, and readiness is
+//! used and never wasted.
 
 use std::{
     collections::VecDeque,
@@ -27,7 +27,7 @@ use tower_llm_callbacks::{
 };
 use tower_test::mock;
 
-/// An error of the test's own.
+/// The inner service's error.
 #[derive(Debug, Clone, PartialEq)]
 struct Broken(u8);
 
@@ -39,14 +39,14 @@ impl fmt::Display for Broken {
 
 impl Error for Broken {}
 
-/// A chunk: several texts, or the end mark after them.
+/// A chunk of several texts, with or without the end mark after them.
 #[derive(Debug, Clone, PartialEq)]
 struct Chunk {
     texts: Vec<String>,
     done: bool,
 }
 
-/// The same without an end mark in its protocol.
+/// A chunk of a protocol without an end mark.
 #[derive(Debug, Clone, PartialEq)]
 struct Unmarked(Chunk);
 
@@ -73,11 +73,11 @@ impl LlmChunk for Unmarked {
 enum Op<C> {
     Item(Result<C, Broken>),
     Pending,
-    /// The stream says it has ended, and goes on: nobody must ask further.
+    /// Yields `None`, but more items follow: the stream must not be polled again.
     End,
 }
 
-/// A stream that does what it is told, and knows how many items it has.
+/// A stream that plays a list of operations, with an exact `size_hint`.
 #[derive(Debug, Clone)]
 struct Ops<C>(VecDeque<Op<C>>);
 
@@ -119,7 +119,7 @@ async fn wrapped<C: LlmChunk + Clone + Send + Unpin + 'static>(
     CallbackLayer::new(callbacks.clone()).layer(inner).oneshot(request()).await.unwrap()
 }
 
-/// Reads a wrapped stream to its end, looking at its hints before and after each poll.
+/// Reads a wrapped stream to its end, and checks its hints before and after each poll.
 async fn read<C: LlmChunk + Clone + Send + Unpin + 'static>(
     ops: &Ops<C>,
     callbacks: &Callbacks,
@@ -131,7 +131,7 @@ async fn read<C: LlmChunk + Clone + Send + Unpin + 'static>(
         assert_eq!(stream.size_hint(), (left, Some(left)));
         match stream.poll_next() {
             Poll::Pending => {
-                assert_eq!(stream.size_hint(), (left, Some(left)), "whatever it holds");
+                assert_eq!(stream.size_hint(), (left, Some(left)), "also while an item is held");
                 assert!(!stream.is_terminated());
                 until(|| stream.is_woken()).await;
             }
@@ -145,7 +145,7 @@ async fn read<C: LlmChunk + Clone + Send + Unpin + 'static>(
     for _ in 0..3 {
         assert!(stream.is_terminated());
         assert_eq!(stream.size_hint(), (0, Some(0)));
-        assert!(assert_ready!(stream.poll_next()).is_none(), "it is fused");
+        assert!(assert_ready!(stream.poll_next()).is_none(), "the stream is fused");
     }
     items
 }
@@ -184,7 +184,7 @@ fn bare<C: Clone>(ops: &Ops<C>) -> Vec<Result<C, Broken>> {
 }
 
 #[test]
-fn items_errors_and_hints_are_those_of_the_inner_stream() {
+fn items_errors_and_hints_match_the_inner_stream() {
     let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -210,7 +210,7 @@ fn items_errors_and_hints_are_those_of_the_inner_stream() {
 }
 
 #[tokio::test]
-async fn polls_are_those_of_the_inner_stream_where_nothing_is_awaited() {
+async fn polls_match_the_inner_stream_without_awaited_handlers() {
     let item = |text: &str| Op::Item(Ok(Chunk { texts: vec![text.into()], done: false }));
     let ops = Ops([item("a"), Op::Pending, Op::Pending, item("b"), Op::Pending].into());
     let stuck = Gate::new();
@@ -218,16 +218,17 @@ async fn polls_are_those_of_the_inner_stream_where_nothing_is_awaited() {
     let [first, second] = background;
     let callbacks = Callbacks::new().inline(Recorder::new()).add(first).add(second);
     let mut bare = task::spawn(ops.clone());
-    let mut told = task::spawn(wrapped(&ops, &callbacks).await);
+    let mut observed = task::spawn(wrapped(&ops, &callbacks).await);
     for _ in 0..6 {
-        let told = told.poll_next().map(|item| item.map(|item| item.map_err(|e| e.to_string())));
+        let observed =
+            observed.poll_next().map(|item| item.map(|item| item.map_err(|e| e.to_string())));
         let bare = bare.poll_next().map(|item| item.map(|item| item.map_err(|e| e.to_string())));
-        assert_eq!(told, bare);
+        assert_eq!(observed, bare);
     }
 }
 
 #[tokio::test]
-async fn a_hint_without_bounds_stays_so_while_an_item_is_held() {
+async fn an_unbounded_hint_stays_unbounded_while_an_item_is_held() {
     struct Endless;
     impl Stream for Endless {
         type Item = Result<Chunk, Broken>;
@@ -249,7 +250,7 @@ async fn a_hint_without_bounds_stays_so_while_an_item_is_held() {
 }
 
 #[tokio::test]
-async fn the_futures_error_is_the_inner_one() {
+async fn the_futures_error_is_the_inner_error() {
     for mode in Mode::ALL {
         let inner = service_fn(|_: ChatRequest| async { Err::<Ops<Chunk>, _>(Broken(7)) });
         let model = CallbackLayer::new(Callbacks::new().add(mode.handler(Recorder::new())));
@@ -267,7 +268,7 @@ fn mocked(callbacks: &Callbacks) -> (Mocked, mock::Handle<ChatRequest, Answer>) 
 }
 
 #[tokio::test]
-async fn poll_ready_goes_through() {
+async fn poll_ready_reaches_the_inner_service() {
     let (mut model, mut handle) = mocked(&Callbacks::new().blocking(Recorder::new()));
     handle.allow(0);
     assert_pending!(model.poll_ready());
@@ -288,8 +289,8 @@ async fn poll_ready_goes_through() {
 }
 
 #[tokio::test]
-async fn the_service_that_is_ready_is_the_one_that_is_called() {
-    // A mock panics when a clone is called that was not ready.
+async fn the_ready_service_is_the_one_called() {
+    // The mock panics if a clone that was not ready is called.
     for mode in Mode::ALL {
         let recorder = Recorder::new();
         let (mut model, mut handle) = mocked(&Callbacks::new().add(mode.handler(recorder)));
@@ -321,7 +322,7 @@ async fn no_permit_is_lost() {
         let mut model = CallbackLayer::new(callbacks.clone()).layer(inner);
 
         let mut call = task::spawn(model.ready().await.unwrap().call(request()));
-        assert_eq!(permits.available_permits(), 0, "{mode:?}: held from readiness on");
+        assert_eq!(permits.available_permits(), 0, "{mode:?}: held since `poll_ready`");
         if Mode::AWAITED.contains(&mode) {
             // Dropped in the start phase.
             assert_pending!(call.poll());

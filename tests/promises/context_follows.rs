@@ -1,5 +1,5 @@
-//! Promise 8, context follows: a wrapped call inside another run is its child without passing anything
-//! by hand, and elsewhere with one adaptor; inside a handler there is no current run.
+//! Promise 8, context follows: a wrapped call inside another run is its child without passing anything by
+//! hand, and elsewhere with one adaptor. Inside a handler there is no current run.
 
 mod config;
 mod current;
@@ -30,12 +30,12 @@ use tower_llm_callbacks::{
 
 type Chunks = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
-/// An answer that calls nobody.
+/// An answer without nested calls.
 fn chunks() -> Chunks {
     stream::iter([ChatChunk::text("done"), ChatChunk::Done].map(Ok)).boxed()
 }
 
-/// A wrapped model that answers after it has been pending, before the response and in the stream.
+/// A wrapped model that is pending once before the response and once in the stream.
 fn leaf(layer: &CallbackLayer) -> Model {
     let script = Script::new().yields().respond().text("a").yields().text("b").complete("stop");
     layer.clone().name("child").layer(ScriptedModel::new(script))
@@ -46,7 +46,7 @@ async fn ask(mut model: Model) {
     assert_eq!((got.len(), error.is_none()), (4, true));
 }
 
-/// A service that does some work in each call, and answers with a stream.
+/// A service that runs some work in each call and answers with a stream.
 #[derive(Clone)]
 struct Agent(Arc<dyn Fn(ChatRequest) -> BoxFuture<'static, Chunks> + Send + Sync>);
 
@@ -74,7 +74,7 @@ impl Service<ChatRequest> for Agent {
     }
 }
 
-/// Makes a wrapped call that does some work, and reads the answer.
+/// Makes a wrapped call that runs some work, and reads the answer.
 async fn outer<Fut>(
     layer: &CallbackLayer,
     work: impl Fn(ChatRequest) -> Fut + Send + Sync + 'static,
@@ -90,16 +90,16 @@ fn text(events: &[Recorded]) -> String {
     events.iter().filter_map(Recorded::text).collect()
 }
 
-/// The first event of each run, in the order in which they were made: what a handler in the background
-/// hears of different runs comes in any order.
+/// Returns the first event of each run, in the order in which the runs were made. A background handler may
+/// receive events of different runs in any order.
 fn starts(recorder: &Recorder) -> Vec<Recorded> {
     let mut ids = recorder.run_ids();
-    // Of version 7: they are in the order of time.
+    // Version 7 ids sort by time.
     ids.sort();
     ids.into_iter().map(|id| recorder.run(id).swap_remove(0)).collect()
 }
 
-/// That there is one root, the parent, with as many children, and as many more roots.
+/// Asserts that there is one root, the parent, with this many children, and this many other roots.
 #[track_caller]
 fn assert_family(recorder: &Recorder, children: usize, strangers: usize) {
     assert_promises(&recorder.events());
@@ -127,7 +127,7 @@ async fn assert_all_see(recorders: &Recorders, children: usize, strangers: usize
 
 type Work = fn(Model) -> BoxFuture<'static, ()>;
 
-/// How a call may make others, and how many.
+/// Ways in which a call makes others, and how many.
 const SHAPES: [(&str, usize, Work); 7] = [
     ("await", 2, |model| {
         Box::pin(async move {
@@ -178,7 +178,7 @@ const SHAPES: [(&str, usize, Work); 7] = [
 ];
 
 #[test]
-fn across_awaits_in_the_future() {
+fn calls_awaited_in_the_future_are_children() {
     for (name, children, work) in SHAPES {
         println!("{name}");
         everywhere(move |recorders| async move {
@@ -197,7 +197,7 @@ fn across_awaits_in_the_future() {
 }
 
 #[test]
-fn across_awaits_in_the_stream() {
+fn calls_awaited_in_the_stream_are_children() {
     for (name, children, work) in SHAPES {
         println!("{name}");
         everywhere(move |recorders| async move {
@@ -218,19 +218,19 @@ fn across_awaits_in_the_stream() {
     }
 }
 
-/// A stream that hands on what the stream of a child gives; the child's call itself is made in it.
+/// A stream that forwards the stream of a child. The child's call is made in the stream, too.
 #[test]
-fn a_stream_polled_by_the_stream_of_a_run() {
+fn a_call_forwarded_by_the_stream_is_a_child() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
-        let forwards = move |_| {
+        let forward = move |_| {
             let model = model.clone();
             async move {
                 let asked = async move { call(&mut model.clone()).await.unwrap() };
                 asked.flatten_stream().boxed()
             }
         };
-        outer(&recorders.layer(), forwards).await;
+        outer(&recorders.layer(), forward).await;
         assert_all_see(&recorders, 1, 0).await;
         for (_, recorder) in &recorders.each {
             let texts = recorder.run_ids().into_iter().map(|id| text(&recorder.run(id)));
@@ -239,17 +239,17 @@ fn a_stream_polled_by_the_stream_of_a_run() {
     });
 }
 
-/// The call is a child where it is made, wherever its future and stream are polled then.
+/// A call is a child of the run in which it is made, wherever its future and stream are polled.
 #[test]
-fn made_inside_and_polled_outside() {
+fn a_call_made_inside_and_polled_outside_is_a_child() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
         let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
-        let sends = move |_| {
+        let work = move |_| {
             assert!(send.send(call_owned(model.clone())).is_ok());
             std::future::ready(chunks())
         };
-        outer(&recorders.layer(), sends).await;
+        outer(&recorders.layer(), work).await;
         let stream = receive.recv().await.unwrap().await.unwrap();
         assert_eq!(read(stream).await.0.len(), 4);
         assert_all_see(&recorders, 1, 0).await;
@@ -260,10 +260,9 @@ fn call_owned(mut model: Model) -> <Model as Service<ChatRequest>>::Future {
     model.call(request())
 }
 
-/// A run in which nobody is told and nothing is inherited is none: its children hang from the nearest
-/// one.
+/// A layer without handlers and inheritable settings makes no run: nested calls are children of the nearest run.
 #[test]
-fn past_a_layer_that_makes_no_run() {
+fn a_layer_without_a_run_is_skipped_in_the_tree() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
         let silent = CallbackLayer::new(Callbacks::new()).name("silent").tags(["local"]);

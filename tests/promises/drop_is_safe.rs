@@ -1,5 +1,5 @@
-//! Promise 7, drop is safe: wherever and whenever a call is dropped, that neither panics nor blocks,
-//! the inner call is dropped at once, and the terminal event is still delivered.
+//! Promise 7, drop is safe: dropping a call, anywhere and at any time, neither panics nor blocks, drops the
+//! inner call at once, and still delivers the terminal event.
 
 use std::{
     any::Any,
@@ -28,7 +28,7 @@ use tower_llm_callbacks::{
 /// A future or a stream.
 type Call = Box<dyn Any + Send>;
 
-/// How far a call is when it is dropped.
+/// The progress of a call when it is dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stage {
     Unpolled,
@@ -52,7 +52,7 @@ const STAGES: [Stage; 8] = [
     Stage::Ended,
 ];
 
-/// A call that has got so far, its model, and the gate that holds it there, if one does.
+/// Returns a call at a stage, its model, and the gate that may hold it there.
 async fn staged(stage: Stage, recorders: &mut Recorders) -> (Call, ScriptedModel, Gate) {
     let gate = Gate::new();
     let at = match stage {
@@ -75,10 +75,10 @@ async fn staged(stage: Stage, recorders: &mut Recorders) -> (Call, ScriptedModel
     }
     let mut future = Box::pin(future);
     if matches!(stage, Stage::Starting | Stage::Calling) {
-        let there = || stage == Stage::Starting || inner.calls() == 1;
+        let reached = || stage == Stage::Starting || inner.calls() == 1;
         loop {
             assert!(poll!(&mut future).is_pending());
-            if there() {
+            if reached() {
                 assert!(poll!(&mut future).is_pending());
                 return (Box::new(future), inner, gate);
             }
@@ -159,7 +159,7 @@ async fn drop_at(place: Place, call: Call) {
 }
 
 #[test]
-fn at_every_stage_and_in_every_place() {
+fn a_call_can_be_dropped_at_every_stage_and_in_every_place() {
     for stage in STAGES {
         for place in PLACES {
             println!("{stage:?} {place:?}");
@@ -177,9 +177,9 @@ fn at_every_stage_and_in_every_place() {
     }
 }
 
-/// By the time handlers hear of it, the upstream is cancelled.
+/// The upstream is cancelled before handlers receive the terminal.
 #[test]
-fn the_inner_call_is_dropped_before_the_terminal_is_told() {
+fn the_inner_call_is_dropped_before_the_terminal() {
     for stage in STAGES.into_iter().filter(|stage| *stage != Stage::Ended) {
         println!("{stage:?}");
         on_each_runtime(move || async move {
@@ -196,23 +196,23 @@ fn the_inner_call_is_dropped_before_the_terminal_is_told() {
             model.set(inner).unwrap();
             drop(call);
             let live = *live.lock().unwrap();
-            // After the end mark it may have been told before the drop.
-            let told_before = stage == Stage::AfterTheEndMark && live.is_none();
-            assert!(told_before || live == Some(0), "{stage:?}: {live:?}");
+            // After the end mark, the terminal may come before the drop.
+            let ended_before = stage == Stage::AfterTheEndMark && live.is_none();
+            assert!(ended_before || live == Some(0), "{stage:?}: {live:?}");
         });
     }
 }
 
-/// A handler that hangs, on a thread of its own, until it is let go.
+/// A handler that blocks on a thread of its own until it is released.
 struct Stuck {
-    let_go: mpsc::Sender<()>,
+    release: mpsc::Sender<()>,
     entered: mpsc::Receiver<()>,
     left: Arc<AtomicBool>,
 }
 
 impl Stuck {
     fn new(at: EventKind) -> (impl Fn(&Run, &Event) + Send + Sync + 'static, Self) {
-        let (let_go, held) = mpsc::channel();
+        let (release, held) = mpsc::channel();
         let (enter, entered) = mpsc::channel();
         let (held, left) = (Mutex::new(held), Arc::new(AtomicBool::new(false)));
         let leave = Arc::clone(&left);
@@ -223,24 +223,24 @@ impl Stuck {
                 leave.store(true, Ordering::SeqCst);
             }
         };
-        (handler, Self { let_go, entered, left })
+        (handler, Self { release, entered, left })
     }
 
-    /// Drops a call on another thread while the handler hangs: returns before it goes on.
+    /// Drops a call on another thread while the handler blocks. The drop must return first.
     fn assert_drop_returns(&self, call: Call) {
-        self.entered.recv_timeout(PATIENCE).expect("the handler is called");
+        self.entered.recv_timeout(PATIENCE).expect("the handler is not called");
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || {
             drop(call);
             done.send(()).unwrap();
         });
-        is_done.recv_timeout(PATIENCE).expect("dropping does not wait for a handler");
+        is_done.recv_timeout(PATIENCE).expect("dropping waits for a handler");
         assert!(!self.left.load(Ordering::SeqCst));
     }
 }
 
 #[test]
-fn while_a_blocking_handler_hangs() {
+fn drop_does_not_wait_for_a_blocking_handler() {
     for delivery in [Delivery::Pipelined, Delivery::Lockstep, Delivery::Background] {
         for at in [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd] {
             for flavor in FLAVORS {
@@ -252,7 +252,7 @@ fn while_a_blocking_handler_hangs() {
                     .with(Mode::Blocking(delivery).handler(recorder.clone()));
                 let runtime = flavor.runtime();
                 let (inner, mut model) = recorders.model(Script::answer(["a", "b"]).hang());
-                // Polled until it waits for the handler, or for the model.
+                // Polled until the call waits for the handler, or for the model.
                 let call: Call = runtime.block_on(async {
                     let mut future = Box::pin(model.ready().await.unwrap().call(request()));
                     let short = Duration::from_millis(20);
@@ -267,7 +267,7 @@ fn while_a_blocking_handler_hangs() {
                 });
                 stuck.assert_drop_returns(call);
                 assert_eq!(inner.live(), 0);
-                drop(stuck.let_go);
+                drop(stuck.release);
                 runtime.block_on(async {
                     assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
                 });
@@ -282,9 +282,10 @@ fn while_a_blocking_handler_hangs() {
     }
 }
 
-/// Another thread is in an inline handler of the run: it tells the terminal event, when it is out.
+/// Another thread is in an inline handler of the run. That thread emits the terminal when it leaves the
+/// handler.
 #[test]
-fn while_another_thread_tells_an_event() {
+fn drop_does_not_wait_for_another_threads_event() {
     on_each_runtime(|| async {
         let (handler, stuck) = Stuck::new(EventKind::Custom);
         let (keep, kept) = runs();
@@ -298,15 +299,15 @@ fn while_another_thread_tells_an_event() {
         stuck.assert_drop_returns(Box::new(stream));
         assert_eq!(inner.live(), 0);
         assert!(recorders.each[0].1.terminals().is_empty(), "never two events at once");
-        drop(stuck.let_go);
+        drop(stuck.release);
         emits.join().unwrap().unwrap();
         recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
-/// Many calls, dropped by many threads at once.
+/// Many calls are dropped by many threads at once.
 #[test]
-fn by_many_threads_at_once() {
+fn many_threads_can_drop_calls_at_once() {
     on_each_runtime(|| async {
         let recorders = Recorders::new(&MODES);
         let (inner, model) = recorders.model(Script::new().respond().text("a").text("b").hang());

@@ -1,5 +1,5 @@
-//! Promise 2, order: custom events take their place among a run's other events, wherever they are
-//! emitted; after the terminal, emitting is an error.
+//! Promise 2, order: custom events take their place among a run's other events, wherever they are emitted.
+//! After the terminal, `emit` fails.
 
 use std::{
     sync::{
@@ -23,7 +23,7 @@ use tower_llm_callbacks::{
     testing::{Recorded, Recorder, ScriptedModel, assert_promises},
 };
 
-/// Emits an event that names the one it is emitted in.
+/// Emits an event that names the event being handled.
 fn echo(run: &Run, event: &Event) {
     let name = match event.kind() {
         EventKind::LlmStart => "start",
@@ -41,7 +41,7 @@ fn custom(event: &Recorded) -> Option<(&str, u64)> {
 }
 
 #[tokio::test]
-async fn emitted_by_an_inline_handler_it_comes_right_after_the_event() {
+async fn an_inline_handlers_event_follows_the_event_being_handled() {
     let (before, after) = (Recorder::new(), Recorder::new());
     let callbacks = Callbacks::new()
         .inline(before.clone())
@@ -55,14 +55,14 @@ async fn emitted_by_an_inline_handler_it_comes_right_after_the_event() {
         assert_promises(&events);
         assert_eq!(events.len(), 2 * 21 + 1);
         for pair in events[..42].chunks(2) {
-            let (_, seq) = custom(&pair[1]).expect("every second event is the emitted one");
+            let (_, seq) = custom(&pair[1]).expect("every second event is a custom event");
             assert_eq!((seq, pair[1].seq), (pair[0].seq, pair[0].seq + 1));
         }
     }
 }
 
 #[tokio::test]
-async fn emitted_by_a_queued_handler_it_comes_after_the_event_for_everybody() {
+async fn a_queued_handlers_event_follows_the_event_being_handled_for_all() {
     for mode in [
         Mode::Blocking(Way::Pipelined),
         Mode::Blocking(Way::Lockstep),
@@ -101,7 +101,7 @@ async fn emitted_by_a_queued_handler_it_comes_after_the_event_for_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn emitted_by_other_threads_it_has_one_order_for_all() {
+async fn events_of_other_threads_have_one_order_for_all() {
     const THREADS: u64 = 4;
     const EACH: u64 = 500;
     let (run, keep) = keep_run();
@@ -124,7 +124,7 @@ async fn emitted_by_other_threads_it_has_one_order_for_all() {
             })
         })
         .collect();
-    // The end mark is kept back until all have emitted.
+    // The end mark stays unread until all have emitted.
     for _ in 0..2_000 {
         within(answer.next()).await.unwrap().unwrap();
     }
@@ -134,7 +134,7 @@ async fn emitted_by_other_threads_it_has_one_order_for_all() {
     while within(answer.next()).await.is_some() {}
 
     let order: Vec<u64> = recorders[0].events().iter().map(|event| event.seq).collect();
-    assert_eq!(order, (0..2_002 + THREADS * EACH).collect::<Vec<_>>(), "none is lost");
+    assert_eq!(order, (0..2_002 + THREADS * EACH).collect::<Vec<_>>(), "no event is lost");
     for recorder in &recorders {
         let events = recorder.events();
         assert_promises(&events);
@@ -148,7 +148,7 @@ async fn emitted_by_other_threads_it_has_one_order_for_all() {
 }
 
 #[tokio::test]
-async fn after_the_terminal_it_is_an_error_and_nobody_is_told() {
+async fn emit_after_the_terminal_fails_and_notifies_no_handler() {
     let (run, keep) = keep_run();
     let recorder = Recorder::new();
     let ended = Arc::new(AtomicBool::new(false));
@@ -162,7 +162,7 @@ async fn after_the_terminal_it_is_an_error_and_nobody_is_told() {
         Callbacks::new().add(keep).blocking(in_terminal).async_handler(recorder.clone());
     let (_, mut model) = wrap(&callbacks, counting(1));
     within(ask(&mut model)).await.unwrap();
-    assert!(ended.load(Ordering::SeqCst), "inside the handler of the terminal too");
+    assert!(ended.load(Ordering::SeqCst), "also inside the handler of the terminal");
     let error = kept(&run).emit("late", json!({"a": 1})).unwrap_err();
     assert!(error.is_ended());
     assert_eq!(error.full_queues(), 0);
@@ -171,7 +171,7 @@ async fn after_the_terminal_it_is_an_error_and_nobody_is_told() {
 }
 
 #[tokio::test]
-async fn full_queues_are_counted_and_others_are_told() {
+async fn full_queues_are_counted_and_others_are_notified() {
     let gate = Gate::new();
     let (run, keep) = keep_run();
     let stuck =
@@ -200,20 +200,20 @@ async fn full_queues_are_counted_and_others_are_told() {
     gate.open();
     while within(answer.next()).await.is_some() {}
     flushed(&callbacks).await;
-    let heard = |recorder: &Recorder| -> Vec<u64> {
+    let received = |recorder: &Recorder| -> Vec<u64> {
         recorder.events().iter().filter_map(custom).map(|(_, n)| n).collect()
     };
-    assert_eq!(heard(&stuck[0].recorder), [0, 1]);
-    assert_eq!(heard(&stuck[1].recorder), [0, 1, 2]);
-    assert_eq!(heard(&roomy), [0, 1, 2, 3, 4]);
-    assert_eq!(heard(&inline), [0, 1, 2, 3, 4]);
+    assert_eq!(received(&stuck[0].recorder), [0, 1]);
+    assert_eq!(received(&stuck[1].recorder), [0, 1, 2]);
+    assert_eq!(received(&roomy), [0, 1, 2, 3, 4]);
+    assert_eq!(received(&inline), [0, 1, 2, 3, 4]);
     for recorder in [&stuck[0].recorder, &stuck[1].recorder, &roomy, &inline] {
         assert_promises(&recorder.events());
     }
 }
 
 #[tokio::test]
-async fn the_current_run_emits_inside_the_call_and_nothing_does_outside() {
+async fn emit_works_inside_a_call_and_fails_outside() {
     let recorder = Recorder::new();
     let inner = service_fn(|_: ChatRequest| async {
         emit("inside", 7).unwrap();

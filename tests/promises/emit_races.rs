@@ -1,5 +1,5 @@
-//! Promise 2, order: emitting from other threads while the call goes on and ends. An event that another
-//! thread is telling is waited for, and the call is woken when it is told.
+//! Promise 2, order: other threads emit while the call runs and ends. The call waits for an event that
+//! another thread is delivering, and is woken afterwards.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use tower_llm_callbacks::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn emitting_while_the_run_ends_breaks_nothing() {
+async fn emit_may_race_with_the_end_of_the_run() {
     for round in 0..300 {
         let (run, keep) = keep_run();
         let recorders = [Recorder::new(), Recorder::new(), Recorder::new()];
@@ -50,7 +50,7 @@ async fn emitting_while_the_run_ends_breaks_nothing() {
             .collect();
         let items = within(answer.collect::<Vec<_>>()).await;
         assert_eq!(items.len(), 7);
-        // Now awaited handlers have returned from the terminal, whoever told it.
+        // Awaited handlers have now returned from the terminal, whichever thread emitted it.
         for recorder in &recorders {
             assert_eq!(recorder.terminals().len(), 1, "round {round}");
         }
@@ -64,13 +64,13 @@ async fn emitting_while_the_run_ends_breaks_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn emitting_lets_no_item_overtake_a_lockstep_handler() {
+async fn emit_lets_no_item_overtake_a_lockstep_handler() {
     for mode in [Mode::Blocking(Way::Lockstep), Mode::Async(Way::Lockstep)] {
         let handled = Arc::new(AtomicUsize::new(0));
         let counts = handled.clone();
         let count = move |event: &Event| {
             if event.kind() == EventKind::LlmNewToken {
-                // It takes its time, so that an item that does not wait is ahead of it.
+                // Slow enough that an item that does not wait would be ahead.
                 thread::sleep(Duration::from_micros(500));
                 counts.fetch_add(1, Ordering::SeqCst);
             }
@@ -108,8 +108,8 @@ async fn emitting_lets_no_item_overtake_a_lockstep_handler() {
 }
 
 #[tokio::test]
-async fn the_end_waits_for_a_thread_that_is_telling_and_is_woken_by_it() {
-    // An inline handler takes long over an event that another thread emits.
+async fn the_end_waits_for_a_thread_that_emits() {
+    // An inline handler is slow with an event that another thread emits.
     for mark in [true, false] {
         let gate = Gate::new();
         let (run, keep) = keep_run();
@@ -139,7 +139,7 @@ async fn the_end_waits_for_a_thread_that_is_telling_and_is_woken_by_it() {
 }
 
 #[tokio::test]
-async fn the_start_waits_for_a_thread_that_is_telling_and_is_woken_by_it() {
+async fn the_start_waits_for_a_thread_that_emits() {
     let gate = Gate::new();
     let start = Gate::new();
     let (run, keep) = keep_run();
@@ -154,7 +154,7 @@ async fn the_start_waits_for_a_thread_that_is_telling_and_is_woken_by_it() {
         move || run.emit("long", 0)
     });
     until(|| slow.recorder.kinds().contains(&EventKind::Custom)).await;
-    // The emitted event is the awaited handler's too: it is pushed when the inline one is through.
+    // The awaited handler receives the emitted event too: it is queued once the inline handler returns.
     start.open();
     until(|| held.returned.kinds() == [EventKind::LlmStart]).await;
     assert_pending!(call.poll());

@@ -1,5 +1,5 @@
-//! Promise 5, handlers cannot break it: one that panics, hangs, blocks or calls models itself neither
-//! changes the call nor what other handlers hear; it is reported once, and hears the next run.
+//! Promise 5, handlers cannot break it: a handler that panics, hangs, blocks or calls models itself changes
+//! neither the call nor the events of other handlers. It is reported once, and receives the next run.
 
 mod calls_models;
 mod deadline;
@@ -25,15 +25,15 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// What the misbehaving handler of a test is called in faults.
+/// The name of a test's misbehaving handler in faults.
 const FRAGILE: &str = "fragile";
 
-/// The modes in which nothing goes wrong.
+/// Recorders in all modes, which do not fail.
 fn witnesses() -> Recorders {
     Recorders::new(&MODES)
 }
 
-/// That the other handlers were told everything, in all runs.
+/// Asserts that the other handlers received every event of every run.
 async fn assert_others_unharmed(recorders: &Recorders, runs: usize) {
     let flushed = recorders.callbacks.flush(PATIENCE).await;
     assert!(flushed.is_complete(), "{flushed:?}");
@@ -43,7 +43,7 @@ async fn assert_others_unharmed(recorders: &Recorders, runs: usize) {
     }
 }
 
-/// A blocking handler runs where blocking is allowed: never on a thread that polls tasks.
+/// A blocking handler runs where blocking is allowed, and never on a thread that polls tasks.
 #[test]
 fn blocking_handlers_never_run_on_a_thread_of_the_runtime() {
     for flavor in FLAVORS {
@@ -68,7 +68,7 @@ fn blocking_handlers_never_run_on_a_thread_of_the_runtime() {
                 .collect();
             runtime.block_on(async {
                 for task in tasks {
-                    timeout(PATIENCE, task).await.expect("it hangs").unwrap();
+                    timeout(PATIENCE, task).await.expect("the call hangs").unwrap();
                 }
                 assert_others_unharmed(&recorders, 16).await;
             });
@@ -80,7 +80,7 @@ fn blocking_handlers_never_run_on_a_thread_of_the_runtime() {
     }
 }
 
-/// Calls a model that notes on which threads it is polled; the stream is dropped midway.
+/// Calls a model that records the threads that poll it. The stream is dropped midway.
 async fn read_noting_threads(callbacks: Callbacks, polled: Arc<Mutex<HashSet<ThreadId>>>) {
     let model = service_fn(move |_: ChatRequest| {
         let polled = Arc::clone(&polled);
@@ -103,14 +103,14 @@ async fn read_noting_threads(callbacks: Callbacks, polled: Arc<Mutex<HashSet<Thr
     }
 }
 
-/// A fault hook of the user's own code is no better than a handler.
+/// A panic in a fault hook is caught like one in a handler.
 #[test]
-fn a_fault_hook_that_panics_is_harmless() {
+fn a_panicking_fault_hook_is_harmless() {
     support::in_each_mode(|mode| async move {
         let panics = mode.closure(|_, event| assert!(event.kind().is_terminal(), "of the handler"));
         let faults = support::Faults::default();
         let callbacks = Callbacks::new()
-            .on_fault(|_: &Fault| std::panic::panic_any(DropsBadly))
+            .on_fault(|_: &Fault| std::panic::panic_any(PanicsOnDrop))
             .on_fault(|_: &Fault| panic!("of the hook"))
             .on_fault(faults.hook())
             .add(panics);
@@ -128,10 +128,10 @@ fn a_fault_hook_that_panics_is_harmless() {
     });
 }
 
-/// A panic's payload whose drop panics again.
-struct DropsBadly;
+/// A panic payload that panics on drop.
+struct PanicsOnDrop;
 
-impl Drop for DropsBadly {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         if !thread::panicking() {
             panic!("of the payload");
@@ -144,7 +144,7 @@ fn a_payload_that_panics_when_dropped_is_harmless() {
     support::in_each_mode(|mode| async move {
         let panics = mode.closure(|_, event| {
             if event.kind() == EventKind::LlmNewToken {
-                std::panic::panic_any(DropsBadly);
+                std::panic::panic_any(PanicsOnDrop);
             }
         });
         let recorders = witnesses().with(panics.name(FRAGILE).threads(1));
@@ -159,9 +159,9 @@ fn a_payload_that_panics_when_dropped_is_harmless() {
     });
 }
 
-/// One closed runtime, one handler each: the call is made, whatever cannot be told.
+/// The callbacks' runtime is shut down. The call is made with each kind of handler.
 #[test]
-fn a_runtime_that_is_gone_is_no_harm() {
+fn a_runtime_that_has_shut_down_is_harmless() {
     let gone = Flavor::Current.runtime();
     let handle = gone.handle().clone();
     drop(gone);
@@ -174,7 +174,7 @@ fn a_runtime_that_is_gone_is_no_harm() {
         let runtime = Flavor::Multi.runtime();
         runtime.block_on(async {
             let reading = async { read(call(&mut model).await.unwrap()).await };
-            let (got, error) = timeout(PATIENCE, reading).await.expect("it hangs");
+            let (got, error) = timeout(PATIENCE, reading).await.expect("the call hangs");
             assert_eq!((got.len(), error.is_none()), (4, true));
             assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         });
@@ -187,7 +187,7 @@ fn a_runtime_that_is_gone_is_no_harm() {
     }
 }
 
-/// An async handler finds the timers of its own runtime, whoever polls the call.
+/// An async handler has the timers of its own runtime, whatever polls the call.
 #[test]
 fn async_handlers_run_in_their_runtime() {
     for delivery in [Delivery::Pipelined, Delivery::Lockstep, Delivery::Background] {
@@ -211,7 +211,7 @@ fn async_handlers_run_in_their_runtime() {
             let reading = async { read(call(&mut model).await.unwrap()).await.0.len() };
             done.send(futures::executor::block_on(reading))
         });
-        assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), 4);
+        assert_eq!(is_done.recv_timeout(PATIENCE).expect("the call hangs"), 4);
         assert!(runtime.block_on(recorders.callbacks.flush(PATIENCE)).is_complete());
         recorders.faults.none();
         assert_promises(&recorder.events());

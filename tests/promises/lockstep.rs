@@ -1,5 +1,5 @@
-//! Promises 1, 2 and 5 for lockstep handlers, whose futures the stream itself may poll: that must not
-//! show, wherever the stream is polled and however it is left.
+//! Promises 1, 2 and 5 for lockstep handlers. The stream itself may poll their futures, which must not show,
+//! wherever it is polled and however it ends.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,7 +22,7 @@ use tower_llm_callbacks::{
 
 const LOCKSTEP: [Mode; 2] = [Mode::AWAITED[1], Mode::AWAITED[3]];
 
-/// A chunk that panics when it is read, after a first token.
+/// A chunk whose decoding panics after a first token.
 #[derive(Debug, Clone)]
 struct Bomb;
 
@@ -36,7 +36,7 @@ impl LlmChunk for Bomb {
 }
 
 #[tokio::test]
-async fn a_chunk_that_panics_when_it_is_read_leaves_no_event_behind() {
+async fn a_chunk_that_panics_while_decoded_leaves_no_event_behind() {
     quiet_panics();
     for mode in Mode::ALL {
         let recorder = Recorder::new();
@@ -47,7 +47,7 @@ async fn a_chunk_that_panics_when_it_is_read_leaves_no_event_behind() {
         let mut model = CallbackLayer::new(callbacks.clone()).layer(inner);
         let mut answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
         flushed(&callbacks).await;
-        // Whatever was woken has run.
+        // Every woken task has run.
         sleep(Duration::from_millis(5)).await;
         let read = AssertUnwindSafe(async { answer.next().await.is_some() }).catch_unwind().await;
         assert!(read.is_err());
@@ -60,7 +60,7 @@ async fn a_chunk_that_panics_when_it_is_read_leaves_no_event_behind() {
 }
 
 #[test]
-fn an_async_handler_runs_in_its_own_runtime_whoever_polls_it() {
+fn an_async_handler_runs_in_its_runtime_when_polled_elsewhere() {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for polls_in in [None, Some(Builder::new_current_thread().build().unwrap())] {
         for mode in [Mode::AWAITED[2], Mode::AWAITED[3], Mode::BACKGROUND[1]] {
@@ -69,7 +69,7 @@ fn an_async_handler_runs_in_its_own_runtime_whoever_polls_it() {
             let handler = on_event_async(move |run, event| {
                 let record = record.clone();
                 async move {
-                    // It needs the runtime's timer, and its spawner.
+                    // The handler needs the runtime's timer and spawner.
                     sleep(Duration::from_millis(1)).await;
                     let record = async move {
                         tower_llm_callbacks::CallbackHandler::on_event(&record, &run, &event);
@@ -103,7 +103,7 @@ fn an_async_handler_runs_in_its_own_runtime_whoever_polls_it() {
 }
 
 #[tokio::test]
-async fn a_stream_dropped_while_it_waits_leaves_the_handler_to_go_on() {
+async fn a_handler_continues_after_its_waiting_stream_is_dropped() {
     for mode in LOCKSTEP {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmNewToken, &gate);

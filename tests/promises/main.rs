@@ -1,5 +1,5 @@
-//! The promises of the crate, in their order, on both kinds of runtime. Promise 10 (nothing leaks) is in `tests/secrets`,
-//! promises 11 and 12 are in the tests of what they are about.
+//! Tests of the crate's promises, by number, on both kinds of runtime. Promise 10 (nothing leaks) is tested
+//! in `tests/secrets`, promises 11 and 12 beside the features that they concern.
 
 mod bounded;
 mod call_is_untouched;

@@ -1,5 +1,5 @@
-//! Promise 1, one terminal event: every run that started ends in exactly one `end` or `error`,
-//! however it ended, for handlers of every delivery, and all are told the same result.
+//! Promise 1, one terminal event: every run that started ends in exactly one `end` or `error`, however it
+//! ended, for handlers of every delivery, and all of them receive the same result.
 
 mod abort;
 mod panic;
@@ -39,12 +39,12 @@ fn chunks() -> Vec<ChatChunk> {
     ]
 }
 
-/// Responds, and gives the first chunks.
+/// A response with the first `count` chunks.
 fn script(count: usize) -> Script {
     chunks().into_iter().take(count).fold(Script::new().respond(), Script::chunk)
 }
 
-/// What the first chunks add up to.
+/// The result of the first `count` chunks.
 fn sum(count: usize) -> LlmResult {
     let mut answer = Accumulator::new();
     for chunk in chunks().iter().take(count) {
@@ -58,7 +58,7 @@ fn overloaded() -> ProviderError {
 }
 
 #[test]
-fn what_a_terminal_carries_of_an_answer_cut_short() {
+fn a_partial_result_carries_the_chunks_so_far() {
     let result = sum(5);
     assert_eq!(result.text(), "Hello");
     assert_eq!(result.choices[0].tool_calls[0].name, "look");
@@ -68,13 +68,13 @@ fn what_a_terminal_carries_of_an_answer_cut_short() {
 }
 
 #[test]
-fn read_to_the_end() {
+fn a_call_read_to_the_end_completes() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(script(usize::MAX));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
         assert_eq!(got, chunks());
         assert!(error.is_none());
-        // Nothing is waited for once the consumer has the last item: awaited handlers were told.
+        // Once the consumer has the last item, awaited handlers have returned from the terminal.
         for (mode, recorder) in &recorders.each {
             assert!(!mode.is_awaited() || recorder.terminals().len() == 1, "{mode:?}");
         }
@@ -85,7 +85,7 @@ fn read_to_the_end() {
 }
 
 #[test]
-fn transport_error_in_the_stream() {
+fn a_transport_error_in_the_stream_ends_the_run() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(script(5).fail("reset by peer"));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
@@ -98,7 +98,7 @@ fn transport_error_in_the_stream() {
 }
 
 #[test]
-fn provider_error_in_the_stream() {
+fn a_provider_error_in_the_stream_ends_the_run() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(script(4).provider_error(overloaded()));
         let (_, error) = read(call(&mut model).await.unwrap()).await;
@@ -113,7 +113,7 @@ fn provider_error_in_the_stream() {
 }
 
 #[test]
-fn provider_error_inside_a_chunk() {
+fn a_provider_error_inside_a_chunk_ends_the_run() {
     everywhere(|recorders| async move {
         let (_, mut model) =
             recorders.model(script(4).chunk(Delta::Error(overloaded())).text("more"));
@@ -127,7 +127,7 @@ fn provider_error_inside_a_chunk() {
 }
 
 #[test]
-fn error_instead_of_a_response() {
+fn an_error_instead_of_a_response_ends_the_run() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(Script::new().yields().fail("refused").respond());
         assert!(call(&mut model).await.unwrap_err().is::<io::Error>());
@@ -144,9 +144,9 @@ fn error_instead_of_a_response() {
     });
 }
 
-/// What went wrong is found in the sources of an error, however it is wrapped.
+/// The kind of an error is found in its sources, however it is wrapped.
 #[test]
-fn error_with_a_source() {
+fn an_error_kind_is_found_in_the_sources() {
     #[derive(Debug)]
     struct Wrapped(BoxError);
     impl fmt::Display for Wrapped {
@@ -184,7 +184,7 @@ fn error_with_a_source() {
 }
 
 #[test]
-fn end_of_stream_without_the_end_mark() {
+fn a_stream_without_its_end_mark_is_truncated() {
     everywhere(|recorders| async move {
         let (_, mut model) = recorders.model(script(chunks().len() - 1));
         let (got, error) = read(call(&mut model).await.unwrap()).await;
@@ -193,7 +193,7 @@ fn end_of_stream_without_the_end_mark() {
         let end = recorders.ended(Some(ErrorKind::Truncated)).await;
         assert_same_answer(end.result().unwrap(), &sum(usize::MAX));
     });
-    // A layer below may have noticed already.
+    // A layer below may have reported it already.
     everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             let cut = futures::stream::iter([Ok(Delta::text("a")), Err(Truncated::default())]);
@@ -209,7 +209,7 @@ fn end_of_stream_without_the_end_mark() {
 }
 
 #[test]
-fn end_of_stream_of_a_type_that_has_no_end_mark() {
+fn a_chunk_type_without_end_mark_completes_at_the_end_of_the_stream() {
     struct Word(&'static str);
     impl LlmChunk for Word {
         fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {
@@ -230,7 +230,7 @@ fn end_of_stream_of_a_type_that_has_no_end_mark() {
 }
 
 #[test]
-fn never_polled() {
+fn a_future_never_polled_ends_cancelled() {
     everywhere(|recorders| async move {
         let (inner, mut model) = recorders.model(script(usize::MAX));
         drop(model.ready().await.unwrap().call(request()));
@@ -241,7 +241,7 @@ fn never_polled() {
 }
 
 #[test]
-fn dropped_before_the_start_handlers_are_done() {
+fn drop_in_the_start_phase_ends_cancelled() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
         let recorders = recorders.with(gate.at(EventKind::LlmStart));
@@ -258,7 +258,7 @@ fn dropped_before_the_start_handlers_are_done() {
 }
 
 #[test]
-fn dropped_while_the_model_is_called() {
+fn drop_before_the_response_ends_cancelled() {
     everywhere(|recorders| async move {
         let (inner, mut model) = recorders.model(Script::new().hang().respond());
         let mut future = Box::pin(model.ready().await.unwrap().call(request()));
@@ -275,7 +275,7 @@ fn dropped_while_the_model_is_called() {
 }
 
 #[test]
-fn dropped_before_the_first_item() {
+fn drop_before_the_first_item_ends_cancelled() {
     for polled in [false, true] {
         everywhere(move |recorders| async move {
             let (inner, mut model) = recorders.model(Script::new().respond().hang());
@@ -291,7 +291,7 @@ fn dropped_before_the_first_item() {
 }
 
 #[test]
-fn dropped_after_each_item() {
+fn drop_after_each_item_ends_cancelled_until_the_end_mark() {
     for taken in 0..=chunks().len() {
         everywhere(move |recorders| async move {
             let (inner, mut model) = recorders.model(script(usize::MAX).hang());
@@ -300,7 +300,7 @@ fn dropped_after_each_item() {
             assert_eq!(got.len(), taken);
             drop(stream);
             assert_eq!(inner.live(), 0);
-            // With the end mark the answer was complete.
+            // With the end mark the answer is complete.
             let cancelled = taken < chunks().len();
             let end = recorders.ended(cancelled.then_some(ErrorKind::Cancelled)).await;
             assert_same_answer(end.result().unwrap(), &sum(taken));
@@ -309,7 +309,7 @@ fn dropped_after_each_item() {
 }
 
 #[test]
-fn dropped_by_an_outer_timeout() {
+fn drop_by_an_outer_timeout_ends_cancelled() {
     everywhere(|recorders| async move {
         let (inner, model) = recorders.model(Script::new().hang().respond());
         let mut model = TimeoutLayer::new(Duration::from_millis(10)).layer(model);
@@ -318,7 +318,7 @@ fn dropped_by_an_outer_timeout() {
         assert_eq!(inner.live(), 0);
         recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
-    // And in the stream.
+    // The same in the stream.
     everywhere(|recorders| async move {
         let (inner, mut model) = recorders.model(script(3).hang());
         let stream = call(&mut model).await.unwrap();
@@ -326,13 +326,13 @@ fn dropped_by_an_outer_timeout() {
         assert!(read.await.is_err());
         assert_eq!(inner.live(), 0);
         let end = recorders.ended(Some(ErrorKind::Cancelled)).await;
-        // On a busy machine it may come sooner.
+        // On a busy machine the timeout may fire before the text is read.
         assert!("Hel".starts_with(end.result().unwrap().text()));
     });
 }
 
 #[test]
-fn ended_while_a_handler_is_at_the_terminal() {
+fn drop_while_a_handler_is_at_the_terminal_stays_completed() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
         let recorders = recorders.with(gate.at(EventKind::LlmEnd));

@@ -1,5 +1,5 @@
-//! Promise 2, order: a handler sees start, tokens in order, terminal, nothing after it, and never two
-//! events of one run at once; different runs are concurrent.
+//! Promise 2, order: a handler sees start, tokens in order, terminal, nothing after it, and never two events
+//! of one run at once. Different runs are concurrent.
 
 use std::{
     collections::HashMap,
@@ -22,11 +22,11 @@ use tower_llm_callbacks::{
 };
 
 #[test]
-fn start_tokens_terminal_in_order_in_every_mode() {
+fn start_tokens_and_terminal_come_in_order_in_every_mode() {
     for mode in Mode::ALL {
         on_both_runtimes(async || {
             let recorder = Recorder::new();
-            // Few enough places that the stream has to wait now and then.
+            // A capacity at which the stream has to wait now and then.
             let callbacks = Callbacks::new().add(mode.handler(recorder.clone()).capacity(300));
             let (_, mut model) = wrap(&callbacks, counting(300));
             ask(&mut model).await.unwrap();
@@ -46,8 +46,8 @@ fn start_tokens_terminal_in_order_in_every_mode() {
 }
 
 #[test]
-fn one_run_is_never_told_two_events_at_once() {
-    // The recorder notices only what happens inside it: here the handler itself takes its time.
+fn events_of_one_run_never_overlap() {
+    // The recorder notices an overlap only inside itself: here the handler itself takes time.
     for mode in Mode::ALL {
         on_both_runtimes(async || {
             let inside = Arc::new(AtomicUsize::new(0));
@@ -91,7 +91,7 @@ fn one_run_is_never_told_two_events_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_async_handler_that_sleeps_in_one_run_delays_no_other() {
+async fn an_async_handler_sleeping_in_one_run_does_not_delay_others() {
     const LONG: Duration = Duration::from_secs(3_600);
     for mode in Mode::ALL.into_iter().filter(|mode| matches!(mode, Mode::Async(_))) {
         let done = Recorder::new();
@@ -125,10 +125,10 @@ async fn an_async_handler_that_sleeps_in_one_run_delays_no_other() {
 }
 
 #[tokio::test]
-async fn a_blocking_handler_that_blocks_in_one_run_delays_no_other() {
+async fn a_blocking_handler_blocked_in_one_run_does_not_delay_others() {
     let gate = Gate::new();
-    let told = Recorder::new();
-    let (waiter, record) = (gate.waiter(), told.clone());
+    let recorder = Recorder::new();
+    let (waiter, record) = (gate.waiter(), recorder.clone());
     let handler = on_event(move |run, event| {
         if run.name() == "slow" {
             waiter.wait();
@@ -149,16 +149,16 @@ async fn a_blocking_handler_that_blocks_in_one_run_delays_no_other() {
     for _ in 0..10 {
         within(ask(&mut fast)).await.unwrap();
     }
-    assert_eq!(told.run_ids().len(), 10);
+    assert_eq!(recorder.run_ids().len(), 10);
     assert!(!slow.is_finished());
 
     gate.open();
     within(slow).await.unwrap();
-    assert_eq!(told.run_ids().len(), 11);
-    assert_promises(&told.events());
+    assert_eq!(recorder.run_ids().len(), 11);
+    assert_promises(&recorder.events());
 }
 
-/// Counts who is in a handler at once.
+/// Counts concurrent entries into a handler.
 #[derive(Default)]
 struct Entries {
     inside: AtomicUsize,
@@ -202,12 +202,12 @@ async fn a_thousand_runs_share_sixteen_threads() {
     assert!(entries.most() > 1, "different runs are concurrent");
     assert_eq!(recorder.run_ids().len(), 1_000);
     assert_promises(&recorder.events());
-    // It has lanes for other work: nobody but handlers has run on these threads.
+    // The threads have run nothing but the slow handler.
     assert_eq!(entries.threads.lock().unwrap().values().sum::<usize>(), 3_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_whose_threads_are_all_stuck_delays_no_other_handler() {
+async fn a_handler_with_all_threads_stuck_does_not_delay_other_handlers() {
     let gate = Gate::new();
     let entries = Arc::new(Entries::default());
     let (seen, waiter) = (entries.clone(), gate.waiter());
@@ -248,7 +248,7 @@ async fn nothing_comes_after_the_terminal() {
         let script = Script::answer(["a", "b"]).text("late").fail("later").text("last");
         let (_, mut model) = wrap(&callbacks, script);
         let items = within(ask(&mut model)).await.unwrap();
-        assert_eq!(items.len(), 7, "{mode:?}: the consumer gets it all");
+        assert_eq!(items.len(), 7, "{mode:?}: the consumer gets every item");
         flushed(&callbacks).await;
         assert_eq!(recorder.text(), "ab", "{mode:?}");
         assert_eq!(recorder.kinds().last(), Some(&EventKind::LlmEnd), "{mode:?}");
@@ -257,8 +257,8 @@ async fn nothing_comes_after_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_blocking_handler_keeps_its_order_when_its_thread_takes_turns() {
-    // More than 64 events of a run are queued while others wait: it gives its only thread up.
+async fn a_blocking_handler_keeps_its_order_when_its_thread_alternates_between_runs() {
+    // With more than 64 events of a run queued while others wait, a run yields the only thread.
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
     let handler = Registration::blocking(stuck.clone()).background().threads(1).capacity(1_000);
@@ -274,11 +274,11 @@ async fn a_blocking_handler_keeps_its_order_when_its_thread_takes_turns() {
     assert_eq!(events.len(), 4 * 502);
     let first_end = events.iter().position(|event| event.kind().is_terminal()).unwrap();
     let begun = events[..first_end].iter().filter(|event| event.kind().is_start()).count();
-    assert_eq!(begun, 4, "every run had its turn before the first was through");
+    assert_eq!(begun, 4, "every run has a turn before the first one ends");
 }
 
 #[tokio::test]
-async fn a_dropped_stream_is_told_in_order_too() {
+async fn events_of_a_dropped_stream_come_in_order() {
     for mode in Mode::ALL {
         let recorder = Recorder::new();
         let tokens = Arc::new(AtomicUsize::new(0));

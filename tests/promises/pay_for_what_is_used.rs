@@ -1,5 +1,5 @@
-//! Promise 9, pay for what is used: where nobody is told and nothing is inherited no run is made, and
-//! what nobody wants is not built.
+//! Promise 9, pay for what is used: without handlers and inheritable settings no run is made, and data that
+//! no handler asks for is not built.
 
 use std::{
     future::{Ready, ready},
@@ -24,38 +24,38 @@ use tower_llm_callbacks::{
     testing::{Checker, Recorder, Script, ScriptedModel},
 };
 
-/// A request that counts how often it is described, and how often its prompt is built.
+/// A request that counts how often its start is built, and how often its prompt.
 #[derive(Clone, Default)]
 struct Counted {
-    described: Arc<AtomicUsize>,
-    built: Arc<AtomicUsize>,
+    starts_built: Arc<AtomicUsize>,
+    prompts_built: Arc<AtomicUsize>,
 }
 
 impl LlmRequest for Counted {
     fn llm_start(&self) -> LlmStart {
-        self.described.fetch_add(1, Ordering::SeqCst);
-        let built = Arc::clone(&self.built);
+        self.starts_built.fetch_add(1, Ordering::SeqCst);
+        let prompts_built = Arc::clone(&self.prompts_built);
         LlmStart::new("acme", "complete").messages(Prompt::lazy(move || {
-            built.fetch_add(1, Ordering::SeqCst);
+            prompts_built.fetch_add(1, Ordering::SeqCst);
             json!(["Hi"])
         }))
     }
 }
 
 impl Counted {
-    fn described(&self) -> usize {
-        self.described.load(Ordering::SeqCst)
+    fn starts_built(&self) -> usize {
+        self.starts_built.load(Ordering::SeqCst)
     }
 
-    fn built(&self) -> usize {
-        self.built.load(Ordering::SeqCst)
+    fn prompts_built(&self) -> usize {
+        self.prompts_built.load(Ordering::SeqCst)
     }
 }
 
 type Items = Iter<std::array::IntoIter<Result<ChatChunk, BoxError>, 3>>;
 
-/// A model that tells whether it was called in a run.
-fn asks_for_a_run(
+/// A model that records whether it was called in a run.
+fn model_recording_runs(
     in_run: Arc<Mutex<Vec<bool>>>,
 ) -> ServiceFn<impl Fn(Counted) -> Ready<Result<Items, BoxError>> + Clone> {
     service_fn(move |_: Counted| {
@@ -65,10 +65,10 @@ fn asks_for_a_run(
     })
 }
 
-/// Whether a call of the layer is made in a run; and how it was looked at.
+/// Whether a call of the layer is made in a run, and the counts of its request.
 async fn has_run(layer: &CallbackLayer) -> (bool, Counted) {
     let (request, in_run) = (Counted::default(), Arc::default());
-    let mut service = layer.layer(asks_for_a_run(Arc::clone(&in_run)));
+    let mut service = layer.layer(model_recording_runs(Arc::clone(&in_run)));
     let stream = service.call(request.clone()).await.unwrap();
     let (got, error) = read(stream).await;
     assert_eq!((got.len(), error.is_none()), (3, true));
@@ -77,27 +77,27 @@ async fn has_run(layer: &CallbackLayer) -> (bool, Counted) {
     (in_run[0], request)
 }
 
-/// A layer with nothing but what is for its own runs.
+/// A layer with local settings only.
 fn silent() -> CallbackLayer {
     CallbackLayer::new(Callbacks::new()).name("silent").tags(["local"]).metadata("local", 1)
 }
 
 #[test]
-fn without_handlers_and_anything_inheritable_there_is_no_run() {
+fn without_handlers_and_inheritable_settings_no_run_is_made() {
     on_each_runtime(|| async {
         let tasks = Handle::current().metrics().num_alive_tasks();
         let (in_run, request) = has_run(&silent()).await;
         assert!(!in_run);
-        assert_eq!((request.described(), request.built()), (0, 0));
+        assert_eq!((request.starts_built(), request.prompts_built()), (0, 0));
         let (in_run, request) = RunConfig::new().run_name("a").scope(has_run(&silent())).await;
         assert!(!in_run);
-        assert_eq!(request.described(), 0);
+        assert_eq!(request.starts_built(), 0);
         assert_eq!(Handle::current().metrics().num_alive_tasks(), tasks);
     });
 }
 
 #[test]
-fn what_is_inheritable_makes_a_run() {
+fn inheritable_settings_make_a_run() {
     on_each_runtime(|| async {
         for layer in [
             silent().inheritable_tags(["a"]),
@@ -117,36 +117,36 @@ fn what_is_inheritable_makes_a_run() {
     });
 }
 
-/// Inherited by children, and nobody hears of it: the run is made, but nothing is built.
+/// Settings are inherited, but there is no handler: the run is made, and nothing is built.
 #[test]
 fn a_run_without_handlers_builds_nothing() {
     on_each_runtime(|| async {
         let (in_run, request) = has_run(&silent().inheritable_tags(["a"])).await;
         assert!(in_run);
-        assert_eq!((request.described(), request.built()), (0, 0));
+        assert_eq!((request.starts_built(), request.prompts_built()), (0, 0));
     });
 }
 
-/// A handler with some interests, which notes what it is told.
+/// A handler with an event mask, which records its events.
 #[derive(Clone)]
-struct Wants {
+struct MaskedHandler {
     interests: EventMask,
     recorder: Recorder,
-    asked: Arc<AtomicUsize>,
+    mask_reads: Arc<AtomicUsize>,
 }
 
-impl Wants {
+impl MaskedHandler {
     fn new(interests: EventMask) -> Self {
-        Self { interests, recorder: Recorder::new(), asked: Arc::default() }
+        Self { interests, recorder: Recorder::new(), mask_reads: Arc::default() }
     }
 
     fn interests(&self) -> EventMask {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.mask_reads.fetch_add(1, Ordering::SeqCst);
         self.interests
     }
 }
 
-impl CallbackHandler for Wants {
+impl CallbackHandler for MaskedHandler {
     fn interests(&self) -> EventMask {
         self.interests()
     }
@@ -156,7 +156,7 @@ impl CallbackHandler for Wants {
     }
 }
 
-impl AsyncCallbackHandler for Wants {
+impl AsyncCallbackHandler for MaskedHandler {
     fn interests(&self) -> EventMask {
         self.interests()
     }
@@ -166,13 +166,13 @@ impl AsyncCallbackHandler for Wants {
     }
 }
 
-fn set(mode: Mode, wants: &Wants) -> Callbacks {
-    Callbacks::new().add(mode.handler(wants.clone()))
+fn set(mode: Mode, masked: &MaskedHandler) -> Callbacks {
+    Callbacks::new().add(mode.handler(masked.clone()))
 }
 
-/// A handler hears of what it wants and of nothing else; the numbers show the gaps.
+/// A handler receives the events of its mask and no others. The gaps show in their numbers.
 #[test]
-fn who_leaves_events_out_does_not_get_them() {
+fn a_handler_receives_only_the_events_of_its_mask() {
     use EventKind::*;
     for (interests, expected) in [
         (EventMask::ALL - EventMask::LLM_NEW_TOKEN, &[(LlmStart, 0), (Custom, 3), (LlmEnd, 4)][..]),
@@ -183,8 +183,8 @@ fn who_leaves_events_out_does_not_get_them() {
         (EventMask::LLM_ERROR, &[]),
     ] {
         in_each_mode(move |mode| async move {
-            let wants = Wants::new(interests);
-            let callbacks = set(mode, &wants);
+            let masked = MaskedHandler::new(interests);
+            let callbacks = set(mode, &masked);
             let script = Script::new().respond().text("a").text("b").chunk(ChatChunk::Done);
             let (handler, runs) = support::runs();
             let layer = CallbackLayer::new(callbacks.clone().add(handler));
@@ -193,39 +193,43 @@ fn who_leaves_events_out_does_not_get_them() {
             runs.lock().unwrap()[0].emit("note", 1).unwrap();
             assert_eq!(read(stream).await.0.len(), 1);
             assert!(callbacks.flush(PATIENCE).await.is_complete());
-            let events = wants.recorder.events();
+            let events = masked.recorder.events();
             let seen: Vec<_> = events.iter().map(|event| (event.kind(), event.seq)).collect();
             assert_eq!(seen, expected);
             let broken = Checker::new().interests(interests).check(&events);
             assert!(broken.is_empty(), "{broken:?}");
-            // Asked when it was added, and not for each call.
-            assert_eq!(wants.asked.load(Ordering::SeqCst), 1);
+            // The mask is read when the handler is added, and not for each call.
+            assert_eq!(masked.mask_reads.load(Ordering::SeqCst), 1);
         });
     }
 }
 
 #[test]
-fn a_start_that_nobody_wants_is_not_built() {
+fn an_unwanted_start_is_not_built() {
     in_each_mode(|mode| async move {
-        let ends = Wants::new(EventMask::LLM_END);
+        let ends = MaskedHandler::new(EventMask::LLM_END);
         let callbacks = set(mode, &ends);
         let (in_run, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert!(in_run);
-        assert_eq!((request.described(), request.built()), (0, 0));
-        // It is numbered all the same.
+        assert_eq!((request.starts_built(), request.prompts_built()), (0, 0));
+        // The start is numbered nevertheless.
         assert_eq!(ends.recorder.terminals()[0].seq, 3);
     });
 }
 
-/// A lazy prompt is built when somebody looks, and once for all who do.
+/// A lazy prompt is built when a handler reads it, once for all handlers.
 #[test]
-fn a_prompt_is_built_for_who_looks_at_it() {
+fn a_prompt_is_built_when_a_handler_reads_it() {
     in_each_mode(|mode| async move {
-        let callbacks = set(mode, &Wants::new(EventMask::ALL));
+        let callbacks = set(mode, &MaskedHandler::new(EventMask::ALL));
         let (_, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
-        assert_eq!((request.described(), request.built()), (1, 0), "nobody looked");
+        assert_eq!(
+            (request.starts_built(), request.prompts_built()),
+            (1, 0),
+            "no handler read the prompt"
+        );
     });
     on_each_runtime(|| async {
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -240,22 +244,22 @@ fn a_prompt_is_built_for_who_looks_at_it() {
         let callbacks = MODES.iter().chain(&MODES).fold(Callbacks::new(), looks);
         let (_, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
-        assert_eq!((request.described(), request.built()), (1, 1));
+        assert_eq!((request.starts_built(), request.prompts_built()), (1, 1));
         assert_eq!(*seen.lock().unwrap(), vec![Some(json!(["Hi"])); 2 * MODES.len()]);
     });
 }
 
-/// What a handler wants never happens in runs of this type: it has no task, and is not told.
+/// A handler whose events cannot occur in runs of this type has no task and is not notified.
 #[test]
-fn who_wants_other_types_of_runs_costs_no_task() {
+fn a_handler_of_other_run_types_has_no_task() {
     in_each_mode(|mode| async move {
         for (interests, costs) in [
             (EventMask::TOOL | EventMask::CHAIN | EventMask::RETRIEVER, false),
             (EventMask::NONE, false),
             (EventMask::ALL, mode != Mode::Inline),
         ] {
-            let wants = Wants::new(interests);
-            let callbacks = set(mode, &wants);
+            let masked = MaskedHandler::new(interests);
+            let callbacks = set(mode, &masked);
             let tasks = Handle::current().metrics().num_alive_tasks();
             let model = ScriptedModel::new(Script::new().respond().text("a").hang());
             let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
@@ -264,18 +268,19 @@ fn who_wants_other_types_of_runs_costs_no_task() {
             assert_eq!(more, costs, "{interests:?}");
             drop(stream);
             assert!(callbacks.flush(PATIENCE).await.is_complete());
-            assert_eq!(wants.recorder.events().is_empty(), interests != EventMask::ALL);
-            // Another test's handlers must not be counted: a handler's tasks end with it.
+            assert_eq!(masked.recorder.events().is_empty(), interests != EventMask::ALL);
+            // A handler's tasks end with it: they must not be counted in the next round.
             drop((model, callbacks));
         }
     });
 }
 
-/// Where one handler wants nothing of a run, others are told as if it were not there.
+/// A handler without events does not affect the others.
 #[test]
-fn who_wants_nothing_is_no_hindrance() {
+fn a_handler_without_events_does_not_affect_others() {
     in_each_mode(|mode| async move {
-        let recorders = Recorders::new(&MODES).with(mode.handler(Wants::new(EventMask::NONE)));
+        let recorders =
+            Recorders::new(&MODES).with(mode.handler(MaskedHandler::new(EventMask::NONE)));
         let (_, mut model) = recorders.model(Script::answer(["a", "b"]));
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
         recorders.ended(None).await;

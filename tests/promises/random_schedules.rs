@@ -1,5 +1,5 @@
-//! Promises 1, 2 and 5 in random schedules: whatever handlers, model and consumer do, every handler that
-//! was not given up on sees start, tokens, one terminal; every other one a beginning of that, and one
+//! Promises 1, 2 and 5 in random schedules: whatever handlers, model and consumer do, every handler that was
+//! not detached sees start, tokens and one terminal. Every other handler sees a prefix of them and has one
 //! fault.
 
 use std::{
@@ -60,7 +60,7 @@ enum Temper {
     Fast,
     Slow(Duration),
     Yields(u64),
-    /// From this number of an event in its run on.
+    /// From the event with this number on.
     Panics(u64),
     Hangs(u64),
 }
@@ -81,7 +81,7 @@ impl Temper {
     }
 }
 
-/// A handler with a temper, that notes whether a run is told two events at once.
+/// A handler with a temper, which records whether two events of a run overlap.
 #[derive(Clone)]
 struct Moody {
     name: String,
@@ -167,8 +167,7 @@ fn script(random: &mut Random) -> Script {
     script
 }
 
-/// Forgets the run when the consumer is through, however that ends: the run keeps the handler that keeps
-/// it.
+/// Drops the kept run when the consumer is done, however it ends: the run keeps the handler that keeps it.
 struct Forget(Arc<Mutex<Option<Run>>>);
 
 impl Drop for Forget {
@@ -177,7 +176,7 @@ impl Drop for Forget {
     }
 }
 
-/// What the consumer does with a call: reads it, drops it early, or aborts it.
+/// Plays a consumer: reads the call, drops it early, or aborts it.
 async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) {
     let patience = Duration::from_micros(match random.below(4) {
         0 => random.below(4_000),
@@ -210,13 +209,13 @@ async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) 
     let _ = timeout(patience, RunConfig::new().callbacks(&keep).scope(reading)).await;
 }
 
-/// Which ends and faults came up, so that the schedules do not become tame unnoticed.
+/// The kinds of ends and faults that occurred: the schedules must keep covering all of them.
 type Tally = Mutex<HashSet<String>>;
 
 fn schedule(seed: u64, tally: &Tally) {
     let mut random = Random(seed);
     let flavour = seed % 3;
-    // Time that is paused stands still while a thread blocks: there only tasks may hang.
+    // A paused clock stands still while a thread blocks: only tasks may hang there.
     let paused = flavour == 0;
     let runtime = match flavour {
         0 => Builder::new_current_thread().enable_all().start_paused(true).build(),
@@ -272,7 +271,7 @@ fn schedule(seed: u64, tally: &Tally) {
             })
             .collect();
         for task in tasks {
-            // A model that panics takes its consumer along.
+            // A panic of the model ends its consumer too.
             let _ = timeout(LIMIT, task).await.expect("a consumer hangs");
         }
         let report = callbacks.flush(LIMIT).await;
@@ -282,10 +281,10 @@ fn schedule(seed: u64, tally: &Tally) {
     drop(runtime);
     drop(callbacks);
     for (moody, _) in &handlers {
-        // A thread that goes on without its runtime may take a moment.
+        // A thread that continues without its runtime may take a moment.
         let begun = Instant::now();
         while Arc::strong_count(&moody.inside) > 1 {
-            assert!(begun.elapsed() < LIMIT, "{}: it is never let go of", moody.name);
+            assert!(begun.elapsed() < LIMIT, "{}: the handler is never dropped", moody.name);
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -314,8 +313,8 @@ fn by_run(events: Vec<Recorded>) -> HashMap<Uuid, Vec<Recorded>> {
 }
 
 fn check(moody: &Moody, drops: bool, truth: &[Recorded], faults: &[Fault]) {
-    let who = format!("{} {:?}", moody.name, moody.temper);
-    assert!(!moody.overlapped.load(Ordering::SeqCst), "{who}: two events at once");
+    let handler = format!("{} {:?}", moody.name, moody.temper);
+    assert!(!moody.overlapped.load(Ordering::SeqCst), "{handler}: two events at once");
     let seen = by_run(moody.recorder.events());
     for (run_id, all) in by_run(truth.to_vec()) {
         let events = seen.get(&run_id).map_or(&[][..], Vec::as_slice);
@@ -330,26 +329,26 @@ fn check(moody: &Moody, drops: bool, truth: &[Recorded], faults: &[Fault]) {
                     |events: &[Recorded]| -> Vec<u64> { events.iter().map(|e| e.seq).collect() };
                 let (saw, was) = (seqs(events), seqs(&all));
                 if drops {
-                    assert!(saw.iter().all(|seq| was.contains(seq)), "{who}");
-                    assert_eq!((saw.first(), saw.last()), (was.first(), was.last()), "{who}");
+                    assert!(saw.iter().all(|seq| was.contains(seq)), "{handler}");
+                    assert_eq!((saw.first(), saw.last()), (was.first(), was.last()), "{handler}");
                 } else {
-                    assert_eq!(saw, was, "{who}");
+                    assert_eq!(saw, was, "{handler}");
                 }
             }
             (Temper::Panics(from), [fault]) => {
-                assert_eq!(fault.kind, FaultKind::Panicked, "{who}");
-                assert_eq!(events.last().map(|event| event.kind()), fault.event, "{who}");
+                assert_eq!(fault.kind, FaultKind::Panicked, "{handler}");
+                assert_eq!(events.last().map(|event| event.kind()), fault.event, "{handler}");
                 assert!(events.last().unwrap().seq >= from && fault.panic_message.is_some());
             }
             (Temper::Hangs(_), [fault]) => {
-                assert_eq!(fault.kind, FaultKind::DeadlineExceeded, "{who}");
-                assert!(fault.lost_events > 0, "{who}: {fault:?}");
+                assert_eq!(fault.kind, FaultKind::DeadlineExceeded, "{handler}");
+                assert!(fault.lost_events > 0, "{handler}: {fault:?}");
             }
-            (_, faults) => panic!("{who}: {faults:?}"),
+            (_, faults) => panic!("{handler}: {faults:?}"),
         }
         let violations = Checker::new().allow_unfinished().check(events);
-        assert!(violations.is_empty(), "{who}: {violations:?}");
-        assert!(moody.temper.may_fail() || mine.is_empty(), "{who}: {mine:?}");
+        assert!(violations.is_empty(), "{handler}: {violations:?}");
+        assert!(moody.temper.may_fail() || mine.is_empty(), "{handler}: {mine:?}");
     }
 }
 
@@ -378,10 +377,10 @@ fn promises_hold_in_random_schedules() {
     for worker in workers {
         worker.join().unwrap_or_else(|payload| panic::resume_unwind(payload));
     }
-    let mut came_up: Vec<String> = tally.lock().unwrap().drain().collect();
-    came_up.sort();
+    let mut occurred: Vec<String> = tally.lock().unwrap().drain().collect();
+    occurred.sort();
     assert_eq!(
-        came_up,
+        occurred,
         [
             "Aborted",
             "Cancelled",

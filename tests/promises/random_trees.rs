@@ -1,9 +1,9 @@
 //! Promise 8, context follows: on random trees, each run has the handlers, tags, metadata, name and id that
-//! the rules of LangChain give it, without its faults. The model below is those rules, written once more:
+//! LangChain's rules define, without LangChain's defects. The model below states those rules once more:
 //!
-//! - handlers: those of the run above that are inheritable, bound ones, those of the call, the layer's
-//!   inheritable ones, its own; one instance once, where it first comes;
-//! - tags likewise, without duplicates; of metadata the last one in this order counts;
+//! - handlers: the inheritable ones of the run above, bound ones, those of the call, the layer's inheritable
+//!   ones, its own; an instance counts once, where it comes first;
+//! - tags likewise, without duplicates; of metadata the last value in this order wins;
 //! - a name and an id go to the first run of the call only.
 
 use std::{
@@ -23,7 +23,7 @@ use uuid::Uuid;
 const HANDLERS: usize = 5;
 const WORDS: [&str; 3] = ["a", "b", "c"];
 
-/// Handlers, tags and metadata that go together.
+/// Handlers, tags and metadata that are attached together.
 #[derive(Debug, Clone, Default)]
 struct Attached {
     handlers: Vec<usize>,
@@ -38,7 +38,7 @@ struct Config {
     with_id: bool,
 }
 
-/// A call of a service, with what is attached to it, and the calls inside it.
+/// A call of a service, its settings, and the calls inside it.
 #[derive(Debug, Clone)]
 struct Node {
     run_type: usize,
@@ -83,9 +83,9 @@ fn node() -> impl Strategy<Value = Node> {
     })
 }
 
-/// What a handler was told of a run's start, or should have been.
+/// The start of a run as a handler received it, or should have received it.
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
+struct Observed {
     handler: usize,
     name: String,
     parent: Option<usize>,
@@ -93,7 +93,7 @@ struct Told {
     metadata: BTreeMap<String, u64>,
 }
 
-/// Which events each handler wants: all, or those of one type of run.
+/// The event mask of each handler: all events, or those of one run type.
 fn wanted(handler: usize) -> EventMask {
     match handler {
         0 | 1 => EventMask::ALL,
@@ -103,11 +103,11 @@ fn wanted(handler: usize) -> EventMask {
     }
 }
 
-/// The real thing.
+/// The runs under test.
 struct World {
     handlers: Vec<Callbacks>,
     ids: Mutex<HashMap<Uuid, usize>>,
-    told: Mutex<Vec<Told>>,
+    observed: Mutex<Vec<Observed>>,
 }
 
 impl World {
@@ -117,22 +117,29 @@ impl World {
                 let world = world.clone();
                 let handler = on_event(move |run: &Run, event: &Event| {
                     if event.kind().is_start() {
-                        world.upgrade().expect("it lives").heard(number, run);
+                        world
+                            .upgrade()
+                            .expect("the world outlives its handlers")
+                            .observe(number, run);
                     }
                 });
                 Callbacks::new()
                     .add(Registration::inline(Arc::new(handler)).event_mask(wanted(number)))
             });
-            World { handlers: handlers.collect(), ids: Mutex::default(), told: Mutex::default() }
+            World {
+                handlers: handlers.collect(),
+                ids: Mutex::default(),
+                observed: Mutex::default(),
+            }
         })
     }
 
-    /// Runs are numbered as they are first heard of.
-    fn heard(&self, handler: usize, run: &Run) {
+    /// Numbers runs in the order in which handlers first see them.
+    fn observe(&self, handler: usize, run: &Run) {
         let mut ids = self.ids.lock().unwrap();
         let next = ids.len();
         ids.entry(run.run_id()).or_insert(next);
-        self.told.lock().unwrap().push(Told {
+        self.observed.lock().unwrap().push(Observed {
             handler,
             name: run.name().to_owned(),
             parent: run.parent_run_id().and_then(|parent| ids.get(&parent).copied()),
@@ -208,7 +215,7 @@ fn call(world: Arc<World>, node: Node) -> BoxFuture<'static, ()> {
     })
 }
 
-/// The rules, without a run.
+/// The settings that the rules yield, without a run.
 #[derive(Debug, Clone, Default)]
 struct Sum {
     handlers: Vec<usize>,
@@ -232,8 +239,8 @@ impl Sum {
     }
 }
 
-/// What is in force where a call is made: the nearest run that was made, what it hands on, and the
-/// configurations that no run has taken yet.
+/// What applies where a call is made: the nearest run, what it passes on, and the configurations that no run
+/// has taken yet.
 #[derive(Clone, Default)]
 struct Around {
     parent: Option<usize>,
@@ -241,8 +248,8 @@ struct Around {
     configs: Vec<(Config, Arc<Mutex<bool>>)>,
 }
 
-fn expect(node: &Node, around: &Around, runs: &mut usize, told: &mut Vec<Told>) {
-    // The call's configuration is inside; what is bound last is the outermost of the bound ones.
+fn expect(node: &Node, around: &Around, runs: &mut usize, observed: &mut Vec<Observed>) {
+    // The call's configuration is innermost. The configuration bound last is the outermost bound one.
     let mut configs = around.configs.clone();
     configs.extend(node.call.clone().map(|config| (config, Arc::default())));
     for bound in node.bound.iter().rev() {
@@ -260,7 +267,7 @@ fn expect(node: &Node, around: &Around, runs: &mut usize, told: &mut Vec<Told>) 
     let adds = configs.iter().any(|(config, _)| !is_empty(&config.attached));
     if own.handlers.is_empty() && !adds && is_empty(&node.inheritable) {
         let around = Around { configs, ..around.clone() };
-        node.inner.iter().for_each(|inner| expect(inner, &around, runs, told));
+        node.inner.iter().for_each(|inner| expect(inner, &around, runs, observed));
         return;
     }
     let default = ["chain", "tool", "retriever"][node.run_type];
@@ -274,18 +281,18 @@ fn expect(node: &Node, around: &Around, runs: &mut usize, told: &mut Vec<Told>) 
         }
     }
     let run_type = [RunType::Chain, RunType::Tool, RunType::Retriever][node.run_type];
-    let hear: Vec<_> = own
+    let notified: Vec<_> = own
         .handlers
         .iter()
         .filter(|&&handler| wanted(handler).intersects(EventMask::of_runs(run_type)))
         .collect();
-    // A run that no handler hears of has no number.
-    let number = (!hear.is_empty()).then(|| {
+    // A run that no handler receives has no number.
+    let number = (!notified.is_empty()).then(|| {
         *runs += 1;
         *runs - 1
     });
-    for &handler in hear {
-        told.push(Told {
+    for &handler in notified {
+        observed.push(Observed {
             handler,
             name: name.to_owned(),
             parent: around.parent,
@@ -298,19 +305,19 @@ fn expect(node: &Node, around: &Around, runs: &mut usize, told: &mut Vec<Told>) 
         });
     }
     let around = Around { parent: number, inherited, configs: Vec::new() };
-    node.inner.iter().for_each(|inner| expect(inner, &around, runs, told));
+    node.inner.iter().for_each(|inner| expect(inner, &around, runs, observed));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
-    fn each_run_has_what_the_rules_give_it(node in node()) {
+    fn each_run_has_the_settings_that_the_rules_define(node in node()) {
         let world = World::new();
         futures::executor::block_on(call(Arc::clone(&world), node.clone()));
         let mut expected = Vec::new();
         expect(&node, &Around::default(), &mut 0, &mut expected);
-        let told = world.told.lock().unwrap().clone();
-        prop_assert_eq!(told, expected);
+        let observed = world.observed.lock().unwrap().clone();
+        prop_assert_eq!(observed, expected);
     }
 }

@@ -1,5 +1,5 @@
-//! Promise 3, three phases: the inner call waits for starts, terminals wait for tokens, the last item
-//! waits for terminals; nothing else waits, and nothing waits once the call is dropped.
+//! Promise 3, three phases: the inner call waits for starts, terminals wait for tokens, the last item waits
+//! for terminals. Nothing else waits, and nothing waits once the call is dropped.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, assert_promises},
 };
 
-/// Lets whatever would happen by mistake happen.
+/// Gives events that should not happen time to happen.
 async fn settle() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -24,7 +24,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn the_inner_service_is_called_when_the_last_awaited_handler_has_returned_from_start() {
+async fn the_inner_service_is_called_after_every_awaited_start() {
     for first in Mode::AWAITED {
         for second in Mode::AWAITED {
             let gates = [Gate::new(), Gate::new()];
@@ -51,7 +51,7 @@ async fn the_inner_service_is_called_when_the_last_awaited_handler_has_returned_
 }
 
 #[tokio::test]
-async fn where_no_start_is_awaited_the_inner_service_is_called_in_call() {
+async fn without_awaited_starts_the_inner_service_is_called_in_call() {
     let gate = Gate::new();
     let tokens = on_llm_new_token(|_, _| {});
     for callbacks in [
@@ -59,7 +59,7 @@ async fn where_no_start_is_awaited_the_inner_service_is_called_in_call() {
         Callbacks::new().inline(Recorder::new()),
         Callbacks::new().add(Mode::BACKGROUND[0].handler(Stuck::always(&gate))),
         Callbacks::new().add(Mode::BACKGROUND[1].handler(Stuck::always(&gate))),
-        // An awaited handler that does not want starts.
+        // An awaited handler that does not ask for starts.
         Callbacks::new().blocking(tokens),
     ] {
         let (scripted, mut model) = wrap(&callbacks, counting(1));
@@ -70,8 +70,8 @@ async fn where_no_start_is_awaited_the_inner_service_is_called_in_call() {
 }
 
 #[tokio::test]
-async fn terminals_wait_until_every_awaited_handler_has_drained_its_tokens() {
-    // Three ways for a run to end, while a slow handler has tokens to do.
+async fn terminals_wait_for_the_tokens_of_every_awaited_handler() {
+    // Three ways for a run to end while a slow handler has tokens queued.
     let scripts = [
         Script::answer(["a", "b"]),
         Script::new().text("a").text("b").fail("broken"),
@@ -89,7 +89,7 @@ async fn terminals_wait_until_every_awaited_handler_has_drained_its_tokens() {
             let (_, mut model) = wrap(&callbacks, script.clone());
             let answer = within(model.ready().await.unwrap().call(request())).await.unwrap();
             let mut all = task::spawn(answer.collect::<Vec<_>>());
-            // Lockstep handlers let items pass one by one.
+            // Lockstep handlers let items pass one at a time.
             until(|| {
                 assert_pending!(all.poll());
                 others.iter().all(|(_, other)| other.text() == "ab")
@@ -111,8 +111,9 @@ async fn terminals_wait_until_every_awaited_handler_has_drained_its_tokens() {
     }
 }
 
-/// Polls a call whose handler waits in its terminal; the last thing must not come before it returns.
-async fn last_thing_waits(mode: Mode, script: Script, first: usize, kind: EventKind) {
+/// Polls a call whose handler waits in its terminal. The last item must not arrive before the handler
+/// returns.
+async fn last_item_waits(mode: Mode, script: Script, first: usize, kind: EventKind) {
     let gate = Gate::new();
     let stuck = Stuck::at(kind, &gate);
     let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
@@ -143,13 +144,13 @@ async fn last_thing_waits(mode: Mode, script: Script, first: usize, kind: EventK
 async fn the_end_and_an_error_item_wait_for_terminals() {
     for mode in Mode::AWAITED {
         let broken = Script::new().text("a").fail("broken");
-        last_thing_waits(mode, broken, 1, EventKind::LlmError).await;
+        last_item_waits(mode, broken, 1, EventKind::LlmError).await;
         let truncated = Script::new().text("a");
-        last_thing_waits(mode, truncated, 1, EventKind::LlmError).await;
+        last_item_waits(mode, truncated, 1, EventKind::LlmError).await;
     }
     for mode in [Mode::AWAITED[0], Mode::AWAITED[2]] {
-        // The chunk with the end mark is the third item: not held.
-        last_thing_waits(mode, Script::answer(["a"]), 3, EventKind::LlmEnd).await;
+        // The chunk with the end mark is the third item. It is not held.
+        last_item_waits(mode, Script::answer(["a"]), 3, EventKind::LlmEnd).await;
     }
 }
 
@@ -223,7 +224,7 @@ async fn an_aborts_error_waits_for_terminals_in_every_phase() {
 }
 
 #[tokio::test]
-async fn the_chunk_with_the_end_mark_is_not_held_and_what_follows_passes_unobserved() {
+async fn the_end_mark_is_not_held_and_later_items_are_unobserved() {
     for mode in [Mode::AWAITED[0], Mode::AWAITED[2], Mode::BACKGROUND[0], Mode::BACKGROUND[1]] {
         for at in [EventKind::LlmNewToken, EventKind::LlmEnd] {
             let gate = Gate::new();
@@ -247,7 +248,7 @@ async fn the_chunk_with_the_end_mark_is_not_held_and_what_follows_passes_unobser
     }
 }
 
-/// A chunk that holds the last text and the end mark at once.
+/// A chunk with the last text and the end mark.
 #[derive(Debug, Clone)]
 struct Whole(&'static str);
 
@@ -262,7 +263,7 @@ impl LlmChunk for Whole {
 }
 
 #[tokio::test]
-async fn a_chunk_with_text_and_the_end_mark_is_not_held_either() {
+async fn a_chunk_with_text_and_the_end_mark_is_not_held() {
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmNewToken, &gate);
     let inner = service_fn(|_: ChatRequest| async {
@@ -274,7 +275,7 @@ async fn a_chunk_with_text_and_the_end_mark_is_not_held_either() {
     let mut answer = task::spawn(answer);
     assert!(assert_ready!(answer.poll_next()).is_some());
     assert_pending!(answer.poll_next());
-    // Dropped after the mark, it has completed.
+    // A call dropped after the mark has completed.
     drop(answer);
     gate.open();
     flushed(&callbacks).await;
@@ -284,7 +285,7 @@ async fn a_chunk_with_text_and_the_end_mark_is_not_held_either() {
 }
 
 #[tokio::test]
-async fn background_handlers_are_never_waited_for() {
+async fn background_handlers_are_never_awaited() {
     for mode in Mode::BACKGROUND {
         for script in [counting(500), Script::new().text("a").fail("broken")] {
             let gate = Gate::new();
@@ -292,7 +293,7 @@ async fn background_handlers_are_never_waited_for() {
             let callbacks = Callbacks::new().add(mode.handler(stuck.clone()).capacity(2));
             let (_, mut model) = wrap(&callbacks, script);
             let mut all = task::spawn(ask(&mut model));
-            assert!(assert_ready!(all.poll()).is_ok(), "{mode:?}: at once");
+            assert!(assert_ready!(all.poll()).is_ok(), "{mode:?}: ready at once");
             assert!(stuck.returned.events().is_empty());
             gate.open();
             flushed(&callbacks).await;
@@ -303,7 +304,7 @@ async fn background_handlers_are_never_waited_for() {
 }
 
 #[tokio::test]
-async fn in_lockstep_a_token_is_handled_before_the_consumer_gets_its_item() {
+async fn a_lockstep_token_is_handled_before_the_consumer_gets_its_item() {
     for mode in [Mode::AWAITED[1], Mode::AWAITED[3]] {
         let open = Gate::new();
         open.open();
@@ -320,7 +321,7 @@ async fn in_lockstep_a_token_is_handled_before_the_consumer_gets_its_item() {
             let handled = lockstep.returned.events();
             assert_eq!(handled.last().and_then(|event| event.text()), item.content(), "{mode:?}");
         }
-        assert!(pipelined.returned.text().is_empty(), "others are not waited for");
+        assert!(pipelined.returned.text().is_empty(), "other handlers are not awaited");
         slow.open();
         while within(answer.next()).await.is_some() {}
         assert_promises(&lockstep.recorder.events());
@@ -328,7 +329,7 @@ async fn in_lockstep_a_token_is_handled_before_the_consumer_gets_its_item() {
 }
 
 #[tokio::test]
-async fn once_dropped_each_handler_gets_its_terminal_after_its_own_tokens() {
+async fn after_a_drop_each_terminal_follows_the_handlers_own_tokens() {
     let gate = Gate::new();
     let stuck = Mode::AWAITED.map(|mode| (mode, Stuck::at(EventKind::LlmNewToken, &gate)));
     for (mode, stuck) in stuck {
@@ -350,6 +351,6 @@ async fn once_dropped_each_handler_gets_its_terminal_after_its_own_tokens() {
             assert_eq!(error, ErrorKind::Cancelled, "{other:?}");
             assert_promises(&recorder.events());
         }
-        assert!(stuck.recorder.terminals().is_empty(), "its own tokens come first");
+        assert!(stuck.recorder.terminals().is_empty(), "the handler's own tokens come first");
     }
 }

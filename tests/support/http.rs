@@ -1,5 +1,5 @@
-//! What the tests of the HTTP layer share: scripted bodies, services that answer with them, and an
-//! answer of Anthropic's to cut into pieces.
+//! Helpers of the HTTP tests: scripted bodies, services that answer with them, and an Anthropic answer to cut
+//! into pieces.
 
 use std::{
     collections::VecDeque,
@@ -17,16 +17,16 @@ use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::HttpCallbackLayer;
 
-/// One thing that a [`Scripted`] body does.
+/// One step of a [`Scripted`] body.
 #[derive(Debug, Clone)]
 pub enum Step {
     Data(Bytes),
     Trailers(HeaderMap),
-    /// The body gives an error.
+    /// Yields an error.
     Fail,
-    /// It has nothing yet, and wakes the task at once.
+    /// Pending, but wakes the task at once.
     Wait,
-    /// It never has anything more.
+    /// Pending for ever.
     Hang,
     Panic,
 }
@@ -41,7 +41,7 @@ pub fn trailers() -> Step {
     Step::Trailers(trailers)
 }
 
-/// The error of scripted bodies.
+/// The error of a scripted body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reset(pub u32);
 
@@ -53,7 +53,7 @@ impl fmt::Display for Reset {
 
 impl std::error::Error for Reset {}
 
-/// Counts who is alive.
+/// Counts the live bodies.
 #[derive(Debug, Clone, Default)]
 pub struct Alive(Arc<()>);
 
@@ -63,13 +63,13 @@ impl Alive {
     }
 }
 
-/// A body that does what it was told to.
+/// A body that plays a list of steps.
 #[derive(Debug, Clone)]
 pub struct Scripted {
     steps: VecDeque<Step>,
-    /// Bytes still to come, if it says so.
+    /// Remaining bytes, if `size_hint` is exact.
     length: Option<u64>,
-    /// It knows with its last frame that it was the last.
+    /// `is_end_stream` is true as soon as the last frame is out.
     knows_end: bool,
     polls: Arc<Mutex<usize>>,
     alive: Alive,
@@ -90,7 +90,7 @@ impl Scripted {
         Self::new(chunks.into_iter().map(data))
     }
 
-    /// Says how long it is.
+    /// Makes `size_hint` exact.
     pub fn exact(mut self) -> Self {
         let lengths = self.steps.iter().map(|step| match step {
             Step::Data(data) => data.len() as u64,
@@ -100,7 +100,7 @@ impl Scripted {
         self
     }
 
-    /// Its last frame is known to be the last.
+    /// Makes `is_end_stream` true as soon as the last frame is out.
     pub fn knows_end(mut self) -> Self {
         self.knows_end = true;
         self
@@ -111,7 +111,7 @@ impl Scripted {
         self
     }
 
-    /// Counts how often it is polled.
+    /// Counts the polls.
     pub fn counted(mut self, polls: &Arc<Mutex<usize>>) -> Self {
         self.polls = Arc::clone(polls);
         self
@@ -156,7 +156,7 @@ impl Body for Scripted {
     }
 }
 
-/// An answer in Server-Sent Events, one to a piece: `Hel`, `lo`, and the end mark.
+/// An answer in Server-Sent Events, one event per piece: `Hel`, `lo`, and the end mark.
 pub const HELLO: [&str; 5] = [
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"claude\",\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n",
     "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hel\"}}\n\n",
@@ -167,10 +167,10 @@ pub const HELLO: [&str; 5] = [
 
 pub const STOP: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
-/// The same answer in one piece.
+/// The same answer as one JSON document.
 pub const WHOLE: &str = r#"{"type":"message","id":"msg_1","model":"claude","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#;
 
-/// An event with a piece of text.
+/// An event with a text delta.
 pub fn text_event(text: &str) -> String {
     let delta = serde_json::json!({
         "type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text},
@@ -192,7 +192,7 @@ pub fn json<B>(status: u16, body: B) -> Response<B> {
 
 pub const PROMPT: &str = r#"{"model":"claude","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"#;
 
-/// A request that is an LLM call.
+/// An LLM call.
 pub fn post<B>(body: B) -> Request<B> {
     let request = Request::post("/v1/messages").header("content-type", "application/json");
     request.body(body).unwrap()
@@ -202,7 +202,7 @@ pub fn prompt() -> Request<Full<Bytes>> {
     post(Full::from(PROMPT))
 }
 
-/// A service that answers at once, whatever is asked.
+/// A service that answers every request at once.
 #[derive(Debug, Clone)]
 pub struct Upstream<F>(pub F);
 
@@ -223,7 +223,7 @@ where
     }
 }
 
-/// Calls an upstream that answers so.
+/// Calls an upstream that returns this answer.
 pub async fn answered<A>(
     layer: &HttpCallbackLayer,
     answer: impl Fn() -> Response<A> + Clone,
@@ -235,7 +235,7 @@ where
     layer.layer(Upstream(answer)).oneshot(prompt()).await.unwrap()
 }
 
-/// Reads a body to its end: its bytes, and the error that ended it.
+/// Reads a body to its end. Returns its bytes and the error that ended it.
 pub async fn read<B: Body + Unpin>(mut body: B) -> (Vec<u8>, Option<B::Error>) {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -252,7 +252,7 @@ pub async fn read<B: Body + Unpin>(mut body: B) -> (Vec<u8>, Option<B::Error>) {
     (bytes, None)
 }
 
-/// Keeps panics that a test scripts out of its output.
+/// Hides the panics that a test scripts.
 pub fn quiet_panics() {
     static QUIET: std::sync::Once = std::sync::Once::new();
     QUIET.call_once(|| {

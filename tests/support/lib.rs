@@ -1,4 +1,4 @@
-//! What the tests of the promises share: every way to deliver, on every kind of runtime.
+//! Helpers shared by the tests: every delivery mode, on every kind of runtime.
 
 pub mod http;
 pub mod log;
@@ -33,13 +33,13 @@ use tower_llm_callbacks::{
     testing::{Recorded, Recorder, Script, ScriptedModel, ScriptedStream, assert_promises},
 };
 
-/// What takes longer hangs.
+/// A test that takes longer counts as hung.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub type Model = CallbackService<ScriptedModel>;
 pub type Answer = CallbackStream<ScriptedStream>;
 
-/// A way to deliver.
+/// How a handler is registered and how its events are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Inline,
@@ -66,7 +66,7 @@ impl Mode {
         }
     }
 
-    /// A handler of all events; an async one waits before it calls the closure.
+    /// Registers a closure for all events. An async handler yields before it calls the closure.
     pub fn closure(self, f: impl Fn(&Run, &Event) + Send + Sync + 'static) -> Registration {
         match self {
             Mode::Inline => Registration::inline(on_event(f)),
@@ -117,7 +117,7 @@ impl Faults {
         self.0.lock().unwrap().clone()
     }
 
-    /// The only one.
+    /// Returns the only fault. Panics if there is not exactly one.
     #[track_caller]
     pub fn one(&self) -> Fault {
         let faults = self.all();
@@ -131,7 +131,7 @@ impl Faults {
     }
 }
 
-/// Recorders that are told in some modes.
+/// One recorder per delivery mode.
 #[derive(Clone)]
 pub struct Recorders {
     pub callbacks: Callbacks,
@@ -150,7 +150,7 @@ impl Recorders {
         Self { callbacks, each: recorders, faults }
     }
 
-    /// With one more handler, which is told last.
+    /// Adds a handler, which is notified last.
     pub fn with(mut self, handler: Registration) -> Self {
         self.callbacks = self.callbacks.add(handler);
         self
@@ -165,7 +165,8 @@ impl Recorders {
         (model.clone(), self.layer().layer(model))
     }
 
-    /// The terminal event of the only run, after all have been told of it, and alike.
+    /// Returns the terminal event of the only run, after every recorder has received it. All recorders must
+    /// agree.
     pub async fn ended(&self, kind: Option<ErrorKind>) -> Recorded {
         let flushed = self.callbacks.flush(PATIENCE).await;
         assert!(flushed.is_complete(), "{flushed:?}");
@@ -178,10 +179,10 @@ impl Recorders {
                 assert_eq!(first.error(), other.error());
                 first
             })
-            .expect("a recorder")
+            .expect("at least one recorder")
     }
 
-    /// No run was started.
+    /// Asserts that no run was started.
     pub fn nothing(&self) {
         for (mode, recorder) in &self.each {
             assert!(recorder.events().is_empty(), "{mode:?}: {:?}", recorder.kinds());
@@ -189,7 +190,7 @@ impl Recorders {
     }
 }
 
-/// The terminal event of the only run, after a look at the promises and at the times.
+/// Returns the terminal event of the only run, after a check of the promises and of the durations.
 #[track_caller]
 pub fn only_terminal(mode: Mode, recorder: &Recorder, kind: Option<ErrorKind>) -> Recorded {
     let events = recorder.events();
@@ -207,7 +208,7 @@ pub fn only_terminal(mode: Mode, recorder: &Recorder, kind: Option<ErrorKind>) -
     terminal
 }
 
-/// What the answer says, without times.
+/// Compares two results, except for their durations.
 #[track_caller]
 pub fn assert_same_answer(result: &LlmResult, expected: &LlmResult) {
     assert_eq!(result.choices, expected.choices);
@@ -244,7 +245,7 @@ impl Flavor {
     }
 }
 
-/// Runs a test in a task of each kind of runtime. A hang fails it.
+/// Runs a test in a task on each kind of runtime. A test that hangs fails.
 pub fn on_each_runtime<F, Fut>(test: F)
 where
     F: Fn() -> Fut,
@@ -255,18 +256,18 @@ where
         let runtime = flavor.runtime();
         let outcome = runtime.block_on(async { timeout(PATIENCE, tokio::spawn(test())).await });
         runtime.shutdown_background();
-        outcome.expect("it hangs").expect("it fails");
+        outcome.expect("the test hangs").expect("the test fails");
     }
 }
 
-/// Runs a test with each mode alone and with all at once, on each kind of runtime.
+/// Runs a test with each mode alone and with all modes at once, on each kind of runtime.
 pub fn everywhere<F, Fut>(test: F)
 where
     F: Fn(Recorders) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
     for modes in MODES.chunks(1).chain([&MODES[..]]) {
-        println!("told {modes:?}");
+        println!("modes {modes:?}");
         on_each_runtime(|| test(Recorders::new(modes)));
     }
 }
@@ -291,7 +292,7 @@ pub async fn call(model: &mut Model) -> Result<Answer, BoxError> {
     model.ready().await?.call(request()).await
 }
 
-/// Reads up to the end: what came, and the error that ended it.
+/// Reads a stream to its end. Returns the chunks and the error that ended it.
 pub async fn read<S>(stream: S) -> (Vec<ChatChunk>, Option<BoxError>)
 where
     S: futures::Stream<Item = Result<ChatChunk, BoxError>>,
@@ -307,7 +308,7 @@ where
     (chunks, None)
 }
 
-/// Holds up a call: an awaited handler that waits in one kind of event until it is let go.
+/// Holds up a call: an awaited handler that waits in one kind of event until the gate opens.
 #[derive(Clone)]
 pub struct Gate {
     entered: Arc<Semaphore>,
@@ -341,7 +342,7 @@ impl Gate {
     }
 }
 
-/// Gives the runs that it hears of.
+/// Returns a handler that collects the runs it is notified of.
 pub fn runs() -> (Registration, Arc<Mutex<Vec<Run>>>) {
     let runs = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&runs);
@@ -353,27 +354,27 @@ pub fn runs() -> (Registration, Arc<Mutex<Vec<Run>>>) {
     (Registration::inline(handler), runs)
 }
 
-/// Waits until something is so; the caller bounds the time.
-pub async fn until(mut so: impl FnMut() -> bool) {
-    while !so() {
+/// Waits until a condition holds. The caller bounds the time.
+pub async fn until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Waits on a thread until something is so.
+/// Waits on a thread until a condition holds.
 #[track_caller]
-pub fn until_blocking(mut so: impl FnMut() -> bool) {
+pub fn until_blocking(mut condition: impl FnMut() -> bool) {
     let waited = AtomicUsize::new(0);
-    while !so() {
-        assert!(waited.fetch_add(1, Ordering::Relaxed) < 20_000, "it hangs");
+    while !condition() {
+        assert!(waited.fetch_add(1, Ordering::Relaxed) < 20_000, "the condition never holds");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// The payload of the panic that a closure ends in.
+/// Returns the payload of the panic that a closure ends in.
 pub fn panic_of<T>(f: impl FnOnce() -> T) -> Box<dyn std::any::Any + Send> {
     match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(_) => panic!("it does not panic"),
+        Ok(_) => panic!("the closure does not panic"),
         Err(payload) => payload,
     }
 }

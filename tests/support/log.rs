@@ -1,4 +1,4 @@
-//! All that is logged by way of `tracing`, at every level.
+//! Captures everything that is logged through `tracing`, at every level.
 
 use std::{
     fmt::{Debug, Write},
@@ -16,7 +16,7 @@ use tracing::{
 
 static LOG: Mutex<String> = Mutex::new(String::new());
 
-/// Logs from here on, on all threads.
+/// Starts capturing, on all threads.
 pub fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| tracing::subscriber::set_global_default(Everything::default()).unwrap());

@@ -1,4 +1,4 @@
-//! Both handlers with the SDK's in-memory exporters, and what these got, as JSON.
+//! Both handlers with the SDK's in-memory exporters, and the exported data as JSON.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -31,7 +31,7 @@ pub struct Otel {
     log_exporter: InMemoryLogExporter,
 }
 
-/// What may differ from the default.
+/// Settings that a test may change.
 #[derive(Default, Clone, Copy)]
 pub struct With {
     pub conventions: SemanticConventions,
@@ -87,12 +87,12 @@ impl Otel {
         Callbacks::new().inline(self.spans.clone()).inline(self.metrics.clone())
     }
 
-    /// The spans that have ended, in the order of their ends.
+    /// Returns the ended spans, in the order of their ends.
     pub fn ended(&self) -> Vec<Span> {
         self.span_exporter.get_finished_spans().unwrap().iter().map(Span::of).collect()
     }
 
-    /// The only one.
+    /// Returns the only span.
     #[track_caller]
     pub fn span(&self) -> Span {
         let mut spans = self.ended();
@@ -108,7 +108,7 @@ impl Otel {
         found.unwrap_or_else(|| panic!("{name} in {spans:#?}")).clone()
     }
 
-    /// The log records: name, and attributes.
+    /// Returns the log records.
     pub fn logs(&self) -> Vec<Log> {
         let logs = self.log_exporter.get_emitted_logs().unwrap();
         let logs = logs.into_iter().map(|data| {
@@ -128,7 +128,7 @@ impl Otel {
         logs.collect()
     }
 
-    /// The metrics by name.
+    /// Returns the metrics by name.
     pub fn measured(&self) -> BTreeMap<String, Metric> {
         self.metric_exporter.reset();
         self.meter_provider.force_flush().unwrap();
@@ -141,7 +141,7 @@ impl Otel {
         metrics.map(|metric| (metric.name().to_owned(), Metric::of(metric))).collect()
     }
 
-    /// All that left the process.
+    /// Returns everything that left the process.
     pub fn everything(&self) -> String {
         let spans = self.span_exporter.get_finished_spans().unwrap();
         let logs = self.log_exporter.get_emitted_logs().unwrap();
@@ -197,9 +197,9 @@ impl Span {
         }
     }
 
-    /// All attributes but the time to the first chunk, which is to be there or not.
+    /// Compares all attributes but the time to the first chunk, which is present only if `streamed`.
     #[track_caller]
-    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
+    #[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
     pub fn has(&self, streamed: bool, expected: Value) {
         let mut attributes = self.attributes.clone();
         let first = attributes.remove("gen_ai.response.time_to_first_chunk");
@@ -286,7 +286,7 @@ impl Metric {
         Self { unit: metric.unit().to_owned(), bounds, points }
     }
 
-    /// The only point.
+    /// Returns the only point.
     #[track_caller]
     pub fn point(&self) -> &Point {
         assert_eq!(self.points.len(), 1, "{self:#?}");

@@ -1,4 +1,4 @@
-//! Real recordings beside the repository, which are not a part of it, and how they are cut.
+//! Access to real recordings, which lie beside the repository and are not part of it, and ways to cut them.
 
 use std::{
     env, fs,
@@ -9,7 +9,8 @@ use serde_json::Value;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fixtures");
 
-/// Their folder; none where it is missing, which is a failure only where CI runs.
+/// Returns the folder of the recordings, or `None` if it is missing. A missing folder fails only where CI
+/// runs.
 pub fn folder() -> Option<PathBuf> {
     let folder = Path::new(FOLDER);
     if folder.join("index.json").is_file() {
@@ -24,7 +25,7 @@ pub fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// Whole, in single bytes, and fifty times at random but the same each time.
+/// Cuts a body whole, into single bytes, and fifty times at random, with the same cuts on every run.
 pub fn cuts(file: &str, body: &[u8]) -> Vec<Vec<usize>> {
     let mut all = vec![vec![body.len()], vec![1; body.len()]];
     let mut state = file

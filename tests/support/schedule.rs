@@ -1,5 +1,4 @@
-//! What the tests of order, phases and bounds share: bounded waits, gates, and handlers that stop at
-//! them.
+//! Helpers of the tests of order, phases and bounds: bounded waits, gates, and handlers that stop at gates.
 
 use std::{
     future::Future,
@@ -23,22 +22,22 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// What takes longer hangs.
+/// A future that takes longer counts as hung.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// Waits, but not for ever.
+/// Awaits a future, for at most [`LIMIT`].
 #[track_caller]
 pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let at = panic::Location::caller();
     async move {
         match timeout(LIMIT, future).await {
             Ok(output) => output,
-            Err(_) => panic!("it hangs: {at}"),
+            Err(_) => panic!("hangs: {at}"),
         }
     }
 }
 
-/// Waits until something is true.
+/// Waits until a condition holds.
 #[track_caller]
 pub fn until(mut condition: impl FnMut() -> bool) -> impl Future<Output = ()> {
     let condition = async move {
@@ -49,8 +48,8 @@ pub fn until(mut condition: impl FnMut() -> bool) -> impl Future<Output = ()> {
     within(condition)
 }
 
-/// A barrier that handlers wait at, on threads and in tasks. Dropped, it opens, so that a test that
-/// fails leaves no thread behind.
+/// A barrier for handlers, on threads and in tasks. Dropping it opens it, so that a failing test leaves no
+/// thread behind.
 #[derive(Debug, Default)]
 pub struct Gate(Arc<GateInner>);
 
@@ -61,7 +60,7 @@ struct GateInner {
     watch: watch::Sender<bool>,
 }
 
-/// The side of a [`Gate`] that waits.
+/// The waiting side of a [`Gate`].
 #[derive(Debug, Clone)]
 pub struct Waiter(Arc<GateInner>);
 
@@ -101,8 +100,8 @@ impl Waiter {
     }
 }
 
-/// A handler that records what it is told and then waits at a gate, on one kind of event or all. What
-/// it has returned from is in `returned`.
+/// A handler that records an event and then waits at a gate, on one kind of event or on all. `returned`
+/// records the events that it has returned from.
 #[derive(Debug, Clone)]
 pub struct Stuck {
     pub recorder: Recorder,
@@ -112,12 +111,12 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// It waits at one kind of event.
+    /// Waits at one kind of event.
     pub fn at(kind: EventKind, gate: &Gate) -> Self {
         Self { at: Some(kind), ..Self::always(gate) }
     }
 
-    /// It waits at every event.
+    /// Waits at every event.
     pub fn always(gate: &Gate) -> Self {
         let (recorder, returned) = (Recorder::new(), Recorder::new());
         Self { recorder, returned, waiter: gate.waiter(), at: None }
@@ -148,7 +147,7 @@ impl AsyncCallbackHandler for Stuck {
     }
 }
 
-/// A way to add a handler: whether it is async, and its delivery.
+/// A way to register a handler: blocking or async, and its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Inline,
@@ -174,7 +173,7 @@ impl Mode {
         Mode::Async(Way::Background),
     ];
 
-    /// Those that the three phases wait for, without the inline one.
+    /// The modes that the three phases wait for, without the inline one.
     pub const AWAITED: [Mode; 4] = [
         Mode::Blocking(Way::Pipelined),
         Mode::Blocking(Way::Lockstep),
@@ -193,7 +192,7 @@ impl Mode {
         })
     }
 
-    /// Sets the delivery of a handler that is blocking or async already.
+    /// Sets the delivery of a registration.
     pub fn way(self, handler: Registration) -> Registration {
         match self {
             Mode::Inline => handler,
@@ -206,7 +205,7 @@ impl Mode {
     }
 }
 
-/// A scripted model, and the same with callbacks.
+/// Returns a scripted model, bare and wrapped in callbacks.
 pub fn wrap(
     callbacks: &Callbacks,
     script: Script,
@@ -230,18 +229,18 @@ where
     Ok(Box::pin(answer).collect().await)
 }
 
-/// Flushes; everything must have been handled.
+/// Flushes. Everything must have been handled.
 pub async fn flushed(callbacks: &Callbacks) {
     let report = callbacks.flush(LIMIT).await;
     assert!(report.is_complete(), "{report:?}");
 }
 
-/// A script of an answer with so many tokens: `0 `, `1 ` …
+/// A script of an answer with this many tokens: `0 `, `1 ` …
 pub fn counting(tokens: usize) -> Script {
     Script::answer((0..tokens).map(|n| format!("{n} ")))
 }
 
-/// Runs a test on a runtime of one thread, and on one of several.
+/// Runs a test on a runtime with one thread and on one with several.
 pub fn on_both_runtimes<F: Future<Output = ()>>(test: impl Fn() -> F) {
     let single = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     single.block_on(within(test()));
@@ -249,7 +248,7 @@ pub fn on_both_runtimes<F: Future<Output = ()>>(test: impl Fn() -> F) {
     several.worker_threads(3).enable_all().build().unwrap().block_on(within(test()));
 }
 
-/// Keeps panics that a test scripts out of its output.
+/// Hides the panics that a test scripts.
 pub fn quiet_panics() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
@@ -263,7 +262,7 @@ pub fn quiet_panics() {
     });
 }
 
-/// Keeps the run of a call, as a handler may.
+/// Returns a handler that keeps the run of a call, and the place where it keeps it.
 pub fn keep_run() -> (Arc<Mutex<Option<Run>>>, Registration) {
     let kept = Arc::new(Mutex::new(None));
     let keep = kept.clone();
@@ -278,7 +277,7 @@ pub fn kept(run: &Mutex<Option<Run>>) -> Run {
     run.lock().unwrap().clone().expect("a run has started")
 }
 
-/// A recorder and the layer that tells it, in one of the modes that are waited for, or inline.
+/// Returns a recorder and a layer that notifies it, in an awaited mode or inline.
 pub fn layer(mode: Mode) -> (Recorder, CallbackLayer) {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().add(mode.handler(recorder.clone()));
@@ -287,7 +286,7 @@ pub fn layer(mode: Mode) -> (Recorder, CallbackLayer) {
 
 pub const MODES: [Mode; 3] = [Mode::Inline, Mode::AWAITED[0], Mode::AWAITED[3]];
 
-/// Asks once; the answer must be complete.
+/// Calls once. The answer must be complete.
 pub async fn completes<S, St>(service: &mut S)
 where
     S: Service<ChatRequest, Response = St, Error = BoxError>,
@@ -298,8 +297,8 @@ where
     assert!(items.iter().all(Result::is_ok));
 }
 
-/// What was told is one complete run, with that text.
-pub fn told_one_answer(recorder: &Recorder) {
+/// Asserts that the recorder has seen one complete run of a three-token answer.
+pub fn assert_one_answer(recorder: &Recorder) {
     assert_promises(&recorder.events());
     assert_eq!(recorder.run_ids().len(), 1);
     assert_eq!(recorder.text(), "0 1 2 ");

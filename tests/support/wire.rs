@@ -1,9 +1,9 @@
-//! What the tests of the wire formats share: cutting bodies, and what a decoder says of the pieces.
+//! Helpers of the wire format tests: cutting bodies, and the deltas that a decoder reads from the pieces.
 
 use proptest::prelude::*;
 use tower_llm_callbacks::{Delta, wire::Decoder};
 
-/// What a decoder says of a body in pieces. Whatever comes `after` the end, it says nothing more.
+/// Returns the deltas that a decoder reads from a body in pieces. Bytes `after` the end must yield no delta.
 pub fn decode<'a>(
     mut decoder: impl Decoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -14,16 +14,16 @@ pub fn decode<'a>(
         decoder.push(piece, &mut |delta| all.push(delta.into_owned()));
     }
     decoder.finish(&mut |delta| all.push(delta.into_owned()));
-    decoder.push(after, &mut |_| panic!("told after the end"));
-    decoder.finish(&mut |_| panic!("told after the end"));
+    decoder.push(after, &mut |_| panic!("a delta after the end"));
+    decoder.finish(&mut |_| panic!("a delta after the end"));
     all
 }
 
-/// Cuts bytes into pieces of these lengths, again and again. A length may be 0.
+/// Cuts bytes into pieces of these lengths, over and over. A length may be 0.
 pub fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     let mut rest = bytes;
-    // One that is not 0, so that there is an end.
+    // A length other than 0, so that the loop ends.
     for length in lengths.iter().chain([&5]).cycle() {
         if rest.is_empty() {
             break;
@@ -35,14 +35,14 @@ pub fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
-/// One of these words. The last ones, which end the stream, are rare.
+/// Picks one of these words. The last `rare` words, which end the stream, come up rarely.
 pub fn word(words: Vec<String>, rare: usize) -> impl Strategy<Value = String> + Clone {
     (0..words.len() * 4).prop_map(move |index| {
         words[if index < words.len() { index } else { index % (words.len() - rare) }].clone()
     })
 }
 
-/// An event stream of words, well framed or not.
+/// An event stream of words, with and without proper framing.
 pub fn event_stream(
     prefixes: Vec<&'static str>,
     word: impl Strategy<Value = String>,

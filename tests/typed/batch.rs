@@ -1,4 +1,5 @@
-//! `Batch`: several prompts at once, a run for each under one parent, a result for each in its place.
+//! `Batch`: several prompts at once, with one run per prompt under one parent, and results in the prompts'
+//! order.
 
 mod aborts;
 mod cancel;
@@ -22,8 +23,8 @@ use tower_llm_callbacks::{
     testing::{Recorded, Recorder, Script, ScriptedModel, ScriptedStream, assert_promises},
 };
 
-/// A model with a script for each prompt, so that it does not matter which one is asked first. The number of
-/// a prompt is its request's model.
+/// A model with one script per prompt, independent of the order of calls. A request's model is the number of
+/// its prompt.
 #[derive(Clone)]
 struct Prompts(Arc<Vec<ScriptedModel>>);
 
@@ -32,7 +33,7 @@ impl Prompts {
         Self(Arc::new(scripts.into_iter().map(ScriptedModel::new).collect()))
     }
 
-    /// Requests for all of them.
+    /// Requests for all prompts.
     fn requests(&self) -> Vec<ChatRequest> {
         (0..self.0.len()).map(|n| ChatRequest::new(n.to_string()).user("Hi")).collect()
     }
@@ -62,7 +63,7 @@ impl Service<ChatRequest> for Prompts {
 }
 
 /// An answer that takes a few polls.
-fn says(text: &str) -> Script {
+fn answer(text: &str) -> Script {
     Script::new().yields().respond().text(text).yields().complete("stop")
 }
 
@@ -70,7 +71,7 @@ fn starts(recorder: &Recorder) -> Vec<Recorded> {
     recorder.events().into_iter().filter(|event| event.kind().is_start()).collect()
 }
 
-/// The runs of the prompts, in the prompts' order.
+/// The starts of the prompts' runs, in the prompts' order.
 fn prompt_starts(recorder: &Recorder) -> Vec<Recorded> {
     let number = |start: &Recorded| match &start.data {
         EventData::LlmStart(start) => start.model.as_ref().unwrap().parse::<usize>().unwrap(),
@@ -82,7 +83,7 @@ fn prompt_starts(recorder: &Recorder) -> Vec<Recorded> {
     starts
 }
 
-/// The only chain's start and end.
+/// The start and end of the only chain.
 #[track_caller]
 fn chain(recorder: &Recorder) -> (Recorded, Recorded) {
     let mut events = recorder.events();
@@ -92,8 +93,8 @@ fn chain(recorder: &Recorder) -> (Recorded, Recorded) {
     (events.pop().unwrap(), end)
 }
 
-/// Everything has been told, and as it should.
-async fn told_all(recorders: &Recorders) {
+/// Asserts that every event is delivered, and that the promises hold.
+async fn assert_delivered(recorders: &Recorders) {
     assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
     recorders.faults.none();
     for (_, recorder) in &recorders.each {

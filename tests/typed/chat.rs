@@ -1,4 +1,4 @@
-//! The chat vocabulary: what a request says of itself, and how messages look as JSON.
+//! The chat vocabulary: what a request reports about itself, and messages as JSON.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use tower_llm_callbacks::{
 };
 
 #[test]
-fn the_models_name_says_who_answers() {
+fn the_models_name_determines_the_provider() {
     for (model, provider, api) in [
         ("claude-3-haiku-20240307", "anthropic", "messages"),
         ("gpt-5", "openai", "chat_completions"),
@@ -35,7 +35,7 @@ fn the_models_name_says_who_answers() {
 }
 
 #[test]
-fn a_request_describes_all_of_itself() {
+fn a_start_carries_every_field_of_its_request() {
     let request = ChatRequest::new("claude")
         .system("Be brief.")
         .user("Hello")
@@ -73,7 +73,7 @@ fn a_request_describes_all_of_itself() {
 }
 
 #[test]
-fn describing_and_cloning_share_the_messages() {
+fn starts_and_clones_share_the_messages() {
     let request = ChatRequest::new("claude").user("Hello");
     let (start, clone) = (request.llm_start(), request.clone());
     assert_eq!(Arc::strong_count(&request.messages), 3);
@@ -85,7 +85,7 @@ fn describing_and_cloning_share_the_messages() {
 #[test]
 fn extensions_are_carried_but_not_shown() {
     #[derive(Clone, Debug)]
-    #[expect(dead_code, reason = "only its debug form counts")]
+    #[expect(dead_code, reason = "only its `Debug` output is used")]
     struct Tag(&'static str);
 
     let mut request = ChatRequest::new("claude");
@@ -128,7 +128,7 @@ fn a_chunk_is_one_delta() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_once_and_lets_go() {
+async fn a_stream_ends_once_and_drops_its_inner_stream() {
     struct Guard(Arc<AtomicBool>);
     impl Drop for Guard {
         fn drop(&mut self) {
@@ -144,7 +144,7 @@ async fn a_stream_ends_once_and_lets_go() {
     assert!(chunks.next().await.unwrap().is_err());
     assert!(!chunks.is_terminated());
     assert!(chunks.next().await.is_none() && chunks.is_terminated());
-    assert!(dropped.load(Ordering::Relaxed), "what was below is gone at the end");
+    assert!(dropped.load(Ordering::Relaxed), "the inner stream is dropped at the end");
     assert!(chunks.next().await.is_none());
 }
 

@@ -1,5 +1,4 @@
-//! The chunk that carries the protocol's end mark is not held for the terminal event, not even by a
-//! lockstep handler.
+//! The chunk with the protocol's end mark is not held for the terminal event, not even by a lockstep handler.
 
 use futures::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
@@ -10,17 +9,17 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// Does not return from the terminal event before it is let go.
+/// Stays at the terminal event until it is released.
 struct Slow(&'static Semaphore);
 
 impl AsyncCallbackHandler for Slow {
     async fn on_llm_end(&self, _run: &Run, _result: &LlmResult) {
-        self.0.acquire().await.expect("it is open").forget();
+        self.0.acquire().await.expect("the gate is closed").forget();
     }
 }
 
 #[tokio::test]
-async fn a_lockstep_handler_does_not_hold_it_for_the_terminal() {
+async fn a_lockstep_handler_does_not_hold_the_end_mark() {
     static GATE: Semaphore = Semaphore::const_new(0);
     let recorder = Recorder::new();
     let callbacks = Callbacks::new()
@@ -35,7 +34,7 @@ async fn a_lockstep_handler_does_not_hold_it_for_the_terminal() {
             break;
         }
     }
-    // The handler still has the terminal event; only the end of the stream waits for it.
+    // The handler is still at the terminal event. Only the end of the stream waits for it.
     assert_eq!(recorder.kinds().last(), Some(&EventKind::LlmEnd));
     assert!(answer.next().now_or_never().is_none());
     GATE.add_permits(1);

@@ -1,4 +1,4 @@
-//! `EventMask`: a set of kinds of events, by type of run; and that handlers are told just those.
+//! `EventMask`: a set of event kinds per run type, which limits what a handler receives.
 
 mod algebra;
 mod delivered;
@@ -29,7 +29,7 @@ const KINDS: [EventKind; 15] = {
 
 const TYPES: [RunType; 4] = [RunType::Llm, RunType::Chain, RunType::Tool, RunType::Retriever];
 
-/// The type of the runs that tell events of a kind; none where all do.
+/// Returns the type of the runs that emit a kind of event, or `None` if all types do.
 fn type_of(kind: EventKind) -> Option<RunType> {
     use EventKind::*;
     match kind {
@@ -41,7 +41,7 @@ fn type_of(kind: EventKind) -> Option<RunType> {
     }
 }
 
-/// The smallest sets that can be asked for.
+/// The smallest masks.
 fn atoms() -> Vec<EventMask> {
     let of_a_type = KINDS.iter().flat_map(|kind| {
         let types =
@@ -51,7 +51,7 @@ fn atoms() -> Vec<EventMask> {
     of_a_type.chain([EventMask::TOKEN_TIMES]).collect()
 }
 
-/// Any set.
+/// Any mask.
 fn masks() -> impl Strategy<Value = EventMask> {
     let all = atoms();
     let some = vec(any::<bool>(), all.len()).prop_map({

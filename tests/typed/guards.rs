@@ -1,4 +1,4 @@
-//! A guard: a handler that gives a call up for what the model says keeps it from the consumer.
+//! A guard, a handler that aborts a call because of a token, keeps that token from the consumer.
 
 use futures::StreamExt;
 use http::StatusCode;
@@ -14,7 +14,7 @@ struct Guard;
 
 fn look(run: &Run, token: &Token) {
     if token.text() == "secret" {
-        run.abort(Abort::new("it tells secrets").status(StatusCode::UNPROCESSABLE_ENTITY));
+        run.abort(Abort::new("a secret in the answer").status(StatusCode::UNPROCESSABLE_ENTITY));
     }
 }
 
@@ -32,7 +32,7 @@ impl AsyncCallbackHandler for Guard {
 }
 
 #[tokio::test]
-async fn what_a_guard_aborts_on_does_not_reach_the_consumer() {
+async fn the_chunk_a_guard_aborts_on_does_not_reach_the_consumer() {
     for guard in [
         Registration::inline(Guard),
         Registration::blocking(Guard).lockstep(),
@@ -49,7 +49,7 @@ async fn what_a_guard_aborts_on_does_not_reach_the_consumer() {
         assert_eq!(first.content(), Some("The "));
         let error = answer.next().await.unwrap().unwrap_err();
         let aborted = error.downcast_ref::<Aborted>().unwrap();
-        assert_eq!(aborted.abort().reason(), "it tells secrets");
+        assert_eq!(aborted.abort().reason(), "a secret in the answer");
         assert_eq!(aborted.abort().status_code(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(model.live(), 0);
         assert!(answer.next().await.is_none());
@@ -58,7 +58,7 @@ async fn what_a_guard_aborts_on_does_not_reach_the_consumer() {
         let terminal = &recorder.terminals()[0];
         let error = terminal.error().unwrap();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Aborted, Some(422)));
-        // Handlers were told of it, so the result has it.
+        // Handlers have received the token, so the result contains it.
         assert_eq!(error.result().text(), "The secret");
     }
 }

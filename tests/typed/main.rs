@@ -1,4 +1,4 @@
-//! The typed layer: what it can be composed with, and what it offers besides the events of a call.
+//! The typed layer: its composition with other layers, and its features besides the events of a call.
 
 mod batch;
 mod chat;

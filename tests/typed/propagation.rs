@@ -1,5 +1,5 @@
-//! Where the current run follows by itself, and where it has to be carried: each row of the table in the
-//! guide (`guide::propagation`) is a test here, by the same name.
+//! Where the current run follows on its own, and where it has to be carried. Each row of the table in the
+//! guide (`guide::propagation`) has a test of the same name here.
 
 mod buffer;
 mod same_task;
@@ -15,20 +15,20 @@ use tower_llm_callbacks::{
 
 type Model = CallbackService<ScriptedModel>;
 
-/// A model without callbacks of its own.
+/// A model without callbacks.
 fn model() -> Model {
     let model = ScriptedModel::new(Script::answer(["a", "b"]).yields());
     CallbackLayer::new(Default::default()).layer(model)
 }
 
-/// Asks the model, wherever that is.
+/// Calls the model from wherever this is polled.
 async fn ask() -> Result<(), BoxError> {
     chat::collect(model().oneshot(request()).await?).await?;
     Ok(())
 }
 
-/// Runs work in a chain, and checks that so many of the model calls in it were told as its children, with
-/// the configuration of request time. Those that the run does not follow are told nobody.
+/// Runs work in a chain, and checks that this many of its model calls are children of the chain, with the
+/// configuration of the request. Calls that the run does not follow are unobserved.
 fn children<F, Fut>(inside: usize, work: F)
 where
     F: Fn() -> Fut + Clone + Send + Sync + 'static,

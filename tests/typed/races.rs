@@ -1,4 +1,4 @@
-//! What only goes wrong when threads meet, or code of others fails, at an unlucky moment.
+//! Races between threads, and user code that panics at an unlucky moment.
 
 mod deadline;
 mod flush;

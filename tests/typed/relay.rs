@@ -1,4 +1,5 @@
-//! Event records of runs elsewhere, told to handlers here: what goes in as lines of JSON comes out as the same.
+//! Event records of runs elsewhere, replayed to handlers here: the replayed events equal the original JSON
+//! lines.
 
 use std::{
     io::Write,
@@ -22,7 +23,7 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// What is written.
+/// The written bytes.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -47,7 +48,7 @@ impl Lines {
         Registration::inline(JsonLines::new(self.clone()))
     }
 
-    /// Each run's, in a form that does not depend on how runs are mixed.
+    /// The lines in an order that does not depend on how runs interleave.
     fn sorted(&self) -> Vec<Value> {
         let mut lines: Vec<Value> =
             self.get().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -166,7 +167,7 @@ fn read(line: &str) -> EventRecord {
 }
 
 #[tokio::test]
-async fn what_goes_in_comes_out() {
+async fn replayed_events_equal_the_originals() {
     let here = Lines::default();
     everything(&here).await;
     let kinds: std::collections::BTreeSet<_> =
@@ -184,9 +185,9 @@ async fn what_goes_in_comes_out() {
     assert_promises(&recorder.events());
 }
 
-/// Records may come again, also after the end, and mixed with those of other runs.
+/// Records may be repeated, also after the end and interleaved with those of other runs.
 #[test]
-fn what_was_told_is_not_told_again() {
+fn a_repeated_record_is_a_duplicate() {
     everywhere(|recorders| async move {
         let here = Lines::default();
         everything(&here).await;
@@ -210,9 +211,9 @@ fn what_was_told_is_not_told_again() {
     });
 }
 
-/// Runs are delivered at once, each in order: a slow handler of one holds up no other.
+/// Runs are replayed concurrently, each in order: a slow handler in one does not delay others.
 #[test]
-fn runs_at_once() {
+fn runs_are_replayed_concurrently() {
     on_each_runtime(|| async {
         let here = Lines::default();
         for _ in 0..20 {
@@ -243,7 +244,7 @@ fn runs_at_once() {
 }
 
 #[tokio::test]
-async fn without_its_start_nobody_is_told() {
+async fn records_without_their_start_are_not_delivered() {
     let here = Lines::default();
     ask(&CallbackLayer::new(Callbacks::new().add(here.handler())), answer()).await;
     let recorder = Recorder::new();
@@ -252,20 +253,20 @@ async fn without_its_start_nobody_is_told() {
         assert_eq!(relay.deliver(read(line)).await, Relayed::NoStart);
     }
     assert!(recorder.events().is_empty());
-    // When it does come, all of it is told.
+    // Once the start arrives, every event is delivered.
     for line in here.get() {
         assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
     }
     assert_promises(&recorder.events());
 }
 
-/// An end is told as handled, and a handler that hangs is given up on.
+/// The delivery of an end returns once the end is handled. A handler that hangs is detached.
 #[tokio::test(start_paused = true)]
 async fn awaited_handlers_are_awaited_up_to_their_deadline() {
     let here = Lines::default();
     ask(&CallbackLayer::new(Callbacks::new().add(here.handler())), answer()).await;
     let slow = Recorder::new();
-    let slows = {
+    let slow_handler = {
         let slow = slow.clone();
         on_event_async(move |run, event| {
             let slow = slow.clone();
@@ -280,18 +281,18 @@ async fn awaited_handlers_are_awaited_up_to_their_deadline() {
     let count = Arc::clone(&faults);
     let callbacks = Callbacks::new()
         .on_fault(move |_| *count.lock().unwrap() += 1)
-        .async_handler(slows)
+        .async_handler(slow_handler)
         .add(Registration::async_handler(hangs).deadline(Duration::from_secs(1)));
     let relay = Relay::new(callbacks);
     for line in here.get() {
         assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
     }
-    assert_eq!(slow.terminals().len(), 1, "the last delivery waits for it");
+    assert_eq!(slow.terminals().len(), 1, "the last delivery waits for the slow handler");
     assert_eq!(*faults.lock().unwrap(), 1);
 }
 
 #[test]
-fn a_run_whose_end_does_not_come_ends_here() {
+fn a_run_without_its_end_is_ended_here() {
     for silent in [true, false] {
         everywhere(move |recorders| async move {
             let here = Lines::default();
@@ -320,7 +321,7 @@ fn a_run_whose_end_does_not_come_ends_here() {
             drop(relay);
             assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
             for (mode, recorder) in &recorders.each {
-                assert_promises_but_for_results(recorder);
+                assert_promises_except_results(recorder);
                 let ends = recorder.terminals();
                 assert_eq!(ends.len(), open.len(), "{mode:?}");
                 let kind = ends[0].error().map(|error| error.kind());
@@ -330,8 +331,8 @@ fn a_run_whose_end_does_not_come_ends_here() {
     }
 }
 
-/// What the tokens added up to is not known here.
-fn assert_promises_but_for_results(recorder: &Recorder) {
+/// Checks the promises, except for results: the sum of the tokens is not known here.
+fn assert_promises_except_results(recorder: &Recorder) {
     for run_id in recorder.run_ids() {
         let events = recorder.run(run_id);
         let kinds: Vec<_> = events.iter().map(|event| event.kind()).collect();
@@ -343,7 +344,7 @@ fn assert_promises_but_for_results(recorder: &Recorder) {
 }
 
 #[tokio::test]
-async fn a_run_elsewhere_is_not_aborted_here() {
+async fn a_run_elsewhere_cannot_be_aborted_here() {
     let here = Lines::default();
     ask(&CallbackLayer::new(Callbacks::new().add(here.handler())), answer()).await;
     let tried = Arc::new(Mutex::new(Vec::new()));
@@ -364,10 +365,10 @@ async fn a_run_elsewhere_is_not_aborted_here() {
 }
 
 #[test]
-fn what_is_no_record_is_told_without_quoting_it() {
+fn an_invalid_record_is_reported_without_quoting_it() {
     let line = r#"{"v":1,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"trace_id":"01919a2c-0000-7000-8000-000000000001","seq":3,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"CANARY","attempt":1,"tags":[],"metadata":{},"data":{"name":"CANARY","value":3},"later":1}"#;
     assert_eq!(&*read(line).name, "CANARY");
-    for (from, to, says) in [
+    for (from, to, expected) in [
         ("\"v\":1", "\"v\":2", "version"),
         ("custom\"", "CANARY\"", "event"),
         ("2026-11", "CANARY", "time"),
@@ -378,6 +379,6 @@ fn what_is_no_record_is_told_without_quoting_it() {
     ] {
         let error = EventRecord::from_json(line.replacen(from, to, 1).as_bytes()).unwrap_err();
         let text = format!("{error} {error:?}");
-        assert!(text.contains(says) && !text.contains("CANARY"), "{text}");
+        assert!(text.contains(expected) && !text.contains("CANARY"), "{text}");
     }
 }

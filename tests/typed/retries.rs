@@ -1,4 +1,4 @@
-//! `on_retry`: told where an `AttemptsLayer` counts attempts, by whatever layer there are several.
+//! `on_retry`: emitted below an `AttemptsLayer`, whichever layer makes the attempts.
 
 mod capacity;
 mod content;
@@ -23,7 +23,7 @@ use tower_llm_callbacks::{
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// Calls again what has failed, so many times.
+/// Retries a failed call, up to this many times.
 #[derive(Clone)]
 struct Retries(usize);
 
@@ -53,8 +53,8 @@ fn failing_twice() -> ScriptedModel {
 
 type Done<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Calls a model and reads its answer to the end. In a box, since tower's own futures are seen to be `Send` only
-/// where their types are known.
+/// Calls a model and reads its answer to the end. Boxed, because the compiler proves tower's own futures
+/// `Send` only if their types are known.
 fn ask<S, St>(mut model: S) -> Done<Result<Vec<ChatChunk>, BoxError>>
 where
     S: Service<ChatRequest, Response = St, Error = BoxError> + Send + 'static,
@@ -77,7 +77,7 @@ where
     Box::pin(service.call(request))
 }
 
-/// The runs that a recorder heard of, in the order in which they started; it may hear of a later one first.
+/// The runs of a recorder, in the order in which they started. It may receive a later run first.
 fn runs(recorder: &Recorder) -> Vec<Vec<Recorded>> {
     let runs = recorder.run_ids().into_iter().map(|run| recorder.run(run));
     let mut runs: Vec<_> = runs.collect();
@@ -85,7 +85,7 @@ fn runs(recorder: &Recorder) -> Vec<Vec<Recorded>> {
     runs
 }
 
-/// The retries that were told in a run, with the numbers of their events.
+/// The retries of a run, with the numbers of their events.
 fn retries(run: &[Recorded]) -> Vec<(u64, Retry)> {
     let retry = |event: &Recorded| match &event.data {
         EventData::Retry(retry) => Some((event.seq, Retry::clone(retry))),
@@ -98,7 +98,7 @@ fn kinds(run: &[Recorded]) -> Vec<EventKind> {
     run.iter().map(Recorded::kind).collect()
 }
 
-/// Each run but the first tells right after its start that the one before has failed, and how.
+/// Asserts that each run but the first reports, right after its start, the failure of the run before.
 #[track_caller]
 fn assert_retried(runs: &[Vec<Recorded>], errors: &[&str]) {
     assert_eq!(runs.len(), errors.len() + 1);
@@ -110,9 +110,9 @@ fn assert_retried(runs: &[Vec<Recorded>], errors: &[&str]) {
         let [(1, retry)] = &retries(next)[..] else { panic!("{next:?}") };
         assert_eq!((retry.attempt, &*retry.error), (number, *error));
         assert_eq!(retry.failed_run_id, failed[0].run_id);
-        let end = failed.last().unwrap().error().expect("it has failed");
+        let end = failed.last().unwrap().error().expect("the attempt has failed");
         assert_eq!(end.message(), *error);
-        // All of it was told before.
+        // The failed run ended before.
         assert!(next[0].time >= failed.last().unwrap().time);
     }
     for run in runs {

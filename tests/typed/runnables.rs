@@ -14,12 +14,13 @@ use tower_llm_callbacks::{
     testing::{Recorded, Recorder, assert_promises},
 };
 
-/// A chain that tells the handlers.
+/// A chain that notifies the recorders.
 fn chain(recorders: &Recorders) -> RunLayer {
     RunLayer::chain("chain").callbacks(&recorders.callbacks)
 }
 
-/// The terminal event of the only run, after all have been told of it, and alike.
+/// Returns the terminal event of the only run, after every recorder has received it. All recorders must
+/// agree.
 async fn ended(recorders: &Recorders, kind: Option<ErrorKind>) -> Recorded {
     let flushed = recorders.callbacks.flush(PATIENCE).await;
     assert!(flushed.is_complete(), "{flushed:?}");

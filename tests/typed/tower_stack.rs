@@ -4,8 +4,8 @@ use std::{convert::Infallible, sync::Arc};
 
 use futures::{StreamExt, future::ready, stream::BoxStream};
 use support::schedule::{
-    Gate, MODES, Stuck, ask, completes, counting, flushed, layer, request, told_one_answer, until,
-    within,
+    Gate, MODES, Stuck, ask, assert_one_answer, completes, counting, flushed, layer, request,
+    until, within,
 };
 use tokio_test::{assert_pending, task};
 use tower::{
@@ -25,7 +25,7 @@ use tower_llm_callbacks::{
 };
 
 #[tokio::test]
-async fn service_builder_and_boxes() {
+async fn a_layer_composes_with_service_builder_and_boxes() {
     for mode in MODES {
         let (above, below) = (layer(mode), layer(mode));
         let boxed = ServiceBuilder::new()
@@ -36,8 +36,8 @@ async fn service_builder_and_boxes() {
         let boxed = BoxCloneSyncService::new(boxed);
         let mut model = BoxCloneSyncService::new(above.1.layer(boxed));
         completes(&mut model.clone()).await;
-        told_one_answer(&above.0);
-        told_one_answer(&below.0);
+        assert_one_answer(&above.0);
+        assert_one_answer(&below.0);
         let (above, below) = (above.0.events(), below.0.events());
         assert_eq!(below[0].parent_run_id, Some(above[0].run_id));
         assert_eq!(below[0].root_run_id, above[0].run_id);
@@ -46,7 +46,7 @@ async fn service_builder_and_boxes() {
 }
 
 #[tokio::test]
-async fn a_concurrency_limit_above_or_below_limits_calls_in_their_start_phase_too() {
+async fn a_concurrency_limit_above_or_below_includes_the_start_phase() {
     for above in [true, false] {
         let gate = Gate::new();
         let stuck = Stuck::at(EventKind::LlmStart, &gate);
@@ -83,7 +83,7 @@ async fn a_buffer_above_or_below_carries_the_run() {
             .layer(inner)
             .layer(BufferLayer::new(8))
             .service(ScriptedModel::new(counting(3)));
-        // Without a run above it, what comes out of a buffer is a root.
+        // Without a run above the buffer, a call below it is a root.
         completes(&mut inner.clone()).await;
         assert_eq!(below.events()[0].parent_run_id, None);
 
@@ -103,7 +103,7 @@ async fn a_buffer_above_or_below_carries_the_run() {
         for recorder in [&above, &below, &heir] {
             assert_promises(&recorder.events());
         }
-        assert_eq!(heir.run_ids().len(), 22, "inherited through the buffer");
+        assert_eq!(heir.run_ids().len(), 22, "callbacks are inherited through the buffer");
         let mut parents: Vec<_> =
             below.terminals().iter().filter_map(|end| end.parent_run_id).collect();
         let mut outers = above.run_ids();
@@ -114,7 +114,7 @@ async fn a_buffer_above_or_below_carries_the_run() {
 }
 
 #[tokio::test]
-async fn a_balance_above_or_below() {
+async fn a_balance_above_or_below_is_observed() {
     for mode in MODES {
         let (above, outer) = layer(mode);
         let (below, inner) = layer(mode);
@@ -141,7 +141,7 @@ async fn a_balance_above_or_below() {
 }
 
 #[tokio::test]
-async fn load_shed_above_or_below() {
+async fn a_call_shed_above_makes_no_run_below() {
     for mode in MODES {
         let (above, outer) = layer(mode);
         let (below, inner) = layer(mode);
@@ -153,13 +153,13 @@ async fn load_shed_above_or_below() {
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(limit.clone()))
             .service(ScriptedModel::new(counting(3)));
         completes(&mut model).await;
-        told_one_answer(&above);
-        told_one_answer(&below);
+        assert_one_answer(&above);
+        assert_one_answer(&below);
 
         let taken = limit.acquire().await.unwrap();
         let error = within(ask(&mut model)).await.unwrap_err();
         assert!(error.is::<Overloaded>(), "{mode:?}: {error}");
-        assert_eq!(below.run_ids().len(), 1, "a call that is shed above makes no run");
+        assert_eq!(below.run_ids().len(), 1, "a shed call makes no run below");
         assert_eq!(above.terminals()[1].error().unwrap().kind(), ErrorKind::Transport);
         drop(taken);
         completes(&mut model).await;
@@ -170,13 +170,13 @@ async fn load_shed_above_or_below() {
 type Boxed = BoxStream<'static, Result<ChatChunk, BoxError>>;
 
 #[tokio::test]
-async fn calls_can_be_spawned_whatever_is_boxed_below() {
+async fn calls_over_boxed_services_can_be_spawned() {
     let inner = BoxCloneSyncService::new(tower::service_fn(|_: ChatRequest| async {
         let chunks = [ChatChunk::text("a"), ChatChunk::Done].map(Ok);
         Ok::<Boxed, BoxError>(futures::stream::iter(chunks).boxed())
     }));
-    let told = MODES.map(layer);
-    let [first, second, third] = told.each_ref().map(|(_, layer)| layer.clone());
+    let layers = MODES.map(layer);
+    let [first, second, third] = layers.each_ref().map(|(_, layer)| layer.clone());
     let mut model = ServiceBuilder::new()
         .layer(first)
         .layer(BufferLayer::new(8))
@@ -192,14 +192,14 @@ async fn calls_can_be_spawned_whatever_is_boxed_below() {
         Ok::<_, BoxError>(items)
     });
     assert_eq!(within(call).await.unwrap().unwrap(), 2);
-    for (recorder, _) in &told {
+    for (recorder, _) in &layers {
         assert_promises(&recorder.events());
         assert_eq!(recorder.text(), "a");
     }
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_send_and_cannot_fail_fits_too() {
+async fn an_infallible_service_that_is_not_send_can_be_wrapped() {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().async_handler(recorder.clone());
     let inner = tower::service_fn(|_: ChatRequest| {

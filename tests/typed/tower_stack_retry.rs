@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::{Ready, ready};
 use support::schedule::{
-    Gate, MODES, Mode, Stuck, ask, completes, counting, layer, only_error, told_one_answer, until,
-    within,
+    Gate, MODES, Mode, Stuck, ask, assert_one_answer, completes, counting, layer, only_error,
+    until, within,
 };
 use tower::{
     BoxError, ServiceBuilder,
@@ -21,7 +21,7 @@ use tower_llm_callbacks::{
 const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn timeout_above_cancels_the_run() {
+async fn a_timeout_above_cancels_the_run() {
     let (recorder, layer) = layer(Mode::AWAITED[2]);
     let scripted = ScriptedModel::new([Script::new().hang().respond(), counting(3)]);
     let mut model =
@@ -35,7 +35,7 @@ async fn timeout_above_cancels_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn timeout_above_counts_the_start_phase() {
+async fn a_timeout_above_includes_the_start_phase() {
     let gate = Gate::new();
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
     let scripted = ScriptedModel::new(counting(3));
@@ -51,7 +51,7 @@ async fn timeout_above_counts_the_start_phase() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn timeout_below_is_a_failure_of_the_call() {
+async fn a_timeout_below_is_a_transport_error() {
     let gate = Gate::new();
     let (recorder, layer) = layer(Mode::AWAITED[2]);
     let stuck = Stuck::at(EventKind::LlmStart, &gate);
@@ -64,14 +64,14 @@ async fn timeout_below_is_a_failure_of_the_call() {
         tokio::time::sleep(SOON * 10).await;
         gate.open();
     };
-    // The start phase above it does not count.
+    // The timeout does not include the start phase above it.
     let (error, ()) = tokio::join!(within(ask(&mut model)), opens);
     assert!(error.unwrap_err().is::<Elapsed>());
     assert_eq!(only_error(&recorder), ErrorKind::Transport);
     completes(&mut model).await;
 }
 
-/// Retries a failed call, so many times.
+/// Retries a failed call, up to this many times.
 #[derive(Clone)]
 struct Retries(usize);
 
@@ -104,7 +104,7 @@ fn failing_twice() -> ScriptedModel {
 }
 
 #[tokio::test]
-async fn retry_above_makes_one_run_of_each_attempt() {
+async fn a_retry_above_makes_one_run_of_each_attempt() {
     for mode in MODES {
         for counted in [false, true] {
             let (recorder, layer) = layer(mode);
@@ -133,13 +133,13 @@ async fn retry_above_makes_one_run_of_each_attempt() {
             );
             assert!(ends.iter().all(|end| end.parent_run_id.is_none()), "siblings, not children");
             completes(&mut model).await;
-            assert_eq!(recorder.terminals()[3].attempt, 1, "the next call counts anew");
+            assert_eq!(recorder.terminals()[3].attempt, 1, "the next call starts at 1");
         }
     }
 }
 
 #[tokio::test]
-async fn retry_below_is_one_run() {
+async fn a_retry_below_is_one_run() {
     for mode in MODES {
         let (recorder, layer) = layer(mode);
         let scripted = failing_twice();
@@ -149,13 +149,13 @@ async fn retry_below_is_one_run() {
             .service(scripted.clone());
         completes(&mut model).await;
         assert_eq!(scripted.calls(), 3);
-        told_one_answer(&recorder);
+        assert_one_answer(&recorder);
         assert_eq!(recorder.events()[0].attempt, 1);
     }
 }
 
 #[tokio::test]
-async fn retry_between_two_layers_makes_attempts_children() {
+async fn a_retry_between_two_layers_makes_attempts_children() {
     let (above, outer) = layer(MODES[1]);
     let (below, inner) = layer(MODES[2]);
     let mut model = ServiceBuilder::new()
@@ -165,7 +165,7 @@ async fn retry_between_two_layers_makes_attempts_children() {
         .layer(inner)
         .service(failing_twice());
     completes(&mut model).await;
-    told_one_answer(&above);
+    assert_one_answer(&above);
     let outer = above.run_ids()[0];
     let starts = below.events().into_iter().filter(|event| event.kind().is_start());
     let starts: Vec<_> = starts.map(|start| (start.parent_run_id, start.attempt)).collect();

@@ -1,4 +1,4 @@
-//! Settings of request time: nested ones merge; name and id are for one run only.
+//! Settings of the request: nested settings merge, name and id apply to one run only.
 
 use futures::{FutureExt, StreamExt, stream};
 use serde_json::json;
@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::{Model, ask, chunks, leaf, outer, starts};
 
-/// A wrapped model with a name of its own, told inline.
-fn told_inline() -> (Recorder, CallbackLayer) {
+/// An inline recorder, and a layer with a name of its own that notifies it.
+fn recorded_layer() -> (Recorder, CallbackLayer) {
     let recorder = Recorder::new();
     let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
     (recorder, layer.name("own"))
@@ -30,16 +30,16 @@ fn names(recorder: &Recorder) -> Vec<String> {
 }
 
 #[test]
-fn name_and_id_are_for_the_first_run_only() {
+fn name_and_id_apply_to_the_first_run_only() {
     on_each_runtime(|| async {
-        let (recorder, layer) = told_inline();
+        let (recorder, layer) = recorded_layer();
         let model = model(&layer);
         let id = Uuid::now_v7();
-        let asks_twice = async {
+        let work = async {
             ask(model.clone()).await;
             ask(model.clone()).await;
         };
-        RunConfig::new().run_name("given").run_id(id).scope(asks_twice).await;
+        RunConfig::new().run_name("given").run_id(id).scope(work).await;
         assert_eq!(names(&recorder), ["given", "own"]);
         let ids = recorder.run_ids();
         assert_eq!(ids[0], id);
@@ -49,13 +49,13 @@ fn name_and_id_are_for_the_first_run_only() {
     });
 }
 
-/// Its children have names and ids of their own.
+/// Children have names and ids of their own.
 #[test]
-fn name_and_id_are_not_for_children() {
+fn name_and_id_do_not_apply_to_children() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
         let id = Uuid::now_v7();
-        let asks = move |_| {
+        let work = move |_| {
             let model = model.clone();
             async move {
                 ask(model).await;
@@ -63,7 +63,7 @@ fn name_and_id_are_not_for_children() {
             }
         };
         let config = RunConfig::new().run_name("given").run_id(id);
-        config.scope(outer(&recorders.layer(), asks)).await;
+        config.scope(outer(&recorders.layer(), work)).await;
         assert!(recorders.callbacks.flush(super::PATIENCE).await.is_complete());
         for (_, recorder) in &recorders.each {
             assert_eq!(names(recorder), ["given", "child"]);
@@ -73,25 +73,25 @@ fn name_and_id_are_not_for_children() {
     });
 }
 
-/// A call of which nobody is told does not use them up.
+/// An unobserved call does not use them up.
 #[test]
-fn name_and_id_wait_for_a_run() {
+fn name_and_id_apply_to_the_first_observed_call() {
     on_each_runtime(|| async {
-        let (recorder, layer) = told_inline();
-        let asks = async {
+        let (recorder, layer) = recorded_layer();
+        let work = async {
             ask(model(&CallbackLayer::new(Callbacks::new()))).await;
             ask(model(&layer)).await;
         };
-        RunConfig::new().run_name("given").scope(asks).await;
+        RunConfig::new().run_name("given").scope(work).await;
         assert_eq!(names(&recorder), ["given"]);
     });
 }
 
 #[test]
-fn nested_ones_merge() {
+fn nested_settings_merge() {
     in_each_mode(|mode| async move {
         let (outer, inner) = (Recorders::new(&[mode]), Recorders::new(&[mode]));
-        let (recorder, layer) = told_inline();
+        let (recorder, layer) = recorded_layer();
         let id = Uuid::now_v7();
         let innermost = RunConfig::new()
             .callbacks(&inner.callbacks)
@@ -106,10 +106,10 @@ fn nested_ones_merge() {
             .run_name("outer")
             .run_id(id);
         let layer = layer.tags(["c", "d"]).metadata("layer", 1);
-        let asks = async {
+        let work = async {
             innermost.scope(ask(model(&layer))).await;
         };
-        outermost.scope(asks).await;
+        outermost.scope(work).await;
         inner.ended(None).await;
         let end = outer.ended(None).await;
         assert_eq!((&*end.name, end.run_id), ("inner", id));
@@ -120,46 +120,46 @@ fn nested_ones_merge() {
     });
 }
 
-/// Outside of the inner scope, the outer one alone counts.
+/// Outside the inner scope, only the outer one applies.
 #[test]
-fn a_scope_ends() {
+fn settings_end_with_their_scope() {
     on_each_runtime(|| async {
-        let (recorder, layer) = told_inline();
+        let (recorder, layer) = recorded_layer();
         let model = model(&layer);
-        let asks = async {
+        let work = async {
             RunConfig::new().tags(["inner"]).scope(ask(model.clone())).await;
             ask(model.clone()).await;
         };
-        RunConfig::new().tags(["outer"]).scope(asks).await;
+        RunConfig::new().tags(["outer"]).scope(work).await;
         ask(model).await;
         let tags: Vec<_> = recorder.terminals().iter().map(|end| end.tags.join("+")).collect();
         assert_eq!(tags, ["outer+inner", "outer", ""]);
     });
 }
 
-/// Futures, streams, closures; and spawned tasks by the adaptor.
+/// Futures, streams and closures, and spawned tasks with the adaptor.
 #[test]
-fn whatever_is_scoped() {
+fn futures_streams_closures_and_tasks_can_be_scoped() {
     on_each_runtime(|| async {
-        let (recorder, layer) = told_inline();
+        let (recorder, layer) = recorded_layer();
         let model = model(&layer);
         let config = |name| RunConfig::new().run_name(name);
         config("future").scope(ask(model.clone())).await;
-        let asks = stream::once(ask(model.clone()));
-        assert_eq!(config("stream").scope(asks).count().await, 1);
+        let work = stream::once(ask(model.clone()));
+        assert_eq!(config("stream").scope(work).count().await, 1);
         let mut called = model.clone();
         let future = config("closure").sync_scope(|| called.call(request()));
         read(future.await.unwrap()).await;
-        let spawns = async {
+        let task = async {
             tokio::spawn(ask(model.clone()).in_current_run()).await.unwrap();
         };
-        config("task").scope(spawns).await;
+        config("task").scope(task).await;
         assert_eq!(names(&recorder), ["future", "stream", "closure", "task"]);
     });
 }
 
 #[test]
-fn settings_alone_are_no_run() {
+fn settings_alone_do_not_make_a_run() {
     RunConfig::new().tags(["a"]).run_name("none").sync_scope(|| {
         assert!(Run::current().is_none());
         let error: EmitError = emit("outside", 1).unwrap_err();
@@ -169,12 +169,12 @@ fn settings_alone_are_no_run() {
     assert!(emit("outside", 1).is_err());
 }
 
-/// Custom events of the current run, by the free function.
+/// The free function emits custom events of the current run.
 #[test]
-fn emitted_events_are_of_the_current_run() {
+fn emitted_events_belong_to_the_current_run() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
-        let emits = move |_| {
+        let work = move |_| {
             let model = model.clone();
             async move {
                 emit("before", json!({"n": 1})).unwrap();
@@ -183,7 +183,7 @@ fn emitted_events_are_of_the_current_run() {
                 chunks()
             }
         };
-        outer(&recorders.layer(), emits).await;
+        outer(&recorders.layer(), work).await;
         assert!(recorders.callbacks.flush(super::PATIENCE).await.is_complete());
         recorders.faults.none();
         for (mode, recorder) in &recorders.each {
@@ -206,9 +206,9 @@ fn emitted_events_are_of_the_current_run() {
     });
 }
 
-/// After the end there is nobody to tell.
+/// `emit` fails once the run has ended.
 #[test]
-fn emitted_after_the_end() {
+fn emit_fails_after_the_end() {
     everywhere(|recorders| async move {
         let (handler, runs) = support::runs();
         let recorders = recorders.with(handler);

@@ -1,4 +1,4 @@
-//! Which run is the current one, and where there is none.
+//! The current run, and where there is no current run.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -27,7 +27,7 @@ fn current() -> Option<Uuid> {
     Run::current().map(|run| run.run_id())
 }
 
-/// A run, which has ended.
+/// Returns a run that has ended.
 pub(crate) fn some_run() -> Run {
     let (handler, runs) = runs();
     let layer = CallbackLayer::new(Callbacks::new().add(handler));
@@ -37,7 +37,7 @@ pub(crate) fn some_run() -> Run {
 }
 
 #[test]
-fn it_is_the_run_in_the_inner_call_future_and_stream() {
+fn the_run_is_current_in_the_inner_call_future_and_stream() {
     everywhere(|recorders| async move {
         assert_eq!(current(), None);
         let seen: Arc<Mutex<Vec<Option<Uuid>>>> = Arc::default();
@@ -72,9 +72,9 @@ fn it_is_the_run_in_the_inner_call_future_and_stream() {
     });
 }
 
-/// Also where whoever tells the handler is in the midst of a run.
+/// Also if the emitting code is inside a run.
 #[test]
-fn there_is_none_in_a_handler_of_any_mode() {
+fn no_run_is_current_in_a_handler_of_any_mode() {
     in_each_mode(|mode| async move {
         let seen: Arc<Mutex<Vec<Option<Uuid>>>> = Arc::default();
         let notes = Arc::clone(&seen);
@@ -83,7 +83,7 @@ fn there_is_none_in_a_handler_of_any_mode() {
             assert!(emit("in a handler", 1).is_err());
         }));
         if mode.is_async() {
-            // Before its first await, it may be polled by the stream itself.
+            // Before its first await, the stream itself may poll the handler.
             let notes = Arc::clone(&seen);
             recorders = recorders.with(Registration::async_handler(on_event_async(move |_, _| {
                 notes.lock().unwrap().push(current());
@@ -99,7 +99,7 @@ fn there_is_none_in_a_handler_of_any_mode() {
             emits.chain(chunks()).boxed()
         });
         let mut service = recorders.layer().layer(inner);
-        // Called and polled, and so told, inside of another run.
+        // Called and polled inside another run, so handlers are notified there.
         let outer = some_run();
         let future = outer.scope(|| service.call(request()));
         let reading = async { read(future.await.unwrap()).await };
@@ -113,9 +113,9 @@ fn there_is_none_in_a_handler_of_any_mode() {
     });
 }
 
-/// The terminal that a drop tells inside of another run.
+/// A drop inside another run emits the terminal.
 #[test]
-fn there_is_none_in_a_handler_that_a_drop_tells() {
+fn no_run_is_current_in_a_handler_notified_by_a_drop() {
     in_each_mode(|mode| async move {
         let seen: Arc<Mutex<Vec<Option<Uuid>>>> = Arc::default();
         let notes = Arc::clone(&seen);
@@ -129,9 +129,9 @@ fn there_is_none_in_a_handler_that_a_drop_tells() {
     });
 }
 
-/// Streams of two runs, polled by turns by one task in every order.
+/// One task polls the streams of two runs in alternating order.
 #[test]
-fn runs_polled_by_turns_never_see_each_other() {
+fn alternately_polled_runs_do_not_see_each_other() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
@@ -176,13 +176,14 @@ fn runs_polled_by_turns_never_see_each_other() {
     });
 }
 
-/// The inner call, its future or its stream panic: the run around the call is the current one again.
+/// The inner call, its future or its stream panics: the run around the call is current again.
 #[test]
-fn a_panic_restores_it() {
-    let in_the_call = Agent::new(|_| panics(std::future::ready(chunks())));
-    let in_the_future = Agent::new(|_| async { panics(chunks()) });
-    let in_the_stream =
-        Agent::new(|_| async { stream::once(async { panics(Ok(ChatChunk::Done)) }).boxed() });
+fn a_panic_restores_the_current_run() {
+    let in_the_call = Agent::new(|_| panic_inside_a_run(std::future::ready(chunks())));
+    let in_the_future = Agent::new(|_| async { panic_inside_a_run(chunks()) });
+    let in_the_stream = Agent::new(|_| async {
+        stream::once(async { panic_inside_a_run(Ok(ChatChunk::Done)) }).boxed()
+    });
     for inner in [in_the_call, in_the_future, in_the_stream] {
         everywhere(move |recorders| {
             let mut service = recorders.layer().layer(inner.clone());
@@ -202,13 +203,13 @@ fn a_panic_restores_it() {
     }
 }
 
-fn panics<T>(value: T) -> T {
-    assert!(Run::current().is_none(), "as it should");
+fn panic_inside_a_run<T>(value: T) -> T {
+    assert!(Run::current().is_none(), "scripted: there is a current run");
     value
 }
 
 #[test]
-fn a_panic_in_a_scope_restores_it() {
+fn a_panic_in_a_scope_restores_the_current_run() {
     let (one, other) = (some_run(), some_run());
     one.scope(|| {
         panic_of(|| other.scope(|| panic!("in a scope")));

@@ -1,4 +1,4 @@
-//! Where the run does not follow by itself: spawned tasks, threads, streams that leave the call, and
+//! Where the run does not follow on its own: spawned tasks, threads, streams that leave the call, and
 //! `tower::Buffer`.
 
 use std::{sync::mpsc, thread};
@@ -17,10 +17,10 @@ use tower_llm_callbacks::{
 use super::{Agent, ask, assert_all_see, chunks, leaf, outer, starts};
 
 #[test]
-fn a_spawned_task_is_inside_with_the_adaptor_only() {
+fn a_spawned_task_is_inside_only_with_the_adaptor() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
-        let spawns = move |_| {
+        let work = move |_| {
             let model = model.clone();
             async move {
                 tokio::spawn(ask(model.clone()).in_current_run()).await.unwrap();
@@ -30,20 +30,20 @@ fn a_spawned_task_is_inside_with_the_adaptor_only() {
                 chunks()
             }
         };
-        outer(&recorders.layer(), spawns).await;
+        outer(&recorders.layer(), work).await;
         assert_all_see(&recorders, 2, 1).await;
     });
 }
 
-/// A task that outlives the run that it was spawned in is inside all the same.
+/// A task that outlives the run in which it was spawned stays inside it.
 #[test]
 fn a_spawned_task_stays_inside_after_the_end() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
-        let (let_go, waits) = tokio::sync::oneshot::channel::<()>();
+        let (release, waits) = tokio::sync::oneshot::channel::<()>();
         let slot = std::sync::Mutex::new(Some(waits));
         let (send, mut spawned) = tokio::sync::mpsc::unbounded_channel();
-        let spawns = move |_| {
+        let work = move |_| {
             let (waits, model) = (slot.lock().unwrap().take().unwrap(), model.clone());
             let late = async move {
                 waits.await.unwrap();
@@ -52,20 +52,20 @@ fn a_spawned_task_stays_inside_after_the_end() {
             send.send(tokio::spawn(late.in_current_run())).unwrap();
             std::future::ready(chunks())
         };
-        outer(&recorders.layer(), spawns).await;
-        let_go.send(()).unwrap();
+        outer(&recorders.layer(), work).await;
+        release.send(()).unwrap();
         spawned.recv().await.unwrap().await.unwrap();
         assert_all_see(&recorders, 1, 0).await;
     });
 }
 
 #[test]
-fn a_thread_is_inside_with_the_adaptor_or_a_scope_only() {
+fn a_thread_is_inside_only_with_the_adaptor_or_a_scope() {
     everywhere(|mut recorders| async move {
         // Threads have no runtime.
         recorders.callbacks = recorders.callbacks.runtime(Handle::current());
         let model = leaf(&recorders.layer());
-        let starts_threads = move |_| {
+        let work = move |_| {
             let model = model.clone();
             async move {
                 let run = Run::current().unwrap();
@@ -90,24 +90,24 @@ fn a_thread_is_inside_with_the_adaptor_or_a_scope_only() {
                 chunks()
             }
         };
-        outer(&recorders.layer(), starts_threads).await;
+        outer(&recorders.layer(), work).await;
         assert_all_see(&recorders, 3, 2).await;
     });
 }
 
-/// A stream made in a run, handed out of it and polled elsewhere.
+/// A stream is made in a run, handed out and polled elsewhere.
 #[test]
-fn a_stream_that_leaves_is_inside_with_the_adaptor_only() {
+fn a_stream_polled_elsewhere_is_inside_only_with_the_adaptor() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
         let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
-        let sends = move |_| {
-            let asks = |model| stream::once(ask(model)).chain(stream::empty());
-            send.send(asks(model.clone()).in_current_run().boxed()).unwrap();
-            send.send(asks(model.clone()).boxed()).unwrap();
+        let hand_out = move |_| {
+            let work = |model| stream::once(ask(model)).chain(stream::empty());
+            send.send(work(model.clone()).in_current_run().boxed()).unwrap();
+            send.send(work(model.clone()).boxed()).unwrap();
             std::future::ready(chunks())
         };
-        outer(&recorders.layer(), sends).await;
+        outer(&recorders.layer(), hand_out).await;
         for _ in 0..2 {
             let mut stream = receive.recv().await.unwrap();
             while stream.next().await.is_some() {}
@@ -116,18 +116,18 @@ fn a_stream_that_leaves_is_inside_with_the_adaptor_only() {
     });
 }
 
-/// The inner stream of a run is polled by the task that reads, which may be another one.
+/// The task that reads polls the inner stream of a run. It may be another task than the caller's.
 #[test]
 fn the_stream_of_a_run_may_be_read_by_another_task() {
     everywhere(|recorders| async move {
         let model = leaf(&recorders.layer());
         let inner = Agent::new(move |_| {
             let model = model.clone();
-            let asks = stream::once(async move {
+            let work = stream::once(async move {
                 ask(model).await;
                 Ok::<_, BoxError>(ChatChunk::text("asked"))
             });
-            std::future::ready(asks.chain(chunks()).boxed())
+            std::future::ready(work.chain(chunks()).boxed())
         });
         let mut service = recorders.layer().name("parent").layer(inner);
         let stream = service.call(request()).await.unwrap();
@@ -136,9 +136,9 @@ fn the_stream_of_a_run_may_be_read_by_another_task() {
     });
 }
 
-/// A buffer's worker makes the call in a task of its own: the request carries the run there.
+/// A buffer's worker makes the call in a task of its own. The request carries the run there.
 #[test]
-fn through_a_buffer_the_request_carries_it() {
+fn the_request_carries_the_run_through_a_buffer() {
     everywhere(|recorders| async move {
         let model = ScriptedModel::new(Script::answer(["a"]));
         let mut stack = ServiceBuilder::new()
@@ -153,9 +153,9 @@ fn through_a_buffer_the_request_carries_it() {
     });
 }
 
-/// So are settings of request time, in a request that passes a layer which puts them in.
+/// A layer puts the settings of the request into it, so that they pass a buffer too.
 #[test]
-fn through_a_buffer_the_request_carries_what_is_inherited() {
+fn the_request_carries_inherited_settings_through_a_buffer() {
     everywhere(|recorders| async move {
         let model = ScriptedModel::new(Script::answer(["a"]).yields());
         let mut stack = ServiceBuilder::new()
@@ -165,25 +165,25 @@ fn through_a_buffer_the_request_carries_what_is_inherited() {
             .layer(CallbackLayer::new(Default::default()).name("parent"))
             .service(model);
         let config = RunConfig::new().callbacks(&recorders.callbacks).tags(["urgent"]);
-        let asks =
+        let work =
             async { read(stack.ready().await.unwrap().call(request()).await.unwrap()).await };
-        let reading = tokio::time::timeout(PATIENCE, config.scope(asks));
+        let reading = tokio::time::timeout(PATIENCE, config.scope(work));
         assert!(reading.await.unwrap().1.is_none());
         let end = recorders.ended(None).await;
         assert_eq!((&*end.name, &*end.tags), ("parent", &["urgent".into()][..]));
     });
 }
 
-/// The run that is current where the call is made counts before the one that the request carries.
+/// The run that is current where the call is made takes precedence over the one that the request carries.
 #[test]
-fn the_current_run_counts_before_the_carried_one() {
+fn the_current_run_takes_precedence_over_the_carried_run() {
     everywhere(|recorders| async move {
         let (send, sent) = mpsc::channel();
-        let keeps = move |request: ChatRequest| {
+        let work = move |request: ChatRequest| {
             send.send(request).unwrap();
             std::future::ready(chunks())
         };
-        outer(&recorders.layer(), keeps).await;
+        outer(&recorders.layer(), work).await;
         let carrying = sent.recv().unwrap();
         let mut model = leaf(&recorders.layer());
         let other = super::current::some_run();
@@ -197,7 +197,7 @@ fn the_current_run_counts_before_the_carried_one() {
             let runs = starts(recorder);
             let parents: Vec<_> = runs.iter().map(|run| run.parent_run_id).collect();
             let first = Some(runs[0].run_id);
-            // Called outside, and only polled inside: the carried one.
+            // The second call is made outside the other run and only polled in it: the carried run is its parent.
             assert_eq!(parents, [None, first, Some(other.run_id()), first]);
         }
     });

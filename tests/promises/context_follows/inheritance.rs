@@ -1,4 +1,4 @@
-//! What follows the context: inheritable handlers, tags and metadata, and in which order handlers come.
+//! What child runs inherit (handlers, tags and metadata), and the order of handlers.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,26 +16,26 @@ fn tags(event: &Recorded) -> Vec<&str> {
     event.tags.iter().map(|tag| &**tag).collect()
 }
 
-/// Calls a child in a call.
+/// Makes a call with a nested call.
 async fn family(parent: &CallbackLayer, child: &CallbackLayer) {
     let model = leaf(child);
-    let asks = move |_| {
+    let work = move |_| {
         let model = model.clone();
         async move {
             ask(model).await;
             chunks()
         }
     };
-    outer(parent, asks).await;
+    outer(parent, work).await;
 }
 
 fn named<'a>(starts: &'a [Recorded], name: &str) -> &'a Recorded {
     starts.iter().find(|start| start.name == name).unwrap()
 }
 
-/// What is inheritable reaches children and their children, what is local does not.
+/// Inheritable settings reach children and their children. Local settings do not.
 #[test]
-fn of_a_layer() {
+fn children_inherit_the_inheritable_settings_of_a_layer() {
     in_each_mode(|mode| async move {
         let (local, inheritable) = (Recorders::new(&[mode]), Recorders::new(&[mode]));
         let parent = local
@@ -52,14 +52,14 @@ fn of_a_layer() {
         let nested = move |_| {
             let (silent, model) = (silent.clone(), model.clone());
             async move {
-                let asks = move |_| {
+                let work = move |_| {
                     let model = model.clone();
                     async move {
                         ask(model).await;
                         chunks()
                     }
                 };
-                outer(&silent.tags(["own"]).metadata("both", "own"), asks).await;
+                outer(&silent.tags(["own"]).metadata("both", "own"), work).await;
                 chunks()
             }
         };
@@ -89,9 +89,9 @@ fn of_a_layer() {
     });
 }
 
-/// What is given at request time reaches children too, from inside and from outside of the parent.
+/// Settings of the request reach children too, inside and outside the parent.
 #[test]
-fn of_request_time() {
+fn children_inherit_the_settings_of_the_request() {
     in_each_mode(|mode| async move {
         let recorders = Recorders::new(&[mode]);
         let silent = CallbackLayer::new(Callbacks::new());
@@ -111,16 +111,17 @@ fn of_request_time() {
     });
 }
 
-/// Inherited ones, those of request time, then the layer's own: in each of these as they were added.
+/// Inherited handlers come first, then those of the request, then the layer's own; within each, in the order
+/// of adding.
 #[test]
-fn order_of_handlers() {
+fn handlers_are_notified_inherited_first_then_local() {
     on_each_runtime(|| async {
-        let heard: Arc<Mutex<Vec<(String, &str)>>> = Arc::default();
+        let received: Arc<Mutex<Vec<(String, &str)>>> = Arc::default();
         let set = |names: [&'static str; 2]| {
             names.into_iter().fold(Callbacks::new(), |all, name| {
-                let heard = Arc::clone(&heard);
+                let received = Arc::clone(&received);
                 all.inline(on_llm_start(move |run, _| {
-                    heard.lock().unwrap().push((run.name().to_owned(), name));
+                    received.lock().unwrap().push((run.name().to_owned(), name));
                 }))
             })
         };
@@ -129,17 +130,17 @@ fn order_of_handlers() {
         let child = CallbackLayer::new(set(["child's 1", "child's 2"]));
         let model = leaf(&child);
         let at_request = set(["request 1", "request 2"]);
-        let asks = move |_| {
+        let work = move |_| {
             let (model, at_request) = (model.clone(), at_request.clone());
             async move {
                 RunConfig::new().callbacks(&at_request).scope(ask(model)).await;
                 chunks()
             }
         };
-        RunConfig::new().callbacks(&set(["first", "second"])).scope(outer(&parent, asks)).await;
-        let heard = heard.lock().unwrap();
+        RunConfig::new().callbacks(&set(["first", "second"])).scope(outer(&parent, work)).await;
+        let received = received.lock().unwrap();
         let by = |run: &str| -> Vec<_> {
-            heard.iter().filter(|(name, _)| name == run).map(|(_, handler)| *handler).collect()
+            received.iter().filter(|(name, _)| name == run).map(|(_, handler)| *handler).collect()
         };
         let mut order = vec!["first", "second", "inheritable 1", "inheritable 2"];
         assert_eq!(by("parent"), [&order[..], &["parent's 1", "parent's 2"]].concat());
@@ -157,10 +158,10 @@ impl CallbackHandler for Counts {
     }
 }
 
-/// One instance that comes as inherited, at request time, and from the layer: told once, and the first
-/// way it was added counts.
+/// An instance that is inherited, set for the request and set by the layer is notified once. Its first
+/// registration decides the delivery.
 #[test]
-fn one_instance_is_told_once() {
+fn one_instance_is_notified_once() {
     on_each_runtime(|| async {
         let counts = Arc::new(Counts::default());
         let inline = Callbacks::new().inline(Arc::clone(&counts));
@@ -176,7 +177,7 @@ fn one_instance_is_told_once() {
             [LlmStart, LlmStart, LlmNewToken, LlmNewToken, LlmEnd, LlmNewToken, LlmEnd],
         );
     });
-    // The same recorder in every mode; the same handler through two sets.
+    // The same recorder in every mode, and the same handler through two sets.
     for mode in MODES {
         on_each_runtime(move || async move {
             let recorder = Recorder::new();
@@ -196,9 +197,9 @@ fn one_instance_is_told_once() {
     }
 }
 
-/// A handler without an `Arc` is one instance as far as its set is copied.
+/// A handler without an `Arc` is one instance in all copies of its set.
 #[test]
-fn one_set_is_told_once() {
+fn copies_of_one_set_are_notified_once() {
     on_each_runtime(|| async {
         let count = Arc::new(Mutex::new(0));
         let counted = Arc::clone(&count);

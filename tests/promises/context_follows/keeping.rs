@@ -1,4 +1,4 @@
-//! What a kept run keeps: not the handlers of its own layer.
+//! A kept run does not keep the handlers of its own layer.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -11,13 +11,13 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// Remembers the runs that it hears of.
-struct Keeps {
+/// Keeps the runs of its events.
+struct Keeper {
     runs: Arc<Mutex<Vec<Run>>>,
     alive: Arc<()>,
 }
 
-impl Keeps {
+impl Keeper {
     fn new() -> (Self, Arc<Mutex<Vec<Run>>>, Weak<()>) {
         let (runs, alive) = (Arc::default(), Arc::new(()));
         let weak = Arc::downgrade(&alive);
@@ -30,19 +30,19 @@ impl Keeps {
     }
 }
 
-impl CallbackHandler for Keeps {
+impl CallbackHandler for Keeper {
     fn on_event(&self, run: &Run, _: &Event) {
         self.keep(run);
     }
 }
 
-impl AsyncCallbackHandler for Keeps {
+impl AsyncCallbackHandler for Keeper {
     async fn on_event(&self, run: &Run, _: &Event) {
         self.keep(run);
     }
 }
 
-/// One call that completes, one that is dropped midway, one that fails: nine events.
+/// Makes one call that completes, one that is dropped midway and one that fails: nine events.
 async fn calls(layer: &CallbackLayer) {
     let complete = Script::answer(["a"]);
     let cancelled = Script::new().respond().text("a").text("b").hang();
@@ -55,28 +55,28 @@ async fn calls(layer: &CallbackLayer) {
     }
 }
 
-/// It holds runs, which do not hold it: when its layer goes, it goes.
+/// The handler keeps runs, which do not keep the handler: it is dropped with its layer.
 #[test]
-fn a_local_handler_that_keeps_runs_does_not_keep_itself() {
+fn a_kept_run_does_not_keep_a_local_handler() {
     in_each_mode(|mode| async move {
-        let (handler, runs, alive) = Keeps::new();
+        let (handler, runs, alive) = Keeper::new();
         let callbacks = Callbacks::new().add(mode.handler(handler));
         let layer = CallbackLayer::new(callbacks.clone());
         calls(&layer).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!(runs.lock().unwrap().len(), 9);
         drop((layer, callbacks));
-        timeout(PATIENCE, until(|| alive.strong_count() == 0)).await.expect("it is kept");
-        // The runs are of use all the same.
+        timeout(PATIENCE, until(|| alive.strong_count() == 0)).await.expect("the handler is kept");
+        // The runs are still usable.
         assert!(runs.lock().unwrap().iter().all(|run| run.emit("late", 1).is_err()));
     });
 }
 
-/// Children inherit from a run as long as somebody has it, and no longer.
+/// Children inherit from a run as long as the run is kept, and no longer.
 #[test]
-fn inherited_handlers_are_kept_by_their_runs() {
+fn a_kept_run_keeps_inheritable_handlers() {
     in_each_mode(|mode| async move {
-        let (handler, runs, alive) = Keeps::new();
+        let (handler, runs, alive) = Keeper::new();
         let callbacks = Callbacks::new().add(mode.handler(handler));
         let layer = CallbackLayer::new(Callbacks::new()).inheritable_callbacks(&callbacks);
         calls(&layer).await;
@@ -87,14 +87,16 @@ fn inherited_handlers_are_kept_by_their_runs() {
         let child = CallbackLayer::new(Callbacks::new());
         let mut child = child.layer(ScriptedModel::new(Script::new().hang()));
         drop(kept[0].scope(|| child.call(request())));
-        timeout(PATIENCE, until(|| runs.lock().unwrap().len() == 2)).await.expect("not told");
+        timeout(PATIENCE, until(|| runs.lock().unwrap().len() == 2))
+            .await
+            .expect("the inherited handler is not notified");
         runs.lock().unwrap().clear();
         drop(kept);
-        // The child's run is in nobody's hands; a thread may still be at its last event.
+        // The child's run is not kept. A thread may still be at its last event.
         let gone = until(|| {
             runs.lock().unwrap().clear();
             alive.strong_count() == 0
         });
-        timeout(PATIENCE, gone).await.expect("it is kept");
+        timeout(PATIENCE, gone).await.expect("the handler is kept");
     });
 }

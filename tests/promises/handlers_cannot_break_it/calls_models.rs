@@ -1,4 +1,4 @@
-//! A handler that calls a wrapped model itself.
+//! Handlers that call a wrapped model.
 
 use std::sync::{
     Arc, Mutex, OnceLock,
@@ -13,22 +13,22 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
-/// Calls a model on each event, and waits for its answer.
+/// Calls a model on each event and waits for its answer.
 #[derive(Clone)]
 struct Judge {
     mode: Mode,
     model: Arc<OnceLock<Model>>,
-    heard: Arc<AtomicUsize>,
+    events: Arc<AtomicUsize>,
     answers: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Judge {
     fn new(mode: Mode) -> Self {
-        Self { mode, model: Arc::default(), heard: Arc::default(), answers: Arc::default() }
+        Self { mode, model: Arc::default(), events: Arc::default(), answers: Arc::default() }
     }
 
     async fn judge(&self) {
-        self.heard.fetch_add(1, Ordering::SeqCst);
+        self.events.fetch_add(1, Ordering::SeqCst);
         assert!(Run::current().is_none());
         let mut model = self.model.get().unwrap().clone();
         let (got, error) = read(call(&mut model).await.unwrap()).await;
@@ -40,7 +40,7 @@ impl Judge {
 impl CallbackHandler for Judge {
     fn on_event(&self, _: &Run, _: &Event) {
         if self.mode == Mode::Inline {
-            // Whoever polls cannot wait: only inline handlers are told of its calls.
+            // An inline handler cannot wait: its calls have inline handlers only.
             self.judge().now_or_never().unwrap();
         } else {
             Handle::current().block_on(self.judge());
@@ -54,9 +54,9 @@ impl AsyncCallbackHandler for Judge {
     }
 }
 
-/// Its own calls are not told to it: neither does it recurse, nor does it wait for itself.
+/// A handler is not notified of its own calls: it neither recurses nor waits for itself.
 #[test]
-fn that_tells_the_same_callbacks() {
+fn a_handler_is_not_notified_of_its_own_calls() {
     for threads in [16, 1] {
         in_each_mode(move |mode| async move {
             let judge = Judge::new(mode);
@@ -73,10 +73,10 @@ fn that_tells_the_same_callbacks() {
             recorders.faults.none();
 
             // Start, two tokens, end: one call each.
-            assert_eq!(judge.heard.load(Ordering::SeqCst), 4);
+            assert_eq!(judge.events.load(Ordering::SeqCst), 4);
             assert_eq!(*judge.answers.lock().unwrap(), [4; 4]);
             assert_eq!(inner.calls(), 5);
-            // The others hear of them: as roots.
+            // Other handlers see the nested calls, as roots.
             let recorder = &recorders.each[0].1;
             assert_promises(&recorder.events());
             assert_eq!(recorder.terminals().len(), 5);
@@ -85,9 +85,9 @@ fn that_tells_the_same_callbacks() {
     }
 }
 
-/// Two that call models with each other attached do not go on for ever.
+/// Two handlers that call models observed by each other do not recurse for ever.
 #[test]
-fn two_of_them() {
+fn two_handlers_that_call_models_do_not_recurse() {
     in_each_mode(|mode| async move {
         let judges = [Judge::new(mode), Judge::new(mode)];
         let recorders = judges.iter().fold(Recorders::new(&[]), |recorders, judge| {
@@ -106,26 +106,26 @@ fn two_of_them() {
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         recorders.faults.none();
         for judge in &judges {
-            assert_eq!(judge.heard.load(Ordering::SeqCst), 12, "{mode:?}");
+            assert_eq!(judge.events.load(Ordering::SeqCst), 12, "{mode:?}");
         }
     });
 }
 
-/// A handler on another set hears of the calls that a handler makes, and is not their child.
+/// A handler of another set is notified of a handler's calls, as roots.
 #[test]
-fn that_tells_other_callbacks() {
+fn another_set_is_notified_of_a_handlers_calls() {
     in_each_mode(|mode| async move {
         let judge = Judge::new(mode);
         let inner_recorder = Recorder::new();
-        let inner_told = Recorders::new(&[]).with(mode.handler(inner_recorder.clone()));
-        let (inner, judged_by) = inner_told.model(Script::answer(["yes"]));
+        let inner_recorders = Recorders::new(&[]).with(mode.handler(inner_recorder.clone()));
+        let (inner, judged_by) = inner_recorders.model(Script::answer(["yes"]));
         judge.model.set(judged_by).ok().unwrap();
         let recorders = Recorders::new(&[mode]).with(mode.handler(judge.clone()).threads(1));
         let (_, mut model): (ScriptedModel, _) = recorders.model(Script::answer(["a"]));
         read(call(&mut model).await.unwrap()).await;
         recorders.ended(None).await;
         until(|| judge.answers.lock().unwrap().len() >= 3).await;
-        assert!(inner_told.callbacks.flush(PATIENCE).await.is_complete());
+        assert!(inner_recorders.callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!(inner.calls(), 3);
         assert_promises(&inner_recorder.events());
         let kinds = inner_recorder.kinds();

@@ -1,4 +1,4 @@
-//! A handler that hangs.
+//! Handlers that hang.
 
 use std::{
     future::pending,
@@ -22,14 +22,14 @@ use tower_llm_callbacks::{
 
 use super::{FRAGILE, assert_others_unharmed, witnesses};
 
-/// Of an answer of three tokens, what a handler loses that hangs at an event: those told by the time
-/// at which it is given up, the one in its hands included.
+/// The number of events that a handler loses if it hangs at an event of an answer of three tokens: those
+/// emitted until it is detached, the one being handled included.
 fn lost(at: EventKind, delivery: Delivery) -> u64 {
     match (at, delivery) {
-        // Nobody waits for it: it is given up after the end.
+        // A background handler is not awaited: it is detached after the end.
         (EventKind::LlmStart, Delivery::Background) => 5,
         (EventKind::LlmNewToken, Delivery::Background) => 4,
-        // The end waits for it.
+        // The end waits for the handler.
         (EventKind::LlmNewToken, Delivery::Pipelined) => 3,
         _ => 1,
     }
@@ -47,30 +47,30 @@ fn set(handler: Registration, delivery: Delivery, deadline: Duration) -> Registr
     handler.deadline(deadline).name(FRAGILE)
 }
 
-/// What the handler heard in each run; it hangs in the first.
+/// Records the events of each run. The handler hangs in the first run.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(Run, EventKind)>>>);
+struct Received(Arc<Mutex<Vec<(Run, EventKind)>>>);
 
-impl Heard {
-    /// Whether this is the event to hang at.
-    fn hear(&self, run: &Run, event: &Event, at: EventKind) -> bool {
-        let mut heard = self.0.lock().unwrap();
-        heard.push((run.clone(), event.kind()));
-        heard[0].0.run_id() == run.run_id() && event.kind() == at
+impl Received {
+    /// Records an event. Returns whether the handler should hang at it.
+    fn receive(&self, run: &Run, event: &Event, at: EventKind) -> bool {
+        let mut received = self.0.lock().unwrap();
+        received.push((run.clone(), event.kind()));
+        received[0].0.run_id() == run.run_id() && event.kind() == at
     }
 
     fn of(&self, nth: usize) -> Vec<EventKind> {
-        let heard = self.0.lock().unwrap();
-        let mut runs: Vec<_> = heard.iter().map(|(run, _)| run.run_id()).collect();
+        let received = self.0.lock().unwrap();
+        let mut runs: Vec<_> = received.iter().map(|(run, _)| run.run_id()).collect();
         runs.dedup();
         let of =
-            |id| heard.iter().filter(move |(run, _)| run.run_id() == id).map(|(_, kind)| *kind);
+            |id| received.iter().filter(move |(run, _)| run.run_id() == id).map(|(_, kind)| *kind);
         runs.get(nth).map_or(Vec::new(), |id| of(*id).collect())
     }
 }
 
-/// Two calls; the handler hangs in the first.
-async fn two_calls(recorders: &Recorders, at: EventKind, delivery: Delivery, heard: &Heard) {
+/// Makes two calls. The handler hangs in the first.
+async fn two_calls(recorders: &Recorders, at: EventKind, delivery: Delivery, received: &Received) {
     let (inner, mut model) = recorders.model(Script::answer(["a", "b", "c"]));
     let (got, error) = read(call(&mut model).await.unwrap()).await;
     assert_eq!((got.len(), error.is_none()), (5, true));
@@ -79,16 +79,16 @@ async fn two_calls(recorders: &Recorders, at: EventKind, delivery: Delivery, hea
     let fault = recorders.faults.one();
     assert_eq!((fault.kind, &*fault.handler), (FaultKind::DeadlineExceeded, FRAGILE));
     assert_eq!(fault.lost_events, lost(at, delivery), "{at} {delivery:?}");
-    assert_eq!(heard.of(0).last(), Some(&at), "it hears no more of the run");
+    assert_eq!(received.of(0).last(), Some(&at), "no further event of the run");
 
     let (got, error) = read(call(&mut model).await.unwrap()).await;
     assert_eq!((got.len(), error.is_none()), (5, true));
     assert_others_unharmed(recorders, 2).await;
-    assert_eq!(heard.of(1).len(), 5, "it hears the next run");
+    assert_eq!(received.of(1).len(), 5, "the next run is delivered");
     recorders.faults.one();
 }
 
-/// Says when it is dropped.
+/// Sets a flag on drop.
 struct OnDrop(Arc<AtomicBool>);
 
 impl Drop for OnDrop {
@@ -98,24 +98,24 @@ impl Drop for OnDrop {
 }
 
 #[test]
-fn async_handlers_are_given_up() {
+fn a_hanging_async_handler_is_detached() {
     for at in PLACES {
         for delivery in DELIVERIES {
             for flavor in FLAVORS {
                 println!("{at} {delivery:?} {flavor:?}");
                 let dropped = Arc::new(AtomicBool::new(false));
-                let heard = Heard::default();
-                let (hear, drops) = (heard.clone(), Arc::clone(&dropped));
+                let received = Received::default();
+                let (receive, drops) = (received.clone(), Arc::clone(&dropped));
                 let handler = on_event_async(move |run, event| {
-                    let (hear, drops) = (hear.clone(), Arc::clone(&drops));
+                    let (receive, drops) = (receive.clone(), Arc::clone(&drops));
                     async move {
-                        if hear.hear(&run, &event, at) {
+                        if receive.receive(&run, &event, at) {
                             let _on_drop = OnDrop(drops);
                             pending::<()>().await;
                         }
                     }
                 });
-                // On the paused clock the deadline is over as soon as nothing else is to do.
+                // On the paused clock the deadline passes as soon as every task is idle.
                 let (deadline, paused) = match flavor {
                     Flavor::Current => (Duration::from_secs(5), true),
                     Flavor::Multi => (Duration::from_millis(300), false),
@@ -126,9 +126,12 @@ fn async_handlers_are_given_up() {
                 let mut builder = flavor.builder();
                 let runtime = builder.enable_all().start_paused(paused).build().unwrap();
                 runtime.block_on(async {
-                    timeout(Duration::from_secs(120), two_calls(&recorders, at, delivery, &heard))
-                        .await
-                        .expect("it hangs");
+                    timeout(
+                        Duration::from_secs(120),
+                        two_calls(&recorders, at, delivery, &received),
+                    )
+                    .await
+                    .expect("the calls hang");
                 });
                 drop(runtime);
                 assert!(dropped.load(Ordering::SeqCst));
@@ -137,9 +140,9 @@ fn async_handlers_are_given_up() {
     }
 }
 
-/// The future of a handler that was given up on is dropped then, not at the end of the runtime.
+/// The future of a detached handler is dropped at once, not with the runtime.
 #[test]
-fn their_futures_are_dropped() {
+fn the_future_of_a_detached_handler_is_dropped() {
     support::on_each_runtime(|| async {
         let dropped = Arc::new(AtomicBool::new(false));
         let drops = Arc::clone(&dropped);
@@ -158,7 +161,7 @@ fn their_futures_are_dropped() {
 }
 
 #[test]
-fn blocking_handlers_are_given_up() {
+fn a_hanging_blocking_handler_is_detached() {
     for at in PLACES {
         for delivery in DELIVERIES {
             for flavor in FLAVORS {
@@ -166,10 +169,10 @@ fn blocking_handlers_are_given_up() {
                 let (release, stuck) = mpsc::channel::<()>();
                 let stuck = Mutex::new(stuck);
                 let released = Arc::new(AtomicBool::new(false));
-                let (heard, is_released) = (Heard::default(), Arc::clone(&released));
-                let hear = heard.clone();
+                let (received, is_released) = (Received::default(), Arc::clone(&released));
+                let receive = received.clone();
                 let handler = on_event(move |run: &Run, event: &Event| {
-                    if hear.hear(run, event, at) {
+                    if receive.receive(run, event, at) {
                         let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
                         is_released.store(true, Ordering::SeqCst);
                     }
@@ -179,24 +182,28 @@ fn blocking_handlers_are_given_up() {
                     witnesses().with(set(Registration::blocking(handler), delivery, deadline));
                 let runtime = flavor.runtime();
                 runtime.block_on(async {
-                    timeout(PATIENCE, two_calls(&recorders, at, delivery, &heard))
+                    timeout(PATIENCE, two_calls(&recorders, at, delivery, &received))
                         .await
-                        .expect("it hangs");
+                        .expect("the calls hang");
                 });
-                assert!(!released.load(Ordering::SeqCst), "nobody waited for it");
+                assert!(!released.load(Ordering::SeqCst), "the calls do not wait for the handler");
                 drop(release);
                 until_blocking(|| released.load(Ordering::SeqCst));
                 drop(runtime);
-                assert_eq!(heard.of(0).last(), Some(&at), "nor is it told more afterwards");
+                assert_eq!(
+                    received.of(0).last(),
+                    Some(&at),
+                    "no further event after the handler returns"
+                );
                 recorders.faults.one();
             }
         }
     }
 }
 
-/// The deadline counts from when the event is at the head of its queue, waiting for a thread included.
+/// The deadline starts when an event is at the head of its queue. It includes waiting for a thread.
 #[test]
-fn waiting_for_a_thread_counts() {
+fn the_deadline_includes_waiting_for_a_thread() {
     support::on_each_runtime(|| async {
         let (release, stuck) = mpsc::channel::<()>();
         let stuck = Mutex::new(stuck);
@@ -216,7 +223,7 @@ fn waiting_for_a_thread_counts() {
             assert_eq!(inner.calls(), calls);
         }
         assert_others_unharmed(&recorders, 2).await;
-        assert_eq!(entered.load(Ordering::SeqCst), 1, "its only thread is taken");
+        assert_eq!(entered.load(Ordering::SeqCst), 1, "the handler's only thread is busy");
         let faults = recorders.faults.all();
         assert_eq!(faults.len(), 2);
         assert!(faults.iter().all(|fault| fault.kind == FaultKind::DeadlineExceeded));
@@ -225,9 +232,9 @@ fn waiting_for_a_thread_counts() {
     });
 }
 
-/// Handlers that are slow but make progress are waited for, however long they take in all.
+/// A slow handler that makes progress is awaited, however long it takes in total.
 #[test]
-fn slow_is_not_late() {
+fn a_slow_handler_that_makes_progress_is_not_detached() {
     let runtime = Flavor::Current.builder().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let recorder = Recorder::new();
@@ -243,9 +250,9 @@ fn slow_is_not_late() {
     });
 }
 
-/// No timer in the runtime: calls work all the same, and so do deadlines.
+/// Calls and deadlines work in a runtime without timers.
 #[test]
-fn in_a_runtime_without_timers() {
+fn deadlines_work_in_a_runtime_without_timers() {
     for flavor in FLAVORS {
         for hangs in [Some(true), Some(false), None] {
             let faults = Faults::default();
@@ -278,7 +285,7 @@ fn in_a_runtime_without_timers() {
                 });
                 runtime.shutdown_background();
             });
-            assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), 3);
+            assert_eq!(is_done.recv_timeout(PATIENCE).expect("the call hangs"), 3);
             assert_eq!(recorder.terminals().len(), 1);
             assert_eq!(faults.all().len(), usize::from(hangs.is_some()), "{:?}", faults.all());
             drop(release);

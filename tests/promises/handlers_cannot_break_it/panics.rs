@@ -1,4 +1,4 @@
-//! A handler that panics.
+//! Handlers that panic.
 
 use std::sync::{
     Arc, Mutex,
@@ -19,67 +19,67 @@ use super::{FRAGILE, assert_others_unharmed, witnesses};
 struct Fragile {
     at: EventKind,
     broken: Arc<AtomicBool>,
-    heard: Arc<Mutex<Vec<EventKind>>>,
+    received: Arc<Mutex<Vec<EventKind>>>,
 }
 
 impl Fragile {
     fn new(at: EventKind) -> Self {
-        Self { at, broken: Arc::default(), heard: Arc::default() }
+        Self { at, broken: Arc::default(), received: Arc::default() }
     }
 
-    fn hear(&self, kind: EventKind) {
-        self.heard.lock().unwrap().push(kind);
+    fn receive(&self, kind: EventKind) {
+        self.received.lock().unwrap().push(kind);
         if kind == self.at && !self.broken.swap(true, Ordering::SeqCst) {
             panic!("broken at {kind}");
         }
     }
 
-    fn heard(&self) -> Vec<EventKind> {
-        std::mem::take(&mut *self.heard.lock().unwrap())
+    fn received(&self) -> Vec<EventKind> {
+        std::mem::take(&mut *self.received.lock().unwrap())
     }
 }
 
 impl CallbackHandler for Fragile {
     fn on_llm_start(&self, _: &Run, _: &LlmStart) {
-        self.hear(EventKind::LlmStart);
+        self.receive(EventKind::LlmStart);
     }
     fn on_llm_new_token(&self, _: &Run, _: &Token) {
-        self.hear(EventKind::LlmNewToken);
+        self.receive(EventKind::LlmNewToken);
     }
     fn on_llm_end(&self, _: &Run, _: &LlmResult) {
-        self.hear(EventKind::LlmEnd);
+        self.receive(EventKind::LlmEnd);
     }
     fn on_llm_error(&self, _: &Run, _: &RunError) {
-        self.hear(EventKind::LlmError);
+        self.receive(EventKind::LlmError);
     }
     fn on_custom_event(&self, _: &Run, _: &CustomEvent) {
-        self.hear(EventKind::Custom);
+        self.receive(EventKind::Custom);
     }
 }
 
 impl AsyncCallbackHandler for Fragile {
     async fn on_llm_start(&self, _: &Run, _: &LlmStart) {
-        self.hear(EventKind::LlmStart);
+        self.receive(EventKind::LlmStart);
     }
     async fn on_llm_new_token(&self, _: &Run, _: &Token) {
         tokio::task::yield_now().await;
-        self.hear(EventKind::LlmNewToken);
+        self.receive(EventKind::LlmNewToken);
     }
     async fn on_llm_end(&self, _: &Run, _: &LlmResult) {
-        self.hear(EventKind::LlmEnd);
+        self.receive(EventKind::LlmEnd);
     }
     async fn on_llm_error(&self, _: &Run, _: &RunError) {
-        self.hear(EventKind::LlmError);
+        self.receive(EventKind::LlmError);
     }
     async fn on_custom_event(&self, _: &Run, _: &CustomEvent) {
-        self.hear(EventKind::Custom);
+        self.receive(EventKind::Custom);
     }
 }
 
 #[test]
-fn in_each_method() {
+fn a_panic_in_any_method_is_one_fault() {
     use EventKind::{Custom, LlmEnd, LlmError, LlmNewToken, LlmStart};
-    for (at, heard) in [
+    for (at, received) in [
         (LlmStart, &[LlmStart][..]),
         (LlmNewToken, &[LlmStart, LlmNewToken]),
         (Custom, &[LlmStart, LlmNewToken, Custom]),
@@ -90,12 +90,12 @@ fn in_each_method() {
             println!("panics at {at}");
             let fragile = Fragile::new(at);
             let (handler, runs) = runs();
-            let told = witnesses()
+            let recorders = witnesses()
                 .with(handler)
                 .with(mode.handler(fragile.clone()).name(FRAGILE).threads(1));
             let script = Script::new().respond().text("Hel").text("lo");
             let script = if at == LlmError { script.fail("cut") } else { script.complete("stop") };
-            let (_, mut model) = told.model(script);
+            let (_, mut model) = recorders.model(script);
 
             for nth in 1..=2 {
                 let mut stream = call(&mut model).await.unwrap();
@@ -106,15 +106,15 @@ fn in_each_method() {
                 let (rest, error) = read(stream).await;
                 assert_eq!(rest[0].content(), Some("lo"));
                 assert_eq!(error.is_some(), at == LlmError);
-                assert_others_unharmed(&told, nth).await;
+                assert_others_unharmed(&recorders, nth).await;
 
-                let fault = told.faults.one();
+                let fault = recorders.faults.one();
                 assert_eq!(fault.kind, FaultKind::Panicked);
                 assert_eq!(&*fault.handler, FRAGILE);
                 assert_eq!(fault.run_id, runs.lock().unwrap()[0].run_id());
                 assert_eq!(fault.event, Some(at));
                 assert_eq!(fault.panic_message.as_deref(), Some(&*format!("broken at {at}")));
-                // The event itself, and what else was told by then.
+                // The panicking event, and the events emitted until then.
                 let waited_for = match mode {
                     Mode::Inline => true,
                     Mode::Blocking(delivery) | Mode::Async(delivery) => {
@@ -123,26 +123,27 @@ fn in_each_method() {
                 };
                 assert!(fault.lost_events == 1 || fault.lost_events > 1 && !waited_for, "{fault}");
                 if nth == 1 {
-                    assert_eq!(fragile.heard(), heard, "{mode:?}");
+                    assert_eq!(fragile.received(), received, "{mode:?}");
                 } else {
-                    assert_eq!(fragile.heard().len(), 5, "{mode:?} hears the next run");
+                    assert_eq!(fragile.received().len(), 5, "{mode:?} receives the next run");
                 }
             }
         });
     }
 }
 
-/// Several handlers that panic at the same event: each is one fault.
+/// Each handler that panics at the same event is one fault.
 #[test]
-fn all_of_them() {
+fn several_panicking_handlers_are_one_fault_each() {
     in_each_mode(|mode| async move {
         let panics = || mode.closure(|_, event| assert!(!event.kind().is_terminal()));
-        let told = witnesses().with(panics().name("a")).with(panics().name("b"));
-        let (_, mut model) = told.model(Script::answer(["a"]));
+        let recorders = witnesses().with(panics().name("a")).with(panics().name("b"));
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
         let (_, error) = read(call(&mut model).await.unwrap()).await;
         assert!(error.is_none());
-        assert_others_unharmed(&told, 1).await;
-        let mut names: Vec<_> = told.faults.all().iter().map(|f| f.handler.to_string()).collect();
+        assert_others_unharmed(&recorders, 1).await;
+        let mut names: Vec<_> =
+            recorders.faults.all().iter().map(|f| f.handler.to_string()).collect();
         names.sort();
         assert_eq!(names, ["a", "b"]);
     });

@@ -1,4 +1,4 @@
-//! A handler without which the call must not go on.
+//! Handlers registered with `abort_on_fault`.
 
 use std::{
     future::pending,
@@ -24,7 +24,7 @@ use tower_llm_callbacks::{
 use super::{FRAGILE, witnesses};
 
 fn reason(error: &BoxError) -> String {
-    let aborted = error.downcast_ref::<Aborted>().expect("it was aborted");
+    let aborted = error.downcast_ref::<Aborted>().expect("an `Aborted` error");
     aborted.abort().reason().to_owned()
 }
 
@@ -36,7 +36,7 @@ async fn ended_aborted(recorders: &mut Recorders, kind: FaultKind) {
 }
 
 #[test]
-fn its_panic_aborts_the_call() {
+fn a_panic_aborts_the_call() {
     for at in [EventKind::LlmStart, EventKind::LlmNewToken] {
         in_each_mode(move |mode| async move {
             let panics = mode.closure(move |_, event| assert_ne!(event.kind(), at));
@@ -56,9 +56,9 @@ fn its_panic_aborts_the_call() {
     }
 }
 
-/// The terminal event is told already: there is nothing left to abort.
+/// The terminal event is already emitted: nothing is left to abort.
 #[test]
-fn its_panic_at_the_terminal_changes_nothing() {
+fn a_panic_at_the_terminal_changes_nothing() {
     in_each_mode(|mode| async move {
         let panics = mode.closure(|_, event| assert!(!event.kind().is_terminal()));
         let mut recorders = witnesses().with(panics.abort_on_fault());
@@ -72,9 +72,9 @@ fn its_panic_at_the_terminal_changes_nothing() {
     });
 }
 
-/// Between the fault and the abort the call does not slip through: a hook takes its time in between.
+/// The call does not continue between the fault and the abort. A slow hook widens the gap.
 #[test]
-fn the_call_does_not_overtake_its_fault() {
+fn the_call_does_not_continue_after_a_fault() {
     for at in [EventKind::LlmStart, EventKind::LlmNewToken] {
         for mode in support::MODES.into_iter().filter(|mode| mode.is_awaited()) {
             for flavor in FLAVORS {
@@ -101,7 +101,7 @@ fn the_call_does_not_overtake_its_fault() {
                         Ok(stream) => stream,
                         Err(error) => return Some(error),
                     };
-                    // The start phase, or the answer, is over without the handler.
+                    // The start phase, or the answer, has ended without the handler.
                     if at == EventKind::LlmStart {
                         let _ = went_on.send(());
                     }
@@ -112,10 +112,10 @@ fn the_call_does_not_overtake_its_fault() {
                     error
                 });
                 let error = runtime.block_on(async {
-                    tokio::time::timeout(PATIENCE, outcome).await.expect("it hangs").unwrap()
+                    tokio::time::timeout(PATIENCE, outcome).await.expect("the call hangs").unwrap()
                 });
                 assert!(!slipped.load(Ordering::SeqCst));
-                assert!(error.expect("it is aborted").is::<Aborted>());
+                assert!(error.expect("an `Aborted` error").is::<Aborted>());
                 assert_eq!(recorder.terminals()[0].kind(), EventKind::LlmError);
                 if at == EventKind::LlmStart {
                     assert_eq!(inner.calls(), 0);
@@ -126,7 +126,7 @@ fn the_call_does_not_overtake_its_fault() {
 }
 
 #[test]
-fn its_deadline_aborts_the_call() {
+fn a_missed_deadline_aborts_the_call() {
     for delivery in [Delivery::Pipelined, Delivery::Lockstep, Delivery::Background] {
         on_each_runtime(move || async move {
             let hangs = on_event_async(|_, _| pending());
@@ -151,7 +151,7 @@ fn its_deadline_aborts_the_call() {
 }
 
 #[test]
-fn a_call_without_its_runtime_is_aborted() {
+fn a_missing_runtime_aborts_the_call() {
     let mut recorders = Recorders::new(&[Mode::Inline])
         .with(Registration::blocking(Recorder::new()).name(FRAGILE).abort_on_fault());
     let (inner, mut model) = recorders.model(Script::answer(["a"]));
@@ -162,7 +162,7 @@ fn a_call_without_its_runtime_is_aborted() {
 }
 
 #[test]
-fn losing_its_runtime_aborts_the_call() {
+fn a_runtime_shutdown_aborts_the_call() {
     let mut recorders = Recorders::new(&[Mode::Inline])
         .with(Registration::async_handler(Recorder::new()).name(FRAGILE).abort_on_fault());
     let (inner, mut model) = recorders.model(Script::answer(["a"]));
@@ -178,7 +178,7 @@ fn losing_its_runtime_aborts_the_call() {
 #[test]
 fn too_many_runs_abort_the_call() {
     on_each_runtime(|| async {
-        let (let_go, held) = tokio::sync::watch::channel(false);
+        let (release, held) = tokio::sync::watch::channel(false);
         let hangs = on_event_async(move |_, _| {
             let mut held = held.clone();
             async move { drop(held.wait_for(|go| *go).await) }
@@ -191,11 +191,11 @@ fn too_many_runs_abort_the_call() {
         assert_eq!(reason(&error), "required handler `fragile` holds too many runs");
         assert_eq!(inner.calls(), 1);
         assert_eq!(recorders.faults.one().kind, FaultKind::TooManyRuns);
-        let_go.send(true).unwrap();
+        release.send(true).unwrap();
         assert!(read(first).await.1.is_none());
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         until(|| inner.live() == 0).await;
-        // It has delivered: the next run is welcome.
+        // The handler has delivered its run: it accepts the next one.
         assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
         recorders.faults.one();
     });

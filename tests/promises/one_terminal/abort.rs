@@ -1,4 +1,4 @@
-//! Aborted, from each phase, from inside handlers and from other threads.
+//! Aborts in each phase, from inside handlers and from other threads.
 
 use futures::{StreamExt, poll};
 use http::StatusCode;
@@ -20,7 +20,7 @@ fn is_aborted(error: &tower::BoxError) -> bool {
     error.downcast_ref::<Aborted>().is_some_and(|aborted| *aborted.abort() == abort())
 }
 
-/// Aborts from a thread that knows no runtime.
+/// Aborts from a thread without a runtime.
 fn abort_elsewhere(run: &Run) -> bool {
     let run = run.clone();
     std::thread::spawn(move || run.abort(abort())).join().unwrap()
@@ -30,11 +30,11 @@ async fn ended_aborted(recorders: &Recorders, run: &Run) -> Recorded {
     let end = recorders.ended(Some(ErrorKind::Aborted)).await;
     let error = end.error().unwrap();
     assert_eq!((error.message(), error.status()), ("budget spent", Some(429)));
-    assert!(!run.abort(abort()), "it has ended");
+    assert!(!run.abort(abort()), "the run has ended");
     end
 }
 
-/// With a handler that holds the call up, and the run.
+/// Adds a handler that holds the call up, and one that keeps the run.
 fn held(recorders: Recorders, at: EventKind) -> (Recorders, Gate, impl Fn() -> Run) {
     let gate = Gate::new();
     let (handler, runs) = runs();
@@ -43,7 +43,7 @@ fn held(recorders: Recorders, at: EventKind) -> (Recorders, Gate, impl Fn() -> R
 }
 
 #[test]
-fn in_the_start_phase() {
+fn abort_in_the_start_phase_skips_the_model() {
     everywhere(|recorders| async move {
         let (recorders, gate, run) = held(recorders, EventKind::LlmStart);
         let (inner, mut model) = recorders.model(script(usize::MAX));
@@ -51,7 +51,7 @@ fn in_the_start_phase() {
         gate.entered().await;
         assert!(poll!(&mut call).is_pending());
         assert!(abort_elsewhere(&run()));
-        assert!(!run().abort(abort()), "once");
+        assert!(!run().abort(abort()), "a run is aborted only once");
         gate.open();
         assert!(is_aborted(&call.await.unwrap().unwrap_err()));
         assert_eq!(inner.calls(), 0);
@@ -60,7 +60,7 @@ fn in_the_start_phase() {
 }
 
 #[test]
-fn while_the_model_is_called() {
+fn abort_before_the_response_drops_the_inner_call() {
     everywhere(|recorders| async move {
         let (handler, runs) = runs();
         let recorders = recorders.with(handler);
@@ -81,7 +81,7 @@ fn while_the_model_is_called() {
 }
 
 #[test]
-fn in_the_stream() {
+fn abort_in_the_stream_drops_the_inner_call() {
     for taken in [0, 3, 5] {
         everywhere(move |recorders| async move {
             let (recorders, _, run) = held(recorders, EventKind::Custom);
@@ -90,13 +90,13 @@ fn in_the_stream() {
             for _ in 0..taken {
                 stream.next().await.unwrap().unwrap();
             }
-            // One task waits for the next item, another thread aborts.
+            // One task waits for the next item while another thread aborts.
             let next = tokio::spawn(async move { (stream.next().await, stream) });
             yield_now().await;
             assert!(abort_elsewhere(&run()));
             let (item, mut stream) = next.await.unwrap();
             assert!(is_aborted(&item.unwrap().unwrap_err()));
-            assert_eq!(inner.live(), 0, "dropped while the stream is kept");
+            assert_eq!(inner.live(), 0, "dropped although the stream is kept");
             assert!(stream.next().await.is_none());
             let end = ended_aborted(&recorders, &run()).await;
             assert_same_answer(end.result().unwrap(), &sum(taken));
@@ -104,9 +104,9 @@ fn in_the_stream() {
     }
 }
 
-/// The consumer has all items; a handler is still at a token.
+/// The consumer has all items, and a handler is still at a token.
 #[test]
-fn while_handlers_drain() {
+fn abort_while_handlers_drain_ends_aborted() {
     let all = chunks().len();
     for (given, what) in [(all, "complete"), (all - 1, "truncated"), (all - 2, "failed")] {
         everywhere(move |recorders| async move {
@@ -123,7 +123,7 @@ fn while_handlers_drain() {
             assert!(poll!(stream.next()).is_pending());
             assert!(abort_elsewhere(&run()));
             assert!(poll!(stream.next()).is_pending());
-            assert_eq!(inner.live(), 0, "dropped at the next poll, whatever handlers do");
+            assert_eq!(inner.live(), 0, "dropped at the next poll, without waiting for handlers");
             gate.open();
             assert!(is_aborted(&stream.next().await.unwrap().unwrap_err()));
             assert!(stream.next().await.is_none());
@@ -135,7 +135,7 @@ fn while_handlers_drain() {
 
 /// After the end mark, while the connection is still open and a handler at a token.
 #[test]
-fn after_the_end_mark_while_handlers_drain() {
+fn abort_after_the_end_mark_while_handlers_drain_ends_aborted() {
     everywhere(|recorders| async move {
         let (recorders, gate, run) = held(recorders, EventKind::LlmNewToken);
         let (inner, mut model) = recorders.model(script(usize::MAX).hang());
@@ -147,7 +147,7 @@ fn after_the_end_mark_while_handlers_drain() {
         assert!(poll!(stream.next()).is_pending());
         assert!(abort_elsewhere(&run()));
         assert!(poll!(stream.next()).is_pending());
-        assert_eq!(inner.live(), 0, "dropped at the next poll, whatever handlers do");
+        assert_eq!(inner.live(), 0, "dropped at the next poll, without waiting for handlers");
         gate.open();
         assert!(is_aborted(&stream.next().await.unwrap().unwrap_err()));
         ended_aborted(&recorders, &run()).await;
@@ -155,7 +155,7 @@ fn after_the_end_mark_while_handlers_drain() {
 }
 
 #[test]
-fn and_then_dropped() {
+fn drop_after_an_abort_ends_aborted() {
     everywhere(|recorders| async move {
         let (recorders, _, run) = held(recorders, EventKind::Custom);
         let (inner, mut model) = recorders.model(script(4).hang());
@@ -172,7 +172,7 @@ fn and_then_dropped() {
 }
 
 #[test]
-fn from_inside_a_handler() {
+fn abort_from_inside_a_handler_ends_aborted() {
     for mode in MODES {
         for kind in [EventKind::LlmStart, EventKind::LlmNewToken] {
             everywhere(move |recorders| async move {
@@ -202,9 +202,9 @@ fn from_inside_a_handler() {
     }
 }
 
-/// The terminal event was told: an abort changes nothing any more.
+/// An abort after the terminal event is emitted has no effect.
 #[test]
-fn at_the_terminal_it_is_too_late() {
+fn abort_at_the_terminal_has_no_effect() {
     for mode in MODES {
         everywhere(move |recorders| async move {
             let recorders = recorders.with(mode.closure(|run, event| {
@@ -219,9 +219,9 @@ fn at_the_terminal_it_is_too_late() {
     }
 }
 
-/// Aborted by many threads while it ends by itself: one of them wins, for all to see.
+/// Several threads abort a run while it completes: at most one wins, and all handlers agree.
 #[test]
-fn or_completed_whichever_comes_first() {
+fn abort_races_with_completion() {
     for _ in 0..20 {
         everywhere(|recorders| async move {
             let (recorders, _, run) = held(recorders, EventKind::Custom);

@@ -1,4 +1,4 @@
-//! Panics of the inner service, which go on to the caller unchanged, and those of the consumer.
+//! Panics of the inner service, which reach the caller unchanged, and panics of the consumer.
 
 use std::{
     future::{Future, poll_fn},
@@ -17,11 +17,11 @@ use tower_llm_callbacks::{
 
 use super::{script, sum};
 
-/// What the inner service panics with.
+/// The payload of the inner service's panic.
 #[derive(Debug, PartialEq)]
 struct Payload(u32);
 
-fn panics() -> ! {
+fn panic_with_payload() -> ! {
     resume_unwind(Box::new(Payload(7)))
 }
 
@@ -45,12 +45,12 @@ impl Service<ChatRequest> for PanicsInCall {
     }
 
     fn call(&mut self, _request: ChatRequest) -> Self::Future {
-        panics()
+        panic_with_payload()
     }
 }
 
 #[test]
-fn in_call() {
+fn a_panic_in_call_ends_the_run() {
     everywhere(|recorders| async move {
         let mut model = recorders.layer().layer(PanicsInCall);
         let call = async { model.ready().await.unwrap().call(request()).await };
@@ -61,12 +61,12 @@ fn in_call() {
 }
 
 #[test]
-fn in_the_future() {
+fn a_panic_in_the_future_ends_the_run() {
     everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             tokio::task::yield_now().await;
-            panics();
-            #[expect(unreachable_code, reason = "it says the type")]
+            panic_with_payload();
+            #[expect(unreachable_code, reason = "names the type")]
             Ok::<BoxStream, BoxError>(Box::pin(stream::empty()))
         });
         let mut model = recorders.layer().layer(model);
@@ -78,11 +78,11 @@ fn in_the_future() {
 }
 
 #[test]
-fn in_the_stream() {
+fn a_panic_in_the_stream_ends_the_run_once() {
     everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
             let first = stream::iter(super::chunks().into_iter().take(5).map(Ok));
-            let stream = first.chain(stream::poll_fn(|_| panics()));
+            let stream = first.chain(stream::poll_fn(|_| panic_with_payload()));
             Ok::<BoxStream, BoxError>(Box::pin(stream))
         });
         let mut model = recorders.layer().layer(model);
@@ -92,7 +92,7 @@ fn in_the_stream() {
         }
         let payload = AssertUnwindSafe(stream.next()).catch_unwind().await.err().unwrap();
         assert_unchanged(&*payload);
-        // It is told by now, and not once more when the stream is dropped.
+        // The terminal is already emitted. Dropping the stream must not emit another.
         let end = recorders.ended(Some(ErrorKind::Panic)).await;
         assert_same_answer(end.result().unwrap(), &sum(5));
         drop(stream);
@@ -100,9 +100,9 @@ fn in_the_stream() {
     });
 }
 
-/// The consumer's panic is not the model's: the stream is dropped while it unwinds.
+/// A panic of the consumer is not one of the model: the stream is dropped while it unwinds.
 #[test]
-fn of_the_consumer() {
+fn a_panic_of_the_consumer_ends_the_run_cancelled() {
     everywhere(|recorders| async move {
         let (inner, mut model) = recorders.model(script(usize::MAX));
         let mut stream = call(&mut model).await.unwrap();
@@ -110,7 +110,7 @@ fn of_the_consumer() {
             stream.next().await.unwrap().unwrap();
             stream.next().await.unwrap().unwrap();
             stream.next().await.unwrap().unwrap();
-            panics();
+            panic_with_payload();
         };
         let payload = AssertUnwindSafe(consumer).catch_unwind().await.err().unwrap();
         assert_unchanged(&*payload);
@@ -124,24 +124,24 @@ fn of_the_consumer() {
         let future = model.ready().await.unwrap().call(ChatRequest::new("any"));
         let payload = panic_of(move || {
             let _future = future;
-            panics();
+            panic_with_payload();
         });
         assert_unchanged(&*payload);
         recorders.ended(Some(ErrorKind::Cancelled)).await;
     });
 }
 
-/// A handler that panics at the terminal event, while the inner stream's panic unwinds, neither stops
-/// nor replaces that panic.
+/// A handler that panics at the terminal event, while the inner stream's panic unwinds, neither stops nor
+/// replaces that panic.
 #[test]
-fn of_the_model_and_of_a_handler() {
+fn a_handlers_panic_does_not_replace_the_models() {
     for mode in MODES {
         everywhere(move |recorders| async move {
             let mut recorders = recorders.with(mode.closure(|_run, event| {
                 assert_ne!(event.kind(), EventKind::LlmError, "a panic of a handler");
             }));
             let model = service_fn(|_: ChatRequest| async {
-                Ok::<BoxStream, BoxError>(Box::pin(stream::poll_fn(|_| panics())))
+                Ok::<BoxStream, BoxError>(Box::pin(stream::poll_fn(|_| panic_with_payload())))
             });
             let mut model = recorders.layer().layer(model);
             let mut stream = model.ready().await.unwrap().call(request()).await.unwrap();

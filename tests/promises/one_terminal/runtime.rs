@@ -1,4 +1,4 @@
-//! Runtimes that go away, and calls that never had one.
+//! Runtimes that shut down, and calls without a runtime.
 
 use std::{sync::mpsc, thread};
 
@@ -12,7 +12,7 @@ use tower_llm_callbacks::{ErrorKind, EventKind, FaultKind, testing::Script};
 
 use super::{chunks, script, sum};
 
-/// A stream of which two items were read, in a runtime that is gone.
+/// A stream after three items, whose runtime is gone.
 fn left_over(flavor: Flavor, recorders: &Recorders, script: Script) -> Answer {
     let runtime = flavor.runtime();
     let stream = runtime.block_on(async {
@@ -28,8 +28,8 @@ fn left_over(flavor: Flavor, recorders: &Recorders, script: Script) -> Answer {
     stream
 }
 
-/// Blocking and inline handlers have their terminal; async ones have one fault and no terminal.
-fn assert_told(recorders: &Recorders, kind: Option<ErrorKind>) {
+/// Blocking and inline handlers have their terminal. Async handlers have one fault and no terminal.
+fn assert_ends(recorders: &Recorders, kind: Option<ErrorKind>) {
     Flavor::Current.runtime().block_on(async {
         let flushed = timeout(PATIENCE, recorders.callbacks.flush(PATIENCE)).await.unwrap();
         assert!(flushed.is_complete(), "{flushed:?}");
@@ -43,9 +43,9 @@ fn assert_told(recorders: &Recorders, kind: Option<ErrorKind>) {
             assert_same_answer(end.result().unwrap(), &sum(read));
         }
     }
-    let async_handler = recorders.each.iter().filter(|(mode, _)| mode.is_async()).count();
+    let async_handlers = recorders.each.iter().filter(|(mode, _)| mode.is_async()).count();
     let faults = recorders.faults.all();
-    assert_eq!(faults.len(), async_handler, "{faults:#?}");
+    assert_eq!(faults.len(), async_handlers, "{faults:#?}");
     assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown), "{faults:#?}");
 }
 
@@ -59,49 +59,49 @@ fn in_each_set(test: impl Fn(Flavor, Recorders)) {
 }
 
 #[test]
-fn dropped_after_its_runtime() {
+fn drop_after_the_runtime_is_gone_emits_the_terminal() {
     in_each_set(|flavor, recorders| {
         drop(left_over(flavor, &recorders, script(usize::MAX)));
-        assert_told(&recorders, Some(ErrorKind::Cancelled));
+        assert_ends(&recorders, Some(ErrorKind::Cancelled));
     });
 }
 
 #[test]
-fn dropped_in_another_runtime() {
+fn drop_in_another_runtime_emits_the_terminal() {
     in_each_set(|flavor, recorders| {
         let stream = left_over(flavor, &recorders, script(usize::MAX));
         Flavor::Multi.runtime().block_on(async move { drop(stream) });
-        assert_told(&recorders, Some(ErrorKind::Cancelled));
+        assert_ends(&recorders, Some(ErrorKind::Cancelled));
     });
 }
 
 #[test]
-fn read_on_in_another_runtime() {
+fn a_stream_can_be_read_in_another_runtime() {
     in_each_set(|flavor, recorders| {
         let stream = left_over(flavor, &recorders, script(usize::MAX));
         let (got, error) = Flavor::Current
             .runtime()
-            .block_on(async { timeout(PATIENCE, read(stream)).await.expect("it hangs") });
+            .block_on(async { timeout(PATIENCE, read(stream)).await.expect("the stream hangs") });
         assert_eq!(got, chunks()[3..]);
         assert!(error.is_none());
-        assert_told(&recorders, None);
+        assert_ends(&recorders, None);
     });
 }
 
 #[test]
-fn read_on_without_any_runtime() {
+fn a_stream_can_be_read_without_a_runtime() {
     in_each_set(|flavor, recorders| {
         let stream = left_over(flavor, &recorders, script(usize::MAX));
         let (done, is_done) = mpsc::channel();
         thread::spawn(move || done.send(block_on(read(stream)).0));
-        assert_eq!(is_done.recv_timeout(PATIENCE).expect("it hangs"), chunks()[3..]);
-        assert_told(&recorders, None);
+        assert_eq!(is_done.recv_timeout(PATIENCE).expect("the stream hangs"), chunks()[3..]);
+        assert_ends(&recorders, None);
     });
 }
 
-/// The runtime shuts down under its own task, which drops the stream, while handlers have events.
+/// The runtime shuts down under the task that holds the stream, while handlers have queued events.
 #[test]
-fn shut_down_midway() {
+fn a_runtime_shut_down_midway_loses_only_async_terminals() {
     in_each_set(|flavor, recorders| {
         let runtime = flavor.runtime();
         let (_, mut model) = recorders.model(script(4).hang());
@@ -130,15 +130,15 @@ fn shut_down_midway() {
                 assert_same_answer(end.result().unwrap(), &sum(4));
             }
         }
-        let async_handler = recorders.each.iter().filter(|(mode, _)| mode.is_async());
-        let missed = async_handler.filter(|(_, recorder)| recorder.terminals().is_empty()).count();
-        assert_eq!(faults.len(), missed, "each loss is one fault: {faults:#?}");
+        let async_handlers = recorders.each.iter().filter(|(mode, _)| mode.is_async());
+        let missed = async_handlers.filter(|(_, recorder)| recorder.terminals().is_empty()).count();
+        assert_eq!(faults.len(), missed, "one fault per lost terminal: {faults:#?}");
         assert!(faults.iter().all(|fault| fault.kind == FaultKind::RuntimeShutDown));
     });
 }
 
 #[test]
-fn dropped_on_a_thread_without_a_runtime() {
+fn drop_on_a_thread_without_a_runtime_emits_the_terminal() {
     in_each_set(|flavor, recorders| {
         let runtime = flavor.runtime();
         runtime.block_on(async {
@@ -156,7 +156,7 @@ fn dropped_on_a_thread_without_a_runtime() {
 }
 
 #[test]
-fn called_without_any_runtime() {
+fn a_call_without_a_runtime_reaches_inline_handlers_only() {
     in_each_set(|_, recorders| {
         let (_, mut model) = recorders.model(script(usize::MAX));
         let (got, error) = block_on(async { read(call(&mut model).await.unwrap()).await });
@@ -179,9 +179,9 @@ fn called_without_any_runtime() {
     });
 }
 
-/// A call made without a runtime, but with one for the handlers.
+/// The call is made without a runtime, but the callbacks have one.
 #[test]
-fn called_without_any_runtime_but_theirs() {
+fn a_call_without_a_runtime_uses_that_of_the_callbacks() {
     in_each_set(|flavor, mut recorders| {
         let runtime = flavor.runtime();
         recorders.callbacks = recorders.callbacks.runtime(runtime.handle().clone());

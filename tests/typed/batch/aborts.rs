@@ -1,4 +1,4 @@
-//! A prompt's run is aborted, or that of the whole batch.
+//! Aborts of a prompt's run and of the whole batch.
 
 use std::{
     error::Error,
@@ -19,35 +19,35 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script},
 };
 
-use super::{Prompts, chain, prompt_starts, says, told_all};
+use super::{Prompts, answer, assert_delivered, chain, prompt_starts};
 
-/// A handler that aborts the runs of some name, on some event.
-fn aborts(at: EventKind, text: &'static str) -> Callbacks {
+/// Aborts a run at an event, or at a token with this text.
+fn aborting(at: EventKind, text: &'static str) -> Callbacks {
     Callbacks::new().inline(on_event(move |run, event| {
-        let is_it = match event.data() {
+        let matches = match event.data() {
             EventData::LlmNewToken(token) => token.text() == text,
             _ => text.is_empty(),
         };
-        if event.kind() == at && is_it {
+        if event.kind() == at && matches {
             assert!(run.abort(Abort::new("enough")));
         }
     }))
 }
 
 #[test]
-fn one_prompt_is_aborted() {
+fn an_aborted_prompt_does_not_affect_the_others() {
     everywhere(|recorders| async move {
         let script = Script::new().respond().text("so far").text("bad").complete("stop");
-        let prompts = Prompts::new([says("a"), script, says("b")]);
-        let callbacks = recorders.callbacks.clone().merge(&aborts(EventKind::LlmNewToken, "bad"));
+        let prompts = Prompts::new([answer("a"), script, answer("b")]);
+        let callbacks = recorders.callbacks.clone().merge(&aborting(EventKind::LlmNewToken, "bad"));
         let model = CallbackLayer::new(callbacks).layer(prompts.clone());
         let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         let [Ok(_), Err(error), Ok(_)] = &batch.generations[..] else { panic!("{batch:?}") };
         let aborted = error.source().unwrap().downcast_ref::<Aborted>().unwrap();
         assert_eq!(aborted.abort().reason(), "enough");
-        // The chunk on which it was aborted is kept from whoever reads.
+        // The chunk on which the call was aborted does not reach the consumer.
         assert_eq!(error.partial().text(), "so far");
         for (_, recorder) in &recorders.each {
             let run = recorder.run(batch.run_ids[1].unwrap());
@@ -57,13 +57,13 @@ fn one_prompt_is_aborted() {
     });
 }
 
-/// While handlers are at the last tokens, an answer that has come whole may be aborted.
+/// A complete answer may still be aborted while handlers are at its last tokens.
 #[test]
 fn an_abort_after_the_end_mark_counts() {
     on_each_runtime(|| async {
         let ended = Arc::new(Notify::new());
         let waits = Arc::clone(&ended);
-        let aborts = on_event_async(move |run, event| {
+        let aborting = on_event_async(move |run, event| {
             let ended = Arc::clone(&waits);
             async move {
                 if event.kind() == EventKind::LlmNewToken {
@@ -73,7 +73,7 @@ fn an_abort_after_the_end_mark_counts() {
             }
         });
         let recorder = Recorder::new();
-        let callbacks = Callbacks::new().inline(recorder.clone()).async_handler(aborts);
+        let callbacks = Callbacks::new().inline(recorder.clone()).async_handler(aborting);
         let model = service_fn(move |_: ChatRequest| {
             let ended = Arc::clone(&ended);
             let chunks = [ChatChunk::text("a"), ChatChunk::Done].map(Ok::<_, BoxError>);
@@ -93,12 +93,12 @@ fn an_abort_after_the_end_mark_counts() {
 }
 
 #[test]
-fn the_whole_batch_is_aborted() {
+fn an_aborted_batch_cancels_its_prompts() {
     everywhere(|recorders| async move {
-        // Before any prompt is asked.
-        let prompts = Prompts::new(["a", "b"].map(says));
+        // Before any prompt is called.
+        let prompts = Prompts::new(["a", "b"].map(answer));
         let model = recorders.layer().layer(prompts.clone());
-        let run = Batch::new().callbacks(&aborts(EventKind::ChainStart, ""));
+        let run = Batch::new().callbacks(&aborting(EventKind::ChainStart, ""));
         let error = run.run(&model, prompts.requests()).await.unwrap_err();
         assert_eq!(error.downcast_ref::<Aborted>().unwrap().abort().reason(), "enough");
         assert_eq!(prompts.calls(), [0, 0]);
@@ -113,7 +113,7 @@ fn the_whole_batch_is_aborted() {
             }
         });
         let hangs = Script::new().respond().text("so far").hang();
-        let prompts = Prompts::new([hangs.clone(), hangs, says("never asked")]);
+        let prompts = Prompts::new([hangs.clone(), hangs, answer("never asked")]);
         let model = recorders.layer().layer(prompts.clone());
         let recorders = recorders.with(keeps);
         let generate = Batch::new().limit(2).callbacks(&recorders.callbacks);
@@ -125,7 +125,7 @@ fn the_whole_batch_is_aborted() {
         let (batch, ()) = tokio::join!(generate.run(&model, prompts.requests()), aborted);
         assert!(batch.unwrap_err().is::<Aborted>());
         assert_eq!((prompts.live(), prompts.calls()), (0, vec![1, 1, 0]));
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         for (_, recorder) in &recorders.each {
             assert_eq!(chain(recorder).1.error().unwrap().kind(), ErrorKind::Aborted);
             for start in prompt_starts(recorder) {
@@ -136,12 +136,12 @@ fn the_whole_batch_is_aborted() {
     });
 }
 
-/// What an answer is polled for after its run was aborted is the error, and only that.
+/// After an abort, the answer yields the error and nothing else.
 #[test]
-fn aborted_by_whoever_holds_a_run() {
+fn a_kept_run_can_abort_its_prompt() {
     let recorder = Recorder::new();
     let (keeps, runs) = runs();
-    let prompts = Prompts::new([Script::new().respond().text("so far").hang(), says("b")]);
+    let prompts = Prompts::new([Script::new().respond().text("so far").hang(), answer("b")]);
     let callbacks = Callbacks::new().inline(recorder.clone()).add(keeps);
     let model = CallbackLayer::new(callbacks).layer(prompts.clone());
     let generate = Batch::new();

@@ -1,4 +1,4 @@
-//! A batch is dropped, wherever it is: every run that started ends once, and no parent before its children.
+//! Dropped batches: every started run ends once, and no parent ends before its children.
 
 use std::{
     future::Future,
@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
     testing::{Recorded, Recorder, Script, assert_promises},
 };
 
-use super::{Prompts, told_all};
+use super::{Prompts, assert_delivered};
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
@@ -43,9 +43,9 @@ struct Case {
     prompts: Vec<(Vec<Act>, End)>,
     limit: usize,
     modes: Vec<Mode>,
-    /// After how many polls it is dropped.
+    /// The number of polls after which the batch is dropped.
     polls: Option<usize>,
-    /// Whether a handler hears of the batch's own run.
+    /// Whether a handler is notified of the batch's own run.
     parent: bool,
     buffered: bool,
 }
@@ -93,7 +93,7 @@ fn script(acts: &[Act], end: End) -> Script {
     }
 }
 
-/// Polls a future so many times at most, as often as it is woken; drops it then.
+/// Polls a future whenever it is woken, at most this many times, and then drops it.
 async fn drop_after<F: Future>(polls: Option<usize>, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -106,7 +106,7 @@ async fn drop_after<F: Future>(polls: Option<usize>, future: F) -> Option<F::Out
             future.as_mut().poll(cx).map(Some)
         }
     });
-    // Of a hanging batch nothing is heard any more.
+    // A batch that hangs is dropped.
     tokio::time::timeout(Duration::from_secs(5), polled).await.ok().flatten()
 }
 
@@ -114,7 +114,7 @@ fn is_cancelled(end: &&Recorded) -> bool {
     end.error().is_some_and(|error| error.kind() == ErrorKind::Cancelled)
 }
 
-/// Asks, and looks at what was told. Whether the batch was not dropped.
+/// Runs a batch and checks its events. Returns whether the batch was not dropped.
 async fn schedule(case: &Case) -> bool {
     let witness = Recorder::new();
     let recorders = Recorders::new(&case.modes).with(Mode::Inline.handler(witness.clone()));
@@ -129,10 +129,10 @@ async fn schedule(case: &Case) -> bool {
         let model = layer.layer(prompts.clone());
         drop_after(case.polls, generate.run(&model, prompts.requests())).await
     };
-    // A buffer's worker drops a call that nobody waits for when it is run.
+    // A buffer's worker drops an abandoned call when it is polled.
     support::until(|| prompts.live() == 0).await;
     yield_now().await;
-    told_all(&recorders).await;
+    assert_delivered(&recorders).await;
 
     let events = witness.events();
     assert_promises(&events);
@@ -147,7 +147,7 @@ async fn schedule(case: &Case) -> bool {
     if let [chain] = chains[..] {
         assert_eq!(ends.last().unwrap().run_id, chain.run_id, "the parent ends last");
         assert!(calls.iter().all(|end| end.parent_run_id == Some(chain.run_id)));
-        // It may have been dropped while handlers were at the end of a batch that was complete.
+        // The batch may be dropped while handlers are at the end of a complete one.
         let complete = calls.len() == case.prompts.len() && !calls.iter().any(is_cancelled);
         let kind = chain.error().map(|error| error.kind());
         assert!(kind == Some(ErrorKind::Cancelled) || complete && kind.is_none(), "{kind:?}");
@@ -166,7 +166,7 @@ async fn schedule(case: &Case) -> bool {
         }
         None => {
             let cancelled = calls.into_iter().filter(is_cancelled).count();
-            assert!(cancelled <= case.limit, "no more are alive than the limit");
+            assert!(cancelled <= case.limit, "no more calls are alive than the limit");
             return false;
         }
     }
@@ -174,7 +174,7 @@ async fn schedule(case: &Case) -> bool {
 }
 
 #[test]
-fn every_run_that_started_ends_once_and_parents_last() {
+fn every_started_run_ends_once_and_parents_end_last() {
     let config = ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() };
     let dropped = AtomicUsize::new(0);
     let all = TestRunner::new(config).run(&cases(), |case| {
@@ -186,14 +186,14 @@ fn every_run_that_started_ends_once_and_parents_last() {
         Ok(())
     });
     all.unwrap_or_else(|error| panic!("{error}"));
-    // So that the schedules do not become tame unnoticed.
+    // The schedules must keep covering drops.
     let dropped = dropped.into_inner();
     assert!((100..450).contains(&dropped), "{dropped} were dropped");
 }
 
-/// The same where threads meet.
+/// The same with several threads.
 #[test]
-fn on_many_threads() {
+fn every_started_run_ends_once_on_several_threads() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         for polls in 0..60 {
@@ -206,7 +206,7 @@ fn on_many_threads() {
                 parent: true,
                 buffered: polls % 2 == 0,
             };
-            tokio::time::timeout(PATIENCE, schedule(&case)).await.expect("it hangs");
+            tokio::time::timeout(PATIENCE, schedule(&case)).await.expect("the schedule hangs");
         }
     });
 }

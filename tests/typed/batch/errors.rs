@@ -1,4 +1,4 @@
-//! Calls of a batch that fail, or panic.
+//! Calls of a batch that fail or panic.
 
 use std::{
     error::Error,
@@ -18,33 +18,33 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedStream},
 };
 
-use super::{Prompts, chain, prompt_starts, says, told_all};
+use super::{Prompts, answer, assert_delivered, chain, prompt_starts};
 
-/// An error for each kind, and how its run ends.
+/// One script per way of failing, and how its run ends.
 fn failing() -> [(Script, Option<ErrorKind>); 8] {
     use ErrorKind::*;
     let overloaded = || ProviderError::new("overloaded").status(529);
     let begins = || Script::new().yields().respond().text("so ").yields().text("far");
     [
-        (says("fine"), None),
+        (answer("fine"), None),
         (Script::new().yields().fail("refused").respond(), Some(Transport)),
         (Script::new().provider_error(overloaded()).respond(), Some(Provider)),
         (begins().fail("reset"), Some(Transport)),
         (begins().provider_error(overloaded()), Some(Provider)),
         (begins().chunk(Delta::Error(overloaded())), Some(Provider)),
         (begins(), Some(Truncated)),
-        (says("fine, too"), None),
+        (answer("fine, too"), None),
     ]
 }
 
 #[test]
-fn errors_stand_in_their_places_with_what_there_was() {
+fn errors_keep_their_place_and_carry_partial_results() {
     everywhere(|recorders| async move {
         let prompts = Prompts::new(failing().map(|(script, _)| script));
         let model = recorders.layer().layer(prompts.clone());
         let generate = Batch::new().limit(3).callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
 
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["fine", "", "", "so far", "so far", "so far", "so far", "fine, too"]);
@@ -90,18 +90,18 @@ fn errors_stand_in_their_places_with_what_there_was() {
     });
 }
 
-/// The first in the prompts' order, though another one failed before.
+/// The first error is the first in the prompts' order, even if another prompt failed earlier.
 #[test]
-fn the_first_error_of_all() {
+fn into_results_returns_the_first_error_in_order() {
     on_each_runtime(|| async {
         let late = Script::new().yields().yields().fail("late").respond();
         let soon = Script::new().fail("soon").respond();
-        let prompts = Prompts::new([says("fine"), late, soon]);
+        let prompts = Prompts::new([answer("fine"), late, soon]);
         let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         let error = batch.into_results().unwrap_err();
         assert_eq!(error.to_string(), "late");
 
-        let prompts = Prompts::new(["a", "b"].map(says));
+        let prompts = Prompts::new(["a", "b"].map(answer));
         let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         let texts =
             batch.into_results().unwrap().into_iter().map(|result| result.text().to_owned());
@@ -109,20 +109,20 @@ fn the_first_error_of_all() {
     });
 }
 
-/// What comes after the end of an answer is not told, and counts as little here.
+/// Items after the end of an answer are unobserved, and do not count in the batch either.
 #[test]
-fn the_first_word_about_the_end_counts() {
+fn items_after_the_end_do_not_count() {
     everywhere(|recorders| async move {
         let error = || Delta::Error(ProviderError::new("overloaded"));
         let prompts = Prompts::new([
-            says("a").text("unobserved").fail("unobserved"),
-            says("a").chunk(error()),
+            answer("a").text("unobserved").fail("unobserved"),
+            answer("a").chunk(error()),
             Script::new().respond().text("a").chunk(error()).text("unobserved").fail("unobserved"),
             Script::new().respond().text("a").chunk(error()).complete("unobserved"),
         ]);
         let model = recorders.layer().layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         let errors: Vec<_> = batch
             .generations
             .iter()
@@ -142,22 +142,22 @@ fn the_first_word_about_the_end_counts() {
     });
 }
 
-/// A panic goes on to the caller, and ends every run on its way.
+/// A panic reaches the caller, and ends every open run.
 #[test]
-fn a_model_that_panics_takes_the_batch_along() {
+fn a_panicking_model_ends_the_batch() {
     for before in [true, false] {
         everywhere(move |recorders| async move {
             let panics = Script::new().yields();
             let panics = if before { panics.panic() } else { panics.respond().text("a").panic() };
             let hangs = Script::new().respond().text("so far").hang();
-            let prompts = Prompts::new([hangs.clone(), panics, hangs, says("never asked")]);
+            let prompts = Prompts::new([hangs.clone(), panics, hangs, answer("never asked")]);
             let model = recorders.layer().layer(prompts.clone());
             let generate = Batch::new().limit(3).callbacks(&recorders.callbacks);
             let run = generate.run(&model, prompts.requests());
             let payload = AssertUnwindSafe(run).catch_unwind().await.unwrap_err();
             assert_eq!(payload.downcast_ref(), Some(&"scripted panic"));
             assert_eq!((prompts.live(), prompts.calls()[3]), (0, 0));
-            told_all(&recorders).await;
+            assert_delivered(&recorders).await;
             for (mode, recorder) in &recorders.each {
                 let starts = prompt_starts(recorder);
                 let end = |run| recorder.run(run).last().unwrap().error().unwrap().kind();
@@ -170,7 +170,7 @@ fn a_model_that_panics_takes_the_batch_along() {
     }
 }
 
-/// A service that is not ready for some requests.
+/// A service that is never ready.
 #[derive(Clone)]
 struct NeverReady;
 
@@ -184,7 +184,7 @@ impl Service<ChatRequest> for NeverReady {
     }
 
     fn call(&mut self, _request: ChatRequest) -> Self::Future {
-        unreachable!("it is not ready")
+        unreachable!("called without being ready")
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many calls are made at a time, and the order of results.
+//! The limit of concurrent calls, and the order of results.
 
 use std::sync::{
     Arc, Mutex,
@@ -15,9 +15,9 @@ use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, LlmStart, batch::Batch, chat::ChatChunk, on_event,
 };
 
-use super::{Prompts, says};
+use super::{Prompts, answer};
 
-/// Counts the calls that are alive: made, and their streams not dropped.
+/// Counts the live calls: made, and their streams not dropped.
 #[derive(Clone, Default)]
 struct Alive(Arc<AtomicUsize>);
 
@@ -40,9 +40,9 @@ impl Drop for One {
     }
 }
 
-/// Asks so many prompts, and lets their calls go in some order: first into the stream, then to its end.
-/// After each step as many are alive as may be.
-fn let_go_in_order(prompts: usize, limit: usize, order: &[usize], told: bool) {
+/// Runs a batch, and releases its calls in some order: first into the stream, then to its end. After each
+/// step as many calls are alive as the limit allows.
+fn release_in_order(prompts: usize, limit: usize, order: &[usize], observed: bool) {
     let alive = Alive::default();
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..2 * prompts)
         .map(|_| oneshot::channel::<()>())
@@ -67,9 +67,9 @@ fn let_go_in_order(prompts: usize, limit: usize, order: &[usize], told: bool) {
             Ok::<_, BoxError>(chunks.boxed())
         }
     });
-    // With a run or without, nothing changes.
+    // The limit holds with a run and without.
     let callbacks = Callbacks::new().inline(on_event(|_, _| ()));
-    let callbacks = if told { callbacks } else { Callbacks::new() };
+    let callbacks = if observed { callbacks } else { Callbacks::new() };
     let layer = CallbackLayer::new(callbacks.clone()).extract_terminated(
         |_: &usize| LlmStart::new("acme", "chat"),
         |chunk: &ChatChunk, each: &mut dyn FnMut(Delta<'_>)| each(chunk.clone()),
@@ -86,7 +86,7 @@ fn let_go_in_order(prompts: usize, limit: usize, order: &[usize], told: bool) {
         assert_pending!(batch.poll());
         let left = done.iter().filter(|done| !**done).count();
         assert_eq!(alive.count(), left.min(limit), "of {left} with limit {limit}");
-        // The next one in the order that may have been asked: one of the first ones that are left.
+        // The next prompt in the order that has been called: one of the first `limit` that are left.
         let asked: Vec<_> = (0..prompts).filter(|n| !done[*n]).take(limit).collect();
         let next = *order.iter().find(|n| asked.contains(n)).unwrap();
         senders[2 * next].take().unwrap().send(()).unwrap();
@@ -104,23 +104,23 @@ fn let_go_in_order(prompts: usize, limit: usize, order: &[usize], told: bool) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn never_more_calls_than_the_limit_and_results_in_order(
-        (order, limit, told) in (1usize..12).prop_flat_map(|prompts| {
+    fn calls_stay_within_the_limit_and_results_in_order(
+        (order, limit, observed) in (1usize..12).prop_flat_map(|prompts| {
             let order = Just((0..prompts).collect::<Vec<_>>()).prop_shuffle();
             (order, 1usize..14, any::<bool>())
         })
     ) {
-        let_go_in_order(order.len(), limit, &order, told);
+        release_in_order(order.len(), limit, &order, observed);
     }
 }
 
 #[test]
-fn sixteen_at_a_time_unless_it_is_set() {
+fn the_default_limit_is_sixteen() {
     let order: Vec<_> = (0..20).rev().collect();
-    let_go_in_order(20, 16, &order, false);
-    let prompts = Prompts::new((0..20).map(|_| says("a").hang()));
+    release_in_order(20, 16, &order, false);
+    let prompts = Prompts::new((0..20).map(|_| answer("a").hang()));
     for (generate, live) in [(Batch::default(), 16), (Batch::new().limit(3), 3)] {
-        let prompts = Prompts::new((0..20).map(|_| says("a").hang()));
+        let prompts = Prompts::new((0..20).map(|_| answer("a").hang()));
         let mut batch = task::spawn(generate.run(&prompts, prompts.requests()));
         assert_pending!(batch.poll());
         while batch.is_woken() {
@@ -130,22 +130,22 @@ fn sixteen_at_a_time_unless_it_is_set() {
         drop(batch);
         assert_eq!(prompts.live(), 0);
     }
-    // Nothing is asked before it is polled.
+    // No prompt is called before the first poll.
     drop(Batch::new().run(&prompts, prompts.requests()));
     assert_eq!(prompts.calls(), [0; 20]);
 }
 
 #[test]
-fn a_limit_of_none_is_refused() {
+fn a_limit_of_zero_panics() {
     let message = panic_of(|| Batch::new().limit(0));
     assert!(message.downcast_ref::<&str>().unwrap().contains("at least 1 call"));
 }
 
-/// A service that takes fewer at a time than the limit is waited for.
+/// A batch waits for a service whose own limit is tighter.
 #[test]
-fn a_tighter_service_is_waited_for() {
+fn a_batch_waits_for_a_tighter_service() {
     on_each_runtime(|| async {
-        let prompts = Prompts::new((0..10).map(|n| says(&n.to_string())));
+        let prompts = Prompts::new((0..10).map(|n| answer(&n.to_string())));
         let model = ServiceBuilder::new().concurrency_limit(1).service(prompts.clone());
         let batch = Batch::new().limit(10).run(&model, prompts.requests()).await.unwrap();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();

@@ -1,4 +1,4 @@
-//! What a batch says: results as handlers are told them, sums, JSON.
+//! The results of a batch, their sums and their JSON.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
     Delta, LlmChunk, ProviderError, Usage, batch::Batch, event::Choice, testing::Script,
 };
 
-use super::{Prompts, says, told_all};
+use super::{Prompts, answer, assert_delivered};
 
 fn response(id: &'static str, model: &'static str) -> Delta<'static> {
     Delta::Response { id: Some(id.into()), model: Some(model.into()) }
@@ -26,7 +26,7 @@ fn tool() -> Delta<'static> {
     Delta::ToolCall { choice: 0, index: 0, id, name, arguments }
 }
 
-/// An answer that tells everything.
+/// An answer with every kind of delta.
 fn full() -> Script {
     let text = |choice, text| Delta::Text { choice, text: String::from(text).into() };
     Script::new()
@@ -44,19 +44,19 @@ fn full() -> Script {
 }
 
 #[test]
-fn results_are_what_handlers_are_told() {
+fn results_equal_those_of_handlers() {
     everywhere(|recorders| async move {
         let whole = Script::new().respond().chunk(Delta::NotStreamed).text("whole");
         let prompts = Prompts::new([
             full(),
-            says("a"),
+            answer("a"),
             Script::new().respond().complete("stop"),
             Script::new().respond().chunk(Delta::Done),
             whole.complete("stop"),
         ]);
         let model = recorders.layer().layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         for (_, recorder) in &recorders.each {
             for (result, run) in batch.generations.iter().zip(&batch.run_ids) {
                 let result = result.as_ref().unwrap();
@@ -72,7 +72,7 @@ fn results_are_what_handlers_are_told() {
     });
 }
 
-/// Also where the end of the stream is what completes it.
+/// The same if the answer completes by the end of the stream.
 #[test]
 fn an_answer_without_content_has_one_empty_choice() {
     struct Mute;
@@ -91,7 +91,7 @@ fn an_answer_without_content_has_one_empty_choice() {
     });
 }
 
-/// By the clock that runs have, so that they agree with what handlers are told.
+/// Durations use the clock of runs, so that they equal those that handlers receive.
 #[tokio::test(start_paused = true)]
 async fn times_are_measured() {
     let pause = |ms| Duration::from_millis(ms);
@@ -109,7 +109,7 @@ async fn times_are_measured() {
     let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
     let times: Vec<_> =
         batch.results().map(|result| (result.time_to_first_token, result.duration)).collect();
-    // Paused time goes in steps of a millisecond.
+    // A paused clock advances in steps of a millisecond.
     let expected = [(Some(150), 175), (Some(150), 175), (None, 7)];
     for ((first, whole), (expected_first, expected_whole)) in times.iter().zip(expected) {
         assert_eq!(first.map(|first| first.as_millis()), expected_first);
@@ -123,13 +123,13 @@ async fn times_are_measured() {
     assert_eq!(delivered.collect::<Vec<_>>(), times);
 }
 
-/// Four answers, one of which has failed after it had told its usage.
+/// Four answers, one of which fails after it reported usage.
 fn mixed() -> Prompts {
     let begins = |id, model| Script::new().respond().chunk(response(id, model));
     let overloaded = ProviderError::new("key sk-abcdefghijklmnopqrstuvwx refused");
     Prompts::new([
         full(),
-        says("a"),
+        answer("a"),
         begins("r3", "m0").text("so far").chunk(usage(1, 2)).chunk(Delta::Error(overloaded)),
         begins("r4", "m1").chunk(usage(100, 200)).text("b").complete("length"),
     ])
@@ -145,8 +145,8 @@ fn usage_is_summed_and_models_are_listed_once() {
         assert_eq!(output.models, ["m1".into(), "m0".into()]);
         assert_eq!((output.completed, output.failed), (3, 1));
 
-        // None is not zero.
-        let prompts = Prompts::new(["a", "b"].map(says));
+        // Absent usage is not zero.
+        let prompts = Prompts::new(["a", "b"].map(answer));
         let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         assert_eq!(batch.llm_output().usage, None);
         assert!(batch.llm_output().models.is_empty());
@@ -154,7 +154,7 @@ fn usage_is_summed_and_models_are_listed_once() {
 }
 
 #[test]
-fn its_json_is_langchains() {
+fn the_json_is_langchains() {
     everywhere(|recorders| async move {
         let prompts = mixed();
         let model = recorders.layer().layer(prompts.clone());
@@ -187,16 +187,16 @@ fn its_json_is_langchains() {
                     "failed": 1,
                 },
                 "run": runs,
-                // What looks like a key is covered.
+                // Values that look like a key are redacted.
                 "errors": [null, null, "key sk-[redacted] refused", null],
             })
         );
     });
 }
 
-/// A run that hears of nothing: it starts and ends all the same.
+/// An empty batch starts and ends its run nevertheless.
 #[test]
-fn a_batch_of_none() {
+fn an_empty_batch_has_a_run() {
     everywhere(|recorders| async move {
         let prompts = Prompts::new([]);
         let model = recorders.layer().layer(prompts.clone());
@@ -207,7 +207,7 @@ fn a_batch_of_none() {
             json!({"generations": [], "run": [], "errors": [],
                 "llm_output": {"usage": null, "models": [], "completed": 0, "failed": 0}})
         );
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         for (_, recorder) in &recorders.each {
             super::chain(recorder);
         }

@@ -1,4 +1,4 @@
-//! Which runs there are, and whose children they are.
+//! The runs of a batch, and their parents.
 
 use futures::StreamExt;
 use serde_json::json;
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-use super::{Prompts, chain, prompt_starts, says, starts, told_all};
+use super::{Prompts, answer, assert_delivered, chain, prompt_starts, starts};
 
 fn ids(starts: &[Recorded]) -> Vec<Option<Uuid>> {
     starts.iter().map(|start| Some(start.run_id)).collect()
@@ -26,13 +26,13 @@ fn inline(recorder: &Recorder) -> Callbacks {
 }
 
 #[test]
-fn one_run_for_each_prompt_under_one_chain() {
+fn each_prompt_is_a_run_under_one_chain() {
     everywhere(|recorders| async move {
-        let prompts = Prompts::new(["a", "b", "c", "d", "e"].map(says));
+        let prompts = Prompts::new(["a", "b", "c", "d", "e"].map(answer));
         let model = recorders.layer().layer(prompts.clone());
         let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         assert_eq!(prompts.calls(), [1; 5]);
         for (mode, recorder) in &recorders.each {
             let (start, end) = chain(recorder);
@@ -49,7 +49,7 @@ fn one_run_for_each_prompt_under_one_chain() {
                 assert_eq!(prompt.parent_run_id, Some(start.run_id), "{mode:?}");
                 assert_eq!(prompt.root_run_id, start.run_id);
             }
-            // Where handlers are waited for, the parent is first and last.
+            // With awaited handlers, the parent's events are first and last.
             let events = recorder.events();
             if mode.is_awaited() || *mode == Mode::Inline {
                 let (first, last) = (&events[0], &events[events.len() - 1]);
@@ -59,19 +59,19 @@ fn one_run_for_each_prompt_under_one_chain() {
     });
 }
 
-/// Then no run is made for it.
+/// Without handlers for the parent, no run is made for the batch.
 #[test]
-fn where_nobody_hears_of_the_parent_prompts_hang_from_the_nearest_run() {
+fn prompts_of_an_unobserved_batch_are_children_of_the_nearest_run() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
-        let prompts = Prompts::new(["a", "b"].map(says));
+        let prompts = Prompts::new(["a", "b"].map(answer));
         let model = CallbackLayer::new(inline(&recorder)).layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         let roots = starts(&recorder);
         assert!(roots.iter().all(|start| start.parent_run_id.is_none()), "{roots:?}");
         assert_eq!(batch.run_ids, ids(&prompt_starts(&recorder)));
 
-        // Callbacks of the run around are its own, and not its children's.
+        // Local callbacks of the run around are not inherited by its children.
         let (inside, outer) = (Recorder::new(), Recorder::new());
         let model = CallbackLayer::new(inline(&inside)).layer(prompts.clone());
         let around = RunLayer::chain("around").callbacks(&inline(&outer));
@@ -86,7 +86,7 @@ fn where_nobody_hears_of_the_parent_prompts_hang_from_the_nearest_run() {
 }
 
 #[test]
-fn where_nobody_hears_at_all_there_is_no_run() {
+fn without_handlers_no_run_is_made() {
     on_each_runtime(|| async {
         let model = service_fn(|_: ChatRequest| async {
             assert!(Run::current().is_none());
@@ -101,17 +101,17 @@ fn where_nobody_hears_at_all_there_is_no_run() {
     });
 }
 
-/// What is for the first run is for the chain.
+/// Settings for the first run apply to the chain.
 #[test]
-fn callbacks_of_request_time_hear_of_all() {
+fn callbacks_of_the_request_observe_every_run() {
     everywhere(|recorders| async move {
-        let prompts = Prompts::new(["a", "b", "c"].map(says));
+        let prompts = Prompts::new(["a", "b", "c"].map(answer));
         let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
         let generate = Batch::new();
         let config = RunConfig::new().callbacks(&recorders.callbacks).run_name("given").tags(["t"]);
         let first = config.handle();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         for (_, recorder) in &recorders.each {
             let (start, _) = chain(recorder);
             assert_eq!((&*start.name, Some(start.run_id)), ("given", first.run_id()));
@@ -126,10 +126,10 @@ fn callbacks_of_request_time_hear_of_all() {
 }
 
 #[test]
-fn settings_are_the_chains_or_inherited() {
+fn settings_apply_to_the_chain_or_are_inherited() {
     on_each_runtime(|| async {
         let (own, all) = (Recorder::new(), Recorder::new());
-        let prompts = Prompts::new(["a", "b"].map(says));
+        let prompts = Prompts::new(["a", "b"].map(answer));
         let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
         let generate = Batch::new()
             .name("batch")
@@ -152,21 +152,21 @@ fn settings_are_the_chains_or_inherited() {
     });
 }
 
-/// A model may be a chain of its own: the prompt's run is the outermost one.
+/// A model may be a chain itself: the prompt's run is the outermost run of its call.
 #[test]
-fn the_run_of_a_prompt_is_the_first_of_its_call() {
+fn a_prompts_run_is_the_outermost_of_its_call() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
-        let prompts = Prompts::new(["a", "b"].map(says));
+        let prompts = Prompts::new(["a", "b"].map(answer));
         let inner = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
-        let asks = service_fn(move |request| {
+        let forward = service_fn(move |request| {
             let inner = inner.clone();
             async move {
                 yield_now().await;
                 inner.oneshot(request).await
             }
         });
-        let model = RunLayer::chain("asks").streaming().layer(asks);
+        let model = RunLayer::chain("asks").streaming().layer(forward);
         let config = RunConfig::new().callbacks(&inline(&recorder));
         let generate = Batch::new();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
@@ -177,9 +177,9 @@ fn the_run_of_a_prompt_is_the_first_of_its_call() {
     });
 }
 
-/// Of any type that the model takes, with chunks of any type that says what it is.
+/// Requests may have any type that the model takes, and chunks any type that implements `LlmChunk`.
 #[test]
-fn requests_of_another_type() {
+fn requests_and_chunks_may_have_other_types() {
     struct Word(&'static str);
     impl LlmChunk for Word {
         fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {
@@ -202,7 +202,7 @@ fn requests_of_another_type() {
         let batch = Batch::new().run(&model, requests).await.unwrap();
         let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
         assert_eq!(texts, ["a", "ab", "bcd"]);
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         for (_, recorder) in &recorders.each {
             assert_eq!(batch.run_ids, ids(&prompt_starts(recorder)));
             for (result, id) in batch.results().zip(&batch.run_ids) {
@@ -214,13 +214,13 @@ fn requests_of_another_type() {
     });
 }
 
-/// The whole of it is a future that can be spawned, whatever the model is wrapped in.
+/// The future of a batch can be spawned, whatever layers wrap the model.
 #[test]
-fn over_towers_layers_and_spawned() {
+fn a_batch_over_towers_layers_can_be_spawned() {
     everywhere(|recorders| async move {
-        let prompts = Prompts::new(["a", "b", "c", "d", "e", "f"].map(says));
+        let prompts = Prompts::new(["a", "b", "c", "d", "e", "f"].map(answer));
         let requests = prompts.requests();
-        // Above the buffer the run follows by itself; below, it is carried there.
+        // Above the buffer the run follows on its own. Below it, the request carries it.
         let above = ServiceBuilder::new()
             .layer(recorders.layer())
             .buffer(2)
@@ -237,7 +237,7 @@ fn over_towers_layers_and_spawned() {
         let above = tokio::spawn(async move { generate.run(&above, requests).await });
         let below = tokio::spawn(async move { again.0.run(&below, again.1).await });
         let batches = [above.await.unwrap().unwrap(), below.await.unwrap().unwrap()];
-        told_all(&recorders).await;
+        assert_delivered(&recorders).await;
         for batch in batches {
             let texts: Vec<_> = batch.results().map(|result| result.text()).collect();
             assert_eq!(texts, ["a", "b", "c", "d", "e", "f"]);

@@ -1,4 +1,4 @@
-//! The set, by what is in it.
+//! Masks as sets of their members.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use tower_llm_callbacks::{EventKind, EventMask, RunType};
 
 use super::{KINDS, TYPES, atoms, masks, type_of};
 
-/// Everything that can be asked of a set.
+/// The membership of every kind and run type.
 fn members(set: EventMask) -> Vec<bool> {
     let pairs = KINDS.iter().flat_map(|kind| TYPES.map(|run_type| (*kind, run_type)));
     pairs
@@ -24,11 +24,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn operators_are_those_of_sets(a in masks(), b in masks(), c in masks()) {
+    fn operators_match_those_of_sets(a in masks(), b in masks(), c in masks()) {
         prop_assert_eq!(members(a | b), combined(a, b, |a, b| a || b));
         prop_assert_eq!(members(a & b), combined(a, b, |a, b| a && b));
         prop_assert_eq!(members(a - b), combined(a, b, |a, b| a && !b));
-        // Sets with the same members are the same.
+        // Masks with the same members are equal.
         prop_assert_eq!(a | b, b | a);
         prop_assert_eq!(a & (b | c), (a & b) | (a & c));
         prop_assert_eq!(a - (b | c), (a - b) - c);
@@ -42,9 +42,9 @@ proptest! {
         prop_assert_eq!(HashSet::from([a, b]).len() == 1, a == b);
     }
 
-    /// A kind is in a set if it is for a run of any type.
+    /// A kind is in a mask if it is in it for any run type.
     #[test]
-    fn a_kind_is_in_a_set(set in masks()) {
+    fn a_mask_contains_a_kind_of_any_run_type(set in masks()) {
         for kind in KINDS {
             let in_any = TYPES.iter().any(|run_type| set.contains_in(kind, *run_type));
             prop_assert_eq!(set.contains(kind), in_any);
@@ -53,9 +53,9 @@ proptest! {
     }
 }
 
-/// Every kind is in the runs of its type, and no other; retries and custom events in those of all.
+/// A run type has the kinds of its type and no others. Every run type has retries and custom events.
 #[test]
-fn what_runs_of_a_type_tell() {
+fn a_run_type_has_its_own_kinds() {
     for run_type in TYPES {
         let its = EventMask::of_runs(run_type);
         for kind in KINDS {
@@ -74,9 +74,9 @@ fn what_runs_of_a_type_tell() {
     }
 }
 
-/// All there is: the parts do not overlap, and together they are it.
+/// The parts do not overlap, and together they are `ALL`.
 #[test]
-fn parts_and_the_whole() {
+fn parts_are_disjoint_and_complete() {
     let together =
         |parts: &[EventMask]| parts.iter().fold(EventMask::NONE, |all, part| all | *part);
     let parts = [
@@ -106,7 +106,7 @@ fn parts_and_the_whole() {
 }
 
 #[test]
-fn those_with_a_name() {
+fn named_masks_have_their_kinds() {
     use EventKind::*;
     let named: [(EventMask, &[EventKind]); 10] = [
         (EventMask::NONE, &[]),
@@ -124,13 +124,13 @@ fn those_with_a_name() {
         assert!(KINDS.iter().all(|kind| set.contains(*kind) == kinds.contains(kind)), "{set:?}");
         assert!(!set.intersects(EventMask::TOKEN_TIMES));
     }
-    // When tokens came is no event.
+    // `TOKEN_TIMES` is not an event kind.
     assert!(KINDS.iter().all(|kind| !EventMask::TOKEN_TIMES.contains(*kind)));
 }
 
-/// They are for constants, too.
+/// Masks can be built and queried in constants.
 #[test]
-fn constants() {
+fn masks_are_const() {
     const TOOLS: EventMask = EventMask::of_runs(RunType::Tool);
     const ASKS: [bool; 3] = [
         TOOLS.contains(EventKind::Custom),

@@ -1,4 +1,4 @@
-//! Handlers are told what they asked for, and nothing else.
+//! Handlers receive the events of their mask, and no others.
 
 use std::{future::Future, pin::Pin};
 
@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use super::masks;
 
-/// A handler with interests of its own.
+/// A handler with an event mask.
 #[derive(Clone)]
-struct Asks(Recorder, EventMask);
+struct Masked(Recorder, EventMask);
 
-impl CallbackHandler for Asks {
-    fn event_mask(&self) -> EventMask {
+impl CallbackHandler for Masked {
+    fn interests(&self) -> EventMask {
         self.1
     }
 
@@ -30,8 +30,8 @@ impl CallbackHandler for Asks {
     }
 }
 
-impl AsyncCallbackHandler for Asks {
-    fn event_mask(&self) -> EventMask {
+impl AsyncCallbackHandler for Masked {
+    fn interests(&self) -> EventMask {
         self.1
     }
 
@@ -40,14 +40,14 @@ impl AsyncCallbackHandler for Asks {
     }
 }
 
-/// What is done: runs that tell events of every kind.
+/// A step of a random script. The scripts emit events of every kind.
 #[derive(Debug, Clone)]
 enum Act {
-    /// A model's call: how many tokens, and how it ends.
+    /// A model call: the number of tokens, and how it ends.
     Ask(u8, u8),
     Emit,
     Run(RunType, Vec<Act>, bool),
-    /// Two attempts of it, of which the first fails.
+    /// Two attempts, the first of which fails.
     Twice(RunType),
 }
 
@@ -94,14 +94,14 @@ fn act(act: Act) -> Done {
                 2 => script,
                 _ => script.complete("stop"),
             };
-            // Of its error nothing else hears.
+            // The error concerns only this call.
             Box::pin(async move {
                 let _ended = ask(script).await;
                 Ok(())
             })
         }
         Act::Emit => Box::pin(async {
-            // Outside of any run there is nobody to tell.
+            // Fails outside a run.
             emit("event", 1).ok();
             Ok(())
         }),
@@ -147,7 +147,7 @@ fn all(acts: Vec<Act>) -> Done {
 struct Listener {
     mode: Mode,
     own: EventMask,
-    /// Narrowed by these, one after the other.
+    /// Further masks, applied one after the other.
     narrowed: Vec<EventMask>,
 }
 
@@ -166,7 +166,7 @@ impl Listener {
 type Id = (Uuid, u64, EventKind);
 
 fn ids<'e>(events: impl IntoIterator<Item = &'e Recorded>) -> Vec<Id> {
-    // In the order of each run; different ones may be told at the same time.
+    // Ordered within each run only: different runs may be delivered concurrently.
     let mut ids: Vec<_> =
         events.into_iter().map(|event| (event.run_id, event.seq, event.kind())).collect();
     ids.sort_by_key(|(run, ..)| *run);
@@ -176,27 +176,26 @@ fn ids<'e>(events: impl IntoIterator<Item = &'e Recorded>) -> Vec<Id> {
 async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
     let (witness, faults) = (Recorder::new(), Faults::default());
     let mut callbacks = Callbacks::new().on_fault(faults.hook());
-    let mut told = Vec::new();
+    let mut recorders = Vec::new();
     for listener in &listeners {
         let recorder = Recorder::new();
-        let handler: Registration = listener.mode.handler(Asks(recorder.clone(), listener.own));
+        let handler: Registration = listener.mode.handler(Masked(recorder.clone(), listener.own));
         let narrowed = listener.narrowed.iter();
-        callbacks =
-            callbacks.add(narrowed.fold(handler, |handler, mask| handler.event_mask(*mask)));
-        told.push(recorder);
+        callbacks = callbacks.add(narrowed.fold(handler, |handler, mask| handler.interests(*mask)));
+        recorders.push(recorder);
     }
     callbacks = callbacks.inline(witness.clone());
     RunConfig::new().callbacks(&callbacks).scope(all(acts)).await.unwrap();
     assert!(callbacks.flush(PATIENCE).await.is_complete());
     faults.none();
     let truth = witness.events();
-    for (recorder, listener) in told.iter().zip(&listeners) {
+    for (recorder, listener) in recorders.iter().zip(&listeners) {
         let wanted = listener.wanted();
         let expected =
             truth.iter().filter(|event| wanted.contains_in(event.kind(), event.run_type));
         let events = recorder.events();
         assert_eq!(ids(&events), ids(expected), "{listener:?}");
-        let violations = Checker::new().event_mask(wanted).check(&events);
+        let violations = Checker::new().interests(wanted).check(&events);
         assert!(violations.is_empty(), "{violations:?}");
     }
 }
@@ -204,18 +203,18 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn events_are_those_of_the_mask(acts in acts(), listeners in listeners(), multi in any::<bool>()) {
+    fn delivered_events_match_the_mask(acts in acts(), listeners in listeners(), multi in any::<bool>()) {
         let runtime = if multi { Flavor::Multi } else { Flavor::Current }.runtime();
         let task = runtime.spawn(schedule(acts, listeners));
-        let done = runtime.block_on(async { timeout(PATIENCE, task).await.expect("it hangs") });
+        let done = runtime.block_on(async { timeout(PATIENCE, task).await.expect("the schedule hangs") });
         runtime.shutdown_background();
         done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     }
 }
 
-/// Every kind of event comes up in such scripts, so that they do not become tame unnoticed.
+/// The scripts above can emit every kind of event, so that the test above covers all of them.
 #[test]
-fn every_kind_comes_up() {
+fn scripts_emit_every_kind() {
     let acts = vec![
         Act::Ask(1, 4),
         Act::Ask(1, 0),
@@ -233,16 +232,16 @@ fn every_kind_comes_up() {
     }
 }
 
-/// It is asked once, when it is added.
+/// The mask is read once, when the handler is added.
 #[test]
-fn interests_that_change() {
+fn a_mask_that_changes_is_read_once() {
     use std::sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     };
     struct Changes(Arc<AtomicUsize>, Recorder);
     impl CallbackHandler for Changes {
-        fn event_mask(&self) -> EventMask {
+        fn interests(&self) -> EventMask {
             match self.0.fetch_add(1, Ordering::SeqCst) {
                 0 => EventMask::LLM_END,
                 _ => EventMask::ALL,

@@ -1,4 +1,4 @@
-//! Through `tower::Buffer`, which calls from a task of its own, the request carries it.
+//! `tower::Buffer` calls from a task of its own: the request carries the run there.
 
 use support::{PATIENCE, everywhere, request};
 use tower::{
@@ -25,7 +25,7 @@ fn tower_buffer() {
         chat::collect(answer).await?;
         Ok(())
     });
-    // Without it the call is a root that nobody hears of.
+    // Without the layer, the call is an unobserved root.
     children(0, || async {
         let mut model = ServiceBuilder::new()
             .layer(BufferLayer::new(4))
@@ -37,7 +37,8 @@ fn tower_buffer() {
     });
 }
 
-/// Where a layer below the buffer does not look at requests, one more makes the run current there.
+/// If the layer below the buffer does not read the request, another `RunContextLayer` makes the run current
+/// there.
 #[test]
 fn tower_buffer_to_a_chain() {
     everywhere(|recorders| async move {
@@ -55,7 +56,7 @@ fn tower_buffer_to_a_chain() {
     });
 }
 
-/// A request of one's own that has extensions is carried likewise.
+/// A user's request type with extensions carries the run, too.
 #[derive(Default)]
 struct Question(http::Extensions);
 
@@ -70,7 +71,7 @@ impl HasExtensions for Question {
 }
 
 #[test]
-fn a_request_of_ones_own() {
+fn a_custom_request_carries_the_run() {
     everywhere(|recorders| async move {
         let inner = service_fn(|_: Question| async { super::ask().await });
         let mut stack = ServiceBuilder::new()
@@ -86,15 +87,15 @@ fn a_request_of_ones_own() {
     });
 }
 
-/// A configuration in the extensions goes to the run of that request, and to its children.
+/// A configuration in the extensions applies to the run of that request, and to its children.
 #[test]
-fn a_configuration_in_a_request() {
+fn a_request_carries_its_configuration() {
     everywhere(|recorders| async move {
-        let asks = service_fn(|_: chat::ChatRequest| async {
+        let inner = service_fn(|_: chat::ChatRequest| async {
             super::ask().await?;
             Ok::<_, BoxError>(futures::stream::iter([Ok::<_, BoxError>(chat::ChatChunk::Done)]))
         });
-        let mut model = CallbackLayer::new(Default::default()).name("own").layer(asks);
+        let mut model = CallbackLayer::new(Default::default()).name("own").layer(inner);
         let config =
             RunConfig::new().callbacks(&recorders.callbacks).tags(["asked"]).run_name("chain");
         let mut asked = request();
@@ -102,7 +103,7 @@ fn a_configuration_in_a_request() {
         let answer = model.ready().await.unwrap().call(asked).await.unwrap();
         chat::collect(answer).await.unwrap();
         check(&recorders, 1).await;
-        // The name was for one run; a request without it tells nobody.
+        // The name applied to one run. A request without the configuration is unobserved.
         let mut again = request();
         again.extensions.insert(config);
         drop(model.ready().await.unwrap().call(again));

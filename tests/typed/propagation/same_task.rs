@@ -1,4 +1,4 @@
-//! In the same task it follows by itself.
+//! In the same task the run follows on its own.
 
 use futures::{StreamExt, stream, stream::FuturesUnordered};
 use tower::BoxError;
@@ -62,9 +62,9 @@ fn a_timeout() {
     children(1, || async { tokio::time::timeout(super::PATIENCE, ask()).await? });
 }
 
-/// Two chains polled by turns in one task never see each other.
+/// Two chains polled alternately in one task do not see each other.
 #[tokio::test]
-async fn two_runs_by_turns() {
+async fn alternately_polled_runs_do_not_see_each_other() {
     let callbacks =
         tower_llm_callbacks::Callbacks::new().inline(tower_llm_callbacks::on_event(|_, _| ()));
     let work = |name: &'static str| {

@@ -1,4 +1,4 @@
-//! Into other tasks and threads it follows with one adaptor, and not without.
+//! Into other tasks and threads the run follows with an adaptor, and not without.
 
 use tokio::runtime::Handle;
 use tower::BoxError;
@@ -26,7 +26,7 @@ fn tokio_join_set() {
     });
 }
 
-/// Asks on a thread that is no worker of the runtime.
+/// Calls the model on a thread that is no worker of the runtime.
 fn block() -> Result<(), BoxError> {
     futures::executor::block_on(ask())
 }
@@ -91,9 +91,9 @@ fn rayon() {
     children(1, on_pool(true));
 }
 
-/// A closure that is called in a run leaves nothing of it on the thread.
+/// A closure called in a run leaves nothing of it on the thread.
 #[test]
-fn a_thread_is_clean_afterwards() {
+fn a_run_is_not_left_on_the_thread() {
     children(0, || async {
         let run = Run::current().unwrap();
         on_thread(move || {

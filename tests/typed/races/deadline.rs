@@ -1,4 +1,4 @@
-//! Deadlines, where one of several runtimes stands still.
+//! Deadlines while one of several runtimes is not driven.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
 
 const DEADLINE: Duration = Duration::from_millis(100);
 
-/// Reads an answer; whether it came to an end.
+/// Reads an answer. Returns whether it ended.
 fn ends(runtime: &Runtime, callbacks: &Callbacks) -> bool {
     let model = ScriptedModel::new(Script::answer(["a"]));
     let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
@@ -27,7 +27,7 @@ fn ends(runtime: &Runtime, callbacks: &Callbacks) -> bool {
     runtime.block_on(async { timeout(Duration::from_secs(3), read).await.is_ok() })
 }
 
-/// Blocks in all starts but the first ones.
+/// Blocks in all starts after the first `free` ones.
 fn blocks_from(free: usize) -> (impl Fn(&Event) + Send + Sync + 'static, mpsc::Sender<()>) {
     let (release, held) = mpsc::channel();
     let held = Mutex::new(held);
@@ -40,9 +40,9 @@ fn blocks_from(free: usize) -> (impl Fn(&Event) + Send + Sync + 'static, mpsc::S
     (blocks, release)
 }
 
-/// The runtime of an earlier call is there, but nobody drives it.
+/// The runtime of an earlier call exists, but is not driven.
 #[test]
-fn counts_though_another_callers_runtime_stands_still() {
+fn a_deadline_passes_while_another_callers_runtime_is_not_driven() {
     let (still, other) = (Flavor::Current.runtime(), Flavor::Current.runtime());
     let faults = Faults::default();
     let (blocks, release) = blocks_from(1);
@@ -51,13 +51,13 @@ fn counts_though_another_callers_runtime_stands_still() {
     assert!(ends(&still, &callbacks));
     let ended = ends(&other, &callbacks);
     drop(release);
-    assert!(ended, "it hangs");
+    assert!(ended, "the call hangs");
     assert_eq!(faults.one().kind, FaultKind::DeadlineExceeded);
 }
 
-/// An async handler blocks the only thread of the handlers' own runtime.
+/// An async handler blocks the only worker of the callbacks' own runtime.
 #[test]
-fn counts_though_the_handlers_own_runtime_stands_still() {
+fn a_deadline_passes_while_the_callbacks_runtime_is_blocked() {
     let own = Flavor::Multi.builder().worker_threads(1).enable_all().build().unwrap();
     let caller = Flavor::Current.runtime();
     let faults = Faults::default();
@@ -73,6 +73,6 @@ fn counts_though_the_handlers_own_runtime_stands_still() {
         .add(handler.deadline(DEADLINE));
     let ended = ends(&caller, &callbacks);
     drop(release);
-    assert!(ended, "it hangs");
+    assert!(ended, "the call hangs");
     assert_eq!(faults.one().kind, FaultKind::DeadlineExceeded);
 }

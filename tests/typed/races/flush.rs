@@ -1,4 +1,4 @@
-//! A flush that meets other threads.
+//! Flushes that race with other threads.
 
 use std::{
     sync::{Arc, Barrier},
@@ -13,9 +13,9 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel},
 };
 
-/// What was left to a thread that is telling another event is waited for as well.
+/// A flush also waits for an event that is left to a thread which is delivering another one.
 #[test]
-fn waits_for_what_another_thread_is_about_to_tell() {
+fn a_flush_waits_for_an_event_left_to_another_thread() {
     Flavor::Multi.runtime().block_on(async {
         let (entered, leave) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
         let (enters, leaves) = (Arc::clone(&entered), Arc::clone(&leave));

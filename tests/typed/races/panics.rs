@@ -1,4 +1,4 @@
-//! Code of others that panics where nobody expects it.
+//! User code that panics at unexpected places.
 
 use std::{
     panic::{AssertUnwindSafe, panic_any},
@@ -19,17 +19,17 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel},
 };
 
-/// A chunk that panics after it has told a token.
+/// A chunk that panics after its first token.
 struct Faulty;
 
 impl LlmChunk for Faulty {
     fn deltas(&self, each: &mut dyn FnMut(Delta<'_>)) {
         each(Delta::text("a"));
-        panic!("a chunk that cannot be read");
+        panic!("a chunk that cannot be decoded");
     }
 }
 
-/// The token is handled, and the terminal event, though the stream never came to wait for them.
+/// The token and the terminal event are handled, although the stream never waited for them.
 #[test]
 fn a_chunk_that_panics_leaves_no_event_behind() {
     for mode in MODES {
@@ -51,7 +51,7 @@ fn a_chunk_that_panics_leaves_no_event_behind() {
     }
 }
 
-/// Nobody goes on looking for the end of a run whose request could not be read.
+/// No task keeps waiting for the end of a run whose request could not be read.
 #[test]
 fn a_request_that_panics_leaves_no_task_behind() {
     let runtime = Flavor::Multi.runtime();
@@ -68,12 +68,12 @@ fn a_request_that_panics_leaves_no_task_behind() {
         let answer = model.clone().oneshot(request());
         assert!(AssertUnwindSafe(answer).catch_unwind().await.is_err());
         let idle = until(|| runtime.metrics().num_alive_tasks() == 0);
-        timeout(Duration::from_secs(3), idle).await.expect("a task goes on");
+        timeout(Duration::from_secs(3), idle).await.expect("a task is still alive");
         drop(model);
     });
 }
 
-/// A payload, or a part of a handler's future, that panics when it is dropped.
+/// Panics on drop: a payload, or part of a handler's future.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -84,9 +84,9 @@ impl Drop for Bomb {
     }
 }
 
-/// The thread of a handler that was given up on is there for the next run, however its event ends.
+/// The thread of a detached handler is reused for the next run, however its event ends.
 #[test]
-fn a_late_panic_costs_no_thread() {
+fn a_thread_is_reused_after_a_late_panic() {
     Flavor::Multi.runtime().block_on(async {
         let faults = Faults::default();
         let first = AtomicBool::new(true);
@@ -108,10 +108,10 @@ fn a_late_panic_costs_no_thread() {
     });
 }
 
-/// What is left of a handler that blocks beyond its deadline is dropped in the consumer's poll, if it
-/// runs there: the consumer hears nothing of a panic in it.
+/// The future of a detached handler may be dropped in the consumer's poll. The consumer does not see a panic
+/// in that drop.
 #[test]
-fn a_handlers_future_that_panics_when_given_up() {
+fn a_detached_handlers_future_may_panic_on_drop() {
     Flavor::Multi.runtime().block_on(async {
         let handler = Registration::async_handler(on_event_async(|_, event| {
             let is_token = event.kind() == EventKind::LlmNewToken;

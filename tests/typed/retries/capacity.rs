@@ -1,4 +1,4 @@
-//! A retry takes a place in the queues, as tokens and custom events do.
+//! A retry counts against a queue's capacity, as tokens and custom events do.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
 
 use super::{Retries, ask, kinds, once, runs};
 
-/// Fails once, then answers with so many tokens.
+/// Fails once, then answers with this many tokens.
 fn failing_once(tokens: usize) -> ScriptedModel {
     ScriptedModel::new([
         Script::new().fail("refused").respond(),
@@ -22,7 +22,7 @@ fn failing_once(tokens: usize) -> ScriptedModel {
     ])
 }
 
-/// A handler that stands still in the start of the second attempt.
+/// A handler that blocks in the start of the second attempt.
 fn stuck(recorder: &Recorder, gate: &Arc<Semaphore>) -> Registration {
     let (recorder, gate) = (recorder.clone(), Arc::clone(gate));
     Registration::async_handler(on_event_async(move |run, event| {
@@ -36,8 +36,8 @@ fn stuck(recorder: &Recorder, gate: &Arc<Semaphore>) -> Registration {
     }))
 }
 
-/// What the handler was told of the second attempt, of a call that does not wait for it.
-async fn told(capacity: usize, emits: usize) -> Vec<Recorded> {
+/// The handler's events of the second attempt, in a call that does not wait for the handler.
+async fn second_attempt(capacity: usize, emits: usize) -> Vec<Recorded> {
     let (recorder, gate) = (Recorder::new(), Arc::new(Semaphore::new(0)));
     let handler = stuck(&recorder, &gate).background().capacity(capacity);
     let full = Arc::new(Mutex::new(0));
@@ -68,30 +68,33 @@ async fn told(capacity: usize, emits: usize) -> Vec<Recorded> {
     second
 }
 
-/// It is the first to have one: what comes after it is dropped where there is none left.
+/// The retry takes the first place. Later events are dropped if no place is left.
 #[test]
-fn it_takes_a_place() {
+fn a_retry_takes_a_place_in_the_queue() {
     on_each_runtime(|| async {
         use EventKind::*;
-        assert_eq!(kinds(&told(1, 0).await), [LlmStart, Retry, LlmEnd]);
-        assert_eq!(kinds(&told(2, 0).await), [LlmStart, Retry, LlmNewToken, LlmEnd]);
-        assert_eq!(kinds(&told(1, 3).await), [LlmStart, Retry, LlmEnd]);
-        assert_eq!(kinds(&told(3, 1).await), [LlmStart, Retry, Custom, LlmNewToken, LlmEnd]);
-        assert_eq!(kinds(&told(3, 5).await), [LlmStart, Retry, Custom, Custom, LlmEnd]);
-        let all = told(20, 5).await;
+        assert_eq!(kinds(&second_attempt(1, 0).await), [LlmStart, Retry, LlmEnd]);
+        assert_eq!(kinds(&second_attempt(2, 0).await), [LlmStart, Retry, LlmNewToken, LlmEnd]);
+        assert_eq!(kinds(&second_attempt(1, 3).await), [LlmStart, Retry, LlmEnd]);
+        assert_eq!(
+            kinds(&second_attempt(3, 1).await),
+            [LlmStart, Retry, Custom, LlmNewToken, LlmEnd]
+        );
+        assert_eq!(kinds(&second_attempt(3, 5).await), [LlmStart, Retry, Custom, Custom, LlmEnd]);
+        let all = second_attempt(20, 5).await;
         assert_eq!(all.len(), 18);
         let seqs: Vec<_> = all.iter().map(|event| event.seq).collect();
         assert_eq!(seqs, (0..18).collect::<Vec<_>>());
     });
 }
 
-/// Where calls wait for room they do, and nothing is lost.
+/// Calls that wait for room lose no event.
 #[test]
-fn a_call_waits_for_it() {
+fn a_call_waits_for_room_after_a_retry() {
     on_each_runtime(|| async {
-        let ways: [fn(Registration) -> Registration; 2] =
+        let deliveries: [fn(Registration) -> Registration; 2] =
             [Registration::pipelined, Registration::lockstep];
-        for way in ways {
+        for delivery in deliveries {
             let recorder = Recorder::new();
             let slow = {
                 let recorder = recorder.clone();
@@ -103,7 +106,7 @@ fn a_call_waits_for_it() {
                     }
                 })
             };
-            let handler = way(Registration::async_handler(slow)).capacity(1);
+            let handler = delivery(Registration::async_handler(slow)).capacity(1);
             let layer = CallbackLayer::new(Callbacks::new().add(handler));
             let model = ServiceBuilder::new()
                 .layer(AttemptsLayer::new())
@@ -117,9 +120,9 @@ fn a_call_waits_for_it() {
     });
 }
 
-/// One that drops what there is no room for, and is awaited all the same.
+/// A handler that drops tokens when its queue is full is still awaited.
 #[test]
-fn an_awaited_handler_that_drops() {
+fn an_awaited_handler_that_drops_tokens_receives_the_retry() {
     on_each_runtime(|| async {
         let (recorder, held) = (Recorder::new(), Arc::new(Notify::new()));
         let waits = Arc::clone(&held);
@@ -128,7 +131,7 @@ fn an_awaited_handler_that_drops() {
             let (recorder, held) = (keeps.clone(), Arc::clone(&waits));
             async move {
                 tower_llm_callbacks::CallbackHandler::on_event(&recorder, &run, &event);
-                // In the hands of the handler it has left its place to the first token.
+                // While the retry is handled, its place is free for the first token.
                 if event.kind() == EventKind::Retry {
                     held.notified().await;
                 }
@@ -141,24 +144,23 @@ fn an_awaited_handler_that_drops() {
         let model = failing_once(5);
         let fails = first.layer(model.clone());
         let answers = CallbackLayer::new(callbacks.clone()).layer(model);
-        let falls_back =
-            tower::service_fn(move |request: tower_llm_callbacks::chat::ChatRequest| {
-                let (mut fails, mut answers) = (fails.clone(), answers.clone());
-                let held = Arc::clone(&held);
-                async move {
-                    assert!(fails.call(request.clone()).await.is_err());
-                    let answer = answers.call(request);
-                    // The start phase waits for the retry, too.
-                    let mut answer = Box::pin(answer);
-                    for _ in 0..20 {
-                        assert!(futures::poll!(&mut answer).is_pending());
-                        tokio::task::yield_now().await;
-                    }
-                    held.notify_one();
-                    answer.await
+        let fallback = tower::service_fn(move |request: tower_llm_callbacks::chat::ChatRequest| {
+            let (mut fails, mut answers) = (fails.clone(), answers.clone());
+            let held = Arc::clone(&held);
+            async move {
+                assert!(fails.call(request.clone()).await.is_err());
+                let answer = answers.call(request);
+                // The start phase also waits for the retry.
+                let mut answer = Box::pin(answer);
+                for _ in 0..20 {
+                    assert!(futures::poll!(&mut answer).is_pending());
+                    tokio::task::yield_now().await;
                 }
-            });
-        let answer = once(AttemptsLayer::new().layer(falls_back), request());
+                held.notify_one();
+                answer.await
+            }
+        });
+        let answer = once(AttemptsLayer::new().layer(fallback), request());
         read(answer.await.unwrap()).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         let second = runs(&recorder).pop().unwrap();

@@ -1,4 +1,4 @@
-//! The error of an attempt is content, where it quotes the prompt or the answer.
+//! The error of an attempt may quote the prompt or the answer, so it is content.
 
 use support::{everywhere, on_each_runtime};
 use tower::{Layer, ServiceBuilder, retry::RetryLayer};
@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
 
 use super::{Retries, ask, once, retries, runs};
 
-/// Fails in two ways that quote what was asked.
+/// Fails in two ways that quote the prompt.
 fn quoting() -> ScriptedModel {
     let filtered = ProviderError::new("'my secret' was filtered").status(400);
     ScriptedModel::new([
@@ -25,7 +25,7 @@ fn errors(recorder: &Recorder) -> Vec<String> {
 }
 
 #[test]
-fn it_is_told_as_far_as_content_is() {
+fn a_retrys_error_follows_the_content_setting() {
     let expected = [
         (ContentCapture::Full, ["could not send 'my secret'", "'my secret' was filtered"]),
         (ContentCapture::Limited(9), ["could not", "'my secre"]),
@@ -47,10 +47,10 @@ fn it_is_told_as_far_as_content_is() {
     }
 }
 
-/// A fallback may be told less of content than what it falls back from: of that it tells no more than of its
-/// own.
+/// A fallback may capture less content than the model before it. The retry then carries no more than the
+/// fallback's own setting allows.
 #[test]
-fn layers_that_are_told_more_or_less() {
+fn a_retry_follows_the_stricter_content_setting() {
     use ContentCapture::{Full, Limited, Off};
     let refused = ["could not send 'my secret'", "could not", "the message is not captured"];
     let cases = [
@@ -73,22 +73,22 @@ fn layers_that_are_told_more_or_less() {
             };
             let first = layer(from).layer(quoting());
             let second = layer(to).layer(ScriptedModel::new(Script::answer(["a"])));
-            let falls_back = tower::service_fn(move |()| {
+            let fallback = tower::service_fn(move |()| {
                 let (first, second) = (ask(first.clone()), second.clone());
                 async move {
                     assert!(first.await.is_err());
                     ask(second).await
                 }
             });
-            once(AttemptsLayer::new().layer(falls_back), ()).await.unwrap();
+            once(AttemptsLayer::new().layer(fallback), ()).await.unwrap();
             assert_eq!(errors(&recorder), [expected], "{from:?} to {to:?}");
         }
     });
 }
 
-/// What is no content is told in any case: that a call was dropped, or by whom it was aborted.
+/// Other facts are always reported: that a call was dropped, or the reason of an abort.
 #[test]
-fn what_is_no_content() {
+fn an_abort_reason_is_not_content() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(recorder.clone());
@@ -108,9 +108,9 @@ fn what_is_no_content() {
     });
 }
 
-/// Secrets are covered before anybody hears of them.
+/// Secrets are redacted before any handler receives them.
 #[test]
-fn secrets_are_covered() {
+fn secrets_are_redacted() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let key = "sk-abcdefghijklmnopqrstuvwx";

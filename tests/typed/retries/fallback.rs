@@ -1,4 +1,4 @@
-//! A service of one's own that asks another model where the first one fails.
+//! A user's service that calls another model if the first one fails.
 
 use std::task::{Context, Poll};
 
@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
 
 use super::{ask, assert_retried, flushed, retries, runs};
 
-/// Asks one model and, where that fails, be it midway, another: what was read of the first is thrown away.
+/// Calls a second model if the first one fails, even midway, and discards what was read of the first.
 #[derive(Clone)]
 struct Fallback {
     primary: CallbackService<ScriptedModel>,
@@ -44,9 +44,9 @@ impl Service<ChatRequest> for Fallback {
     }
 }
 
-/// However the first one fails.
+/// The first model fails in every way.
 #[test]
-fn a_fallback_of_ones_own() {
+fn a_fallback_is_a_retry() {
     let overloaded = || ProviderError::new("overloaded");
     let begins = || Script::new().respond().text("wrong ").yields().text("wrong");
     let failing = move || {
@@ -74,7 +74,7 @@ fn a_fallback_of_ones_own() {
                     let runs = &runs[runs.len() - 2..];
                     assert_retried(runs, &[error]);
                     assert_eq!([&*runs[0][0].name, &*runs[1][0].name], ["primary", "secondary"]);
-                    // By the id that is told, a handler tells the tokens apart.
+                    // The failed run's id in the retry identifies the discarded tokens.
                     let (_, retry) = &retries(&runs[1])[0];
                     let discarded = |run: &[_]| -> String {
                         let tokens = run.iter().filter_map(Recorded::text);
@@ -89,9 +89,9 @@ fn a_fallback_of_ones_own() {
     });
 }
 
-/// What a hedging layer would do: two at once, and the one that fails first is taken for the one before.
+/// Two concurrent attempts, as a hedging layer makes them: the next attempt names the one that failed.
 #[test]
-fn attempts_at_once() {
+fn a_retry_after_concurrent_attempts_names_the_failed_one() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
@@ -120,9 +120,9 @@ fn attempts_at_once() {
     });
 }
 
-/// Of two that have failed it is the last.
+/// If both failed, the retry names the one that failed last.
 #[test]
-fn two_that_fail_at_once() {
+fn a_retry_names_the_last_failure() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));

@@ -23,7 +23,7 @@ use tower_llm_callbacks::{
 
 use super::{Done, assert_retried, flushed, kinds, once, retries, runs};
 
-/// Asks again after an error, or an error answer.
+/// Retries after an error or an error answer.
 #[derive(Clone)]
 struct Again;
 
@@ -52,7 +52,7 @@ const OVERLOADED: &str =
 
 type Answer = Result<Response<ResponseBody<Scripted>>, BoxError>;
 
-/// Answers one after the other.
+/// An upstream that returns these answers in order.
 fn call(
     layer: HttpCallbackLayer,
     answers: Vec<Result<Response<Scripted>, BoxError>>,
@@ -80,7 +80,7 @@ fn hello() -> Result<Response<Scripted>, BoxError> {
 }
 
 #[test]
-fn an_attempt_that_has_no_answer() {
+fn an_attempt_without_answer_is_retried() {
     everywhere(|recorders| async move {
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let answer = call(layer, vec![refused(), refused(), hello()]).await.unwrap();
@@ -95,9 +95,9 @@ fn an_attempt_that_has_no_answer() {
     });
 }
 
-/// Whoever retries does not read an error answer: it is dropped, and has failed.
+/// A retry layer drops an error answer without reading it: the attempt has failed.
 #[test]
-fn an_error_answer_that_nobody_reads() {
+fn an_unread_error_answer_is_a_failed_attempt() {
     everywhere(|recorders| async move {
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let answer = call(layer, vec![overloaded(), hello()]).await.unwrap();
@@ -112,9 +112,9 @@ fn an_error_answer_that_nobody_reads() {
     });
 }
 
-/// One that passes is an answer of which a run comes to its end, and no retry.
+/// An error answer that reaches the caller ends its run, and is no retry.
 #[test]
-fn an_error_answer_that_is_read() {
+fn an_error_answer_that_is_returned_is_no_retry() {
     everywhere(|recorders| async move {
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let refused = json(400, Scripted::chunks([OVERLOADED]).exact());
@@ -130,18 +130,18 @@ fn an_error_answer_that_is_read() {
     });
 }
 
-/// Its error is content as any provider's is.
+/// The error of an attempt is content, like any provider's error.
 #[test]
-fn content() {
+fn an_attempts_error_follows_the_content_setting() {
     everywhere(|recorders| async move {
         let layer =
             HttpCallbackLayer::new(recorders.callbacks.clone()).content(ContentCapture::Off);
-        // Read to its end by whoever retries.
+        // This retry loop reads error answers to the end.
         let answers = Arc::new(Mutex::new(vec![overloaded(), hello()].into_iter()));
         let upstream =
             service_fn(move |_: Request<_>| ready(answers.lock().unwrap().next().unwrap()));
         let service = layer.layer(upstream);
-        let reads = service_fn(move |request: Request<Full<Bytes>>| {
+        let retry_loop = service_fn(move |request: Request<Full<Bytes>>| {
             let mut service = service.clone();
             async move {
                 loop {
@@ -154,7 +154,7 @@ fn content() {
                 }
             }
         });
-        let call = once(AttemptsLayer::new().layer(reads), prompt());
+        let call = once(AttemptsLayer::new().layer(retry_loop), prompt());
         assert_eq!(call.await.unwrap(), HELLO.concat().as_bytes());
         flushed(&recorders).await;
         for (_, recorder) in &recorders.each {
@@ -163,9 +163,9 @@ fn content() {
     });
 }
 
-/// A request that is no call of a model is no attempt.
+/// A request that is no LLM call is no attempt.
 #[test]
-fn what_is_not_observed_is_not_counted() {
+fn an_unobserved_request_is_no_attempt() {
     everywhere(|recorders| async move {
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
         let answers = Arc::new(Mutex::new(vec![refused(), refused(), hello()].into_iter()));

@@ -1,4 +1,4 @@
-//! When nothing is told.
+//! When no retry is emitted.
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use support::{everywhere, on_each_runtime, request};
@@ -15,9 +15,9 @@ fn layer(recorder: &Recorder) -> CallbackLayer {
     CallbackLayer::new(Callbacks::new().inline(recorder.clone()))
 }
 
-/// Neither for a call that needs no second attempt, nor in the next call.
+/// No retry for a call that needs no second attempt, and none in the next call.
 #[test]
-fn each_call_counts_anew() {
+fn each_call_starts_at_attempt_1() {
     everywhere(|recorders| async move {
         let scripted = failing_twice();
         let model = ServiceBuilder::new()
@@ -40,9 +40,9 @@ fn each_call_counts_anew() {
     });
 }
 
-/// A call that has failed for good has no part in the next one.
+/// A call that fails for good does not affect the next one.
 #[test]
-fn a_call_that_fails_for_good() {
+fn a_failed_call_does_not_affect_the_next_one() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let fails = Script::new().fail("refused").respond();
@@ -61,9 +61,9 @@ fn a_call_that_fails_for_good() {
     });
 }
 
-/// Without the layer each run is the first attempt of its own.
+/// Without the layer, each run is a first attempt.
 #[test]
-fn nobody_counts() {
+fn without_the_layer_there_are_no_retries() {
     everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(RetryLayer::new(Retries(5)))
@@ -79,14 +79,14 @@ fn nobody_counts() {
     });
 }
 
-/// Several runs of one call of which none has failed before the next: they are counted, that is all.
+/// A run after a success is counted as an attempt, but is no retry.
 #[test]
-fn after_a_success() {
+fn a_run_after_a_success_is_no_retry() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let scripts = [Script::answer(["a"]), Script::new().fail("refused").respond()];
         let [good, bad] = scripts.map(|script| layer(&recorder).layer(ScriptedModel::new(script)));
-        let asks = service_fn(move |_: ChatRequest| {
+        let agent = service_fn(move |_: ChatRequest| {
             let (good, bad) = (good.clone(), bad.clone());
             async move {
                 ask(good.clone()).await?;
@@ -97,16 +97,16 @@ fn after_a_success() {
                 Ok::<_, BoxError>(stream::iter(answer).map(Ok::<_, BoxError>).boxed())
             }
         });
-        ask(AttemptsLayer::new().layer(asks)).await.unwrap();
+        ask(AttemptsLayer::new().layer(agent)).await.unwrap();
         let runs = runs(&recorder);
         let seen: Vec<_> = runs.iter().map(|run| (run[0].attempt, retries(run).len())).collect();
         assert_eq!(seen, [(1, 0), (2, 0), (3, 0), (4, 1), (5, 0)]);
     });
 }
 
-/// The runs inside of an attempt are no attempts, and their failures none of the call's.
+/// Runs inside an attempt are not attempts of the call, and their failures not failures of the call.
 #[test]
-fn runs_inside_of_an_attempt() {
+fn runs_inside_an_attempt_are_not_attempts() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let inner = layer(&recorder).name("inner").layer(failing_twice());
@@ -129,9 +129,9 @@ fn runs_inside_of_an_attempt() {
     });
 }
 
-/// Two layers of counting: the inner one counts.
+/// With nested layers, the inner one counts.
 #[test]
-fn layers_inside_of_one_another() {
+fn the_inner_of_nested_layers_counts() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let model = ServiceBuilder::new()
@@ -149,15 +149,16 @@ fn layers_inside_of_one_another() {
     });
 }
 
-/// An attempt of which nobody is told is none.
+/// An unobserved attempt does not count.
 #[test]
-fn attempts_that_are_no_runs() {
+fn an_unobserved_attempt_does_not_count() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
-        let untold = CallbackLayer::new(Callbacks::new());
-        let mut fails = untold.layer(ScriptedModel::new(Script::new().fail("refused").respond()));
+        let unobserved = CallbackLayer::new(Callbacks::new());
+        let mut fails =
+            unobserved.layer(ScriptedModel::new(Script::new().fail("refused").respond()));
         let second = layer(&recorder).layer(ScriptedModel::new(Script::answer(["a"])));
-        let falls_back = service_fn(move |_: ChatRequest| {
+        let fallback = service_fn(move |_: ChatRequest| {
             let (first, second) = (fails.call(request()), second.clone());
             async move {
                 assert!(first.await.is_err());
@@ -165,7 +166,7 @@ fn attempts_that_are_no_runs() {
                 Ok::<_, BoxError>(stream::iter(answer).map(Ok::<_, BoxError>).boxed())
             }
         });
-        ask(AttemptsLayer::new().layer(falls_back)).await.unwrap();
+        ask(AttemptsLayer::new().layer(fallback)).await.unwrap();
         let runs = runs(&recorder);
         assert_eq!((runs.len(), runs[0][0].attempt), (1, 1));
         assert_eq!(runs[0][1].kind(), EventKind::LlmNewToken);

@@ -1,4 +1,4 @@
-//! When and what is told.
+//! When a retry is emitted, and what it carries.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
 use super::{Retries, ask, assert_retried, failing_twice, flushed, kinds, retries, runs};
 
 #[test]
-fn over_towers_retry() {
+fn towers_retry_emits_retries() {
     everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
@@ -39,9 +39,9 @@ fn over_towers_retry() {
     });
 }
 
-/// Also where the calls are made in a task of their own, if the run is carried there.
+/// Also if calls are made in another task, to which the run is carried.
 #[test]
-fn over_a_buffer() {
+fn retries_are_emitted_through_a_buffer() {
     everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
@@ -59,9 +59,9 @@ fn over_a_buffer() {
     });
 }
 
-/// An attempt that is cut short from above, or by a handler, has failed, too.
+/// An attempt that is dropped from above, or aborted by a handler, has failed, too.
 #[tokio::test(start_paused = true)]
-async fn attempts_that_are_dropped() {
+async fn a_dropped_attempt_is_a_failed_one() {
     let recorder = Recorder::new();
     let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone()));
     let hangs = Script::new().hang().respond();
@@ -79,7 +79,7 @@ async fn attempts_that_are_dropped() {
 }
 
 #[test]
-fn attempts_that_are_aborted() {
+fn an_aborted_attempt_is_a_failed_one() {
     everywhere(|recorders| async move {
         let aborts = on_event(|run: &Run, event: &Event| {
             if event.kind().is_start() && run.attempt() < 3 {
@@ -102,9 +102,9 @@ fn attempts_that_are_aborted() {
     });
 }
 
-/// Retries are children where there is a run around, and whoever is told at request time hears of them.
+/// Inside a run, attempts are its children. Handlers of the request are notified of retries.
 #[test]
-fn inside_of_a_run() {
+fn attempts_inside_a_run_are_children() {
     everywhere(|recorders| async move {
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
@@ -128,7 +128,7 @@ fn inside_of_a_run() {
     });
 }
 
-/// A handler that has but the one method.
+/// Implements only `on_retry`.
 #[derive(Default, Clone)]
 struct OnRetry(Arc<Mutex<Vec<(u32, Retry)>>>);
 
@@ -145,7 +145,7 @@ impl AsyncCallbackHandler for OnRetry {
 }
 
 #[test]
-fn by_a_method_of_its_own() {
+fn on_retry_receives_the_retries() {
     in_each_mode(|mode| async move {
         let handler = OnRetry::default();
         let callbacks = Callbacks::new().add(mode.handler(handler.clone()));
@@ -156,24 +156,26 @@ fn by_a_method_of_its_own() {
             .service(failing_twice());
         ask(model).await.unwrap();
         assert!(callbacks.flush(super::PATIENCE).await.is_complete());
-        let mut heard = handler.0.lock().unwrap().clone();
-        heard.sort_by_key(|(attempt, _)| *attempt);
-        let heard: Vec<_> =
-            heard.iter().map(|(attempt, retry)| (*attempt, retry.attempt, &*retry.error)).collect();
-        assert_eq!(heard, [(2, 2, "refused"), (3, 3, "overloaded")]);
+        let mut received = handler.0.lock().unwrap().clone();
+        received.sort_by_key(|(attempt, _)| *attempt);
+        let received: Vec<_> = received
+            .iter()
+            .map(|(attempt, retry)| (*attempt, retry.attempt, &*retry.error))
+            .collect();
+        assert_eq!(received, [(2, 2, "refused"), (3, 3, "overloaded")]);
     });
 }
 
-/// Whatever handlers of the start emit: the retry comes right after it.
+/// The retry follows the start at once, even if a handler of the start emits events.
 #[test]
-fn before_anything_that_is_emitted() {
+fn a_retry_precedes_emitted_events() {
     everywhere(|recorders| async move {
         let emits = on_event(|run: &Run, event: &Event| {
             if event.kind().is_start() {
                 run.emit("started", run.attempt()).unwrap();
             }
         });
-        // It is told first, and emits before others have heard of the start.
+        // This handler is notified first, and emits before others receive the start.
         let callbacks = Callbacks::new().inline(emits).merge(&recorders.callbacks);
         let model = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
@@ -192,9 +194,9 @@ fn before_anything_that_is_emitted() {
     });
 }
 
-/// A record as it leaves the process.
+/// The retry's record as it leaves the process.
 #[test]
-fn its_record() {
+fn a_retrys_record_has_every_field() {
     on_each_runtime(|| async {
         let records: Arc<Mutex<Vec<serde_json::Value>>> = Arc::default();
         let keeps = Arc::clone(&records);

@@ -1,4 +1,4 @@
-//! Attempts of chains, tools and retrievers; and who hears of retries in runs of which type.
+//! Attempts of chains, tools and retrievers, and event masks for retries by run type.
 
 use std::sync::{
     Arc,
@@ -18,7 +18,7 @@ use super::{
     Done, Retries, ask, assert_retried, failing_twice, flushed, kinds, once, retries, runs,
 };
 
-/// Calls a service that fails twice, under retries and some layer.
+/// Calls a service that fails twice, below retries and this layer.
 fn call(layer: RunLayer) -> Done<Result<u32, BoxError>> {
     let calls = Arc::new(AtomicUsize::new(0));
     let fails = service_fn(move |n: u32| {
@@ -40,13 +40,13 @@ fn call(layer: RunLayer) -> Done<Result<u32, BoxError>> {
     once(service, 7)
 }
 
-/// The same, called where it is first polled.
+/// The same, but called at the first poll.
 fn lazy(layer: RunLayer) -> Done<Result<u32, BoxError>> {
     Box::pin(async move { call(layer).await })
 }
 
 #[test]
-fn every_type_of_run() {
+fn every_run_type_has_retries() {
     everywhere(|recorders| async move {
         use EventKind::*;
         let layers = [
@@ -70,9 +70,9 @@ fn every_type_of_run() {
     });
 }
 
-/// A stream that breaks, and is asked for anew.
+/// A stream that breaks, and is requested again.
 #[test]
-fn streams() {
+fn a_broken_stream_is_retried() {
     everywhere(|recorders| async move {
         let calls = Arc::new(AtomicUsize::new(0));
         let words = service_fn(move |()| {
@@ -106,9 +106,9 @@ fn streams() {
     });
 }
 
-/// A future by itself is a run of the call, too; the runs inside of it are not.
+/// A future's run counts as an attempt of the call. Runs inside it do not.
 #[test]
-fn futures() {
+fn a_futures_run_is_an_attempt() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(recorder.clone());
@@ -133,9 +133,9 @@ fn futures() {
 
 const TYPES: [RunType; 4] = [RunType::Llm, RunType::Chain, RunType::Tool, RunType::Retriever];
 
-/// Retries are asked for by the type of the run; a run of which a handler hears nothing else is heard of, too.
+/// Masks select retries by run type. A handler may receive only the retries of a run.
 #[test]
-fn event_mask() {
+fn event_masks_select_retries_by_run_type() {
     in_each_mode(|mode| async move {
         let mut handlers = Vec::new();
         let mut callbacks = Callbacks::new();
@@ -143,7 +143,7 @@ fn event_mask() {
         let all = [EventMask::RETRY, EventMask::NONE, EventMask::ALL - EventMask::RETRY];
         for mask in masks.into_iter().chain(all) {
             let recorder = Recorder::new();
-            let handler: Registration = mode.handler(recorder.clone()).event_mask(mask);
+            let handler: Registration = mode.handler(recorder.clone()).interests(mask);
             callbacks = callbacks.add(handler);
             handlers.push(recorder);
         }
@@ -168,7 +168,7 @@ fn event_mask() {
         assert_eq!(handlers[5].kinds(), []);
         assert_eq!(runs(&handlers[6]).len(), 12);
         assert!(runs(&handlers[6]).iter().all(|run| retries(run).is_empty()));
-        // Those that are not told leave a gap.
+        // Retries that are masked out leave a gap in the numbers.
         assert!(runs(&handlers[6]).iter().any(|run| run[0].seq == 0 && run[1].seq == 2));
     });
 }

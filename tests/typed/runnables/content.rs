@@ -1,4 +1,4 @@
-//! What is told of inputs and outputs: nothing that was not asked for, and no secrets.
+//! Inputs and outputs of runs: not captured by default, and without secrets.
 
 use std::sync::{
     Arc,
@@ -12,7 +12,7 @@ use tower_llm_callbacks::{
     testing::Recorder,
 };
 
-async fn told(layer: RunLayer, content: ContentCapture) -> (Option<Value>, Option<Value>) {
+async fn captured(layer: RunLayer, content: ContentCapture) -> (Option<Value>, Option<Value>) {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().inline(recorder.clone());
     let echo = service_fn(|request: Value| async move { Ok::<_, BoxError>(request) });
@@ -25,26 +25,25 @@ async fn told(layer: RunLayer, content: ContentCapture) -> (Option<Value>, Optio
     service.oneshot(json!({"query": "long text", "api_key": "canary"})).await.unwrap();
     let events = recorder.events();
     match (&events[0].data, &events[1].data) {
-        (
-            EventData::RunStart(RunType::Retriever, input),
-            EventData::RunEnd(RunType::Retriever, output),
-        ) => (input.input.clone(), output.output.clone()),
+        (EventData::RetrieverStart(input), EventData::RetrieverEnd(output)) => {
+            (input.input.clone(), output.output.clone())
+        }
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn secrets_are_covered_and_content_is_as_set() {
+async fn secrets_are_redacted_and_content_follows_the_setting() {
     let layer = || RunLayer::retriever("search");
     let full = Some(json!({"query": "long text", "api_key": "[redacted]"}));
-    assert_eq!(told(layer(), ContentCapture::Full).await, (full.clone(), full));
+    assert_eq!(captured(layer(), ContentCapture::Full).await, (full.clone(), full));
     let short = Some(json!({"query": "long", "api_key": "[red"}));
-    assert_eq!(told(layer(), ContentCapture::Limited(4)).await, (short.clone(), short));
-    assert_eq!(told(layer(), ContentCapture::Off).await, (None, None));
+    assert_eq!(captured(layer(), ContentCapture::Limited(4)).await, (short.clone(), short));
+    assert_eq!(captured(layer(), ContentCapture::Off).await, (None, None));
 }
 
 #[tokio::test]
-async fn nothing_is_told_by_default() {
+async fn nothing_is_captured_by_default() {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().inline(recorder.clone());
     let echo = service_fn(|request: &'static str| async move { Ok::<_, BoxError>(request) });
@@ -53,22 +52,22 @@ async fn nothing_is_told_by_default() {
     assert!(!format!("{:?}", recorder.events()).contains("canary"));
 }
 
-/// Nobody hears of the event: what it would tell is not built.
+/// If no handler wants an event, its content is not built.
 #[tokio::test]
-async fn descriptions_are_asked_for_where_somebody_hears() {
-    let asked = Arc::new(AtomicUsize::new(0));
+async fn content_is_built_only_for_interested_handlers() {
+    let built = Arc::new(AtomicUsize::new(0));
     let count = |by: usize| {
-        let asked = Arc::clone(&asked);
-        move || asked.fetch_add(by, Ordering::SeqCst)
+        let built = Arc::clone(&built);
+        move || built.fetch_add(by, Ordering::SeqCst)
     };
     let of = |kind| EventMask::of(kind) | EventMask::CUSTOM;
-    for (event_mask, expected) in [
+    for (interests, expected) in [
         (EventMask::ALL, 11),
-        (of(EventKind::RunStart(RunType::Chain)), 1),
-        (of(EventKind::RunEnd(RunType::Chain)), 10),
+        (of(EventKind::ChainStart), 1),
+        (of(EventKind::ChainEnd), 10),
         (of(EventKind::LlmStart), 0),
     ] {
-        let handler = Registration::inline(Recorder::new()).event_mask(event_mask);
+        let handler = Registration::inline(Recorder::new()).interests(interests);
         let (input, output) = (count(1), count(10));
         let echo = service_fn(|request: i32| async move { Ok::<_, BoxError>(request) });
         let service = RunLayer::chain("echo")
@@ -76,15 +75,15 @@ async fn descriptions_are_asked_for_where_somebody_hears() {
             .input(move |_: &i32| input())
             .output(move |_: &i32| output())
             .layer(echo);
-        asked.store(0, Ordering::SeqCst);
+        built.store(0, Ordering::SeqCst);
         service.oneshot(1).await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), expected, "{event_mask:?}");
+        assert_eq!(built.load(Ordering::SeqCst), expected, "{interests:?}");
     }
 }
 
-/// Errors quote anything: with content off they say no more than how the call failed.
+/// Errors may quote content: with content off they only report how the call failed.
 #[tokio::test]
-async fn errors_without_content() {
+async fn an_error_without_content_quotes_nothing() {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().inline(recorder.clone());
     let fails = service_fn(|(): ()| async { Err::<(), BoxError>("canary is no city".into()) });

@@ -1,4 +1,4 @@
-//! Which events there are: a start and an end for each type of run, under its name.
+//! The events of each run type: a start and an end, under the run's name.
 
 use serde_json::json;
 use support::{MODES, Recorders, everywhere, on_each_runtime};
@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
 };
 
 #[test]
-fn each_type_has_its_events() {
+fn each_run_type_has_its_events() {
     use EventKind::*;
     everywhere(|recorders| async move {
         for (layer, run_type, kinds) in [
@@ -62,9 +62,9 @@ async fn a_future_is_a_run_too() {
     }
 }
 
-/// It starts where it is made, and is told as cancelled if it is never polled.
+/// The run starts when the future is made, and ends cancelled if the future is never polled.
 #[test]
-fn a_future_that_is_never_polled_has_started() {
+fn a_future_never_polled_ends_cancelled() {
     everywhere(|recorders| async move {
         let never = super::chain(&recorders).run(async { Ok::<_, BoxError>(()) });
         drop(never);
@@ -73,7 +73,7 @@ fn a_future_that_is_never_polled_has_started() {
 }
 
 #[tokio::test]
-async fn a_tool_tells_the_id_of_its_call_with_each_event() {
+async fn each_event_of_a_tool_carries_its_call_id() {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().inline(recorder.clone());
     let tool = service_fn(|call: ToolCall| async move {
@@ -93,15 +93,15 @@ async fn a_tool_tells_the_id_of_its_call_with_each_event() {
     assert_eq!(data[1]["output"], "sunny");
     assert_eq!(data[1]["tool_call_id"], "call_1");
     assert!(data[1]["duration_ms"].is_f64());
-    // Arguments that are no JSON are a text; there is no id where none was given.
+    // Arguments that are not JSON are captured as text. The id is absent if none is set.
     assert_eq!(data[2], json!({"input": "bad"}));
     assert_eq!(data[3]["error"]["message"], "no JSON");
     assert_eq!(data[3].get("tool_call_id"), None);
 }
 
-/// The end tells the id also to who does not hear of the start.
+/// The end carries the id even if the handler does not receive the start.
 #[tokio::test]
-async fn the_id_is_told_to_those_who_hear_of_the_end_only() {
+async fn an_end_carries_the_call_id_without_its_start() {
     let recorder = Recorder::new();
     let ends = tower_llm_callbacks::Registration::inline(recorder.clone())
         .interests(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
@@ -115,9 +115,9 @@ async fn the_id_is_told_to_those_who_hear_of_the_end_only() {
     assert_eq!(data(&recorder.events()[0].data)["tool_call_id"], "call_1");
 }
 
-/// Nobody is told: no run is made, and a child hangs from the nearest run that was.
+/// Without handlers no run is made: a child's parent is the nearest run.
 #[test]
-fn without_handlers_there_is_no_run() {
+fn without_handlers_no_run_is_made() {
     on_each_runtime(|| async {
         let ask = service_fn(|(): ()| async {
             Ok::<_, BoxError>(Run::current().map(|run| run.name().to_owned()))

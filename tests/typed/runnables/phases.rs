@@ -10,9 +10,9 @@ use support::{Gate, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{Callbacks, EventKind, Run, RunLayer};
 
-/// Where no handler has to be awaited, the inner service is called in `call`.
+/// If no handler is awaited, the inner service is called in `call`.
 #[tokio::test]
-async fn at_once_where_nobody_is_awaited() {
+async fn without_awaited_handlers_the_inner_service_is_called_in_call() {
     let called = Arc::new(AtomicBool::new(false));
     let inner = {
         let called = Arc::clone(&called);
@@ -29,7 +29,7 @@ async fn at_once_where_nobody_is_awaited() {
 }
 
 #[test]
-fn the_start_is_awaited_before_the_call_and_the_end_before_the_response() {
+fn the_start_precedes_the_call_and_the_end_precedes_the_response() {
     on_each_runtime(|| async {
         let (start, end) = (Gate::new(), Gate::new());
         let callbacks = Callbacks::new()
@@ -84,7 +84,7 @@ fn the_end_of_a_stream_waits_for_its_terminal() {
     });
 }
 
-/// What happens in an inner stream happens in the run, at each poll.
+/// Each poll of an inner stream happens in its run.
 #[tokio::test]
 async fn a_stream_is_polled_in_its_run() {
     let inner = service_fn(|(): ()| async {

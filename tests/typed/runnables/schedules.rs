@@ -1,5 +1,5 @@
-//! Random trees on random schedules: chains of chains and models that complete, fail, hang and are
-//! dropped somewhere, told in every mode.
+//! Random trees in random schedules: chains of chains and models that complete, fail, hang or are dropped,
+//! delivered in every mode.
 
 use std::{pin::Pin, time::Duration};
 
@@ -12,22 +12,22 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel, assert_promises},
 };
 
-/// What a run does.
+/// The work of a run.
 #[derive(Debug, Clone)]
 enum Work {
-    /// Asks a model for so many tokens, and reads so many of them.
+    /// Calls a model that answers with `tokens` tokens, and reads `read` items.
     Ask {
         tokens: usize,
         read: usize,
     },
     Fail,
     Hang,
-    /// A unary run with others inside, one after the other or at once.
+    /// A unary run with nested work, sequential or concurrent.
     Chain {
         inner: Vec<Work>,
         at_once: bool,
     },
-    /// A streaming run whose items are the works, of which so many are read.
+    /// A streaming run whose items are the nested work. Reads `read` of them.
     Stream {
         inner: Vec<Work>,
         read: usize,
@@ -101,7 +101,7 @@ fn perform(work: Work) -> BoxFuture<'static, Result<(), BoxError>> {
     })
 }
 
-/// Performs the work, and drops it after so many polls if it is not done by then.
+/// Performs the work, and drops it if it is not done after this many polls.
 async fn perform_for(polls: usize, work: Work) {
     let mut future = perform(work);
     for _ in 0..polls {
@@ -127,7 +127,7 @@ proptest! {
         let config = RunConfig::new().callbacks(&recorders.callbacks);
         let whole = async {
             let task = tokio::spawn(config.scope(perform_for(polls, work)));
-            tokio::time::timeout(PATIENCE, task).await.expect("it hangs").expect("no panic");
+            tokio::time::timeout(PATIENCE, task).await.expect("the work hangs").expect("no panic");
             recorders.callbacks.flush(PATIENCE).await
         };
         prop_assert!(runtime.block_on(whole).is_complete());
@@ -141,7 +141,7 @@ proptest! {
             prop_assert_eq!(ids.len(), reference.run_ids().len(), "{:?}", mode);
             prop_assert_eq!(recorder.terminals().len(), ids.len(), "{:?}", mode);
         }
-        // Inline handlers see the order in which things happen.
+        // Inline handlers see events in the order in which they happen.
         let events = reference.events();
         for (at, event) in events.iter().enumerate() {
             if !event.kind().is_terminal() {

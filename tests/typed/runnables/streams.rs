@@ -1,4 +1,4 @@
-//! Services whose response is a stream: the run ends with it, and tells what it added up to.
+//! Services whose response is a stream: the run ends with the stream, and reports the sum of its items.
 
 use std::{io, panic::AssertUnwindSafe};
 
@@ -29,7 +29,7 @@ type Items = stream::Iter<std::vec::IntoIter<&'static str>>;
 type Texts = RunStream<stream::Map<Items, fn(&'static str) -> Made>, Fold<String, Add>>;
 type Add = fn(&mut String, &&'static str);
 
-/// The stream of a chain whose items are made of texts, and add up to one.
+/// The stream of a chain whose items are texts, and which adds them up to one text.
 async fn text(
     recorders: &Recorders,
     texts: &[&'static str],
@@ -49,7 +49,7 @@ fn words() -> Items {
 }
 
 #[test]
-fn it_ends_with_the_stream() {
+fn a_run_ends_with_its_stream() {
     everywhere(|recorders| async move {
         let mut items = text(&recorders, &["Why", " can't"], Ok).await;
         assert_eq!(items.size_hint(), (2, Some(2)));
@@ -67,7 +67,7 @@ fn it_ends_with_the_stream() {
 }
 
 #[test]
-fn dropped_midway_it_was_cancelled_and_tells_what_there_was() {
+fn drop_midway_ends_cancelled_with_the_partial_output() {
     everywhere(|recorders| async move {
         let mut items = text(&recorders, &["Why", " can't"], Ok).await;
         items.next().await.unwrap().unwrap();
@@ -79,9 +79,9 @@ fn dropped_midway_it_was_cancelled_and_tells_what_there_was() {
     });
 }
 
-/// What comes after an error passes, unobserved.
+/// Items after an error pass unobserved.
 #[test]
-fn an_error_item_ends_the_run_and_not_the_stream() {
+fn an_error_item_ends_the_run_but_not_the_stream() {
     everywhere(|recorders| async move {
         let make = |item| match item {
             "error" => Err(io::Error::other("reset")),
@@ -97,7 +97,7 @@ fn an_error_item_ends_the_run_and_not_the_stream() {
 }
 
 #[test]
-fn a_panic_in_the_stream_tells_what_there_was() {
+fn a_panic_in_the_stream_reports_the_partial_output() {
     everywhere(|recorders| async move {
         let make = |item| {
             assert_ne!(item, "panic");
@@ -112,7 +112,7 @@ fn a_panic_in_the_stream_tells_what_there_was() {
 }
 
 #[test]
-fn a_panic_in_adding_up_is_told_as_one() {
+fn a_panic_in_the_fold_ends_the_run() {
     everywhere(|recorders| async move {
         let inner =
             service_fn(|(): ()| async { Ok::<_, BoxError>(words().map(Ok::<_, BoxError>)) });
@@ -128,9 +128,9 @@ fn a_panic_in_adding_up_is_told_as_one() {
     });
 }
 
-/// Turning the sum into JSON is the user's code, and may come in a drop.
+/// Converting the sum to JSON is user code, and may run in a drop.
 #[test]
-fn a_panic_in_the_sums_json_costs_the_output_only() {
+fn a_panic_in_the_sums_json_costs_only_the_output() {
     #[derive(Clone)]
     struct Bad;
     impl From<Bad> for Value {
@@ -149,7 +149,7 @@ fn a_panic_in_the_sums_json_costs_the_output_only() {
 }
 
 #[test]
-fn an_abort_ends_it_with_an_error() {
+fn an_abort_ends_the_stream_with_an_error() {
     everywhere(|recorders| async move {
         let make = |item| {
             if item == "b" {
@@ -159,7 +159,7 @@ fn an_abort_ends_it_with_an_error() {
         };
         let mut items = text(&recorders, &["a", "b", "c"], make).await;
         assert_eq!(items.next().await.unwrap().unwrap(), "a");
-        // The item in whose poll it came is the consumer's; nothing after it is.
+        // The consumer still gets the item in whose poll the abort came, and no item after it.
         assert_eq!(items.next().await.unwrap().unwrap(), "b");
         assert!(items.next().await.unwrap().unwrap_err().is::<Aborted>());
         assert!(items.next().await.is_none());
@@ -167,7 +167,7 @@ fn an_abort_ends_it_with_an_error() {
     });
 }
 
-/// A chain of a model's chunks tells the answer: tool calls merged, usage included.
+/// A chain of a model's chunks reports the answer, with merged tool calls and usage.
 #[tokio::test]
 async fn chunks_add_up_to_an_answer() {
     let recorders = Recorders::new(&support::MODES);

@@ -1,4 +1,4 @@
-//! However a call ends, each handler is told so once.
+//! Each handler receives one terminal event, however a call ends.
 
 use std::{error::Error, fmt, io, panic::AssertUnwindSafe, time::Duration};
 
@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
 use super::{chain, ended};
 
 #[test]
-fn an_error_goes_to_the_caller_as_it_is() {
+fn an_error_reaches_the_caller_unchanged() {
     everywhere(|recorders| async move {
         let inner = service_fn(|(): ()| async { Err::<(), _>(io::Error::other("refused")) });
         let error = chain(&recorders).layer(inner).oneshot(()).await.unwrap_err();
@@ -25,37 +25,37 @@ fn an_error_goes_to_the_caller_as_it_is() {
 }
 
 #[derive(Debug)]
-struct Around(BoxError);
+struct Wrapped(BoxError);
 
-impl fmt::Display for Around {
+impl fmt::Display for Wrapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("step 2 failed")
     }
 }
 
-impl Error for Around {
+impl Error for Wrapped {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
     }
 }
 
 #[test]
-fn its_cause_is_found_in_the_chain_of_sources() {
+fn an_error_kind_is_found_in_the_sources() {
     for (kind, cause) in [
         (ErrorKind::Provider, (|| ProviderError::new("overloaded").into()) as fn() -> BoxError),
         (ErrorKind::Truncated, || Truncated::default().into()),
         (ErrorKind::Transport, || io::Error::other("x").into()),
     ] {
         everywhere(|recorders| async move {
-            let inner = service_fn(move |(): ()| async move { Err::<(), _>(Around(cause())) });
-            assert!(chain(&recorders).layer(inner).oneshot(()).await.unwrap_err().is::<Around>());
+            let inner = service_fn(move |(): ()| async move { Err::<(), _>(Wrapped(cause())) });
+            assert!(chain(&recorders).layer(inner).oneshot(()).await.unwrap_err().is::<Wrapped>());
             ended(&recorders, Some(kind)).await;
         });
     }
 }
 
 #[test]
-fn dropped_before_and_after_the_first_poll() {
+fn drop_before_and_after_the_first_poll_ends_cancelled() {
     for polled in [false, true] {
         everywhere(|recorders| async move {
             let inner = service_fn(|(): ()| std::future::pending::<Result<(), BoxError>>());
@@ -71,7 +71,7 @@ fn dropped_before_and_after_the_first_poll() {
 }
 
 #[test]
-fn a_timeout_above_it_cancels() {
+fn a_timeout_above_cancels_the_run() {
     everywhere(|recorders| async move {
         let inner = service_fn(|(): ()| std::future::pending::<Result<(), BoxError>>());
         let timeout = TimeoutLayer::new(Duration::from_millis(1));
@@ -82,7 +82,7 @@ fn a_timeout_above_it_cancels() {
 }
 
 #[test]
-fn a_panic_goes_on_and_is_told() {
+fn a_panic_reaches_the_caller_and_ends_the_run() {
     for in_call in [true, false] {
         everywhere(|recorders| async move {
             let inner = service_fn(move |(): ()| {
@@ -97,9 +97,9 @@ fn a_panic_goes_on_and_is_told() {
     }
 }
 
-/// The closures that describe are the user's: a panic in one costs no handler its terminal.
+/// `input` and `output` are user code: a panic there costs no handler its terminal.
 #[test]
-fn a_panic_in_a_description() {
+fn a_panic_in_input_or_output_ends_the_run() {
     everywhere(|recorders| async move {
         let inner = || service_fn(|(): ()| async { Ok::<_, BoxError>(1) });
         let input = chain(&recorders).input(|_: &()| -> i32 { panic!("input") }).layer(inner());
@@ -112,7 +112,7 @@ fn a_panic_in_a_description() {
 }
 
 #[test]
-fn an_abort_in_the_start_phase_calls_nothing() {
+fn an_abort_in_the_start_phase_skips_the_inner_call() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
         let (handler, runs) = runs();
@@ -137,11 +137,11 @@ fn an_abort_in_the_start_phase_calls_nothing() {
 }
 
 #[test]
-fn an_abort_from_inside_wins_over_the_response() {
+fn an_abort_from_inside_replaces_the_response() {
     everywhere(|recorders| async move {
         let inner = service_fn(|(): ()| async {
             assert!(Run::current().unwrap().abort(Abort::new("enough")));
-            Ok::<_, BoxError>("a response that nobody gets")
+            Ok::<_, BoxError>("a discarded response")
         });
         let error = chain(&recorders).layer(inner).oneshot(()).await.unwrap_err();
         assert!(error.is::<Aborted>());
@@ -149,9 +149,9 @@ fn an_abort_from_inside_wins_over_the_response() {
     });
 }
 
-/// A chain that is cancelled takes its children along, and they end before it.
+/// A cancelled chain cancels its children, which end before it.
 #[test]
-fn children_end_before_a_chain_that_is_dropped() {
+fn children_end_before_a_dropped_chain() {
     everywhere(|recorders| async move {
         let model = ScriptedModel::new(Script::new().respond().text("a").hang());
         let model = CallbackLayer::new(Default::default()).layer(model);
@@ -174,7 +174,7 @@ fn children_end_before_a_chain_that_is_dropped() {
             }
         };
         tokio::select! {
-            _ = &mut call => panic!("it hangs"),
+            _ = &mut call => panic!("the call ends although the model hangs"),
             () = tokens => {}
         }
         drop(call);
@@ -186,20 +186,20 @@ fn children_end_before_a_chain_that_is_dropped() {
             let child = ends.iter().find(|end| end.parent_run_id.is_some()).unwrap();
             let parent = ends.iter().find(|end| end.parent_run_id.is_none()).unwrap();
             assert_eq!(child.result().unwrap().text(), "a");
-            // Told first, though in queues of their own nothing waits for anything after a drop.
+            // The child's terminal is emitted first, although queues do not wait for each other after a drop.
             assert!(child.time <= parent.time, "{mode:?}");
         }
     });
 }
 
 #[test]
-fn a_completed_call_polled_once_more_panics_with_words() {
+fn a_completed_call_panics_when_polled_again() {
     let recorders = support::Recorders::new(&[]);
     let call =
         chain(&recorders).layer(service_fn(|(): ()| async { Ok::<_, BoxError>(()) })).oneshot(());
     let mut call = Box::pin(call);
     assert!(call.as_mut().now_or_never().is_some());
     panic_of(move || call.as_mut().now_or_never());
-    // A stream that has ended stays so.
+    // An ended stream stays ended.
     assert!(read(futures::stream::empty()).now_or_never().is_some());
 }

@@ -55,7 +55,7 @@ impl Service<u32> for Picky {
 }
 
 #[test]
-fn the_service_that_is_ready_is_called() {
+fn the_ready_service_is_the_one_called() {
     everywhere(|recorders| async move {
         let mut service = chain(&recorders).layer(Picky::default());
         for number in 0..3 {
@@ -65,9 +65,9 @@ fn the_service_that_is_ready_is_called() {
     });
 }
 
-/// Readiness is neither wasted nor kept: a limit of one call serves all of them.
+/// Readiness is neither wasted nor kept: a limit of one call serves all calls.
 #[test]
-fn a_limit_below_it_is_not_exhausted() {
+fn a_limit_below_is_not_exhausted() {
     in_each_mode(|mode| async move {
         let recorders = Recorders::new(&[mode]);
         let mut service = ServiceBuilder::new()
@@ -78,14 +78,14 @@ fn a_limit_below_it_is_not_exhausted() {
             let call = service.ready().await.unwrap().call(number);
             assert_eq!(call.await.unwrap(), number + 1);
         }
-        // A call that is dropped gives its place back.
+        // A dropped call releases its permit.
         drop(service.ready().await.unwrap().call(9));
         assert_eq!(service.ready().await.unwrap().call(1).await.unwrap(), 2);
     });
 }
 
 #[tokio::test]
-async fn poll_ready_goes_through() {
+async fn poll_ready_reaches_the_inner_service() {
     let recorders = Recorders::new(&support::MODES);
     let inner = ServiceBuilder::new()
         .layer(ConcurrencyLimitLayer::new(1))
@@ -119,9 +119,9 @@ async fn errors_of_readiness_downcast() {
     held.await.unwrap();
 }
 
-/// Bounds are checked by name, and everything is `Send` where its parts are.
+/// Bounds can be checked by name, and a service is `Send` if its parts are.
 #[tokio::test]
-async fn it_is_send_and_clone() {
+async fn a_service_is_send_and_clone() {
     fn shared<T: Send + Sync + Clone + 'static>(value: T) -> T {
         value
     }
@@ -132,7 +132,7 @@ async fn it_is_send_and_clone() {
     tokio::spawn(async move { service.ready().await?.call(()).await }).await.unwrap().unwrap();
 }
 
-/// `ServiceExt::oneshot` is not, to the compiler, where errors are boxed. Ours is.
+/// The future of `ServiceExt::oneshot` is not `Send` to the compiler if errors are boxed. Ours is.
 #[tokio::test]
 async fn oneshot_may_be_spawned() {
     let recorders = Recorders::new(&support::MODES);
