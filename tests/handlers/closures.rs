@@ -1,5 +1,5 @@
-//! What users implement and how it is added: wrappers forward every method, one instance counts once,
-//! closures hear what their name says, and what goes between threads can.
+//! Users' handlers and how they are added: wrappers forward every method, an instance counts once, closures
+//! receive the events in their name, and public types are as `Send` and `Sync` as what they wrap.
 
 mod bounds;
 mod wrappers;
@@ -53,87 +53,87 @@ const ALL: [&str; 7] = [
 ];
 
 #[test]
-fn closures_hear_what_their_name_says() {
+fn closures_receive_the_events_in_their_name() {
     on_each_runtime(|| async {
         type Make = fn(&Callbacks, Box<dyn Fn(String) + Send + Sync>) -> Callbacks;
         let makes: [(Make, &[&str]); 7] = [
             (
-                |all, say| {
-                    all.clone().blocking(on_event(move |_, event| say(event.kind().to_string())))
+                |all, log| {
+                    all.clone().blocking(on_event(move |_, event| log(event.kind().to_string())))
                 },
                 &ALL,
             ),
             (
-                |all, say| {
-                    let say = Arc::new(say);
+                |all, log| {
+                    let log = Arc::new(log);
                     all.clone().async_handler(on_event_async(move |run, event| {
-                        let say = Arc::clone(&say);
+                        let log = Arc::clone(&log);
                         async move {
                             tokio::task::yield_now().await;
                             assert_eq!(run.name(), "llm");
-                            say(event.kind().to_string());
+                            log(event.kind().to_string());
                         }
                     }))
                 },
                 &ALL,
             ),
             (
-                |all, say| {
+                |all, log| {
                     all.clone()
-                        .blocking(on_llm_start(move |_, start| say(start.provider.to_string())))
+                        .blocking(on_llm_start(move |_, start| log(start.provider.to_string())))
                 },
                 &["unknown"; 2],
             ),
             (
-                |all, say| {
-                    all.clone().blocking(on_llm_new_token(move |_, token| say(token.text().into())))
+                |all, log| {
+                    all.clone().blocking(on_llm_new_token(move |_, token| log(token.text().into())))
                 },
                 &["a", "b", "c"],
             ),
             (
-                |all, say| {
-                    all.clone().blocking(on_llm_end(move |_, result| say(result.text().into())))
+                |all, log| {
+                    all.clone().blocking(on_llm_end(move |_, result| log(result.text().into())))
                 },
                 &["ab"],
             ),
             (
-                |all, say| {
-                    all.clone().blocking(on_llm_error(move |_, error| say(error.to_string())))
+                |all, log| {
+                    all.clone().blocking(on_llm_error(move |_, error| log(error.to_string())))
                 },
                 &["transport: no"],
             ),
             (
-                |all, say| {
+                |all, log| {
                     all.clone().blocking(on_llm_result(move |_, result, error| {
-                        say(format!("{} {:?}", result.text(), error.map(|error| error.kind())));
+                        log(format!("{} {:?}", result.text(), error.map(|error| error.kind())));
                     }))
                 },
                 &["ab None", "c Some(Transport)"],
             ),
         ];
         for (make, expected) in makes {
-            let (lines, say) = lines();
-            two_calls(&make(&Callbacks::new(), Box::new(say))).await;
+            let (lines, log) = lines();
+            two_calls(&make(&Callbacks::new(), Box::new(log))).await;
             assert_eq!(*lines.lock().unwrap(), expected);
         }
     });
 }
 
 #[test]
-fn closures_want_only_what_they_hear() {
-    assert_eq!(on_event(|_, _| {}).event_mask(), EventMask::ALL);
-    assert_eq!(on_llm_start(|_, _| {}).event_mask(), EventMask::LLM_START);
-    assert_eq!(on_llm_new_token(|_, _| {}).event_mask(), EventMask::LLM_NEW_TOKEN);
-    assert_eq!(on_llm_end(|_, _| {}).event_mask(), EventMask::LLM_END);
-    assert_eq!(on_llm_error(|_, _| {}).event_mask(), EventMask::LLM_ERROR);
+fn closures_mask_all_other_events() {
+    assert_eq!(on_event(|_, _| {}).interests(), EventMask::ALL);
+    assert_eq!(on_llm_start(|_, _| {}).interests(), EventMask::LLM_START);
+    assert_eq!(on_llm_new_token(|_, _| {}).interests(), EventMask::LLM_NEW_TOKEN);
+    assert_eq!(on_llm_end(|_, _| {}).interests(), EventMask::LLM_END);
+    assert_eq!(on_llm_error(|_, _| {}).interests(), EventMask::LLM_ERROR);
     let terminals = EventMask::LLM_END | EventMask::LLM_ERROR;
-    assert_eq!(on_llm_result(|_, _, _| {}).event_mask(), terminals);
+    assert_eq!(on_llm_result(|_, _, _| {}).interests(), terminals);
     let shown = format!("{:?} {:?}", on_llm_new_token(|_, _| {}), on_event_async(|_, _| async {}));
     assert!(shown.contains("FnHandler") && shown.contains("AsyncFnHandler"), "{shown}");
 }
 
 #[test]
-fn settings_that_make_no_sense_panic() {
+fn invalid_settings_panic() {
     let handler = || Registration::blocking(on_llm_new_token(|_, _| {}));
     type Set = fn(Registration) -> Registration;
     let panics: [(Set, &str); 4] = [
@@ -142,19 +142,19 @@ fn settings_that_make_no_sense_panic() {
         (|handler| handler.threads(0), "needs at least 1 thread"),
         (|handler| handler.max_undelivered_runs(0), "must be allowed at least 1 run"),
     ];
-    for (set, says) in panics {
+    for (set, expected) in panics {
         let payload = panic_of(|| set(handler()));
         let message = payload.downcast_ref::<&str>().unwrap();
-        assert!(message.contains(says), "{message}");
+        assert!(message.contains(expected), "{message}");
     }
     let least = handler().capacity(1).deadline(Duration::from_nanos(1)).threads(1);
     let most = least.max_undelivered_runs(1).capacity(usize::MAX).deadline(Duration::MAX);
     drop(most.threads(usize::MAX).max_undelivered_runs(usize::MAX));
 }
 
-/// The largest settings work, and those of other ways to deliver are no harm.
+/// The largest values work. A setting of another delivery mode has no effect.
 #[test]
-fn extreme_settings_work() {
+fn the_largest_settings_work() {
     on_each_runtime(|| async {
         for mode in MODES {
             let count = Arc::new(AtomicUsize::new(0));
@@ -174,9 +174,9 @@ fn extreme_settings_work() {
     });
 }
 
-/// What a handler is called is in its debug form and in that of its set.
+/// A handler's name is in its debug output and in that of its set.
 #[test]
-fn names() {
+fn debug_output_contains_handler_names() {
     let handler = Registration::blocking(Named).background().name("audit");
     let shown = format!("{handler:?}");
     assert!(shown.contains("\"audit\"") && shown.contains("Background"), "{shown}");
@@ -190,9 +190,9 @@ struct Named;
 
 impl CallbackHandler for Named {}
 
-/// Inline, and then made something else: it runs on threads after all.
+/// A handler made inline and then given another delivery runs on threads.
 #[test]
-fn the_last_word_on_delivery_counts() {
+fn the_last_delivery_set_wins() {
     on_each_runtime(|| async {
         let caller = std::thread::current().id();
         for (handler, delivery) in [
@@ -216,9 +216,9 @@ fn the_last_word_on_delivery_counts() {
     });
 }
 
-/// One instance, added in every way: told once, the first way it was added.
+/// An instance added by several routes is notified once. Its first registration decides the delivery.
 #[test]
-fn the_same_arc_is_told_once() {
+fn an_arc_added_repeatedly_is_notified_once() {
     #[derive(Default)]
     struct Counts(AtomicUsize);
     impl CallbackHandler for Counts {
@@ -251,16 +251,17 @@ fn the_same_arc_is_told_once() {
         two_calls(&set).await;
         assert_eq!(counts.0.load(Ordering::SeqCst), 1_000 * ALL.len());
 
-        // Two instances are two, also of a type that has no size.
-        struct Nothing;
-        impl CallbackHandler for Nothing {}
-        let set = Callbacks::new().blocking(Nothing).blocking(Nothing).inline(Arc::new(Nothing));
-        assert_eq!(set.inline(Arc::new(Nothing)).inline(Box::new(Nothing)).len(), 5);
+        // Two instances are two handlers, also of a zero-sized type.
+        struct ZeroSized;
+        impl CallbackHandler for ZeroSized {}
+        let set =
+            Callbacks::new().blocking(ZeroSized).blocking(ZeroSized).inline(Arc::new(ZeroSized));
+        assert_eq!(set.inline(Arc::new(ZeroSized)).inline(Box::new(ZeroSized)).len(), 5);
     });
 }
 
 #[test]
-fn interests_algebra() {
+fn event_mask_set_operations() {
     use EventKind::*;
     let kinds = [
         LlmStart,
@@ -288,14 +289,14 @@ fn interests_algebra() {
         (EventMask::CUSTOM, &kinds[14..]),
     ];
     let mut union = EventMask::NONE;
-    for (event_mask, among) in groups {
+    for (interests, among) in groups {
         for kind in kinds {
-            assert_eq!(event_mask.contains(kind), among.contains(&kind), "{event_mask:?} {kind}");
-            assert_eq!(EventMask::of(kind).intersects(event_mask), among.contains(&kind));
+            assert_eq!(interests.contains(kind), among.contains(&kind), "{interests:?} {kind}");
+            assert_eq!(EventMask::of(kind).intersects(interests), among.contains(&kind));
         }
-        assert!(!union.intersects(event_mask), "{event_mask:?} overlaps");
-        union = union | event_mask;
-        assert_eq!(union | event_mask, union);
+        assert!(!union.intersects(interests), "{interests:?} overlaps");
+        union = union | interests;
+        assert_eq!(union | interests, union);
     }
     for kind in kinds {
         assert!(union.contains(kind) && EventMask::ALL.contains(kind));

@@ -1,4 +1,4 @@
-//! What people see who look at a terminal.
+//! Console output for people at a terminal.
 
 use std::{
     io::{self, Write},
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// Keeps what is written, or fails.
+/// Keeps what is written, or fails every write.
 #[derive(Clone, Default)]
 struct Screen {
     text: Arc<Mutex<Vec<u8>>>,
@@ -37,7 +37,7 @@ impl Write for Screen {
 }
 
 impl Screen {
-    /// What is on it, with times left out.
+    /// The text on the screen, with times masked.
     fn text(&self) -> String {
         let text = String::from_utf8(self.text.lock().unwrap().clone()).unwrap();
         let mut out = String::new();
@@ -84,7 +84,7 @@ async fn agent(callbacks: &Callbacks) {
 }
 
 #[tokio::test]
-async fn text_streams_as_it_comes() {
+async fn text_is_written_as_it_arrives() {
     let screen = Screen::default();
     let output = ConsoleTokens::new(ConsoleTarget::new(screen.clone()));
     let callbacks = Callbacks::new().add(Registration::blocking(output).lockstep());
@@ -93,17 +93,17 @@ async fn text_streams_as_it_comes() {
         let model = layer.layer(ScriptedModel::new(answer()));
         chat::collect(model.oneshot(ChatRequest::new("m")).await.unwrap()).await.unwrap();
     }
-    // Nobody looks at it: a program gets the text as it is.
+    // The target is not a terminal, so the text is passed through unescaped.
     let once = "Why can't\na \x1b[2Jbicycle\n";
     assert_eq!(screen.text(), once.repeat(2));
-    // An answer without text has no line.
+    // An answer without text prints no line.
     let model = layer.layer(ScriptedModel::new(Script::new().respond().complete("stop")));
     chat::collect(model.oneshot(ChatRequest::new("m")).await.unwrap()).await.unwrap();
     assert_eq!(screen.text(), once.repeat(2));
 }
 
 #[tokio::test]
-async fn a_log_is_a_line_an_event() {
+async fn the_log_has_one_line_per_event() {
     let screen = Screen::default();
     let callbacks = Callbacks::new().blocking(ConsoleLog::new(ConsoleTarget::new(screen.clone())));
     agent(&callbacks).await;
@@ -120,7 +120,7 @@ async fn a_log_is_a_line_an_event() {
 }
 
 #[tokio::test]
-async fn as_much_content_as_was_asked_for() {
+async fn content_is_cut_at_the_limit() {
     let screen = Screen::default();
     let log = ConsoleLog::new(ConsoleTarget::new(screen.clone())).content(12);
     agent(&Callbacks::new().blocking(log)).await;
@@ -132,7 +132,7 @@ async fn as_much_content_as_was_asked_for() {
 }
 
 #[tokio::test]
-async fn trees_are_printed_when_they_are_finished() {
+async fn trees_are_printed_once_finished() {
     let screen = Screen::default();
     let callbacks = Callbacks::new().blocking(PrintTrees::new(ConsoleTarget::new(screen.clone())));
     agent(&callbacks).await;
@@ -144,19 +144,19 @@ async fn trees_are_printed_when_they_are_finished() {
 }
 
 #[tokio::test]
-async fn colours_are_as_set() {
+async fn colours_can_be_forced() {
     let screen = Screen::default();
     let output = ConsoleTarget::new(screen.clone()).colours(true);
     agent(&Callbacks::new().blocking(ConsoleLog::new(output))).await;
     let text = screen.text();
     assert!(text.contains("\x1b[1mmodel\x1b[0m"), "{text:?}");
     assert!(text.contains("\x1b[31mfailed\x1b[0m"), "{text:?}");
-    // What others say has none.
+    // Escapes in users' text are replaced.
     assert!(!text.contains("\x1b[2J") && text.contains("weather \u{fffd}[31m"));
 }
 
 #[tokio::test]
-async fn a_broken_pipe_harms_nothing() {
+async fn a_broken_pipe_is_not_a_fault() {
     let faults = Arc::new(Mutex::new(0));
     let count = Arc::clone(&faults);
     let broken = || ConsoleTarget::new(Screen { broken: true, ..Screen::default() });

@@ -1,4 +1,4 @@
-//! Event records, version 1: how each event looks outside the process, key by key.
+//! Event records: how each event is written outside the process, key by key.
 
 mod errors;
 mod starts;
@@ -22,16 +22,16 @@ use tower_llm_callbacks::{
 };
 use uuid::Uuid;
 
-/// A stream of nothing.
+/// A stream without items.
 type Empty = stream::Empty<Result<ChatChunk, BoxError>>;
 
-/// The records of all events, as an inline handler sees them.
+/// The records of all events, as seen by an inline handler.
 #[derive(Clone, Default)]
 struct Records(Arc<Mutex<Vec<Value>>>);
 
 impl Records {
     fn note(&self, run: &Run, event: &Event) {
-        // By way of a text, as what leaves the process does.
+        // Via a string, as for a record that leaves the process.
         let line = serde_json::to_string(&event.record(run)).unwrap();
         assert!(!line.contains('\n'));
         self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
@@ -51,7 +51,7 @@ impl Records {
     }
 }
 
-/// Calls a model that plays a script, and reads: the records.
+/// Calls a model that plays a script, reads the answer, and returns the records.
 async fn records(script: Script, request: ChatRequest) -> Vec<Value> {
     let records = Records::default();
     let mut model = records.layer().layer(ScriptedModel::new(script));
@@ -61,12 +61,13 @@ async fn records(script: Script, request: ChatRequest) -> Vec<Value> {
     records.take()
 }
 
-/// The terminal's data, with fixed times.
+/// The data of the terminal record, with times removed.
 async fn terminal(script: Script) -> Value {
     timeless(records(script, request()).await.pop().unwrap())
 }
 
-/// The data of a terminal, whose times are numbers, or none where nothing came.
+/// The data of a terminal record. Its times must be numbers; the time to the first token is null without
+/// tokens.
 fn timeless(mut record: Value) -> Value {
     let mut data = record["data"].take();
     let (first, all) = (data["time_to_first_token_ms"].take(), data["duration_ms"].take());
@@ -75,7 +76,7 @@ fn timeless(mut record: Value) -> Value {
     data
 }
 
-/// A result of an answer of which nothing has come.
+/// The result of an answer without content.
 fn no_result() -> Value {
     json!({
         "model": null, "response_id": null, "streamed": true, "choices": [], "usage": null,
@@ -85,7 +86,7 @@ fn no_result() -> Value {
 }
 
 #[test]
-fn what_all_records_have() {
+fn common_fields_of_all_records() {
     on_each_runtime(|| async {
         let records = Records::default();
         let layer =
@@ -109,7 +110,7 @@ fn what_all_records_have() {
                 (27, "T", ".", "Z")
             );
             let time = humantime::parse_rfc3339(time).unwrap();
-            // Written in microseconds.
+            // Records have microseconds.
             assert!(time + Duration::from_micros(1) > before && time <= after);
             assert!(record["data"].take().is_object());
             assert_eq!(
@@ -129,7 +130,7 @@ fn what_all_records_have() {
 }
 
 #[test]
-fn of_a_child_and_without_anything() {
+fn a_child_run_without_optional_fields() {
     on_each_runtime(|| async {
         let (records, (handler, runs)) = (Records::default(), runs());
         let layer = CallbackLayer::new(records.callbacks().add(handler));
@@ -153,7 +154,7 @@ fn tool(index: u32, id: Option<&'static str>, arguments: &'static str) -> ChatCh
     Delta::ToolCall { choice: 0, index, id, name, arguments: arguments.into() }
 }
 
-/// All kinds of tokens, of two choices, and what is no token.
+/// Tokens of every kind in two choices, between deltas that are not tokens.
 fn everything() -> Vec<ChatChunk> {
     vec![
         Delta::Response { id: Some("msg_1".into()), model: Some("m-1".into()) },
@@ -201,7 +202,7 @@ fn script(chunks: impl IntoIterator<Item = ChatChunk>) -> Script {
 }
 
 #[test]
-fn llm_new_token_and_llm_end() {
+fn records_of_llm_new_token_and_llm_end() {
     on_each_runtime(|| async {
         let mut records = records(script(everything()), request()).await;
         let end = records.pop().unwrap();
@@ -231,13 +232,13 @@ fn llm_new_token_and_llm_end() {
     });
 }
 
-/// An answer that came whole has no tokens, and the same result.
+/// An unstreamed answer has no token events, and the same result.
 #[test]
-fn an_answer_that_came_whole() {
+fn an_unstreamed_answer_has_no_tokens() {
     on_each_runtime(|| async {
         let whole = [Delta::NotStreamed].into_iter().chain(everything());
         let mut records = records(script(whole), request()).await;
-        assert_eq!(records.len(), 2, "no token");
+        assert_eq!(records.len(), 2, "start and end only");
         let mut expected = whole_result();
         expected["streamed"] = false.into();
         expected["tokens"] = 0.into();
@@ -246,7 +247,7 @@ fn an_answer_that_came_whole() {
 }
 
 #[test]
-fn an_empty_answer_is_one_empty_choice() {
+fn an_empty_answer_has_one_empty_choice() {
     on_each_runtime(|| async {
         let choice = json!({"index": 0, "text": "", "reasoning": "", "refusal": "", "tool_calls": [],
                         "finish_reason": null});

@@ -1,4 +1,4 @@
-//! `EventStream`: the events of a run and all the runs in it, read like any other stream.
+//! `EventStream`: the events of a run and of its descendants as a stream.
 
 mod attached;
 mod cancelled;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 type Done<T> = BoxFuture<'static, Result<T, BoxError>>;
 
-/// A model's call, read to its end.
+/// A model call whose answer is read to its end.
 fn ask(name: &'static str, script: Script) -> Done<String> {
     Box::pin(async move {
         let model = CallbackLayer::new(Callbacks::new()).name(name).tags(["model", name]);
@@ -56,7 +56,7 @@ fn look() -> Done<()> {
     })
 }
 
-/// A chain of some name. It is made where it is first polled.
+/// A chain. Its run starts at the first poll.
 fn chain<T: Send + 'static>(
     name: &'static str,
     inside: impl Future<Output = Result<T, BoxError>> + Send + 'static,
@@ -64,7 +64,7 @@ fn chain<T: Send + 'static>(
     Box::pin(async move { RunLayer::chain(name).inheritable_tags(["all"]).run(inside).await })
 }
 
-/// A chain of a retriever, a model, and a tool that asks a model, too.
+/// A chain of a retriever, a model, and a tool that calls a model too.
 fn agent() -> Done<String> {
     chain("agent", async {
         search().await?;
@@ -75,7 +75,7 @@ fn agent() -> Done<String> {
     })
 }
 
-/// The runs of an [`agent`], and what is told of each.
+/// The runs of an [`agent`] and the events of each.
 const AGENT: [(&str, &[&str]); 5] = [
     ("agent", &["chain_start", "custom", "chain_end"]),
     ("inner", &["llm_start", "llm_new_token", "llm_end"]),
@@ -88,7 +88,7 @@ async fn collect(events: impl Stream<Item = RunEvent>) -> Vec<RunEvent> {
     events.collect().await
 }
 
-/// What was given of each run, by name: runs have names of their own here.
+/// The events of each run by name. Names are unique in these tests.
 fn by_name(events: &[RunEvent]) -> BTreeMap<String, Vec<&'static str>> {
     let mut runs = BTreeMap::<_, Vec<_>>::new();
     for event in events {
@@ -118,8 +118,7 @@ fn by_run(events: &[RunEvent]) -> Vec<(Uuid, Vec<&RunEvent>)> {
     runs
 }
 
-/// Each run's events are in order, start first and the one terminal last; where nothing is dropped, without
-/// gaps.
+/// Asserts each run's order: start first, one terminal last. If `complete`, `seq` has no gaps.
 #[track_caller]
 fn assert_in_order(events: &[RunEvent], complete: bool) {
     for (_, events) in by_run(events) {
@@ -133,7 +132,7 @@ fn assert_in_order(events: &[RunEvent], complete: bool) {
     }
 }
 
-/// A run is around those in it.
+/// Asserts that a parent starts before its children and ends after them.
 #[track_caller]
 fn assert_nested(events: &[RunEvent]) {
     let (mut started, mut ended) = (HashSet::new(), HashSet::new());
@@ -141,11 +140,14 @@ fn assert_nested(events: &[RunEvent]) {
         let run = event.run();
         if event.kind().is_start() {
             let parent = run.parent_run_id();
-            assert!(parent.is_none_or(|parent| started.contains(&parent)), "a parent starts first");
+            assert!(
+                parent.is_none_or(|parent| started.contains(&parent)),
+                "a parent starts before its child"
+            );
             started.insert(run.run_id());
         } else if event.kind().is_terminal() {
             let in_ended = run.parent_ids().iter().any(|above| ended.contains(above));
-            assert!(!in_ended, "a parent ends last");
+            assert!(!in_ended, "a parent ends after its children");
             ended.insert(run.run_id());
         }
     }

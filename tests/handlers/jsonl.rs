@@ -1,4 +1,4 @@
-//! `JsonLines`: each event one line, whatever happens to the writer.
+//! `JsonLines`: one line per event, whatever happens to the writer.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// Callbacks of one such handler.
+/// Callbacks with one `JsonLines` handler.
 struct Logged {
     callbacks: Callbacks,
     faults: Faults,
@@ -39,7 +39,7 @@ impl Logged {
         CallbackLayer::new(self.callbacks.clone())
     }
 
-    /// Makes a call and waits for the lines.
+    /// Makes a call and waits until its lines are written.
     async fn run(&self, script: Script) {
         let mut model = self.layer().layer(ScriptedModel::new(script));
         if let Ok(answer) = call(&mut model).await {
@@ -49,7 +49,7 @@ impl Logged {
     }
 }
 
-/// Each line of a text, which is JSON.
+/// Parses each line as JSON.
 #[track_caller]
 fn lines(text: &str) -> Vec<Value> {
     assert!(text.is_empty() || text.ends_with('\n'));
@@ -66,7 +66,7 @@ fn events(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["event"].as_str().unwrap()).collect()
 }
 
-/// Looks at the records of some runs: numbers without gaps, from start to the one terminal.
+/// Asserts that each run's records have no gaps, from start to the one terminal.
 #[track_caller]
 fn assert_complete(lines: &[Value], runs: usize) {
     let mut by_run = BTreeMap::<_, Vec<_>>::new();
@@ -87,14 +87,14 @@ fn assert_complete(lines: &[Value], runs: usize) {
 /// What a [`Faulty`] does in one write.
 #[derive(Clone, Copy)]
 enum Act {
-    /// Takes some bytes.
+    /// Accepts at most this number of bytes.
     Take(usize),
     Interrupt,
     Fail,
     Panic,
 }
 
-/// A writer that follows a script, then takes everything.
+/// A writer that follows a script, then accepts everything.
 #[derive(Clone, Default)]
 struct Faulty {
     acts: Arc<Mutex<Vec<Act>>>,
@@ -138,7 +138,7 @@ impl Write for Faulty {
 }
 
 #[test]
-fn a_line_for_each_event_in_one_write() {
+fn each_event_is_one_line_in_one_write() {
     on_each_runtime(|| async {
         let writer = Faulty::default();
         let logged = Logged::new(JsonLines::new(writer.clone()));
@@ -269,15 +269,15 @@ fn a_file_is_appended_to_and_can_be_rotated() {
 #[test]
 fn a_full_disk_is_a_fault_of_each_run() {
     if !Path::new("/dev/full").exists() {
-        println!("skipped: there is no /dev/full");
+        println!("skipped: /dev/full is missing");
         return;
     }
-    // What prints panics does not hear of it.
+    // The panic hook is not called.
     let (printed, before) = (Arc::new(AtomicBool::new(false)), panic::take_hook());
-    let heard = Arc::clone(&printed);
+    let called = Arc::clone(&printed);
     panic::set_hook(Box::new(move |info| {
         let text = info.payload().downcast_ref::<String>();
-        heard.fetch_or(text.is_some_and(|text| text.contains("/dev/full")), Ordering::SeqCst);
+        called.fetch_or(text.is_some_and(|text| text.contains("/dev/full")), Ordering::SeqCst);
         before(info);
     }));
     on_each_runtime(|| async {
@@ -296,7 +296,7 @@ fn a_full_disk_is_a_fault_of_each_run() {
 }
 
 #[test]
-fn a_failed_write_ends_its_run_and_harms_no_other() {
+fn a_failed_write_detaches_only_that_run() {
     on_each_runtime(|| async {
         let writer = Faulty::default();
         let logged = Logged::new(JsonLines::new(writer.clone()));
@@ -308,7 +308,7 @@ fn a_failed_write_ends_its_run_and_harms_no_other() {
         assert_eq!(fault.event, Some(EventKind::LlmNewToken));
         assert_eq!(fault.panic_message.as_deref(), Some("writer: out of ink"));
 
-        // Nothing at all, only the end of the torn line, and then nothing once more.
+        // A failed write, one that only ends the torn line, and an empty one.
         for acts in [vec![Act::Fail], vec![Act::Take(1), Act::Fail], vec![Act::Take(0)]] {
             writer.next(acts);
             logged.run(Script::answer(["Hi"])).await;
@@ -326,7 +326,7 @@ fn a_failed_write_ends_its_run_and_harms_no_other() {
 }
 
 #[test]
-fn a_writer_that_panics_or_cannot_flush() {
+fn a_writer_that_panics_or_fails_to_flush() {
     on_each_runtime(|| async {
         let writer = Faulty::default();
         let logged = Logged::new(JsonLines::new(writer.clone()));
@@ -339,7 +339,7 @@ fn a_writer_that_panics_or_cannot_flush() {
         assert_eq!(fault.panic_message.as_deref(), Some("writer: not flushed"));
         logged.run(Script::answer(["Hi"])).await;
         assert_eq!(logged.faults.all().len(), 2);
-        // How much was written is not known in either case: a blank line is better than a mixed one.
+        // In both cases the amount written is unknown: a blank line is better than a mixed one.
         let text = writer.text();
         let all: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
         assert_complete(&lines(&(all[1..].join("\n") + "\n")), 1);
@@ -347,7 +347,7 @@ fn a_writer_that_panics_or_cannot_flush() {
 }
 
 #[test]
-fn debug_has_no_content() {
+fn debug_output_has_no_content() {
     assert_eq!(format!("{:?}", JsonLines::stdout()), r#"JsonLines("stdout")"#);
     assert_eq!(format!("{:?}", JsonLines::new(Vec::new())), r#"JsonLines("writer")"#);
 }

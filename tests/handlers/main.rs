@@ -1,4 +1,4 @@
-//! The handlers that come with the crate, and what users implement to write their own.
+//! The handlers that the crate ships, and the traits and closures for users' own.
 
 mod closures;
 mod console;

@@ -1,4 +1,4 @@
-//! Runs and handlers as metrics.
+//! Metrics of runs and of handlers.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,8 +14,8 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// The metrics that a test has told, by name and labels.
-type Told = BTreeMap<String, Value>;
+/// The metrics recorded by a test, by name and labels.
+type Recorded = BTreeMap<String, Value>;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
@@ -24,19 +24,19 @@ enum Value {
     Histogram(usize),
 }
 
-fn during(test: impl Future<Output = ()>) -> Told {
+fn record(test: impl Future<Output = ()>) -> Recorded {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     metrics::with_local_recorder(&recorder, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(test);
     });
-    told(&snapshotter)
+    recorded(&snapshotter)
 }
 
-fn told(snapshotter: &Snapshotter) -> Told {
+fn recorded(snapshotter: &Snapshotter) -> Recorded {
     let metrics = snapshotter.snapshot().into_vec().into_iter();
-    let told = metrics.map(|(key, _, _, value)| {
+    let recorded = metrics.map(|(key, _, _, value)| {
         let labels: Vec<_> =
             key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
         let value = match value {
@@ -46,7 +46,7 @@ fn told(snapshotter: &Snapshotter) -> Told {
         };
         (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
     });
-    told.collect()
+    recorded.collect()
 }
 
 fn answer() -> Script {
@@ -69,12 +69,13 @@ async fn ask(layer: &CallbackLayer, model: &str, script: Script) {
 const MODEL: &str = "run_type=llm,provider=anthropic,api=messages,model=claude-1";
 
 #[test]
-fn what_a_model_call_is() {
-    let told = during(async {
+fn a_model_call_is_counted_and_timed() {
+    let recorded = record(async {
         let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         ask(&layer, "claude-1", answer()).await;
     });
-    let counter = |name: &str, more: &str| told.get(&format!("{name}{{{MODEL}{more}}}")).cloned();
+    let counter =
+        |name: &str, more: &str| recorded.get(&format!("{name}{{{MODEL}{more}}}")).cloned();
     assert_eq!(counter("llm_runs_started_total", ""), Some(Value::Counter(1)));
     assert_eq!(counter("llm_runs_in_flight", ""), Some(Value::Gauge(0.0)));
     assert_eq!(counter("llm_runs_ended_total", ",outcome=completed"), Some(Value::Counter(1)));
@@ -91,8 +92,8 @@ fn what_a_model_call_is() {
 }
 
 #[test]
-fn every_outcome_counts_with_what_was_reported() {
-    let told = during(async {
+fn every_outcome_counts_with_its_usage() {
+    let recorded = record(async {
         let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         let usage = || {
             let usage = Delta::Usage { usage: Usage::new(10, 1), raw: None };
@@ -109,18 +110,21 @@ fn every_outcome_counts_with_what_was_reported() {
         drop(answer);
     });
     for outcome in ["provider", "transport", "truncated", "cancelled"] {
-        let ended = &told[&format!("llm_runs_ended_total{{{MODEL},outcome={outcome}}}")];
+        let ended = &recorded[&format!("llm_runs_ended_total{{{MODEL},outcome={outcome}}}")];
         assert_eq!(*ended, Value::Counter(1), "{outcome}");
     }
-    assert_eq!(told[&format!("llm_tokens_total{{{MODEL},direction=input}}")], Value::Counter(40));
-    assert_eq!(told[&format!("llm_runs_in_flight{{{MODEL}}}")], Value::Gauge(0.0));
+    assert_eq!(
+        recorded[&format!("llm_tokens_total{{{MODEL},direction=input}}")],
+        Value::Counter(40)
+    );
+    assert_eq!(recorded[&format!("llm_runs_in_flight{{{MODEL}}}")], Value::Gauge(0.0));
 }
 
 #[test]
-fn chains_and_tools_by_name_and_inner_models_once() {
-    let told = during(async {
+fn chains_and_tools_count_by_name_and_nested_layers_once() {
+    let recorded = record(async {
         let callbacks = Callbacks::new().inline(LlmMetrics::new());
-        // A typed layer over another layer: two runs of the same call.
+        // One typed layer inside another: two runs of the same call.
         let model = ServiceBuilder::new()
             .layer(CallbackLayer::new(Callbacks::new()))
             .layer(CallbackLayer::new(Callbacks::new()))
@@ -136,28 +140,30 @@ fn chains_and_tools_by_name_and_inner_models_once() {
         };
         let _ = RunConfig::new().callbacks(&callbacks).scope(chain).await;
     });
-    assert_eq!(told[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
-    assert_eq!(told[&format!("llm_token_events_total{{{MODEL}}}")], Value::Counter(3));
-    assert_eq!(told[&format!("llm_tokens_total{{{MODEL},direction=input}}")], Value::Counter(7));
+    assert_eq!(recorded[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
+    assert_eq!(recorded[&format!("llm_token_events_total{{{MODEL}}}")], Value::Counter(3));
+    assert_eq!(
+        recorded[&format!("llm_tokens_total{{{MODEL},direction=input}}")],
+        Value::Counter(7)
+    );
     for labels in ["run_type=chain,name=agent", "run_type=tool,name=look"] {
-        let ended = &told[&format!("llm_runs_ended_total{{{labels},outcome=transport}}")];
+        let ended = &recorded[&format!("llm_runs_ended_total{{{labels},outcome=transport}}")];
         assert_eq!(*ended, Value::Counter(1));
     }
 }
 
-/// Whatever clients send as model.
+/// Whatever model names clients send.
 #[test]
 fn labels_are_bounded() {
-    let told = during(async {
-        let metrics = LlmMetrics::builder().max_label_values(10).build();
-        let layer = CallbackLayer::new(Callbacks::new().inline(metrics));
+    let recorded = record(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new().max_words(10)));
         for number in 0..100 {
             ask(&layer, &format!("claude-{number}"), answer()).await;
         }
         ask(&layer, &"x".repeat(1000), answer()).await;
     });
     let started: Vec<_> =
-        told.iter().filter(|(name, _)| name.starts_with("llm_runs_started_total")).collect();
+        recorded.iter().filter(|(name, _)| name.starts_with("llm_runs_started_total")).collect();
     assert!(started.len() <= 12, "{started:#?}");
     let other = started.iter().find(|(name, _)| name.contains("model=other")).unwrap();
     assert_eq!(*other.1, Value::Counter(90));
@@ -165,25 +171,25 @@ fn labels_are_bounded() {
 
 #[test]
 fn retries_are_counted() {
-    let told = during(async {
+    let recorded = record(async {
         let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         let fails = Script::new().fail("x").respond();
-        let model = ScriptedModel::new([fails.clone(), fails, answer()]);
+        let model = ScriptedModel::new(fails.clone()).then(fails).then(answer());
         let mut service = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
-            .layer(RetryLayer::new(Again(5)))
+            .layer(RetryLayer::new(RetryTimes(5)))
             .layer(layer)
             .service(model);
         let service = service.ready().await.unwrap();
         chat::collect(service.call(ChatRequest::new("claude-1")).await.unwrap()).await.unwrap();
     });
-    assert_eq!(told[&format!("llm_retries_total{{{MODEL}}}")], Value::Counter(2));
+    assert_eq!(recorded[&format!("llm_retries_total{{{MODEL}}}")], Value::Counter(2));
 }
 
 #[derive(Clone)]
-struct Again(u32);
+struct RetryTimes(u32);
 
-impl<S> tower::retry::Policy<ChatRequest, S, BoxError> for Again {
+impl<S> tower::retry::Policy<ChatRequest, S, BoxError> for RetryTimes {
     type Future = std::future::Ready<()>;
 
     fn retry(
@@ -201,8 +207,8 @@ impl<S> tower::retry::Policy<ChatRequest, S, BoxError> for Again {
 }
 
 #[test]
-fn handlers_have_metrics_of_their_own() {
-    let told = during(async {
+fn handlers_have_their_own_metrics() {
+    let recorded = record(async {
         let panics = on_event(|_, event| assert!(event.kind().is_start(), "no tokens"));
         let stuck = on_event_async(|_, event| async move {
             if !event.kind().is_start() {
@@ -219,28 +225,28 @@ fn handlers_have_metrics_of_their_own() {
         metrics.sample();
     });
     let labels = "handler=panics,kind=panicked,event=llm_new_token";
-    assert_eq!(told[&format!("llm_callbacks_faults_total{{{labels}}}")], Value::Counter(1));
-    let timed = &told["llm_callbacks_handler_seconds{handler=panics}"];
-    assert_eq!(*timed, Value::Histogram(1), "the start; what panics is a fault");
-    let stuck = |name: &str| told[&format!("llm_callbacks_{name}{{handler=stuck}}")].clone();
+    assert_eq!(recorded[&format!("llm_callbacks_faults_total{{{labels}}}")], Value::Counter(1));
+    let timed = &recorded["llm_callbacks_handler_seconds{handler=panics}"];
+    assert_eq!(*timed, Value::Histogram(1), "only the start: a panic counts as a fault");
+    let stuck = |name: &str| recorded[&format!("llm_callbacks_{name}{{handler=stuck}}")].clone();
     assert_eq!(stuck("undelivered_runs"), Value::Gauge(1.0));
-    // Three tokens and the end, in its hands, in the queue or lost; it is done with the start.
+    // Three tokens and the end are in the handler, queued or dropped. The start was handled.
     let (Value::Gauge(waiting), Value::Counter(dropped)) =
         (stuck("undelivered_events"), stuck("dropped_tokens_total"))
     else {
-        panic!("{told:#?}");
+        panic!("{recorded:#?}");
     };
     assert!(dropped >= 1);
     assert_eq!(waiting + dropped as f64, 4.0);
 }
 
 #[test]
-fn without_tokens() {
-    let told = during(async {
-        let metrics = LlmMetrics::builder().without_tokens().build();
+fn token_events_can_be_excluded() {
+    let recorded = record(async {
+        let metrics = LlmMetrics::new().without_tokens();
         ask(&CallbackLayer::new(Callbacks::new().inline(metrics)), "claude-1", answer()).await;
     });
-    assert_eq!(told[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
-    let pieces = told.get(&format!("llm_token_events_total{{{MODEL}}}"));
+    assert_eq!(recorded[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
+    let pieces = recorded.get(&format!("llm_token_events_total{{{MODEL}}}"));
     assert!(pieces.is_none_or(|count| *count == Value::Counter(0)));
 }

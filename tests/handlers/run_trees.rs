@@ -1,4 +1,4 @@
-//! `RunTrees`: runs put together into trees.
+//! `RunTrees`: runs assembled into trees.
 
 mod at_once;
 mod bounds;
@@ -19,12 +19,12 @@ use tower_llm_callbacks::{
 
 type Done<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// Of which it hears what is called inside.
+/// A config with `trees` as a handler.
 fn config(trees: &RunTrees) -> RunConfig {
     RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()))
 }
 
-/// A model's call, read to its end.
+/// A model call whose answer is read to its end.
 fn ask(name: &str, script: Script) -> Done<String> {
     let layer = CallbackLayer::new(Callbacks::new()).name(name);
     Box::pin(async move {
@@ -34,7 +34,7 @@ fn ask(name: &str, script: Script) -> Done<String> {
     })
 }
 
-/// A run of some layer, made where it is first polled.
+/// A run of `layer`. It starts at the first poll.
 fn run<T: Send + 'static>(
     layer: RunLayer,
     inside: impl Future<Output = Result<T, BoxError>> + Send + 'static,
@@ -49,7 +49,7 @@ fn chain<T: Send + 'static>(
     run(RunLayer::chain(name), inside)
 }
 
-/// A tool that does nothing.
+/// A tool that returns at once.
 fn tool(name: &str) -> Done<()> {
     let layer = RunLayer::tool(name);
     Box::pin(
@@ -57,7 +57,7 @@ fn tool(name: &str) -> Done<()> {
     )
 }
 
-/// Names, as deep as they are: `a(b c(d))`.
+/// The names of a tree's runs, nested: `a(b c(d))`.
 fn shape(tree: &RunTree) -> String {
     if tree.children.is_empty() {
         return tree.name.to_string();
@@ -70,7 +70,7 @@ fn shapes(trees: &RunTrees) -> Vec<String> {
     trees.take().iter().map(shape).collect()
 }
 
-/// The only finished tree.
+/// Takes the only finished tree.
 #[track_caller]
 fn only(trees: &RunTrees) -> RunTree {
     let mut finished = trees.take();

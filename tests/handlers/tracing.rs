@@ -1,4 +1,4 @@
-//! Runs as spans of `tracing`: what is logged inside a run is its span's, wherever it runs.
+//! Runs as `tracing` spans: log events inside a run belong to its span, wherever it runs.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,7 +30,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// What a subscriber was told.
+/// The spans and events that a subscriber received.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<State>>);
 
@@ -54,7 +54,7 @@ struct Logged {
     level: Level,
     message: String,
     fields: BTreeMap<String, String>,
-    /// The names of the spans that it is in, outermost first.
+    /// The names of the surrounding spans, outermost first.
     inside: Vec<String>,
 }
 
@@ -132,7 +132,7 @@ impl Seen {
         self.0.lock().unwrap().events.clone()
     }
 
-    /// In which spans something was logged.
+    /// The spans around each event with this message.
     fn logged(&self, message: &str) -> Vec<Vec<String>> {
         let events = self.events().into_iter();
         events.filter(|event| event.message == message).map(|event| event.inside).collect()
@@ -158,7 +158,7 @@ fn request() -> ChatRequest {
 }
 
 #[test]
-fn a_models_span_covers_the_whole_stream() {
+fn the_span_of_a_model_call_covers_the_whole_stream() {
     let seen = Seen::during(async {
         let model = ScriptedModel::new(answer());
         let inner = service_fn(move |request: ChatRequest| {
@@ -206,11 +206,14 @@ fn a_models_span_covers_the_whole_stream() {
     assert!(!field("duration_ms").is_empty() && !field("time_to_first_token_ms").is_empty());
     assert_eq!(field("run_id"), field("trace_id"));
     assert_eq!(spans[0].fields.get("otel.status_code"), None);
-    assert!(!format!("{spans:?}{:?}", seen.events()).contains("canary"), "no contents");
+    assert!(
+        !format!("{spans:?}{:?}", seen.events()).contains("canary"),
+        "spans and events have no content"
+    );
 }
 
 #[test]
-fn the_tree_of_spans_is_that_of_runs_and_of_peoples_own() {
+fn run_spans_nest_with_user_spans() {
     let seen = Seen::during(async {
         let layer = CallbackLayer::new(Callbacks::new());
         let config = RunConfig::new().callbacks(&callbacks());
@@ -252,7 +255,7 @@ fn the_tree_of_spans_is_that_of_runs_and_of_peoples_own() {
 }
 
 #[test]
-fn it_follows_into_tasks_with_the_run_and_runs_by_turns_do_not_mix() {
+fn spans_follow_into_tasks_and_interleaved_runs_do_not_mix() {
     let seen = Seen::during(async {
         let work = |name: &'static str| {
             RunLayer::tool(name).callbacks(&callbacks()).run(async move {
@@ -280,14 +283,14 @@ fn it_follows_into_tasks_with_the_run_and_runs_by_turns_do_not_mix() {
     });
     assert_eq!(seen.logged("task"), vec![["tool"]; 6]);
     assert_eq!(seen.logged("turn"), vec![["tool"]; 6]);
-    // `call` enters the run's span inside of the one that is current: the same.
+    // `call` enters the run's span inside the current one, which is the same span.
     assert_eq!(seen.logged("thread").len(), 2);
     assert!(seen.logged("thread").iter().all(|inside| inside.last().unwrap() == "tool"));
     assert_eq!(seen.logged("spawned"), vec![[""; 0]; 2]);
 }
 
 #[test]
-fn every_kind_of_error_is_told_without_its_message() {
+fn every_error_kind_is_recorded_without_its_message() {
     let seen = Seen::during(async {
         let model = |script| CallbackLayer::new(callbacks()).layer(ScriptedModel::new(script));
         let provider = ProviderError::new("canary").code("overloaded_error").status(529);
@@ -318,9 +321,9 @@ fn every_kind_of_error_is_told_without_its_message() {
     assert!(!format!("{spans:?}{:?}", seen.events()).contains("canary"));
 }
 
-/// One span for a run, whoever else is attached.
+/// A run has one span, even with several `TracingSpans`.
 #[test]
-fn two_of_them_are_one() {
+fn several_instances_create_one_span() {
     let seen = Seen::during(async {
         let twice = callbacks().inline(TracingSpans::new());
         assert_eq!(twice.len(), 1);

@@ -1,4 +1,4 @@
-//! How much of prompts and answers is told: the same for both layers.
+//! Content capture: both layers emit the same part of prompts and answers.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -51,9 +51,9 @@ fn answer() -> Vec<String> {
 }
 
 const LONG: &str =
-    "a parameter that is much longer than any word that is told when nothing of the content is";
+    "a parameter that is longer than any word that is emitted when content capture is switched off";
 
-fn asked() -> Value {
+fn request_json() -> Value {
     json!({
         "model": "claude", "max_tokens": 9, "stream": true, "temperature": 0.5,
         "system": "Be brief, bitte schön", "messages": [{"role": "user", "content": "Grüezi mitenand"}],
@@ -61,8 +61,8 @@ fn asked() -> Value {
     })
 }
 
-/// What both layers tell of a call, with so much of its content.
-async fn told(
+/// The events of a call through either layer with this content capture.
+async fn events_of(
     content: ContentCapture,
     mode: Mode,
     typed: bool,
@@ -76,11 +76,11 @@ async fn told(
         });
         let model = AnthropicLayer::new(AnthropicConfig::new("key")).layer(client);
         let mut model = CallbackLayer::new(callbacks.clone()).content(content).layer(model);
-        let asked = asked();
+        let request_json = request_json();
         let mut request = ChatRequest::new("claude").max_tokens(9).temperature(0.5);
         request = request.system("Be brief, bitte schön").user("Grüezi mitenand");
         for name in ["tool_choice", "note", "word"] {
-            request = request.param(name, asked[name].clone());
+            request = request.param(name, request_json[name].clone());
         }
         if let Ok(stream) = model.ready().await.unwrap().call(request).await {
             support::read(stream).await;
@@ -90,7 +90,7 @@ async fn told(
         let inner = service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
             std::future::ready(Ok::<_, BoxError>(answer.clone()))
         });
-        let request = post(Full::from(asked().to_string()));
+        let request = post(Full::from(request_json().to_string()));
         let response = layer.layer(inner).call(request).await.unwrap();
         let _ = response.into_body().collect().await;
     }
@@ -105,7 +105,7 @@ fn start(events: &[Recorded]) -> &LlmStart {
     start
 }
 
-/// The first bytes of a text, cut between characters.
+/// A prefix of `text` within the limit, cut at a char boundary.
 fn first(text: &str, content: ContentCapture) -> &str {
     let limit = match content {
         All => text.len(),
@@ -129,26 +129,26 @@ const CAPTURES: [ContentCapture; 9] = [
 ];
 
 #[test]
-fn of_answers() {
+fn streamed_answers_are_captured_up_to_the_limit() {
     on_each_runtime(|| async {
         for (content, typed) in CAPTURES.into_iter().flat_map(|all| [(all, true), (all, false)]) {
             for mode in [Mode::Inline, MODES[1], MODES[5]] {
                 let answer = event_stream(Scripted::chunks(answer()));
-                let events = told(content, mode, typed, answer).await;
+                let events = events_of(content, mode, typed, answer).await;
                 let result = events.last().unwrap().result().unwrap();
                 let choice = &result.choices[0];
                 let arguments = ARGUMENTS.concat();
                 assert_eq!(choice.text, first(TEXT, content), "{content:?} {typed}");
                 assert_eq!(choice.reasoning, first(THOUGHT, content));
                 assert_eq!(choice.tool_calls[0].arguments, first(&arguments, content));
-                // What is no content stays.
+                // Fields that are not content are kept.
                 let call = &choice.tool_calls[0];
                 assert_eq!((&*call.name, &*call.id), ("weather", "toolu_1"));
                 assert_eq!(choice.finish_reason.as_deref(), Some("tool_use"));
                 assert_eq!(result.usage.unwrap().output_tokens, 12);
                 assert_eq!(result.tokens, 9);
                 assert_eq!(result.response_id.as_deref(), Some("msg_1"));
-                // The tokens add up to the texts, and each of them is counted.
+                // Token texts add up to the answer's, and every token is counted.
                 let mut texts = [String::new(), String::new(), String::new()];
                 let mut tokens = 0;
                 for event in &events {
@@ -171,7 +171,7 @@ fn of_answers() {
 }
 
 #[test]
-fn of_answers_that_come_whole() {
+fn unstreamed_answers_are_captured_up_to_the_limit() {
     on_each_runtime(|| async {
         let call = json!({"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Zürich"}});
         let thought = json!({"type": "thinking", "thinking": THOUGHT});
@@ -182,7 +182,7 @@ fn of_answers_that_come_whole() {
         });
         for content in CAPTURES {
             let answer = json(200, Scripted::chunks([whole.to_string()]));
-            let events = told(content, Mode::Inline, false, answer).await;
+            let events = events_of(content, Mode::Inline, false, answer).await;
             let result = events.last().unwrap().result().unwrap();
             let choice = &result.choices[0];
             assert_eq!(choice.text, first(TEXT, content));
@@ -195,11 +195,11 @@ fn of_answers_that_come_whole() {
 }
 
 #[test]
-fn of_requests() {
+fn requests_are_captured_up_to_the_limit() {
     on_each_runtime(|| async {
         for (content, typed) in CAPTURES.into_iter().flat_map(|all| [(all, true), (all, false)]) {
             let answer = event_stream(Scripted::chunks(answer()));
-            let events = told(content, Mode::Inline, typed, answer).await;
+            let events = events_of(content, Mode::Inline, typed, answer).await;
             let start = start(&events);
             assert_eq!(start.model.as_deref(), Some("claude"));
             assert_eq!(start.params["max_tokens"], 9);
@@ -226,7 +226,7 @@ fn of_requests() {
 const MESSAGE: &str = "prompt too long: „Grüezi mitenand“";
 
 #[test]
-fn of_errors() {
+fn provider_errors_are_captured_up_to_the_limit() {
     on_each_runtime(|| async {
         for (content, typed) in CAPTURES.into_iter().flat_map(|all| [(all, true), (all, false)]) {
             let error =
@@ -239,7 +239,7 @@ fn of_errors() {
                 (refused, Some(429), "HTTP status 429"),
                 (within, None, "the message is not captured"),
             ] {
-                let events = told(content, Mode::Inline, typed, answer).await;
+                let events = events_of(content, Mode::Inline, typed, answer).await;
                 let error = events.last().unwrap().error().unwrap();
                 assert_eq!(error.kind(), ErrorKind::Provider);
                 assert_eq!(error.status(), status, "{typed}");
@@ -255,9 +255,9 @@ fn of_errors() {
     });
 }
 
-/// Errors of transports and of models quote prompts too, whatever they wrap.
+/// Errors of transports and models may quote prompts too, whatever error they wrap.
 #[test]
-fn of_errors_of_the_inner_service() {
+fn errors_of_the_inner_service_are_captured_up_to_the_limit() {
     on_each_runtime(|| async {
         for content in [Off, Limited(4)] {
             let errors: [fn() -> BoxError; 3] = [
@@ -273,11 +273,11 @@ fn of_errors_of_the_inner_service() {
                 });
                 let layer = HttpCallbackLayer::new(callbacks).content(content);
                 let error = layer.layer(inner).call(support::http::prompt()).await.unwrap_err();
-                assert_eq!(error.to_string(), MESSAGE, "the client's own is as it was");
+                assert_eq!(error.to_string(), MESSAGE, "the client's error is unchanged");
                 let end = recorder.terminals().remove(0);
                 let error = end.error().unwrap();
                 assert!(!error.message().contains("Grüezi"), "{content:?}: {error}");
-                // Nor in what else a provider says, where nothing is captured.
+                // With capture off, the other fields of a provider error do not quote it either.
                 let record = json!(error).to_string();
                 assert!(content != Off || !record.contains("Grüezi"), "{record}");
             }
@@ -300,9 +300,9 @@ impl std::error::Error for Quotes {
     }
 }
 
-/// The client and its model see everything.
+/// The client and its model receive the whole content.
 #[test]
-fn what_passes_is_whole() {
+fn content_passed_on_is_complete() {
     on_each_runtime(|| async {
         let handler = Registration::inline(Recorder::new());
         let callbacks = Callbacks::new().add(handler);

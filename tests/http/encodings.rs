@@ -1,4 +1,4 @@
-//! Compressed bodies: they pass as they are, and what is in them is told as soon as its bytes are there.
+//! Compressed bodies pass unchanged, and their tokens are emitted as soon as their bytes arrive.
 
 mod bombs;
 mod codec;
@@ -17,8 +17,8 @@ fn encoded(answer: Response<Scripted>, coding: &str) -> Response<Scripted> {
     answer
 }
 
-/// Reads an answer to its end: it is untouched, and what was told of it.
-async fn told(
+/// Reads an answer to its end, asserts that it is unchanged, and returns the terminal event.
+async fn terminal_of(
     recorders: &Recorders,
     answer: Response<Scripted>,
     kind: Option<ErrorKind>,
@@ -27,21 +27,24 @@ async fn told(
     let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
     let through = answered(&layer, || answer.clone()).await;
     assert_eq!(through.headers(), answer.headers());
-    assert!(through.into_body().collect().await.unwrap().to_bytes() == bytes, "it is untouched");
+    assert!(
+        through.into_body().collect().await.unwrap().to_bytes() == bytes,
+        "the body is unchanged"
+    );
     recorders.ended(kind).await
 }
 
-async fn inline(answer: Response<Scripted>, kind: Option<ErrorKind>) -> Recorded {
-    told(&Recorders::new(&[Mode::Inline]), answer, kind).await
+async fn inline_terminal_of(answer: Response<Scripted>, kind: Option<ErrorKind>) -> Recorded {
+    terminal_of(&Recorders::new(&[Mode::Inline]), answer, kind).await
 }
 
-/// Cuts bytes into single ones.
+/// Cuts bytes into chunks of one byte.
 fn singly(bytes: &[u8]) -> Scripted {
     Scripted::chunks(bytes.iter().map(|byte| vec![*byte]))
 }
 
 #[test]
-fn every_coding_however_the_bytes_are_cut() {
+fn every_coding_is_decoded_at_any_chunk_size() {
     on_each_runtime(|| async {
         let plain = HELLO.concat();
         for mode in [Mode::Inline, MODES[1], MODES[5]] {
@@ -49,7 +52,7 @@ fn every_coding_however_the_bytes_are_cut() {
                 let bytes = compress(*coding, plain.as_bytes());
                 for body in [Scripted::chunks([bytes.clone()]), singly(&bytes).exact()] {
                     let answer = encoded(event_stream(body), coding.name());
-                    let end = told(&Recorders::new(&[mode]), answer, None).await;
+                    let end = terminal_of(&Recorders::new(&[mode]), answer, None).await;
                     let result = end.result().unwrap();
                     assert_eq!((result.text(), result.tokens), ("Hello", 2), "{coding:?}");
                     assert_eq!((result.decode_faults, result.decode_skipped), (0, false));
@@ -60,7 +63,7 @@ fn every_coding_however_the_bytes_are_cut() {
 }
 
 #[test]
-fn stacked_codings_and_other_names() {
+fn stacked_codings_and_alternative_names() {
     on_each_runtime(|| async {
         let plain = HELLO.concat();
         let (gzip, br) = (Coding::Gzip, Coding::Brotli);
@@ -77,54 +80,54 @@ fn stacked_codings_and_other_names() {
             ("gzip,br,zstd", &thrice[..]),
         ] {
             for body in [Scripted::chunks([bytes.to_vec()]), singly(bytes)] {
-                let end = inline(encoded(event_stream(body), name), None).await;
+                let end = inline_terminal_of(encoded(event_stream(body), name), None).await;
                 assert_eq!(end.result().unwrap().text(), "Hello", "{name}");
             }
         }
         // In two headers.
         let mut answer = encoded(event_stream(Scripted::chunks([twice.clone()])), "gzip");
         answer.headers_mut().append("content-encoding", "br".parse().unwrap());
-        assert_eq!(inline(answer, None).await.result().unwrap().text(), "Hello");
+        assert_eq!(inline_terminal_of(answer, None).await.result().unwrap().text(), "Hello");
     });
 }
 
 #[test]
-fn a_coding_that_is_not_known_or_one_too_many_is_skipped() {
+fn unknown_and_excess_codings_are_skipped() {
     on_each_runtime(|| async {
         for name in ["snappy", "gzip, snappy", "compress", "gzip, gzip, gzip, gzip", "gz\u{e9}p"] {
             let answer = encoded(event_stream(Scripted::chunks(HELLO)), name);
-            let end = inline(answer, None).await;
+            let end = inline_terminal_of(answer, None).await;
             let result = end.result().unwrap();
             assert_eq!((result.text(), result.tokens), ("", 0), "{name}");
             assert_eq!((result.decode_faults, result.decode_skipped), (0, true), "{name}");
-            // An error answer is one all the same.
+            // An error status is still an error.
             let answer = encoded(json(429, Scripted::chunks(["{}"])), name);
-            let end = inline(answer, Some(ErrorKind::Provider)).await;
+            let end = inline_terminal_of(answer, Some(ErrorKind::Provider)).await;
             assert_eq!(end.error().unwrap().message(), "HTTP status 429");
         }
     });
 }
 
 #[test]
-fn error_answers_and_whole_ones_are_read_too() {
+fn unstreamed_and_error_answers_are_decoded() {
     on_each_runtime(|| async {
         for coding in CODINGS {
             let body = Scripted::chunks([compress(*coding, WHOLE.as_bytes())]);
-            let end = inline(encoded(json(200, body), coding.name()), None).await;
+            let end = inline_terminal_of(encoded(json(200, body), coding.name()), None).await;
             assert_eq!(end.result().unwrap().text(), "Hello");
             assert!(!end.result().unwrap().streamed);
             let refused = br#"{"error":{"type":"rate_limit_error","message":"slow down"}}"#;
             let body = Scripted::chunks([compress(*coding, refused)]);
             let answer = encoded(json(429, body), coding.name());
-            let end = inline(answer, Some(ErrorKind::Provider)).await;
+            let end = inline_terminal_of(answer, Some(ErrorKind::Provider)).await;
             assert_eq!(end.error().unwrap().message(), "slow down");
         }
     });
 }
 
-/// Each event is flushed by the provider: its token is told with the last of its bytes, not later.
+/// The provider flushes each event. Its token is emitted at its last byte, not later.
 #[test]
-fn tokens_come_as_soon_as_their_bytes_are_there() {
+fn tokens_are_emitted_at_their_last_byte() {
     on_each_runtime(|| async {
         let events: Vec<String> =
             (0..20).map(|n| support::http::text_event(&n.to_string())).collect();
@@ -147,7 +150,11 @@ fn tokens_come_as_soon_as_their_bytes_are_there() {
                         body.frame().await.unwrap().unwrap();
                     }
                     expected += &n.to_string();
-                    assert_eq!(recorders.each[0].1.text(), expected, "{coding:?} singly {singly}");
+                    assert_eq!(
+                        recorders.each[0].1.text(),
+                        expected,
+                        "{coding:?}, single bytes: {singly}"
+                    );
                 }
             }
         }
@@ -155,23 +162,24 @@ fn tokens_come_as_soon_as_their_bytes_are_there() {
 }
 
 #[test]
-fn a_cut_stream_is_truncated_unless_its_end_mark_was_there() {
+fn a_cut_stream_is_truncated_unless_its_end_mark_was_read() {
     on_each_runtime(|| async {
         for coding in CODINGS {
             let pieces = flushed(*coding, HELLO.iter().map(|event| event.as_bytes()));
-            let told_of = |events: usize| {
+            let first_events = |events: usize| {
                 Scripted::chunks(pieces.iter().take(events).cloned().collect::<Vec<_>>())
             };
-            let answer = encoded(event_stream(told_of(2)), coding.name());
-            let end = inline(answer, Some(ErrorKind::Truncated)).await;
+            let answer = encoded(event_stream(first_events(2)), coding.name());
+            let end = inline_terminal_of(answer, Some(ErrorKind::Truncated)).await;
             assert_eq!(end.result().unwrap().text(), "Hel", "{coding:?}");
-            // Without what ends the compressed stream itself.
-            let answer = encoded(event_stream(told_of(5)), coding.name());
-            assert_eq!(inline(answer, None).await.result().unwrap().text(), "Hello");
+            // Without the trailer of the compressed stream.
+            let answer = encoded(event_stream(first_events(5)), coding.name());
+            assert_eq!(inline_terminal_of(answer, None).await.result().unwrap().text(), "Hello");
             // Within an event.
             let bytes = compress(*coding, HELLO.concat().as_bytes());
             let half = Scripted::chunks([bytes[..bytes.len() / 2].to_vec()]);
-            let end = inline(encoded(event_stream(half), coding.name()), TRUNCATED).await;
+            let end =
+                inline_terminal_of(encoded(event_stream(half), coding.name()), TRUNCATED).await;
             assert!(!end.result().unwrap().decode_skipped, "{coding:?}");
         }
     });
@@ -180,40 +188,41 @@ fn a_cut_stream_is_truncated_unless_its_end_mark_was_there() {
 const TRUNCATED: Option<ErrorKind> = Some(ErrorKind::Truncated);
 
 #[test]
-fn members_that_follow_each_other() {
+fn concatenated_members_are_decoded() {
     on_each_runtime(|| async {
         for coding in [Coding::Gzip, Coding::Zstd] {
             let members: Vec<_> =
                 HELLO.iter().map(|event| compress(coding, event.as_bytes())).collect();
             for body in [Scripted::chunks(members.clone()), singly(&members.concat())] {
-                let end = inline(encoded(event_stream(body), coding.name()), None).await;
+                let end =
+                    inline_terminal_of(encoded(event_stream(body), coding.name()), None).await;
                 assert_eq!(end.result().unwrap().text(), "Hello", "{coding:?}");
             }
         }
     });
 }
 
-/// One fault of the coding, and no guess at what comes after it.
+/// A coding error is one fault, and the rest of the body is skipped.
 #[test]
-fn corrupt_data_is_a_fault_and_is_skipped() {
+fn corrupt_data_is_one_fault_and_is_skipped() {
     on_each_runtime(|| async {
         for coding in CODINGS.iter().filter(|coding| **coding != Coding::BareDeflate) {
             let good = compress(*coding, HELLO.concat().as_bytes());
             let mut flipped = flushed(*coding, HELLO.iter().map(|event| event.as_bytes())).concat();
             let at = flipped.len() / 2;
             flipped[at..at + 16].fill(0xFF);
-            let none = b"not compressed at all, not a bit".to_vec();
-            for (bytes, most) in [(none, 1), ([&good[..4], &[0xFF; 90]].concat(), 1), (flipped, 3)]
+            let plain = b"not compressed at all, not a bit".to_vec();
+            for (bytes, most) in [(plain, 1), ([&good[..4], &[0xFF; 90]].concat(), 1), (flipped, 3)]
             {
                 for body in [Scripted::chunks([bytes.clone()]), singly(&bytes)] {
                     let answer = encoded(event_stream(body.clone()), coding.name());
-                    let end = inline(answer, None).await;
+                    let end = inline_terminal_of(answer, None).await;
                     let result = end.result().unwrap();
                     assert!((1..=most).contains(&result.decode_faults), "{coding:?}: {result:?}");
-                    // Without checksums, bytes that were flipped may make other text.
+                    // Without checksums, flipped bytes may decode to other text.
                     assert!(result.decode_skipped || most > 1, "{coding:?}");
                     let answer = encoded(json(500, body), coding.name());
-                    let end = inline(answer, Some(ErrorKind::Provider)).await;
+                    let end = inline_terminal_of(answer, Some(ErrorKind::Provider)).await;
                     assert!(end.result().unwrap().decode_faults <= 1, "{coding:?}");
                 }
             }

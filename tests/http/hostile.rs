@@ -1,4 +1,4 @@
-//! Upstreams that mean harm, and formats that panic: the body passes untouched, memory is bounded, there is one
+//! Malicious upstreams and panicking formats: the body passes unchanged, memory is bounded, and there is one
 //! terminal event.
 
 mod formats;
@@ -25,7 +25,7 @@ use tower_llm_callbacks::{
 
 const MIB: u64 = 1024 * 1024;
 
-/// Makes frames as they are asked for, so that none of them takes memory but the one at hand.
+/// Makes each frame when polled, so that only the current one uses memory.
 struct Endless<F> {
     next: u64,
     frames: u64,
@@ -49,7 +49,7 @@ impl<F: FnMut(u64) -> Bytes + Unpin> Body for Endless<F> {
     }
 }
 
-/// What reading so many frames through the layer takes.
+/// What it costs to read this number of frames through the layer.
 struct Cost {
     peak: u64,
     cpu: Duration,
@@ -70,7 +70,7 @@ where
     let runtime = Flavor::Current.runtime();
     let ends = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&ends);
-    // Keeps no tokens, as a recorder would.
+    // Stores no tokens, as a recorder would.
     let handler = on_event(move |_, event| match event.data() {
         EventData::LlmEnd(result) => seen.lock().unwrap().push(LlmResult::clone(result)),
         EventData::LlmError(error) => seen.lock().unwrap().push(error.result().clone()),
@@ -90,7 +90,7 @@ where
             let mut number = 0;
             while let Some(frame) = body.frame().await {
                 let frame = frame.unwrap().into_data().unwrap();
-                assert!(frame == make(number), "it is untouched");
+                assert!(frame == make(number), "the frame is unchanged");
                 number += 1;
             }
             assert_eq!(number, frames);
@@ -101,7 +101,7 @@ where
     Cost { peak: used.bytes_max, cpu: cpu() - before, result: ends.pop().unwrap() }
 }
 
-/// Time that this thread has worked.
+/// CPU time of this thread.
 fn cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
@@ -115,7 +115,7 @@ fn filled(byte: u8) -> Bytes {
 }
 
 #[test]
-fn a_line_or_a_comment_or_a_whole_answer_without_end() {
+fn endless_lines_comments_and_answers_are_bounded() {
     const FRAMES: u64 = 100 * MIB / FRAME as u64;
     for (mime, first, most) in [
         (EVENTS, "data: {\"a\": \"", 40 * MIB),
@@ -135,9 +135,9 @@ fn a_line_or_a_comment_or_a_whole_answer_without_end() {
     }
 }
 
-/// After what is too long the events are read again.
+/// Decoding resumes after an event that is too long.
 #[test]
-fn an_event_that_is_too_long_is_passed_over() {
+fn an_event_that_is_too_long_is_skipped() {
     let cost = read(EVENTS, 330, |number| match number {
         0 => Bytes::from_static(b"data: {"),
         328 => Bytes::from("\n\n"),
@@ -148,7 +148,7 @@ fn an_event_that_is_too_long_is_passed_over() {
 }
 
 #[test]
-fn bytes_that_are_no_text() {
+fn invalid_utf8_is_skipped() {
     for bytes in [
         &b"\xFF"[..],
         b"\0",
@@ -162,7 +162,7 @@ fn bytes_that_are_no_text() {
             999 => Bytes::from(format!("\n\n{}", HELLO.concat())),
             _ => Bytes::from_static(bytes),
         };
-        // Before all of an answer, they may make it something else than events.
+        // At the start of an answer, they could change the detected kind of body.
         let cost = read(EVENTS, 1000, make);
         assert!(cost.peak < MIB, "{bytes:?}");
         assert_eq!(cost.result.text(), "Hello", "{bytes:?}");
@@ -170,7 +170,7 @@ fn bytes_that_are_no_text() {
 }
 
 #[test]
-fn a_million_empty_lines() {
+fn a_million_empty_lines_are_bounded() {
     for line in ["\n", "\r\n", "\r", ":\n", "data\n\n", "data:\n", "id\n", "event: ping\n\n"] {
         let piece = line.repeat(1000);
         let piece: &'static [u8] = Box::leak(piece.into_boxed_str()).as_bytes();
@@ -184,7 +184,7 @@ fn a_million_empty_lines() {
 }
 
 #[test]
-fn json_that_is_nested_too_deeply() {
+fn deeply_nested_json_is_bounded() {
     let nested = |open: &str, close: &str| [open.repeat(100_000), close.repeat(100_000)].concat();
     let values =
         [nested("[", "]"), nested("{\"a\":", "}"), "[".repeat(100_000), "{\"delta\":".repeat(9)];
@@ -206,7 +206,7 @@ fn json_that_is_nested_too_deeply() {
             assert_eq!(cost.result.text(), "");
         }
     }
-    // So in requests and in error answers.
+    // The same in requests and in error answers.
     on_each_runtime(move || async {
         for value in ["[".repeat(100_000), "{\"a\":".repeat(100_000)] {
             for body in
@@ -228,7 +228,7 @@ fn json_that_is_nested_too_deeply() {
 }
 
 #[test]
-fn values_out_of_range_and_of_wrong_types() {
+fn invalid_values_do_not_stop_decoding() {
     on_each_runtime(|| async {
         let values = [
             "1e999",
@@ -275,22 +275,22 @@ fn values_out_of_range_and_of_wrong_types() {
     });
 }
 
-/// Reads so many events, each with a number of its own.
+/// Reads `count` events with distinct numbers.
 fn numbered(format: impl Format, count: u64, event: impl Fn(u64) -> String + Unpin + Copy) -> Cost {
     read_as(format, EVENTS, count / 100, move |frame| {
         Bytes::from((0..100).map(|n| event(frame * 100 + n)).collect::<String>())
     })
 }
 
-/// The work for each event does not grow with their number.
-fn is_linear(few: &Cost, many: &Cost) {
+/// Asserts that the work per event does not grow with the number of events.
+fn assert_linear(few: &Cost, many: &Cost) {
     let times = many.cpu.as_secs_f64() / few.cpu.as_secs_f64();
-    assert!(times < 8.0, "four times as many take {times} times as long");
+    assert!(times < 8.0, "four times the events take {times} times as long");
     assert!(many.peak < 80_000 * 1024, "{}", many.peak);
 }
 
 #[test]
-fn many_distinct_tool_calls() {
+fn many_tool_calls_take_linear_time() {
     let block = |n: u64| {
         let block = r#"{"type":"tool_use","id":"t","name":"f","input":{}}"#;
         format!(
@@ -299,17 +299,17 @@ fn many_distinct_tool_calls() {
     };
     let [few, many] = [20_000, 80_000].map(|count| numbered(AnthropicMessages, count, block));
     assert_eq!(many.result.choices[0].tool_calls.len(), 80_000);
-    is_linear(&few, &many);
+    assert_linear(&few, &many);
 }
 
 #[test]
-fn many_distinct_choices() {
+fn many_choices_take_linear_time() {
     let choice = |n: u64| {
         format!("data: {{\"choices\":[{{\"index\":{n},\"delta\":{{\"content\":\"a\"}}}}]}}\n\n")
     };
     let [few, many] = [20_000, 80_000].map(|count| numbered(OpenAiChat, count, choice));
     assert!(many.result.choices.iter().all(|choice| choice.text == "a"));
-    is_linear(&few, &many);
+    assert_linear(&few, &many);
     let call = |n: u64| {
         let call = format!(
             "{{\"index\":{n},\"id\":\"c\",\"function\":{{\"name\":\"f\",\"arguments\":\"1\"}}}}"
@@ -317,12 +317,12 @@ fn many_distinct_choices() {
         format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n")
     };
     let [few, many] = [20_000, 80_000].map(|count| numbered(OpenAiChat, count, call));
-    is_linear(&few, &many);
+    assert_linear(&few, &many);
 }
 
-/// A request in as many frames as there are bytes takes no more memory than is captured.
+/// A request in frames of at most one byte takes no more memory than the capture limit.
 #[test]
-fn a_request_in_tiny_frames() {
+fn a_request_in_tiny_frames_is_bounded() {
     for bytes in ["x", ""] {
         let runtime = Flavor::Current.runtime();
         let recorders = Recorders::new(&[Mode::Inline]);
@@ -340,9 +340,9 @@ fn a_request_in_tiny_frames() {
     }
 }
 
-/// A header names as many codings as it has room for; there is not a decoder for each.
+/// A header with thousands of codings does not create a decoder for each.
 #[test]
-fn a_header_full_of_codings() {
+fn a_header_with_thousands_of_codings_is_bounded() {
     for coding in ["br", "gzip", "deflate", "zstd"] {
         let codings = vec![coding; 10_000].join(",");
         let runtime = Flavor::Current.runtime();

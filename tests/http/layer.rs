@@ -1,4 +1,4 @@
-//! The HTTP layer on an axum router: the response goes through as it is, and the same events come out.
+//! The HTTP layer on an axum router: the response is unchanged, and the events describe it.
 
 use std::convert::Infallible;
 
@@ -40,7 +40,7 @@ fn gateway(callbacks: Callbacks) -> Router {
 }
 
 #[tokio::test]
-async fn a_streamed_answer() {
+async fn a_streamed_answer_is_observed() {
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().blocking(recorder.clone());
     let response = gateway(callbacks.clone()).oneshot(request()).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_streamed_answer() {
 }
 
 #[tokio::test]
-async fn an_abort_before_the_response() {
+async fn an_abort_in_the_start_is_the_response() {
     let recorder = Recorder::new();
     let guard = on_event(|run, event| {
         if event.kind().is_start() {
@@ -83,9 +83,9 @@ async fn an_abort_before_the_response() {
     assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Aborted);
 }
 
-/// A layer above, which knows who asks, attaches callbacks, tags and metadata to the request.
+/// A layer above, which identifies the caller, attaches callbacks, tags and metadata to the request.
 #[tokio::test]
-async fn a_configuration_in_the_request() {
+async fn a_config_in_the_request_applies_to_the_run() {
     let (own, attached) = (Recorder::new(), Recorder::new());
     let config = RunConfig::new()
         .callbacks(&Callbacks::new().inline(attached.clone()))
@@ -96,7 +96,10 @@ async fn a_configuration_in_the_request() {
         .route(
             "/v1/messages",
             post(|request: axum::extract::Request| async move {
-                assert!(request.extensions().get::<RunConfig>().is_none(), "taken by the run");
+                assert!(
+                    request.extensions().get::<RunConfig>().is_none(),
+                    "the run takes the config"
+                );
                 answer()
             }),
         )
@@ -117,7 +120,7 @@ async fn a_configuration_in_the_request() {
     assert!(starts[1].tags.is_empty() && starts[1].metadata.is_empty());
     assert_eq!(attached.run_ids(), [starts[0].run_id]);
 
-    // Callbacks of the request alone are enough.
+    // A layer without callbacks observes the call for the request's callbacks.
     let silent = gateway(Callbacks::new());
     let mut request = request();
     request.extensions_mut().insert(config);

@@ -1,4 +1,4 @@
-//! Secrets and content in unusual places of calls over HTTP, and what follows an answer.
+//! Secrets and content in unusual places of HTTP calls, and bytes after an answer.
 
 use std::{
     convert::Infallible,
@@ -67,7 +67,7 @@ where
 
 /// OpenAI's 401 quotes a part of the key.
 #[tokio::test]
-async fn a_provider_s_message_is_without_keys() {
+async fn keys_in_a_providers_message_are_redacted() {
     let message = "Incorrect API key provided: sk-proj-CANARY12. See https://h/?key=CANARY";
     for (status, body) in [
         (
@@ -91,7 +91,7 @@ async fn a_provider_s_message_is_without_keys() {
 
 /// Azure's "on your data", https://learn.microsoft.com/azure/ai-services/openai/references/on-your-data
 #[tokio::test]
-async fn keys_in_a_body() {
+async fn keys_in_a_request_body_are_redacted() {
     let body = serde_json::json!({
         "model": "m", "messages": [],
         "data_sources": [
@@ -112,7 +112,7 @@ async fn keys_in_a_body() {
 }
 
 #[tokio::test]
-async fn content_off_tells_words_only() {
+async fn with_content_off_parameters_are_words_only() {
     let records = Records::default();
     let body = r#"{"model":"m","messages":[],"stop":"and then the butler","service_tier":"auto"}"#;
     let layer = records.layer().content(ContentCapture::Off);
@@ -121,9 +121,9 @@ async fn content_off_tells_words_only() {
     assert_eq!(params, serde_json::json!({"service_tier": "auto"}));
 }
 
-/// What follows the end is not looked into.
+/// Bytes after the end are not decoded.
 #[tokio::test]
-async fn padding_behind_a_compressed_answer_is_no_flag() {
+async fn padding_after_a_compressed_answer_is_not_skipped_content() {
     let mut body = gzip(HELLO.concat().as_bytes());
     body.extend_from_slice(&[0; 32]);
     let records = Records::default();
@@ -135,32 +135,32 @@ async fn padding_behind_a_compressed_answer_is_no_flag() {
     assert_eq!(terminal["data"].get("decode_skipped"), None, "{terminal}");
 }
 
-/// A provider may say anything where a word is expected.
+/// A provider may send arbitrary text in fields for words.
 #[tokio::test]
-async fn with_content_off_providers_say_words_only() {
-    let said = "it was said by the user";
+async fn with_content_off_provider_fields_are_words_only() {
+    let quoted = "it was said by the user";
     let body = serde_json::json!({
-        "type": "message", "id": "i", "model": "m", "content": [], "stop_reason": said,
-        "usage": {"input_tokens": 1, "service_tier": "standard", "note": said, "more": [said]},
+        "type": "message", "id": "i", "model": "m", "content": [], "stop_reason": quoted,
+        "usage": {"input_tokens": 1, "service_tier": "standard", "note": quoted, "more": [quoted]},
     });
     let records = Records::default();
     let layer = records.layer().content(ContentCapture::Off);
     call(&layer, support::http::prompt(), json(200, Scripted::chunks([body.to_string()]))).await;
     let terminal = records.terminal();
-    assert!(!terminal.to_string().contains(said), "{terminal}");
+    assert!(!terminal.to_string().contains(quoted), "{terminal}");
     assert_eq!(terminal["data"]["usage_raw"]["service_tier"], "standard");
     assert_eq!(terminal["data"]["usage"]["input_tokens"], 1);
 
     let records = Records::default();
     let layer = records.layer().content(ContentCapture::Off);
-    let body = serde_json::json!({"error": {"message": said, "code": said, "type": "t"}});
+    let body = serde_json::json!({"error": {"message": quoted, "code": quoted, "type": "t"}});
     call(&layer, support::http::prompt(), json(400, Scripted::chunks([body.to_string()]))).await;
-    assert!(!records.all().contains(said), "{}", records.all());
+    assert!(!records.all().contains(quoted), "{}", records.all());
 }
 
-/// An upstream may send for ever; what is kept of it is bounded, and it says so.
+/// An endless answer is kept up to the bound, and flagged.
 #[tokio::test]
-async fn a_text_without_end_is_kept_in_part() {
+async fn an_endless_text_is_kept_up_to_the_bound() {
     let piece = "x".repeat(1 << 20);
     let event = serde_json::json!({"type": "content_block_delta", "index": 0,
         "delta": {"type": "text_delta", "text": piece}});

@@ -1,5 +1,5 @@
-//! Promise 3 over HTTP: the inner service waits for starts, the terminal waits for tokens, and the last that
-//! the client gets waits for the terminal; nothing else waits, and nothing waits once the call is dropped.
+//! Promise 3 over HTTP: the inner service waits for starts, the terminal waits for tokens, and the client's
+//! last frame waits for the terminal. Nothing else waits, and nothing waits once the call is dropped.
 
 use std::{
     pin::Pin,
@@ -27,7 +27,7 @@ use tower_llm_callbacks::{
     testing::assert_promises,
 };
 
-/// A handler in a mode that stops at a kind of event.
+/// A handler in `mode` that blocks at events of `kind`.
 fn stuck_at(mode: Mode, kind: EventKind, gate: &Gate) -> (Stuck, Callbacks, HttpCallbackLayer) {
     let stuck = Stuck::at(kind, gate);
     let callbacks = Callbacks::new().add(mode.handler(stuck.clone()));
@@ -37,7 +37,7 @@ fn stuck_at(mode: Mode, kind: EventKind, gate: &Gate) -> (Stuck, Callbacks, Http
 
 type Answer = ResponseBody<Scripted>;
 
-/// Reads frames that are there at once.
+/// Reads frames that are ready.
 fn frames(body: &mut task::Spawn<Answer>, count: usize) {
     for _ in 0..count {
         let frame = body.enter(|cx, body| body.poll_frame(cx));
@@ -50,10 +50,10 @@ fn next(body: &mut task::Spawn<Answer>) -> Poll<Option<Result<Frame<Bytes>, BoxE
 }
 
 #[test]
-fn the_inner_service_is_called_after_awaited_handlers_have_returned_from_the_start() {
+fn the_inner_service_waits_for_awaited_handlers_to_return_from_the_start() {
     on_both_runtimes(|| async {
         for mode in Mode::AWAITED {
-            // A request that is there, and one that comes late.
+            // A request with a ready body, and one with a late body.
             for steps in [vec![], vec![Step::Wait, data("{}")]] {
                 let gate = Gate::new();
                 let (stuck, callbacks, layer) = stuck_at(mode, EventKind::LlmStart, &gate);
@@ -81,7 +81,7 @@ fn the_inner_service_is_called_after_awaited_handlers_have_returned_from_the_sta
     });
 }
 
-/// Bodies, and how many of their frames come before what the client must wait for.
+/// Bodies, and the number of frames before the one that must wait.
 fn bodies() -> Vec<(&'static str, Response<Scripted>, usize)> {
     let steps = |more: &[Step]| -> Vec<Step> {
         HELLO.into_iter().map(data).chain(more.iter().cloned()).collect()
@@ -94,25 +94,25 @@ fn bodies() -> Vec<(&'static str, Response<Scripted>, usize)> {
     let fails = Scripted::new(steps(&[Step::Fail]));
     let cut = |then| Scripted::new(HELLO.into_iter().take(3).map(data).chain([then]));
     vec![
-        ("the frame that completes its length", event_stream(hello().exact()), 4),
+        ("the frame that completes the length", event_stream(hello().exact()), 4),
         ("the frame that completes the declared length", declared, 4),
-        ("the frame that is known to be the last", event_stream(hello().knows_end()), 4),
+        ("the known last frame", event_stream(hello().knows_end()), 4),
         ("the end", event_stream(hello()), 5),
         ("trailers", event_stream(with_trailers()), 5),
-        ("trailers that are known to be the last", event_stream(with_trailers().knows_end()), 5),
+        ("trailers known to be last", event_stream(with_trailers().knows_end()), 5),
         ("an empty last frame", event_stream(Scripted::new(steps(&[data("")])).knows_end()), 5),
         ("an error after the mark", event_stream(fails), 5),
         ("an error", event_stream(cut(Step::Fail)), 3),
         ("an early end", event_stream(cut(Step::Wait)), 3),
-        ("the end of a whole answer", json(200, Scripted::chunks([WHOLE])), 1),
-        ("the last frame of a whole answer", json(200, Scripted::chunks([WHOLE]).exact()), 0),
+        ("the end of an unstreamed answer", json(200, Scripted::chunks([WHOLE])), 1),
+        ("the last frame of an unstreamed answer", json(200, Scripted::chunks([WHOLE]).exact()), 0),
         ("the end of an error answer", json(400, Scripted::chunks([WHOLE])), 1),
         ("the last frame of an error answer", json(400, Scripted::chunks([WHOLE]).exact()), 0),
     ]
 }
 
 #[test]
-fn the_last_waits_for_awaited_handlers_to_return_from_the_terminal() {
+fn the_last_frame_waits_for_awaited_handlers_to_return_from_the_terminal() {
     on_both_runtimes(|| async {
         for mode in Mode::AWAITED {
             for at in [EventKind::LlmEnd, EventKind::LlmError, EventKind::LlmNewToken] {
@@ -124,21 +124,21 @@ fn the_last_waits_for_awaited_handlers_to_return_from_the_terminal() {
                     if at == EventKind::LlmNewToken && lockstep {
                         continue;
                     }
-                    let ends_so = |stuck: &Stuck| stuck.recorder.kinds().contains(&at);
+                    let reached = |stuck: &Stuck| stuck.recorder.kinds().contains(&at);
                     let response = within(answered(&layer, || answer.clone())).await;
                     let mut body = task::spawn(response.into_body());
                     for _ in 0..before {
-                        // In lockstep each token is waited for.
+                        // In lockstep mode every token is awaited.
                         until(|| next(&mut body).is_ready()).await;
                     }
-                    // What the handler is stuck at may not come up in this answer.
+                    // This answer may not emit the event at which the handler blocks.
                     let mut item = Poll::Pending;
                     until(|| {
                         item = next(&mut body);
-                        item.is_ready() || ends_so(&stuck)
+                        item.is_ready() || reached(&stuck)
                     })
                     .await;
-                    assert_eq!(item.is_pending(), ends_so(&stuck), "{mode:?} {at:?} {what}");
+                    assert_eq!(item.is_pending(), reached(&stuck), "{mode:?} {at:?} {what}");
                     if item.is_pending() {
                         assert!(!body.is_end_stream(), "{what}");
                         assert!(stuck.returned.terminals().is_empty());
@@ -155,7 +155,7 @@ fn the_last_waits_for_awaited_handlers_to_return_from_the_terminal() {
 }
 
 #[test]
-fn a_response_without_a_body_waits_too() {
+fn an_empty_response_waits_too() {
     on_both_runtimes(|| async {
         for mode in Mode::AWAITED {
             for body in [Scripted::new([]).knows_end(), Scripted::new([]).exact()] {
@@ -177,7 +177,7 @@ fn a_response_without_a_body_waits_too() {
 }
 
 #[test]
-fn the_frame_with_the_end_mark_is_not_held_and_what_follows_passes() {
+fn the_frame_with_the_end_mark_and_later_frames_are_not_held() {
     on_both_runtimes(|| async {
         for mode in [Mode::AWAITED[0], Mode::AWAITED[2]] {
             for at in [EventKind::LlmNewToken, EventKind::LlmEnd] {
@@ -201,7 +201,7 @@ fn the_frame_with_the_end_mark_is_not_held_and_what_follows_passes() {
 }
 
 #[test]
-fn once_dropped_nothing_waits() {
+fn nothing_waits_once_dropped() {
     on_both_runtimes(|| async {
         for mode in Mode::AWAITED {
             let gate = Gate::new();
@@ -219,7 +219,7 @@ fn once_dropped_nothing_waits() {
             drop(body);
             assert_eq!(alive.count(), 0);
             until(|| other.terminals().len() == 1).await;
-            assert!(stuck.recorder.terminals().is_empty(), "its own tokens come first");
+            assert!(stuck.recorder.terminals().is_empty(), "its own tokens are delivered first");
             gate.open();
             flushed(&callbacks).await;
             assert_promises(&stuck.recorder.events());
@@ -229,10 +229,10 @@ fn once_dropped_nothing_waits() {
 }
 
 #[test]
-fn in_lockstep_a_token_is_handled_before_the_client_has_its_frame() {
+fn a_lockstep_token_is_handled_before_its_frame_is_yielded() {
     on_both_runtimes(|| async {
         for mode in [Mode::AWAITED[1], Mode::AWAITED[3]] {
-            // One with the token and the end mark in one frame, too.
+            // Also with the token and the end mark in one frame.
             let last = [HELLO[2], HELLO[3], STOP].concat();
             for pieces in
                 [HELLO.map(String::from).to_vec(), vec![HELLO[0].into(), HELLO[1].into(), last]]
@@ -252,8 +252,8 @@ fn in_lockstep_a_token_is_handled_before_the_client_has_its_frame() {
                 let mut shown = String::new();
                 while let Some(frame) = within(body.frame()).await {
                     shown += std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap();
-                    let told = stuck.returned.text();
-                    assert!(told == "Hello" || !shown.contains("\"lo\""), "{told}: {shown}");
+                    let handled = stuck.returned.text();
+                    assert!(handled == "Hello" || !shown.contains("\"lo\""), "{handled}: {shown}");
                 }
                 flushed(&callbacks).await;
                 assert_promises(&stuck.recorder.events());
@@ -263,7 +263,7 @@ fn in_lockstep_a_token_is_handled_before_the_client_has_its_frame() {
 }
 
 #[test]
-fn an_abort_keeps_the_frame_back_that_waits() {
+fn an_abort_drops_the_held_frame() {
     on_both_runtimes(|| async {
         for mode in [Mode::AWAITED[1], Mode::AWAITED[3]] {
             for pieces in [vec![HELLO[0], HELLO[1], HELLO[2]], vec![HELLO[0], HELLO[1]]] {
@@ -283,7 +283,11 @@ fn an_abort_keeps_the_frame_back_that_waits() {
                 .await;
                 assert!(support::schedule::kept(&kept).abort(Abort::new("enough")));
                 assert_pending!(next(&mut body));
-                assert_eq!(alive.count(), 0, "upstream is let go of while handlers are waited for");
+                assert_eq!(
+                    alive.count(),
+                    0,
+                    "the upstream body is dropped while handlers are awaited"
+                );
                 gate.open();
                 let item = within(body.into_inner().frame()).await;
                 assert!(item.unwrap().unwrap_err().is::<Aborted>());
@@ -294,7 +298,7 @@ fn an_abort_keeps_the_frame_back_that_waits() {
     });
 }
 
-/// A body whose end comes to be known between two polls, as with HTTP/2.
+/// A body whose end becomes known between two polls, as with HTTP/2.
 struct KnownLater {
     frames: Vec<Bytes>,
     known: Arc<AtomicBool>,
@@ -317,7 +321,7 @@ impl Body for KnownLater {
 }
 
 #[test]
-fn an_end_that_comes_to_be_known_between_two_polls_is_no_cancellation() {
+fn an_end_known_between_two_polls_is_not_a_cancellation() {
     on_both_runtimes(|| async {
         let known = Arc::new(AtomicBool::new(false));
         let recorder = tower_llm_callbacks::testing::Recorder::new();
@@ -329,7 +333,7 @@ fn an_end_that_comes_to_be_known_between_two_polls_is_no_cancellation() {
         };
         let mut body = within(answered(&layer, answer)).await.into_body();
         let mut frames = 0;
-        // As servers do: after a frame they ask whether it was the last.
+        // Servers check after each frame whether it was the last.
         while let Some(frame) = within(body.frame()).await {
             frame.unwrap();
             frames += 1;
@@ -346,7 +350,7 @@ fn an_end_that_comes_to_be_known_between_two_polls_is_no_cancellation() {
 }
 
 #[test]
-fn inline_and_background_handlers_are_never_waited_for() {
+fn inline_and_background_handlers_are_never_awaited() {
     on_both_runtimes(|| async {
         for mode in Mode::BACKGROUND {
             for (what, answer, before) in bodies() {
@@ -360,7 +364,7 @@ fn inline_and_background_handlers_are_never_waited_for() {
                 let response = assert_ready!(call.poll(), "{what}");
                 let mut body = task::spawn(response.into_body());
                 frames(&mut body, before);
-                // Some bodies wait once themselves.
+                // Some bodies are pending once themselves.
                 assert!(next(&mut body).is_ready() || next(&mut body).is_ready(), "{what}");
                 gate.open();
                 flushed(&callbacks).await;

@@ -1,4 +1,5 @@
-//! What the upstream hears of the trace that a request is part of: as it came, that the run calls, or nothing.
+//! What the upstream receives of the trace context: the headers unchanged, the run's own context, or no
+//! headers.
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,7 +25,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const OTHER: &str = "00-11111111111111111111111111111111-2222222222222222-01";
 
-/// Every header that has nothing to do with it, and those given.
+/// Adds these headers and some that are unrelated to tracing.
 fn with<B>(mut request: Request<B>, headers: &[(&'static str, &'static str)]) -> Request<B> {
     for (name, value) in [
         ("authorization", "Bearer key"),
@@ -40,7 +41,7 @@ fn with<B>(mut request: Request<B>, headers: &[(&'static str, &'static str)]) ->
     request
 }
 
-/// Sends a request; gives the headers that the upstream got.
+/// Sends a request. Returns the headers that the upstream received.
 fn sent<B>(layer: &HttpCallbackLayer, request: Request<B>) -> BoxFuture<'static, HeaderMap>
 where
     B: Body<Data: Send, Error: Send> + Send + 'static,
@@ -60,9 +61,9 @@ where
     })
 }
 
-/// The headers of the trace are gone or new; all others are as they came.
+/// Asserts that only trace headers changed.
 #[track_caller]
-fn others_are_untouched(before: &HeaderMap, after: &HeaderMap) {
+fn assert_others_unchanged(before: &HeaderMap, after: &HeaderMap) {
     let others = |headers: &HeaderMap| {
         let mut headers = headers.clone();
         headers.remove("traceparent");
@@ -85,7 +86,7 @@ fn some() -> Callbacks {
 }
 
 #[test]
-fn by_default_it_passes_as_it_came() {
+fn trace_headers_pass_unchanged_by_default() {
     on_each_runtime(|| async {
         for layer in [
             HttpCallbackLayer::new(some()),
@@ -107,9 +108,9 @@ fn by_default_it_passes_as_it_came() {
 }
 
 #[test]
-fn stripped_from_every_request() {
+fn strip_removes_them_from_every_request() {
     on_each_runtime(|| async {
-        // Also without handlers, and of requests that are no calls: it is about what the upstream hears.
+        // Also without handlers, and from requests that are not LLM calls.
         for callbacks in [some(), Callbacks::new()] {
             let layer = layer(callbacks, TracePropagation::Strip);
             for path in ["/v1/messages", "/v1/models"] {
@@ -124,13 +125,13 @@ fn stripped_from_every_request() {
                 let before = request.headers().clone();
                 let after = sent(&layer, request).await;
                 assert!(!after.contains_key("traceparent") && !after.contains_key("tracestate"));
-                others_are_untouched(&before, &after);
+                assert_others_unchanged(&before, &after);
             }
         }
     });
 }
 
-/// The run hears of the trace that the upstream does not.
+/// The run still has the trace context that the upstream does not receive.
 #[test]
 fn a_stripped_request_is_still_part_of_its_trace() {
     on_each_runtime(|| async {
@@ -141,7 +142,7 @@ fn a_stripped_request_is_still_part_of_its_trace() {
     });
 }
 
-/// The only `traceparent`, taken apart: trace, parent, flags.
+/// Parses the only `traceparent` into trace, parent and flags.
 #[track_caller]
 fn child(headers: &HeaderMap) -> (String, String, String) {
     let values = all(headers, "traceparent");
@@ -151,9 +152,9 @@ fn child(headers: &HeaderMap) -> (String, String, String) {
     (trace, parent, values[0][53..].to_owned())
 }
 
-/// Without a handler that makes spans, the ids are the run's: event records have them.
+/// Without a handler that sets a span context, the ids are the run's, as in event records.
 #[test]
-fn a_child_by_the_ids_of_the_run() {
+fn child_uses_the_runs_ids() {
     on_each_runtime(|| async {
         let cases: [(&[_], &str, Option<&str>, &[&str]); 6] = [
             (&[("traceparent", PARENT), ("tracestate", "a=1")], "01", Some(TRACE), &["a=1"]),
@@ -164,7 +165,7 @@ fn a_child_by_the_ids_of_the_run() {
                 &[],
             ),
             (&[], "00", None, &[]),
-            // What belongs to no trace, or to another, is not handed on.
+            // A `tracestate` without a valid trace is dropped.
             (&[("tracestate", "a=1")], "00", None, &[]),
             (&[("traceparent", "nonsense"), ("tracestate", "a=1")], "00", None, &[]),
             (
@@ -186,14 +187,14 @@ fn a_child_by_the_ids_of_the_run() {
             let expected = trace.map_or(trace_id, str::to_owned);
             assert_eq!(child(&after), (expected, run_id[16..].to_owned(), flags.to_owned()));
             assert_eq!(all(&after, "tracestate"), state, "{headers:?}");
-            others_are_untouched(&before, &after);
+            assert_others_unchanged(&before, &after);
         }
     });
 }
 
-/// Runs of one tree are of one trace.
+/// Runs of one tree share a trace.
 #[test]
-fn a_child_in_a_tree() {
+fn child_uses_the_root_runs_trace() {
     on_each_runtime(|| async {
         let layer = layer(some(), TracePropagation::Child);
         let chain = service_fn(move |_: ()| {
@@ -208,9 +209,9 @@ fn a_child_in_a_tree() {
     });
 }
 
-/// A run may have any id; zero is none in a trace.
+/// A run may have any id, but zero ids are invalid in a trace context.
 #[test]
-fn a_run_whose_id_is_zero() {
+fn child_of_a_nil_run_id_is_valid() {
     on_each_runtime(|| async {
         let layer = layer(some(), TracePropagation::Child);
         let config = RunConfig::new().run_id(uuid::Uuid::nil());
@@ -220,29 +221,29 @@ fn a_run_whose_id_is_zero() {
     });
 }
 
-fn says(run: &Run) {
+fn set_context(run: &Run) {
     assert!(run.set_span_context(OTHER.parse().unwrap()));
-    assert!(!run.set_span_context(PARENT.parse().unwrap()), "the first word counts");
+    assert!(!run.set_span_context(PARENT.parse().unwrap()), "the first context is kept");
 }
 
-/// A handler says which span stands for the run: inline, or in the start phase, which is waited for.
+/// A handler sets the span context of the run: inline, or in the awaited start phase.
 #[test]
-fn a_child_of_the_span_that_a_handler_says() {
+fn child_uses_the_span_context_set_by_a_handler() {
     on_each_runtime(|| async {
-        let inline = Registration::inline(on_llm_start(|run, _| says(run)));
+        let inline = Registration::inline(on_llm_start(|run, _| set_context(run)));
         let blocking = Registration::blocking(on_llm_start(|run: &Run, _| {
             std::thread::sleep(Duration::from_millis(20));
-            says(run);
+            set_context(run);
         }));
         let async_handler = Registration::async_handler(on_event_async(|run, event| async move {
             if event.kind() == EventKind::LlmStart {
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                says(&run);
+                set_context(&run);
             }
         }));
         for handler in [inline, blocking, async_handler] {
             let layer = layer(Callbacks::new().add(handler), TracePropagation::Child);
-            // It is of another trace than the request says.
+            // The span belongs to another trace than the request.
             let headers = [("traceparent", PARENT), ("tracestate", "a=1")];
             let after = sent(&layer, with(prompt(), &headers)).await;
             assert_eq!(all(&after, "traceparent"), [OTHER]);
@@ -251,9 +252,9 @@ fn a_child_of_the_span_that_a_handler_says() {
     });
 }
 
-/// A body that comes late is sent on from the future, with the same headers.
+/// A request with a late body is sent by the future, with the same headers.
 #[test]
-fn a_child_of_a_request_that_comes_late() {
+fn child_of_a_request_with_a_late_body() {
     on_each_runtime(|| async {
         let (handler, seen) = runs();
         let layer = layer(Callbacks::new().add(handler), TracePropagation::Child);
@@ -264,9 +265,9 @@ fn a_child_of_a_request_that_comes_late() {
     });
 }
 
-/// Who calls is not known of what has no run, or may turn out to have none.
+/// Requests without a run, or which may turn out to have no run, pass unchanged.
 #[test]
-fn what_has_no_run_goes_on_as_it_came() {
+fn requests_without_a_run_pass_unchanged() {
     on_each_runtime(|| async {
         for (callbacks, method, path) in [
             (Callbacks::new(), Method::POST, "/v1/messages"),
@@ -295,9 +296,9 @@ mod otel {
         (exporter, provider.with_sampler(sampler).build())
     }
 
-    /// The span of the run that calls is the one that the upstream hears of.
+    /// The upstream receives the context of the run's span.
     #[test]
-    fn a_child_of_the_span_of_the_run() {
+    fn child_uses_the_runs_otel_span() {
         on_each_runtime(|| async {
             for headers in [&[("traceparent", PARENT), ("tracestate", "a=1")][..], &[]] {
                 let (exporter, provider) = provider(Sampler::AlwaysOn);
@@ -313,9 +314,9 @@ mod otel {
         });
     }
 
-    /// One that is not recorded says so.
+    /// A span that is not recorded is propagated as not sampled.
     #[test]
-    fn a_child_that_is_not_sampled() {
+    fn child_of_an_unsampled_span_is_unsampled() {
         on_each_runtime(|| async {
             let (_, provider) = provider(Sampler::AlwaysOff);
             let spans = OtelSpans::builder().tracer_provider(provider).build();

@@ -17,20 +17,20 @@ use tower_llm_callbacks::{
     },
 };
 
-/// A format of one's own, with a name.
+/// A user format with a name.
 #[derive(Debug, Clone, Copy)]
 struct Own {
     name: &'static str,
-    recognises: fn(&Method, &str) -> Match,
+    matches_request: fn(&Method, &str) -> Match,
 }
 
 fn own(name: &'static str) -> Own {
-    Own { name, recognises: |_, _| Match::No }
+    Own { name, matches_request: |_, _| Match::No }
 }
 
 impl Format for Own {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        (self.recognises)(method, path)
+        (self.matches_request)(method, path)
     }
 
     fn start(&self, _: &LlmHttpRequest<'_>) -> LlmStart {
@@ -60,7 +60,7 @@ async fn call(layer: &HttpCallbackLayer, method: Method, target: &str, answer: R
     let _ = response.into_body().collect().await;
 }
 
-/// Who is told to answer a request: the format's name; none where it is no call.
+/// The provider of the format that matched a request; `None` if the request is not a call.
 async fn provider(
     layer: impl Fn(HttpCallbackLayer) -> HttpCallbackLayer,
     method: Method,
@@ -76,7 +76,7 @@ async fn provider(
 }
 
 #[test]
-fn what_is_known_without_being_told() {
+fn built_in_formats_match_without_routes() {
     on_each_runtime(|| async {
         for (method, target, expected) in [
             (Method::POST, "/v1/messages", Some("anthropic")),
@@ -95,7 +95,7 @@ fn what_is_known_without_being_told() {
 }
 
 #[test]
-fn routes_with_and_without_a_star() {
+fn routes_match_exactly_or_by_a_star() {
     on_each_runtime(|| async {
         let layer = |layer: HttpCallbackLayer| {
             layer
@@ -115,7 +115,7 @@ fn routes_with_and_without_a_star() {
             ("/any/end", Some("end")),
             ("/a/b/c/z", Some("middle")),
             ("/a//z", Some("middle")),
-            // The star stands beside both slashes, not on one.
+            // The star stands between two slashes.
             ("/a/z", None),
             ("/exact", Some("exact")),
             ("/exact/", None),
@@ -132,10 +132,10 @@ fn routes_with_and_without_a_star() {
 }
 
 #[test]
-fn what_is_said_last_counts_first_and_routes_before_recognition() {
+fn later_settings_win_and_routes_precede_formats() {
     on_each_runtime(|| async {
         let post = |layer| provider(layer, Method::POST, "/v1/messages");
-        let yes = |name| Own { name, recognises: |_, _| Match::Yes };
+        let yes = |name| Own { name, matches_request: |_, _| Match::Yes };
         type Change = fn(HttpCallbackLayer) -> HttpCallbackLayer;
         let cases: [(Change, Option<&str>); 6] = [
             (|layer| layer.ignore("/v1/messages"), None),
@@ -149,7 +149,7 @@ fn what_is_said_last_counts_first_and_routes_before_recognition() {
             assert_eq!(post(layer).await.as_deref(), expected);
         }
         let found = provider(|layer| layer.format(yes("a")), Method::POST, "/v1/messages").await;
-        assert_eq!(found.as_deref(), Some("a"), "one's own come before those of the crate");
+        assert_eq!(found.as_deref(), Some("a"), "user formats precede built-in ones");
         let both = |layer: HttpCallbackLayer| layer.format(yes("a")).format(yes("b"));
         assert_eq!(provider(both, Method::GET, "/").await.as_deref(), Some("b"));
         let routed = |layer: HttpCallbackLayer| layer.route("/", own("c")).format(yes("a"));
@@ -158,11 +158,11 @@ fn what_is_said_last_counts_first_and_routes_before_recognition() {
 }
 
 fn if_streamed() -> Own {
-    Own { name: "resumed", recognises: |_, _| Match::IfStreamed }
+    Own { name: "resumed", matches_request: |_, _| Match::IfStreamed }
 }
 
 #[test]
-fn a_call_that_is_one_only_if_it_is_streamed() {
+fn an_if_streamed_match_observes_streamed_answers_only() {
     everywhere(|recorders| async move {
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).format(if_streamed());
         let streamed = || Scripted::chunks(HELLO);
@@ -191,9 +191,9 @@ fn a_call_that_is_one_only_if_it_is_streamed() {
     });
 }
 
-/// No answer, no run: dropped, failed, and panicked before it was there.
+/// No run starts if the call is dropped, fails or panics before the answer.
 #[test]
-fn such_a_call_without_an_answer_is_none() {
+fn an_if_streamed_match_without_an_answer_makes_no_run() {
     quiet_panics();
     in_each_mode(|mode| async move {
         let recorders = Recorders::new(&[mode]);
@@ -216,7 +216,7 @@ fn such_a_call_without_an_answer_is_none() {
         let mut service = layer.layer(panics);
         let call = async move { service.call(request(&Method::GET, "/")).await.map(|_| ()) };
         assert!(tokio::spawn(call).await.unwrap_err().is_panic());
-        // Its request still comes.
+        // The request's body is still pending.
         let hangs = Scripted::new([Step::Hang]);
         let inner = support::http::Upstream(|| json(200, Scripted::new([])));
         drop(layer.layer(inner).call(Request::get("/").body(hangs).unwrap()));
@@ -225,9 +225,9 @@ fn such_a_call_without_an_answer_is_none() {
     });
 }
 
-/// Its start phase comes with the answer: before the first frame, and an abort in it ends the body.
+/// The start phase happens at the answer, before the first frame. An abort in it ends the body.
 #[test]
-fn such_a_call_waits_for_its_start_before_its_first_frame() {
+fn an_if_streamed_call_waits_for_its_start_before_the_first_frame() {
     on_each_runtime(|| async {
         let (gate, recorders) = (Gate::new(), Recorders::new(&[Mode::Inline]));
         let recorders = recorders.with(gate.at(EventKind::LlmStart));

@@ -1,5 +1,5 @@
-//! Promise 1 over HTTP: however a call ends, each handler is told exactly one terminal event, of the right
-//! kind and with what there was of the answer; and what is dropped lets go of the upstream at once.
+//! Promise 1 over HTTP: however a call ends, each handler receives exactly one terminal event, of the right
+//! kind and with the partial answer. A dropped call drops the upstream body at once.
 
 mod aborts;
 mod calls;
@@ -23,7 +23,7 @@ enum Reads {
     Frames(usize),
 }
 
-/// A way in which an answer may end, and what is told of it.
+/// A way for an answer to end, and the expected terminal event.
 struct Way {
     name: String,
     answer: Response<Scripted>,
@@ -86,12 +86,7 @@ fn streams() -> Vec<Way> {
         way("a panic", event_stream(cut(2, Step::Panic)), Some(Panic), "Hel"),
         way("an empty body", event_stream(Scripted::new([]).knows_end()), TRUNCATED, ""),
         way("an empty body of length 0", event_stream(Scripted::new([]).exact()), TRUNCATED, ""),
-        way(
-            "an empty body that nobody knows empty",
-            event_stream(Scripted::new([])),
-            TRUNCATED,
-            "",
-        ),
+        way("an empty body of unknown length", event_stream(Scripted::new([])), TRUNCATED, ""),
     ];
     for (frames, text) in ["", "", "Hel", "Hello", "Hello"].into_iter().enumerate() {
         for (name, body) in [("known", hello().exact()), ("unknown", hello())] {
@@ -118,9 +113,9 @@ fn whole_answers() -> Vec<Way> {
     let broken = || Scripted::new(halves().take(1).chain([Step::Fail]));
     vec![
         way("whole", json(200, body()), None, "Hello"),
-        way("whole, of a known length", json(200, body().exact()), None, "Hello"),
+        way("unstreamed, of a known length", json(200, body().exact()), None, "Hello"),
         way(
-            "whole, and an error",
+            "unstreamed, and an error",
             json(200, Scripted::new(halves().chain([Step::Fail]))),
             None,
             "Hello",
@@ -167,7 +162,7 @@ fn refusals() -> Vec<Way> {
     ways
 }
 
-/// Reads a body as the way says, and drops it.
+/// Reads a body as far as `way` requires, and drops it.
 async fn follow(way: &Way, recorders: &Recorders) {
     let alive = Alive::default();
     let answer = || way.answer.clone().map(|body| body.alive(&alive));
@@ -196,7 +191,7 @@ async fn follow(way: &Way, recorders: &Recorders) {
     assert_eq!(alive.count(), 0, "{}", way.name);
 }
 
-fn end_so(ways: fn() -> Vec<Way>) {
+fn assert_ends(ways: fn() -> Vec<Way>) {
     in_each_mode(move |mode| async move {
         for way in ways() {
             let recorders = Recorders::new(&[mode]);
@@ -205,48 +200,48 @@ fn end_so(ways: fn() -> Vec<Way>) {
             let terminal = recorders.ended(way.kind).await;
             assert_eq!(terminal.result().unwrap().text(), way.text, "{}", way.name);
             if let Some(error) = terminal.error() {
-                told_of(&way, error);
+                assert_error(&way, error);
             }
         }
     });
 }
 
-/// What an error says.
-fn told_of(way: &Way, error: &tower_llm_callbacks::RunError) {
+/// Asserts the message, status and code of an error.
+fn assert_error(way: &Way, error: &tower_llm_callbacks::RunError) {
     let status = way.answer.status();
-    let said = (error.message(), error.status(), error.provider_code());
+    let found = (error.message(), error.status(), error.provider_code());
     match (way.kind, status) {
         (Some(Provider), StatusCode::OK) => {
-            assert_eq!(said, ("busy", None, Some("overloaded_error")));
+            assert_eq!(found, ("busy", None, Some("overloaded_error")));
         }
         (Some(Provider), _) => {
             assert_eq!(error.status(), Some(status.as_u16()), "{}", way.name);
             let is_read = matches!(way.reads, Reads::All) && way.name.contains("JSON");
             if is_read {
-                assert_eq!((said.0, said.2), ("slow down", Some("rate_limit_error")));
+                assert_eq!((found.0, found.2), ("slow down", Some("rate_limit_error")));
             } else if !way.name.contains("JSON") {
-                assert_eq!(said.0, format!("HTTP status {}", status.as_u16()));
+                assert_eq!(found.0, format!("HTTP status {}", status.as_u16()));
             }
         }
         (Some(Transport), StatusCode::BAD_GATEWAY) => {
-            assert_eq!(said, ("connection refused", Some(502), None));
+            assert_eq!(found, ("connection refused", Some(502), None));
         }
-        (Some(Transport), _) => assert_eq!(said, ("the peer reset the stream", None, None)),
+        (Some(Transport), _) => assert_eq!(found, ("the peer reset the stream", None, None)),
         _ => assert_eq!(error.status(), None),
     }
 }
 
 #[test]
-fn streams_end_as_they_end() {
-    end_so(streams);
+fn streams_end_with_the_expected_terminal() {
+    assert_ends(streams);
 }
 
 #[test]
-fn answers_that_come_whole() {
-    end_so(whole_answers);
+fn unstreamed_answers_end_with_the_expected_terminal() {
+    assert_ends(whole_answers);
 }
 
 #[test]
-fn error_answers() {
-    end_so(refusals);
+fn error_answers_end_with_the_expected_terminal() {
+    assert_ends(refusals);
 }

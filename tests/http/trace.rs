@@ -1,4 +1,4 @@
-//! Traces and trees over HTTP: the caller's trace, and calls made below a call.
+//! Traces and run trees over HTTP: the caller's trace context, and calls made inside a call.
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Calls with such headers; gives the run's trace, and what was forwarded.
+/// Sends a request with these `traceparent` values. Returns the run's trace context and its events.
 async fn traced(
     recorders: Recorders,
     values: &[&'static [u8]],
@@ -34,7 +34,7 @@ async fn traced(
     request.headers_mut().insert("baggage", HeaderValue::from_static("user=1"));
     let sent = request.headers().clone();
     let inner = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
-        assert_eq!(request.headers(), &sent, "it is forwarded as it came");
+        assert_eq!(request.headers(), &sent, "the headers are unchanged");
         std::future::ready(Ok::<_, BoxError>(json(200, Full::<Bytes>::from(WHOLE))))
     });
     let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
@@ -42,13 +42,13 @@ async fn traced(
     response.into_body().collect().await.unwrap();
     recorders.ended(None).await;
     let run = seen.lock().unwrap()[0].clone();
-    assert_eq!(run.parent_run_id(), None, "the trace's id is no run's");
+    assert_eq!(run.parent_run_id(), None, "the trace's id is not a run id");
     assert_eq!(run.root_run_id(), run.run_id());
     (run.inbound_traceparent().cloned(), recorders.each[0].1.events())
 }
 
 #[test]
-fn a_valid_traceparent_is_told() {
+fn a_valid_traceparent_is_in_every_event() {
     everywhere(|recorders| async move {
         let (parent, events) = traced(recorders, &[PARENT.as_bytes()]).await;
         let parent = parent.unwrap();
@@ -58,7 +58,7 @@ fn a_valid_traceparent_is_told() {
 }
 
 #[test]
-fn one_that_is_invalid_doubled_or_missing_is_none() {
+fn an_invalid_repeated_or_missing_traceparent_is_ignored() {
     everywhere(|recorders| async move {
         const INVALID: &[&[&[u8]]] = &[
             &[],
@@ -82,8 +82,8 @@ fn one_that_is_invalid_doubled_or_missing_is_none() {
     });
 }
 
-/// Asks a model of its own, and answers as Anthropic does.
-async fn ask_a_model(callbacks: Callbacks) -> Response<axum::body::Body> {
+/// Calls a model and answers in Anthropic's format.
+async fn call_a_model(callbacks: Callbacks) -> Response<axum::body::Body> {
     let model = ScriptedModel::new(Script::answer(["Hel", "lo"]));
     let mut model = CallbackLayer::new(callbacks).name("model").layer(model);
     let request = ChatRequest::new("any").user("Hi");
@@ -92,7 +92,7 @@ async fn ask_a_model(callbacks: Callbacks) -> Response<axum::body::Body> {
     json(200, axum::body::Body::from(WHOLE))
 }
 
-/// How the model is asked by the gateway's handler.
+/// Where the gateway's handler calls the model.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     InTheHandler,
@@ -104,11 +104,11 @@ fn gateway(callbacks: &Callbacks, way: Way) -> Router {
     let inner = callbacks.clone();
     let handler = move || async move {
         match way {
-            Way::InTheHandler => ask_a_model(inner).await,
-            Way::Spawned => tokio::spawn(ask_a_model(inner).in_current_run()).await.unwrap(),
+            Way::InTheHandler => call_a_model(inner).await,
+            Way::Spawned => tokio::spawn(call_a_model(inner).in_current_run()).await.unwrap(),
             Way::InTheBody => {
                 let body = futures::stream::once(async {
-                    ask_a_model(inner).await.into_body().collect().await.map(|all| all.to_bytes())
+                    call_a_model(inner).await.into_body().collect().await.map(|all| all.to_bytes())
                 });
                 json(200, axum::body::Body::from_stream(body))
             }
@@ -118,8 +118,8 @@ fn gateway(callbacks: &Callbacks, way: Way) -> Router {
     Router::new().route("/v1/messages", post(handler)).layer(layer)
 }
 
-/// The model's run is the gateway's child.
-fn is_a_tree(recorder: &Recorder) {
+/// Asserts that the model's run is a child of the gateway's.
+fn assert_tree(recorder: &Recorder) {
     let events = recorder.events();
     assert_promises(&events);
     let first = |name: &str| events.iter().find(|event| event.name == name).unwrap().clone();
@@ -131,7 +131,7 @@ fn is_a_tree(recorder: &Recorder) {
 }
 
 #[test]
-fn a_model_asked_by_the_handler_is_a_child() {
+fn a_model_called_by_the_handler_is_a_child() {
     everywhere(|recorders| async move {
         for way in [Way::InTheHandler, Way::Spawned, Way::InTheBody] {
             let recorder = Recorder::new();
@@ -142,13 +142,13 @@ fn a_model_asked_by_the_handler_is_a_child() {
             response.into_body().collect().await.unwrap();
             assert!(Run::current().is_none());
             assert!(callbacks.flush(support::PATIENCE).await.is_complete());
-            is_a_tree(&recorder);
+            assert_tree(&recorder);
         }
         drop(recorders);
     });
 }
 
-/// The calls below a buffer are made in its own task: the request itself carries the run there.
+/// A buffer makes calls in a task of its own. The request's extensions carry the run there.
 #[test]
 fn a_layer_below_a_buffer_is_a_child() {
     on_each_runtime(|| async {
@@ -162,13 +162,13 @@ fn a_layer_below_a_buffer_is_a_child() {
         let response = above.ready().await.unwrap().call(prompt()).await.unwrap();
         response.into_body().collect().await.unwrap();
         assert!(callbacks.flush(support::PATIENCE).await.is_complete());
-        is_a_tree(&recorder);
+        assert_tree(&recorder);
     });
 }
 
-/// A typed model over an HTTP client with the layer.
+/// A typed model over an observed HTTP client.
 #[test]
-fn a_model_over_a_client_is_its_parent() {
+fn a_typed_model_is_the_parent_of_its_http_call() {
     on_each_runtime(|| async {
         use tower_llm_callbacks::model::anthropic::{AnthropicConfig, AnthropicLayer};
         let recorder = Recorder::new();
@@ -183,6 +183,6 @@ fn a_model_over_a_client_is_its_parent() {
         let answer = model.ready().await.unwrap().call(request).await.unwrap();
         support::read(answer).await;
         assert!(callbacks.flush(support::PATIENCE).await.is_complete());
-        is_a_tree(&recorder);
+        assert_tree(&recorder);
     });
 }

@@ -1,5 +1,5 @@
-//! Promise 4 over HTTP: whatever a body does, it does the same behind the layer, frame by frame, in both
-//! directions; what is no LLM call is not even looked at.
+//! Promise 4 over HTTP: a body behaves the same behind the layer, frame by frame, in both directions.
+//! Requests that are not LLM calls are not inspected.
 
 use std::{
     future::{Future, poll_fn, ready},
@@ -22,7 +22,7 @@ use tokio::{runtime::Runtime, time::timeout};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{HttpCallbackLayer, http_layer::RequestBody, testing::assert_promises};
 
-/// What was seen of a body at one poll.
+/// An observation of a body at one poll.
 #[derive(Debug, Clone, PartialEq)]
 enum Seen {
     Before { is_end_stream: bool, size_hint: (u64, Option<u64>) },
@@ -36,8 +36,8 @@ fn hint(hint: &SizeHint) -> (u64, Option<u64>) {
     (hint.lower(), hint.upper())
 }
 
-/// Polls a body to its end, or its error, and `more` times after that. Polls that had to wait are left
-/// out: for handlers it may take some.
+/// Polls a body to its end or error, and `more` times after that. Pending polls are left out: the layer may
+/// add some.
 async fn watch<B, E>(body: B, more: usize, reset: impl Fn(E) -> u32) -> Vec<Seen>
 where
     B: Body<Data = Bytes, Error = E>,
@@ -45,7 +45,7 @@ where
     let mut body = std::pin::pin!(body);
     let (mut seen, mut over) = (Vec::new(), 0);
     while over <= more {
-        // While a frame waits for handlers, the hint may say that it is there.
+        // While a frame is held for handlers, the hint may include it.
         let (is_end_stream, size_hint) = (body.is_end_stream(), hint(&body.size_hint()));
         let before = Seen::Before { is_end_stream, size_hint };
         let then = poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
@@ -65,7 +65,7 @@ where
     seen
 }
 
-/// Bytes that mean something to a decoder, or nothing.
+/// Bytes that are meaningful to a decoder, and others.
 fn content() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         Just(HELLO.concat().into_bytes()),
@@ -79,7 +79,7 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A body with such content, cut anywhere.
+/// A body with such content, cut at random places.
 fn body() -> impl Strategy<Value = Scripted> {
     let cuts = vec(any::<prop::sample::Index>(), 0..6);
     let extra = vec((any::<prop::sample::Index>(), select(vec![Step::Wait, data("")])), 0..4);
@@ -134,10 +134,10 @@ fn modes() -> impl Strategy<Value = Vec<Mode>> {
     option::of(select(&MODES[..])).prop_map(|mode| mode.into_iter().collect())
 }
 
-/// Runs a case on a runtime that all of them share.
+/// Runs a case on one shared runtime.
 fn run<T>(case: impl Future<Output = T>) -> T {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| support::Flavor::Multi.runtime());
-    RUNTIME.block_on(async { timeout(PATIENCE, case).await.expect("it hangs") })
+    RUNTIME.block_on(async { timeout(PATIENCE, case).await.expect("the case hangs") })
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +155,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_response(
+    fn a_response_is_unchanged(
         scripted in body(),
         headers in headers(),
         status in 100_u16..600,
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn the_body_of_a_request_as_the_inner_service_gets_it(
+    fn a_request_reaches_the_inner_service_unchanged(
         scripted in body(),
         headers in headers(),
         modes in modes(),
@@ -213,8 +213,8 @@ proptest! {
             layer.layer(inner).call(request).await.unwrap();
             let request = got.lock().unwrap().take().unwrap();
             assert_eq!(request.uri().path(), path);
-            let said = head(request.version(), request.headers(), request.extensions());
-            assert_eq!(said, (Version::HTTP_2, headers, Some(Extension(7))));
+            let received = head(request.version(), request.headers(), request.extensions());
+            assert_eq!(received, (Version::HTTP_2, headers, Some(Extension(7))));
             let through = watch(request.into_body(), 0, |error| error.0).await;
             (through, watch(scripted.clone(), 0, |error| error.0).await)
         });
@@ -222,7 +222,7 @@ proptest! {
     }
 }
 
-/// A body that counts who looks at it.
+/// A body that counts its polls.
 struct Watched(Arc<Mutex<usize>>);
 
 impl Body for Watched {
@@ -239,7 +239,7 @@ impl Body for Watched {
 }
 
 #[test]
-fn what_is_no_call_is_not_captured_and_makes_no_run() {
+fn unmatched_requests_are_not_captured_and_make_no_run() {
     support::everywhere(|recorders| async move {
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).ignore("/own/v1/messages");
         for (method, path) in [
@@ -252,7 +252,7 @@ fn what_is_no_call_is_not_captured_and_makes_no_run() {
             let polls = Arc::new(Mutex::new(0));
             let seen = Arc::clone(&polls);
             let inner = service_fn(move |request: Request<RequestBody<Watched>>| {
-                assert_eq!(*seen.lock().unwrap(), 0, "nobody has polled it");
+                assert_eq!(*seen.lock().unwrap(), 0, "the body has not been polled");
                 async move {
                     assert!(tower_llm_callbacks::Run::current().is_none());
                     Ok::<_, BoxError>(Response::new(request.into_body()))

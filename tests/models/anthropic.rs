@@ -1,4 +1,4 @@
-//! Anthropic's Messages API as a service: what goes over the wire, and what comes back.
+//! Anthropic's Messages API as a service: what is sent on the wire, and what is returned.
 
 use std::{
     convert::Infallible,
@@ -40,7 +40,7 @@ fn hello() -> ChatRequest {
     ChatRequest::new(MODEL).max_tokens(25).user("Hello")
 }
 
-/// A 200 with a content type, and a request id.
+/// A response with status 200, a content type and a request id.
 fn ok<B>(content_type: &str, body: B) -> Response<B> {
     let response = Response::builder().header("request-id", "req_header");
     response.header(header::CONTENT_TYPE, content_type).body(body).unwrap()
@@ -56,7 +56,7 @@ fn sse(events: &[Value]) -> String {
     events.iter().map(event).collect()
 }
 
-/// Asks with an HTTP client that answers so, and tells what it was asked.
+/// Calls the model with an HTTP client that returns `response`. Returns the answer and the request sent.
 async fn exchange<B>(
     config: AnthropicConfig,
     request: ChatRequest,
@@ -99,10 +99,10 @@ async fn items(stream: ChatStream) -> (Vec<ChatChunk>, Option<ModelError>) {
     let (mut chunks, mut error) = (Vec::new(), None);
     let mut stream = stream;
     while let Some(item) = stream.next().await {
-        assert!(error.is_none(), "an item after the error");
+        assert!(error.is_none(), "the stream yields an item after the error");
         match item {
             Ok(chunk) => chunks.push(chunk),
-            Err(told) => error = Some(told),
+            Err(last) => error = Some(last),
         }
     }
     assert!(stream.next().await.is_none());
@@ -120,7 +120,7 @@ fn delta(index: u32, delta: &Value) -> Value {
     json!({"type": "content_block_delta", "index": index, "delta": delta})
 }
 
-fn says(index: u32, text: &str) -> Value {
+fn text_delta(index: u32, text: &str) -> Value {
     delta(index, &json!({"type": "text_delta", "text": text}))
 }
 
@@ -132,7 +132,7 @@ fn stop(reason: &str) -> [Value; 2] {
     ]
 }
 
-/// Reasoning, text and two tool calls; the same as [`whole`].
+/// Events with reasoning, text and two tool calls; the same answer as [`whole`].
 fn streamed() -> String {
     let tool = |index: u32, id: &str, name: &str| {
         json!({"type": "content_block_start", "index": index,
@@ -152,8 +152,8 @@ fn streamed() -> String {
         json!({"type": "content_block_stop", "index": 0}),
         json!({"type": "content_block_start", "index": 1,
                "content_block": {"type": "text", "text": ""}}),
-        says(1, "Let me "),
-        says(1, "look – é."),
+        text_delta(1, "Let me "),
+        text_delta(1, "look – é."),
         json!({"type": "content_block_stop", "index": 1}),
         tool(2, "toolu_1", "get_weather"),
         input(2, ""),
@@ -181,7 +181,7 @@ fn whole() -> String {
     .to_string()
 }
 
-/// A body that tells when it is dropped; it never ends by itself.
+/// An endless body that records when it is dropped.
 struct Endless {
     first: Option<String>,
     dropped: Arc<AtomicBool>,
@@ -216,7 +216,7 @@ impl Body for Endless {
 }
 
 #[test]
-fn everything_is_send_and_models_can_be_cloned() {
+fn types_are_send_and_models_are_clone() {
     fn send<T: Send + 'static>() {}
     fn clone<T: Clone>() {}
     fn unpin<T: Unpin>() {}
@@ -308,7 +308,7 @@ async fn the_request_has_every_field() {
 }
 
 #[tokio::test]
-async fn what_is_not_set_is_not_sent() {
+async fn unset_fields_are_not_sent() {
     let expected = json!({
         "model": MODEL, "max_tokens": 4096, "stream": false,
         "messages": [{"role": "user", "content": "Hello"}],
@@ -322,7 +322,7 @@ async fn what_is_not_set_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_parameter_goes_before_a_field() {
+async fn parameters_override_fields() {
     let request = hello().param("max_tokens", 3).param("tool_choice", json!({"type": "any"}));
     let http = sent(config(), request.tool_choice(ToolChoice::None)).await;
     let raw = std::str::from_utf8(http.body()).unwrap();
@@ -395,7 +395,7 @@ async fn system_messages_are_hoisted_and_tool_results_merged() {
 }
 
 #[tokio::test]
-async fn the_key_goes_where_the_configuration_says() {
+async fn the_key_is_in_the_configured_header() {
     let http = sent(config(), hello()).await;
     assert!(http.headers()["x-api-key"].is_sensitive());
 
@@ -417,7 +417,7 @@ async fn the_key_goes_where_the_configuration_says() {
 }
 
 #[tokio::test]
-async fn secrets_are_never_shown() {
+async fn secrets_are_never_in_debug_output_or_errors() {
     for auth in [Auth::ApiKey, Auth::Bearer] {
         let config = config().auth(auth).header("x-other", "CANARY");
         let layer = AnthropicLayer::new(config.clone());
@@ -450,22 +450,22 @@ async fn secrets_are_never_shown() {
 }
 
 #[test]
-fn configurations_that_cannot_be_used_say_why() {
-    let said = |config: AnthropicConfig| config.validate().unwrap_err().to_string();
-    assert!(said(AnthropicConfig::new("")).contains("key must not be empty"));
-    assert!(said(config().version("")).contains("version must not be empty"));
-    assert!(said(config().version("ü")).contains("plain ASCII"));
-    assert!(said(config().header("a b", "c")).contains("\"a b\""));
-    assert!(said(config().base_url("api.anthropic.com")).contains("https://"));
-    assert!(said(config().base_url("ftp://example.com")).contains("https://"));
-    assert!(said(config().base_url("https://api.anthropic.com/v1/")).contains("/v1/messages"));
+fn invalid_configurations_are_explained() {
+    let reason = |config: AnthropicConfig| config.validate().unwrap_err().to_string();
+    assert!(reason(AnthropicConfig::new("")).contains("key must not be empty"));
+    assert!(reason(config().version("")).contains("version must not be empty"));
+    assert!(reason(config().version("ü")).contains("plain ASCII"));
+    assert!(reason(config().header("a b", "c")).contains("\"a b\""));
+    assert!(reason(config().base_url("api.anthropic.com")).contains("https://"));
+    assert!(reason(config().base_url("ftp://example.com")).contains("https://"));
+    assert!(reason(config().base_url("https://api.anthropic.com/v1/")).contains("/v1/messages"));
     for good in ["http://127.0.0.1:1", "https://[::1]/x/", "https://api.anthropic.com"] {
         config().base_url(good).validate().unwrap();
     }
 }
 
 #[tokio::test]
-async fn streamed_and_whole_answers_are_the_same() {
+async fn streamed_and_unstreamed_answers_are_equal() {
     let (chunks, error) =
         items(answered(ok("text/event-stream; charset=utf-8", text(streamed()))).await.unwrap())
             .await;
@@ -504,7 +504,7 @@ async fn streamed_and_whole_answers_are_the_same() {
 }
 
 #[tokio::test]
-async fn frames_may_be_cut_anywhere_and_trailers_are_passed_over() {
+async fn frames_may_be_cut_anywhere_and_trailers_are_skipped() {
     let bytes = streamed().into_bytes();
     let frames = bytes.into_iter().map(|byte| Frame::data(Bytes::copy_from_slice(&[byte])));
     let frames: Vec<_> = frames.chain([Frame::trailers(http::HeaderMap::new())]).collect();
@@ -515,16 +515,16 @@ async fn frames_may_be_cut_anywhere_and_trailers_are_passed_over() {
 }
 
 #[tokio::test]
-async fn the_response_says_whether_it_is_streamed() {
+async fn the_response_determines_whether_it_is_streamed() {
     let first = async |request: ChatRequest, response: Response<Full<Bytes>>| {
         let mut stream = exchange(config(), request, response).await.0.unwrap();
         stream.next().await.unwrap().unwrap() == Delta::NotStreamed
     };
     let plain = |body: String| Response::new(text(body));
-    // The content type goes before what was asked for …
+    // The content type takes precedence over the request …
     assert!(first(hello(), ok("application/json; charset=utf-8", text(whole()))).await);
     assert!(!first(hello().stream(false), ok("Text/Event-Stream", text(streamed()))).await);
-    // … which decides where there is none that helps.
+    // … which decides if the content type is missing or unknown.
     assert!(!first(hello(), plain(streamed())).await);
     assert!(!first(hello(), ok("text/plain", text(streamed()))).await);
     assert!(first(hello().stream(false), plain(whole())).await);
@@ -544,8 +544,8 @@ async fn http_errors_have_status_code_and_request_id() {
     assert_eq!(provider.status, Some(529));
     assert_eq!(provider.request_id.as_deref(), Some("req_header"));
     assert!(error.source().unwrap().is::<ProviderError>());
-    let said = error.to_string();
-    assert_eq!(said, "the provider reported an error (529 overloaded_error): Overloaded");
+    let reason = error.to_string();
+    assert_eq!(reason, "the provider reported an error (529 overloaded_error): Overloaded");
 
     let response =
         Response::builder().status(401).header(header::CONTENT_TYPE, "text/event-stream");
@@ -573,7 +573,13 @@ async fn an_error_in_the_stream_ends_it() {
         let mut event = json!({"type": "error",
             "error": {"type": "overloaded_error", "message": "Overloaded"}});
         event.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        sse(&[start(), says(0, "Hel"), event, says(0, "lo"), json!({"type": "message_stop"})])
+        sse(&[
+            start(),
+            text_delta(0, "Hel"),
+            event,
+            text_delta(0, "lo"),
+            json!({"type": "message_stop"}),
+        ])
     };
     for (extra, id) in [(json!({}), "req_header"), (json!({"request_id": "req_body"}), "req_body")]
     {
@@ -591,7 +597,7 @@ async fn an_error_in_the_stream_ends_it() {
 
 #[tokio::test]
 async fn an_answer_without_its_end_is_truncated() {
-    let cut = sse(&[start(), says(0, "Hel")]);
+    let cut = sse(&[start(), text_delta(0, "Hel")]);
     let (chunks, error) = items(answered(ok("text/event-stream", text(cut))).await.unwrap()).await;
     assert_eq!(chunks.last(), Some(&Delta::text("Hel")));
     assert!(matches!(error, Some(ModelError::Truncated)));
@@ -613,7 +619,7 @@ async fn the_last_event_may_lack_its_blank_line() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_passed_over() {
+async fn undecodable_events_are_skipped() {
     let body = format!("{}event: x\ndata: {{oh\n\n{}", sse(&[start()]), sse(&stop("end_turn")));
     let (chunks, error) = items(answered(ok("text/event-stream", text(body))).await.unwrap()).await;
     assert!(chunks.contains(&Delta::DecodeFault) && chunks.contains(&Delta::Done));
@@ -630,8 +636,10 @@ async fn transport_errors_keep_their_source() {
     assert!(error.source().unwrap().is::<io::Error>());
     assert!(!error.to_string().contains("CANARY"));
 
-    let frames =
-        [Ok(Frame::data(sse(&[start(), says(0, "Hel")]).into())), Err(io::Error::other("reset"))];
+    let frames = [
+        Ok(Frame::data(sse(&[start(), text_delta(0, "Hel")]).into())),
+        Err(io::Error::other("reset")),
+    ];
     let body: StreamBody<_> = StreamBody::new(stream::iter::<[Result<Frame<Bytes>, _>; 2]>(frames));
     let stream = answered(ok("text/event-stream", body)).await.unwrap();
     let (chunks, error) = items(stream).await;
@@ -653,10 +661,10 @@ async fn a_compressed_answer_is_refused_with_advice() {
 
 #[tokio::test]
 async fn dropping_the_stream_drops_the_body() {
-    let (body, dropped) = Endless::new(sse(&[start(), says(0, "Hel")]));
+    let (body, dropped) = Endless::new(sse(&[start(), text_delta(0, "Hel")]));
     let mut stream = answered(ok("text/event-stream", body)).await.unwrap();
     while stream.next().await.unwrap().unwrap() != Delta::text("Hel") {}
-    assert!(stream.next().now_or_never().is_none(), "waits for more");
+    assert!(stream.next().now_or_never().is_none(), "the stream waits for more events");
     assert!(!dropped.load(Ordering::Relaxed));
     drop(stream);
     assert!(dropped.load(Ordering::Relaxed));
@@ -664,7 +672,7 @@ async fn dropping_the_stream_drops_the_body() {
 
 #[tokio::test]
 async fn the_end_mark_drops_the_body_and_ends_the_stream() {
-    let (body, dropped) = Endless::new(streamed() + &sse(&[says(0, "more")]));
+    let (body, dropped) = Endless::new(streamed() + &sse(&[text_delta(0, "more")]));
     let mut stream = answered(ok("text/event-stream", body)).await.unwrap();
     while stream.next().await.unwrap().unwrap() != Delta::Done {}
     assert!(dropped.load(Ordering::Relaxed));
@@ -676,7 +684,7 @@ async fn dropping_the_future_drops_the_call() {
     let (body, dropped) = Endless::new(String::new());
     let response = Response::builder().status(500).body(body).unwrap();
     let mut future = Box::pin(answered(response));
-    assert!(future.as_mut().now_or_never().is_none(), "reads the error");
+    assert!(future.as_mut().now_or_never().is_none(), "the future waits for the error body");
     drop(future);
     assert!(dropped.load(Ordering::Relaxed));
 }
@@ -706,7 +714,7 @@ async fn invalid_requests_are_refused_before_the_call() {
 }
 
 #[tokio::test]
-async fn readiness_goes_through_and_the_ready_service_is_called() {
+async fn readiness_is_forwarded_and_the_ready_service_is_called() {
     let http = service_fn(async |_: Request<Full<Bytes>>| {
         Ok::<_, Infallible>(ok("text/event-stream", text(streamed())))
     });
@@ -718,7 +726,7 @@ async fn readiness_goes_through_and_the_ready_service_is_called() {
 }
 
 #[tokio::test]
-async fn over_a_real_connection() {
+async fn calls_over_a_real_connection() {
     let address = simulated::serve().await.unwrap();
     let config = config().base_url(format!("http://{address}"));
     let mut model = AnthropicLayer::new(config.clone()).layer(tower_llm_callbacks::model::client());
@@ -753,7 +761,7 @@ async fn over_a_real_connection() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_transport_error() {
+async fn a_refused_connection_is_a_transport_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

@@ -1,4 +1,4 @@
-//! Callbacks on Anthropic's wire format, end to end: bytes of an HTTP body in, events out.
+//! Callbacks on Anthropic's wire format, end to end: from the bytes of an HTTP body to events.
 
 use std::convert::Infallible;
 
@@ -65,14 +65,14 @@ fn answer() -> String {
     ])
 }
 
-/// A body that comes in pieces of some bytes.
+/// A body in frames of `piece` bytes.
 fn body(text: &str, piece: usize) -> Body {
     let pieces: Vec<_> = text.as_bytes().chunks(piece).map(Bytes::copy_from_slice).collect();
     let frames = futures::stream::iter(pieces).map(|bytes| Ok::<_, BoxError>(Frame::data(bytes)));
     BodyExt::boxed(StreamBody::new(frames))
 }
 
-/// What handlers of each delivery hear of a call, and what the consumer gets.
+/// Makes a call with a recorder for each delivery. Returns the recorders and the consumer's outcome.
 async fn call(
     status: u16,
     make: impl Fn() -> Body + Clone + Send + Sync + 'static,
@@ -108,7 +108,7 @@ async fn call(
             None => Ok(chat_result::Outcome::Read(Box::new(chat::collect(stream).await?))),
             Some(items) => {
                 for _ in 0..items {
-                    stream.next().await.expect("there are more items")?;
+                    stream.next().await.expect("the stream has more items")?;
                 }
                 Ok(chat_result::Outcome::Dropped)
             }
@@ -133,7 +133,7 @@ mod chat_result {
 }
 
 #[tokio::test]
-async fn an_answer_in_any_pieces() {
+async fn an_answer_may_be_cut_anywhere() {
     for piece in [1, 2, 3, 7, 64, 4096] {
         let (recorders, outcome) = call(200, move || body(&answer(), piece), None).await;
         let Ok(chat_result::Outcome::Read(read)) = outcome else { panic!("{outcome:?}") };
@@ -165,7 +165,7 @@ async fn an_answer_in_any_pieces() {
 }
 
 #[tokio::test]
-async fn truncated() {
+async fn a_truncated_answer() {
     let cut = |text: String| text[..text.find("event: message_delta").unwrap()].to_owned();
     let (recorders, outcome) = call(200, move || body(&cut(answer()), 100), None).await;
     let error = outcome.unwrap_err();
@@ -208,11 +208,11 @@ async fn an_http_error() {
 }
 
 #[tokio::test]
-async fn dropped_midway_and_after_the_end_mark() {
+async fn drop_ends_cancelled_until_the_end_mark_was_read() {
     let chunks = {
         let (recorders, _) = call(200, || body(&answer(), 100), None).await;
         drop(recorders);
-        // Response, usage, reasoning, 2 texts, 2 of the tool, usage, finish, done.
+        // Response, usage, reasoning, 2 texts, 2 of the tool call, usage, finish, done.
         10
     };
     for take in 0..=chunks {
@@ -227,7 +227,7 @@ async fn dropped_midway_and_after_the_end_mark() {
     }
 }
 
-/// The texts of the tokens of kind text.
+/// The concatenated text tokens.
 fn recorder_text(recorder: &Recorder) -> String {
     let events = recorder.events();
     let tokens = events.iter().filter_map(|event| match &event.data {
@@ -239,7 +239,7 @@ fn recorder_text(recorder: &Recorder) -> String {
     tokens.collect()
 }
 
-/// A body's error is often wrapped in an `io::Error`, which does not give what it wraps as its source.
+/// A body's error is often wrapped in an `io::Error`, whose `source()` skips the wrapped error.
 #[tokio::test]
 async fn a_providers_error_inside_an_io_error() {
     let error = tower_llm_callbacks::ProviderError::new("Overloaded").status(529);
@@ -250,12 +250,12 @@ async fn a_providers_error_inside_an_io_error() {
     });
     let mut model = CallbackLayer::new(Callbacks::new().inline(recorder.clone())).layer(model);
     let error = model.ready().await.unwrap().call(ChatRequest::new("any")).await.unwrap_err();
-    assert!(error.is::<std::io::Error>(), "it goes through as it is");
+    assert!(error.is::<std::io::Error>(), "the error is unchanged");
     let terminal = recorder.terminals()[0].error().cloned().unwrap();
     assert_eq!((terminal.kind(), terminal.status()), (ErrorKind::Provider, Some(529)));
 }
 
-/// The services compose in the other order, too: no type in between is private.
+/// The services compose in the other order too: no type in between is private.
 #[test]
 fn layers_can_be_named() {
     fn layered<S: Clone>(

@@ -1,4 +1,4 @@
-//! OpenAI's Chat Completions and Responses as a service: what goes over the wire, and what comes back.
+//! OpenAI's Chat Completions and Responses as a service: what is sent on the wire, and what is returned.
 
 mod answers;
 mod bodies;
@@ -45,7 +45,7 @@ fn result(id: &str, content: &str) -> ContentPart {
     ContentPart::ToolResult { tool_call_id: id.into(), content: content.into(), is_error: true }
 }
 
-/// A 200 with a content type, and a request id.
+/// A response with status 200, a content type and a request id.
 fn ok<B>(content_type: &str, body: B) -> Response<B> {
     let response = Response::builder().header("x-request-id", "req_header");
     response.header(header::CONTENT_TYPE, content_type).body(body).unwrap()
@@ -55,7 +55,7 @@ fn text(body: impl Into<Bytes>) -> Full<Bytes> {
     Full::new(body.into())
 }
 
-/// Asks with an HTTP client that answers so, and tells what it was asked.
+/// Calls the model with an HTTP client that returns `response`. Returns the answer and the request sent.
 async fn exchange<B>(
     config: OpenAiConfig,
     request: ChatRequest,
@@ -86,7 +86,7 @@ async fn sent_body(config: OpenAiConfig, request: ChatRequest) -> Value {
     serde_json::from_slice(sent(config, request).await.body()).unwrap()
 }
 
-/// Why a request is refused, without the HTTP service having been called.
+/// Returns the message of an invalid request. Asserts that the HTTP service was not called.
 async fn refused(config: OpenAiConfig, request: ChatRequest) -> String {
     let (answer, seen) = exchange(config, request, ok("", text(""))).await;
     let error = answer.unwrap_err();
@@ -107,10 +107,10 @@ async fn items(stream: ChatStream) -> (Vec<ChatChunk>, Option<ModelError>) {
     let (mut chunks, mut error) = (Vec::new(), None);
     let mut stream = stream;
     while let Some(item) = stream.next().await {
-        assert!(error.is_none(), "an item after the error");
+        assert!(error.is_none(), "the stream yields an item after the error");
         match item {
             Ok(chunk) => chunks.push(chunk),
-            Err(told) => error = Some(told),
+            Err(last) => error = Some(last),
         }
     }
     assert!(stream.next().await.is_none());
@@ -118,7 +118,7 @@ async fn items(stream: ChatStream) -> (Vec<ChatChunk>, Option<ModelError>) {
 }
 
 #[test]
-fn everything_is_send_and_models_can_be_cloned() {
+fn types_are_send_and_models_are_clone() {
     fn send<T: Send + 'static>() {}
     fn clone<T: Clone>() {}
     send::<OpenAiModel<()>>();
@@ -128,7 +128,7 @@ fn everything_is_send_and_models_can_be_cloned() {
 }
 
 #[tokio::test]
-async fn readiness_goes_through_and_the_ready_service_is_called() {
+async fn readiness_is_forwarded_and_the_ready_service_is_called() {
     for api in APIS {
         let http = service_fn(move |_: Request<Full<Bytes>>| {
             std::future::ready(Ok::<_, Infallible>(ok(

@@ -1,4 +1,4 @@
-//! With a server that goes and comes.
+//! A server that fails and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::{
     server::Server,
 };
 
-/// Several times, while many calls are made: nothing is lost at either end.
+/// The server is killed repeatedly during many calls. No events are lost at either end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed() {
+async fn a_killed_server_loses_no_events() {
     let Some(mut server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let there = Lines::default();
@@ -44,7 +44,7 @@ async fn a_server_that_is_killed() {
     let stats = worker.stats();
     assert!(stats.connections > 8, "{stats:?}");
     assert_eq!((stats.delivered, stats.without_start), (published, 0), "{stats:?}");
-    assert_eq!(stats.duplicates, 0, "what was read before is passed over: {stats:?}");
+    assert_eq!(stats.duplicates, 0, "events read before are skipped: {stats:?}");
     worker.stop().await.unwrap();
     assert_whole(&there.get());
     assert_same(there.get(), &gateway.here);
@@ -54,7 +54,7 @@ async fn a_server_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_not_there_from_the_start() {
+async fn a_server_that_starts_later_receives_all_events() {
     let Some(mut server) = Server::not_yet() else { return };
     let gateway = Gateway::of(Publisher::start(PublisherConfig::new(server.stream())));
     let there = Lines::default();
@@ -72,9 +72,9 @@ async fn a_server_that_is_not_there_from_the_start() {
     assert_same(there.get(), &gateway.here);
 }
 
-/// It does not close its connections: only time shows that something is wrong. Calls do not wait for it.
+/// The frozen server keeps its connections open: only a timeout detects it. Calls do not wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_hangs_holds_up_no_call() {
+async fn a_frozen_server_delays_no_call() {
     let Some(server) = Server::start() else { return };
     let stream = server.stream().timeout(Duration::from_millis(500));
     let publisher = Publisher::connect(PublisherConfig::new(stream)).await.unwrap();
@@ -98,9 +98,9 @@ async fn a_server_that_hangs_holds_up_no_call() {
     assert_eq!(gateway.publisher.lost().total(), 0);
 }
 
-/// With hundreds of events on their way: what comes after one that is lost must not get to the server before it.
+/// With hundreds of events in flight: no event after a lost one may reach the server before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_cut() {
+async fn a_cut_connection_keeps_the_order() {
     const CUTS: usize = 8;
     let Some(server) = Server::start() else { return };
     let address = server.url().strip_prefix("nats://").unwrap().to_owned();
@@ -119,7 +119,7 @@ async fn a_connection_that_is_cut() {
     let published = gateway.here.len() as u64;
     until(&worker, |stats| stats.delivered == published).await;
     let stats = worker.stats();
-    // The server kept out what was sent twice, and nothing came after what follows it.
+    // The server removed duplicates, and no event arrived after a later one.
     assert_eq!((stats.duplicates, stats.without_start), (0, 0), "{stats:?}");
     worker.stop().await.unwrap();
     assert_whole(&there.get());

@@ -1,4 +1,4 @@
-//! Calls of a model that answers by itself.
+//! Calls of a scripted model.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{lines::Lines, server::Server};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process that publishes, and what it publishes.
+/// A publishing process, and a local copy of its events.
 pub(crate) struct Gateway {
     pub(crate) publisher: Publisher,
     pub(crate) callbacks: Callbacks,
@@ -35,7 +35,7 @@ impl Gateway {
         Self::of(Publisher::connect(config).await.unwrap())
     }
 
-    /// A call whose answer is so many tokens, with so long between two of them.
+    /// A call answered with this number of tokens, `pace` apart.
     pub(crate) async fn call(&self, tokens: usize, pace: Duration) {
         self.call_named("model", tokens, pace).await;
     }
@@ -58,7 +58,7 @@ impl Gateway {
         join_all((0..runs).map(|_| self.call(tokens, pace))).await;
     }
 
-    /// A chain with a tool in it, a custom event and an error.
+    /// A chain with a tool, a custom event and an error.
     pub(crate) async fn tree(&self) {
         let inside = async {
             let tool = RunLayer::tool("look").output(|n: &i32| *n);
@@ -71,14 +71,14 @@ impl Gateway {
         config.scope(tree).await.unwrap_err();
     }
 
-    /// Until everything is with the server, or lost.
+    /// Waits until all events are acknowledged or lost.
     pub(crate) async fn flush(&self) {
         assert!(self.callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!(self.publisher.flush(PATIENCE).await, 0, "{:?}", self.publisher);
     }
 }
 
-/// Until a worker has read so much.
+/// Waits until the worker's statistics satisfy `what`.
 pub(crate) async fn until(worker: &Worker, what: impl Fn(&WorkerStats) -> bool) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !what(&worker.stats()) {

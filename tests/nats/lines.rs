@@ -1,4 +1,4 @@
-//! What handlers at both ends were told, as lines of JSON.
+//! The events that handlers at both ends received, as lines of JSON.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,16 +41,16 @@ impl Lines {
     }
 }
 
-/// A torn last line is none.
+/// Parses complete lines. A torn last line is skipped.
 pub(crate) fn read(bytes: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(bytes).unwrap();
     let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The same events were told at both ends.
+/// Asserts that both ends received the same events.
 pub(crate) fn assert_same(there: Vec<Value>, here: &Lines) {
-    // Each kind of handler reads the clock for a token by itself.
+    // A handler may read the clock for tokens itself, so times differ.
     let timeless = |mut lines: Vec<Value>| {
         for line in &mut lines {
             line["time"].take();
@@ -67,7 +67,7 @@ pub(crate) fn id(line: &Value) -> (String, u64) {
     (line["run_id"].as_str().unwrap().to_owned(), line["seq"].as_u64().unwrap())
 }
 
-/// Each run's, in a form that does not depend on how runs are mixed.
+/// Sorted by run, to be independent of how runs interleave.
 fn sorted(mut lines: Vec<Value>) -> Vec<Value> {
     lines.sort_by_key(id);
     lines
@@ -86,7 +86,7 @@ pub(crate) fn is_terminal(line: &Value) -> bool {
     event.ends_with("_end") || event.ends_with("_error")
 }
 
-/// What a handler is promised of each run. Runs that have not ended are given back.
+/// Asserts the order of each run's events. Returns the runs without a terminal.
 pub(crate) fn assert_in_order(lines: &[Value]) -> BTreeSet<String> {
     let mut open = BTreeSet::new();
     for (run, lines) in runs(lines) {
@@ -102,7 +102,7 @@ pub(crate) fn assert_in_order(lines: &[Value]) -> BTreeSet<String> {
     open
 }
 
-/// And each has ended.
+/// Asserts the same order, and that every run has ended.
 pub(crate) fn assert_whole(lines: &[Value]) {
     assert_eq!(assert_in_order(lines), BTreeSet::new());
 }

@@ -1,4 +1,4 @@
-//! Where not everything can be kept: what is lost is counted, and the rest is in order.
+//! If not all events can be kept, losses are counted, and the rest is in order.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ async fn worker(server: &Server) -> (Worker, Lines) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_is_full() {
+async fn a_full_stream_refuses_and_counts() {
     let Some(server) = Server::start() else { return };
     let stream = server.stream().max_bytes(200_000).discard(Discard::New);
-    // Few on their way at once: that a start is refused is known before all of its run is sent.
+    // With a small window, a refused start is known before the rest of its run is sent.
     let config = PublisherConfig::new(stream).window(4);
     let gateway = Gateway::of(Publisher::connect(config).await.unwrap());
     for _ in 0..40 {
@@ -38,17 +38,17 @@ async fn a_stream_that_is_full() {
     assert_eq!(stats.acknowledged + stats.lost.total(), published, "{stats:?}");
     let (worker, there) = worker(&server).await;
     until(&worker, |read| read.delivered + read.without_start == stats.acknowledged).await;
-    let told = there.get();
-    assert_eq!(told.len() as u64, worker.stats().delivered);
-    let open = assert_in_order(&told);
+    let delivered = there.get();
+    assert_eq!(delivered.len() as u64, worker.stats().delivered);
+    let open = assert_in_order(&delivered);
     drop(worker);
-    let whole = runs(&told).len() - open.len();
+    let whole = runs(&delivered).len() - open.len();
     assert!(whole > 5, "{whole}");
 }
 
-/// While the server is away and the buffer is full: tokens go first, and no run is without its end.
+/// With the server down and the buffer full, tokens are dropped first. No run lacks its end.
 #[tokio::test]
-async fn a_buffer_that_is_full() {
+async fn a_full_buffer_drops_tokens_first() {
     let Some(mut server) = Server::not_yet() else { return };
     let config = PublisherConfig::new(server.stream()).buffer(40);
     let gateway = Gateway::of(Publisher::start(config));
@@ -65,18 +65,18 @@ async fn a_buffer_that_is_full() {
     let (worker, there) = worker(&server).await;
     until(&worker, |stats| stats.delivered == 40).await;
     worker.stop().await.unwrap();
-    let told = there.get();
-    assert_whole(&told);
-    assert_eq!(runs(&told).len(), 10, "half of it is for starts and ends");
-    // And it goes on as before.
+    let delivered = there.get();
+    assert_whole(&delivered);
+    assert_eq!(runs(&delivered).len(), 10, "half of the buffer is for starts and ends");
+    // Later calls are published as before.
     gateway.call(30, Duration::ZERO).await;
     gateway.flush().await;
     assert_eq!(gateway.publisher.stats().acknowledged, 72);
 }
 
-/// Of a single answer, what is kept is its beginning and its end.
+/// Of a single answer, the beginning and the end are kept.
 #[tokio::test]
-async fn the_latest_tokens_go_first() {
+async fn the_latest_tokens_are_dropped_first() {
     let Some(mut server) = Server::not_yet() else { return };
     let config = PublisherConfig::new(server.stream()).buffer(12);
     let gateway = Gateway::of(Publisher::start(config));
@@ -88,15 +88,15 @@ async fn the_latest_tokens_go_first() {
     let (worker, there) = worker(&server).await;
     until(&worker, |stats| stats.delivered == 12).await;
     worker.stop().await.unwrap();
-    let told = there.get();
-    let numbers: Vec<_> = told.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    let delivered = there.get();
+    let numbers: Vec<_> = delivered.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 31]);
-    assert!(is_terminal(&told[11]));
+    assert!(is_terminal(&delivered[11]));
 }
 
-/// The server takes a megabyte.
+/// The server accepts messages of up to one megabyte.
 #[tokio::test]
-async fn an_event_that_is_too_large() {
+async fn an_event_that_is_too_large_is_refused() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     gateway.tree().await;
@@ -113,6 +113,6 @@ async fn an_event_that_is_too_large() {
     gateway.flush().await;
     let stats = gateway.publisher.stats();
     assert_eq!(stats.lost.refused, 2, "{stats:?}");
-    // The end of the one whose start was refused may have been on its way with it.
+    // The end of the run whose start was refused may have been in flight already.
     assert_eq!(stats.acknowledged + stats.lost.without_start, 12, "{stats:?}");
 }

@@ -1,4 +1,4 @@
-//! Event records through a real NATS server: what goes in comes out, whoever is killed in between.
+//! Event records through a real NATS server: every published event is delivered, whichever process is killed.
 
 #![cfg(unix)]
 mod breaking;

@@ -1,4 +1,4 @@
-//! With a server that is there.
+//! A server that stays up.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_published_arrives() {
+async fn all_published_events_are_delivered() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let there = Lines::default();
@@ -37,9 +37,9 @@ async fn everything_published_arrives() {
     assert_eq!((stats.lost.total(), stats.connections), (0, 1));
 }
 
-/// Two publishers tell of the same runs: the server knows each event by its id.
+/// Two publishers send the same runs: the server removes duplicates by the event's id.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_published_twice_arrives_once() {
+async fn events_published_twice_are_delivered_once() {
     let Some(server) = Server::start() else { return };
     let mut gateway = Gateway::to(&server).await;
     let again = Publisher::connect(PublisherConfig::new(server.stream())).await.unwrap();
@@ -60,9 +60,10 @@ async fn what_is_published_twice_arrives_once() {
     assert_whole(&there.get());
 }
 
-/// One run's handler is slow; another run of the same partition is not. And where all are, nothing is lost.
+/// A slow handler of one run does not delay another run of the partition. If all are slow, no events are
+/// lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_handler_holds_up_its_run_only() {
+async fn a_slow_handler_delays_its_run_only() {
     let Some(server) = Server::start() else { return };
     let stream = server.stream().partitions(1);
     let publisher = PublisherConfig::new(stream.clone());
@@ -85,7 +86,7 @@ async fn a_slow_handler_holds_up_its_run_only() {
         gateway.call(5, Duration::ZERO).await;
     }
     gateway.flush().await;
-    // The ends of the others come while the slow one's start is being handled.
+    // The other runs end while the slow handler is still in its start.
     until(&worker, |stats| stats.delivered >= 20 * 7).await;
     assert!(begun.elapsed() < Duration::from_millis(2900), "{:?}", begun.elapsed());
     until(&worker, |stats| stats.delivered == gateway.here.len() as u64).await;
@@ -96,7 +97,7 @@ async fn a_slow_handler_holds_up_its_run_only() {
 }
 
 #[tokio::test]
-async fn what_is_no_record_is_counted_and_passed_over() {
+async fn invalid_records_are_counted_and_skipped() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let client = async_nats::connect(server.url()).await.unwrap();
@@ -116,7 +117,7 @@ async fn what_is_no_record_is_counted_and_passed_over() {
 }
 
 #[tokio::test]
-async fn publishers_and_workers_must_agree() {
+async fn publishers_and_workers_must_agree_on_the_stream() {
     let Some(mut server) = Server::start() else { return };
     let stream = server.stream().max_age(Duration::from_secs(3600)).max_bytes(1 << 20);
     let stream = stream.storage(Storage::Memory).discard(Discard::New).name("events").prefix("e");

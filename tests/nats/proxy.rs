@@ -1,4 +1,4 @@
-//! A way to the server that is cut again and again, in the middle of what is being sent.
+//! A proxy that repeatedly cuts connections to the server in the middle of a message.
 
 use std::{
     net::SocketAddr,
@@ -19,8 +19,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// So many connections are cut, each when it has taken so many bytes; those after them are not. What a cut one
-    /// has taken last does not get to the server.
+    /// Cuts the first `most` connections, each after it has sent `bytes` bytes. The last bytes of a cut
+    /// connection do not reach the server.
     pub(crate) async fn to(server: String, most: usize, bytes: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

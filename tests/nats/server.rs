@@ -1,4 +1,4 @@
-//! A NATS server of the test's own.
+//! A NATS server process for one test.
 
 use std::{
     env,
@@ -19,14 +19,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// None, where there is no NATS server to start.
+    /// Starts a server. `None` if NATS is not installed.
     pub(crate) fn start() -> Option<Self> {
         let mut server = Self::not_yet()?;
         server.begin();
         Some(server)
     }
 
-    /// One that is not started.
+    /// A server that is not started yet. `None` if NATS is not installed.
     pub(crate) fn not_yet() -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             assert!(env::var("CI").is_err(), "nats-server is not installed: bash .ci/nats.sh");
@@ -54,7 +54,7 @@ impl Server {
         }
     }
 
-    /// As by SIGKILL; it remembers what is on its disk.
+    /// Kills the server with SIGKILL. Its disk storage survives.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -66,7 +66,7 @@ impl Server {
         kill_process(Pid::from_child(self.process.as_ref().unwrap()), signal).unwrap();
     }
 
-    /// It keeps its connections, and does nothing.
+    /// Stops the process. Its connections stay open.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
     }

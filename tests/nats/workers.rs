@@ -1,4 +1,4 @@
-//! Workers that come and go.
+//! Workers that stop, die and are replaced.
 
 use std::{
     collections::BTreeSet,
@@ -27,11 +27,11 @@ use crate::{
     server::Server,
 };
 
-/// Beside this test, where cargo puts examples.
+/// The example's binary, which cargo builds next to the tests.
 fn example() -> PathBuf {
     let test = env::current_exe().unwrap();
     let worker = test.parent().unwrap().with_file_name("examples").join("nats_worker");
-    assert!(worker.exists(), "first: cargo build --example nats_worker");
+    assert!(worker.exists(), "run first: cargo build --example nats_worker");
     worker
 }
 
@@ -40,9 +40,10 @@ fn spawn(server: &Server, events: &Path) -> Child {
     command.arg("--url").arg(server.url()).arg("--events").arg(events).spawn().unwrap()
 }
 
-/// By SIGKILL, in the middle, again and again: each process's handlers hear of whole runs, and together of all.
+/// Workers are killed repeatedly: each process's handlers receive runs in order, and together they receive
+/// all runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_is_killed() {
+async fn killed_workers_deliver_all_runs() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let folder = tempfile::tempdir().unwrap();
@@ -67,12 +68,12 @@ async fn a_worker_that_is_killed() {
     let mut worker = spawn(&server, &files[3]);
     let wanted: BTreeSet<_> = gateway.here.get().iter().map(id).collect();
     let until = Instant::now() + PATIENCE;
-    let told = loop {
-        let told: Vec<_> =
+    let delivered = loop {
+        let delivered: Vec<_> =
             files.iter().map(|file| read(&fs::read(file).unwrap_or_default())).collect();
-        let all: BTreeSet<_> = told.iter().flatten().map(id).collect();
+        let all: BTreeSet<_> = delivered.iter().flatten().map(id).collect();
         if all == wanted {
-            break told;
+            break delivered;
         }
         assert!(Instant::now() < until, "{} of {}", all.len(), wanted.len());
         sleep(Duration::from_millis(50)).await;
@@ -82,10 +83,10 @@ async fn a_worker_that_is_killed() {
     let here = gateway.here.get();
     let here = runs(&here);
     let mut whole = BTreeSet::new();
-    for (number, told) in told.iter().enumerate() {
-        let open = assert_in_order(told);
-        println!("worker {number}: {} events, {} runs open", told.len(), open.len());
-        for (run, lines) in runs(told) {
+    for (number, delivered) in delivered.iter().enumerate() {
+        let open = assert_in_order(delivered);
+        println!("worker {number}: {} events, {} runs open", delivered.len(), open.len());
+        for (run, lines) in runs(delivered) {
             if !open.contains(&run) {
                 let data = |lines: &[&Value]| -> Vec<_> {
                     lines.iter().map(|line| (id(line), line["data"].clone())).collect()
@@ -96,12 +97,15 @@ async fn a_worker_that_is_killed() {
         }
     }
     assert_eq!(whole.len(), here.len());
-    let first = assert_in_order(&told[0]);
-    assert!(!first.is_empty() && told[1].len() > 100, "it was not killed in the middle");
+    let first = assert_in_order(&delivered[0]);
+    assert!(
+        !first.is_empty() && delivered[1].len() > 100,
+        "the first worker was not killed in the middle"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_workers_share() {
+async fn two_workers_share_a_group() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let there = [Lines::default(), Lines::default(), Lines::default()];
@@ -130,9 +134,9 @@ async fn two_workers_share() {
     assert_same(other, &gateway.here);
 }
 
-/// What is told to the end is not told again; what is not is, from its start.
+/// Runs delivered to their end are not delivered again. Open runs are, from their start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_next_worker_begins_with_what_is_open() {
+async fn the_next_worker_resumes_with_open_runs() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     let first = Lines::default();
@@ -164,18 +168,18 @@ async fn the_next_worker_begins_with_what_is_open() {
     }
     worker.stop().await.unwrap();
     assert_whole(&second.get());
-    // At the first, the long one ended with the worker.
+    // In the first worker, the long run ended when the worker stopped.
     assert_whole(&first.get());
     let (first, second) = (first.get(), second.get());
     let (first, second) = (runs(&first), runs(&second));
     assert_eq!(first.len(), 41);
     let early: Vec<_> = first.keys().take(20).filter(|run| second.contains_key(*run)).collect();
-    assert!(early.is_empty(), "told again: {early:?}");
+    assert!(early.is_empty(), "delivered again: {early:?}");
 }
 
-/// The publisher is gone, and with it the end of a run.
+/// The publisher is gone, and never sends the run's end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_is_silent_is_ended() {
+async fn a_silent_run_times_out() {
     let Some(server) = Server::start() else { return };
     let there = Lines::default();
     let config = || {
@@ -196,7 +200,7 @@ async fn a_run_that_is_silent_is_ended() {
     assert_whole(&lines);
     assert_eq!(lines[1]["data"]["error"]["kind"], "transport");
     worker.stop().await.unwrap();
-    // Nothing is left for another.
+    // No events are left for another worker.
     let callbacks = Callbacks::new().add(there.inline());
     let worker = Worker::connect(config(), callbacks).await.unwrap();
     sleep(Duration::from_millis(500)).await;
@@ -224,13 +228,13 @@ async fn a_second_worker_takes_over() {
     drop(first);
     second.stop().await.unwrap();
     assert_whole(&two.get());
-    let told: BTreeSet<_> = one.get().iter().chain(&two.get()).map(id).collect();
-    assert_eq!(told.len(), gateway.here.len());
+    let delivered: BTreeSet<_> = one.get().iter().chain(&two.get()).map(id).collect();
+    assert_eq!(delivered.len(), gateway.here.len());
 }
 
-/// A stop waits for handlers, and what they were told is not told again.
+/// Stopping waits for handlers. The events they have handled are not delivered again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_waits_for_handlers() {
+async fn stopping_waits_for_handlers() {
     let Some(server) = Server::start() else { return };
     let gateway = Gateway::to(&server).await;
     gateway.calls(20, 5, Duration::ZERO).await;

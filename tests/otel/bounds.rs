@@ -1,4 +1,4 @@
-//! What the handlers hold: nothing of runs that have ended, and a bounded number of those that have not.
+//! What the handlers hold: no state of ended runs, and a bounded number of open ones.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ async fn opened(otel: &Otel) -> impl Sized {
 }
 
 #[tokio::test]
-async fn nothing_of_a_thousand_cancelled_runs() {
+async fn cancelled_runs_leave_no_state() {
     let otel = Otel::new();
     for _ in 0..1_000 {
         drop(opened(&otel).await);
@@ -35,7 +35,7 @@ async fn nothing_of_a_thousand_cancelled_runs() {
     assert_eq!(duration.point().count, 1_000);
 }
 
-/// Beyond the bound the oldest spans are ended.
+/// Beyond the bound, the oldest spans are ended.
 #[tokio::test]
 async fn the_number_of_open_runs_is_bounded() {
     let otel = Otel::with(With { max_runs: Some(64), ..With::default() });
@@ -53,18 +53,18 @@ async fn the_number_of_open_runs_is_bounded() {
         assert!(matches!(span.status, Status::Error { .. }));
     }
     drop(answers);
-    assert_eq!(otel.ended().len(), 500, "each has one span");
+    assert_eq!(otel.ended().len(), 500, "each run has one span");
     assert_eq!(otel.spans.open_runs(), 0);
 }
 
-/// One that is given up on hears of no more ends.
+/// A detached handler receives no more ends.
 #[tokio::test]
-async fn a_handler_that_is_given_up_on_does_not_grow() {
+async fn a_detached_handler_does_not_grow() {
     struct Panics(OtelSpans);
     impl CallbackHandler for Panics {
         fn on_event(&self, run: &Run, event: &Event) {
             self.0.on_event(run, event);
-            assert!(!event.kind().is_start(), "scripted: it panics");
+            assert!(!event.kind().is_start(), "scripted: the handler panics");
         }
     }
     support::http::quiet_panics();
@@ -84,17 +84,17 @@ async fn a_handler_that_is_given_up_on_does_not_grow() {
     assert!(otel.spans.open_runs() <= 32);
 }
 
-/// Clones are one handler: a span is made once.
+/// Clones are one handler, so a run has one span.
 #[tokio::test]
-async fn clones_are_one() {
+async fn clones_are_one_handler() {
     let otel = Otel::new();
     let callbacks = otel.callbacks().inline(otel.spans.clone()).inline(Arc::new(otel.metrics));
     assert_eq!(callbacks.len(), 2);
 }
 
-/// Many at once, on several threads: each gets its own span and measure.
+/// Concurrent calls on several threads: each has its own span and measurement.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_at_once() {
+async fn concurrent_calls_have_their_own_spans() {
     let otel = Arc::new(Otel::new());
     let tasks = (0..200).map(|_| {
         let otel = Arc::clone(&otel);

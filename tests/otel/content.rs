@@ -1,4 +1,4 @@
-//! Content: where it is written when asked for, in which form; and nowhere otherwise.
+//! Content: where it is recorded if enabled, and in which form. It is recorded nowhere else.
 
 use serde_json::{Value, json};
 use support::http::{Scripted, Upstream, json};
@@ -23,7 +23,7 @@ const CONTENT: [&str; 4] = [
     "gen_ai.tool.definitions",
 ];
 
-fn asked() -> ChatRequest {
+fn chat_request() -> ChatRequest {
     ChatRequest::new("claude-haiku-4-5")
         .system("Be CANARY brief")
         .user("CANARY hi")
@@ -71,7 +71,7 @@ fn answer() -> Script {
         .complete("tool_use")
 }
 
-/// In the order of [`CONTENT`].
+/// The expected values, in the order of [`CONTENT`].
 fn expected() -> [Value; 4] {
     [
         json!([{"type": "text", "content": "Be CANARY brief"}]),
@@ -102,12 +102,12 @@ fn expected() -> [Value; 4] {
 }
 
 #[tokio::test]
-async fn where_it_is_asked_for() {
+async fn content_is_recorded_where_enabled() {
     for content in MODES {
         for without_logs in [false, true] {
             println!("{content:?}, without logs: {without_logs}");
             let otel = Otel::with(With { content, without_logs, ..With::default() });
-            call(&otel, answer(), asked()).await;
+            call(&otel, answer(), chat_request()).await;
             let span = otel.span();
             let on_span = matches!(content, OtelContent::Span | OtelContent::Both);
             let in_event = matches!(content, OtelContent::Event | OtelContent::Both);
@@ -129,7 +129,7 @@ async fn where_it_is_asked_for() {
                 for (key, expected) in CONTENT.iter().zip(expected()) {
                     assert_eq!(log.attributes[*key], expected, "{key}");
                 }
-                // Whatever the span says is there too.
+                // The event has all attributes of the span too.
                 for (key, value) in &span.attributes {
                     let structured = CONTENT.contains(&&**key);
                     assert!(structured || log.attributes[key] == *value, "{key}");
@@ -154,9 +154,9 @@ async fn where_it_is_asked_for() {
     }
 }
 
-/// The prompt as it was sent, in each provider's form.
+/// Prompts in each provider's format.
 #[tokio::test]
-async fn prompts_in_each_form() {
+async fn prompts_in_each_format() {
     let text = |text: &str| json!({"type": "text", "content": text});
     let call = json!({"type": "tool_call", "id": "c", "name": "f", "arguments": {"a": 1}});
     let response = json!({"type": "tool_call_response", "id": "c", "response": "r"});
@@ -292,7 +292,7 @@ async fn prompts_in_each_form() {
 }
 
 #[tokio::test]
-async fn tools_in_each_form() {
+async fn tools_in_each_format() {
     let defined = json!([{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}]);
     let tool = json!({"name": "f", "description": "d", "parameters": {"type": "object"}});
     for (target, tools, expected) in [
@@ -319,7 +319,7 @@ async fn tools_in_each_form() {
 }
 
 #[tokio::test]
-async fn of_tools_and_retrievers() {
+async fn content_of_tools_and_retrievers() {
     for content in MODES {
         let otel = Otel::with(With { content, ..With::default() });
         let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>("rain CANARY".to_owned()) });
@@ -352,13 +352,13 @@ async fn of_tools_and_retrievers() {
     }
 }
 
-/// What went wrong is content too: it quotes prompts.
+/// Error messages are content too: they may quote prompts.
 #[tokio::test]
-async fn of_failures() {
+async fn content_of_failures() {
     for content in MODES {
         let otel = Otel::with(With { content, ..With::default() });
         let script = Script::new().respond().text("half").fail("CANARY reset");
-        call(&otel, script, asked()).await;
+        call(&otel, script, chat_request()).await;
         let span = otel.span();
         let on_span = matches!(content, OtelContent::Span | OtelContent::Both);
         let shown = format!("{:?}", span.status).contains("CANARY reset");
@@ -381,9 +381,9 @@ async fn of_failures() {
     }
 }
 
-/// What a layer does not capture is not written.
+/// Content that a layer does not capture is not recorded.
 #[tokio::test]
-async fn what_is_not_captured_is_nowhere() {
+async fn uncaptured_content_is_recorded_nowhere() {
     let otel = Otel::with(With { content: OtelContent::Both, ..With::default() });
     let answer = json!({"type": "message", "id": "m", "model": "c", "stop_reason": "end_turn",
         "content": [{"type": "text", "text": "CANARY"}]})

@@ -1,4 +1,4 @@
-//! Exporters that are down, slow or failing: calls are not affected, and what is lost is counted by the SDK.
+//! Exporters that are down, slow or failing do not affect calls. The SDK counts the spans it drops.
 
 use std::{
     sync::{
@@ -41,7 +41,7 @@ impl Exporter for Bad {
     }
 }
 
-/// Makes calls; gives how long the longest took.
+/// Makes calls. Returns the duration of the longest.
 async fn calls(spans: &OtelSpans) -> Duration {
     let faults = Faults::default();
     let callbacks = Callbacks::new().on_fault(faults.hook()).inline(spans.clone());
@@ -71,27 +71,27 @@ fn batched(exporter: impl Exporter + 'static, queue: usize) -> SdkTracerProvider
 }
 
 #[tokio::test]
-async fn slow_and_failing() {
+async fn a_slow_and_failing_exporter_delays_no_call() {
     support::log::start();
     let got = Arc::new(AtomicUsize::new(0));
     let provider = batched(Bad { pause: Duration::from_millis(400), got: Arc::clone(&got) }, 16);
     let spans = OtelSpans::builder().tracer_provider(provider.clone()).build();
     let start = Instant::now();
     let longest = calls(&spans).await;
-    // One that waited for the exporter would wait for as long.
+    // A call that waited for the exporter would take at least as long.
     assert!(longest < Duration::from_millis(350), "{longest:?}");
     assert!(start.elapsed() < Duration::from_millis(400) * (CALLS / 16) as u32);
     let _ = tokio::task::spawn_blocking(move || provider.shutdown()).await.unwrap();
     let exported = got.load(Ordering::Relaxed);
-    assert!(exported < CALLS, "some had to be dropped");
+    assert!(exported < CALLS, "some spans were dropped");
     let logged = support::log::all();
     let counted = format!("dropped_span_count={}", CALLS - exported);
-    assert!(logged.contains(&counted), "the SDK says how many were lost: {counted}");
+    assert!(logged.contains(&counted), "the SDK logs the number of dropped spans: {counted}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn down() {
-    // Nobody listens there any longer.
+async fn an_unreachable_exporter_delays_no_call() {
+    // The port is closed again.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let exporter = SpanExporter::builder()
         .with_tonic()

@@ -1,4 +1,4 @@
-//! Calls over HTTP, in each provider's form.
+//! Calls over HTTP, in each provider's format.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -65,7 +65,7 @@ async fn anthropic_streamed() {
 }
 
 #[tokio::test]
-async fn openai_chat_whole_with_two_choices() {
+async fn openai_chat_unstreamed_with_two_choices() {
     let otel = Otel::new();
     let body = json!({
         "model": "gpt-4o", "n": 2, "seed": 4, "max_completion_tokens": 50, "top_p": 0.5,
@@ -117,9 +117,9 @@ async fn openai_chat_whole_with_two_choices() {
     );
 }
 
-/// What each form of a request becomes, its provider and model aside.
+/// The attributes of each request format, except its provider and model.
 #[tokio::test]
-async fn parameters_in_each_form() {
+async fn parameters_in_each_format() {
     let refused = || json(500, Scripted::chunks(["no"]));
     for (target, body, expected) in [
         (

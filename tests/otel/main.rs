@@ -1,4 +1,4 @@
-//! The OpenTelemetry handlers: what they write of each call, after the semantic conventions, version 1.41.1.
+//! The OpenTelemetry handlers: what they record of each call, after the semantic conventions, version 1.41.1.
 
 mod bounds;
 mod content;

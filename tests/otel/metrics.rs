@@ -16,7 +16,7 @@ use tower_llm_callbacks::{
 
 use crate::{
     http_calls,
-    typed_calls::{answer, asked, call},
+    typed_calls::{answer, call, chat_request},
 };
 
 const SECONDS: [f64; 14] =
@@ -41,12 +41,12 @@ fn with(mut attributes: Value, more: &[(&str, Value)]) -> Value {
     attributes
 }
 
-fn is(metric: &Metric, unit: &str, bounds: &[f64]) {
+fn assert_metric(metric: &Metric, unit: &str, bounds: &[f64]) {
     assert_eq!((&*metric.unit, &*metric.bounds), (unit, bounds));
 }
 
 #[tokio::test]
-async fn every_metric() {
+async fn all_metrics_of_a_streamed_call() {
     let otel = Otel::new();
     let script = Script::new()
         .respond()
@@ -58,28 +58,28 @@ async fn every_metric() {
         .text("c")
         .chunk(Delta::Usage { usage: Usage::new(100, 20).cached(60, 10), raw: None })
         .complete("end_turn");
-    call(&otel, script, asked()).await;
+    call(&otel, script, chat_request()).await;
     let measured = otel.measured();
     let answered = with(common(), &[("gen_ai.response.model", json!("claude-haiku-4-5-1"))]);
 
     let duration = &measured["gen_ai.client.operation.duration"];
-    is(duration, "s", &SECONDS);
+    assert_metric(duration, "s", &SECONDS);
     assert_eq!((&duration.point().attributes, duration.point().count), (&answered, 1));
     assert!((0.09..9.0).contains(&duration.point().sum), "{duration:?}");
 
     let first = &measured["gen_ai.client.operation.time_to_first_chunk"];
-    is(first, "s", &SECONDS);
+    assert_metric(first, "s", &SECONDS);
     assert_eq!((&first.point().attributes, first.point().count), (&answered, 1));
     assert!((0.03..duration.point().sum).contains(&first.point().sum), "{first:?}");
 
     let chunk = &measured["gen_ai.client.operation.time_per_output_chunk"];
-    is(chunk, "s", &SECONDS);
-    // Which model answers is not known yet.
+    assert_metric(chunk, "s", &SECONDS);
+    // The response model is not known yet at a chunk.
     assert_eq!((&chunk.point().attributes, chunk.point().count), (&common(), 2));
     assert!((0.05..duration.point().sum).contains(&chunk.point().sum), "{chunk:?}");
 
     let usage = &measured["gen_ai.client.token.usage"];
-    is(usage, "{token}", &TOKENS);
+    assert_metric(usage, "{token}", &TOKENS);
     assert_eq!(usage.points.len(), 2);
     for (point, (kind, tokens)) in usage.points.iter().zip([("input", 100.0), ("output", 20.0)]) {
         assert_eq!(point.attributes, with(answered.clone(), &[("gen_ai.token.type", json!(kind))]));
@@ -89,7 +89,7 @@ async fn every_metric() {
 }
 
 #[tokio::test]
-async fn over_http_the_server_is_known() {
+async fn http_calls_have_the_servers_address() {
     let otel = Otel::new();
     let body = json!({"model": "claude", "stream": true, "messages": []});
     let answer = || event_stream(Scripted::chunks(HELLO));
@@ -106,11 +106,11 @@ async fn over_http_the_server_is_known() {
     );
 }
 
-/// What nobody told is not made up: no usage, no first chunk.
+/// Without usage and chunks, only the duration is recorded.
 #[tokio::test]
-async fn what_is_not_known_is_not_measured() {
+async fn unknown_values_are_not_recorded() {
     let otel = Otel::new();
-    call(&otel, Script::new().fail("no").respond(), asked()).await;
+    call(&otel, Script::new().fail("no").respond(), chat_request()).await;
     let measured = otel.measured();
     assert_eq!(measured.keys().collect::<Vec<_>>(), ["gen_ai.client.operation.duration"]);
     assert_eq!(
@@ -119,9 +119,9 @@ async fn what_is_not_known_is_not_measured() {
     );
 }
 
-/// The answer came whole: there are no chunks.
+/// An unstreamed answer has no chunks.
 #[tokio::test]
-async fn of_an_answer_that_came_whole() {
+async fn an_unstreamed_answer_has_no_chunk_times() {
     let otel = Otel::new();
     let body = json!({"model": "claude", "messages": []});
     let whole = || json(200, Scripted::chunks([support::http::WHOLE]));
@@ -134,7 +134,7 @@ async fn of_an_answer_that_came_whole() {
 #[tokio::test]
 async fn the_latest_conventions() {
     let otel = Otel::with(With { conventions: SemanticConventions::Latest, ..With::default() });
-    call(&otel, answer(), asked()).await;
+    call(&otel, answer(), chat_request()).await;
     let measured = otel.measured();
     let answered = with(common(), &[("gen_ai.response.model", json!("claude-haiku-4-5-1"))]);
     let unknown = with(answered.clone(), &[("gen_ai.token.modality", json!("unknown"))]);
@@ -151,18 +151,18 @@ async fn the_latest_conventions() {
     }
     for (name, tokens) in [("input_tokens", 100.0), ("output_tokens", 20.0)] {
         let metric = &measured[&format!("gen_ai.client.inference.operation.{name}")];
-        is(metric, "{token}", &TOKENS);
+        assert_metric(metric, "{token}", &TOKENS);
         assert_eq!((&metric.point().attributes, metric.point().sum), (&answered, tokens), "{name}");
     }
     for name in ["duration", "time_to_first_chunk", "time_per_output_chunk"] {
-        is(&measured[&format!("gen_ai.client.inference.{name}")], "s", &SECONDS);
+        assert_metric(&measured[&format!("gen_ai.client.inference.{name}")], "s", &SECONDS);
     }
     assert_eq!(measured.len(), 10);
 }
 
-/// Of a call that is broken off, what was used so far is measured.
+/// A cancelled call records the usage so far.
 #[tokio::test]
-async fn usage_of_a_call_that_is_broken_off() {
+async fn usage_of_a_cancelled_call() {
     let otel = Otel::new();
     let script = Script::new()
         .respond()
@@ -170,7 +170,7 @@ async fn usage_of_a_call_that_is_broken_off() {
         .text("a")
         .hang();
     let mut model = CallbackLayer::new(otel.callbacks()).layer(ScriptedModel::new(script));
-    let mut answer = model.ready().await.unwrap().call(asked()).await.unwrap();
+    let mut answer = model.ready().await.unwrap().call(chat_request()).await.unwrap();
     futures::StreamExt::next(&mut answer).await;
     drop(answer);
     let usage = &otel.measured()["gen_ai.client.token.usage"];
@@ -178,9 +178,9 @@ async fn usage_of_a_call_that_is_broken_off() {
     assert!(usage.points.iter().all(|point| point.attributes.get("error.type").is_none()));
 }
 
-/// In a queue too: tokens have the time at which they came, not that at which they are handled.
+/// Queued tokens keep the time at which they arrived.
 #[tokio::test]
-async fn a_queued_handler_measures_the_same() {
+async fn a_queued_handler_measures_arrival_times() {
     struct Slow(OtelMetrics);
     impl CallbackHandler for Slow {
         fn on_event(&self, run: &tower_llm_callbacks::Run, event: &tower_llm_callbacks::Event) {
@@ -201,25 +201,25 @@ async fn a_queued_handler_measures_the_same() {
             .text("b")
             .complete("stop"),
     ));
-    read(model.ready().await.unwrap().call(asked()).await.unwrap()).await;
+    read(model.ready().await.unwrap().call(chat_request()).await.unwrap()).await;
     assert!(callbacks.flush(PATIENCE).await.is_complete());
     let chunk = &otel.measured()["gen_ai.client.operation.time_per_output_chunk"];
     assert!((0.09..0.3).contains(&chunk.point().sum), "{chunk:?}");
 }
 
 #[test]
-fn without_chunk_times_tokens_cost_nothing() {
+fn without_chunk_times_tokens_are_masked() {
     let metrics = OtelMetrics::builder().chunk_times(false).build();
     assert!(!metrics.event_mask().contains(EventKind::LlmNewToken));
     assert!(OtelMetrics::new().event_mask().contains(EventKind::LlmNewToken));
 }
 
-/// However many models clients ask for.
+/// Whatever model names clients send.
 #[tokio::test]
 async fn labels_are_bounded() {
     let otel = Otel::with(With { max_models: Some(3), ..With::default() });
     let long = "m".repeat(129);
-    // The long one while there is still room.
+    // The long name, while there is still room.
     let models = [long].into_iter().chain((0..50).map(|number| format!("model-{number}")));
     for model in models {
         let script = Script::new()
@@ -250,7 +250,7 @@ async fn labels_are_bounded() {
         assert!(values.contains("_OTHER"), "{key}");
         assert!(values.iter().all(|value| value.len() <= 128));
     }
-    let nobodys = |attributes: &Value| attributes["server.address"] == "_OTHER";
-    let mut others = duration.points.iter().filter(|point| nobodys(&point.attributes));
+    let is_other = |attributes: &Value| attributes["server.address"] == "_OTHER";
+    let mut others = duration.points.iter().filter(|point| is_other(&point.attributes));
     assert!(others.all(|point| point.attributes.get("server.port").is_none()));
 }

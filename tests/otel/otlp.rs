@@ -1,4 +1,4 @@
-//! Over OTLP, to a receiver on loopback.
+//! OTLP export to a receiver on loopback.
 
 use opentelemetry_otlp::{LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_proto::tonic::{
@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
 
 use crate::{
     receiver::{Receiver, text, value},
-    typed_calls::{answer, asked},
+    typed_calls::{answer, chat_request},
 };
 
 struct Exporters(SpanExporter, MetricExporter, LogExporter);
@@ -51,10 +51,10 @@ fn http(url: &str) -> Exporters {
     )
 }
 
-async fn arrives(exporters: fn(&str) -> Exporters) {
+async fn exports_all_signals(exporters: fn(&str) -> Exporters) {
     let receiver = Receiver::default();
     let url = receiver.serve().await;
-    // Reqwest's blocking client is not made in an async context.
+    // Reqwest's blocking client cannot be built in an async context.
     let handle = tokio::runtime::Handle::current();
     let made = tokio::task::spawn_blocking(move || {
         let _runtime = handle.enter();
@@ -76,7 +76,7 @@ async fn arrives(exporters: fn(&str) -> Exporters) {
     let callbacks = Callbacks::new().inline(spans).inline(metrics);
     for _ in 0..3 {
         let mut model = CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(answer()));
-        read(model.ready().await.unwrap().call(asked()).await.unwrap()).await;
+        read(model.ready().await.unwrap().call(chat_request()).await.unwrap()).await;
     }
     tokio::task::spawn_blocking(move || {
         tracers.shutdown().unwrap();
@@ -129,11 +129,11 @@ async fn arrives(exporters: fn(&str) -> Exporters) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_grpc() {
-    arrives(grpc).await;
+async fn export_over_grpc() {
+    exports_all_signals(grpc).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http() {
-    arrives(http).await;
+async fn export_over_http() {
+    exports_all_signals(http).await;
 }

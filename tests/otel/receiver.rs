@@ -1,4 +1,4 @@
-//! A receiver of OTLP on loopback, over gRPC and over HTTP.
+//! An OTLP receiver on loopback, over gRPC and HTTP.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status, service::Routes};
 
-/// What came.
+/// The received requests.
 #[derive(Clone, Default)]
 pub(crate) struct Receiver {
     traces: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
@@ -54,7 +54,7 @@ service!(MetricsService, metrics, ExportMetricsServiceRequest, ExportMetricsServ
 service!(LogsService, logs, ExportLogsServiceRequest, ExportLogsServiceResponse);
 
 impl Receiver {
-    /// Serves both on one port; gives its URL.
+    /// Serves gRPC and HTTP on one port. Returns its URL.
     pub(crate) async fn serve(&self) -> String {
         let grpc = Routes::new(TraceServiceServer::new(self.clone()))
             .add_service(MetricsServiceServer::new(self.clone()))
@@ -87,7 +87,7 @@ impl Receiver {
         url
     }
 
-    /// The spans: name, kind, and an attribute.
+    /// The received spans.
     pub(crate) fn spans(&self) -> Vec<opentelemetry_proto::tonic::trace::v1::Span> {
         let all = self.traces.lock().unwrap();
         let resources = all.iter().flat_map(|request| &request.resource_spans);

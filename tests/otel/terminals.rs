@@ -1,4 +1,4 @@
-//! Each way in which a run may end.
+//! Each way for a run to end.
 
 use futures::StreamExt;
 use opentelemetry::trace::Status;
@@ -16,7 +16,7 @@ use tower_llm_callbacks::{
 
 use crate::http_calls;
 
-/// A model that says something, and then ...
+/// A model that answers with some text, before the end that the test appends.
 fn begun() -> Script {
     Script::new()
         .respond()
@@ -33,9 +33,9 @@ async fn call(otel: &Otel, script: Script, take: usize) {
     }
 }
 
-/// What the span, and the metrics, say of a failure.
+/// Asserts the span and the metrics of a failed call.
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
+#[expect(clippy::needless_pass_by_value, reason = "callers pass literals")]
 fn failed(otel: &Otel, error_type: &str, status: &str, reasons: Value) -> Span {
     let span = otel.span();
     assert_eq!(span.attributes["error.type"], error_type);
@@ -89,7 +89,7 @@ async fn provider_errors() {
 }
 
 #[tokio::test]
-async fn lost_on_the_way() {
+async fn transport_errors() {
     let otel = Otel::new();
     call(&otel, Script::new().fail("https://u:CANARY@host/").respond(), usize::MAX).await;
     failed(&otel, "transport", "transport", Value::Null);
@@ -139,7 +139,7 @@ fn panicked() {
     failed(&otel, "panic", "panic", json!(["error"]));
 }
 
-/// Over HTTP.
+/// The same ends over HTTP.
 #[tokio::test]
 async fn over_http() {
     let body = || json!({"model": "claude", "messages": [{"role": "user", "content": "CANARY"}]});
@@ -165,9 +165,9 @@ async fn over_http() {
     failed(&otel, "truncated", "truncated", json!(["error"]));
 }
 
-/// A choice that has its reason keeps it.
+/// Finished choices keep their reason.
 #[tokio::test]
-async fn only_what_is_missing_is_an_error() {
+async fn only_unfinished_choices_end_in_error() {
     let otel = Otel::new();
     let script = begun()
         .chunk(Delta::Text { choice: 1, text: "CANARY".into() })

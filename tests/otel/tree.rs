@@ -1,4 +1,4 @@
-//! Spans of trees: chains, agents, tools, retrievers, and what they are below.
+//! Spans of trees: chains, agents, tools, retrievers, and their parents.
 
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -52,7 +52,7 @@ async fn search() {
 }
 
 #[tokio::test]
-async fn an_agent() {
+async fn an_agents_spans() {
     let otel = Otel::new();
     let agent = service_fn(|_: String| async {
         ask().await;
@@ -124,9 +124,9 @@ async fn an_agent() {
     assert!(!otel.everything().contains("CANARY"));
 }
 
-/// Metadata that are inherited make no agents of the chains below.
+/// Inherited metadata does not make the chains inside agents.
 #[tokio::test]
-async fn only_the_outermost_is_the_agent() {
+async fn only_the_outermost_chain_is_the_agent() {
     let otel = Otel::new();
     let step = |name: &'static str, inner: Option<&'static str>| {
         let work = service_fn(move |_: u8| async move {
@@ -145,7 +145,7 @@ async fn only_the_outermost_is_the_agent() {
     assert!(inner.is_below(&outer));
     inner.has(false, json!({}));
 
-    // Another agent that it calls is one.
+    // A nested chain with metadata of its own is an agent.
     let otel = Otel::new();
     let other = || RunLayer::chain("o").metadata("gen_ai.agent.name", "Other");
     let inner = other().layer(service_fn(|_: u8| async { Ok::<_, BoxError>(()) }));
@@ -156,9 +156,9 @@ async fn only_the_outermost_is_the_agent() {
     assert!(otel.named("invoke_agent Other").is_below(&otel.named("invoke_agent Helper")));
 }
 
-/// A chain in the middle that the handler does not hear of is passed over.
+/// A chain in between that the handler does not observe is skipped.
 #[tokio::test]
-async fn the_nearest_run_that_it_heard_of_is_the_parent() {
+async fn the_nearest_observed_run_is_the_parent() {
     let otel = Otel::new();
     let callbacks = otel.callbacks();
     let inner = RunLayer::tool("t")
@@ -184,7 +184,7 @@ async fn over_http(otel: &Otel, traceparent: &'static str) {
 }
 
 #[tokio::test]
-async fn a_call_is_part_of_the_trace_that_it_names() {
+async fn a_call_joins_the_trace_of_its_traceparent() {
     let otel = Otel::new();
     over_http(&otel, PARENT).await;
     let span = otel.span();
@@ -193,7 +193,7 @@ async fn a_call_is_part_of_the_trace_that_it_names() {
         (TRACE.into(), "00f067aa0ba902b7".into())
     );
     assert!(span.parent_is_remote && span.sampled);
-    // One that is not sampled is not recorded by the SDK's default sampler, and none the worse for it.
+    // The SDK's default sampler does not record an unsampled trace. The metrics are recorded all the same.
     let otel = Otel::new();
     over_http(&otel, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00").await;
     assert!(otel.ended().is_empty());
@@ -204,9 +204,9 @@ async fn a_call_is_part_of_the_trace_that_it_names() {
     assert_eq!(otel.span().parent.to_string(), "0".repeat(16));
 }
 
-/// A server's own span of the same trace is nearer than the caller's; one of another trace is not in it.
+/// A server's current span of the same trace is the parent. One of another trace is not.
 #[tokio::test]
-async fn a_current_span_of_the_same_trace_is_nearer() {
+async fn a_current_span_of_the_same_trace_is_the_parent() {
     let otel = Otel::new();
     let tracer = otel.tracer_provider.tracer("server");
     let remote = opentelemetry::trace::SpanContext::new(
@@ -233,10 +233,10 @@ async fn a_current_span_of_the_same_trace_is_nearer() {
     );
 }
 
-/// A typed model over a client with the layer is one call: its client span is the outer one, its content is written
-/// once, and it is measured once.
+/// A typed model over an observed client is one call: the outer span is the client span, content is recorded
+/// once, and the call is measured once.
 #[tokio::test]
-async fn a_typed_model_over_a_layer_is_one_call() {
+async fn a_typed_model_over_an_observed_client_is_one_call() {
     let otel = Otel::with(With { content: OtelContent::Both, ..With::default() });
     let callbacks = otel.callbacks();
     let client = service_fn(|_: Request<RequestBody<Full<bytes::Bytes>>>| async {
@@ -264,9 +264,9 @@ async fn a_typed_model_over_a_layer_is_one_call() {
     assert_eq!(usage.points.iter().map(|point| point.sum).sum::<f64>(), 5.0);
 }
 
-/// What fails in it is told with its span, but not as a call that failed.
+/// A failed attempt inside has a failed span, but is not counted as a failed call.
 #[tokio::test]
-async fn a_try_that_fails_is_no_failed_call() {
+async fn a_failed_attempt_is_not_a_failed_call() {
     let otel = Otel::new();
     let callbacks = otel.callbacks();
     let outer = CallbackLayer::new(callbacks.clone());
@@ -290,9 +290,9 @@ async fn a_try_that_fails_is_no_failed_call() {
     assert_eq!((duration.count, duration.attributes.get("error.type")), (1, None));
 }
 
-/// A call that is made in a model run that has ended is a call of its own.
+/// A call made in an ended model run is a separate call.
 #[tokio::test]
-async fn what_comes_after_a_call_is_not_in_it() {
+async fn a_call_in_an_ended_run_is_separate() {
     let otel = Otel::new();
     let (handler, runs) = support::runs();
     let ask = async |callbacks: Callbacks| {

@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// An answer with everything in it that is written.
+/// An answer with every field that is recorded.
 pub(crate) fn answer() -> Script {
     Script::new()
         .respond()
@@ -30,7 +30,7 @@ pub(crate) fn answer() -> Script {
         .complete("end_turn")
 }
 
-pub(crate) fn asked() -> ChatRequest {
+pub(crate) fn chat_request() -> ChatRequest {
     ChatRequest::new("claude-haiku-4-5")
         .max_tokens(25)
         .temperature(0.5)
@@ -55,9 +55,9 @@ pub(crate) async fn call(otel: &Otel, script: Script, request: ChatRequest) {
 }
 
 #[tokio::test]
-async fn every_attribute() {
+async fn all_attributes_of_a_streamed_call() {
     let otel = Otel::new();
-    call(&otel, answer(), asked()).await;
+    call(&otel, answer(), chat_request()).await;
     let span = otel.span();
     assert_eq!((&*span.name, &span.kind), ("chat claude-haiku-4-5", &SpanKind::Client));
     assert_eq!(span.status, Status::Unset);
@@ -96,7 +96,7 @@ async fn every_attribute() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_left_out() {
+async fn unknown_values_are_left_out() {
     let otel = Otel::new();
     let layer = CallbackLayer::new(otel.callbacks()).extract(
         |_: &()| LlmStart::new("mine", "generate").stream(false),
@@ -117,7 +117,7 @@ async fn what_is_not_known_is_left_out() {
 }
 
 #[tokio::test]
-async fn names_of_any_length_are_cut() {
+async fn long_names_are_cut() {
     let otel = Otel::new();
     call(&otel, answer(), ChatRequest::new("é".repeat(5_000)).user("Hi")).await;
     let span = otel.span();
@@ -128,7 +128,7 @@ async fn names_of_any_length_are_cut() {
 #[tokio::test]
 async fn the_latest_conventions() {
     let otel = Otel::with(With { conventions: SemanticConventions::Latest, ..With::default() });
-    call(&otel, answer(), asked()).await;
+    call(&otel, answer(), chat_request()).await;
     let span = otel.span();
     assert_eq!(span.scope.1, None);
     assert_eq!(span.attributes["gen_ai.usage.cache_write.input_tokens"], 10);
@@ -136,7 +136,7 @@ async fn the_latest_conventions() {
     assert!(!span.attributes.contains_key("gen_ai.usage.cache_creation.input_tokens"));
 }
 
-/// What samplers see is there when the span is made.
+/// Samplers see the attributes when the span is created.
 #[tokio::test]
 async fn a_span_has_its_attributes_from_its_creation() {
     use opentelemetry::trace::TraceState;
@@ -186,9 +186,9 @@ async fn a_span_has_its_attributes_from_its_creation() {
     assert_eq!(spans.open_runs(), 0);
 }
 
-/// Each attempt is a run of its own, and tells of the one before; so do custom events tell.
+/// Each attempt is a run of its own, with an event for the attempt before it.
 #[tokio::test]
-async fn retries_and_custom_events_are_events_of_the_span() {
+async fn retries_are_events_of_the_span() {
     let otel = Otel::new();
     let models = std::sync::Arc::new(std::sync::Mutex::new(vec![
         Script::new().fail("CANARY lost").respond(),
@@ -211,7 +211,7 @@ async fn retries_and_custom_events_are_events_of_the_span() {
         }
     });
     let mut call = AttemptsLayer::new().layer(twice);
-    let answer = call.ready().await.unwrap().call(asked()).await.unwrap();
+    let answer = call.ready().await.unwrap().call(chat_request()).await.unwrap();
     read(answer).await;
     let spans = otel.ended();
     assert_eq!(spans.len(), 2);
@@ -222,7 +222,7 @@ async fn retries_and_custom_events_are_events_of_the_span() {
 }
 
 #[tokio::test]
-async fn custom_events() {
+async fn custom_events_are_events_of_the_span() {
     let otel = Otel::new();
     let inner = service_fn(|request: ChatRequest| async move {
         let run = Run::current().unwrap();
@@ -234,7 +234,7 @@ async fn custom_events() {
         ScriptedModel::new(Script::answer(["Hi"])).oneshot(request).await
     });
     let mut model = CallbackLayer::new(otel.callbacks()).layer(inner);
-    read(model.ready().await.unwrap().call(asked()).await.unwrap()).await;
+    read(model.ready().await.unwrap().call(chat_request()).await.unwrap()).await;
     let events: Vec<_> =
         otel.span().events.into_iter().map(|(name, at)| json!([name, at])).collect();
     let expected = json!([
@@ -245,9 +245,9 @@ async fn custom_events() {
     assert!(!otel.everything().contains("CANARY"));
 }
 
-/// The global providers, which by default make nothing.
+/// The global providers are no-ops by default.
 #[tokio::test]
-async fn without_an_sdk_nothing_happens() {
+async fn without_an_sdk_no_spans_are_created() {
     let spans = OtelSpans::new();
     let metrics = tower_llm_callbacks::handlers::OtelMetrics::new();
     let callbacks =
@@ -255,20 +255,21 @@ async fn without_an_sdk_nothing_happens() {
     let (handler, runs) = support::runs();
     let layer = CallbackLayer::new(callbacks.add(handler));
     let mut model = layer.layer(ScriptedModel::new(answer()));
-    let (chunks, error) = read(model.ready().await.unwrap().call(asked()).await.unwrap()).await;
+    let (chunks, error) =
+        read(model.ready().await.unwrap().call(chat_request()).await.unwrap()).await;
     assert!(chunks.len() > 2 && error.is_none());
-    assert_eq!(runs.lock().unwrap()[0].tracing_span(), None, "there is no span to name");
+    assert_eq!(runs.lock().unwrap()[0].tracing_span(), None, "no span is set on the run");
     assert_eq!((spans.open_runs(), metrics.open_runs()), (0, 0));
 }
 
-/// The span that is current where a call starts is its parent.
+/// The current span at the start of a call is its parent.
 #[tokio::test]
 async fn the_current_span_is_the_parent() {
     use opentelemetry::trace::{FutureExt, TraceContextExt};
     let otel = Otel::new();
     let tracer = otel.tracer_provider.tracer("app");
     let context = opentelemetry::Context::current_with_span(tracer.start("request"));
-    call(&otel, answer(), asked()).with_context(context.clone()).await;
+    call(&otel, answer(), chat_request()).with_context(context.clone()).await;
     context.span().end();
     let (call, request) = (otel.named("chat claude-haiku-4-5"), otel.named("request"));
     assert!(call.is_below(&request));

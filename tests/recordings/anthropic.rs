@@ -1,4 +1,4 @@
-//! Recorded answers, if they are at hand, decode to what the official SDK read from them.
+//! Recorded answers, if available, decode to what the official SDK read from them.
 //!
 //! They are other projects' data and are not part of this repository.
 
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     },
 };
 
-/// Everything that the deltas of an answer say.
+/// The sum of an answer's deltas.
 #[derive(Debug, Default, PartialEq)]
 struct Sum {
     text: String,
@@ -79,7 +79,7 @@ impl Sum {
         self.tools.iter().map(|(name, arguments)| json!([name, parsed(arguments)])).collect()
     }
 
-    /// Compares with what the SDK read. What it says nothing of is not compared.
+    /// Compares with what the SDK read. Only values in `oracle` are compared.
     fn check(&self, file: &str, oracle: &Map<String, Value>) {
         assert_eq!(self.faults, 0, "{file}");
         assert!(self.done, "{file}");
@@ -103,20 +103,20 @@ impl Sum {
                         (count("cache_read_input_tokens"), count("cache_creation_input_tokens"));
                     let input = count("input_tokens") + read + write;
                     let expected = Usage::new(input, count("output_tokens")).cached(read, write);
-                    // The SDK's summary leaves out the reasoning.
+                    // The SDK's summary leaves out the reasoning tokens.
                     assert_eq!(counts.reasoning(0), expected, "{file}");
                     continue;
                 }
-                // How the SDK names the blocks and events, and how it failed.
+                // The SDK's names of blocks, events and its exception.
                 "blocks" | "events" | "raised" => continue,
-                other => panic!("{file}: nothing compares {other}"),
+                other => panic!("{file}: no comparison for {other}"),
             };
             assert_eq!(&found, expected, "{file}: {key}");
         }
     }
 }
 
-/// One JSON text a line becomes an event stream.
+/// Turns one JSON text per line into an event stream.
 fn framed(chunks: &str) -> String {
     let event = |line: &str| {
         let json: Value = serde_json::from_str(line).unwrap();
@@ -126,7 +126,7 @@ fn framed(chunks: &str) -> String {
 }
 
 #[test]
-fn every_recorded_answer() {
+fn recorded_answers_decode_as_by_the_sdk() {
     let Some(folder) = folder() else { return };
     let oracle = read_json(&folder.join("oracle.json"));
     let index = read_json(&folder.join("index.json"));
@@ -181,7 +181,7 @@ fn check_message(file: &str, body: &[u8], expected: &Map<String, Value>) {
     }
 }
 
-/// The SDK only gives the name of its exception, so the body itself is what to compare with.
+/// The oracle only has the name of the SDK's exception, so the error is compared with the body itself.
 fn check_error(file: &str, status: u16, body: &[u8], expected: &Map<String, Value>) {
     let json: Value = serde_json::from_slice(body).unwrap();
     let error = AnthropicMessages.error(StatusCode::from_u16(status).unwrap(), body);

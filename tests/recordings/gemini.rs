@@ -1,4 +1,4 @@
-//! Recorded answers, if they are at hand, decode to what can be read off them by eye.
+//! Recorded answers, if available, decode to what a direct reading of their JSON yields.
 //!
 //! They are other projects' data and are not part of this repository.
 
@@ -16,7 +16,7 @@ use tower_llm_callbacks::{
     },
 };
 
-/// What the deltas of an answer add up to, and all finish reasons.
+/// The result of an answer, and all finish reasons.
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (LlmResult, Vec<String>) {
     let (mut decoder, mut sum) = (GeminiDecoder::new(), Accumulator::new());
     let (mut reasons, mut done) = (vec![], false);
@@ -37,7 +37,7 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (LlmResult, Vec<Strin
     (sum.finish(), reasons)
 }
 
-/// The JSON texts of an event stream, by another way than the decoder's.
+/// The JSON texts of an event stream, parsed independently of the decoder.
 fn events(body: &[u8]) -> Vec<Value> {
     let body = std::str::from_utf8(body).unwrap();
     let data = body.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -45,7 +45,7 @@ fn events(body: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn every_recorded_answer() {
+fn recorded_answers_decode_as_written() {
     let Some(folder) = folder() else { return };
     let oracle = read_json(&folder.join("oracle.json"));
     let index = read_json(&folder.join("index.json"));
@@ -54,8 +54,8 @@ fn every_recorded_answer() {
     for entry in entries {
         let file = entry["file"].as_str().unwrap();
         let Some(name) = file.strip_prefix("gemini/") else { continue };
-        // No SDK read these.
-        assert!(oracle["fixtures"][file].is_null(), "there is something to compare {file} with");
+        // No SDK has read these recordings.
+        assert!(oracle["fixtures"][file].is_null(), "an oracle for {file} exists");
         let body = fs::read(folder.join(file)).unwrap();
         let status = u16::try_from(entry["status"].as_u64().unwrap()).unwrap();
         if status >= 400 {
@@ -81,7 +81,7 @@ fn check_stream(file: &str, body: &[u8]) {
     let (result, reasons) = &whole;
     assert_eq!((result.decode_faults, result.streamed, result.choices.len()), (0, true, 1));
     let events = events(body);
-    // The same as an array, which is the other form of a streamed answer.
+    // The same answer as an array, the other form of a streamed answer.
     let array = json!(events).to_string();
     assert_eq!(read(array.as_bytes().chunks(100)), whole, "{file}");
 

@@ -1,6 +1,6 @@
-//! Every recorded answer through the HTTP layer, in every coding, however it is cut: the client gets its
-//! bytes, the provider those of the request, and the run says what the decoder alone says, which other
-//! tests compare with what the official SDKs read.
+//! Recorded answers through the HTTP layer, in every coding and at any frame size. The client receives the
+//! answer's bytes and the provider the request's. The run's result equals that of the decoder alone, which
+//! other tests compare with what the official SDKs read.
 
 mod compress;
 
@@ -36,7 +36,7 @@ struct Recorded {
     request: Bytes,
     status: u16,
     content_type: String,
-    /// Without its coding.
+    /// The decoded body.
     body: Vec<u8>,
 }
 
@@ -80,7 +80,7 @@ impl Recorded {
         })
     }
 
-    /// What the decoder says of it, and the error that ends it.
+    /// The decoder's result, and the error that ends the run.
     fn expected(&self, format: &dyn Format) -> (LlmResult, Option<ErrorKind>) {
         let mut sum = Accumulator::new();
         if self.status >= 400 {
@@ -103,7 +103,7 @@ impl Recorded {
     }
 }
 
-/// One JSON text a line becomes an event stream.
+/// Turns one JSON text per line into an event stream.
 fn framed(file: &str, chunks: &str) -> String {
     let lines = chunks.lines().filter(|line| !line.is_empty());
     let mut all = String::new();
@@ -120,7 +120,7 @@ fn framed(file: &str, chunks: &str) -> String {
     all
 }
 
-/// Pieces of random lengths, but the same each time; single bytes in the first round.
+/// Pieces of pseudorandom lengths; single bytes in the first round.
 fn cut(body: &[u8], round: u64) -> Vec<Bytes> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(round + 2);
     let longest = [1, 4, 30, 200, 1500, 9000][usize::try_from(round).unwrap() % 6];
@@ -137,7 +137,7 @@ fn cut(body: &[u8], round: u64) -> Vec<Bytes> {
 }
 
 #[tokio::test]
-async fn every_recorded_answer() {
+async fn recorded_answers_pass_unchanged_and_decode() {
     let Some(folder) = folder() else { return };
     let index: Value =
         serde_json::from_slice(&fs::read(folder.join("index.json")).unwrap()).unwrap();
@@ -168,8 +168,8 @@ async fn through(
         StreamBody::new(stream::iter(frames.into_iter().map(Ok::<_, Infallible>)))
     };
     let upstream = service_fn(|request: Request<RequestBody<_>>| async {
-        let asked = request.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(asked, recorded.request, "{case}");
+        let received = request.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(received, recorded.request, "{case}");
         let mut response = Response::builder()
             .status(recorded.status)
             .header("content-type", &recorded.content_type);

@@ -1,4 +1,4 @@
-//! Recordings of real providers, beside the repository, through every decoder.
+//! Recordings of real providers, kept beside the repository, through every decoder.
 
 mod anthropic;
 mod gemini;

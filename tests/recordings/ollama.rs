@@ -1,4 +1,4 @@
-//! Recorded answers of Ollama, if they are at hand, decode to what a plain reading of their lines says.
+//! Recorded answers of Ollama, if available, decode to what a direct reading of their lines yields.
 //!
 //! They are other projects' data and are not part of this repository.
 
@@ -31,7 +31,7 @@ fn sum<'a>(
 }
 
 #[test]
-fn every_recorded_answer() {
+fn recorded_answers_decode_as_written() {
     let Some(folder) = folder() else { return };
     let mut covered = BTreeSet::new();
     for entry in fs::read_dir(folder.join("ollama")).unwrap() {
@@ -49,7 +49,7 @@ fn every_recorded_answer() {
     assert!(covered.contains("chat.ndjson") && covered.contains("tools.ndjson"));
 }
 
-/// No SDK's reading is recorded, so the lines themselves are what to compare with.
+/// There is no oracle, so the result is compared with the lines themselves.
 fn check(file: &str, body: &[u8], result: &LlmResult) {
     let lines: Vec<Value> = String::from_utf8(body.to_vec())
         .unwrap()

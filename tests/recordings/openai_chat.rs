@@ -1,4 +1,4 @@
-//! Recorded answers, if they are at hand, decode to what the official SDK read from them.
+//! Recorded answers, if available, decode to what the official SDK read from them.
 //!
 //! They are other projects' data and are not part of this repository.
 
@@ -32,7 +32,7 @@ const PROVIDERS: [&str; 9] = [
     "writer",
 ];
 
-/// Everything that the deltas of an answer say.
+/// The sum of an answer's deltas.
 #[derive(Debug, PartialEq)]
 struct Sum {
     result: LlmResult,
@@ -55,7 +55,7 @@ impl Sum {
                 Delta::Finish { choice, reason } => {
                     finishes.entry(choice).or_insert_with(Vec::new).push(reason.into_owned());
                 }
-                Delta::Error(told) => error = Some(told),
+                Delta::Error(it) => error = Some(it),
                 Delta::Done => done = true,
                 _ => {}
             }
@@ -67,7 +67,7 @@ impl Sum {
         Self { result: answer.finish(), finishes, error, done }
     }
 
-    /// All choices' of a kind together, as the SDK's summary has it.
+    /// One field of all choices, concatenated as in the SDK's summary.
     fn all(&self, part: fn(&tower_llm_callbacks::event::Choice) -> &str) -> Value {
         self.result.choices.iter().map(part).collect::<String>().into()
     }
@@ -94,7 +94,7 @@ impl Sum {
         self.finishes.iter().map(|(choice, all)| (choice.to_string(), json!(all[0]))).collect()
     }
 
-    /// Compares with what the SDK read. What it says nothing of is not compared.
+    /// Compares with what the SDK read. Only values in `oracle` are compared.
     fn check(&self, file: &str, oracle: &Map<String, Value>) {
         assert_eq!(self.result.decode_faults, 0, "{file}");
         let raised = oracle.get("raised").and_then(Value::as_str);
@@ -120,7 +120,7 @@ impl Sum {
                     assert_eq!(json!(format!("APIError: {message}")), *expected, "{file}");
                     continue;
                 }
-                // Where the SDK raised it came to no usage, and its summary leaves out nulls.
+                // If the SDK raised an exception, it read no usage. Its summary leaves out nulls.
                 "usage" if expected.is_null() => {
                     assert!(raised.is_some() || self.result.usage.is_none(), "{file}");
                     continue;
@@ -129,9 +129,9 @@ impl Sum {
                     self.check_usage(file, expected);
                     continue;
                 }
-                // How the SDK counts chunks and placeholders.
+                // The SDK's counts of chunks and placeholders.
                 "chunks" | "empty_choices_chunks" | "ids" => continue,
-                other => panic!("{file}: nothing compares {other}"),
+                other => panic!("{file}: no comparison for {other}"),
             };
             assert_eq!(&found, expected, "{file}: {key}");
         }
@@ -157,14 +157,14 @@ impl Sum {
     }
 }
 
-/// One JSON text a line becomes an event stream.
+/// Turns one JSON text per line into an event stream.
 fn framed(chunks: &str) -> String {
     let lines = chunks.lines().filter(|line| !line.is_empty()).chain(["[DONE]"]);
     lines.map(|line| format!("data: {line}\n\n")).collect()
 }
 
 #[test]
-fn every_recorded_answer() {
+fn recorded_answers_decode_as_by_the_sdk() {
     let Some(folder) = folder() else { return };
     let oracle = read_json(&folder.join("oracle.json"));
     let index = read_json(&folder.join("index.json"));
@@ -174,7 +174,7 @@ fn every_recorded_answer() {
     for entry in entries {
         let file = entry["file"].as_str().unwrap();
         let (provider, name) = file.split_once('/').unwrap();
-        // OpenRouter's Responses are another interface.
+        // OpenRouter's Responses use another API.
         if !PROVIDERS.contains(&provider) || name.starts_with("responses_") {
             continue;
         }
@@ -232,7 +232,7 @@ fn check_whole(file: &str, body: &[u8], expected: &Map<String, Value>) {
     }
 }
 
-/// What the SDK's summary does not say.
+/// Compares what the SDK's summary leaves out.
 fn check_unseen(file: &str, body: &[u8], sum: &Sum) {
     let usage = || {
         let raw = sum.result.usage_raw.as_ref().unwrap();
@@ -265,7 +265,7 @@ fn check_unseen(file: &str, body: &[u8], sum: &Sum) {
     assert!(sum.result.response_id.as_deref().is_some_and(|id| !id.is_empty()), "{file}");
 }
 
-/// The SDK only gives the name of its exception, so the body itself is what to compare with.
+/// The oracle only has the name of the SDK's exception, so the error is compared with the body itself.
 fn check_error(file: &str, status: u16, body: &[u8]) {
     let json: Value = serde_json::from_slice(body).unwrap();
     let error = OpenAiChat.error(StatusCode::from_u16(status).unwrap(), body);

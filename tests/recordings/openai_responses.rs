@@ -1,5 +1,4 @@
-//! Recorded answers of OpenAI's Responses API, if they are at hand, decode to what the official SDK
-//! read from them.
+//! Recorded answers of OpenAI's Responses API, if available, decode to what the official SDK read from them.
 //!
 //! They are other projects' data and are not part of this repository.
 
@@ -17,7 +16,7 @@ use tower_llm_callbacks::{
     },
 };
 
-/// What an answer adds up to, how it ended, and the first and last of its events' kinds.
+/// The result of an answer, and how it ended.
 #[derive(Debug, PartialEq)]
 struct Sum {
     result: LlmResult,
@@ -45,7 +44,7 @@ impl Sum {
         Self { result: answer.finish(), done, error }
     }
 
-    /// Compares with what the SDK read. What it says nothing of is not compared.
+    /// Compares with what the SDK read. Only values in `oracle` are compared.
     fn check(&self, file: &str, oracle: &Map<String, Value>) {
         let result = &self.result;
         assert_eq!(result.decode_faults, 0, "{file}");
@@ -75,14 +74,14 @@ impl Sum {
                     continue;
                 }
                 "raised" => {
-                    // The SDK's message is cut short in there.
+                    // The oracle has a truncated message.
                     let message = &self.error.as_ref().unwrap().message;
                     assert!(message.starts_with("You exceeded your current quota"), "{file}");
                     continue;
                 }
-                // How the SDK names the events.
+                // The SDK's names of events.
                 "terminal" | "events" => continue,
-                other => panic!("{file}: nothing compares {other}"),
+                other => panic!("{file}: no comparison for {other}"),
             };
             assert_eq!(&found, expected, "{file}: {key}");
         }
@@ -116,7 +115,7 @@ impl Sum {
     }
 }
 
-/// One JSON text a line becomes an event stream.
+/// Turns one JSON text per line into an event stream.
 fn framed(chunks: &str) -> String {
     let event = |line: &str| {
         let json: Value = serde_json::from_str(line).unwrap();
@@ -125,14 +124,14 @@ fn framed(chunks: &str) -> String {
     chunks.lines().filter(|line| !line.is_empty()).map(event).collect()
 }
 
-fn is_one(file: &str) -> bool {
+fn is_responses(file: &str) -> bool {
     file.starts_with("openai-responses/")
         || file.starts_with("xai/")
         || file.starts_with("openrouter/responses")
 }
 
 #[test]
-fn every_recorded_answer() {
+fn recorded_answers_decode_as_by_the_sdk() {
     let Some(folder) = folder() else { return };
     let oracle = read_json(&folder.join("oracle.json"));
     let index = read_json(&folder.join("index.json"));
@@ -140,7 +139,7 @@ fn every_recorded_answer() {
     let mut covered = BTreeSet::new();
     for entry in entries {
         let file = entry["file"].as_str().unwrap();
-        if !is_one(file) {
+        if !is_responses(file) {
             continue;
         }
         let body = fs::read(folder.join(file)).unwrap();
@@ -167,7 +166,7 @@ fn every_recorded_answer() {
         .map(|(provider, it)| {
             format!("{provider}/{}", it.unwrap().file_name().into_string().unwrap())
         })
-        .filter(|file| is_one(file))
+        .filter(|file| is_responses(file))
         .collect();
     assert_eq!(covered, present);
     println!("{} recorded answers", covered.len());
@@ -182,7 +181,7 @@ fn check_stream(file: &str, body: &[u8], expected: &Map<String, Value>) {
     check_whole(file, body, &whole);
 }
 
-/// The last event holds the answer as it comes when it is not streamed.
+/// The last event has the answer in its unstreamed form.
 fn check_whole(file: &str, body: &[u8], streamed: &Sum) {
     let last = String::from_utf8_lossy(body)
         .lines()
@@ -201,7 +200,7 @@ fn check_whole(file: &str, body: &[u8], streamed: &Sum) {
     assert_eq!(whole, *streamed, "{file}");
 }
 
-/// The SDK only gives the name of its exception, so the body itself is what to compare with.
+/// The oracle only has the name of the SDK's exception, so the error is compared with the body itself.
 fn check_error(file: &str, status: u16, body: &[u8]) {
     let json: Value = serde_json::from_slice(body).unwrap();
     let error = OpenAiResponses.error(StatusCode::from_u16(status).unwrap(), body);

@@ -1,4 +1,4 @@
-"""Children that do not outlive the script, and nothing that waits for ever."""
+"""Child processes that end with the script. All waits have a timeout."""
 
 import atexit
 import contextlib
@@ -19,7 +19,7 @@ def kill_all():
 
 
 class Server:
-    """A process that says `listening on URL`."""
+    """A process that prints `listening on URL`."""
 
     def __init__(self, *command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -28,7 +28,7 @@ class Server:
         threading.Thread(target=self._read, daemon=True).start()
         line = self.line()
         if not line.startswith("listening on http://"):
-            raise AssertionError(f"{command[0]} said {line!r} first")
+            raise AssertionError(f"{command[0]} printed {line!r} instead of its URL")
         self.url = line.split()[2]
         self.address = tuple(self.url.removeprefix("http://").rsplit(":", 1))
 
@@ -38,7 +38,7 @@ class Server:
         self.lines.put("")
 
     def line(self, timeout=20):
-        """The next line of its standard output; empty at its end."""
+        """Returns the next line of the process's standard output, or "" at its end."""
         return self.lines.get(timeout=timeout)
 
     def get(self, path):
@@ -46,18 +46,18 @@ class Server:
             return answer.read()
 
     def stop(self, timeout=20):
-        """Asks it to stop: its exit code."""
+        """Terminates the process. Returns its exit code."""
         self.process.terminate()
         return self.process.wait(timeout)
 
 
 def run(*command, timeout, **options):
-    """A command that must succeed."""
+    """Runs a command that must succeed."""
     return subprocess.run(command, check=True, timeout=timeout, **options)
 
 
 def gateway_binary():
-    """Builds the example."""
+    """Builds the gateway example. Returns its path."""
     run("cargo", "build", "--quiet", "--example", "gateway", timeout=1800)
     return "target/debug/examples/gateway"
 

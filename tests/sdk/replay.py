@@ -1,8 +1,7 @@
-"""A server that answers as the scenarios say, byte for byte. Python's standard library only.
+"""A server that replays the scenarios' replies byte for byte. Python's standard library only.
 
-The model's name in the request, or the last part of the path, is the scenario. Besides:
-`/echo…` answers with what it got, `/trailers` with a trailer, the model `endless` never stops, and `/seen` tells how
-streams ended.
+The model's name in the request, or the last part of the path, selects the scenario. In addition, `/echo…` returns the
+request, `/trailers` sends a trailer, the model `endless` never stops, and `/seen` returns how streams ended.
 Prints `listening on http://ADDRESS` and serves until its standard input is closed.
 """
 
@@ -56,7 +55,7 @@ async def whole(writer, method, status, headers, body):
 
 
 async def pieces(writer, reply):
-    """A streamed answer, one chunk a piece, so that each is a packet of its own."""
+    """Sends a streamed answer. Each piece is a chunk and a packet of its own."""
     headers = [*reply["headers"], ("transfer-encoding", "chunked")]
     compress = None
     if reply.get("gzip"):
@@ -86,7 +85,7 @@ async def endless(writer):
 
 
 async def watched(name, reader, answer):
-    """Stops when the client is gone: whether the answer is complete."""
+    """Sends an answer until the client is gone. Returns whether the answer is complete."""
     answer = asyncio.ensure_future(answer)
     while not answer.done() and not reader.at_eof():
         await asyncio.wait({answer}, timeout=0.005)
@@ -97,15 +96,15 @@ async def watched(name, reader, answer):
 
 
 async def answer(reader, writer, request):
-    """Whether the connection may be used again."""
+    """Answers a request. Returns whether the connection can be reused."""
     method, target, headers, body = request
     path = target.split("?")[0]
     if path.startswith("/echo"):
-        told = {"method": method, "target": target, "headers": headers, "length": len(body),
+        echo = {"method": method, "target": target, "headers": headers, "length": len(body),
                 "sha256": hashlib.sha256(body).hexdigest()}
         extra = [("x-one", "1"), ("X-Two", "2"), ("x-one", "again"), ("connection", "x-hop"), ("x-hop", "gone")]
         extra.append(("content-type", "application/json"))
-        await whole(writer, method, 200, extra, json.dumps(told).encode())
+        await whole(writer, method, 200, extra, json.dumps(echo).encode())
         return True
     if path == "/seen":
         await whole(writer, method, 200, [("content-type", "application/json")], json.dumps(SEEN).encode())
@@ -146,7 +145,7 @@ async def main():
     server = await asyncio.start_server(connection, "127.0.0.1", 0, limit=1 << 20)
     host, port = server.sockets[0].getsockname()
     print(f"listening on http://{host}:{port}", flush=True)
-    # Ends with the script that started it, however that ends.
+    # The server ends with the script that started it, even if that is killed.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 

@@ -1,4 +1,4 @@
-"""What an SDK's objects add up to, in the words of the event records: choices, usage, id and model."""
+"""The sum of an SDK's objects, in the form of the event records: choices, usage, id and model."""
 
 import json
 

@@ -1,10 +1,10 @@
-"""Compares the events of one run with what the SDK said of the same call: a list of differences."""
+"""Compares the events of a run with what the SDK returned for the same call, and lists the differences."""
 
 from collections import defaultdict
 
 from said import said
 
-# Their names in the events, and where the prompt is.
+# The provider and API in the events, and the request field that has the prompt.
 INTERFACES = {
     "messages": ("anthropic", "messages", "messages"),
     "chat": ("openai", "chat_completions", "messages"),
@@ -14,7 +14,7 @@ INTERFACES = {
 
 
 def runs(lines):
-    """The events of each run, in the order in which the runs started."""
+    """Groups events by run, in the order in which the runs started."""
     found = defaultdict(list)
     for event in lines:
         found[event["run_id"]].append(event)
@@ -26,11 +26,11 @@ def is_streamed(scenario):
 
 
 def differences(scenario, answer, events):
-    """Of one scenario, the SDK's answer and the run's events."""
+    """Lists the differences between the SDK's answer in a scenario and the run's events."""
     kinds = [event["event"] for event in events]
     ending, is_stream = scenario["ending"], is_streamed(scenario)
     if kinds[0] != "llm_start" or set(kinds[1:-1]) - {"llm_new_token"} or kinds[-1] not in ("llm_end", "llm_error"):
-        return [f"not a start, tokens and one end: {kinds}"]
+        return [f"the events are not a start, tokens and one end: {kinds}"]
     found = Found()
     found.same("seq", [event["seq"] for event in events], list(range(len(events))))
     start, last = events[0]["data"], events[-1]["data"]
@@ -38,14 +38,14 @@ def differences(scenario, answer, events):
         found.same("the start's model", start["model"], scenario["name"])
         found.same("the start's stream", start["stream"], is_stream)
     found.same("the ending", "end" if kinds[-1] == "llm_end" else last["error"]["kind"], ending)
-    starts_as_asked(found, scenario, start)
+    compare_start(found, scenario, start)
     found.same("dropped_tokens", last["dropped_tokens"], 0)
     found.same("the answer's status", last["http"]["status"], scenario["reply"]["status"])
     first, whole = last["time_to_first_token_ms"], last["duration_ms"]
     found.same("the times", (0 < (first or 1e-9) <= whole, first is not None), (True, len(events) > 2))
-    tokens_add_up(found, [event["data"] for event in events[1:-1]], last, is_stream)
+    compare_tokens(found, [event["data"] for event in events[1:-1]], last, is_stream)
     found.same("decode_faults", last["decode_faults"], 0)
-    (ended_as_said if ending == "end" else failed_as_said)(found, scenario, answer, last)
+    (compare_end if ending == "end" else compare_failure)(found, scenario, answer, last)
     return found.differences
 
 
@@ -53,12 +53,12 @@ class Found:
     def __init__(self):
         self.differences = []
 
-    def same(self, what, told, expected):
-        if told != expected:
-            self.differences.append(f"{what} is {told!r}, but {expected!r} is right")
+    def same(self, what, actual, expected):
+        if actual != expected:
+            self.differences.append(f"{what}: {actual!r}, expected {expected!r}")
 
 
-def starts_as_asked(found, scenario, start):
+def compare_start(found, scenario, start):
     provider, api, prompt = INTERFACES[scenario["api"]]
     found.same("the interface", (start["provider"], start["api"]), (provider, api))
     request = {} if scenario.get("retrieve") else scenario["request"]
@@ -68,7 +68,7 @@ def starts_as_asked(found, scenario, start):
         found.same("the prompt", start["messages"], request["messages"])
 
 
-def tokens_add_up(found, tokens, last, is_stream):
+def compare_tokens(found, tokens, last, is_stream):
     found.same("the number of tokens", last["tokens"], len(tokens))
     found.same("the tokens' indices", [token["index"] for token in tokens], list(range(len(tokens))))
     if not is_stream:
@@ -86,7 +86,7 @@ def tokens_add_up(found, tokens, last, is_stream):
             found.same(f"the arguments of call {number}", call["arguments"], joined)
 
 
-def ended_as_said(found, scenario, answer, last):
+def compare_end(found, scenario, answer, last):
     found.same("the SDK's error", answer["error"], None)
     if not answer["items"]:
         return
@@ -95,7 +95,7 @@ def ended_as_said(found, scenario, answer, last):
         found.same(name, last[name], value)
 
 
-def failed_as_said(found, scenario, answer, last):
+def compare_failure(found, scenario, answer, last):
     error, fault = last["error"], answer["error"]
     if scenario["ending"] == "provider" and fault:
         if "body" in scenario["reply"]:
@@ -104,11 +104,11 @@ def failed_as_said(found, scenario, answer, last):
             found.same("the message", error["message"], fault["message"])
     if not answer["items"]:
         return
-    right = said(scenario, answer["items"])
+    expected = said(scenario, answer["items"])
     if scenario["ending"] in ("cancelled", "transport"):
-        # The SDK did not read, or did not say, all that came.
-        for told, seen in zip(last["choices"], right["choices"], strict=True):
-            found.same("the text so far", told["text"][: len(seen["text"])], seen["text"])
-        del right["choices"]
-    for name, value in right.items():
+        # The SDK did not read, or did not return, the whole answer.
+        for emitted, seen in zip(last["choices"], expected["choices"], strict=True):
+            found.same("the text so far", emitted["text"][: len(seen["text"])], seen["text"])
+        del expected["choices"]
+    for name, value in expected.items():
         found.same(name, last[name], value)

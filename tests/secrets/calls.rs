@@ -1,4 +1,4 @@
-//! Calls with a secret in every place that takes one, and the ways they may end.
+//! Calls with a secret in every possible place, and the ways for them to end.
 
 use std::io;
 
@@ -60,7 +60,7 @@ const RESPONSE_HEADERS: [&str; 8] = [
     "authentication-info",
 ];
 
-/// Secrets as they look: a name of their own, and the shape of the real ones.
+/// A secret in a realistic form, with the name of its place.
 fn secret(place: &str) -> String {
     format!("sk-ant-api03-CANARY{place}0123456789abcdefghijklmnopqrstuvwxyz")
 }
@@ -72,8 +72,8 @@ fn headers(names: &[&str]) -> HeaderMap {
     names.iter().map(named).collect()
 }
 
-/// A body with a secret in every place that takes one.
-pub(crate) fn asked() -> Value {
+/// A body with a secret in every possible place.
+pub(crate) fn body() -> Value {
     let url = |place: &str| {
         format!(
             "https://u:CANARY-{place}@h.example/p/i.png?X-Amz-Signature=CANARY-{place}&key=CANARY-{place}#CANARY"
@@ -127,18 +127,18 @@ pub(crate) const TARGETS: [Target; 2] = [
 ];
 
 pub(crate) fn request(target: Target) -> Request<Full<Bytes>> {
-    let mut request = Request::post(target).body(Full::from(asked().to_string())).unwrap();
+    let mut request = Request::post(target).body(Full::from(body().to_string())).unwrap();
     *request.headers_mut() = headers(&REQUEST_HEADERS);
     request.extensions_mut().insert(Extension("CANARY-extension"));
     request
 }
 
 #[derive(Debug, Clone)]
-struct Extension(#[allow(dead_code, reason = "shown by the debug form")] &'static str);
+struct Extension(#[allow(dead_code, reason = "used by Debug")] &'static str);
 
 const ECHOES: &str = r#"{"type":"error","error":{"type":"authentication_error","message":"Incorrect API key provided: sk-proj-CANARY0123456789abcdefghijkl. See https://u:CANARY@h.example/p?key=CANARY"}}"#;
 
-/// How the upstream may answer, and how the run ends.
+/// An upstream's answer. [`WAYS`] has the expected error kind of each.
 pub(crate) type Answer = fn() -> Result<Response<Scripted>, BoxError>;
 
 const QUOTES: &str = "error sending request for url (https://u:CANARY@h/p?key=CANARY&sig=CANARY)";

@@ -1,5 +1,5 @@
-//! Promise 10 over HTTP: a secret in any place of a request or an answer that takes one reaches no event, no
-//! debug form, no log and no error text.
+//! Promise 10 over HTTP: a secret in any place of a request or an answer reaches no event, debug output, log
+//! or error text.
 
 use std::{
     fmt::Write,
@@ -26,7 +26,7 @@ use tower_llm_callbacks::{
     on_event,
 };
 
-use crate::calls::{Answer, TARGETS, Target, WAYS, asked, request};
+use crate::calls::{Answer, TARGETS, Target, WAYS, body, request};
 
 #[derive(Default, Clone)]
 struct Seen(Arc<Mutex<String>>);
@@ -36,9 +36,9 @@ impl Seen {
         writeln!(self.0.lock().unwrap(), "{what}: {text}").unwrap();
     }
 
-    /// The lines with secrets in them, of which there are to be none.
+    /// Asserts that no line has a secret.
     #[track_caller]
-    fn is_clean(&self, of: &str) {
+    fn assert_clean(&self, of: &str) {
         let seen = self.0.lock().unwrap();
         assert!(!seen.is_empty());
         for line in seen.lines() {
@@ -51,7 +51,7 @@ impl Seen {
     }
 }
 
-/// A handler that notes each form in which an event may leave.
+/// A handler that notes each form in which an event can leave the process.
 fn noting(seen: &Seen) -> Registration {
     let seen = seen.clone();
     Registration::inline(on_event(move |run: &Run, event| {
@@ -94,11 +94,11 @@ async fn call(target: Target, kind: Option<ErrorKind>, answer: Answer, recorders
     }
     recorders.ended(kind).await;
     seen.note("callbacks", &format!("{:?}", recorders.callbacks));
-    seen.is_clean(target);
+    seen.assert_clean(target);
 }
 
 #[test]
-fn of_calls_however_they_end() {
+fn secrets_of_calls_do_not_leak_however_they_end() {
     support::http::quiet_panics();
     support::log::start();
     on_each_runtime(|| async {
@@ -114,7 +114,7 @@ fn of_calls_however_they_end() {
     assert!(leak.is_none(), "{leak:?}");
 }
 
-/// Writes into what was seen.
+/// Writes to [`Seen`], with a label.
 struct Writer(Seen, &'static str);
 
 impl io::Write for Writer {
@@ -128,9 +128,9 @@ impl io::Write for Writer {
     }
 }
 
-/// What the ready-made handlers write, log, count and keep.
+/// What the ready-made handlers write, log, count and store.
 #[test]
-fn of_the_ready_made_handlers() {
+fn secrets_do_not_leak_through_ready_made_handlers() {
     support::http::quiet_panics();
     support::log::start();
     let (recorder, seen) = (DebuggingRecorder::new(), Seen::default());
@@ -173,22 +173,22 @@ fn of_the_ready_made_handlers() {
     for (key, _, _, _) in recorder.snapshotter().snapshot().into_vec() {
         seen.note("metric", &key.key().to_string());
     }
-    seen.is_clean("the handlers");
+    seen.assert_clean("the handlers");
     for what in ["log", "tokens", "printed", "lines", "tree", "totals", "stream", "metric"] {
         let seen = seen.0.lock().unwrap();
-        assert!(seen.lines().any(|line| line.starts_with(what)), "nothing of {what}");
+        assert!(seen.lines().any(|line| line.starts_with(what)), "no lines of {what}");
     }
     let logged = support::log::all();
-    assert!(logged.contains("otel.name"), "spans are logged");
+    assert!(logged.contains("otel.name"), "spans are not logged");
     let leak = logged.lines().find(|line| line.contains("CANARY"));
     assert!(leak.is_none(), "{leak:?}");
 }
 
-/// Calls that are cut short: the start tells of a part of the request.
+/// Truncated requests: the start has a part of the request.
 #[test]
-fn of_requests_that_are_cut_short() {
+fn secrets_of_truncated_requests_do_not_leak() {
     on_each_runtime(|| async {
-        let whole = asked().to_string();
+        let whole = body().to_string();
         for length in (0..whole.len()).step_by(37) {
             let (seen, recorders) = (Seen::default(), Recorders::new(&[]));
             let recorders = recorders.with(noting(&seen));
@@ -203,14 +203,14 @@ fn of_requests_that_are_cut_short() {
                 let call = layer.layer(inner).call(support::http::post(Scripted::new(steps)));
                 let _ = call.now_or_never();
             }
-            seen.is_clean("a part of a request");
+            seen.assert_clean("a part of a request");
         }
     });
 }
 
-/// What is said to the client of an aborted call, and of a run that is configured, is the user's own.
+/// The response to an aborted call, and a configured run, contain only the user's own text.
 #[test]
-fn of_aborts() {
+fn secrets_do_not_leak_through_aborts() {
     on_each_runtime(|| async {
         let seen = Seen::default();
         let recorders = Recorders::new(&MODES).with(noting(&seen)).with(Registration::inline(
@@ -228,13 +228,13 @@ fn of_aborts() {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         seen.note("refusal", std::str::from_utf8(&body).unwrap());
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
-        seen.is_clean("an abort");
+        seen.assert_clean("an abort");
     });
 }
 
-/// Errors quote headers and members: of the service, and of the provider.
+/// Errors of services and providers quote headers and JSON members.
 #[tokio::test]
-async fn a_named_secret_in_the_text_of_an_error() {
+async fn secrets_quoted_in_errors_do_not_leak() {
     for message in [
         "bad header x-api-key: CANARY1",
         "Authorization: Basic CANARY1=",
@@ -247,8 +247,8 @@ async fn a_named_secret_in_the_text_of_an_error() {
         });
         layer.layer(inner).call(support::http::prompt()).await.unwrap_err();
         let transport = recorders.ended(Some(ErrorKind::Transport)).await;
-        let said = transport.error().unwrap().message();
-        assert!(!said.contains("CANARY"), "{said}");
+        let message_text = transport.error().unwrap().message();
+        assert!(!message_text.contains("CANARY"), "{message_text}");
 
         let recorders = Recorders::new(&[support::Mode::Inline]);
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
@@ -256,7 +256,7 @@ async fn a_named_secret_in_the_text_of_an_error() {
         let answer = || json(401, Scripted::chunks([body.clone()]));
         support::http::answered(&layer, answer).await.into_body().collect().await.unwrap();
         let provider = recorders.ended(Some(ErrorKind::Provider)).await;
-        let said = provider.error().unwrap().message();
-        assert!(!said.contains("CANARY"), "{said}");
+        let message_text = provider.error().unwrap().message();
+        assert!(!message_text.contains("CANARY"), "{message_text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Promise 10, nothing leaks. These tests read all that the process logs.
+//! Promise 10, nothing leaks. These tests read everything that the process logs.
 
 mod calls;
 mod http;

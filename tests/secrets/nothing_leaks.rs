@@ -1,5 +1,5 @@
-//! Promise 10, nothing leaks: secrets reach no event, log or error text, and what a handler holds of a
-//! run dies with the run.
+//! Promise 10, nothing leaks: secrets reach no event, log or error text, and a handler's state for a run is
+//! freed with the run.
 
 mod state;
 
@@ -25,7 +25,7 @@ use tower_llm_callbacks::{
     testing::Script,
 };
 
-/// Begins all secrets of these tests.
+/// The prefix of all secrets in these tests.
 const CANARY: &str = "CANARY";
 
 #[track_caller]
@@ -34,9 +34,9 @@ fn assert_clean(what: &str, text: &str) {
 }
 
 #[derive(Clone)]
-struct Extension(#[allow(dead_code, reason = "shown by the debug form")] &'static str);
+struct Extension(#[allow(dead_code, reason = "used by Debug")] &'static str);
 
-/// A request with a secret in every place that takes one.
+/// A request with a secret in every possible place.
 fn request() -> ChatRequest {
     let mut request = ChatRequest::new("claude-3-haiku-20240307")
         .user("Hello")
@@ -73,7 +73,7 @@ data: {"type":"message_stop"}
 
 type Answers = fn() -> Result<Response<Full<Bytes>>, io::Error>;
 
-/// An HTTP client that answers so.
+/// An HTTP client with a fixed answer.
 #[derive(Debug, Clone)]
 struct Http(Answers);
 
@@ -97,7 +97,7 @@ fn respond(status: StatusCode, kind: &str, body: &'static str) -> Response<Full<
     response.header("set-cookie", "CANARY-cookie").body(body.into()).unwrap()
 }
 
-/// How the HTTP service may answer, and how the run ends.
+/// The HTTP service's answers, and how their runs end.
 const WAYS: [(Option<ErrorKind>, Answers); 5] = [
     (None, || Ok(respond(StatusCode::OK, "text/event-stream", ANSWER))),
     (Some(ErrorKind::Truncated), || Ok(respond(StatusCode::OK, "text/event-stream", ""))),
@@ -110,12 +110,12 @@ const WAYS: [(Option<ErrorKind>, Answers); 5] = [
     (Some(ErrorKind::Transport), || {
         Err(io::Error::other("GET https://me:CANARY@h?key=CANARY: x-api-key: CANARY"))
     }),
-    (Some(ErrorKind::Panic), || panic!("of the client, which quotes the CANARY")),
+    (Some(ErrorKind::Panic), || panic!("scripted: the client quotes the CANARY")),
 ];
 
-/// Everything that handlers see of a call with secrets, whatever becomes of it.
+/// Checks everything that handlers receive of a call with secrets, however it ends.
 #[test]
-fn secrets_reach_neither_events_nor_debug_forms_nor_the_log() {
+fn secrets_reach_no_event_debug_output_or_log() {
     support::log::start();
     for (ends, answers) in WAYS {
         for auth in [Auth::ApiKey, Auth::Bearer] {
@@ -159,12 +159,12 @@ fn secrets_reach_neither_events_nor_debug_forms_nor_the_log() {
 }
 
 #[test]
-fn what_debug_forms_show() {
+fn debug_output_redacts_secrets_only() {
     let request = request();
     assert_clean("request", &format!("{request:?} {request:#?}"));
     let start = request.llm_start();
     assert_clean("start", &format!("{start:?} {}", json!(start)));
-    // What is no secret is as it was sent.
+    // Values that are not secrets are unchanged.
     assert_eq!(start.params["tools"][0]["parameters"]["properties"], json!({"token": {}}));
     assert_eq!(start.params["extra"]["headers"][1], json!({"x-any": "[redacted]"}));
     let server: &Value = &start.params["mcp_servers"][0];
@@ -175,7 +175,7 @@ fn what_debug_forms_show() {
     assert!(format!("{config:?}").contains("https://api.anthropic.com"));
     let layer = AnthropicLayer::new(config);
     assert_clean("layer", &format!("{layer:?} {:?}", layer.layer(())));
-    // Nor where it holds what it should not.
+    // Invalid configurations do not show secrets either.
     for url in ["https://me:CANARY@h", "https://h?key=CANARY", "https://h#CANARY", "h CANARY"] {
         let config = config_with_url(url);
         assert_clean("config", &format!("{config:?} {:?}", AnthropicLayer::new(config.clone())));
@@ -187,9 +187,9 @@ fn config_with_url(url: &str) -> AnthropicConfig {
     AnthropicConfig::new("k").base_url(url)
 }
 
-/// A handler's panic may quote content: the fault has its text, the log and the fault's text have not.
+/// A handler's panic may quote content: the fault stores its message, but neither logs nor displays it.
 #[test]
-fn what_a_handler_panics_with_is_not_logged() {
+fn a_handlers_panic_message_is_not_logged() {
     support::log::start();
     in_each_mode(|mode| async move {
         let panics = mode.closure(|run, event| match event.kind() {
@@ -211,9 +211,9 @@ fn what_a_handler_panics_with_is_not_logged() {
     assert_clean("log", &support::log::all());
 }
 
-/// Nor what a fault hook panics with.
+/// A fault hook's panic message is not logged either.
 #[test]
-fn what_a_hook_panics_with_is_not_logged() {
+fn a_fault_hooks_panic_message_is_not_logged() {
     support::log::start();
     on_each_runtime(|| async {
         let panics = Registration::inline(on_event(|_, _| panic!("CANARY of the handler")));
@@ -227,9 +227,9 @@ fn what_a_hook_panics_with_is_not_logged() {
     assert_clean("log", &support::log::all());
 }
 
-/// What consumers and handlers are told where things go wrong beside the model.
+/// Consumers and handlers receive the abort's reason, without any secret.
 #[test]
-fn an_abort_says_its_reason_and_nothing_else() {
+fn an_abort_reports_its_reason_only() {
     support::log::start();
     in_each_mode(|mode| async move {
         let gate = Gate::new();

@@ -1,4 +1,4 @@
-//! Secrets in any place of a request or an answer reach no span, metric or log; content asked for or not.
+//! Secrets in any place of a request or an answer reach no span, metric or log, with content enabled or not.
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -23,7 +23,7 @@ async fn call(otel: &Otel, target: Target, answer: Answer) {
         answer()
     });
     let mut service = layer.layer(inner);
-    // A conversation is told, whatever else is in the metadata is not.
+    // The conversation's id is recorded. Other metadata is not.
     let config = RunConfig::new()
         .metadata("gen_ai.conversation.id", "conv_1")
         .metadata("token", "CANARY-metadata")
@@ -37,7 +37,7 @@ async fn call(otel: &Otel, target: Target, answer: Answer) {
 }
 
 #[tokio::test]
-async fn are_nowhere() {
+async fn secrets_reach_no_span_metric_or_log() {
     support::http::quiet_panics();
     support::log::start();
     for content in [OtelContent::Off, OtelContent::Span, OtelContent::Event, OtelContent::Both] {

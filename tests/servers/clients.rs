@@ -1,5 +1,5 @@
-//! The HTTP layer around the clients that people have: hyper's, reqwest, and async-openai. Each sees
-//! what it would see without the layer.
+//! The HTTP layer around common clients: hyper's, reqwest and async-openai. Each observes the same with the
+//! layer as without it.
 
 use std::{convert::Infallible, fmt::Write as _, io::Write as _, time::Duration};
 
@@ -90,16 +90,16 @@ fn gzipped(frames: &[&str]) -> Vec<Vec<u8>> {
     pieces
 }
 
-/// The model's name says what is answered. A header says what was asked, so that a client that asks
-/// differently sees another answer.
+/// The model's name selects the answer. A header echoes the request, so that a changed request changes the
+/// answer.
 async fn answer(uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let saw = format!("{uri} {headers:?} {}", String::from_utf8_lossy(&body));
-    let asked: Value = serde_json::from_slice(&body).unwrap();
+    let request_json: Value = serde_json::from_slice(&body).unwrap();
     let frames = if is_anthropic(&uri) { &ANTHROPIC } else { &OPENAI };
     let pieces = stream::iter(frames.iter().map(|frame| Ok::<_, BoxError>(Bytes::from(*frame))));
     let streamed = Response::builder().header("content-type", "text/event-stream");
     let plain = Response::builder().header("content-type", "application/json");
-    let response = match asked["model"].as_str().unwrap() {
+    let response = match request_json["model"].as_str().unwrap() {
         "streamed" => streamed.body(Body::from_stream(pieces)),
         "whole" => plain.body(Body::from(whole(&uri).to_string())),
         "refused" => {
@@ -112,7 +112,7 @@ async fn answer(uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
             streamed.body(Body::from_stream(pieces))
         }
         "broken" => {
-            // Later, so that what was said before is sent.
+            // With a delay, so that the pieces before it are sent.
             let error =
                 tokio::time::sleep(Duration::from_millis(50)).map(|()| Err("broken".into()));
             let pieces = pieces.take(3).chain(error.into_stream());
@@ -132,7 +132,7 @@ async fn answer(uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     response
 }
 
-/// Starts the provider, and gives its URL.
+/// Starts the provider. Returns its URL.
 async fn provider() -> String {
     let moved = || async { (StatusCode::TEMPORARY_REDIRECT, [("location", "/v1/messages")]) };
     let routes = Router::new()
@@ -154,7 +154,7 @@ enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Hyper, Kind::Reqwest, Kind::OpenAi];
 
-/// What a client sees: the head of the answer, and its parts.
+/// What a client receives: the head of the answer, and its parts.
 struct Seen {
     head: String,
     parts: BoxStream<'static, Result<String, BoxError>>,
@@ -169,12 +169,12 @@ impl Seen {
         let mut headers = headers.clone();
         headers.remove("date");
         let head = format!("{status} {headers:?}");
-        // Each byte a character, so that no difference is lost.
+        // One character per byte, so that no difference is lost.
         let text = |bytes: Bytes| bytes.iter().copied().map(char::from).collect();
         Self { head, parts: parts.map_ok(text).map_err(Into::into).boxed() }
     }
 
-    /// Its head, and the rest.
+    /// The head, and the concatenated parts.
     async fn read(self) -> Result<(String, String), BoxError> {
         Ok((self.head, self.parts.try_collect().await?))
     }
@@ -188,21 +188,22 @@ async fn ask(
 ) -> Result<Seen, BoxError> {
     let path = if base.ends_with("/moved") { "v1/messages" } else { "v1/messages?key=CANARY" };
     let url = format!("{base}/{path}");
-    let asked = json!({
+    let request_json = json!({
         "model": model, "max_tokens": 9, "stream": model != "whole",
         "messages": [{"role": "user", "content": "Hi"}],
     });
     match kind {
         Kind::Hyper => {
             let request = Request::post(url).header("x-api-key", "CANARY");
-            let request = request.body(Full::from(asked.to_string()))?;
+            let request = request.body(Full::from(request_json.to_string()))?;
             let (head, body) = hyper(layer).oneshot(request).await?.into_parts();
             let data = BodyStream::new(body).map_ok(|frame| frame.into_data().unwrap_or_default());
             Ok(Seen::new(head.status, &head.headers, data))
         }
         Kind::Reqwest => {
             let client = reqwest_client();
-            let request = client.post(url).header("x-api-key", "CANARY").json(&asked).build()?;
+            let request =
+                client.post(url).header("x-api-key", "CANARY").json(&request_json).build()?;
             let response = match layer {
                 None => client.execute(request).await?,
                 Some(layer) => {
@@ -219,7 +220,7 @@ async fn ask(
             Ok(seen)
         }
         Kind::OpenAi => {
-            let request: CreateChatCompletionRequest = serde_json::from_value(asked)?;
+            let request: CreateChatCompletionRequest = serde_json::from_value(request_json)?;
             let client = openai(base, layer);
             let head = String::new();
             if model == "whole" {
@@ -303,14 +304,14 @@ fn openai(base: &str, layer: Option<&HttpCallbackLayer>) -> async_openai::Client
     }))
 }
 
-/// A layer, and who is told.
-struct Told {
+/// A layer with a recorder.
+struct Observed {
     layer: HttpCallbackLayer,
     callbacks: Callbacks,
     recorder: Recorder,
 }
 
-impl Told {
+impl Observed {
     fn new() -> Self {
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().blocking(recorder.clone());
@@ -320,13 +321,13 @@ impl Told {
 
     /// The terminal event of the only run.
     async fn ended(&self) -> Recorded {
-        // async-openai reads in a task of its own, which drops an answer soon after its reader did.
+        // async-openai reads in a task of its own, which drops the answer shortly after its reader.
         let ended = async {
             while self.recorder.terminals().is_empty() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, ended).await.expect("it does not end");
+        tokio::time::timeout(PATIENCE, ended).await.expect("the run does not end");
         let report = self.callbacks.flush(PATIENCE).await;
         assert!(report.is_complete(), "{report:?}");
         let events = self.recorder.events();
@@ -344,7 +345,7 @@ impl Told {
     }
 }
 
-/// An error with all its causes.
+/// An error with all its sources.
 fn described(error: &BoxError) -> String {
     let mut text = format!("{error:?}");
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&**error);
@@ -365,47 +366,47 @@ fn assert_answer(result: &LlmResult) {
 }
 
 #[tokio::test]
-async fn a_streamed_answer() {
+async fn a_streamed_answer_is_unchanged_and_observed() {
     let base = provider().await;
     for kind in KINDS {
-        let told = Told::new();
+        let observed = Observed::new();
         let bare = ask(kind, &base, "streamed", None).await.unwrap().read().await.unwrap();
-        let seen = ask(kind, &base, "streamed", Some(&told.layer)).await.unwrap();
+        let seen = ask(kind, &base, "streamed", Some(&observed.layer)).await.unwrap();
         assert_eq!(seen.read().await.unwrap(), bare, "{kind:?}");
-        let result = told.result().await;
+        let result = observed.result().await;
         assert_answer(&result);
         assert!(result.streamed);
-        assert_eq!(told.recorder.text(), "Hello");
+        assert_eq!(observed.recorder.text(), "Hello");
     }
 }
 
 #[tokio::test]
-async fn a_whole_answer() {
+async fn an_unstreamed_answer_is_unchanged_and_observed() {
     let base = provider().await;
     for kind in KINDS {
-        let told = Told::new();
+        let observed = Observed::new();
         let bare = ask(kind, &base, "whole", None).await.unwrap().read().await.unwrap();
-        let seen = ask(kind, &base, "whole", Some(&told.layer)).await.unwrap();
+        let seen = ask(kind, &base, "whole", Some(&observed.layer)).await.unwrap();
         assert_eq!(seen.read().await.unwrap(), bare, "{kind:?}");
-        let result = told.result().await;
+        let result = observed.result().await;
         assert_answer(&result);
         assert!(!result.streamed);
     }
 }
 
 #[tokio::test]
-async fn an_error_answer() {
+async fn an_error_answer_is_unchanged_and_observed() {
     let base = provider().await;
     for kind in KINDS {
-        let told = Told::new();
+        let observed = Observed::new();
         let seen = async |layer| match ask(kind, &base, "refused", layer).await {
             Ok(seen) => seen.read().await.unwrap(),
             Err(error) => (String::new(), described(&error)),
         };
         let bare = seen(None).await;
         assert!(bare.1.contains("Slower"), "{bare:?}");
-        assert_eq!(seen(Some(&told.layer)).await, bare, "{kind:?}");
-        let terminal = told.ended().await;
+        assert_eq!(seen(Some(&observed.layer)).await, bare, "{kind:?}");
+        let terminal = observed.ended().await;
         let error = terminal.error().unwrap();
         assert_eq!(error.kind(), ErrorKind::Provider);
         assert_eq!(error.status(), Some(429));
@@ -414,40 +415,40 @@ async fn an_error_answer() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_dropped_midway() {
+async fn drop_midway_ends_cancelled() {
     let base = provider().await;
     for kind in KINDS {
-        let told = Told::new();
-        let mut seen = ask(kind, &base, "endless", Some(&told.layer)).await.unwrap();
+        let observed = Observed::new();
+        let mut seen = ask(kind, &base, "endless", Some(&observed.layer)).await.unwrap();
         let mut text = String::new();
         while !text.contains("\"lo\"") {
             text += &seen.parts.next().await.unwrap().unwrap();
         }
         drop(seen);
-        let terminal = told.ended().await;
+        let terminal = observed.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
         assert_eq!(terminal.error().unwrap().result().text(), "Hello");
     }
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_before_its_answer() {
+async fn drop_before_the_answer_ends_cancelled() {
     let base = provider().await;
     for kind in KINDS {
-        let told = Told::new();
-        let asked = ask(kind, &base, "silent", Some(&told.layer));
-        assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
-        let terminal = told.ended().await;
+        let observed = Observed::new();
+        let request_json = ask(kind, &base, "silent", Some(&observed.layer));
+        assert!(tokio::time::timeout(Duration::from_millis(100), request_json).await.is_err());
+        let terminal = observed.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
         assert_eq!(terminal.error().unwrap().result().text(), "");
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_off() {
+async fn a_broken_stream_ends_in_a_transport_error() {
     let base = provider().await;
     for kind in KINDS {
-        let told = Told::new();
+        let observed = Observed::new();
         let seen = async |layer| {
             let seen = ask(kind, &base, "broken", layer).await.unwrap();
             let parts: Vec<_> = seen.parts.collect().await;
@@ -455,99 +456,102 @@ async fn a_stream_that_breaks_off() {
             let [error] = &errors[..] else { panic!("{errors:?}") };
             error.to_string()
         };
-        let (bare, seen) = (seen(None).await, seen(Some(&told.layer)).await);
+        let (bare, seen) = (seen(None).await, seen(Some(&observed.layer)).await);
         assert_eq!(seen, bare, "{kind:?}");
-        let terminal = told.ended().await;
+        let terminal = observed.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Transport, "{kind:?}");
         assert_eq!(terminal.error().unwrap().result().text(), "Hello");
     }
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_down() {
-    // It has a port, and does not listen.
+async fn a_refused_connection_ends_in_a_transport_error() {
+    // A bound socket that does not listen.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let base = format!("http://{}", socket.local_addr().unwrap());
     for kind in KINDS {
-        let told = Told::new();
+        let observed = Observed::new();
         let failed = async |layer| match ask(kind, &base, "streamed", layer).await {
-            Ok(_) => panic!("nobody listens"),
+            Ok(_) => panic!("the connection is not refused"),
             Err(error) => error,
         };
-        let (bare, error) = (failed(None).await, failed(Some(&told.layer)).await);
+        let (bare, error) = (failed(None).await, failed(Some(&observed.layer)).await);
         assert_eq!(described(&error), described(&bare), "{kind:?}");
         match kind {
             Kind::Hyper => assert!(error.is::<legacy::Error>()),
             Kind::Reqwest => assert!(error.downcast::<reqwest::Error>().unwrap().is_connect()),
             Kind::OpenAi => {
-                let Ok(error) = error.downcast::<OpenAIError>() else { panic!("another type") };
+                let Ok(error) = error.downcast::<OpenAIError>() else {
+                    panic!("the error has another type")
+                };
                 assert!(matches!(*error, OpenAIError::Reqwest(error) if error.is_connect()));
             }
         }
-        let terminal = told.ended().await;
+        let terminal = observed.ended().await;
         let error = terminal.error().unwrap();
         assert_eq!(error.kind(), ErrorKind::Transport);
         assert!(!error.message().is_empty());
     }
 }
 
-/// Who inflates it, the client above or nobody, is none of the layer's business.
+/// Whether the client decompresses the answer makes no difference to the layer.
 #[tokio::test]
-async fn a_compressed_answer_is_told_and_goes_through_as_it_is() {
+async fn a_compressed_answer_is_observed_and_unchanged() {
     let base = provider().await;
     for kind in [Kind::Hyper, Kind::Reqwest] {
-        let told = Told::new();
+        let observed = Observed::new();
         let bare = ask(kind, &base, "gzip", None).await.unwrap().read().await.unwrap();
-        let seen = ask(kind, &base, "gzip", Some(&told.layer)).await.unwrap();
+        let seen = ask(kind, &base, "gzip", Some(&observed.layer)).await.unwrap();
         assert!(seen.head.contains("gzip"));
         assert_eq!(seen.read().await.unwrap(), bare, "{kind:?}");
-        assert_answer(&told.result().await);
-        assert_eq!(told.recorder.text(), "Hello");
+        assert_answer(&observed.result().await);
+        assert_eq!(observed.recorder.text(), "Hello");
     }
 }
 
-/// A layer below that inflates takes the header away.
+/// A decompressing layer below removes the header.
 #[tokio::test]
-async fn an_answer_that_is_inflated_below_is_told_the_same() {
+async fn an_answer_decompressed_below_is_observed() {
     let base = provider().await;
     let client = Client::builder(TokioExecutor::new()).build_http();
     let inflate = client.map_err(BoxError::from).and_then(|response: Response<_>| async {
         let (mut head, body) = response.into_parts();
         let coded = BodyExt::collect(body).await?.to_bytes();
-        head.headers.remove("content-encoding").expect("it is compressed");
+        head.headers.remove("content-encoding").expect("the answer is compressed");
         let plain = std::io::read_to_string(flate2::read::GzDecoder::new(&*coded))?;
         Ok::<_, BoxError>(Response::from_parts(head, Full::<Bytes>::from(plain)))
     });
-    let told = Told::new();
-    let asked = json!({"model": "gzip", "stream": true, "max_tokens": 9, "messages": []});
+    let observed = Observed::new();
+    let request_json = json!({"model": "gzip", "stream": true, "max_tokens": 9, "messages": []});
     let request = Request::post(format!("{base}/v1/messages"));
-    let request = request.body(Full::<Bytes>::from(asked.to_string())).unwrap();
-    let response = told.layer.layer(inflate).oneshot(request).await.unwrap();
+    let request = request.body(Full::<Bytes>::from(request_json.to_string())).unwrap();
+    let response = observed.layer.layer(inflate).oneshot(request).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), ANTHROPIC.concat());
-    assert_answer(&told.result().await);
+    assert_answer(&observed.result().await);
 }
 
-/// It sends the same body twice, which takes one that is not a stream, be the call told or not.
+/// reqwest sends the body twice, which needs a body that is not a stream, whether or not the call is
+/// observed.
 #[tokio::test]
 async fn reqwest_follows_a_redirect() {
     let base = provider().await + "/moved";
-    let told = Told::new();
-    let untold = HttpCallbackLayer::new(Callbacks::new());
-    for layer in [None, Some(&untold), Some(&told.layer)] {
+    let observed = Observed::new();
+    let unobserved = HttpCallbackLayer::new(Callbacks::new());
+    for layer in [None, Some(&unobserved), Some(&observed.layer)] {
         let (head, body) =
             ask(Kind::Reqwest, &base, "streamed", layer).await.unwrap().read().await.unwrap();
         assert!(head.starts_with("200"), "{head}");
         assert_eq!(body, ANTHROPIC.concat());
     }
-    assert_answer(&told.result().await);
+    assert_answer(&observed.result().await);
 }
 
 #[tokio::test]
 async fn a_typed_model_over_the_http_layer_makes_two_runs() {
     let base = provider().await;
     for drop_it in [false, true] {
-        let (outer, inner) = (Told::new(), Told::new());
+        let (outer, inner) = (Observed::new(), Observed::new());
         let config = AnthropicConfig::new("CANARY").base_url(&*base);
         let mut model = ServiceBuilder::new()
             .layer(CallbackLayer::new(outer.callbacks.clone()).name("typed"))

@@ -1,5 +1,5 @@
-//! The HTTP layer between real sockets: hyper serves an axum router with the layer, whose handler calls an upstream
-//! by hyper's client, which has the layer too.
+//! The HTTP layer between real sockets: hyper serves an axum router with the layer. Its handler calls an
+//! upstream with hyper's client, which has the layer too.
 
 mod peers;
 
@@ -23,7 +23,7 @@ fn in_chunks(pieces: &[&str], end: &str) -> Raw {
     raw
 }
 
-/// Answers of an upstream as bytes on its socket, and how both runs end.
+/// Upstream answers as bytes on a socket, and how both runs end.
 fn answers() -> Vec<(&'static str, Raw, Option<ErrorKind>, &'static str)> {
     let hello = HELLO.concat();
     let until_closed = vec![head("200 OK", "connection: close"), hello.clone()];
@@ -35,7 +35,7 @@ fn answers() -> Vec<(&'static str, Raw, Option<ErrorKind>, &'static str)> {
         ("a length", exact(&hello), None, "Hello"),
         ("chunks", in_chunks(&HELLO, "0\r\n\r\n"), None, "Hello"),
         ("trailers", in_chunks(&HELLO, "0\r\nx-checksum: 1\r\n\r\n"), None, "Hello"),
-        ("until it is closed", until_closed, None, "Hello"),
+        ("until the connection is closed", until_closed, None, "Hello"),
         ("chunks, closed after the mark", in_chunks(&HELLO, ""), None, "Hello"),
         ("chunks that end early", in_chunks(&HELLO[..2], "0\r\n\r\n"), Some(Truncated), "Hel"),
         ("closed midway", in_chunks(&HELLO[..2], ""), Some(Transport), "Hel"),
@@ -48,7 +48,7 @@ fn answers() -> Vec<(&'static str, Raw, Option<ErrorKind>, &'static str)> {
 }
 
 #[test]
-fn each_way_in_which_a_socket_may_answer() {
+fn socket_answers_end_with_the_expected_terminal() {
     on_each_runtime(|| async {
         for version in [Version::HTTP_11, Version::HTTP_2] {
             for (what, answer, kind, text) in answers() {
@@ -69,7 +69,7 @@ fn each_way_in_which_a_socket_may_answer() {
                         None => break false,
                     }
                 };
-                // Here, the client has the last of it: who is awaited has been told.
+                // The client has the last frame, so awaited handlers have received the terminal.
                 assert_eq!(error, broken, "{what}");
                 assert!(HELLO.concat().as_bytes().starts_with(&bytes) || bytes == b"{}", "{what}");
                 peers.ended_by_now(kind, text);
@@ -91,9 +91,9 @@ fn trailers_reach_the_client() {
     });
 }
 
-/// A reset while the answer comes, in place of an orderly end.
+/// The connection is reset in the middle of the answer.
 #[test]
-fn an_upstream_that_is_reset() {
+fn a_reset_upstream_ends_in_a_transport_error() {
     on_each_runtime(|| async {
         let peers = Peers::new(peers::resetting(in_chunks(&HELLO[..2], "")).await).await;
         let mut body = peers.post(Version::HTTP_11, PROMPT).await.into_body();
@@ -103,11 +103,11 @@ fn an_upstream_that_is_reset() {
 }
 
 #[test]
-fn an_upstream_that_is_not_there() {
+fn a_refused_upstream_ends_in_a_transport_error() {
     on_each_runtime(|| async {
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = nobody.local_addr().unwrap();
-        drop(nobody);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
         let peers = Peers::new(address).await;
         let response = peers.post(Version::HTTP_11, PROMPT).await;
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
@@ -116,9 +116,9 @@ fn an_upstream_that_is_not_there() {
     });
 }
 
-/// A client that goes midway takes the upstream's connection with it.
+/// A client that disconnects midway closes the upstream's connection.
 #[test]
-fn a_client_that_disconnects_midway() {
+fn a_client_disconnect_midway_ends_cancelled() {
     on_each_runtime(|| async {
         for version in [Version::HTTP_11, Version::HTTP_2] {
             let (address, gone) = peers::endless(text_event("a")).await;
@@ -128,15 +128,15 @@ fn a_client_that_disconnects_midway() {
                 body.frame().await.unwrap().unwrap();
             }
             drop(body);
-            gone.await.expect("the upstream sees it");
+            gone.await.expect("the upstream's connection is closed");
             peers.ended(Some(Cancelled)).await;
         }
     });
 }
 
-/// Clients close when they have the end mark, and may not wait for the end of the body.
+/// Clients may close after the end mark, without waiting for the end of the body.
 #[test]
-fn a_client_that_closes_right_after_the_end_mark() {
+fn a_client_disconnect_after_the_end_mark_ends_completed() {
     on_each_runtime(|| async {
         for version in [Version::HTTP_11, Version::HTTP_2] {
             let (address, gone) = peers::hanging(in_chunks(&HELLO, "")).await;
@@ -147,14 +147,14 @@ fn a_client_that_closes_right_after_the_end_mark() {
                 seen.extend(body.frame().await.unwrap().unwrap().into_data().unwrap());
             }
             drop(body);
-            gone.await.expect("the upstream sees it");
+            gone.await.expect("the upstream's connection is closed");
             peers.ended(None).await;
         }
     });
 }
 
 #[test]
-fn a_request_that_waits_to_be_asked_for_its_body() {
+fn a_request_that_expects_100_continue() {
     on_each_runtime(|| async {
         let peers = Peers::new(raw(exact(&HELLO.concat())).await).await;
         let mut socket = peers.connect().await;
@@ -163,9 +163,9 @@ fn a_request_that_waits_to_be_asked_for_its_body() {
             PROMPT.len()
         );
         socket.write_all(head.as_bytes()).await.unwrap();
-        let mut asked = [0; 25];
-        socket.read_exact(&mut asked).await.unwrap();
-        assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+        let mut interim = [0; 25];
+        socket.read_exact(&mut interim).await.unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         socket.write_all(PROMPT.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
@@ -174,9 +174,9 @@ fn a_request_that_waits_to_be_asked_for_its_body() {
     });
 }
 
-/// An exact length stays one, and chunks stay chunks: nothing is added to what goes over the wire.
+/// An exact length and chunked framing are kept on the wire.
 #[test]
-fn the_framing_on_the_wire_stays() {
+fn the_framing_on_the_wire_is_unchanged() {
     on_each_runtime(|| async {
         let hello = HELLO.concat();
         for (answer, length) in
@@ -194,9 +194,9 @@ fn the_framing_on_the_wire_stays() {
     });
 }
 
-/// A call by a method without an answer's body: its head says how long that would be.
+/// HEAD responses declare a length but have no body.
 #[test]
-fn a_head_of_a_routed_path_is_no_call() {
+fn a_head_request_to_a_routed_path_is_not_a_call() {
     on_each_runtime(|| async {
         let answer = vec![head("200 OK", &format!("content-length: {}", WHOLE.len()))];
         let peers = Peers::new(raw(answer).await).await;
@@ -210,7 +210,7 @@ fn a_head_of_a_routed_path_is_no_call() {
 }
 
 #[test]
-fn an_upgrade_passes() {
+fn an_upgrade_passes_through() {
     on_each_runtime(|| async {
         let peers = Peers::new(raw(vec![]).await).await;
         let request = Request::get(peers.url("/socket"))

@@ -1,5 +1,5 @@
-//! Many streams at once, with handlers that are stuck or panic, and clients that are slow or go away: no
-//! stream is damaged, and each run has one terminal.
+//! Many concurrent streams, with handlers that are stuck or panic, and clients that are slow or disconnect:
+//! no stream is damaged, and each run has one terminal.
 
 use std::{
     collections::HashMap,
@@ -142,11 +142,11 @@ async fn no_stream_is_damaged_and_each_run_ends_once() {
     tokio::spawn(async move { axum::serve(listener, gateway).await });
 
     let calls = (0..STREAMS).map(|number| tokio::spawn(call(address, number)));
-    for call in timeout(PATIENCE, join_all(calls)).await.expect("it hangs") {
+    for call in timeout(PATIENCE, join_all(calls)).await.expect("the calls hang") {
         call.unwrap();
     }
     stuck.store(false, Ordering::Relaxed);
-    // Those who left are noticed when the server writes to them.
+    // The server notices a disconnect at its next write.
     let mut runs = HashMap::new();
     timeout(PATIENCE, async {
         loop {
@@ -160,7 +160,7 @@ async fn no_stream_is_damaged_and_each_run_ends_once() {
         }
     })
     .await
-    .expect("not each run has ended");
+    .expect("some runs have not ended");
 
     for events in runs.values() {
         assert_eq!(events[0]["event"], "llm_start");

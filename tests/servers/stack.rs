@@ -1,5 +1,5 @@
-//! The HTTP layer in the stacks that people build: its types can go where theirs go, and the call is told
-//! wherever it stands.
+//! The HTTP layer in common stacks: its types fit wherever the inner types do, and calls are observed at any
+//! place in the stack.
 
 use std::{convert::Infallible, fmt::Debug, time::Duration};
 
@@ -41,7 +41,7 @@ const ANSWER: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model
 fn shared<T: Send + Sync + 'static>() {}
 fn sent<T: Send + 'static>() {}
 
-/// A service as servers and clients want theirs.
+/// A service as servers and clients require it.
 fn served<S, B>()
 where
     S: Service<Request<B>, Future: Send + 'static> + Clone + Send + Sync + 'static,
@@ -51,7 +51,7 @@ where
 type Erased<B> = BoxCloneSyncService<Request<RequestBody<B>>, http::Response<B>, BoxError>;
 
 #[test]
-fn the_service_goes_where_the_inner_one_goes() {
+fn the_service_fits_where_the_inner_service_fits() {
     shared::<HttpCallbackLayer>();
     served::<HttpCallbackService<Router>, Body>();
     served::<HttpCallbackService<Router>, Incoming>();
@@ -65,11 +65,11 @@ fn the_service_goes_where_the_inner_one_goes() {
 }
 
 #[test]
-fn bodies_are_as_shared_as_those_they_wrap() {
+fn bodies_inherit_auto_traits() {
     shared::<(RequestBody<Incoming>, ResponseBody<Incoming>)>();
     shared::<(RequestBody<reqwest::Body>, ResponseBody<reqwest::Body>)>();
     shared::<(RequestBody<Full<Bytes>>, ResponseBody<Full<Bytes>>)>();
-    // axum's own is not shared.
+    // axum's body is not `Sync`.
     sent::<(RequestBody<Body>, ResponseBody<Body>)>();
     let _: fn(ResponseBody<Incoming>) -> reqwest::Body = reqwest::Body::wrap;
     let _: fn(RequestBody<reqwest::Body>) -> reqwest::Body = reqwest::Body::wrap;
@@ -84,14 +84,14 @@ fn errors_keep_their_type() {
     let _: fn(Error<Erased<reqwest::Body>, reqwest::Body>) -> BoxError = |error| error;
 }
 
-/// A layer, and who is told.
-struct Told {
+/// A layer with a recorder.
+struct Observed {
     layer: HttpCallbackLayer,
     callbacks: Callbacks,
     recorder: Recorder,
 }
 
-impl Told {
+impl Observed {
     fn new() -> Self {
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().blocking(recorder.clone());
@@ -110,7 +110,7 @@ impl Told {
         terminal.clone()
     }
 
-    /// A service that ends in the layer gives the answer, and the call is told.
+    /// Asserts that a service with the layer in it returns the answer, and that the call is observed.
     async fn works<S, B>(&self, service: S)
     where
         S: Service<Request<Body>, Response = http::Response<B>, Error: Debug>,
@@ -132,7 +132,7 @@ fn request() -> Request<Body> {
 }
 
 async fn answer() -> Response {
-    assert!(Run::current().is_some(), "it runs inside the call");
+    assert!(Run::current().is_some(), "the handler runs inside the call");
     Response::builder().header("content-type", "application/json").body(ANSWER.into()).unwrap()
 }
 
@@ -140,7 +140,7 @@ fn routes() -> Router {
     Router::new().route("/v1/messages", post(answer))
 }
 
-/// An inner service that takes any body.
+/// An inner service for any body type.
 fn model<B>() -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send>
 + Clone
 + Send
@@ -157,107 +157,107 @@ async fn pass(request: axum::extract::Request, next: Next) -> Response {
 }
 
 #[tokio::test]
-async fn in_axum() {
-    let told = Told::new();
-    told.works(routes().layer(told.layer.clone())).await;
+async fn at_every_place_of_an_axum_router() {
+    let observed = Observed::new();
+    observed.works(routes().layer(observed.layer.clone())).await;
 
-    let told = Told::new();
-    told.works(routes().route_layer(told.layer.clone())).await;
+    let observed = Observed::new();
+    observed.works(routes().route_layer(observed.layer.clone())).await;
 
-    let told = Told::new();
-    let method = post(answer).layer(told.layer.clone());
-    told.works(Router::new().route("/v1/messages", method)).await;
+    let observed = Observed::new();
+    let method = post(answer).layer(observed.layer.clone());
+    observed.works(Router::new().route("/v1/messages", method)).await;
 
-    let told = Told::new();
-    let method = post(answer).route_layer(told.layer.clone());
-    told.works(Router::new().route("/v1/messages", method)).await;
+    let observed = Observed::new();
+    let method = post(answer).route_layer(observed.layer.clone());
+    observed.works(Router::new().route("/v1/messages", method)).await;
 
-    let told = Told::new();
-    told.works(Router::new().merge(routes().layer(told.layer.clone()))).await;
+    let observed = Observed::new();
+    observed.works(Router::new().merge(routes().layer(observed.layer.clone()))).await;
 
-    let told = Told::new();
-    let service = told.layer.layer(model());
-    told.works(Router::new().route_service("/v1/messages", service)).await;
+    let observed = Observed::new();
+    let service = observed.layer.layer(model());
+    observed.works(Router::new().route_service("/v1/messages", service)).await;
 
-    let told = Told::new();
-    let service = told.layer.layer(model());
-    told.works(Router::new().fallback_service(service)).await;
+    let observed = Observed::new();
+    let service = observed.layer.layer(model());
+    observed.works(Router::new().fallback_service(service)).await;
 }
 
 #[tokio::test]
 async fn among_axum_middleware() {
-    let told = Told::new();
-    told.works(routes().layer(told.layer.clone()).layer(from_fn(pass))).await;
+    let observed = Observed::new();
+    observed.works(routes().layer(observed.layer.clone()).layer(from_fn(pass))).await;
 
-    let told = Told::new();
-    told.works(routes().layer(from_fn(pass)).layer(told.layer.clone())).await;
+    let observed = Observed::new();
+    observed.works(routes().layer(from_fn(pass)).layer(observed.layer.clone())).await;
 
-    let told = Told::new();
-    let stack = ServiceBuilder::new().layer(from_fn(pass)).layer(told.layer.clone());
-    told.works(routes().layer(stack)).await;
+    let observed = Observed::new();
+    let stack = ServiceBuilder::new().layer(from_fn(pass)).layer(observed.layer.clone());
+    observed.works(routes().layer(stack)).await;
 
-    // What stands below the layer in one stack, and takes axum's own body alone, is given that.
-    let told = Told::new();
+    // Services below the layer that accept only axum's own body are given it by `map_request`.
+    let observed = Observed::new();
     let stack = ServiceBuilder::new()
-        .layer(told.layer.clone())
+        .layer(observed.layer.clone())
         .map_request(|request: Request<RequestBody<Body>>| request.map(Body::new))
         .layer(from_fn(pass));
-    told.works(routes().layer(stack)).await;
+    observed.works(routes().layer(stack)).await;
 }
 
 #[tokio::test]
 async fn with_traces_above_and_below() {
-    let told = Told::new();
-    let layer = told.layer.clone();
-    told.works(routes().layer(layer).layer(TraceLayer::new_for_http())).await;
+    let observed = Observed::new();
+    let layer = observed.layer.clone();
+    observed.works(routes().layer(layer).layer(TraceLayer::new_for_http())).await;
 
-    let told = Told::new();
-    let layer = told.layer.clone();
-    told.works(routes().layer(TraceLayer::new_for_http()).layer(layer)).await;
+    let observed = Observed::new();
+    let layer = observed.layer.clone();
+    observed.works(routes().layer(TraceLayer::new_for_http()).layer(layer)).await;
 
-    let told = Told::new();
+    let observed = Observed::new();
     let stack = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
-        .layer(told.layer.clone())
+        .layer(observed.layer.clone())
         .layer(TraceLayer::new_for_http());
-    told.works(stack.service(model())).await;
+    observed.works(stack.service(model())).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_a_timeout_above_and_below() {
     let second = Duration::from_secs(1);
-    let told = Told::new();
-    let layer = told.layer.clone();
-    told.works(ServiceBuilder::new().timeout(second).layer(layer).service(model())).await;
+    let observed = Observed::new();
+    let layer = observed.layer.clone();
+    observed.works(ServiceBuilder::new().timeout(second).layer(layer).service(model())).await;
 
-    let told = Told::new();
-    let layer = told.layer.clone();
-    told.works(ServiceBuilder::new().layer(layer).timeout(second).service(model())).await;
+    let observed = Observed::new();
+    let layer = observed.layer.clone();
+    observed.works(ServiceBuilder::new().layer(layer).timeout(second).service(model())).await;
 
     let stuck = service_fn(|_: Request<RequestBody<Body>>| {
         std::future::pending::<Result<Response, Infallible>>()
     });
 
-    let told = Told::new();
-    let above = ServiceBuilder::new().timeout(second).layer(told.layer.clone()).service(stuck);
+    let observed = Observed::new();
+    let above = ServiceBuilder::new().timeout(second).layer(observed.layer.clone()).service(stuck);
     assert!(above.oneshot(request()).await.unwrap_err().is::<Elapsed>());
-    assert_eq!(told.ended().await.error().unwrap().kind(), ErrorKind::Cancelled);
+    assert_eq!(observed.ended().await.error().unwrap().kind(), ErrorKind::Cancelled);
 
-    let told = Told::new();
-    let below = ServiceBuilder::new().layer(told.layer.clone()).timeout(second).service(stuck);
+    let observed = Observed::new();
+    let below = ServiceBuilder::new().layer(observed.layer.clone()).timeout(second).service(stuck);
     assert!(below.oneshot(request()).await.unwrap_err().is::<Elapsed>());
-    let terminal = told.ended().await;
+    let terminal = observed.ended().await;
     assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Transport);
     assert_eq!(terminal.error().unwrap().message(), "request timed out");
 }
 
 #[tokio::test]
 async fn with_a_buffer_above_and_below() {
-    let told = Told::new();
-    told.works(Buffer::new(told.layer.layer(model()), 8)).await;
+    let observed = Observed::new();
+    observed.works(Buffer::new(observed.layer.layer(model()), 8)).await;
 
-    // The run goes with the request to the buffer's task.
-    let told = Told::new();
+    // The request carries the run to the buffer's task.
+    let observed = Observed::new();
     let inner = service_fn(|request: Request<RequestBody<Body>>| async move {
         drop(request);
         Response::builder()
@@ -265,31 +265,31 @@ async fn with_a_buffer_above_and_below() {
             .body(Body::from(ANSWER))
             .map_err(BoxError::from)
     });
-    told.works(told.layer.layer(Buffer::new(inner, 8))).await;
+    observed.works(observed.layer.layer(Buffer::new(inner, 8))).await;
 
-    let (outer, inner) = (Told::new(), Told::new());
+    let (outer, inner) = (Observed::new(), Observed::new());
     let buffered = Buffer::new(inner.layer.layer(model()), 8);
     outer.works(outer.layer.layer(buffered)).await;
     assert_eq!(inner.ended().await.parent_run_id, Some(outer.ended().await.run_id));
 }
 
 #[tokio::test]
-async fn erased() {
-    let told = Told::new();
-    told.works(BoxCloneSyncService::new(told.layer.layer(model()))).await;
+async fn as_a_boxed_service() {
+    let observed = Observed::new();
+    observed.works(BoxCloneSyncService::new(observed.layer.layer(model()))).await;
 
-    let told = Told::new();
-    told.works(told.layer.layer(BoxCloneSyncService::new(model()))).await;
+    let observed = Observed::new();
+    observed.works(observed.layer.layer(BoxCloneSyncService::new(model()))).await;
 
-    let told = Told::new();
-    let service = told.layer.layer(model());
-    told.works(service_fn(move |request| Oneshot::new(service.clone(), request))).await;
+    let observed = Observed::new();
+    let service = observed.layer.layer(model());
+    observed.works(service_fn(move |request| Oneshot::new(service.clone(), request))).await;
 }
 
 #[tokio::test]
-async fn served_by_hyper() {
-    let told = Told::new();
-    let service = TowerToHyperService::new(told.layer.layer(routes()));
+async fn served_by_hyper_directly() {
+    let observed = Observed::new();
+    let service = TowerToHyperService::new(observed.layer.layer(routes()));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -303,10 +303,10 @@ async fn served_by_hyper() {
         *request.uri_mut() = uri.parse().unwrap();
         client.request(request)
     });
-    told.works(service).await;
+    observed.works(service).await;
 }
 
-/// What a body was that the inner service got, told or not: bytes at hand, or a stream with trailers.
+/// Sends a body. Returns whether it was available as bytes, its bytes, and whether it had trailers.
 async fn taken<B>(path: &str, body: B) -> (bool, Bytes, bool)
 where
     B: http_body::Body<Error: Debug> + Send + 'static,
@@ -325,13 +325,13 @@ where
         Ok::<_, Infallible>(response)
     });
     let request = Request::post(path).body(body).unwrap();
-    let response = Told::new().layer.layer(take).oneshot(request).await.unwrap();
+    let response = Observed::new().layer.layer(take).oneshot(request).await.unwrap();
     let (is_whole, trailers) = *response.extensions().get::<(bool, bool)>().unwrap();
     (is_whole, response.into_body().collect().await.unwrap().to_bytes(), trailers)
 }
 
 #[tokio::test]
-async fn a_request_body_that_is_at_hand_can_be_had_as_bytes() {
+async fn a_buffered_request_body_converts_to_bytes() {
     let body = || Full::new(Bytes::from_static(b"{}"));
     for path in ["/v1/messages", "/healthz"] {
         assert_eq!(taken(path, body()).await, (true, "{}".into(), false));

@@ -1,4 +1,4 @@
-//! `BudgetGuard`: no more is let in than there is, what is used is settled, and nothing is lost or settled twice.
+//! `BudgetGuard`: admits calls within the budget, and settles the usage of each run exactly once.
 
 mod concurrency;
 mod gateway;
@@ -25,7 +25,7 @@ fn report(input: u64, output: u64) -> ChatChunk {
     Delta::Usage { usage: Usage::new(input, output), raw: None }
 }
 
-/// An answer that completes, with a report.
+/// An answer that completes, with a usage report.
 fn used(input: u64, output: u64) -> Script {
     Script::new().respond().text("Hi").chunk(report(input, output)).complete("stop")
 }
@@ -39,20 +39,20 @@ fn model(guard: &BudgetGuard, script: Script) -> (ScriptedModel, CallbackService
     (model.clone(), layer(guard).layer(model))
 }
 
-/// A request whose answer may have so many tokens.
+/// A request for at most `max_tokens` tokens.
 fn asking(max_tokens: u32) -> ChatRequest {
     ChatRequest::new("any").user("Hi").max_tokens(max_tokens)
 }
 
-/// Reads up to the end. One that should be aborted, and is not, may hang.
+/// Reads a stream to its end. With a timeout: a script that should be aborted may hang otherwise.
 async fn read<S>(stream: S) -> (Vec<ChatChunk>, Option<BoxError>)
 where
     S: Stream<Item = Result<ChatChunk, BoxError>>,
 {
-    timeout(PATIENCE, support::read(stream)).await.expect("it hangs")
+    timeout(PATIENCE, support::read(stream)).await.expect("the stream hangs")
 }
 
-/// Makes a call and reads it: how many chunks came, and the error that ended it.
+/// Makes a call and reads the answer. Returns the number of chunks and the error.
 async fn ask(
     model: &mut CallbackService<ScriptedModel>,
     request: ChatRequest,
@@ -66,21 +66,22 @@ async fn ask(
             Err(error) => (0, Some(error)),
         }
     };
-    // One that is let in although it should not be may hang.
-    timeout(PATIENCE, call).await.expect("it hangs")
+    // With a timeout: a call that is admitted by mistake may hang.
+    timeout(PATIENCE, call).await.expect("the call hangs")
 }
 
 /// The reason and status of an abort.
 #[track_caller]
 fn refusal(error: Option<BoxError>) -> (String, StatusCode) {
-    let aborted = error.expect("it is aborted").downcast::<Aborted>().expect("it is aborted");
+    let aborted =
+        error.expect("the call is aborted").downcast::<Aborted>().expect("the call is aborted");
     (aborted.abort().reason().to_owned(), aborted.abort().status_code())
 }
 
-/// The budget that is for all.
+/// The budget shared by all runs.
 #[track_caller]
 fn all(guard: &BudgetGuard) -> BudgetKey {
-    guard.key("").expect("it was drawn on")
+    guard.key("").expect("the budget was used")
 }
 
 const SPENT: &str = "the token budget is spent";

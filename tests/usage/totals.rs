@@ -1,4 +1,4 @@
-//! `UsageTotals`: what is used is added up, however a run ends, each run once.
+//! `UsageTotals`: usage is added up, each run once, however it ends.
 
 mod concurrency;
 mod groups;
@@ -18,17 +18,17 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// What a provider reports.
+/// A provider's usage report.
 fn report(usage: Usage) -> ChatChunk {
     Delta::Usage { usage, raw: None }
 }
 
-/// An answer that completes, with a report.
+/// An answer that completes, with a usage report.
 fn used(input: u64, output: u64) -> Script {
     Script::new().respond().text("Hi").chunk(report(Usage::new(input, output))).complete("stop")
 }
 
-/// The model that answers.
+/// Sets the response model.
 fn by(model: &str, script: Script) -> Script {
     script.chunk(Delta::Response { id: None, model: Some(model.to_owned().into()) })
 }
@@ -43,15 +43,15 @@ fn layer(totals: &UsageTotals) -> CallbackLayer {
     CallbackLayer::new(Callbacks::new().inline(totals.clone()))
 }
 
-/// Makes a call and reads what comes of it.
+/// Makes a call and reads the answer.
 async fn run(layer: &CallbackLayer, script: Script) {
     if let Ok(answer) = call(&mut layer.layer(ScriptedModel::new(script))).await {
         read(answer).await;
     }
 }
 
-/// Each run is counted as completed or as one kind of error.
+/// Asserts that each run is counted as completed or as one error.
 #[track_caller]
-fn adds_up(counts: &UsageCounts) {
+fn assert_adds_up(counts: &UsageCounts) {
     assert_eq!(counts.runs, counts.completed + counts.errors.total(), "{counts:?}");
 }

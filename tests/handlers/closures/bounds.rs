@@ -1,4 +1,4 @@
-//! What goes between threads can, as far as what it wraps can: checked by the compiler.
+//! Compile-time checks: public types are `Send`, `Sync`, `Unpin` and `Clone` as far as what they wrap.
 
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ fn cloned<T: Clone>() {}
 fn unpin<T: Unpin>() {}
 
 #[test]
-fn what_is_shared_between_threads() {
+fn shared_types_are_send_and_sync() {
     shared::<(Run, Callbacks, Registration, CallbackLayer, RunConfig, EventMask)>();
     shared::<(Event, EventData, EventKind, Record<'static>, LlmStart, Prompt, Token, TokenKind)>();
     shared::<(LlmResult, Choice, ToolCall, ToolCallRef, Usage, RunError, ErrorKind)>();
@@ -42,7 +42,7 @@ fn what_is_shared_between_threads() {
 }
 
 #[test]
-fn what_is_cheap_to_copy_is_clone() {
+fn cheap_types_are_clone() {
     cloned::<(Run, Callbacks, Registration, CallbackLayer, Event, Token, Fault, Abort, Aborted)>();
     cloned::<(CallbackService<()>, AttemptsService<()>, AttemptsLayer, ChatRequest, Prompt)>();
 }
@@ -51,9 +51,9 @@ type Chunks = Empty<Result<ChatChunk, BoxError>>;
 type Call = ServiceFn<fn(ChatRequest) -> Ready>;
 type Ready = std::future::Ready<Result<Chunks, BoxError>>;
 
-/// As Send, Sync and Unpin as the stream, the service and the future that they wrap.
+/// They are `Send`, `Sync` and `Unpin` exactly if the wrapped stream, service and future are.
 #[test]
-fn futures_and_streams_are_what_they_wrap() {
+fn futures_and_streams_inherit_auto_traits() {
     sent::<ResponseFuture<Call, ChatRequest, Ready>>();
     sent::<<CallbackService<Call> as Service<ChatRequest>>::Future>();
     sent::<CallbackStream<Chunks>>();
@@ -68,7 +68,7 @@ fn futures_and_streams_are_what_they_wrap() {
     );
 }
 
-/// A service that stays on its thread can be wrapped too: in a `LocalSet`, with handlers of any kind.
+/// A service that is not `Send` can be wrapped too: in a `LocalSet`, with handlers of any kind.
 #[test]
 fn a_service_that_is_not_send_can_be_wrapped() {
     super::on_each_runtime(|| async {
@@ -103,8 +103,8 @@ fn on_one_thread() {
     });
 }
 
-/// Asserts nothing but that it compiles: the traits' own bounds.
-#[expect(dead_code, reason = "for the compiler")]
+/// The traits' bounds make handlers `Send` and `Sync`. Only compiled.
+#[expect(dead_code, reason = "only compiled")]
 fn handlers_are_shared<B: CallbackHandler, A: AsyncCallbackHandler>() {
     shared::<(B, A)>();
 }

@@ -17,36 +17,36 @@ use tower_llm_callbacks::{
 
 use super::{ALL, Lines, on_each_runtime, two_calls};
 
-/// Says which of its methods are called.
+/// Records the names of the methods called.
 #[derive(Clone, Default)]
-struct Says(Lines);
+struct MethodLog(Lines);
 
-impl Says {
-    fn say(&self, line: &str) {
+impl MethodLog {
+    fn note(&self, line: &str) {
         self.0.lock().unwrap().push(line.to_owned());
     }
 }
 
-const WANTS: EventMask = EventMask::LLM;
+const MASK: EventMask = EventMask::LLM;
 
-macro_rules! says {
+macro_rules! implement_all {
     ($($method:ident: $payload:ty,)*) => {
-        impl CallbackHandler for Says {
-            fn event_mask(&self) -> EventMask {
-                WANTS
+        impl CallbackHandler for MethodLog {
+            fn interests(&self) -> EventMask {
+                MASK
             }
             $(fn $method(&self, _: &Run, _: &$payload) {
-                self.say(stringify!($method));
+                self.note(stringify!($method));
             })*
         }
 
-        impl AsyncCallbackHandler for Says {
-            fn event_mask(&self) -> EventMask {
-                WANTS
+        impl AsyncCallbackHandler for MethodLog {
+            fn interests(&self) -> EventMask {
+                MASK
             }
             $(async fn $method(&self, _: &Run, _: &$payload) {
                 tokio::task::yield_now().await;
-                self.say(stringify!($method));
+                self.note(stringify!($method));
             })*
         }
 
@@ -70,8 +70,8 @@ macro_rules! says {
     };
 }
 
-// No `on_retry`: nobody but the crate makes its payload.
-says! {
+// `on_retry` is left out: only the crate can build its payload.
+implement_all! {
     on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult, on_llm_error: RunError,
     on_chain_start: RunInput, on_chain_end: RunOutput, on_chain_error: RunError,
     on_tool_start: RunInput, on_tool_end: RunOutput, on_tool_error: RunError,
@@ -79,7 +79,7 @@ says! {
     on_custom_event: CustomEvent, on_event: Event,
 }
 
-/// One of each kind.
+/// One payload of each type.
 struct Payloads(Vec<Box<dyn Any + Send + Sync>>);
 
 impl Payloads {
@@ -88,10 +88,10 @@ impl Payloads {
     }
 }
 
-/// A run, and payloads as calls make them.
+/// A run, and payloads taken from real calls.
 async fn payloads() -> (Run, Payloads) {
-    let told: Arc<Mutex<Vec<(Run, Event)>>> = Arc::default();
-    let seen = Arc::clone(&told);
+    let events: Arc<Mutex<Vec<(Run, Event)>>> = Arc::default();
+    let seen = Arc::clone(&events);
     let note = on_event(move |run, event| {
         if event.kind().is_start() {
             run.emit("note", 1).unwrap();
@@ -99,14 +99,14 @@ async fn payloads() -> (Run, Payloads) {
         seen.lock().unwrap().push((run.clone(), event.clone()));
     });
     two_calls(&Callbacks::new().inline(note)).await;
-    let told = std::mem::take(&mut *told.lock().unwrap());
-    let run = told[0].0.clone();
+    let events = std::mem::take(&mut *events.lock().unwrap());
+    let run = events[0].0.clone();
     let mut payloads = Payloads(vec![
         Box::new(RunInput::default()),
         Box::new(RunOutput::default()),
-        Box::new(told[0].1.clone()),
+        Box::new(events[0].1.clone()),
     ]);
-    for (_, event) in told {
+    for (_, event) in events {
         payloads.0.push(match event.data() {
             EventData::LlmStart(start) => Box::new(LlmStart::clone(start)),
             EventData::LlmNewToken(token) => Box::new(token.clone()),
@@ -123,61 +123,61 @@ async fn payloads() -> (Run, Payloads) {
 fn every_method_is_forwarded() {
     on_each_runtime(|| async {
         let (run, payloads) = payloads().await;
-        let says = Says::default();
-        let each = call_each(&run, &says, &payloads);
-        assert_eq!(std::mem::take(&mut *says.0.lock().unwrap()), each);
+        let log = MethodLog::default();
+        let each = call_each(&run, &log, &payloads);
+        assert_eq!(std::mem::take(&mut *log.0.lock().unwrap()), each);
 
-        let boxed: Box<dyn CallbackHandler> = Box::new(says.clone());
-        let shared: Arc<dyn CallbackHandler> = Arc::new(says.clone());
+        let boxed: Box<dyn CallbackHandler> = Box::new(log.clone());
+        let shared: Arc<dyn CallbackHandler> = Arc::new(log.clone());
         call_each(&run, &boxed, &payloads);
         call_each(&run, &shared, &payloads);
-        call_each(&run, &Some(says.clone()), &payloads);
-        call_each(&run, &Arc::new(Box::new(Some(says.clone()))), &payloads);
-        let lines = std::mem::take(&mut *says.0.lock().unwrap());
+        call_each(&run, &Some(log.clone()), &payloads);
+        call_each(&run, &Arc::new(Box::new(Some(log.clone()))), &payloads);
+        let lines = std::mem::take(&mut *log.0.lock().unwrap());
         assert_eq!(lines, each.repeat(4));
-        call_each(&run, &None::<Says>, &payloads);
+        call_each(&run, &None::<MethodLog>, &payloads);
 
-        call_each_async(&run, &Box::new(says.clone()), &payloads).await;
-        call_each_async(&run, &Arc::new(says.clone()), &payloads).await;
-        call_each_async(&run, &Some(says.clone()), &payloads).await;
-        call_each_async(&run, &Box::new(Arc::new(Some(says.clone()))), &payloads).await;
-        let lines = std::mem::take(&mut *says.0.lock().unwrap());
+        call_each_async(&run, &Box::new(log.clone()), &payloads).await;
+        call_each_async(&run, &Arc::new(log.clone()), &payloads).await;
+        call_each_async(&run, &Some(log.clone()), &payloads).await;
+        call_each_async(&run, &Box::new(Arc::new(Some(log.clone()))), &payloads).await;
+        let lines = std::mem::take(&mut *log.0.lock().unwrap());
         assert_eq!(lines, each.repeat(4));
-        call_each_async(&run, &None::<Says>, &payloads).await;
-        assert!(says.0.lock().unwrap().is_empty());
+        call_each_async(&run, &None::<MethodLog>, &payloads).await;
+        assert!(log.0.lock().unwrap().is_empty());
     });
 }
 
 #[test]
 fn interests_are_forwarded() {
-    let says = Says::default();
+    let log = MethodLog::default();
     fn blocking(handler: &impl CallbackHandler) -> EventMask {
-        handler.event_mask()
+        handler.interests()
     }
     fn async_handler(handler: &impl AsyncCallbackHandler) -> EventMask {
-        handler.event_mask()
+        handler.interests()
     }
-    for event_mask in [
-        blocking(&Box::new(says.clone())),
-        blocking(&Arc::new(says.clone())),
-        blocking(&Some(says.clone())),
-        blocking(&(Box::new(says.clone()) as Box<dyn CallbackHandler>)),
-        async_handler(&Box::new(says.clone())),
-        async_handler(&Arc::new(says.clone())),
-        async_handler(&Some(says)),
+    for interests in [
+        blocking(&Box::new(log.clone())),
+        blocking(&Arc::new(log.clone())),
+        blocking(&Some(log.clone())),
+        blocking(&(Box::new(log.clone()) as Box<dyn CallbackHandler>)),
+        async_handler(&Box::new(log.clone())),
+        async_handler(&Arc::new(log.clone())),
+        async_handler(&Some(log)),
     ] {
-        assert_eq!(event_mask, WANTS);
+        assert_eq!(interests, MASK);
     }
-    assert_eq!(blocking(&None::<Says>), EventMask::NONE);
-    assert_eq!(async_handler(&None::<Says>), EventMask::NONE);
+    assert_eq!(blocking(&None::<MethodLog>), EventMask::NONE);
+    assert_eq!(async_handler(&None::<MethodLog>), EventMask::NONE);
 }
 
-/// An override of the method for all events is heard through wrappers, and the others no more.
+/// Wrappers forward an overridden `on_event`. The methods for single kinds are then not called.
 #[test]
-fn an_override_of_on_event_is_heard() {
+fn an_overridden_on_event_is_called_through_wrappers() {
     on_each_runtime(|| async {
-        let says = [(); 8].map(|()| Says::default());
-        let [a, b, c, d, e, f, g, h] = says.clone();
+        let logs = [(); 8].map(|()| MethodLog::default());
+        let [a, b, c, d, e, f, g, h] = logs.clone();
         let set = Callbacks::new()
             .blocking(Arc::new(a))
             .blocking(Box::new(b))
@@ -187,11 +187,11 @@ fn an_override_of_on_event_is_heard() {
             .async_handler(Box::new(f))
             .async_handler(Some(g))
             .async_handler(Arc::new(Some(Box::new(h))))
-            .blocking(None::<Says>)
-            .async_handler(None::<Says>);
+            .blocking(None::<MethodLog>)
+            .async_handler(None::<MethodLog>);
         two_calls(&set).await;
-        for says in says {
-            assert_eq!(*says.0.lock().unwrap(), ["on_event"; ALL.len()]);
+        for log in logs {
+            assert_eq!(*log.0.lock().unwrap(), ["on_event"; ALL.len()]);
         }
     });
 }
@@ -199,24 +199,24 @@ fn an_override_of_on_event_is_heard() {
 /// Without an override, `on_event` calls the method for the kind.
 #[test]
 fn events_reach_the_method_for_their_kind() {
-    struct Methods(Says);
+    struct Methods(MethodLog);
     macro_rules! methods {
         ($($async_handler:tt)?) => {
             $($async_handler)? fn on_llm_start(&self, run: &Run, _: &LlmStart) {
-                self.0.say("start");
+                self.0.note("start");
                 run.emit("note", 1).unwrap();
             }
             $($async_handler)? fn on_llm_new_token(&self, _: &Run, token: &Token) {
-                self.0.say(token.text());
+                self.0.note(token.text());
             }
             $($async_handler)? fn on_llm_end(&self, _: &Run, result: &LlmResult) {
-                self.0.say(&format!("end {}", result.text()));
+                self.0.note(&format!("end {}", result.text()));
             }
             $($async_handler)? fn on_llm_error(&self, _: &Run, error: &RunError) {
-                self.0.say(&format!("{error} {}", error.result().text()));
+                self.0.note(&format!("{error} {}", error.result().text()));
             }
             $($async_handler)? fn on_custom_event(&self, _: &Run, custom: &CustomEvent) {
-                self.0.say(&custom.name);
+                self.0.note(&custom.name);
             }
         };
     }
@@ -227,7 +227,7 @@ fn events_reach_the_method_for_their_kind() {
         methods!(async);
     }
     on_each_runtime(|| async {
-        let methods = || Methods(Says::default());
+        let methods = || Methods(MethodLog::default());
         let [inline, blocking, async_handler] = [methods(), methods(), methods()].map(Arc::new);
         for set in [
             Callbacks::new().inline(Arc::clone(&inline)),
@@ -244,12 +244,12 @@ fn events_reach_the_method_for_their_kind() {
     });
 }
 
-/// Wrapped anew each time, it is the same handler that is inside.
+/// A handler wrapped anew at each registration is still one handler.
 #[test]
-fn the_innermost_identity_counts() {
+fn the_innermost_handler_is_the_identity() {
     on_each_runtime(|| async {
-        let says = Arc::new(Says::default());
-        let wrapped = || Arc::new(Some(Box::new(Arc::clone(&says))));
+        let log = Arc::new(MethodLog::default());
+        let wrapped = || Arc::new(Some(Box::new(Arc::clone(&log))));
         let set = Callbacks::new().blocking(wrapped()).async_handler(wrapped()).inline(wrapped());
         assert_eq!(set.len(), 1);
         let layer = CallbackLayer::new(set.clone())
@@ -257,7 +257,7 @@ fn the_innermost_identity_counts() {
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         read(model.call(request()).await.unwrap()).await;
         assert!(set.flush(PATIENCE).await.is_complete());
-        let heard = says.0.lock().unwrap().len();
-        assert_eq!(heard, [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd].len());
+        let calls = log.0.lock().unwrap().len();
+        assert_eq!(calls, [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd].len());
     });
 }

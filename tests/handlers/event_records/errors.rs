@@ -1,4 +1,4 @@
-//! Failed calls, custom events, and what a handler does not get.
+//! Records of failed calls and of custom events, and gaps for dropped tokens.
 
 use std::sync::{Mutex, mpsc};
 
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
 
 use super::{Empty, Records, no_result, request, script, terminal, timeless, tool};
 
-/// An error's data: the result, and why.
+/// The data of an error event: the result and the error.
 fn failed(
     mut result: Value,
     kind: &str,
@@ -28,7 +28,7 @@ fn failed(
     result
 }
 
-/// The result of a stream that was cut short after two texts and a part of a tool call.
+/// A stream cut short after two texts and a part of a tool call, and its result.
 fn partial() -> (Script, Value) {
     let texts = [Delta::text("a"), Delta::text("b")];
     let usage = Delta::Usage { usage: Usage::new(7, 1), raw: None };
@@ -49,7 +49,7 @@ fn overloaded() -> ProviderError {
 }
 
 #[test]
-fn before_the_response() {
+fn errors_before_the_response() {
     on_each_runtime(|| async {
         let (kind, code) = ("provider", Some("overloaded_error"));
         let mut expected = failed(no_result(), kind, "come back later", Some(529), code);
@@ -63,7 +63,7 @@ fn before_the_response() {
 }
 
 #[test]
-fn in_the_stream() {
+fn errors_in_the_stream() {
     on_each_runtime(|| async {
         let (script, result) = partial();
         let error = ProviderError::new("come back later");
@@ -79,9 +79,9 @@ fn in_the_stream() {
     });
 }
 
-/// What is given up by the consumer, and what panics.
+/// Streams and futures dropped by the consumer, and a panic.
 #[test]
-fn dropped_and_panicked() {
+fn dropped_and_panicked_calls() {
     on_each_runtime(|| async {
         let (script, result) = partial();
         let records = Records::default();
@@ -109,7 +109,7 @@ fn dropped_and_panicked() {
 }
 
 #[test]
-fn aborted() {
+fn aborted_calls() {
     on_each_runtime(|| async {
         let (script, result) = partial();
         let (records, (handler, runs)) = (Records::default(), runs());
@@ -130,9 +130,9 @@ fn aborted() {
     });
 }
 
-/// As an inner layer says.
+/// The inner service reports the truncation.
 #[test]
-fn truncated_before_the_response() {
+fn an_inner_truncated_error_is_truncation() {
     on_each_runtime(|| async {
         let records = Records::default();
         let inner = service_fn(|_| async { Err::<Empty, _>(Truncated::default()) });
@@ -145,7 +145,7 @@ fn truncated_before_the_response() {
 }
 
 #[test]
-fn custom() {
+fn custom_events() {
     on_each_runtime(|| async {
         let (records, (handler, runs)) = (Records::default(), runs());
         let layer = CallbackLayer::new(records.callbacks().add(handler));
@@ -170,9 +170,9 @@ fn custom() {
     });
 }
 
-/// Tokens that found the queue full are missing in `seq`, and counted for who did not get them.
+/// Tokens dropped at a full queue leave gaps in `seq`, and are counted for the handler that missed them.
 #[test]
-fn dropped_tokens() {
+fn dropped_tokens_are_counted_per_handler() {
     on_each_runtime(|| async {
         let (inline, slow) = (Records::default(), Records::default());
         let (let_go, held) = mpsc::channel::<()>();
@@ -201,6 +201,6 @@ fn dropped_tokens() {
         );
         assert_eq!(some["data"]["dropped_tokens"], 3);
         some["data"]["dropped_tokens"] = 0.into();
-        assert_eq!(some, all, "all else is alike, times included");
+        assert_eq!(some, all, "everything else is equal, times included");
     });
 }

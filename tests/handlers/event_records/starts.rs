@@ -1,4 +1,4 @@
-//! What a start says.
+//! Records of start events.
 
 use futures::stream;
 use serde_json::json;
@@ -13,7 +13,7 @@ use tower_llm_callbacks::{
 use super::{Records, records};
 
 #[test]
-fn llm_start() {
+fn record_of_llm_start() {
     on_each_runtime(|| async {
         let request = ChatRequest::new("claude-3-haiku-20240307")
             .system("Be brief.")
@@ -45,9 +45,9 @@ fn llm_start() {
     });
 }
 
-/// A prompt that is not captured, and a model that is not known.
+/// A prompt that is not captured, and an unknown model.
 #[test]
-fn llm_start_without_content() {
+fn record_of_llm_start_without_content() {
     on_each_runtime(|| async {
         let records = Records::default();
         let layer = records.layer().extract(

@@ -1,4 +1,4 @@
-//! A stream attached to a call that goes on by itself.
+//! Streams attached to a call that runs independently of the reader.
 
 use std::{sync::Arc, task::Poll};
 
@@ -28,7 +28,7 @@ fn counted() -> String {
     (0..TOKENS).map(|n| format!("{n} ")).collect()
 }
 
-/// The call of a model with many tokens.
+/// Calls a model that answers with many tokens.
 async fn call(callbacks: &Callbacks) -> String {
     let call = ask("plan", counting());
     RunConfig::new().callbacks(callbacks).scope(call).await.unwrap()
@@ -41,31 +41,31 @@ fn result(events: &[RunEvent]) -> (u64, u64) {
     }
 }
 
-/// The call does not wait; what there is no room for is dropped, and counted.
+/// The call does not wait for the reader. Tokens beyond the capacity are dropped and counted.
 #[test]
-fn a_reader_that_comes_late_misses_tokens() {
+fn a_late_reader_misses_tokens() {
     on_each_runtime(|| async {
         for capacity in [1, 16, 256] {
             let (callbacks, events) = EventStream::builder().capacity(capacity).attach();
             assert_eq!(call(&callbacks).await, counted());
             let all = collect(events).await;
             assert_in_order(&all, false);
-            let given = all.len() - 2;
-            assert_eq!(given, capacity);
-            assert_eq!(result(&all), (TOKENS as u64, (TOKENS - given) as u64));
-            // Which ones they are, their numbers say.
+            let kept = all.len() - 2;
+            assert_eq!(kept, capacity);
+            assert_eq!(result(&all), (TOKENS as u64, (TOKENS - kept) as u64));
+            // `seq` and `index` identify the tokens that were kept.
             let numbers = all.iter().filter_map(|event| match event.data() {
                 EventData::LlmNewToken(token) => Some((token.index(), event.event().seq())),
                 _ => None,
             });
             assert!(numbers.clone().all(|(index, seq)| index + 1 == seq));
-            assert_eq!(numbers.count(), given);
+            assert_eq!(numbers.count(), kept);
         }
     });
 }
 
 #[test]
-fn a_reader_that_keeps_up_misses_nothing() {
+fn a_reader_that_keeps_up_misses_no_tokens() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().capacity(TOKENS).attach();
         let ((), all) =
@@ -74,9 +74,9 @@ fn a_reader_that_keeps_up_misses_nothing() {
     });
 }
 
-/// They count together, of each run: starts and ends do not.
+/// Custom events and tokens of a run share its capacity. Starts and terminals do not count.
 #[test]
-fn custom_events_need_room_too() {
+fn custom_events_use_capacity() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().capacity(2).attach();
         let emits = chain("emits", async {
@@ -96,9 +96,9 @@ fn custom_events_need_room_too() {
     });
 }
 
-/// What was read makes room.
+/// Reading an event frees its place.
 #[test]
-fn reading_makes_room() {
+fn reading_frees_capacity() {
     on_each_runtime(|| async {
         let (callbacks, mut events) = EventStream::builder().capacity(2).attach();
         let (sender, mut receiver) = mpsc::channel(1);
@@ -125,9 +125,9 @@ fn reading_makes_room() {
     });
 }
 
-/// Nobody reads, and there is no end of runs.
+/// An endless chain of runs whose events are never read.
 #[test]
-fn runs_without_end() {
+fn unread_runs_are_bounded() {
     const RUNS: usize = 10_100;
     let (callbacks, events) = EventStream::builder().attach();
     let config = RunConfig::new().callbacks(&callbacks);
@@ -140,55 +140,55 @@ fn runs_without_end() {
     .unwrap();
     let all = executor::block_on(collect(events));
     assert_in_order(&all, true);
-    // The root, and as many as there is room for.
+    // The root, and the first runs up to the bound.
     assert_eq!(all.len(), 2 + 20_000);
     assert_nested(&all);
 }
 
-/// Polls so often that whatever can get along does.
-async fn stands_still<T>(call: &mut tokio::task::JoinHandle<T>, so: impl Fn() -> bool) {
-    support::until(&so).await;
+/// Waits for `condition`, then polls long enough for the call to make any progress it can.
+async fn assert_blocked<T>(call: &mut tokio::task::JoinHandle<T>, condition: impl Fn() -> bool) {
+    support::until(&condition).await;
     for _ in 0..50 {
         yield_now().await;
     }
     assert!(!call.is_finished());
 }
 
-/// A stream that is waited for loses nothing, and holds up the call while nobody reads.
+/// With `wait`, no events are lost, and the call waits for a reader that does not read.
 #[test]
-fn a_reader_that_is_waited_for() {
+fn a_waiting_call_loses_no_events() {
     on_each_runtime(|| async {
         let waiting = || EventStream::builder().capacity(4).wait().attach();
         let witness = Recorder::new();
-        let told = Callbacks::new().inline(witness.clone());
+        let observed = Callbacks::new().inline(witness.clone());
         let spawn = |callbacks: &Callbacks| {
-            let callbacks = callbacks.clone().merge(&told);
+            let callbacks = callbacks.clone().merge(&observed);
             tokio::spawn(async move { call(&callbacks).await })
         };
         let (callbacks, events) = waiting();
         let mut task = spawn(&callbacks);
-        stands_still(&mut task, || witness.events().len() > 4).await;
-        // Those that may wait to be read, as many on their way, and the one that waits for room.
+        assert_blocked(&mut task, || witness.events().len() > 4).await;
+        // Events waiting to be read, as many in the run's queue, and the one that waits for room.
         assert!(witness.events().len() <= 4 + 4 + 2, "{}", witness.events().len());
         let all = collect(events).await;
         assert_eq!(task.await.unwrap(), counted());
         assert_in_order(&all, true);
         assert_eq!((texts(&all), result(&all)), (counted(), (TOKENS as u64, 0)));
 
-        // Dropped, it holds up nobody any more.
+        // Dropping the stream releases the call.
         let (callbacks, events) = waiting();
         let before = witness.events().len();
         let mut task = spawn(&callbacks);
-        stands_still(&mut task, || witness.events().len() > before + 4).await;
+        assert_blocked(&mut task, || witness.events().len() > before + 4).await;
         drop(events);
         assert_eq!(task.await.unwrap(), counted());
         assert!(callbacks.flush(PATIENCE).await.is_complete());
     });
 }
 
-/// Wherever it is dropped, the call goes on as if it had not been there.
+/// Wherever the stream is dropped, the call continues unchanged.
 #[test]
-fn dropping_it_detaches() {
+fn dropping_the_stream_detaches_it() {
     on_each_runtime(|| async {
         let builders: [fn() -> EventStreamBuilder; 2] =
             [EventStream::builder, || EventStream::builder().wait()];
@@ -196,15 +196,15 @@ fn dropping_it_detaches() {
             for reads in 0..18 {
                 let witness = Recorder::new();
                 let (callbacks, mut events) = builder().capacity(1 + reads % 3).attach();
-                let told = callbacks.clone().inline(witness.clone());
-                let call = RunConfig::new().callbacks(&told).scope(agent());
+                let observed = callbacks.clone().inline(witness.clone());
+                let call = RunConfig::new().callbacks(&observed).scope(agent());
                 let call = tokio::spawn(call);
                 for _ in 0..reads {
                     events.next().await;
                 }
                 drop(events);
                 assert_eq!(call.await.unwrap().unwrap(), "ab");
-                assert!(told.flush(PATIENCE).await.is_complete());
+                assert!(observed.flush(PATIENCE).await.is_complete());
                 tower_llm_callbacks::testing::assert_promises(&witness.events());
                 assert_eq!(witness.run_ids().len(), 5);
             }
@@ -212,9 +212,9 @@ fn dropping_it_detaches() {
     });
 }
 
-/// From the start on: then nothing at all is kept for it.
+/// A stream dropped before the call stores no events.
 #[test]
-fn dropped_before_the_call() {
+fn a_stream_dropped_before_the_call_is_ignored() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().wait().attach();
         drop(events);
@@ -223,9 +223,9 @@ fn dropped_before_the_call() {
     });
 }
 
-/// The same callbacks twice, by two ways, are one stream.
+/// The same callbacks attached twice, in two ways, are one stream.
 #[test]
-fn attached_twice() {
+fn callbacks_attached_twice_are_one_stream() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
         let config = RunConfig::new().callbacks(&callbacks).callbacks(&callbacks.clone());
@@ -240,9 +240,9 @@ fn attached_twice() {
     });
 }
 
-/// Two streams of one call.
+/// Two streams observe one call.
 #[test]
-fn two_streams() {
+fn two_streams_of_one_call_are_independent() {
     on_each_runtime(|| async {
         let (one, its) = EventStream::builder().attach();
         let (other, others) = EventStream::builder().wait().attach();
@@ -255,7 +255,7 @@ fn two_streams() {
     });
 }
 
-/// A request whose prompt says whether it is kept.
+/// A request whose prompt holds a reference that shows whether the prompt is alive.
 struct Kept(Arc<()>);
 
 impl LlmRequest for Kept {
@@ -268,9 +268,9 @@ impl LlmRequest for Kept {
     }
 }
 
-/// Unread events hold their runs, those the callbacks, and they the stream: dropping it lets go of all.
+/// Unread events hold their runs, runs hold the callbacks, and those the stream: dropping it frees all.
 #[test]
-fn nothing_keeps_itself() {
+fn dropping_the_stream_breaks_the_cycle() {
     on_each_runtime(|| async {
         for wait in [false, true] {
             for (reads, drops_first) in [(0, true), (0, false), (2, true), (2, false)] {
@@ -314,9 +314,9 @@ fn nothing_keeps_itself() {
     });
 }
 
-/// Reading in a task of its own, while the call is polled by hand: each event wakes the reader.
+/// A task reads while the call is polled elsewhere: each event wakes the reader.
 #[test]
-fn each_event_wakes_whoever_reads() {
+fn each_event_wakes_the_reader() {
     on_each_runtime(|| async {
         let (callbacks, mut events) = EventStream::builder().attach();
         let reader = tokio::spawn(async move {

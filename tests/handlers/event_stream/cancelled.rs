@@ -1,4 +1,4 @@
-//! Calls that are dropped, wherever they are: the ends of all their runs are given, then the stream ends.
+//! Calls dropped at any point: the stream yields the terminals of all their runs, then ends.
 
 use std::{
     future::Future,
@@ -27,11 +27,11 @@ use super::by_run;
 
 #[derive(Debug, Clone)]
 enum Work {
-    /// A model's call: with a pause of some polls after each token.
+    /// A model call that pauses for some polls after each token, and may hang.
     Model(Vec<u8>, bool),
-    /// A chain of others, one after the other or all at once.
+    /// A chain of work items, one after the other or all at once.
     Chain(Vec<Work>, bool),
-    /// In a task of its own.
+    /// Work in a spawned task.
     Spawned(Box<Work>),
 }
 
@@ -41,9 +41,9 @@ struct Case {
     driven: bool,
     wait: bool,
     capacity: usize,
-    /// After how many polls the call is dropped.
+    /// The call is dropped after this number of polls.
     polls: usize,
-    /// How often whoever reads is slow.
+    /// The reader pauses after every `slow` events; 0 means never.
     slow: u8,
     several_threads: bool,
 }
@@ -105,7 +105,7 @@ fn run(work: Work) -> Done {
             chain.await.unwrap();
         }),
         Work::Spawned(work) => Box::pin(async move {
-            // Of one that hangs nobody waits for the end.
+            // A task that hangs is aborted.
             let task = tokio::spawn(run(*work).in_current_run());
             let stop = task.abort_handle();
             if timeout(Duration::from_millis(5), task).await.is_err() {
@@ -115,7 +115,7 @@ fn run(work: Work) -> Done {
     }
 }
 
-/// The root chain, dropped after so many polls.
+/// Runs the root chain and drops it after `polls` polls. Returns whether it completed.
 async fn root(work: Vec<Work>, polls: usize) -> bool {
     let mut root = pin!(async move { run(Work::Chain(work, true)).await });
     let mut left = polls;
@@ -126,19 +126,20 @@ async fn root(work: Vec<Work>, polls: usize) -> bool {
         left -= 1;
         root.as_mut().poll(cx).map(|()| true)
     });
-    // What hangs is dropped, too.
+    // A chain that hangs is dropped too.
     timeout(Duration::from_millis(20), polled).await.unwrap_or(false)
 }
 
 type Id = (Uuid, u64, EventKind);
 
-/// Whether it is a part of the whole, in its order.
+/// Whether `part` is a subsequence of `whole`.
 fn is_part<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
     let mut whole = whole.iter();
     part.iter().all(|one| whole.any(|other| other == one))
 }
 
-/// What is given is what is told, as it is told to a handler beside. Whether the call was not dropped.
+/// Compares the stream's events with those of a recorder in the same call. Returns whether the call
+/// completed.
 async fn schedule(case: Case) -> bool {
     let spawns = format!("{:?}", case.work).contains("Spawned");
     let witness = Recorder::new();
@@ -161,7 +162,7 @@ async fn schedule(case: Case) -> bool {
         let (callbacks, mut events) = builder.attach();
         let config = config.callbacks(&callbacks);
         let call = tokio::spawn(config.scope(root(case.work, case.polls)));
-        // Not even a run is made by a future that is never polled.
+        // A future that is never polled makes no run.
         drop(callbacks);
         while let Some(event) = events.next().await {
             given.push(event);
@@ -174,32 +175,33 @@ async fn schedule(case: Case) -> bool {
 
     let root = witness.run_ids().first().copied();
     assert_eq!(root.is_none(), given.is_empty());
-    let told: Vec<Id> = witness.events().iter().map(|e| (e.run_id, e.seq, e.kind())).collect();
+    let observed: Vec<Id> = witness.events().iter().map(|e| (e.run_id, e.seq, e.kind())).collect();
     let ids: Vec<Id> =
         given.iter().map(|e| (e.run().run_id(), e.event().seq(), e.kind())).collect();
-    let root_ends = told.iter().position(|event| Some(event.0) == root && event.2.is_terminal());
+    let root_ends =
+        observed.iter().position(|event| Some(event.0) == root && event.2.is_terminal());
     let until = root_ends.map_or(0, |at| at + 1);
     let complete = case.driven || case.wait;
     if spawns && case.several_threads {
-        // What is told at the same moment may come before or after the root's end.
+        // Events emitted at the same moment may precede or follow the root's end.
         for (run, events) in by_run(&given) {
-            let told: Vec<_> = told.iter().filter(|event| event.0 == run).collect();
+            let observed: Vec<_> = observed.iter().filter(|event| event.0 == run).collect();
             let ids: Vec<_> = ids.iter().filter(|event| event.0 == run).collect();
-            // Nor is it told to the handler beside at the same moment.
-            let is_beginning = told.starts_with(&ids) || ids.starts_with(&told);
-            assert!(if complete { is_beginning } else { is_part(&ids, &told) });
+            // The recorder is not called at the same moment either.
+            let is_beginning = observed.starts_with(&ids) || ids.starts_with(&observed);
+            assert!(if complete { is_beginning } else { is_part(&ids, &observed) });
             assert!(events[0].kind().is_start());
         }
     } else if complete {
-        assert!(ids.len() >= until, "everything that is told before the root's end is given");
-        assert_eq!(ids, told[..ids.len()]);
+        assert!(ids.len() >= until, "the stream yields all events up to the root's end");
+        assert_eq!(ids, observed[..ids.len()]);
         assert!(case.driven || ids.len() == until);
     } else {
-        assert!(is_part(&ids, &told[..until]));
+        assert!(is_part(&ids, &observed[..until]));
         let bounds = |ids: &[Id]| -> Vec<Id> {
             ids.iter().filter(|id| id.2.is_start() || id.2.is_terminal()).copied().collect()
         };
-        assert_eq!(bounds(&ids), bounds(&told[..until]));
+        assert_eq!(bounds(&ids), bounds(&observed[..until]));
     }
     if let Some(root) = root {
         let root = witness.run(root);
@@ -210,7 +212,7 @@ async fn schedule(case: Case) -> bool {
 }
 
 #[test]
-fn every_run_that_ends_is_given_its_end() {
+fn every_ended_run_yields_its_terminal() {
     let config = ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() };
     let dropped = AtomicUsize::new(0);
     let all = TestRunner::new(config).run(&cases(), |case| {
@@ -219,9 +221,9 @@ fn every_run_that_ends_is_given_its_end() {
         let runtime = runtime.enable_all().start_paused(!case.several_threads).build().unwrap();
         let done = runtime.block_on(async {
             let task = tokio::spawn(schedule(case));
-            // By the clock of the machine: time that is paused runs ahead.
+            // A timeout in real time: paused time would run ahead.
             let task = timeout(PATIENCE * 100, task).await;
-            task.expect("it hangs")
+            task.expect("the schedule hangs")
                 .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
         });
         runtime.shutdown_background();
@@ -232,5 +234,5 @@ fn every_run_that_ends_is_given_its_end() {
     });
     all.unwrap_or_else(|error| panic!("{error}"));
     let dropped = dropped.into_inner();
-    assert!((100..380).contains(&dropped), "{dropped} were dropped");
+    assert!((100..380).contains(&dropped), "{dropped} calls were dropped");
 }

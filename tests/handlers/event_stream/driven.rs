@@ -1,4 +1,4 @@
-//! A stream that drives a future: nothing is dropped, and nothing runs ahead of whoever reads.
+//! A stream that drives a future: no events are dropped, and the future never runs ahead of the reader.
 
 use std::{
     future::ready,
@@ -29,7 +29,7 @@ use super::{
 };
 
 #[test]
-fn everything_is_given_in_order() {
+fn all_events_are_yielded_in_order() {
     on_each_runtime(|| async {
         for capacity in [1, 2, 256] {
             let mut events = EventStream::builder().capacity(capacity).of(agent());
@@ -39,17 +39,17 @@ fn everything_is_given_in_order() {
             assert_in_order(&all, true);
             assert_nested(&all);
             assert_eq!(texts(&all), "abc");
-            // Once.
+            // The output can be taken once.
             assert_eq!(events.output().unwrap().unwrap(), "ab");
             assert!(events.output().is_none());
-            assert!(events.next().await.is_none(), "it stays at its end");
+            assert!(events.next().await.is_none(), "the stream stays ended");
         }
     });
 }
 
-/// Each run knows all that it is in, the root first.
+/// Each run's `parent_ids` has all its ancestors, the root first.
 #[test]
-fn parent_ids_are_the_whole_path() {
+fn parent_ids_contain_all_ancestors() {
     fn nest(depth: usize) -> futures::future::BoxFuture<'static, Result<(), BoxError>> {
         let inner = move |()| async move {
             match depth {
@@ -76,9 +76,9 @@ fn parent_ids_are_the_whole_path() {
     });
 }
 
-/// Several roots; and none at all.
+/// Futures with several root runs and without any.
 #[test]
-fn all_runs_that_the_future_makes() {
+fn all_root_runs_of_the_future_are_yielded() {
     on_each_runtime(|| async {
         let twice = async {
             search().await?;
@@ -100,9 +100,9 @@ fn all_runs_that_the_future_makes() {
     });
 }
 
-/// The future gets along only while no event waits to be read.
+/// The future progresses only while no event waits to be read.
 #[test]
-fn a_slow_reader_loses_nothing_and_is_not_overtaken() {
+fn a_slow_reader_loses_no_events_and_is_not_overtaken() {
     const TOKENS: usize = 300;
     on_each_runtime(|| async {
         for capacity in [1, 4, 64] {
@@ -124,7 +124,7 @@ fn a_slow_reader_loses_nothing_and_is_not_overtaken() {
             while let Some(event) = events.next().await {
                 all.push(event);
                 let ahead = ahead.load(Ordering::SeqCst).saturating_sub(all.len());
-                // In the queue of the run, in the stream, and in hands.
+                // In the run's queue, in the stream, and in flight.
                 assert!(ahead <= 2 * capacity + 2, "{ahead} with {capacity}");
                 if all.len() % 7 == 0 {
                     yield_now().await;
@@ -142,9 +142,9 @@ fn a_slow_reader_loses_nothing_and_is_not_overtaken() {
     });
 }
 
-/// Nothing happens by itself.
+/// The future makes progress only when the stream is polled.
 #[test]
-fn it_is_reading_that_drives() {
+fn polling_the_stream_drives_the_future() {
     let runtime = Flavor::Current.runtime();
     let _entered = runtime.enter();
     let (model, recorder) = (ScriptedModel::new(Script::answer(["a"])), Recorder::new());
@@ -154,14 +154,14 @@ fn it_is_reading_that_drives() {
     let mut events = task::spawn(EventStream::builder().of(call));
     assert_eq!((model.calls(), recorder.events().len()), (0, 0));
     assert_pending!(events.poll_next());
-    // It waits in the start phase for whoever reads.
+    // The start phase waits for the reader.
     assert_eq!((model.calls(), recorder.kinds()), (0, vec![EventKind::LlmStart]));
     assert!(format!("{events:?}").contains("done: false"));
     runtime.block_on(async {
         let started = events.next().await.unwrap();
         assert_eq!(started.kind(), EventKind::LlmStart);
     });
-    // Of the stream that the call gave nobody reads: its run has not ended, and is not waited for.
+    // The call returned a stream that is never read. Its run has not ended, and is not waited for.
     runtime.block_on(async { while events.next().await.is_some() {} });
     assert_eq!(model.calls(), 1);
     assert!(events.output().unwrap().is_ok());
@@ -169,7 +169,7 @@ fn it_is_reading_that_drives() {
 }
 
 #[test]
-fn dropping_it_cancels() {
+fn dropping_the_stream_cancels_the_call() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(recorder.clone());
@@ -193,9 +193,9 @@ fn dropping_it_cancels() {
     });
 }
 
-/// The end of the future ends the stream, though runs that it began are alive.
+/// The stream ends with the future, even if runs it started are alive.
 #[test]
-fn what_outlives_the_future_is_not_waited_for() {
+fn the_stream_does_not_wait_for_detached_runs() {
     on_each_runtime(|| async {
         let model = ScriptedModel::new(Script::new().respond().text("a").hang());
         let mut service = CallbackLayer::new(Callbacks::new()).layer(model.clone());
@@ -216,9 +216,9 @@ fn what_outlives_the_future_is_not_waited_for() {
     });
 }
 
-/// A service's future by itself, if it is one that makes the call where it is polled.
+/// A service's future can be driven directly if it makes the call when polled.
 #[test]
-fn a_future_of_a_service() {
+fn a_service_future_can_be_driven() {
     on_each_runtime(|| async {
         let model = ScriptedModel::new(Script::answer(["a"]));
         let model = CallbackLayer::new(Callbacks::new()).layer(model);
@@ -229,9 +229,9 @@ fn a_future_of_a_service() {
     });
 }
 
-/// A panic goes on to whoever reads.
+/// A panic of the future propagates to the reader.
 #[test]
-fn a_future_that_panics() {
+fn a_panic_propagates_to_the_reader() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(recorder.clone());
@@ -250,9 +250,9 @@ fn a_future_that_panics() {
     });
 }
 
-/// The future's code is in the run that the stream was made in or read in, as any future's is.
+/// The future runs inside the run that created or polls the stream, as any future does.
 #[test]
-fn it_is_inside_of_the_run_around() {
+fn the_future_runs_inside_the_surrounding_run() {
     on_each_runtime(|| async {
         let events = RunLayer::chain("around").callbacks(&Callbacks::new().inline(Recorder::new()));
         let (around, events) = events
@@ -268,9 +268,9 @@ fn it_is_inside_of_the_run_around() {
     });
 }
 
-/// Fifty at once, on several threads: nothing is lost, and each is whole.
+/// Fifty children on several threads: no events are lost, and each run is complete.
 #[test]
-fn many_children_at_once() {
+fn concurrent_children_are_complete() {
     let runtime = Flavor::Multi.runtime();
     let test = async {
         let script = |n: usize| {
@@ -294,7 +294,7 @@ fn many_children_at_once() {
         let output = events.output().unwrap().unwrap();
         let runs = by_run(&all);
         assert_eq!(runs.len(), 51);
-        let mut told: Vec<_> = runs[1..]
+        let mut streamed: Vec<_> = runs[1..]
             .iter()
             .map(|(_, run)| {
                 let events: Vec<_> = run.iter().map(|event| (*event).clone()).collect();
@@ -302,17 +302,17 @@ fn many_children_at_once() {
             })
             .collect();
         let mut output = output;
-        told.sort();
+        streamed.sort();
         output.sort();
-        assert_eq!(told, output);
+        assert_eq!(streamed, output);
     };
     let task = runtime.spawn(test);
-    runtime.block_on(async { timeout(PATIENCE, task).await.expect("it hangs").unwrap() });
+    runtime.block_on(async { timeout(PATIENCE, task).await.expect("the test hangs").unwrap() });
 }
 
-/// While it has nothing to give it waits, and wakes whoever reads.
+/// A stream without events is pending, and wakes the reader later.
 #[tokio::test(start_paused = true)]
-async fn a_pause_is_waited_for() {
+async fn a_pause_leaves_the_stream_pending() {
     let pause = Duration::from_secs(60);
     let call =
         ask("slow", Script::new().pause(pause).respond().text("a").pause(pause).complete("stop"));
@@ -326,7 +326,7 @@ async fn a_pause_is_waited_for() {
 }
 
 #[test]
-fn a_capacity_of_none_is_refused() {
+fn a_capacity_of_zero_panics() {
     let message = support::panic_of(|| EventStream::builder().capacity(0));
     assert!(message.downcast_ref::<&str>().unwrap().contains("at least 1 event"));
 }

@@ -25,9 +25,9 @@ fn names(events: &[RunEvent]) -> Vec<String> {
     by_name(events).into_keys().collect()
 }
 
-/// Whoever has the callbacks may keep them.
+/// Even if callbacks are still held elsewhere.
 #[test]
-fn it_ends_with_the_root_run() {
+fn the_stream_ends_with_the_root_run() {
     on_each_runtime(|| async {
         for capacity in [1, 256] {
             for wait in [false, true] {
@@ -50,9 +50,9 @@ fn it_ends_with_the_root_run() {
     });
 }
 
-/// Nor before everything is given: whoever reads may come late.
+/// The stream ends only after all events are read, however late.
 #[test]
-fn everything_that_was_told_is_given_before() {
+fn all_events_are_yielded_before_the_end() {
     on_each_runtime(|| async {
         let (callbacks, mut events) = EventStream::builder().capacity(1).attach();
         let root = chain("root", async {
@@ -71,9 +71,9 @@ fn everything_that_was_told_is_given_before() {
     });
 }
 
-/// A run that has ended by then is waited for, however late its events are; one that has not is not.
+/// A child that ended before the root is waited for, however late its events are. A live child is not.
 #[test]
-fn children_that_outlive_the_root() {
+fn children_that_outlive_the_root_are_left_out() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
         let model = ScriptedModel::new(Script::new().respond().text("a").hang());
@@ -89,43 +89,43 @@ fn children_that_outlive_the_root() {
         });
         let task = RunConfig::new().callbacks(&callbacks).scope(root).await.unwrap();
         let all = collect(events).await;
-        assert_eq!(model.live(), 1, "its call goes on");
+        assert_eq!(model.live(), 1, "its call continues");
         let ends: Vec<_> = all.iter().filter(|event| is_end(event)).cloned().collect();
         assert_eq!(names(&ends), ["root", "search"]);
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(model.live(), 0);
-        // What comes after the end of the stream is held up by nobody.
+        // Events after the stream's end hold up no call.
         assert!(callbacks.flush(support::PATIENCE).await.is_complete());
     });
 }
 
-/// Also one that is in the midst of being read.
+/// Also a child that waits for room while the stream is read.
 #[test]
-fn a_child_that_waits_for_whoever_reads() {
+fn a_child_waiting_for_the_reader_does_not_block_the_end() {
     on_each_runtime(|| async {
         let (callbacks, mut events) = EventStream::builder().capacity(1).wait().attach();
         let (sender, receiver) = oneshot::channel();
         let root = chain("root", async move {
-            // It stands still in its first event, for which there is no room.
+            // It waits in its first event, for which there is no room.
             let task = tokio::spawn(ask("child", Script::answer(["a"])).in_current_run());
             receiver.await.unwrap();
             Ok(task)
         });
         let call = tokio::spawn(RunConfig::new().callbacks(&callbacks).scope(root));
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
         sender.send(()).unwrap();
         let rest = collect(events).await;
         let task = call.await.unwrap().unwrap();
-        assert!(rest.iter().any(|event| event.kind() == EventKind::RunEnd(RunType::Chain)));
-        // Now nobody reads, and the child goes on.
+        assert!(rest.iter().any(|event| event.kind() == EventKind::ChainEnd));
+        // The stream has ended, and the child continues.
         assert_eq!(task.await.unwrap().unwrap(), "a");
     });
 }
 
-/// Once the root has ended nobody waits, be it that nothing was read.
+/// After the root's end no run waits, even if no event was read.
 #[test]
-fn after_the_root_nobody_waits() {
+fn no_run_waits_after_the_roots_end() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().capacity(2).wait().attach();
         let ((goes_on, waits), (begins, begun)) = (oneshot::channel(), oneshot::channel());
@@ -146,7 +146,7 @@ fn after_the_root_nobody_waits() {
     });
 }
 
-/// The first run is the root. Others are not its, though they have the same callbacks.
+/// The first run is the root. Other roots with the same callbacks are not part of the stream.
 #[test]
 fn other_roots_are_left_out() {
     on_each_runtime(|| async {
@@ -171,7 +171,7 @@ fn other_roots_are_left_out() {
     });
 }
 
-/// Nor do they wait for whoever reads.
+/// Other roots do not wait for the reader either.
 #[test]
 fn other_roots_are_not_held_up() {
     on_each_runtime(|| async {
@@ -180,7 +180,7 @@ fn other_roots_are_not_held_up() {
         let script = Script::answer((0..20).map(|_| "a"));
         let held = tokio::spawn(config().scope(ask("held", script)));
         assert_eq!(events.next().await.unwrap().run().name(), "held");
-        // Its tokens fill the stream, and nobody reads any more.
+        // Its tokens fill the stream, and no events are read.
         config().scope(agent()).await.unwrap();
         assert!(!held.is_finished());
         let rest = collect(events).await;
@@ -189,9 +189,9 @@ fn other_roots_are_not_held_up() {
     });
 }
 
-/// A root need not be one of the whole trace.
+/// The stream's root may be a child in a larger trace.
 #[test]
-fn the_root_may_be_inside_of_others() {
+fn the_root_may_be_a_child_run() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let (callbacks, events) = EventStream::builder().attach();
@@ -207,7 +207,7 @@ fn the_root_may_be_inside_of_others() {
 }
 
 #[test]
-fn callbacks_that_are_dropped_without_a_run() {
+fn callbacks_dropped_without_a_run_end_the_stream() {
     on_each_runtime(|| async {
         let (callbacks, mut events) = EventStream::builder().attach();
         let config = RunConfig::new().callbacks(&callbacks).tags(["unused"]);
@@ -223,9 +223,9 @@ fn callbacks_that_are_dropped_without_a_run() {
     });
 }
 
-/// The first run with them is gone, too, before it could end: its callbacks were inherited by nobody.
+/// The stream ends after the first run even if the layer still holds the callbacks.
 #[test]
-fn a_layer_keeps_its_callbacks() {
+fn a_layer_that_holds_the_callbacks_does_not_delay_the_end() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
         let layer = RunLayer::chain("root").inheritable_callbacks(&callbacks);
@@ -236,15 +236,15 @@ fn a_layer_keeps_its_callbacks() {
         service.call(()).await.unwrap();
         let all: Vec<_> = events.by_ref().collect().await;
         assert_eq!(names(&all), ["root", "search"]);
-        // A second call is none of its business.
+        // The stream ignores a second call.
         service.call(()).await.unwrap();
         assert!(events.next().await.is_none());
     });
 }
 
-/// There is nobody to wait for whoever reads; the events are given all the same.
+/// Without a runtime the call cannot wait for the reader, but all events are yielded.
 #[test]
-fn a_call_outside_of_any_runtime() {
+fn a_call_outside_a_runtime() {
     for wait in [false, true] {
         let builder = EventStream::builder();
         let builder = if wait { builder.wait() } else { builder };
@@ -255,14 +255,14 @@ fn a_call_outside_of_any_runtime() {
         assert_agent(&events);
         assert_nested(&events);
     }
-    let mut events = EventStream::builder().of(agent());
+    let mut events = EventStream::builder().run(agent());
     assert_agent(&executor::block_on(collect(&mut events)));
     assert_eq!(events.output().unwrap().unwrap(), "ab");
 }
 
-/// One child of a run is made where there is no runtime.
+/// A child of the run is called where there is no runtime.
 #[test]
-fn a_child_outside_of_any_runtime() {
+fn a_child_outside_a_runtime() {
     on_each_runtime(|| async {
         for wait in [false, true] {
             let builder = EventStream::builder();
@@ -286,9 +286,9 @@ fn a_child_outside_of_any_runtime() {
     });
 }
 
-/// It drops the call; the stream says so.
+/// A runtime's shutdown drops the call; the stream yields its terminals.
 #[test]
-fn a_runtime_that_shuts_down() {
+fn a_runtime_shutdown_ends_the_stream() {
     for flavor in [Flavor::Current, Flavor::Multi] {
         for (wait, reads) in [(false, 0), (true, 0), (false, 2), (true, 2)] {
             let runtime = flavor.runtime();
@@ -301,20 +301,20 @@ fn a_runtime_that_shuts_down() {
             let call = runtime.spawn(config.scope(chain("root", async {
                 ask("child", Script::new().respond().text("a").text("b").hang()).await
             })));
-            // Where nobody reads a stream that is waited for, the call does not get further than this.
-            let told = if wait && reads == 0 { 1 } else { 2 };
+            // With `wait` and no reader, the call stops at its first run.
+            let expected_runs = if wait && reads == 0 { 1 } else { 2 };
             runtime.block_on(async {
                 for _ in 0..reads {
                     events.next().await.unwrap();
                 }
-                until(|| witness.run_ids().len() >= told).await;
+                until(|| witness.run_ids().len() >= expected_runs).await;
             });
             runtime.shutdown_background();
             let rest = executor::block_on(collect(events));
-            assert_eq!(rest.last().unwrap().kind(), EventKind::RunError(RunType::Chain));
+            assert_eq!(rest.last().unwrap().kind(), EventKind::ChainError);
             assert_eq!(rest.iter().filter(|event| is_end(event)).count(), witness.run_ids().len());
             drop(call);
-            // The witness is told after the stream is.
+            // The recorder is notified after the stream.
             until_blocking(|| witness.terminals().len() == witness.run_ids().len());
         }
     }

@@ -1,4 +1,4 @@
-//! Runs that fail are told as they are, of every type and every kind.
+//! Failed runs of every type and with every error kind.
 
 use futures::StreamExt;
 use support::{on_each_runtime, read, request};
@@ -19,7 +19,7 @@ fn error(event: &RunEvent) -> Option<&RunError> {
     }
 }
 
-/// Calls a model and says what came of it.
+/// Calls a model and returns the error, if any.
 async fn call(script: Script, reads: usize) -> Option<BoxError> {
     let mut model = CallbackLayer::new(Callbacks::new()).layer(ScriptedModel::new(script));
     match model.call(request()).await {
@@ -43,7 +43,7 @@ fn scripts() -> [(Script, usize, ErrorKind); 7] {
 }
 
 #[test]
-fn models_that_fail() {
+fn failed_models() {
     on_each_runtime(|| async {
         for (script, reads, kind) in scripts() {
             let driven = collect(EventStream::builder().of(call(script.clone(), reads))).await;
@@ -59,9 +59,9 @@ fn models_that_fail() {
     });
 }
 
-/// A chain, a tool or a retriever around them fails as they do.
+/// A chain, tool or retriever around a failed call fails with its error.
 #[test]
-fn runs_around_them() {
+fn runs_around_a_failed_call() {
     on_each_runtime(|| async {
         for layer in
             [RunLayer::chain("outer"), RunLayer::tool("outer"), RunLayer::retriever("outer")]
@@ -92,7 +92,7 @@ fn runs_around_them() {
 }
 
 #[test]
-fn aborted_by_whoever_reads() {
+fn aborted_by_the_reader() {
     on_each_runtime(|| async {
         let script = Script::new().respond().text("so far").hang();
         let mut events = EventStream::builder().of(call(script, 9));
@@ -110,9 +110,9 @@ fn aborted_by_whoever_reads() {
     });
 }
 
-/// A run that panics ends, and with it those around: all of them are told.
+/// A run that panics ends, and with it those around it. The stream yields all of their ends.
 #[test]
-fn panics() {
+fn a_panicking_run_ends_the_runs_around_it() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
         let root = chain("root", async {

@@ -1,4 +1,4 @@
-//! Of which runs events are given, and which events.
+//! Filters by run and by event kind.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use tower_llm_callbacks::{
 
 use super::{AGENT, agent, by_name, collect};
 
-/// Names of the runs whose events are given.
+/// Names of the runs whose events the stream yields.
 async fn names(builder: EventStreamBuilder) -> Vec<String> {
-    by_name(&collect(builder.of(agent())).await).into_keys().collect()
+    by_name(&collect(builder.run(agent())).await).into_keys().collect()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn by_name_type_and_tag() {
         // A layer's own tags, and inherited ones.
         assert_eq!(names(all().include_tags(["reads"])).await, ["look", "search"]);
         assert_eq!(names(all().include_tags(["all"])).await.len(), 5);
-        // Any of them is enough.
+        // One matching filter is enough.
         let some = all().include_names(["plan"]).include_types([RunType::Retriever]);
         assert_eq!(names(some.include_tags(["tool"])).await, ["look", "plan", "search"]);
         let twice = all().include_names(["plan"]).include_names(vec!["agent".to_owned()]);
@@ -41,34 +41,34 @@ fn by_name_type_and_tag() {
         assert_eq!(names(all().exclude_types(types)).await, ["agent", "search"]);
         assert_eq!(names(all().exclude_tags(["reads", "plan"])).await, ["agent", "inner"]);
         assert!(names(all().exclude_tags(["all"])).await.is_empty());
-        // What is excluded counts before what is included.
+        // Exclusion takes precedence over inclusion.
         let both = all().include_types([RunType::Llm]).exclude_names(["plan"]);
         assert_eq!(names(both).await, ["inner"]);
         let both = all().include_names(["plan"]).exclude_tags(["model"]);
         assert!(names(both).await.is_empty());
-        // No word at all is no filter; a part of a word is none either.
+        // An empty list filters nothing. Names match as a whole.
         assert_eq!(names(all().include_names([] as [&str; 0])).await.len(), 5);
         assert!(names(all().include_names(["pla", "PLAN", ""])).await.is_empty());
     });
 }
 
-/// What is left out leaves out nothing else: the runs in it are given, with all that they are in.
+/// Excluding a run does not exclude its children, and leaves their `parent_ids` complete.
 #[test]
-fn runs_inside_of_one_that_is_left_out() {
+fn children_of_an_excluded_run_are_yielded() {
     on_each_runtime(|| async {
-        let everything = collect(EventStream::builder().of(agent())).await;
+        let everything = collect(EventStream::builder().run(agent())).await;
         let depth = |events: &[RunEvent]| {
             let inner = events.iter().find(|event| event.run().name() == "inner").unwrap();
             inner.parent_ids().len()
         };
         let some = EventStream::builder().exclude_names(["agent", "look"]);
-        let some = collect(some.of(agent())).await;
+        let some = collect(some.run(agent())).await;
         assert_eq!((depth(&everything), depth(&some)), (2, 2));
     });
 }
 
 #[derive(Debug, Clone, Default)]
-struct Words {
+struct Filter {
     names: Vec<&'static str>,
     types: Vec<RunType>,
     tags: Vec<&'static str>,
@@ -76,14 +76,14 @@ struct Words {
 
 const TYPES: [RunType; 4] = [RunType::Llm, RunType::Chain, RunType::Tool, RunType::Retriever];
 
-fn words() -> impl Strategy<Value = Words> {
+fn filters() -> impl Strategy<Value = Filter> {
     let names = vec(select(&["agent", "inner", "look", "plan", "search", "other"][..]), 0..2);
     let types = vec(select(&TYPES[..]), 0..2);
     let tags = vec(select(&["all", "model", "reads", "tool", "plan", "other"][..]), 0..2);
-    (names, types, tags).prop_map(|(names, types, tags)| Words { names, types, tags })
+    (names, types, tags).prop_map(|(names, types, tags)| Filter { names, types, tags })
 }
 
-impl Words {
+impl Filter {
     fn has(&self, event: &RunEvent) -> bool {
         let run = event.run();
         let has_tag = |tag: &&str| run.tags().contains(&Arc::from(*tag));
@@ -111,25 +111,25 @@ fn masks() -> impl Strategy<Value = EventMask> {
     ]
 }
 
-/// What identifies an event from one execution to the next.
-fn told(events: &[RunEvent]) -> Vec<(String, u64, EventKind)> {
-    let mut told: Vec<_> = events
+/// A key for each event that is equal in every execution.
+fn keys(events: &[RunEvent]) -> Vec<(String, u64, EventKind)> {
+    let mut keys: Vec<_> = events
         .iter()
         .map(|event| (event.run().name().to_owned(), event.event().seq(), event.kind()))
         .collect();
-    told.sort();
-    told
+    keys.sort();
+    keys
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn what_is_given_is_what_is_asked_for(
-        include in words(), exclude in words(), mask in masks(), driven in any::<bool>()
+    fn filters_yield_exactly_the_matching_events(
+        include in filters(), exclude in filters(), mask in masks(), driven in any::<bool>()
     ) {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let all = collect(EventStream::builder().of(agent())).await;
+            let all = collect(EventStream::builder().run(agent())).await;
             let builder = EventStream::builder()
                 .include_names(include.names.clone())
                 .include_types(include.types.clone())
@@ -137,14 +137,14 @@ proptest! {
                 .exclude_names(exclude.names.clone())
                 .exclude_types(exclude.types.clone())
                 .exclude_tags(exclude.tags.clone())
-                .event_mask(mask);
-            let given = if driven {
-                collect(builder.of(agent())).await
+                .interests(mask);
+            let filtered = if driven {
+                collect(builder.run(agent())).await
             } else {
                 let (callbacks, events) = builder.attach();
                 let config = tower_llm_callbacks::RunConfig::new().callbacks(&callbacks);
-                let (given, _) = tokio::join!(collect(events), config.scope(agent()));
-                given
+                let (filtered, _) = tokio::join!(collect(events), config.scope(agent()));
+                filtered
             };
             let wanted = |event: &&RunEvent| {
                 (include.is_empty() || include.has(event))
@@ -152,26 +152,26 @@ proptest! {
                     && mask.contains_in(event.kind(), event.run().run_type())
             };
             let expected: Vec<_> = all.iter().filter(wanted).cloned().collect();
-            assert_eq!(told(&given), told(&expected));
+            assert_eq!(keys(&filtered), keys(&expected));
         });
     }
 }
 
-/// The numbers of events stay: what was asked not to get leaves gaps.
+/// Masked events leave gaps in `seq`.
 #[test]
-fn interests_leave_gaps() {
+fn masked_events_leave_gaps() {
     on_each_runtime(|| async {
         let mask = EventMask::LLM_END | EventMask::CUSTOM;
-        let events = collect(EventStream::builder().event_mask(mask).of(agent())).await;
+        let events = collect(EventStream::builder().interests(mask).run(agent())).await;
         let expected = [("agent", 1, EventKind::Custom), ("inner", 2, EventKind::LlmEnd)];
         let last = [("look", 1, EventKind::Custom), ("plan", 3, EventKind::LlmEnd)];
         let expected = [expected, last].concat();
         let expected: Vec<_> =
             expected.into_iter().map(|(name, seq, kind)| (name.to_owned(), seq, kind)).collect();
-        assert_eq!(told(&events), expected);
-        // With no interest at all it still ends.
-        let none = EventStream::builder().event_mask(EventMask::NONE);
-        assert!(collect(none.of(agent())).await.is_empty());
+        assert_eq!(keys(&events), expected);
+        // With an empty mask the stream still ends.
+        let none = EventStream::builder().interests(EventMask::NONE);
+        assert!(collect(none.run(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });
 }

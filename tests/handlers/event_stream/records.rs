@@ -1,4 +1,4 @@
-//! What an event looks like outside the process.
+//! Stream events as records, outside the process.
 
 use serde_json::{Value, json};
 use support::on_each_runtime;
@@ -38,7 +38,7 @@ fn a_record_with_parent_ids() {
             let mut expected = KEYS;
             expected.sort_unstable();
             assert_eq!(keys, expected);
-            // In the order of the records, the new key last.
+            // In the order of event records, the additional key last.
             let places: Vec<_> = KEYS.iter().map(|key| text.find(&format!("\"{key}\":"))).collect();
             assert!(places[..12].is_sorted(), "{text}");
             assert!(text.ends_with("]}") && text.contains(",\"parent_ids\":["), "{text}");
@@ -54,7 +54,7 @@ fn a_record_with_parent_ids() {
             assert_eq!(record["metadata"], json!({"k": {"deep": [1, null]}}));
             assert_eq!(record["tags"], json!(run.tags()));
         }
-        // By the paths alone the tree can be put together.
+        // The tree can be rebuilt from `parent_ids` alone.
         let runs = by_run(&events);
         let root = runs[0].0;
         for (_, run) in &runs[1..] {
@@ -67,9 +67,9 @@ fn a_record_with_parent_ids() {
     });
 }
 
-/// It is owned: it may be kept after everything else is gone, and cloned.
+/// An event is owned: it can be kept after the runtime is gone, and cloned.
 #[test]
-fn an_event_may_be_kept() {
+fn an_event_outlives_its_runtime() {
     let events = {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(collect(EventStream::builder().of(agent())))

@@ -1,4 +1,4 @@
-//! Trees whose runs are dropped, race, or run on several threads.
+//! Trees of runs that are dropped, race, or run on several threads.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use tower_llm_callbacks::{InCurrentRun, handlers::RunTrees, testing::Script};
 
 use super::{ask, chain, config, only, shape, shapes, tool};
 
-/// Runs that are cancelled have ended, wherever they were.
+/// Cancelled runs are ended in the tree, wherever they were dropped.
 #[test]
-fn cancelled_runs() {
+fn cancelled_runs_have_ended() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         for polls in 0..12 {
@@ -30,15 +30,15 @@ fn cancelled_runs() {
             drop(root);
             let shapes = shapes(&trees);
             let expected = if polls == 0 { vec![] } else { vec!["root(first hangs hangs)"] };
-            assert_eq!(shapes, expected, "after {polls}");
+            assert_eq!(shapes, expected, "after {polls} polls");
             assert_eq!(trees.growing_runs(), 0);
         }
     });
 }
 
-/// Many at once on several threads: each tree has its own runs.
+/// Concurrent trees on several threads: each has only its own runs.
 #[test]
-fn many_trees_at_once() {
+fn concurrent_trees_do_not_mix() {
     let runtime = Flavor::Multi.runtime();
     let all = runtime.spawn(async {
         let trees = RunTrees::new();
@@ -69,12 +69,12 @@ fn many_trees_at_once() {
             assert_eq!(names, (0..n % 5).map(|child| format!("{n}.{child}")).collect::<Vec<_>>());
         }
     });
-    runtime.block_on(async { timeout(PATIENCE, all).await.expect("it hangs").unwrap() });
+    runtime.block_on(async { timeout(PATIENCE, all).await.expect("the test hangs").unwrap() });
 }
 
-/// The first of some to end takes the others along.
+/// The first child to end cancels the others.
 #[test]
-fn a_race() {
+fn the_losers_of_a_race_are_cancelled() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let race = chain("race", async {

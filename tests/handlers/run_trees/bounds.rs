@@ -1,4 +1,4 @@
-//! How much is kept at most.
+//! Bounds on what is kept.
 
 use futures::{executor, future::join_all};
 use support::on_each_runtime;
@@ -14,13 +14,13 @@ use super::{Done, chain, config, only, shape, shapes, tool};
 #[test]
 fn the_last_finished_trees_are_kept() {
     on_each_runtime(|| async {
-        let trees = RunTrees::builder().max_trees(3).build();
+        let trees = RunTrees::new().max_trees(3);
         for n in 0..5 {
             config(&trees).scope(tool(&n.to_string())).await.unwrap();
         }
         assert_eq!(trees.dropped(), 2);
         assert_eq!(shapes(&trees), ["2", "3", "4"]);
-        // There is room again.
+        // Taking the trees frees their places.
         config(&trees).scope(tool("5")).await.unwrap();
         assert_eq!((shapes(&trees), trees.dropped()), (vec!["5".to_owned()], 2));
 
@@ -30,13 +30,13 @@ fn the_last_finished_trees_are_kept() {
         }
         assert_eq!((trees.take().len(), trees.dropped()), (100, 2));
 
-        let none = RunTrees::builder().max_trees(0).build();
+        let none = RunTrees::new().max_trees(0);
         config(&none).scope(tool("a")).await.unwrap();
         assert_eq!((none.take().len(), none.dropped()), (0, 1));
     });
 }
 
-/// So many runs in a chain, at once; and what was there when they all ran.
+/// Runs a chain of `width` concurrent children. Returns the trees that were finished while all ran.
 async fn wide(trees: &RunTrees, name: &str, width: usize) -> Vec<RunTree> {
     let gate = std::sync::Arc::new(Semaphore::new(0));
     let child = |n: usize| {
@@ -59,11 +59,11 @@ async fn wide(trees: &RunTrees, name: &str, width: usize) -> Vec<RunTree> {
     midway
 }
 
-/// The oldest tree is given up as it is, and counts as finished. What is told of its runs later is passed over.
+/// At the bound, the oldest growing tree is finished as it is. Later events of its runs are ignored.
 #[test]
-fn trees_that_grow_are_bounded_together() {
+fn growing_trees_share_one_bound() {
     on_each_runtime(|| async {
-        let trees = RunTrees::builder().max_runs(4).build();
+        let trees = RunTrees::new().max_runs(4);
         assert!(wide(&trees, "fits", 3).await.is_empty());
         assert_eq!(shapes(&trees), ["fits(0 1 2)"]);
 
@@ -75,11 +75,11 @@ fn trees_that_grow_are_bounded_together() {
             midway[0].to_string().starts_with("root (chain) not ended\n├─ 0 (chain) not ended")
         );
         assert!(serde_json::json!(midway[0])["ended_by"].is_null());
-        // Those that came after it are trees of their own.
+        // Later runs become trees of their own.
         assert_eq!(shapes(&trees), ["4", "5"]);
         assert_eq!(trees.growing_runs(), 0);
 
-        // It is the oldest that goes, not the one that grows.
+        // The oldest tree is finished early, not the one that grows.
         let mut old = Box::pin(config(&trees).scope(chain("old", async {
             yield_now().await;
             tool("late").await
@@ -94,19 +94,19 @@ fn trees_that_grow_are_bounded_together() {
 }
 
 #[test]
-fn without_room_for_any_run() {
+fn a_bound_of_zero_runs() {
     on_each_runtime(|| async {
-        let trees = RunTrees::builder().max_runs(0).build();
+        let trees = RunTrees::new().max_runs(0);
         config(&trees).scope(chain("root", tool("a"))).await.unwrap();
         assert_eq!(shapes(&trees), ["root", "a"]);
         assert_eq!(trees.growing_runs(), 0);
     });
 }
 
-/// A run that goes on for ever, and its children end one after the other: they are kept until there is no room.
+/// An endless root whose children end one after the other: they are kept up to the bound.
 #[test]
-fn a_root_without_end() {
-    let trees = RunTrees::builder().max_runs(100).max_trees(2_000).build();
+fn an_endless_root_is_bounded() {
+    let trees = RunTrees::new().max_runs(100).max_trees(2_000);
     let root = chain("root", async {
         for n in 0..1_000 {
             tool(&n.to_string()).await?;
@@ -116,16 +116,16 @@ fn a_root_without_end() {
     executor::block_on(config(&trees).scope(root)).unwrap();
     assert_eq!(trees.growing_runs(), 0);
     let finished = trees.take();
-    // The root went with the run for which there was no room; those after it had no parent that was known.
+    // The root was finished at the run that exceeded the bound. Later runs have no known parent.
     assert_eq!((finished.len(), finished[0].len()), (1 + 900, 1 + 100));
     assert!(finished[0].end.is_none() && finished[0].children[99].end.is_none());
     assert!(finished[0].children[98].end.is_some());
     assert!(finished[1..].iter().all(|tree| tree.parent_run_id == Some(finished[0].run_id)));
 }
 
-/// Of each run.
+/// At most 64 events of each run are kept.
 #[test]
-fn the_first_events_are_kept() {
+fn the_first_events_of_each_run_are_kept() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let root = chain("root", async {
@@ -164,10 +164,10 @@ fn depth(tree: &RunTree) -> usize {
     1 + tree.children.iter().map(depth).max().unwrap_or(0)
 }
 
-/// A tree can be walked by recursion: what is deeper is another tree.
+/// Trees can be walked recursively: deeper runs start another tree.
 #[test]
-fn trees_are_so_deep_at_most() {
-    // Polls of futures inside one another take more of the stack than the trees do.
+fn trees_are_split_at_the_maximum_depth() {
+    // Polling nested futures takes more stack than the trees do.
     let deep = std::thread::Builder::new().stack_size(64 << 20).spawn(|| {
         let trees = RunTrees::new();
         executor::block_on(config(&trees).scope(nest(254))).unwrap();
@@ -178,14 +178,14 @@ fn trees_are_so_deep_at_most() {
         trees.take()
     });
     let finished = deep.unwrap().join().unwrap();
-    // The deepest has ended first.
+    // The deepest tree ended first.
     let depths: Vec<_> = finished.iter().map(depth).collect();
     assert_eq!(depths, [601 - 512, 256, 256]);
     let [deepest, middle, root] = &finished[..] else { panic!() };
     assert_eq!((&*deepest.name, &*middle.name, &*root.name), ("88", "344", "600"));
     assert_eq!((deepest.root_run_id, middle.root_run_id), (root.run_id, root.run_id));
     assert!(deepest.parent_run_id.is_some() && root.parent_run_id.is_none());
-    // On a thread with the usual stack.
+    // On a thread with the default stack size.
     let used = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
         for tree in &finished {
             let copy = tree.clone();
@@ -201,9 +201,9 @@ fn trees_are_so_deep_at_most() {
     used.unwrap().join().unwrap();
 }
 
-/// Runs that each start when their parents have ended are a tree each, however many there are.
+/// Runs that each start after their parents have ended are one tree each.
 #[test]
-fn a_line_of_runs_without_end() {
+fn an_endless_line_of_runs_is_bounded() {
     let trees = RunTrees::new();
     let mut parent: Option<Run> = None;
     for _ in 0..2_000 {
@@ -217,15 +217,17 @@ fn a_line_of_runs_without_end() {
     assert_eq!((trees.take().len(), trees.dropped(), trees.growing_runs()), (100, 1_900, 0));
 }
 
+/// Settings apply to all clones.
 #[test]
-fn both_settings() {
+fn settings_are_shared() {
     on_each_runtime(|| async {
-        let trees = RunTrees::builder().max_trees(1).max_runs(1).build();
+        let trees = RunTrees::new();
+        let _same = trees.clone().max_trees(1).max_runs(1);
         for name in ["a", "b"] {
             config(&trees).scope(chain(name, tool("inner"))).await.unwrap();
         }
         assert_eq!((shapes(&trees), trees.dropped()), (vec!["b(inner)".to_owned()], 1));
         let text = format!("{trees:?}");
-        assert_eq!(text, "RunTrees { finished: 0, growing_runs: 0, .. }");
+        assert_eq!(text, "RunTrees { finished: 0, growing: 0, .. }");
     });
 }

@@ -1,4 +1,4 @@
-//! What a tree tells of its runs: starts, ends, errors, inputs and outputs, and what happened in between.
+//! What a tree holds for each run: start, end, error, input, output, and events in between.
 
 use futures::{
     StreamExt,
@@ -24,7 +24,7 @@ use tower_llm_callbacks::{
 use super::{Done, ask, chain, config, only, tool};
 
 #[test]
-fn what_models_say() {
+fn model_runs_have_start_result_and_error() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let usage = Delta::Usage { usage: Usage::new(3, 4), raw: None };
@@ -52,7 +52,7 @@ fn what_models_say() {
     });
 }
 
-/// A tool that answers, and one that fails; a stream that adds up and breaks.
+/// A tool that succeeds and one that fails; a folded stream that completes and one that fails.
 #[test]
 fn inputs_and_outputs() {
     on_each_runtime(|| async {
@@ -98,7 +98,7 @@ fn inputs_and_outputs() {
         assert_eq!((fails.output(), fails.error().unwrap().message()), (None, "broken"));
         assert_eq!(fails.error().unwrap().tool_call_id(), Some("call_1"));
         assert_eq!((words.input(), words.output()), (Some(&json!("a b")), Some(&json!("ab"))));
-        // What there was of it.
+        // The output folded before the error.
         assert_eq!(
             (breaks.output(), breaks.error().unwrap().message()),
             (Some(&json!("ab")), "broken")
@@ -107,9 +107,9 @@ fn inputs_and_outputs() {
     });
 }
 
-/// Contents are in a tree as far as they are captured.
+/// Content that is not captured is not in the tree.
 #[test]
-fn what_is_not_captured_is_in_no_tree() {
+fn uncaptured_content_is_in_no_tree() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let layer = RunLayer::chain("silent").content(ContentCapture::Off);
@@ -129,7 +129,7 @@ fn what_is_not_captured_is_in_no_tree() {
     });
 }
 
-/// Retries failed calls, so many times.
+/// Retries failed calls, at most this number of times.
 #[derive(Clone)]
 struct Retries(usize);
 
@@ -151,7 +151,7 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
     }
 }
 
-/// A chain whose model answers at the third attempt, and that says what it does.
+/// A chain that emits events and whose model succeeds at the third attempt.
 pub(super) fn retried() -> Done<String> {
     let model = ScriptedModel::new([
         Script::new().fail("refused").respond(),
@@ -200,9 +200,9 @@ fn custom_events_and_retries() {
     });
 }
 
-/// A run that was aborted says by whom it was, whatever comes after.
+/// The abort's reason is the run's error.
 #[test]
-fn an_aborted_run() {
+fn an_aborted_run_has_the_aborts_reason() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let root = chain("root", async {
@@ -220,9 +220,9 @@ fn an_aborted_run() {
     });
 }
 
-/// A tree stands by itself: it is cloned, sent, and outlives everything.
+/// A tree is independent: it can be cloned, sent, and outlives its runtime.
 #[test]
-fn a_tree_may_be_kept() {
+fn a_tree_outlives_its_runtime() {
     let tree: RunTree = {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let trees = RunTrees::new();

@@ -7,13 +7,13 @@ use tower_llm_callbacks::handlers::RunTrees;
 use super::{config, contents::retried, only};
 
 #[test]
-fn its_json() {
+fn a_tree_as_json() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let config = config(&trees).tags(["t"]).metadata("k", 1);
         config.scope(retried()).await.unwrap();
         let tree = only(&trees);
-        // The order of keys is that of reading: who, when, what, the runs inside.
+        // Keys are in reading order: who, when, what, then the children.
         let text = serde_json::to_string(&tree).unwrap();
         let keys = [
             "run_id",

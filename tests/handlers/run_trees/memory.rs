@@ -1,4 +1,4 @@
-//! What trees keep, and what keeps them.
+//! What trees keep alive, and what keeps trees alive.
 
 use std::sync::{Arc, Weak};
 
@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
 
 use super::{chain, config, only};
 
-/// A request whose prompt, which nobody looks at, says whether its start is kept.
+/// A request whose unread prompt shows whether the run's start is alive.
 struct Kept(Arc<()>);
 
 impl LlmRequest for Kept {
@@ -35,14 +35,14 @@ async fn ask(kept: &Arc<()>) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Something in the same callbacks that says whether they are kept.
+/// A handler in the same callbacks that shows whether they are alive.
 struct Beside(#[expect(dead_code, reason = "it is dropped")] Arc<()>);
 
 impl CallbackHandler for Beside {}
 
-/// Runs hold what their children inherit, and with it the trees: a tree must not hold its runs.
+/// Runs hold what their children inherit, and with it the trees. So a tree must not hold its runs.
 #[test]
-fn trees_keep_neither_runs_nor_callbacks() {
+fn trees_hold_neither_runs_nor_callbacks() {
     on_each_runtime(|| async {
         let (kept, beside) = (Arc::new(()), Arc::new(()));
         let weak: Weak<()> = Arc::downgrade(&beside);
@@ -56,9 +56,9 @@ fn trees_keep_neither_runs_nor_callbacks() {
             })
             .await
             .unwrap();
-        assert_eq!(Arc::strong_count(&kept), 2, "the tree holds the start");
+        assert_eq!(Arc::strong_count(&kept), 2, "only the tree holds the start");
         drop((callbacks, layer));
-        assert!(weak.upgrade().is_none(), "nothing else holds the callbacks");
+        assert!(weak.upgrade().is_none(), "the callbacks are freed");
         let tree = only(&trees);
         drop(trees);
         assert_eq!(tree.len(), 2);
@@ -67,9 +67,9 @@ fn trees_keep_neither_runs_nor_callbacks() {
     });
 }
 
-/// Finished trees and growing ones, when the last handle goes.
+/// The last handle frees finished and growing trees.
 #[test]
-fn all_goes_with_the_last_handle() {
+fn the_last_handle_frees_all_trees() {
     on_each_runtime(|| async {
         let kept = Arc::new(());
         let trees = RunTrees::new();
@@ -81,7 +81,7 @@ fn all_goes_with_the_last_handle() {
                 Ok(Run::current().unwrap())
             })
         };
-        // A run that is kept by somebody, and one that never ends.
+        // A run that is held elsewhere, and one that never ends.
         let run = config(&trees).scope(growing).await.unwrap();
         let hangs = {
             let kept = Arc::clone(&kept);
@@ -94,7 +94,7 @@ fn all_goes_with_the_last_handle() {
         until(|| Arc::strong_count(&kept) == 5).await;
         assert_eq!(trees.growing_runs(), 2);
         drop(trees);
-        // The call that goes on, and the run that is kept, have the callbacks.
+        // The pending call and the held run hold the callbacks.
         assert_eq!(Arc::strong_count(&kept), 5);
         task.abort();
         assert!(task.await.is_err());
@@ -104,9 +104,9 @@ fn all_goes_with_the_last_handle() {
     });
 }
 
-/// A handler that has the trees, and is told of the same runs.
+/// A handler takes trees while it is notified of the same runs.
 #[test]
-fn a_handler_that_looks_at_trees_while_it_is_told() {
+fn a_handler_may_take_trees_during_an_event() {
     on_each_runtime(|| async {
         let (kept, trees) = (Arc::new(()), RunTrees::new());
         let taken = Arc::new(std::sync::Mutex::new(0));
@@ -123,9 +123,9 @@ fn a_handler_that_looks_at_trees_while_it_is_told() {
     });
 }
 
-/// Ten thousand trees, with children that are spawned and runs that are dropped: what stays is what is bounded.
+/// Ten thousand trees, with spawned children and dropped runs: memory stays within the bounds.
 #[test]
-fn nothing_grows() {
+fn memory_stays_bounded() {
     on_each_runtime(|| async {
         let (kept, trees) = (Arc::new(()), RunTrees::new());
         let one = |n: usize| {
@@ -151,7 +151,7 @@ fn nothing_grows() {
                 call.await.unwrap();
             }
             if n == 500 || n == 9_999 {
-                // The last hundred trees, of which some have two models.
+                // The last hundred trees, some with two models.
                 let starts = Arc::strong_count(&kept) - 1;
                 assert!((100..=101).contains(&starts), "{starts}");
             }

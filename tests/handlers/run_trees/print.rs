@@ -1,4 +1,4 @@
-//! The tree as text, a line a run.
+//! A tree as text, one line per run.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ fn milliseconds(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Time that is paused makes every duration exact.
+/// Paused time makes every duration exact.
 #[tokio::test(start_paused = true)]
-async fn a_line_a_run() {
+async fn each_run_is_one_line() {
     let usage = Delta::Usage { usage: Usage::new(21, 34), raw: None };
     let plan = Script::new().pause(milliseconds(600)).respond().pause(milliseconds(12)).text("a");
     let plan = plan.chunk(usage).complete("tool_calls");
@@ -57,12 +57,12 @@ agent (chain) 61.85 s [done]
 ├─ answer (llm) 1.23 s, provider: Overloaded
 └─ hangs (llm) 60.00 s, cancelled: the call was dropped before its end";
     assert_eq!(tree.to_string(), expected);
-    // A part is printed as a whole.
+    // A subtree prints like a tree.
     assert_eq!(tree.children[1].children[0].to_string().lines().count(), 3);
     assert_eq!(tree.children[0].to_string(), "plan (llm) 612 ms, 21 → 34 tokens, tool_calls");
 }
 
-/// `T` in the place of every duration.
+/// Replaces every duration by `T`.
 fn masked(text: &str) -> String {
     let line = |line: &str| {
         let words: Vec<_> = line.split(' ').collect();
@@ -83,9 +83,9 @@ fn masked(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// By the clock that is none of ours only the durations differ.
+/// In real time only the durations differ.
 #[test]
-fn on_real_time() {
+fn only_durations_differ_in_real_time() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let agent = chain("agent", async {
@@ -99,9 +99,9 @@ fn on_real_time() {
     });
 }
 
-/// Attempts are numbered from the second on.
+/// Attempts are shown from the second on.
 #[tokio::test(start_paused = true)]
-async fn attempts() {
+async fn attempts_are_numbered() {
     let trees = RunTrees::new();
     let falls_back = chain("root", async {
         use tower::{Layer, Service, service_fn};
@@ -130,12 +130,12 @@ root (chain) 3 ms
     assert_eq!(only(&trees).to_string(), expected);
 }
 
-/// Whatever names, errors, reasons and events are called: a run has one line, and the terminal obeys nothing.
+/// Whatever names, errors, reasons and events contain, each run is one line, without control characters.
 #[test]
-fn hostile_names() {
+fn hostile_names_are_sanitized() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
-        // Of each a piece: new lines of several kinds, escapes, a bell, backspaces, the direction of writing.
+        // Line breaks of several kinds, escapes, a bell, backspaces, and changes of writing direction.
         let bad = "a\nb\r\nc\x1b[31md\x07e\x08f\u{85}g\u{9b}2Jh\u{2028}i\u{2029}j\u{202e}k\u{2066}l\0m\x7fn\tö";
         let root = chain(bad, async move {
             emit(bad, bad)?;
@@ -151,13 +151,13 @@ fn hostile_names() {
         let text = tree.to_string();
         assert_eq!(text.lines().count(), 3, "{text:?}");
         for line in text.lines() {
-            let obeyed = |c: char| {
+            let control = |c: char| {
                 c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             };
-            assert!(!line.contains(obeyed), "{line:?}");
+            assert!(!line.contains(control), "{line:?}");
             assert!(line.contains("[31md") && line.contains('ö'), "{line:?}");
         }
-        // As JSON it is what it is.
+        // JSON keeps the names unchanged.
         assert_eq!(serde_json::json!(tree)["name"], bad);
         assert_eq!(&*tree.name, bad);
     });

@@ -13,7 +13,7 @@ use tower_llm_callbacks::{
 
 use super::{Done, ask, chain, config, only, shape, shapes, tool};
 
-/// A chain of models and tools, each in a run of its own.
+/// A chain of models and tools, each a run of its own.
 fn agent() -> Done<()> {
     chain("agent", async {
         ask("plan", Script::answer(["a"])).await?;
@@ -29,7 +29,7 @@ fn agent() -> Done<()> {
 const AGENT: &str = "agent(plan act(look sum) store)";
 
 #[test]
-fn each_run_is_where_it_was_made() {
+fn each_run_is_below_its_parent() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         config(&trees).scope(agent()).await.unwrap();
@@ -44,15 +44,15 @@ fn each_run_is_where_it_was_made() {
         assert_eq!(act.parent_run_id, Some(tree.run_id));
         assert!(act.children.iter().all(|run| run.parent_run_id == Some(act.run_id)));
         assert!(act.children.iter().all(|run| run.root_run_id == tree.run_id));
-        // Times of the runs inside are in those of the runs around.
+        // Children's times lie within those of their parents.
         assert!(tree.start_time <= act.start_time && act.duration <= tree.duration);
         assert!(trees.take().is_empty());
     });
 }
 
-/// Also where it is told on a thread of its own, as long as calls wait for it.
+/// The shape is the same in every delivery mode in which calls wait for the handler.
 #[test]
-fn however_it_is_told() {
+fn the_shape_is_the_same_in_every_awaited_mode() {
     on_each_runtime(|| async {
         let ways: [fn(RunTrees) -> Registration; 4] = [
             Registration::inline,
@@ -72,7 +72,7 @@ fn however_it_is_told() {
     });
 }
 
-/// Clones are one handler, however often and by whatever way they come.
+/// Clones are one handler, by whatever route they are added.
 #[test]
 fn clones_share_their_trees() {
     on_each_runtime(|| async {
@@ -85,7 +85,7 @@ fn clones_share_their_trees() {
     });
 }
 
-/// Trees come in the order in which they end; children in the order in which they start.
+/// Trees are in the order of their ends, children in the order of their starts.
 #[test]
 fn the_order_of_trees_and_of_children() {
     on_each_runtime(|| async {
@@ -128,9 +128,9 @@ fn the_order_of_trees_and_of_children() {
     });
 }
 
-/// Callbacks that are a layer's own hear of its runs only; inherited ones of those inside.
+/// Local callbacks receive only the layer's own runs. Inheritable ones also receive the runs inside.
 #[test]
-fn who_is_not_heard_of_is_left_out() {
+fn unobserved_runs_are_left_out() {
     on_each_runtime(|| async {
         let (own, inherited) = (RunTrees::new(), RunTrees::new());
         let layer = RunLayer::chain("layer")
@@ -140,7 +140,7 @@ fn who_is_not_heard_of_is_left_out() {
         assert_eq!(shapes(&own), ["layer"]);
         assert_eq!(shapes(&inherited), [format!("layer({AGENT})")]);
 
-        // A tree may be a part of a trace.
+        // A tree can be a part of a trace.
         let inside = RunTrees::new();
         let config = config(&inside);
         let around =
@@ -153,16 +153,16 @@ fn who_is_not_heard_of_is_left_out() {
     });
 }
 
-/// Runs that are not heard of do not tear a tree apart where somebody else hears of them: they are told to it.
+/// A run in between that only another handler observes splits the tree.
 #[test]
-fn a_run_of_which_only_others_hear() {
+fn a_run_only_others_observe_splits_the_tree() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let model = |name| {
             let callbacks = Callbacks::new().inline(trees.clone());
             CallbackLayer::new(callbacks).name(name)
         };
-        // The chain between is told to another handler: it is a run, but in no tree.
+        // The chain in between notifies another handler. It is a run, but in no tree.
         let others = Callbacks::new().inline(on_event(|_, _| ()));
         let mut inner = model("inner").layer(ScriptedModel::new(Script::answer(["a"])));
         let between = RunLayer::chain("between").callbacks(&others);
@@ -179,9 +179,9 @@ fn a_run_of_which_only_others_hear() {
     });
 }
 
-/// A run that was spawned and outlives its parent: the tree waits for it.
+/// The tree waits for a spawned run that outlives its parent.
 #[test]
-fn detached_children() {
+fn a_tree_waits_for_spawned_children() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let (late, gate) = oneshot::channel::<()>();
@@ -197,7 +197,7 @@ fn detached_children() {
             Ok(task)
         });
         let task = config(&trees).scope(root).await.unwrap();
-        assert!(trees.take().is_empty(), "it has not ended");
+        assert!(trees.take().is_empty(), "the child has not ended");
         assert_eq!(trees.growing_runs(), 2);
         late.send(()).unwrap();
         task.await.unwrap().unwrap();
@@ -206,9 +206,9 @@ fn detached_children() {
     });
 }
 
-/// One that starts when its tree is finished is a tree of its own, which knows whose child it is.
+/// A run that starts after its tree is finished is a tree of its own, with its parent's id.
 #[test]
-fn children_that_come_too_late() {
+fn late_children_are_trees_of_their_own() {
     on_each_runtime(|| async {
         let trees = RunTrees::new();
         let root = chain("root", async { Ok(Run::current().unwrap()) });

@@ -1,4 +1,4 @@
-//! What is small on the wire and huge inflated: memory and work stay bounded.
+//! Small compressed bodies with huge content: memory and work stay bounded.
 
 use std::{
     io::Write,
@@ -25,7 +25,7 @@ use super::{
 
 const MIB: u64 = 1024 * 1024;
 
-/// Reads an answer on one thread, and tells how many bytes were held for it at most.
+/// Reads an answer on one thread. Returns the maximum number of bytes held for it.
 fn peak(answer: &http::Response<Scripted>) -> (u64, tower_llm_callbacks::LlmResult) {
     let runtime = Flavor::Current.runtime();
     let recorders = Recorders::new(&[Mode::Inline]);
@@ -45,7 +45,7 @@ fn peak(answer: &http::Response<Scripted>) -> (u64, tower_llm_callbacks::LlmResu
 }
 
 #[test]
-fn zeros_without_end() {
+fn endless_zeros() {
     for (coding, mebibytes) in CODINGS.iter().zip([1024, 72, 72, 72, 1024]) {
         let bomb = zeros(*coding, mebibytes);
         assert!((bomb.len() as u64) < 16 * MIB, "{coding:?}: {}", bomb.len());
@@ -56,9 +56,9 @@ fn zeros_without_end() {
     }
 }
 
-/// Whole answers and error answers are kept until they end.
+/// Unstreamed and error answers are buffered until their end.
 #[test]
-fn in_bodies_that_are_read_at_their_end() {
+fn bombs_in_buffered_bodies() {
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     bomb.write_all(b"{\"error\": {\"message\": \"").unwrap();
     let spaces = vec![b' '; 1 << 20];
@@ -73,7 +73,7 @@ fn in_bodies_that_are_read_at_their_end() {
     }
 }
 
-/// Counts the bytes that it is given to read.
+/// Counts the bytes it receives.
 #[derive(Debug, Clone, Default)]
 struct Counting(Arc<AtomicU64>);
 
@@ -103,9 +103,9 @@ impl Format for Counting {
     }
 }
 
-/// A bomb within a bomb: what counts is what was on the wire, or each would multiply the other.
+/// A nested bomb: the limit is relative to the bytes on the wire, or each layer would multiply the other.
 #[test]
-fn stacked() {
+fn stacked_bombs() {
     let inner = zeros(Coding::Gzip, 1536);
     let twice = compress(Coding::Gzip, &inner);
     assert!(twice.len() < 256 * 1024 && inner.len() > 1 << 20, "{}", twice.len());
@@ -122,9 +122,9 @@ fn stacked() {
     assert_eq!(read, 64 * MIB);
 }
 
-/// RFC 9659: nobody has to keep more than 8 MiB to inflate a frame.
+/// RFC 9659: decoders need not support windows of more than 8 MiB.
 #[test]
-fn a_zstd_frame_with_a_window_over_8_mib() {
+fn a_zstd_frame_with_a_window_over_8_mib_is_refused() {
     for (window, is_read) in [(23, true), (24, false), (27, false)] {
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
         encoder.window_log(window).unwrap();
@@ -137,9 +137,9 @@ fn a_zstd_frame_with_a_window_over_8_mib() {
     }
 }
 
-/// RFC 7932 knows no such windows, of up to a gibibyte.
+/// RFC 7932 does not have these windows of up to 1 GiB.
 #[test]
-fn a_brotli_stream_with_a_large_window() {
+fn a_brotli_stream_with_a_large_window_is_refused() {
     let params = brotli::enc::BrotliEncoderParams {
         large_window: true,
         lgwin: 30,

@@ -1,4 +1,4 @@
-//! Compresses what the tests send.
+//! Compresses the bodies that the tests send.
 
 use std::io::Write;
 
@@ -10,9 +10,9 @@ use flate2::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Gzip,
-    /// What the name means.
+    /// The zlib format of RFC 9110.
     Deflate,
-    /// What some send under the name.
+    /// Raw deflate, which some servers send under the same name.
     BareDeflate,
     Brotli,
     Zstd,
@@ -32,7 +32,7 @@ impl Coding {
     }
 }
 
-/// Gives each piece, flushed, and what ends the stream.
+/// Yields each piece, flushed, and the end of the stream.
 fn pieces<'a, W: Write>(
     mut writer: W,
     plain: impl IntoIterator<Item = &'a [u8]>,
@@ -76,7 +76,7 @@ pub(crate) fn flushed<'a>(
     }
 }
 
-/// Compresses all at once, without a flush in between.
+/// Compresses the whole body, without a flush in between.
 pub(crate) fn compress(coding: Coding, plain: &[u8]) -> Vec<u8> {
     fn all<W: Write>(mut writer: W, plain: &[u8]) -> W {
         writer.write_all(plain).unwrap();
@@ -94,10 +94,10 @@ pub(crate) fn compress(coding: Coding, plain: &[u8]) -> Vec<u8> {
     }
 }
 
-/// So many mebibytes of zeros, compressed.
+/// A compressed body of `mebibytes` MiB of zeros.
 pub(crate) fn zeros(coding: Coding, mebibytes: usize) -> Vec<u8> {
     match coding {
-        // Members may follow each other, so that the test need not compress all of it.
+        // Members can be concatenated, so the test does not have to compress all the zeros.
         Coding::Gzip | Coding::Zstd => compress(coding, &vec![0; 8 << 20]).repeat(mebibytes / 8),
         Coding::Deflate | Coding::BareDeflate | Coding::Brotli => {
             compress(coding, &vec![0; mebibytes << 20])

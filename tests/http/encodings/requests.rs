@@ -1,4 +1,4 @@
-//! Compressed requests: the start tells what is in them, as far as is captured.
+//! Compressed requests: the start event has their decoded content, within the capture limit.
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -11,8 +11,8 @@ use tower_llm_callbacks::{EventData, HttpCallbackLayer, LlmStart, http_layer::Re
 
 use super::codec::{CODINGS, Coding, compress, zeros};
 
-/// What is told of a request; the inner service gets it as it was sent.
-async fn asked(recorders: &Recorders, body: Vec<u8>, coding: &str, limit: usize) -> LlmStart {
+/// The start event of a request. The inner service receives the request unchanged.
+async fn start_of(recorders: &Recorders, body: Vec<u8>, coding: &str, limit: usize) -> LlmStart {
     let sent = Bytes::from(body);
     let mut request = post(Full::from(sent.clone()));
     request.headers_mut().insert("content-encoding", coding.parse().unwrap());
@@ -20,7 +20,7 @@ async fn asked(recorders: &Recorders, body: Vec<u8>, coding: &str, limit: usize)
         let sent = sent.clone();
         async move {
             let got = request.into_body().collect().await.unwrap().to_bytes();
-            assert!(got == sent, "it is untouched");
+            assert!(got == sent, "the body is unchanged");
             Ok::<_, BoxError>(json(200, Full::<Bytes>::from(WHOLE)))
         }
     });
@@ -38,11 +38,12 @@ fn complete(start: &LlmStart) -> bool {
 }
 
 #[test]
-fn they_are_read() {
+fn compressed_requests_are_decoded() {
     on_each_runtime(|| async {
         for coding in CODINGS {
             let body = compress(*coding, PROMPT.as_bytes());
-            let start = asked(&Recorders::new(&[Mode::Inline]), body, coding.name(), 1 << 20).await;
+            let start =
+                start_of(&Recorders::new(&[Mode::Inline]), body, coding.name(), 1 << 20).await;
             assert_eq!(start.model.as_deref(), Some("claude"), "{coding:?}");
             assert_eq!(start.messages.get().unwrap()[0]["content"], "Hi");
             assert!(complete(&start));
@@ -51,29 +52,29 @@ fn they_are_read() {
 }
 
 #[test]
-fn one_that_is_cut_broken_or_not_known_is_not_complete() {
+fn cut_corrupt_and_unknown_bodies_are_incomplete() {
     on_each_runtime(|| async {
         let good = compress(Coding::Gzip, PROMPT.as_bytes());
         let cut = good[..good.len() - 12].to_vec();
         for (body, coding) in
             [(good.clone(), "snappy"), (b"{\"model\": \"claude\"}".to_vec(), "gzip"), (cut, "gzip")]
         {
-            let start = asked(&Recorders::new(&[Mode::Inline]), body, coding, 1 << 20).await;
+            let start = start_of(&Recorders::new(&[Mode::Inline]), body, coding, 1 << 20).await;
             assert!(!complete(&start), "{coding}");
         }
     });
 }
 
-/// What it inflates to is bounded as what is captured is, and so is the work.
+/// The decoded size has the capture limit too, and so has the work.
 #[test]
-fn a_bomb() {
+fn a_bomb_is_bounded() {
     for coding in CODINGS {
         let bomb = zeros(*coding, 24);
         let runtime = Flavor::Current.runtime();
         let recorders = Recorders::new(&[Mode::Inline]);
         let mut start = None;
         let used = measure(|| {
-            start = Some(runtime.block_on(asked(&recorders, bomb, coding.name(), 1 << 20)));
+            start = Some(runtime.block_on(start_of(&recorders, bomb, coding.name(), 1 << 20)));
         });
         assert!(used.bytes_max < 16 << 20, "{coding:?}: {}", used.bytes_max);
         assert!(!complete(&start.unwrap()));

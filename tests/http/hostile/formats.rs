@@ -1,4 +1,4 @@
-//! Formats and decoders of one's own that panic, in each of their methods.
+//! User formats and decoders that panic, in each of their methods.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    Recognise,
+    Matches,
     Start,
     Decoder,
     Push,
@@ -38,7 +38,7 @@ impl Panics {
 
 impl Format for Panics {
     fn matches(&self, _: &Method, _: &str) -> Match {
-        self.at(At::Recognise);
+        self.at(At::Matches);
         Match::Yes
     }
 
@@ -76,7 +76,7 @@ impl Decoder for Panics {
 }
 
 #[test]
-fn cost_neither_the_answer_nor_the_terminal() {
+fn panics_cost_neither_the_answer_nor_the_terminal() {
     quiet_panics();
     in_each_mode(|mode| async move {
         for (at, kind, text) in [
@@ -88,7 +88,7 @@ fn cost_neither_the_answer_nor_the_terminal() {
             (At::ErrorBody, None, "aaaaa"),
             (At::Nowhere, None, "aaaaa"),
         ] {
-            // Twice with one layer: nothing of it is spoiled.
+            // Twice with one layer: the panic leaves no state behind.
             let layer =
                 HttpCallbackLayer::new(Recorders::new(&[]).callbacks).route("*", Panics(at));
             for _ in 0..2 {
@@ -109,14 +109,13 @@ fn cost_neither_the_answer_nor_the_terminal() {
     });
 }
 
-/// A format that cannot tell is asked no further; the others are.
+/// A format that panics in `matches` is not asked again. The other formats are.
 #[test]
-fn that_cannot_recognise_a_request() {
+fn a_panic_in_matches() {
     quiet_panics();
     on_each_runtime(|| async {
         let recorders = Recorders::new(&[Mode::Inline]);
-        let layer =
-            HttpCallbackLayer::new(recorders.callbacks.clone()).format(Panics(At::Recognise));
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).format(Panics(At::Matches));
         let body = answered(&layer, || event_stream(Scripted::chunks(HELLO))).await.into_body();
         assert_eq!(body.collect().await.unwrap().to_bytes(), HELLO.concat());
         let end = recorders.ended(None).await;
@@ -125,7 +124,7 @@ fn that_cannot_recognise_a_request() {
 }
 
 #[test]
-fn that_cannot_refuse_an_aborted_call() {
+fn a_panic_in_error_body() {
     quiet_panics();
     on_each_runtime(|| async {
         let recorders = Recorders::new(&[Mode::Inline]).with(Mode::Inline.closure(|run, event| {
@@ -143,7 +142,7 @@ fn that_cannot_refuse_an_aborted_call() {
     });
 }
 
-/// Tells, when asked at the end, what its order does not allow.
+/// Emits deltas from `finish` that may not follow the answer's other deltas.
 #[derive(Debug, Clone)]
 struct Late;
 
@@ -175,9 +174,9 @@ impl Decoder for Late {
     }
 }
 
-/// What a decoder still has to tell of an aborted call comes too late.
+/// Deltas that the decoder of an aborted call emits from `finish` are ignored.
 #[test]
-fn that_tell_more_after_the_terminal() {
+fn deltas_after_the_terminal_are_ignored() {
     in_each_mode(|mode| async move {
         let (handler, seen) = support::runs();
         let recorders = Recorders::new(&[mode]).with(handler);

@@ -1,4 +1,4 @@
-//! Runs that are aborted, by a handler or from elsewhere.
+//! Runs aborted by a handler or from elsewhere.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -16,7 +16,7 @@ fn enough() -> Abort {
     Abort::new("enough").status(StatusCode::PAYMENT_REQUIRED)
 }
 
-/// Aborts at the first event of a kind; the recorder is told before.
+/// Aborts at the first event of `kind`, after the recorder is notified.
 fn aborting(mode: Mode, kind: EventKind) -> Recorders {
     Recorders::new(&[mode]).with(mode.closure(move |run, event| {
         if event.kind() == kind {
@@ -26,9 +26,9 @@ fn aborting(mode: Mode, kind: EventKind) -> Recorders {
 }
 
 #[test]
-fn in_the_start() {
+fn an_abort_in_the_start_prevents_the_call() {
     in_each_mode(|mode| async move {
-        // A call at once, or one that waits for its request first.
+        // A call with a ready request body, and one with a late body.
         for steps in [vec![], vec![Step::Wait]] {
             let recorders = aborting(mode, EventKind::LlmStart);
             let inner = service_fn(|_: Request<RequestBody<Scripted>>| async {
@@ -38,10 +38,10 @@ fn in_the_start() {
             let request = support::http::post(Scripted::new(steps));
             let response = layer.layer(inner).call(request).await;
             if !mode.is_awaited() && mode != Mode::Inline {
-                // It may be too late.
+                // The abort may come too late.
                 continue;
             }
-            let response = response.expect("it is not called");
+            let response = response.expect("the inner service is not called");
             assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
             assert_eq!(response.headers()["content-type"], "application/json");
             let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -55,9 +55,9 @@ fn in_the_start() {
     });
 }
 
-/// From elsewhere, while the inner call hangs: before the response, or midway.
+/// From another task, while the inner call hangs: before the response, or midway.
 #[test]
-fn from_elsewhere() {
+fn an_abort_from_another_task() {
     in_each_mode(|mode| async move {
         for frames in [None, Some(0), Some(2), Some(4)] {
             let alive = Alive::default();
@@ -96,7 +96,7 @@ fn from_elsewhere() {
             let (status, bytes, error) = client.await.unwrap();
             let terminal = recorders.ended(Some(ErrorKind::Aborted)).await;
             assert_eq!(alive.count(), 0);
-            assert!(!run.abort(enough()), "after the end");
+            assert!(!run.abort(enough()), "an abort after the end returns false");
             if frames.is_none() {
                 assert_eq!((status, error.is_none()), (StatusCode::PAYMENT_REQUIRED, true));
                 assert!(terminal.result().unwrap().http.is_none());
@@ -110,9 +110,9 @@ fn from_elsewhere() {
     });
 }
 
-/// What a lockstep or inline handler aborts on is kept from the client.
+/// A lockstep or inline handler can abort before the client receives the frame.
 #[test]
-fn by_a_handler_that_sees_a_token_first() {
+fn an_abort_at_a_token_withholds_its_frame() {
     in_each_mode(|mode| async move {
         let first = matches!(
             mode,
@@ -133,13 +133,13 @@ fn by_a_handler_that_sees_a_token_first() {
             let mut body = response.into_body();
             let mut bytes = Vec::new();
             let error = loop {
-                match body.frame().await.expect("an error comes first") {
+                match body.frame().await.expect("the error precedes the end") {
                     Ok(frame) => bytes.extend_from_slice(frame.data_ref().unwrap()),
                     Err(error) => break error,
                 }
             };
             assert!(error.is::<Aborted>());
-            assert_eq!(alive.count(), 0, "upstream is let go of before the client asks again");
+            assert_eq!(alive.count(), 0, "the upstream body is dropped before the next poll");
             let shown = String::from_utf8(bytes).unwrap();
             assert!(!shown.contains("Hel"), "{mode:?}: {shown}");
             assert!(body.frame().await.is_none());
@@ -150,7 +150,7 @@ fn by_a_handler_that_sees_a_token_first() {
 }
 
 #[test]
-fn after_the_end_it_is_too_late() {
+fn an_abort_in_the_end_has_no_effect() {
     in_each_mode(|mode| async move {
         let recorders = aborting(mode, EventKind::LlmEnd);
         let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
@@ -162,9 +162,9 @@ fn after_the_end_it_is_too_late() {
     });
 }
 
-/// The client has nothing of a response that is there when the call is aborted.
+/// The client receives no part of a response that arrives when the call is already aborted.
 #[test]
-fn in_the_poll_that_has_the_response() {
+fn an_abort_in_the_poll_that_returns_the_response() {
     in_each_mode(|mode| async move {
         let recorders = Recorders::new(&[mode]);
         let alive = Alive::default();

@@ -23,7 +23,7 @@ async fn empty(recorders: &Recorders, kind: ErrorKind) -> Recorded {
     terminal
 }
 
-/// Whether all of the request was there when the start was told.
+/// Whether the request body was complete at the start event.
 #[track_caller]
 fn request_was_complete(recorders: &Recorders) -> bool {
     let events = recorders.each[0].1.events();
@@ -32,9 +32,9 @@ fn request_was_complete(recorders: &Recorders) -> bool {
 }
 
 #[test]
-fn dropped_before_the_response() {
+fn drop_before_the_response_ends_cancelled() {
     in_each_mode(|mode| async move {
-        // Polled never, once, and until it hangs in the inner call.
+        // Never polled, polled once, and polled until the inner call hangs.
         for polls in [0, 1, 20] {
             let (recorders, alive) = (Recorders::new(&[mode]), Alive::default());
             let inner = service_fn(|request: Request<RequestBody<Full<Bytes>>>| {
@@ -59,12 +59,14 @@ fn dropped_before_the_response() {
 }
 
 #[test]
-fn dropped_while_the_request_is_still_coming() {
+fn drop_while_the_request_arrives_ends_cancelled() {
     in_each_mode(|mode| async move {
         for polls in [0, 1, 3] {
             let (recorders, alive) = (Recorders::new(&[mode]), Alive::default());
             let inner = service_fn(|_: Request<RequestBody<Scripted>>| async {
-                Err::<Response<Full<Bytes>>, BoxError>("it is not called".into())
+                Err::<Response<Full<Bytes>>, BoxError>(
+                    "the inner service must not be called".into(),
+                )
             });
             let body = Scripted::new([data(&PROMPT[..20]), Step::Hang]).alive(&alive);
             let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
@@ -72,7 +74,7 @@ fn dropped_while_the_request_is_still_coming() {
             for _ in 0..polls {
                 assert!(call.as_mut().now_or_never().is_none());
             }
-            assert_eq!(recorders.each[0].1.kinds(), [], "its start is told when it is known");
+            assert_eq!(recorders.each[0].1.kinds(), [], "the start waits for the request");
             drop(call);
             assert_eq!(alive.count(), 0);
             empty(&recorders, ErrorKind::Cancelled).await;
@@ -82,7 +84,7 @@ fn dropped_while_the_request_is_still_coming() {
 }
 
 #[test]
-fn a_request_that_breaks_off_is_sent_on() {
+fn a_failed_request_body_is_passed_on() {
     in_each_mode(|mode| async move {
         let recorders = Recorders::new(&[mode]);
         let inner = service_fn(|request: Request<RequestBody<Scripted>>| async {
@@ -101,7 +103,7 @@ fn a_request_that_breaks_off_is_sent_on() {
     });
 }
 
-/// Panics where it is told to.
+/// Panics in `call` or in its future.
 #[derive(Clone)]
 struct Panics {
     in_call: bool,
@@ -126,7 +128,7 @@ impl<B> Service<Request<B>> for Panics {
 }
 
 #[test]
-fn a_panic_in_the_inner_service_or_its_future() {
+fn a_panic_in_the_inner_service_or_its_future_ends_panicked() {
     quiet_panics();
     in_each_mode(|mode| async move {
         for in_call in [true, false] {
@@ -140,9 +142,9 @@ fn a_panic_in_the_inner_service_or_its_future() {
     });
 }
 
-/// A body of a request that panics: nobody has been called.
+/// If the request body panics, the inner service is never called.
 #[test]
-fn a_panic_in_the_body_of_the_request() {
+fn a_panic_in_the_request_body_ends_cancelled() {
     quiet_panics();
     on_each_runtime(|| async {
         for waits in [false, true] {
@@ -150,7 +152,9 @@ fn a_panic_in_the_body_of_the_request() {
             let steps = [data("{"), if waits { Step::Wait } else { data("") }, Step::Panic];
             let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
             let inner = service_fn(|_: Request<RequestBody<Scripted>>| async {
-                Err::<Response<Full<Bytes>>, BoxError>("it is not called".into())
+                Err::<Response<Full<Bytes>>, BoxError>(
+                    "the inner service must not be called".into(),
+                )
             });
             let mut service = layer.layer(inner);
             let call = async move { service.call(post(Scripted::new(steps))).await.map(|_| ()) };

@@ -1,4 +1,4 @@
-//! What becomes of answers.
+//! How answers are decoded.
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -40,7 +40,7 @@ fn check(result: &LlmResult, api: OpenAiApi) {
 }
 
 #[tokio::test]
-async fn streamed_and_whole_answers_are_the_same() {
+async fn streamed_and_unstreamed_answers_are_equal() {
     for api in APIS {
         let response = ok("text/event-stream; charset=utf-8", text(streamed(api)));
         let (chunks, error) = items(answered(api, response).await.unwrap()).await;
@@ -64,7 +64,7 @@ async fn streamed_and_whole_answers_are_the_same() {
 }
 
 #[tokio::test]
-async fn frames_may_be_cut_anywhere_and_trailers_are_passed_over() {
+async fn frames_may_be_cut_anywhere_and_trailers_are_skipped() {
     for api in APIS {
         for (kind, body) in [("text/event-stream", streamed(api)), ("application/json", whole(api))]
         {
@@ -78,7 +78,7 @@ async fn frames_may_be_cut_anywhere_and_trailers_are_passed_over() {
 }
 
 #[tokio::test]
-async fn the_response_says_whether_it_is_streamed() {
+async fn the_response_determines_whether_it_is_streamed() {
     let is_whole = async |api, request: ChatRequest, response: Response<Full<Bytes>>| {
         let stream = exchange(config(api), request, response).await.0.unwrap();
         let result = stream.collect_result().await.unwrap();
@@ -91,7 +91,7 @@ async fn the_response_says_whether_it_is_streamed() {
         assert!(is_whole(api, hello(), json()).await);
         let events = ok("Text/Event-Stream", text(streamed(api)));
         assert!(!is_whole(api, hello().stream(false), events).await);
-        // Where the content type is wrong, or there is none, the body says it.
+        // If the content type is wrong or missing, the body decides.
         for stream in [true, false] {
             let request = || hello().stream(stream);
             assert!(!is_whole(api, request(), plain(streamed(api))).await);
@@ -100,7 +100,7 @@ async fn the_response_says_whether_it_is_streamed() {
             assert!(!is_whole(api, request(), ok("application/json", text(streamed(api)))).await);
             assert!(is_whole(api, request(), ok("text/event-stream", text(whole(api)))).await);
         }
-        // Where its first byte does not either, the request does.
+        // If its first byte is ambiguous too, the request decides.
         let numbered = plain(format!("id: 1\n{}", streamed(api)));
         assert!(!is_whole(api, hello(), numbered).await);
     }
@@ -140,7 +140,7 @@ async fn the_last_event_may_lack_its_blank_line() {
 
 /// Not all servers send `[DONE]`.
 #[tokio::test]
-async fn a_finished_choice_is_an_end() {
+async fn a_finish_reason_is_an_end() {
     let body = chat_events(&[
         chat_chunk(&json!({"content": "Hi"}), None),
         chat_chunk(&json!({}), Some("stop")),
@@ -153,7 +153,7 @@ async fn a_finished_choice_is_an_end() {
 }
 
 #[tokio::test]
-async fn choices_are_told_apart() {
+async fn choices_are_kept_apart() {
     let chunk = |index: u32, content: &str, finish_reason: Option<&str>| {
         let mut chunk = chat_chunk(&json!({"content": content}), finish_reason);
         chunk["choices"][0]["index"] = index.into();
@@ -177,7 +177,7 @@ async fn choices_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_passed_over() {
+async fn undecodable_events_are_skipped() {
     for api in APIS {
         let body = format!("data: {{oh\n\n{}", streamed(api));
         let stream = answered(api, ok("text/event-stream", text(body))).await.unwrap();

@@ -1,4 +1,4 @@
-//! Bodies of answers that do odd things.
+//! Response bodies with unusual behaviour.
 
 use std::{
     convert::Infallible,
@@ -16,13 +16,13 @@ use futures::stream;
 use http_body::{Body, Frame};
 use http_body_util::StreamBody;
 
-/// A body that never ends by itself.
+/// An endless body that records when it is dropped.
 pub(crate) struct Endless {
     first: Option<String>,
     dropped: Arc<AtomicBool>,
 }
 
-/// Tells whether a body was dropped.
+/// Whether a body was dropped.
 pub(crate) struct Dropped(Arc<AtomicBool>);
 
 impl Dropped {
@@ -59,13 +59,13 @@ impl Body for Endless {
     }
 }
 
-/// A body that breaks after its first frame.
+/// A body that fails after its first frame.
 pub(crate) fn broken(first: String) -> impl Body<Data = Bytes, Error = io::Error> + Send {
     let frames = [Ok(Frame::data(Bytes::from(first))), Err(io::Error::other("reset"))];
     StreamBody::new(stream::iter(frames))
 }
 
-/// A body of one frame for each byte, and trailers.
+/// A body of one frame per byte, and trailers.
 pub(crate) fn cut(body: String) -> impl Body<Data = Bytes, Error = Infallible> + Send {
     let frames = body.into_bytes().into_iter();
     let frames = frames.map(|byte| Frame::data(Bytes::copy_from_slice(&[byte])));

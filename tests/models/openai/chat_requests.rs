@@ -1,4 +1,4 @@
-//! Requests as Chat Completions takes them.
+//! Requests in the format of Chat Completions.
 
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
@@ -84,7 +84,7 @@ async fn the_request_has_every_field() {
 }
 
 #[tokio::test]
-async fn what_is_not_set_is_not_sent() {
+async fn unset_fields_are_not_sent() {
     let request = ChatRequest::new(MODEL).user("Hello").stream(false);
     let expected = json!({
         "model": MODEL, "stream": false, "messages": [{"role": "user", "content": "Hello"}],
@@ -93,7 +93,7 @@ async fn what_is_not_set_is_not_sent() {
 }
 
 #[tokio::test]
-async fn usage_is_asked_for_only_in_streams() {
+async fn usage_is_requested_only_in_streams() {
     let options = async |config: OpenAiConfig, request: ChatRequest| {
         sent_body(config, request).await.get("stream_options").cloned()
     };
@@ -101,7 +101,7 @@ async fn usage_is_asked_for_only_in_streams() {
     assert_eq!(options(config(), hello()).await, usage());
     assert_eq!(options(config().include_usage(false), hello()).await, None);
     assert_eq!(options(config(), hello().stream(false)).await, None);
-    // What is sent counts.
+    // The effective `stream` decides, even if a parameter sets it.
     assert_eq!(options(config(), hello().param("stream", false)).await, None);
     assert_eq!(options(config(), hello().stream(false).param("stream", true)).await, usage());
     let own = json!({"include_obfuscation": false});
@@ -110,7 +110,7 @@ async fn usage_is_asked_for_only_in_streams() {
 }
 
 #[tokio::test]
-async fn max_tokens_go_into_the_field_that_the_server_knows() {
+async fn max_tokens_are_in_the_configured_field() {
     let old = config().max_tokens_field(MaxTokensField::MaxTokens);
     let body = sent_body(old, hello()).await;
     assert_eq!((&body["max_tokens"], &body["max_completion_tokens"]), (&json!(25), &Value::Null));
@@ -120,7 +120,7 @@ async fn max_tokens_go_into_the_field_that_the_server_knows() {
 }
 
 #[tokio::test]
-async fn a_parameter_goes_before_a_field() {
+async fn parameters_override_fields() {
     let request = hello()
         .param("max_completion_tokens", 3)
         .param("tool_choice", "auto")
@@ -134,7 +134,7 @@ async fn a_parameter_goes_before_a_field() {
     for name in ["max_completion_tokens", "tool_choice", "messages"] {
         assert_eq!(raw.matches(name).count(), 1, "{raw}");
     }
-    // It may also stand for what is missing.
+    // A parameter can also supply a missing field.
     let request = ChatRequest::new("").param("model", "m").param("messages", json!([]));
     assert_eq!(sent_body(config(), request).await["model"], "m");
     let request = hello().max_tokens(0).param("max_completion_tokens", 1);
@@ -186,7 +186,7 @@ async fn calls_are_in_their_message_and_results_are_messages() {
 }
 
 #[tokio::test]
-async fn results_come_before_what_else_their_message_says() {
+async fn results_precede_other_parts_of_their_message() {
     for role in [Role::User, Role::Tool] {
         let content = [
             ContentPart::text("Here:"),
@@ -217,7 +217,7 @@ async fn results_come_before_what_else_their_message_says() {
 }
 
 #[tokio::test]
-async fn a_result_in_the_assistants_message_stays_behind_its_call() {
+async fn a_result_in_an_assistant_message_follows_its_call() {
     let content = [
         ContentPart::text("Let me look."),
         call("call_1", json!({})),
@@ -238,7 +238,7 @@ async fn arguments_are_a_string_of_json() {
         (Value::Null, "{}"),
         (json!({}), "{}"),
         (json!({"a": [1, "é"]}), "{\"a\":[1,\"é\"]}"),
-        // What the model said goes back as it said it, be it JSON or not.
+        // The model's arguments are returned unchanged, even if they are not JSON.
         (json!("{\"a\": 1}"), "{\"a\": 1}"),
         (json!("{\"a\": "), "{\"a\": "),
         (json!(" "), "{}"),
@@ -267,7 +267,7 @@ async fn invalid_requests_are_refused_before_the_call() {
         (hello().message(misplaced), "role assistant"),
     ];
     for (request, expected) in cases {
-        let said = refused(config(), request).await;
-        assert!(said.contains(expected), "{said}");
+        let reason = refused(config(), request).await;
+        assert!(reason.contains(expected), "{reason}");
     }
 }

@@ -1,4 +1,4 @@
-//! Configurations: URLs, headers, secrets, and what is wrong with them.
+//! Configurations: URLs, headers, secrets and errors.
 
 use tower::Layer;
 use tower_llm_callbacks::{
@@ -36,7 +36,7 @@ async fn the_path_is_added_to_the_base_url() {
 }
 
 #[tokio::test]
-async fn headers_are_those_that_are_set() {
+async fn only_configured_headers_are_sent() {
     let headers = async |config: OpenAiConfig| {
         let http = sent(config, hello()).await;
         let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
@@ -70,7 +70,7 @@ async fn headers_are_those_that_are_set() {
         ]);
         assert_eq!(headers(all).await, expected);
 
-        // A key that goes elsewhere.
+        // A key in another header.
         let azure = OpenAiConfig::without_key("https://me.openai.azure.com/openai/v1");
         let expected = pairs(&[("api-key", "CANARY"), json]);
         assert_eq!(headers(azure.api(api).header("api-key", "CANARY")).await, expected);
@@ -78,7 +78,7 @@ async fn headers_are_those_that_are_set() {
 }
 
 #[tokio::test]
-async fn secrets_are_never_shown() {
+async fn secrets_are_never_in_debug_output_or_errors() {
     for api in APIS {
         let config = config(api).header("x-other", "CANARY");
         let layer = OpenAiLayer::new(config.clone());
@@ -104,8 +104,8 @@ async fn secrets_are_never_shown() {
             let error = config.validate().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
             assert!(!format!("{config:?}").contains("CANARY"), "{config:?}");
-            let said = refused(config, hello()).await;
-            assert_eq!(said, format!("invalid request: {error}"));
+            let reason = refused(config, hello()).await;
+            assert_eq!(reason, format!("invalid request: {error}"));
         }
     }
 }
@@ -116,21 +116,21 @@ async fn a_bad_configuration_refuses_every_call() {
     let message = config.validate().unwrap_err().to_string();
     for request in [hello(), hello().stream(false)] {
         let (answer, seen) = exchange(config.clone(), request, ok("", text(""))).await;
-        let Err(ModelError::InvalidRequest(said)) = answer else { panic!("{answer:?}") };
-        assert_eq!(said, message);
+        let Err(ModelError::InvalidRequest(reason)) = answer else { panic!("{answer:?}") };
+        assert_eq!(reason, message);
         assert!(seen.is_none());
     }
 }
 
 #[test]
-fn configurations_that_cannot_be_used_say_why() {
-    let said = |config: OpenAiConfig| config.validate().unwrap_err().to_string();
-    let url = |api, url: &str| said(config(api).base_url(url));
-    assert!(said(OpenAiConfig::new("")).contains("without_key"));
+fn invalid_configurations_are_explained() {
+    let reason = |config: OpenAiConfig| config.validate().unwrap_err().to_string();
+    let url = |api, url: &str| reason(config(api).base_url(url));
+    assert!(reason(OpenAiConfig::new("")).contains("without_key"));
     for api in APIS {
-        assert!(said(config(api).organization("")).contains("organization must not be empty"));
-        assert!(said(config(api).project("ü")).contains("plain ASCII"));
-        assert!(said(config(api).header("a b", "c")).contains("\"a b\""));
+        assert!(reason(config(api).organization("")).contains("organization must not be empty"));
+        assert!(reason(config(api).project("ü")).contains("plain ASCII"));
+        assert!(reason(config(api).header("a b", "c")).contains("\"a b\""));
         assert!(url(api, "api.openai.com/v1").contains("https://"));
         assert!(url(api, "ftp://example.com").contains("https://"));
         assert!(url(api, "https://a b").contains("https://api.openai.com/v1"));
@@ -138,8 +138,8 @@ fn configurations_that_cannot_be_used_say_why() {
         assert!(url(api, "https://example.com/v1?api-version=1").contains("query"));
         assert!(url(api, "https://example.com/v1#top").contains("fragment"));
         for full in ["/chat/completions", "/chat/completions/", "/completions", "/responses"] {
-            let said = url(api, &format!("https://api.openai.com/v1{full}"));
-            assert!(said.contains(&format!("comes before {}", path(api))), "{said}");
+            let reason = url(api, &format!("https://api.openai.com/v1{full}"));
+            assert!(reason.contains(&format!("comes before {}", path(api))), "{reason}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of calls that fail, or are given up.
+//! Calls that fail or are dropped.
 
 use std::{error::Error, io};
 
@@ -38,10 +38,10 @@ async fn http_errors_have_status_code_and_request_id() {
         assert_eq!(provider.status, Some(429));
         assert_eq!(provider.request_id.as_deref(), Some("req_1"));
         assert!(error.source().unwrap().is::<ProviderError>());
-        let said = error.to_string();
-        assert_eq!(said, "the provider reported an error (429 rate_limit_exceeded): Slow down");
+        let reason = error.to_string();
+        assert_eq!(reason, "the provider reported an error (429 rate_limit_exceeded): Slow down");
 
-        // Another provider's header is none of ours.
+        // The header of another provider is ignored.
         let response = Response::builder().status(302).header("request-id", "req_1");
         let response = response.body(text("<html>CANARY")).unwrap();
         let error = answered(api, response).await.unwrap_err();
@@ -61,7 +61,7 @@ async fn a_broken_body_does_not_hide_an_http_error() {
 }
 
 #[tokio::test]
-async fn an_error_in_place_of_the_answer_is_the_streams() {
+async fn an_error_in_place_of_the_answer_is_the_streams_error() {
     for api in APIS {
         for kind in ["application/json", "text/event-stream", "text/plain"] {
             let body = envelope("model_not_found", "No such model").to_string();
@@ -77,12 +77,12 @@ async fn an_error_in_place_of_the_answer_is_the_streams() {
     }
 }
 
-/// After some text comes an error, and more that must not be told.
+/// Some text, an error, and more events that must be ignored.
 fn failing(api: OpenAiApi) -> Vec<String> {
     let error = &envelope("server_error", "Overloaded")["error"];
     let events: Vec<String> = match api {
         OpenAiApi::Responses => vec![
-            // As it is documented, as it is sent, and what follows it.
+            // As documented, as sent, and the event that follows it.
             responses_events(&[json!({"type": "error", "code": "server_error",
                 "message": "Overloaded", "param": null, "sequence_number": 5})]),
             responses_events(&[json!({"type": "error", "sequence_number": 5, "error": error})]),
@@ -136,7 +136,7 @@ async fn transport_errors_keep_their_source() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_transport_error() {
+async fn a_refused_connection_is_a_transport_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -153,7 +153,7 @@ async fn dropping_the_stream_drops_the_body() {
         let (body, dropped) = Endless::new(begun(api));
         let mut stream = answered(api, ok("text/event-stream", body)).await.unwrap();
         while stream.next().await.unwrap().unwrap() != Delta::text("Let me ") {}
-        assert!(stream.next().now_or_never().is_none(), "waits for more");
+        assert!(stream.next().now_or_never().is_none(), "the stream waits for more events");
         assert!(!dropped.get());
         drop(stream);
         assert!(dropped.get());
@@ -166,7 +166,7 @@ async fn dropping_the_future_drops_the_call() {
         let (body, dropped) = Endless::new(String::new());
         let response = Response::builder().status(500).body(body).unwrap();
         let mut future = Box::pin(answered(api, response));
-        assert!(future.as_mut().now_or_never().is_none(), "reads the error");
+        assert!(future.as_mut().now_or_never().is_none(), "the future waits for the error body");
         drop(future);
         assert!(dropped.get());
     }

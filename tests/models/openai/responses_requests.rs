@@ -1,4 +1,4 @@
-//! Requests as the Responses API takes them.
+//! Requests in the format of the Responses API.
 
 use serde_json::{Value, json};
 use tower_llm_callbacks::{
@@ -12,7 +12,7 @@ fn config() -> OpenAiConfig {
     super::config(OpenAiApi::Responses)
 }
 
-/// The items that are sent for some messages after a first one.
+/// The items sent for these messages, without the first one.
 async fn input(messages: impl IntoIterator<Item = Message>) -> Vec<Value> {
     let mut body = sent_body(config(), hello().messages(messages)).await;
     let Value::Array(mut items) = body["input"].take() else { panic!("{body}") };
@@ -43,7 +43,7 @@ async fn the_request_has_every_field() {
         .tool(Tool::new("get_time", json!({"type": "object"})))
         .tool_choice(ToolChoice::Tool("get_weather".into()))
         .param("store", false);
-    // What is Chat Completions' alone makes no difference.
+    // Settings for Chat Completions have no effect.
     let config = config().include_usage(true).max_tokens_field(MaxTokensField::MaxTokens);
     assert_eq!(
         sent_body(config, request).await,
@@ -79,7 +79,7 @@ async fn the_request_has_every_field() {
 }
 
 #[tokio::test]
-async fn what_is_not_set_is_not_sent() {
+async fn unset_fields_are_not_sent() {
     let request = ChatRequest::new(MODEL).user("Hello").stream(false);
     let expected = json!({
         "model": MODEL, "stream": false,
@@ -89,7 +89,7 @@ async fn what_is_not_set_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_parameter_goes_before_a_field() {
+async fn parameters_override_fields() {
     let request = hello().system("No.").param("input", "Hi").param("instructions", "Yes.");
     let http = sent(config(), request).await;
     let raw = std::str::from_utf8(http.body()).unwrap();
@@ -114,7 +114,7 @@ async fn tool_choices() {
 }
 
 #[tokio::test]
-async fn calls_and_results_are_items_in_their_places() {
+async fn calls_and_results_are_items_in_order() {
     let reasoning = ContentPart::Reasoning { text: "Hm.".into(), signature: Some("s".into()) };
     let items = input([
         Message::new(Role::Assistant, [reasoning.clone()]),
@@ -155,15 +155,15 @@ async fn calls_and_results_are_items_in_their_places() {
 }
 
 #[tokio::test]
-async fn results_come_before_what_else_their_message_says() {
+async fn results_precede_other_parts_of_their_message() {
     let content = [ContentPart::text("And now?"), result("call_1", "Rain")];
     let output = json!({"type": "function_call_output", "call_id": "call_1", "output": "Rain"});
-    let said = |role: &str| json!({"type": "message", "role": role, "content": "And now?"});
+    let message = |role: &str| json!({"type": "message", "role": role, "content": "And now?"});
     let items = input([Message::new(Role::User, content.clone())]).await;
-    assert_eq!(items, [output.clone(), said("user")]);
-    // The assistant's may be that of a call before it.
+    assert_eq!(items, [output.clone(), message("user")]);
+    // An assistant message's result may belong to a call before it.
     let items = input([Message::new(Role::Assistant, content)]).await;
-    assert_eq!(items, [said("assistant"), output]);
+    assert_eq!(items, [message("assistant"), output]);
 }
 
 #[tokio::test]
@@ -218,10 +218,10 @@ async fn invalid_requests_are_refused_before_the_call() {
         (hello().top_k(40), "ChatRequest::param"),
     ];
     for (request, expected) in cases {
-        let said = refused(config(), request).await;
-        assert!(said.contains(expected), "{said}");
+        let reason = refused(config(), request).await;
+        assert!(reason.contains(expected), "{reason}");
     }
-    // Of a server that takes it.
+    // A server that accepts `top_k`.
     let body = sent_body(config(), hello().top_k(40).param("top_k", 50)).await;
     assert_eq!(body["top_k"], 50);
 }

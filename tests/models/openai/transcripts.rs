@@ -1,11 +1,11 @@
-//! An answer with reasoning, text and two tool calls, in all forms.
+//! An answer with reasoning, text and two tool calls, in every format.
 
 use serde_json::{Value, json};
 use tower_llm_callbacks::model::openai::OpenAiApi;
 
 use super::MODEL;
 
-/// The answer as a stream of events; the same as [`whole`].
+/// The answer as a stream of events; the same answer as [`whole`].
 pub(crate) fn streamed(api: OpenAiApi) -> String {
     match api {
         OpenAiApi::Responses => responses_streamed(),
@@ -13,7 +13,7 @@ pub(crate) fn streamed(api: OpenAiApi) -> String {
     }
 }
 
-/// The first events of the answer, with the text `Let me `.
+/// The first events of the answer, up to the text `Let me `.
 pub(crate) fn begun(api: OpenAiApi) -> String {
     let streamed = streamed(api);
     let end = streamed.find("look").unwrap();

@@ -1,4 +1,4 @@
-//! Bodies as servers that compress event streams send them: flushed after each piece.
+//! Bodies in the form in which servers compress event streams: flushed after each piece.
 
 use std::io::{Read, Write};
 

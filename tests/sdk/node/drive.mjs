@@ -1,4 +1,4 @@
-// Asks with the official SDKs for Node: `drive.mjs URL < scenarios`. One line of JSON each says what came of it.
+// Runs scenarios with the official SDKs for Node: `drive.mjs URL < scenarios`. Prints the outcome of each as a line of JSON.
 
 import { createInterface } from "node:readline";
 
@@ -15,7 +15,7 @@ const calls = {
   completions: (request) => openai.completions.create(request),
   responses: (request) => openai.responses.create(request),
 };
-// They stream, and add up by themselves.
+// Helpers that stream and accumulate the answer themselves.
 const helpers = {
   messages: (request) => anthropic.messages.stream(request).finalMessage(),
   chat: (request) => openai.chat.completions.stream(request).finalChatCompletion(),

@@ -1,4 +1,4 @@
-"""Asks with the official Python SDKs: `drive.py URL < scenarios`. One line of JSON each says what came of it."""
+"""Runs scenarios with the official Python SDKs: `drive.py URL < scenarios`. Prints the outcome of each as a line of JSON."""
 
 import json
 import sys

@@ -1,6 +1,7 @@
-"""What is asked and what is answered: each scenario has a `name` (also the model's), an `api`, the `request` as
-the SDKs take it, the `reply` and the `ending` that the callbacks must tell; perhaps `break_after`, the items after
-which the client stops reading, `retrieve`, or `helper`: the SDK streams and adds up by itself. All written by hand."""
+"""Requests and replies, all written by hand. Each scenario has a `name` (which is also the model's), an `api`, the
+`request` as passed to the SDK, the `reply`, and the `ending` that the callbacks must report. Optional: `break_after`,
+the number of items after which the client stops reading; `retrieve`, the call fetches a stored response; `helper`, the
+SDK streams and accumulates the answer itself."""
 
 import itertools
 
@@ -11,7 +12,7 @@ ALL = [*messages.ALL, *chat.ALL, *completions.ALL, *responses.ALL]
 
 
 def endless():
-    """An answer that never ends, in the Messages format."""
+    """Yields an endless answer in the Messages format."""
     yield named(messages.start("endless"), messages.open_text(0))
     for number in itertools.count():
         yield named(messages.text(0, f" {number}"))

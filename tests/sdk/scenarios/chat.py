@@ -46,7 +46,7 @@ def scenario(name, reply, ending="end", stream=True, **request):
 
 
 def chunks(make, done=DONE, **options):
-    """One piece an event."""
+    """Sends each event as a piece."""
     return lambda model: streamed([*[unnamed(event) for event in make(model)], done], **options)
 
 
@@ -56,7 +56,7 @@ def failure(status, kind, code):
 
 
 HELLO = ("Hel", "lo", ", ", "Paris", "!")
-TOLD = {"id": "call_0", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
+TOOL_CALL = {"id": "call_0", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
 FAULT = {"error": {"message": "The server had an error", "type": "server_error", "param": None, "code": "boom"}}
 WITH_USAGE = {"stream_options": {"include_usage": True}}
 
@@ -69,7 +69,7 @@ ALL = [
     scenario("tool", chunks(lambda model: [role(model), *call(model, 0, '{"ci', 'ty": "Par', 'is"}'),
         chunk(model, {}, "tool_calls")]), tools=TOOLS),
     scenario("tool-whole", lambda model: whole(completion(model, usage=USAGE) | {
-        "choices": [answer(model, {"tool_calls": [TOLD]}, "tool_calls")]}), stream=False, tools=TOOLS),
+        "choices": [answer(model, {"tool_calls": [TOOL_CALL]}, "tool_calls")]}), stream=False, tools=TOOLS),
     scenario("tools-parallel", chunks(lambda model: [role(model), *call(model, 0, '{"city": "Paris"}'),
         *call(model, 1, '{"city":', ' "Rome"}'), chunk(model, {}, "tool_calls")]), tools=TOOLS),
     scenario("n2", chunks(lambda model: [role(model), role(model, 1), chunk(model, {"content": "He"}),

@@ -58,7 +58,7 @@ def scenario(name, reply, ending="end", stream=True, **request):
 
 
 def events(make, **options):
-    """One piece an event."""
+    """Sends each event as a piece."""
     return lambda model: streamed([named(event) for event in make(model)], **options)
 
 

@@ -71,7 +71,7 @@ def scenario(name, reply, ending="end", stream=True, **request):
 
 
 def events(make, **options):
-    """One piece an event."""
+    """Sends each event as a piece."""
     def reply(model):
         numbered = [event | {"sequence_number": number} for number, event in enumerate(make(model))]
         return streamed([named(event) for event in numbered], **options)

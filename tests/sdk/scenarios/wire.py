@@ -1,4 +1,4 @@
-"""How replies are framed."""
+"""Framing of replies."""
 
 import json
 
@@ -7,7 +7,7 @@ JSON = ("content-type", "application/json")
 
 
 def named(*events, end="\n"):
-    """Server-sent events that are named after their type."""
+    """Server-sent events with their type as the event name."""
     return b"".join(f"event: {event['type']}{end}data: {dump(event)}{end}{end}".encode() for event in events)
 
 
@@ -20,7 +20,7 @@ def dump(value):
 
 
 def streamed(pieces, **options):
-    """options: gzip, cut (the connection breaks), linger (seconds before the body's end), pause."""
+    """Options: gzip, cut (break the connection), linger (seconds before the body's end), pause (seconds between pieces)."""
     return {"status": 200, "headers": [SSE, ("request-id", "req_1"), ("x-request-id", "req_1")],
             "pieces": list(pieces), **options}
 
@@ -31,5 +31,5 @@ def whole(body, status=200):
 
 
 def shredded(data, size=7):
-    """In pieces so small that characters are cut in two."""
+    """Splits data into pieces so small that characters are cut."""
     return [data[at : at + size] for at in range(0, len(data), size)]

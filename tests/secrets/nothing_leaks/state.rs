@@ -1,4 +1,4 @@
-//! What is held of a run: nothing when it is over, however it ended, while its layer lives on.
+//! State held for a run: none once it has ended, however it ended, while its layer is alive.
 
 use std::{
     sync::{
@@ -22,13 +22,13 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-/// A request that is counted while it, or the event of its start, is held.
+/// A request that is counted while it, or its start event, is alive.
 struct Tracked(Arc<()>);
 
 impl LlmRequest for Tracked {
     fn llm_start(&self) -> LlmStart {
         let held = Arc::clone(&self.0);
-        // A lazy prompt lets go of what it was made from when it is looked at.
+        // A lazy prompt drops its source when it is read.
         LlmStart::new("acme", "complete")
             .messages(Prompt::lazy(move || json!(Arc::strong_count(&held))))
     }
@@ -36,7 +36,7 @@ impl LlmRequest for Tracked {
 
 type Model = CallbackService<ScriptedModel<Tracked>>;
 
-/// A model with each handler, and what counts its requests.
+/// Makes models with these callbacks, and counts their live requests.
 struct Calls {
     callbacks: Callbacks,
     requests: Arc<()>,
@@ -55,11 +55,11 @@ impl Calls {
         Tracked(Arc::clone(&self.requests))
     }
 
-    /// That soon nothing of any run is held.
-    async fn gone(&self) {
+    /// Waits until no run is held.
+    async fn assert_released(&self) {
         let requests: Weak<()> = Arc::downgrade(&self.requests);
         timeout(PATIENCE, until(|| requests.strong_count() == 1)).await.unwrap_or_else(|_| {
-            panic!("{} are held", requests.strong_count() - 1);
+            panic!("{} requests are held", requests.strong_count() - 1);
         });
     }
 }
@@ -84,7 +84,7 @@ async fn call_in_every_way(calls: &Calls) {
 }
 
 #[test]
-fn calls_leave_nothing() {
+fn calls_leave_no_requests_or_tasks() {
     in_each_mode(|mode| async move {
         let looks = mode.closure(|_, event| {
             if let EventData::LlmStart(start) = event.data() {
@@ -93,7 +93,7 @@ fn calls_leave_nothing() {
         });
         let calls = Calls::new(Callbacks::new().add(looks));
         call_in_every_way(&calls).await;
-        calls.gone().await;
+        calls.assert_released().await;
         // One task may watch the handler's deadlines.
         let tasks = || Runtime::current().metrics().num_alive_tasks();
         timeout(PATIENCE, until(|| tasks() <= 2)).await.unwrap_or_else(|_| {
@@ -103,18 +103,18 @@ fn calls_leave_nothing() {
     });
 }
 
-/// Nor does anything grow that is counted by no request: hundreds of runs more hold no more memory.
+/// Memory that is not counted by requests: hundreds of further runs hold no more of it.
 #[test]
 fn calls_leave_no_memory() {
     for mode in MODES.into_iter().filter(|mode| *mode == Mode::Inline || mode.is_async()) {
-        // One thread, so that what is allocated and freed is counted by one.
+        // One thread, so that all allocations are counted.
         let runtime = Flavor::Current.runtime();
         let calls = Calls::new(Callbacks::new().add(mode.closure(|_, _| {})));
         let some = || {
             runtime.block_on(async {
-                timeout(PATIENCE, call_in_every_way(&calls)).await.expect("it hangs");
+                timeout(PATIENCE, call_in_every_way(&calls)).await.expect("the calls hang");
                 assert!(calls.callbacks.flush(PATIENCE).await.is_complete());
-                calls.gone().await;
+                calls.assert_released().await;
             });
         };
         some();
@@ -123,9 +123,9 @@ fn calls_leave_no_memory() {
     }
 }
 
-/// Neither for handlers that hear only a part of a run.
+/// Handlers that receive only a part of a run hold no state either.
 #[test]
-fn for_handlers_without_all_events() {
+fn handlers_with_masked_events_leave_no_state() {
     on_each_runtime(|| async {
         for event_mask in [
             EventMask::LLM_START,
@@ -143,7 +143,7 @@ fn for_handlers_without_all_events() {
                 .blocking(on_llm_new_token(|_, _| {}));
             let calls = Calls::new(callbacks);
             call_in_every_way(&calls).await;
-            calls.gone().await;
+            calls.assert_released().await;
         }
     });
 }
@@ -158,7 +158,7 @@ impl tower_llm_callbacks::CallbackHandler for Part {
 
 /// A stream that was read to its end, and is kept.
 #[test]
-fn of_a_stream_that_is_kept() {
+fn a_kept_stream_holds_no_state() {
     in_each_mode(|mode| async move {
         let calls = Calls::new(Callbacks::new().add(mode.closure(|_, _| {})));
         let mut model = calls.model(Script::answer(["a", "b"]));
@@ -168,19 +168,19 @@ fn of_a_stream_that_is_kept() {
             while stream.next().await.is_some() {}
             kept.push(stream);
         }
-        calls.gone().await;
+        calls.assert_released().await;
         drop(kept);
     });
 }
 
-/// A handler that failed in the run, or was given up on in it.
+/// A handler that panicked in the run or was detached from it.
 #[test]
-fn of_a_handler_that_fails() {
+fn a_failed_handler_holds_no_state() {
     in_each_mode(|mode| async move {
         let fails = mode.closure(|_, event| assert!(event.kind() != EventKind::LlmNewToken));
         let calls = Calls::new(Callbacks::new().add(fails));
         call_in_every_way(&calls).await;
-        calls.gone().await;
+        calls.assert_released().await;
     });
     on_each_runtime(|| async {
         for at in [EventKind::LlmStart, EventKind::LlmNewToken, EventKind::LlmEnd] {
@@ -201,14 +201,14 @@ fn of_a_handler_that_fails() {
             for _ in 0..3 {
                 read(model.call(calls.request()).await.unwrap()).await;
             }
-            calls.gone().await;
+            calls.assert_released().await;
         }
     });
 }
 
-/// A run whose start waits for a thread that another run holds, until the handler is given up on.
+/// A run whose start waits for a thread that another run occupies, until the handler is detached.
 #[test]
-fn of_a_handler_that_has_no_thread() {
+fn a_handler_without_a_thread_holds_no_state() {
     on_each_runtime(|| async {
         let (let_go, waits) = mpsc::channel::<()>();
         let (waits, starts) = (Mutex::new(waits), Arc::new(AtomicUsize::new(0)));
@@ -225,18 +225,18 @@ fn of_a_handler_that_has_no_thread() {
         };
         begin(&first);
         let entered = until(|| starts.load(Ordering::SeqCst) == 1);
-        timeout(PATIENCE, entered).await.expect("it hangs");
+        timeout(PATIENCE, entered).await.expect("the handler is not called");
         begin(&second);
-        second.gone().await;
+        second.assert_released().await;
         let_go.send(()).unwrap();
-        first.gone().await;
-        assert_eq!(starts.load(Ordering::SeqCst), 1, "the second one's was never handled");
+        first.assert_released().await;
+        assert_eq!(starts.load(Ordering::SeqCst), 1, "the second start was never handled");
     });
 }
 
-/// A runtime that is shut down with runs in it.
+/// A runtime that is shut down while runs are active.
 #[test]
-fn of_a_runtime_that_is_gone() {
+fn a_runtime_shutdown_leaves_no_state() {
     for flavor in support::FLAVORS {
         let callbacks =
             MODES.iter().fold(Callbacks::new(), |all, mode| all.add(mode.closure(|_, _| {})));
@@ -246,7 +246,7 @@ fn of_a_runtime_that_is_gone() {
             let mut model = calls.model(Script::new().respond().text("a").hang());
             let calls = (0..10).map(|_| model.call(calls.request()));
             let calls = futures::future::join_all(calls.collect::<Vec<_>>());
-            timeout(PATIENCE, calls).await.expect("it hangs")
+            timeout(PATIENCE, calls).await.expect("the calls hang")
         });
         drop(runtime);
         drop(streams);

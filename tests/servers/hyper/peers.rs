@@ -1,4 +1,4 @@
-//! An upstream that writes bytes on a socket, a gateway before it, and a client.
+//! An upstream that writes raw bytes to a socket, a gateway in front of it, and a client.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -32,7 +32,7 @@ use tower_llm_callbacks::{
     wire::anthropic::AnthropicMessages,
 };
 
-/// Pieces of an answer, each written and flushed on its own.
+/// Pieces of an answer, each written and flushed separately.
 pub(crate) type Raw = Vec<String>;
 
 pub(crate) fn head(status: &str, headers: &str) -> String {
@@ -43,7 +43,7 @@ pub(crate) fn chunked(piece: &str) -> String {
     format!("{:x}\r\n{piece}\r\n", piece.len())
 }
 
-/// Reads a request to its end, which a body of JSON has where it says.
+/// Reads a request to its end: by its length, or by its last chunk.
 async fn request(socket: &mut TcpStream) {
     let mut seen = Vec::new();
     loop {
@@ -84,12 +84,12 @@ async fn write(socket: &mut TcpStream, pieces: &[String]) {
     }
 }
 
-/// Answers one request, and closes.
+/// Answers one request and closes the connection.
 pub(crate) async fn raw(pieces: Raw) -> SocketAddr {
     serve(|mut socket| async move { write(&mut socket, &pieces).await }).await
 }
 
-/// The same, but that the connection is reset once the client has it.
+/// Like [`raw`], but resets the connection after the answer.
 pub(crate) async fn resetting(pieces: Raw) -> SocketAddr {
     serve(|mut socket| async move {
         write(&mut socket, &pieces).await;
@@ -98,31 +98,31 @@ pub(crate) async fn resetting(pieces: Raw) -> SocketAddr {
     .await
 }
 
-/// The same, but that it stays open until the peer closes it, which is told.
+/// Like [`raw`], but keeps the connection open until the peer closes it. The receiver is notified of that.
 pub(crate) async fn hanging(pieces: Raw) -> (SocketAddr, oneshot::Receiver<()>) {
-    let (tell, gone) = oneshot::channel();
+    let (closed, gone) = oneshot::channel();
     let address = serve(|mut socket| async move {
         write(&mut socket, &pieces).await;
         let _ = socket.read(&mut [0]).await;
-        let _ = tell.send(());
+        let _ = closed.send(());
     });
     (address.await, gone)
 }
 
-/// Sends a piece again and again, until the peer is gone, which is told.
+/// Sends a piece repeatedly until the peer is gone. The receiver is notified of that.
 pub(crate) async fn endless(piece: String) -> (SocketAddr, oneshot::Receiver<()>) {
-    let (tell, gone) = oneshot::channel();
+    let (closed, gone) = oneshot::channel();
     let address = serve(|mut socket| async move {
         write(&mut socket, &[head("200 OK", "transfer-encoding: chunked")]).await;
         while socket.write_all(chunked(&piece).as_bytes()).await.is_ok() {
             tokio::task::yield_now().await;
         }
-        let _ = tell.send(());
+        let _ = closed.send(());
     });
     (address.await, gone)
 }
 
-/// A gateway with the layer, whose client has it too, and who is told.
+/// A gateway with the layer, and its upstream client with the layer, with recorders for both.
 pub(crate) struct Peers {
     address: SocketAddr,
     gateway: Recorders,
@@ -131,14 +131,14 @@ pub(crate) struct Peers {
 
 type HyperClient<B> = Client<HttpConnector, B>;
 
-/// Sends a request on, by a client with the layer.
+/// Forwards a request with a client that has the layer.
 async fn forward(upstream: SocketAddr, layer: HttpCallbackLayer, request: Request) -> Response {
     let client: HyperClient<RequestBody<Body>> = Client::builder(TokioExecutor::new()).build_http();
     let (mut head, body) = request.into_parts();
     head.uri = format!("http://{upstream}{}", head.uri.path()).parse().unwrap();
     head.version = Version::HTTP_11;
     head.headers.remove("expect");
-    // It is the gateway's own call.
+    // The extensions belong to the gateway's call.
     head.extensions.clear();
     match layer.layer(client).oneshot(Request::from_parts(head, body)).await {
         Ok(response) => response.map(Body::new).into_response(),
@@ -150,7 +150,7 @@ async fn forward(upstream: SocketAddr, layer: HttpCallbackLayer, request: Reques
     }
 }
 
-/// Sends back what comes over the upgraded connection.
+/// Echoes four bytes over the upgraded connection.
 async fn echo(mut request: Request) -> Response {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -166,11 +166,11 @@ async fn echo(mut request: Request) -> Response {
 
 impl Peers {
     pub(crate) async fn new(upstream: SocketAddr) -> Self {
-        // Those that are awaited have been told when the client has the last of it.
+        // Awaited handlers have received the terminal when the client has the last frame.
         let awaited: Vec<Mode> = MODES.into_iter().filter(|mode| mode.is_awaited()).collect();
         let [gateway, client] = [Recorders::new(&awaited), Recorders::new(&awaited)];
-        let layer = |told: &Recorders| {
-            HttpCallbackLayer::new(told.callbacks.clone()).route("/routed", AnthropicMessages)
+        let layer = |recorders: &Recorders| {
+            HttpCallbackLayer::new(recorders.callbacks.clone()).route("/routed", AnthropicMessages)
         };
         let inner = layer(&client);
         let forward = move |request| forward(upstream, inner.clone(), request);
@@ -212,8 +212,8 @@ impl Peers {
         self.send(request.body(Full::from(body)).unwrap()).await
     }
 
-    /// The same where an answer may break off. Over HTTP/1.1 hyper's server drops what it has not flushed by
-    /// then, be it the head.
+    /// Like `post`, for answers that may break off. Over HTTP/1.1 hyper's server then drops what it has not
+    /// flushed, possibly including the head.
     pub(crate) async fn try_post(
         &self,
         version: Version,
@@ -241,32 +241,32 @@ impl Peers {
         Self::client(request.version()).request(request).await.unwrap()
     }
 
-    /// Both runs end so, sooner or later.
+    /// Waits until both runs have ended with this kind.
     pub(crate) async fn ended(&self, kind: Option<ErrorKind>) {
-        for told in [&self.gateway, &self.client] {
-            let recorders = &told.each;
-            let all = || recorders.iter().all(|(_, recorder)| recorder.terminals().len() == 1);
+        for recorders in [&self.gateway, &self.client] {
+            let each = &recorders.each;
+            let all = || each.iter().all(|(_, recorder)| recorder.terminals().len() == 1);
             support::until(all).await;
-            told.ended(kind).await;
+            recorders.ended(kind).await;
         }
     }
 
-    /// Both runs have ended so.
+    /// Asserts that both runs have ended with this kind and text.
     #[track_caller]
     pub(crate) fn ended_by_now(&self, kind: Option<ErrorKind>, text: &str) {
-        for told in [&self.client, &self.gateway] {
-            for (mode, recorder) in &told.each {
+        for recorders in [&self.client, &self.gateway] {
+            for (mode, recorder) in &recorders.each {
                 let terminal = only_terminal(*mode, recorder, kind);
                 assert_eq!(terminal.result().unwrap().text(), text);
             }
         }
     }
 
-    /// There was no run.
+    /// Asserts that no run was started.
     pub(crate) async fn nothing(&self) {
-        for told in [&self.client, &self.gateway] {
-            assert!(told.callbacks.flush(support::PATIENCE).await.is_complete());
-            told.nothing();
+        for recorders in [&self.client, &self.gateway] {
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
+            recorders.nothing();
         }
     }
 }

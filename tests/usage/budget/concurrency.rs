@@ -1,4 +1,4 @@
-//! Many calls at once.
+//! Concurrent calls.
 
 use std::{
     sync::{
@@ -19,11 +19,11 @@ use tower_llm_callbacks::{
 
 use super::{all, ask, asking, layer, model, report, used};
 
-/// 64 calls start at the same moment: so many are let in as there is room for, and not one more.
+/// 64 calls start at the same moment: exactly as many are admitted as the budget allows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_more_are_let_in_than_there_is() {
+async fn no_more_calls_are_admitted_than_the_budget_allows() {
     for round in 0..20 {
-        // Each takes what it has reserved: ten of 64 fit.
+        // Each run uses what it reserved: ten of 64 fit.
         let guard = BudgetGuard::new().tokens(1_000).per_metadata("user");
         let barrier = Arc::new(Barrier::new(64));
         let (used_up, mut calls) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
@@ -33,24 +33,24 @@ async fn no_more_are_let_in_than_there_is() {
             let mut model = layer(&guard).layer(ScriptedModel::new(script));
             calls.spawn(async move {
                 barrier.wait().await;
-                let let_in = ask(&mut model, asking(100)).await.1.is_none();
-                if let_in {
+                let admitted = ask(&mut model, asking(100)).await.1.is_none();
+                if admitted {
                     used_up.fetch_add(100, Ordering::SeqCst);
                 }
-                let_in
+                admitted
             });
         }
-        let let_in = calls.join_all().await.into_iter().filter(|let_in| *let_in).count();
-        assert_eq!((let_in, used_up.load(Ordering::SeqCst)), (10, 1_000), "round {round}");
+        let admitted = calls.join_all().await.into_iter().filter(|admitted| *admitted).count();
+        assert_eq!((admitted, used_up.load(Ordering::SeqCst)), (10, 1_000), "round {round}");
         let key = all(&guard);
         assert_eq!((key.spent_tokens, key.reserved_tokens, key.refused_runs), (1_000, 0, 54));
         assert_eq!((guard.report().open_runs, key.remaining_tokens), (0, Some(0)));
     }
 }
 
-/// They use more than they reserve: the limit is passed by no more than that.
+/// Runs use more than they reserve: the limit is exceeded by at most the difference.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_more_is_used_than_the_limit_and_what_goes_beyond_reservations() {
+async fn the_limit_is_exceeded_by_unreserved_usage_only() {
     for reserve in [0, 10, 60] {
         let guard = BudgetGuard::new().tokens(1_000).reserve(reserve);
         let (used_up, mut calls) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
@@ -60,32 +60,32 @@ async fn no_more_is_used_than_the_limit_and_what_goes_beyond_reservations() {
             let script = Script::new().respond().yields().chunk(report(used, 0)).complete("stop");
             let mut model = layer(&guard).layer(ScriptedModel::new(script));
             calls.spawn(async move {
-                let let_in = ask(&mut model, asking(1)).await.1.is_none();
-                if let_in {
+                let admitted = ask(&mut model, asking(1)).await.1.is_none();
+                if admitted {
                     used_up.fetch_add(used, Ordering::SeqCst);
                 }
-                (let_in, used)
+                (admitted, used)
             });
         }
         let calls = calls.join_all().await;
         let beyond: u64 = calls
             .iter()
-            .filter(|(let_in, _)| *let_in)
+            .filter(|(admitted, _)| *admitted)
             .map(|(_, used)| used.saturating_sub(reserve))
             .sum();
         let used_up = used_up.load(Ordering::SeqCst);
         assert!(used_up <= 1_000 + beyond, "{used_up}, {beyond}");
         let key = all(&guard);
         assert_eq!((key.spent_tokens, key.reserved_tokens), (used_up, 0));
-        let let_in = calls.iter().filter(|(let_in, _)| *let_in).count() as u64;
-        assert_eq!(let_in + key.refused_runs, 64);
+        let admitted = calls.iter().filter(|(admitted, _)| *admitted).count() as u64;
+        assert_eq!(admitted + key.refused_runs, 64);
     }
 }
 
-/// Runs that end in all ways, on all threads, of several keys and windows: in the end nothing is reserved,
-/// and of each key just what its runs used is spent.
+/// Runs with several keys end in every way, on every thread: in the end no reservation is left, and each key
+/// has spent exactly what its runs used.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_is_lost_or_settled_twice() {
+async fn each_run_is_settled_exactly_once() {
     support::http::quiet_panics();
     let guard = BudgetGuard::new().tokens(u64::MAX).per_metadata("user").max_run_tokens(6);
     let mut calls = JoinSet::new();
@@ -93,7 +93,7 @@ async fn nothing_is_lost_or_settled_twice() {
         let layer = layer(&guard).metadata("user", call % 4);
         calls.spawn(async move {
             let begun = Script::new().respond().chunk(report(10, 1)).text("a").yields().text("b");
-            // How it goes on, and what it has used then.
+            // The rest of the script, and the tokens spent.
             let (script, spent) = match call % 7 {
                 0 => (begun.chunk(report(20, 30)).complete("stop"), 50),
                 1 => (begun.fail("reset"), 12),
@@ -110,7 +110,7 @@ async fn nothing_is_lost_or_settled_twice() {
                 while let Some(Ok(_)) = answer.next().await {
                     items += 1;
                     if items == 3 && call % 7 == 4 {
-                        // Dropped by another thread.
+                        // Dropped on another thread.
                         tokio::task::spawn_blocking(move || drop(answer)).await.unwrap();
                         return;
                     }
@@ -133,17 +133,17 @@ async fn nothing_is_lost_or_settled_twice() {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A call of a key starts, which asks for so much.
+    /// A call with this key starts and may use up to `max_tokens`.
     Starts {
         key: u8,
         max_tokens: u32,
     },
-    /// One of those that are going completes, with so much used.
+    /// One of the open calls completes, having used `used` tokens.
     Completes {
         which: usize,
         used: u64,
     },
-    /// Or is dropped.
+    /// One of the open calls is dropped.
     Drops {
         which: usize,
     },
@@ -165,16 +165,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens in whatever order: the same as in a model of it that anyone can follow.
+    /// Any sequence of steps: the guard agrees with a simple model.
     #[test]
-    fn accounts_are_right(steps in steps()) {
+    fn accounts_match_a_simple_model(steps in steps()) {
         const LIMIT: u64 = 100;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let day = Duration::from_secs(24 * 3600);
             let guard = BudgetGuard::new().tokens(LIMIT).per_metadata("user").every(day);
             let (mut hours, mut going) = (0_u64, Vec::new());
-            // Of this window: spent and reserved.
+            // Spent and reserved tokens of this window.
             let mut accounts = std::collections::BTreeMap::<u8, (u64, u64)>::new();
             for step in steps {
                 match step {
@@ -237,7 +237,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn clones_share() {
+async fn clones_share_their_budget() {
     let guard = BudgetGuard::new().tokens(25);
     let callbacks = tower_llm_callbacks::Callbacks::new();
     let callbacks = callbacks.inline(guard.clone()).inline(guard.clone());

@@ -1,4 +1,4 @@
-//! A guard over HTTP: the client gets an error in the provider's own shape, and the upstream is not called.
+//! A guard over HTTP: the client receives an error in the provider's format, and the upstream is not called.
 
 use std::sync::{
     Arc,
@@ -25,7 +25,7 @@ fn layer(guard: &BudgetGuard) -> HttpCallbackLayer {
     HttpCallbackLayer::new(Callbacks::new().inline(guard.clone()))
 }
 
-/// What a client gets, and how often the upstream was called.
+/// Makes a refused call. Returns its status and body, and the number of upstream calls.
 async fn refused(path: &str, body: Value) -> (StatusCode, Value, usize) {
     let calls = Arc::new(AtomicUsize::new(0));
     let upstream = Arc::clone(&calls);
@@ -43,14 +43,14 @@ async fn refused(path: &str, body: Value) -> (StatusCode, Value, usize) {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap_or_default())
     };
-    // The first asks for more than there is.
+    // The first call requests more than the budget.
     let (status, error): (_, Value) = call().await;
     assert_eq!(guard.report().refused_runs, 1);
     (status, error, calls.load(Ordering::SeqCst))
 }
 
 #[tokio::test]
-async fn an_error_in_the_providers_shape() {
+async fn a_refusal_has_the_providers_format() {
     let messages = json!([{"role": "user", "content": "Hi"}]);
     let reason = super::TOO_MUCH;
     let body = json!({"model": "claude", "max_tokens": 99, "stream": true, "messages": messages});
@@ -80,31 +80,31 @@ async fn an_error_in_the_providers_shape() {
 }
 
 #[tokio::test]
-async fn a_spent_budget_and_one_for_each_key() {
+async fn a_spent_budget_refuses_calls() {
     let guard = BudgetGuard::new().tokens(14).per_metadata("path");
     let layer = layer(&guard);
     for (status, spent) in [(200, 5), (200, 10), (429, 10)] {
         let response = answered(&layer, || event_stream(Scripted::chunks(HELLO))).await;
         assert_eq!(response.status(), status);
         read(response.into_body()).await;
-        // The prompt asks for nine tokens.
+        // The prompt allows nine tokens.
         assert_eq!(all(&guard).spent_tokens, spent);
         assert_eq!(all(&guard).reserved_tokens, 0);
         if status == 200 && spent == 5 {
             assert_eq!(all(&guard).remaining_tokens, Some(9));
         }
         if spent == 10 {
-            // Less than nine are left.
+            // Fewer than nine tokens are left.
             assert_eq!(all(&guard).remaining_tokens, Some(4));
         }
     }
 }
 
 #[tokio::test]
-async fn the_frame_that_passes_the_limit_is_kept_back() {
+async fn the_frame_that_exceeds_the_limit_is_withheld() {
     let guard = BudgetGuard::new().max_run_tokens(3);
     let texts = ["a", "b", "c", "d"].map(text_event);
-    // Two events in a frame.
+    // Two events in one frame.
     let frames =
         [HELLO[0].to_owned(), texts[0].clone(), texts[1..3].concat(), texts[3].clone() + STOP];
     let body = Scripted::chunks(frames.clone());
@@ -120,9 +120,9 @@ async fn the_frame_that_passes_the_limit_is_kept_back() {
     assert_eq!(read(response.into_body()).await.0, frames[0].as_bytes());
 }
 
-/// A typed layer over a layer over HTTP: the outer run is let in, limited and settled.
+/// A typed layer over an HTTP layer: only the outer run is admitted, limited and settled.
 #[tokio::test]
-async fn one_call_of_two_runs() {
+async fn one_call_with_two_runs_is_settled_once() {
     for limit in [None, Some(1)] {
         let guard = BudgetGuard::new().tokens(14);
         let guard = match limit {
@@ -148,7 +148,7 @@ async fn one_call_of_two_runs() {
         let key = all(&guard);
         assert_eq!((key.reserved_tokens, guard.report().open_runs), (0, 0));
         if limit.is_some() {
-            // Input 3, and two pieces seen.
+            // Three input tokens, and two token events.
             assert!(outcome.is_err());
             assert_eq!((key.spent_tokens, key.aborted_runs), (5, 1));
             continue;

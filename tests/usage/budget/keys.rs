@@ -1,4 +1,4 @@
-//! Whose budgets there are, and for how long.
+//! Budgets per key and per window.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -28,15 +28,15 @@ fn spent(guard: &BudgetGuard) -> Vec<(String, u64)> {
 }
 
 #[tokio::test]
-async fn each_has_its_own() {
+async fn each_key_has_its_own_budget() {
     let guard = BudgetGuard::new().tokens(15).per_metadata("user");
-    for (user, let_in) in [("a", true), ("a", true), ("a", false), ("b", true)] {
-        assert_eq!(call(layer(&guard).metadata("user", user), asking(1)).await, let_in, "{user}");
+    for (user, admitted) in [("a", true), ("a", true), ("a", false), ("b", true)] {
+        assert_eq!(call(layer(&guard).metadata("user", user), asking(1)).await, admitted, "{user}");
     }
     assert!(guard.key("c").is_none());
     assert!(call(layer(&guard).metadata("user", 7), asking(1)).await);
     assert_eq!(spent(&guard), [("7".into(), 10), ("a".into(), 20), ("b".into(), 10)]);
-    // Leaving it out, or sending what is no single value, is one key.
+    // Missing and composite values share one key.
     assert!(call(layer(&guard), asking(1)).await);
     assert!(call(layer(&guard).metadata("user", json!({"a": 1})), asking(1)).await);
     assert!(!call(layer(&guard).metadata("user", json!(null)), asking(1)).await);
@@ -45,7 +45,7 @@ async fn each_has_its_own() {
 }
 
 #[tokio::test]
-async fn by_model_tag_or_anything() {
+async fn keys_by_model_tag_or_function() {
     let guard = BudgetGuard::new().tokens(100).per_model();
     call(layer(&guard), ChatRequest::new("m1")).await;
     call(layer(&guard), ChatRequest::new("m2")).await;
@@ -62,8 +62,8 @@ async fn by_model_tag_or_anything() {
     for _ in 0..5 {
         assert!(call(layer(&guard).name("free"), asking(1)).await);
     }
-    for let_in in [true, true, false] {
-        assert_eq!(call(layer(&guard).name("paid"), ChatRequest::new("gpt-5")).await, let_in);
+    for admitted in [true, true, false] {
+        assert_eq!(call(layer(&guard).name("paid"), ChatRequest::new("gpt-5")).await, admitted);
     }
     assert_eq!(spent(&guard), [("openai-paid".into(), 20)]);
 }
@@ -74,13 +74,13 @@ async fn keys_are_bounded() {
     for model in ["a", "b"] {
         assert!(call(layer(&guard), ChatRequest::new(model)).await);
     }
-    // All others share one.
+    // All other keys share one budget.
     let others = ["c", "d", "e", "c"];
-    let mut let_in = Vec::new();
+    let mut admitted = Vec::new();
     for model in others {
-        let_in.push(call(layer(&guard), ChatRequest::new(model)).await);
+        admitted.push(call(layer(&guard), ChatRequest::new(model)).await);
     }
-    assert_eq!(let_in, [true, true, false, false]);
+    assert_eq!(admitted, [true, true, false, false]);
     assert!(call(layer(&guard), ChatRequest::new("a")).await);
     let report = guard.report();
     assert_eq!(spent(&guard), [("a".into(), 20), ("b".into(), 10)]);
@@ -97,8 +97,8 @@ async fn keys_are_bounded() {
 async fn windows_renew_budgets() {
     let guard = BudgetGuard::new().tokens(15).every(DAY);
     let first = guard.report().window_start.unwrap();
-    for let_in in [true, true, false] {
-        assert_eq!(call(layer(&guard), asking(1)).await, let_in);
+    for admitted in [true, true, false] {
+        assert_eq!(call(layer(&guard), asking(1)).await, admitted);
     }
     advance(DAY - Duration::from_millis(1)).await;
     assert!(!call(layer(&guard), asking(1)).await);
@@ -116,26 +116,26 @@ async fn windows_renew_budgets() {
     assert!(BudgetGuard::new().tokens(15).report().window_start.is_none());
 }
 
-/// A run is settled in the window that it started in.
+/// A run is settled in the window in which it started.
 #[tokio::test(start_paused = true)]
-async fn a_run_over_the_end_of_a_window() {
+async fn a_run_is_settled_in_the_window_of_its_start() {
     let guard = BudgetGuard::new().tokens(100).every(DAY);
     let script =
         Script::new().respond().text("a").pause(DAY).chunk(report(10, 60)).complete("stop");
     let (_, mut long) = model(&guard, script);
     let mut answer = long.call(asking(80)).await.unwrap();
     answer.next().await.unwrap().unwrap();
-    assert!(answer.next().now_or_never().is_none(), "it pauses from now on");
+    assert!(answer.next().now_or_never().is_none(), "the model pauses from now on");
     let (_, mut short) = model(&guard, used(1, 1));
     assert!(ask(&mut short, asking(21)).await.1.is_some());
     advance(DAY).await;
-    // Its reservation is of yesterday.
+    // The reservation belongs to yesterday's window.
     assert!(ask(&mut short, asking(100)).await.1.is_none());
     assert_eq!(guard.report().open_runs, 1);
     while answer.next().await.is_some() {}
     assert_eq!((all(&guard).spent_tokens, all(&guard).reserved_tokens), (2, 0));
     assert_eq!(guard.report().open_runs, 0);
-    // And the same once a run of its key is going today.
+    // The same while a run with the same key is open today.
     let (_, mut hanging) = model(&guard, Script::new().respond().hang());
     let yesterday = hanging.call(asking(50)).await.unwrap();
     advance(DAY).await;
@@ -147,7 +147,7 @@ async fn a_run_over_the_end_of_a_window() {
 }
 
 #[tokio::test]
-async fn several_guards() {
+async fn several_guards_must_all_admit() {
     let (user, all_together) = (
         BudgetGuard::new().tokens(15).per_metadata("user"),
         BudgetGuard::new().tokens(25).reserve(5),
@@ -155,10 +155,10 @@ async fn several_guards() {
     let callbacks =
         tower_llm_callbacks::Callbacks::new().inline(all_together.clone()).inline(user.clone());
     let layer = CallbackLayer::new(callbacks);
-    for (name, let_in) in [("a", true), ("a", true), ("a", false), ("b", true), ("c", false)] {
-        assert_eq!(call(layer.clone().metadata("user", name), asking(1)).await, let_in);
+    for (name, admitted) in [("a", true), ("a", true), ("a", false), ("b", true), ("c", false)] {
+        assert_eq!(call(layer.clone().metadata("user", name), asking(1)).await, admitted);
     }
-    // The one that agreed has let the refused one's reservation go.
+    // The guard that admitted the refused call has released its reservation.
     assert_eq!((all(&all_together).spent_tokens, all(&all_together).reserved_tokens), (30, 0));
     assert_eq!((user.report().refused_runs, all_together.report().refused_runs), (1, 1));
     assert_eq!(user.key("c").unwrap().remaining_tokens, Some(15));

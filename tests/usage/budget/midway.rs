@@ -1,4 +1,4 @@
-//! Runs that pass a limit of their own.
+//! Limits per run.
 
 use futures::StreamExt;
 use http::StatusCode;
@@ -19,7 +19,7 @@ fn texts(count: usize) -> Script {
 const PASSED: &str = "the answer has passed its limit of tokens";
 
 #[tokio::test]
-async fn exactly_so_many_pieces_reach_the_consumer() {
+async fn the_consumer_receives_exactly_the_limit() {
     for limit in [0, 1, 3, 5] {
         let guard = BudgetGuard::new().max_run_tokens(limit);
         let recorder = Recorder::new();
@@ -27,18 +27,18 @@ async fn exactly_so_many_pieces_reach_the_consumer() {
         let scripted = ScriptedModel::new(texts(6).complete("stop"));
         let mut model = CallbackLayer::new(callbacks).layer(scripted.clone());
         let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
-        assert_eq!(chunks.len() as u64, limit, "the one that passes it is kept back");
+        assert_eq!(chunks.len() as u64, limit, "the token that exceeds the limit is withheld");
         assert_eq!(refusal(error), (PASSED.to_owned(), StatusCode::TOO_MANY_REQUESTS));
-        assert_eq!(scripted.live(), 0, "upstream is dropped");
+        assert_eq!(scripted.live(), 0, "the upstream is dropped");
         assert_promises(&recorder.events());
         let terminal = &recorder.terminals()[0];
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Aborted);
         assert_eq!(terminal.result().unwrap().tokens, limit + 1);
         let report = guard.report();
         assert_eq!((report.aborted_runs, report.refused_runs, report.open_runs), (1, 0, 0));
-        assert!(report.keys.is_empty(), "there is no budget");
+        assert!(report.keys.is_empty(), "no budget is configured");
     }
-    // As many as there are.
+    // An answer of exactly the limit completes.
     let guard = BudgetGuard::new().max_run_tokens(6);
     let (_, mut model) = model(&guard, texts(6).complete("stop"));
     assert!(ask(&mut model, asking(9)).await.1.is_none());
@@ -46,7 +46,7 @@ async fn exactly_so_many_pieces_reach_the_consumer() {
 }
 
 #[tokio::test]
-async fn all_kinds_of_pieces_count() {
+async fn all_token_kinds_count() {
     let tool = |arguments: &'static str| Delta::ToolCall {
         choice: 0,
         index: 0,
@@ -67,7 +67,7 @@ async fn all_kinds_of_pieces_count() {
 }
 
 #[tokio::test]
-async fn a_lockstep_guard_is_as_exact() {
+async fn a_lockstep_guard_is_exact() {
     let guard = BudgetGuard::new().max_run_tokens(2);
     let handler = Registration::blocking(guard.clone()).lockstep();
     let mut model = CallbackLayer::new(Callbacks::new().add(handler))
@@ -77,7 +77,7 @@ async fn a_lockstep_guard_is_as_exact() {
 }
 
 #[tokio::test]
-async fn what_was_seen_is_settled() {
+async fn emitted_tokens_are_settled() {
     let guard = BudgetGuard::new().tokens(1_000).max_run_tokens(4);
     let (_, mut model) = model(&guard, texts(9));
     ask(&mut model, asking(500)).await;
@@ -86,7 +86,7 @@ async fn what_was_seen_is_settled() {
 }
 
 #[tokio::test]
-async fn each_run_counts_for_itself() {
+async fn the_limit_applies_to_each_run() {
     let guard = BudgetGuard::new().max_run_tokens(4);
     let (_, mut model) = model(&guard, texts(4).complete("stop"));
     let mut answers = Vec::new();
@@ -102,21 +102,23 @@ async fn each_run_counts_for_itself() {
 }
 
 #[test]
-fn without_such_a_limit_tokens_are_not_asked_for() {
-    let hears = |guard: BudgetGuard| guard.event_mask().contains(EventKind::LlmNewToken);
+fn tokens_are_masked_without_a_run_limit() {
+    let receives_tokens = |guard: BudgetGuard| guard.interests().contains(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
-    assert!(!hears(BudgetGuard::new().tokens(5)));
-    assert!(!hears(BudgetGuard::new().abort_running()), "there is no budget");
-    assert!(hears(BudgetGuard::new().max_run_tokens(5)));
-    assert!(hears(BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())));
-    assert!(hears(BudgetGuard::new().tokens(5).abort_running()));
-    assert!(!BudgetGuard::new().event_mask().contains(EventKind::RunStart(RunType::Tool)));
+    assert!(!receives_tokens(BudgetGuard::new().tokens(5)));
+    assert!(!receives_tokens(BudgetGuard::new().abort_running()), "no budget is configured");
+    assert!(receives_tokens(BudgetGuard::new().max_run_tokens(5)));
+    assert!(receives_tokens(
+        BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())
+    ));
+    assert!(receives_tokens(BudgetGuard::new().tokens(5).abort_running()));
+    assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
 }
 
-/// An inner run that passes the limit first is not what is aborted.
+/// The guard aborts the outer run, even if the inner run exceeds the limit first.
 #[tokio::test]
-async fn the_outer_of_two_runs() {
+async fn the_outer_of_two_runs_is_aborted() {
     let guard = BudgetGuard::new().tokens(100).max_run_tokens(2);
     let layer = super::layer(&guard);
     let mut model = layer.layer(layer.layer(ScriptedModel::new(texts(5).complete("stop"))));
@@ -127,7 +129,7 @@ async fn the_outer_of_two_runs() {
     let key = super::all(&guard);
     assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (3, 0, 1));
 
-    // And it is let in, and settled, once.
+    // The call is admitted and settled once.
     let mut model = layer.layer(layer.layer(ScriptedModel::new(used(10, 5))));
     read(model.call(asking(9)).await.unwrap()).await;
     assert_eq!((super::all(&guard).spent_tokens, guard.report().open_runs), (18, 0));

@@ -11,7 +11,7 @@ use tower_llm_callbacks::{
 use super::{all, ask, model, refusal, report};
 
 fn prices() -> PriceTable {
-    // A token in is 1, a token out 10, of a millionth.
+    // An input token costs 1 millionth, an output token 10.
     r#"{"currency": "USD", "models": {
         "m": {"input": 1, "output": 10, "cache_read": 0.1, "reasoning": 20},
         "cheap": {"input": 0, "output": 1}
@@ -20,7 +20,7 @@ fn prices() -> PriceTable {
     .unwrap()
 }
 
-/// Millionths.
+/// An amount in millionths.
 fn micro(count: u64) -> Amount {
     Amount::from_pico(u128::from(count) * 1_000_000)
 }
@@ -34,7 +34,7 @@ fn asking(model: &str, max_tokens: u32) -> ChatRequest {
 }
 
 #[tokio::test]
-async fn reserved_at_the_price_of_output_and_settled_exactly() {
+async fn reservations_use_the_output_price_and_settling_is_exact() {
     let guard = guard(1_000);
     let usage = Usage::new(100, 20).cached(50, 0).reasoning(5);
     let script = Script::new().respond().chunk(Delta::Usage { usage, raw: None });
@@ -60,7 +60,7 @@ async fn reserved_at_the_price_of_output_and_settled_exactly() {
 }
 
 #[tokio::test]
-async fn while_it_is_reserved() {
+async fn open_runs_reserve_money() {
     let guard = guard(1_000);
     let (_, mut model) = model(&guard, Script::new().respond().text("a").text("b").hang());
     use tower::Service;
@@ -73,7 +73,7 @@ async fn while_it_is_reserved() {
 }
 
 #[tokio::test]
-async fn both_limits() {
+async fn token_and_money_limits_combine() {
     let limited = || guard(1_000).tokens(50);
     let guard = limited();
     let (_, mut model) = super::model(&guard, super::used(10, 10));
@@ -84,7 +84,7 @@ async fn both_limits() {
 }
 
 #[tokio::test]
-async fn a_model_without_a_price() {
+async fn a_model_without_a_price_is_refused() {
     let guard_ = guard(1_000);
     let (scripted, mut model) = model(&guard_, super::used(10, 10));
     assert_eq!(
@@ -92,12 +92,12 @@ async fn a_model_without_a_price() {
         ("the model has no price, which its budget needs".to_owned(), StatusCode::BAD_REQUEST)
     );
     assert_eq!((scripted.calls(), guard_.report().refused_runs), (0, 1));
-    // Also where no price is known of any.
-    let none = BudgetGuard::new().money(micro(5));
-    let (_, mut model) = super::model(&none, super::used(1, 1));
+    // Also without a price table.
+    let unpriced = BudgetGuard::new().money(micro(5));
+    let (_, mut model) = super::model(&unpriced, super::used(1, 1));
     assert!(ask(&mut model, asking("m", 1)).await.1.is_some());
-    let none = BudgetGuard::new().max_run_cost(micro(5));
-    let (_, mut model) = super::model(&none, super::used(1, 1));
+    let unpriced = BudgetGuard::new().max_run_cost(micro(5));
+    let (_, mut model) = super::model(&unpriced, super::used(1, 1));
     assert!(ask(&mut model, asking("m", 1)).await.1.is_some());
 
     let guard = guard(1_000).allow_unpriced();
@@ -106,14 +106,14 @@ async fn a_model_without_a_price() {
     let report = guard.report();
     assert_eq!((report.unpriced_runs, &*report.unpriced_models[0]), (1, "who?"));
     assert_eq!((all(&guard).spent, all(&guard).spent_tokens), (Amount::ZERO, 20));
-    // Tokens alone need no price.
+    // A token budget needs no price.
     let tokens = BudgetGuard::new().tokens(100).prices(prices());
     let (_, mut model) = super::model(&tokens, super::used(10, 10));
     assert!(ask(&mut model, asking("who?", 1)).await.1.is_none());
 }
 
 #[tokio::test]
-async fn the_price_of_what_answered() {
+async fn the_response_models_price_applies() {
     let guard = guard(1_000);
     let answered = |model: &'static str| {
         let model = Delta::Response { id: None, model: Some(model.into()) };
@@ -128,16 +128,16 @@ async fn the_price_of_what_answered() {
 }
 
 #[tokio::test]
-async fn a_run_may_cost_so_much() {
+async fn a_cost_limit_per_run() {
     let texts = |count| (0..count).fold(Script::new().respond(), |script, _| script.text("a"));
-    // Of `m` that is 3 tokens, of `cheap` 39.
+    // 39 millionths buy 3 tokens of `m`, or 39 of `cheap`.
     for (name, limit) in [("m", 3), ("cheap", 39)] {
         let guard = BudgetGuard::new().prices(prices()).max_run_cost(micro(39));
         let (_, mut model) = model(&guard, texts(50));
         let (chunks, error) = ask(&mut model, asking(name, 1)).await;
         assert_eq!(chunks, limit);
         assert_eq!(refusal(error).0, "the answer has passed its limit of cost");
-        // Fewer pieces, whichever is less.
+        // The lower limit applies.
         let guard = BudgetGuard::new().prices(prices()).max_run_cost(micro(39)).max_run_tokens(5);
         let (_, mut model) = super::model(&guard, texts(50));
         assert_eq!(ask(&mut model, asking(name, 1)).await.0, limit.min(5));

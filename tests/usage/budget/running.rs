@@ -1,4 +1,4 @@
-//! Runs that are going when the budget runs out.
+//! Open runs when the budget is spent.
 
 use futures::{FutureExt, StreamExt};
 use tower::{Layer, Service};
@@ -16,7 +16,7 @@ fn texts(count: usize) -> Script {
 }
 
 #[tokio::test]
-async fn are_settled_and_not_killed() {
+async fn open_runs_continue_and_are_settled() {
     let guard = BudgetGuard::new().tokens(100).reserve(0);
     let (_, mut going) = model(&guard, texts(3).chunk(report(10, 500)).complete("stop"));
     let mut answer = going.call(asking(9)).await.unwrap();
@@ -29,7 +29,7 @@ async fn are_settled_and_not_killed() {
 }
 
 #[tokio::test]
-async fn unless_they_are_to_be_aborted() {
+async fn open_runs_are_aborted_with_abort_running() {
     let guard = BudgetGuard::new().tokens(100).reserve(10).abort_running().per_metadata("user");
     let going = |user: &str| {
         let model = ScriptedModel::new(texts(3).hang());
@@ -42,7 +42,7 @@ async fn unless_they_are_to_be_aborted() {
         theirs.push((a, of_a.call(asking(9)).await.unwrap()));
         others.push((b, of_b.call(asking(9)).await.unwrap()));
     }
-    // What ends leaves less than the others have reserved.
+    // The completed run leaves less than the other runs have reserved.
     let mut last = layer(&guard).metadata("user", "a").layer(ScriptedModel::new(used(30, 31)));
     assert!(ask(&mut last, asking(9)).await.1.is_none());
     for (model, answer) in theirs {
@@ -57,8 +57,8 @@ async fn unless_they_are_to_be_aborted() {
     let (a, b) = (guard.key("a").unwrap(), guard.key("b").unwrap());
     assert_eq!((a.aborted_runs, a.spent_tokens, a.reserved_tokens), (5, 61, 0));
     assert_eq!((b.aborted_runs, b.spent_tokens, b.reserved_tokens), (0, 5, 0));
-    // There is something left again, and the next who is let in can be aborted too.
-    // It has no token that could pass the limit.
+    // Some budget is left again, and the next admitted run can be aborted too, even if it emits no token that
+    // exceeds the limit.
     let silent = ScriptedModel::new(Script::new().respond().hang());
     let mut of_a = layer(&guard).metadata("user", "a").layer(silent);
     let answer = of_a.call(asking(9)).await.unwrap();
@@ -68,18 +68,22 @@ async fn unless_they_are_to_be_aborted() {
     assert_eq!((guard.report().aborted_runs, guard.report().open_runs), (6, 0));
 }
 
-/// A run that has had what it reserved draws on what is left.
+/// A run that exceeds its reservation uses the remaining budget.
 #[tokio::test]
-async fn a_run_that_goes_beyond_what_is_left() {
+async fn a_run_beyond_its_reservation_uses_the_rest() {
     for reserve in [0, 4, 10] {
         let guard = BudgetGuard::new().tokens(10).reserve(reserve).abort_running();
         let (_, mut model) = model(&guard, texts(50));
         let (chunks, error) = ask(&mut model, asking(9)).await;
-        assert_eq!((chunks, refusal(error).0.as_str()), (10, SPENT), "to the last token");
+        assert_eq!(
+            (chunks, refusal(error).0.as_str()),
+            (10, SPENT),
+            "the budget is used up to the last token"
+        );
         let key = all(&guard);
         assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (11, 0, 1));
     }
-    // What it draws is nobody else's.
+    // Tokens that a run uses are not available to others.
     let guard = BudgetGuard::new().tokens(10).reserve(2).abort_running();
     let (_, mut going) = model(&guard, texts(7).hang());
     let mut answer = going.call(asking(9)).await.unwrap();
@@ -91,13 +95,13 @@ async fn a_run_that_goes_beyond_what_is_left() {
     let mut second = other.call(asking(9)).await.unwrap();
     second.next().await.unwrap().unwrap();
     assert!(other.call(asking(9)).await.is_err());
-    assert!(answer.next().now_or_never().is_none(), "it is left alone");
+    assert!(answer.next().now_or_never().is_none(), "the first run is not aborted");
     drop((answer, second));
     assert_eq!((all(&guard).spent_tokens, all(&guard).reserved_tokens), (8, 0));
 }
 
 #[tokio::test]
-async fn money_too() {
+async fn money_budgets_abort_open_runs() {
     let prices = r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 10}}}"#;
     let limit = Amount::from_pico(99 * 1_000_000);
     let guard = BudgetGuard::new().money(limit).prices(prices.parse().unwrap()).abort_running();
@@ -106,15 +110,15 @@ async fn money_too() {
     assert_eq!((chunks, refusal(error).0.as_str()), (9, "the budget is spent"));
 }
 
-/// Two handlers that abort each other's run: nobody waits for the other.
+/// Two guards abort the same run without a deadlock.
 #[tokio::test]
-async fn guards_of_one_run() {
+async fn two_guards_abort_one_run_once() {
     let guards = [1, 2].map(|_| BudgetGuard::new().tokens(5).abort_running());
     let [a, b] = guards.clone();
     let layer = CallbackLayer::new(Callbacks::new().inline(a).inline(b));
     let mut model = layer.layer(ScriptedModel::new(texts(50)));
     assert_eq!(ask(&mut model, ChatRequest::new("m")).await.0, 5);
     let aborted: u64 = guards.iter().map(|guard| guard.report().aborted_runs).sum();
-    assert_eq!(aborted, 1, "one of them did");
+    assert_eq!(aborted, 1, "exactly one guard aborted the run");
     assert!(guards.iter().all(|guard| all(guard).spent_tokens == 6));
 }

@@ -1,4 +1,4 @@
-//! What a run takes of its budget, however it ends.
+//! What a run spends, however it ends.
 
 use futures::{FutureExt, StreamExt};
 use http::StatusCode;
@@ -15,12 +15,12 @@ use tower_llm_callbacks::{
 
 use super::{SPENT, TOO_MUCH, all, ask, asking, model, refusal, report, used};
 
-/// A thousand tokens, of which a run reserves a hundred.
+/// A budget of 1,000 tokens. Each run reserves 100.
 fn guard() -> BudgetGuard {
     BudgetGuard::new().tokens(1_000).reserve(100)
 }
 
-/// What is spent after one call.
+/// The tokens spent by one call.
 async fn spent(script: Script) -> u64 {
     let guard = guard();
     let (_, mut model) = model(&guard, script);
@@ -37,7 +37,7 @@ fn settled(guard: &BudgetGuard) -> u64 {
 }
 
 #[tokio::test]
-async fn each_terminal() {
+async fn each_terminal_settles_usage() {
     let begun = || Script::new().respond().chunk(report(10, 1)).text("a").text("b").text("c");
     let overloaded = || ProviderError::new("Overloaded");
     assert_eq!(spent(used(30, 12)).await, 42);
@@ -52,7 +52,7 @@ async fn each_terminal() {
 }
 
 #[tokio::test]
-async fn cancelled_aborted_and_panicked() {
+async fn cancelled_aborted_and_panicked_runs_are_settled() {
     let begun = || Script::new().respond().chunk(report(10, 1)).text("a").text("b").hang();
     for items in 0..=3 {
         let guard = guard();
@@ -75,7 +75,7 @@ async fn cancelled_aborted_and_panicked() {
         drop(call);
         assert_eq!(settled(&guard), 0);
     }
-    // By another handler, before and after it.
+    // By another handler that runs before or after the guard.
     for first in [false, true] {
         let guard = guard();
         let abort = on_llm_start(|run, _| {
@@ -107,10 +107,10 @@ fn begun_and(then: impl FnOnce(Script) -> Script) -> Script {
 }
 
 #[tokio::test]
-async fn a_spent_budget_lets_nobody_in() {
+async fn a_spent_budget_refuses_all_calls() {
     let guard = BudgetGuard::new().tokens(100);
     let (scripted, mut model) = model(&guard, used(30, 30));
-    // The request says nothing of its length: nothing is reserved.
+    // The request has no token limit, so no tokens are reserved.
     let request = || ChatRequest::new("any").user("Hi");
     for calls in 1..=2 {
         assert!(ask(&mut model, request()).await.1.is_none());
@@ -120,7 +120,7 @@ async fn a_spent_budget_lets_nobody_in() {
     for refused in 1..=3 {
         let error = ask(&mut model, request()).await.1;
         assert_eq!(refusal(error), (SPENT.to_owned(), StatusCode::TOO_MANY_REQUESTS));
-        assert_eq!(scripted.calls(), 2, "it is not called");
+        assert_eq!(scripted.calls(), 2, "the model is not called");
         let report = guard.report();
         assert_eq!((report.refused_runs, report.aborted_runs, report.open_runs), (refused, 0, 0));
         assert_eq!(all(&guard).refused_runs, refused);
@@ -129,7 +129,7 @@ async fn a_spent_budget_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn exactly_spent() {
+async fn an_exactly_spent_budget_refuses_calls() {
     let guard = BudgetGuard::new().tokens(60);
     let (_, mut model) = model(&guard, used(30, 30));
     assert!(ask(&mut model, ChatRequest::new("any")).await.1.is_none());
@@ -141,16 +141,16 @@ async fn exactly_spent() {
 }
 
 #[tokio::test]
-async fn what_does_not_cover_the_reservation() {
+async fn a_budget_below_the_reservation_refuses_the_call() {
     let guard = BudgetGuard::new().tokens(100);
     let (scripted, mut model) = model(&guard, used(10, 30));
     assert!(ask(&mut model, asking(100)).await.1.is_none());
-    // 60 are left.
+    // 60 tokens are left.
     let error = ask(&mut model, asking(61)).await.1;
     assert_eq!(refusal(error), (TOO_MUCH.to_owned(), StatusCode::TOO_MANY_REQUESTS));
     assert!(ask(&mut model, asking(60)).await.1.is_none());
     assert_eq!((scripted.calls(), all(&guard).spent_tokens), (2, 80));
-    // Not even the largest number does any harm.
+    // The largest numbers do not overflow.
     assert_eq!(refusal(ask(&mut model, asking(u32::MAX)).await.1).0, TOO_MUCH);
     let huge = BudgetGuard::new().tokens(u64::MAX).reserve(u64::MAX);
     let (_, mut model) = super::model(&huge, used(u64::MAX, u64::MAX));
@@ -159,7 +159,7 @@ async fn what_does_not_cover_the_reservation() {
 }
 
 #[tokio::test]
-async fn what_is_reserved() {
+async fn the_reservation_follows_the_request() {
     let reserved = async |guard: BudgetGuard, request: ChatRequest| {
         let (_, mut model) = model(&guard, Script::new().respond().hang());
         let answer = model.call(request).await.unwrap();

@@ -1,4 +1,4 @@
-//! Many runs at once, and totals that are taken meanwhile: nothing is lost, and nothing counted twice.
+//! Concurrent runs, with totals taken meanwhile: each run is counted exactly once.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -13,16 +13,16 @@ use tower_llm_callbacks::{
     testing::Script,
 };
 
-use super::{adds_up, answer_of, layer, report, run};
+use super::{answer_of, assert_adds_up, layer, report, run};
 
 fn sum<'a>(counts: impl IntoIterator<Item = &'a UsageCounts>) -> UsageCounts {
     counts.into_iter().fold(UsageCounts::default(), |sum, it| sum.plus(it))
 }
 
-/// Groups and windows add up to the total.
+/// Asserts that groups and windows add up to the total.
 #[track_caller]
-fn consistent(snapshot: &UsageSnapshot) {
-    adds_up(&snapshot.total);
+fn assert_consistent(snapshot: &UsageSnapshot) {
+    assert_adds_up(&snapshot.total);
     let groups = snapshot.groups.iter().map(|group| &group.counts);
     assert_eq!(sum(groups.chain([&snapshot.other])), snapshot.total);
     assert_eq!(sum(snapshot.windows.iter().map(|window| &window.total)), snapshot.total);
@@ -33,7 +33,7 @@ fn consistent(snapshot: &UsageSnapshot) {
 }
 
 #[test]
-fn taken_by_threads_while_runs_end() {
+fn totals_taken_by_threads_while_runs_end() {
     const CALLS: u64 = 2_000;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
     let totals = UsageTotals::new()
@@ -49,9 +49,9 @@ fn taken_by_threads_while_runs_end() {
                 scope.spawn(|| {
                     let mut taken = UsageCounts::default();
                     while !done.load(Ordering::SeqCst) {
-                        consistent(&totals.snapshot());
+                        assert_consistent(&totals.snapshot());
                         let part = totals.take();
-                        consistent(&part);
+                        assert_consistent(&part);
                         taken = taken.plus(&part.total);
                         std::thread::yield_now();
                     }
@@ -105,9 +105,9 @@ fn calls() -> impl Strategy<Value = Call> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever happens, and however often it is taken: the parts are what the calls add up to.
+    /// Whatever the calls do, and however often totals are taken, the parts add up to the calls.
     #[test]
-    fn parts_add_up(calls in proptest::collection::vec(calls(), 0..40)) {
+    fn taken_parts_add_up(calls in proptest::collection::vec(calls(), 0..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let totals = UsageTotals::new().by_model().window(Duration::from_secs(1)).keep_windows(1_000);
@@ -145,7 +145,7 @@ proptest! {
                 run(&layer(&totals), script).await;
             }
             parts.push(totals.take());
-            parts.iter().for_each(consistent);
+            parts.iter().for_each(assert_consistent);
             let total = sum(parts.iter().map(|part| &part.total));
             assert_eq!((total.runs, total.unreported_runs), (runs, silent));
             assert_eq!(total.reported, Usage::new(input, output));
@@ -154,9 +154,9 @@ proptest! {
     }
 }
 
-/// Clones are one handler; what is set up later counts for itself.
+/// Clones are one handler. A differently configured copy counts separately.
 #[tokio::test]
-async fn clones_share() {
+async fn clones_share_their_totals() {
     let totals = UsageTotals::new();
     let other = totals.clone().by_model();
     let callbacks = tower_llm_callbacks::Callbacks::new()

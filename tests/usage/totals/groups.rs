@@ -1,4 +1,4 @@
-//! What runs are grouped by, and how many groups there are.
+//! Grouping of runs, and the bound on groups.
 
 use serde_json::json;
 use support::read;
@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{adds_up, answer_of, by, layer, run, used};
+use super::{answer_of, assert_adds_up, by, layer, run, used};
 
 fn keys(snapshot: &UsageSnapshot) -> Vec<Vec<Option<&str>>> {
     let groups = snapshot.groups.iter();
@@ -24,7 +24,7 @@ async fn ask(totals: &UsageTotals, request: ChatRequest, script: Script) {
 }
 
 #[tokio::test]
-async fn without_anything_there_is_the_total() {
+async fn without_grouping_there_is_only_the_total() {
     let totals = UsageTotals::new();
     run(&layer(&totals), used(1, 2)).await;
     let snapshot = totals.snapshot();
@@ -33,9 +33,9 @@ async fn without_anything_there_is_the_total() {
 }
 
 #[tokio::test]
-async fn by_model_and_provider() {
+async fn groups_by_model_and_provider() {
     let totals = UsageTotals::new().by_model().by_provider();
-    // The model that answers counts, and the one that was asked for where it does not say.
+    // The response model is used, or the requested one if the response has no model.
     ask(&totals, ChatRequest::new("claude-x"), answer_of("claude-x-1", 1, 2)).await;
     ask(&totals, ChatRequest::new("claude-x"), answer_of("claude-x-1", 10, 20)).await;
     ask(&totals, ChatRequest::new("claude-x"), Script::new().fail("refused").respond()).await;
@@ -60,7 +60,7 @@ async fn by_model_and_provider() {
 }
 
 #[tokio::test]
-async fn by_metadata() {
+async fn groups_by_metadata() {
     let totals = UsageTotals::new().by_metadata("user");
     let layer = layer(&totals);
     for value in [json!("ada"), json!(7), json!(true), json!({"a": 1}), json!([1]), json!(null)] {
@@ -75,7 +75,7 @@ async fn by_metadata() {
 }
 
 #[tokio::test]
-async fn by_tag() {
+async fn groups_by_tag() {
     let totals = UsageTotals::new().by_tag("team:").by_tag("env:");
     let layer = layer(&totals);
     run(&layer.clone().tags(["team:a", "team:b", "env:x", "odd"]), used(1, 1)).await;
@@ -91,7 +91,7 @@ async fn by_tag() {
             [Some("team:b"), Some("env:x")]
         ]
     );
-    // Each run once, whatever the groups.
+    // Each run counts once in the total.
     assert_eq!((snapshot.total.runs, snapshot.other.runs), (3, 0));
     assert_eq!(snapshot.groups[3].key.get("tag:env:"), Some("env:x"));
 
@@ -102,7 +102,7 @@ async fn by_tag() {
 }
 
 #[tokio::test]
-async fn a_run_of_many_tags_is_in_64_groups_and_in_other() {
+async fn a_run_with_many_tags_is_in_64_groups_and_in_other() {
     for (tags, other) in [(64, 0), (65, 1), (500, 1)] {
         let totals = UsageTotals::new().by_tag("");
         let tags = (0..tags).map(|n| format!("tag-{n}")).collect::<Vec<_>>();
@@ -110,7 +110,7 @@ async fn a_run_of_many_tags_is_in_64_groups_and_in_other() {
         let snapshot = totals.snapshot();
         assert_eq!((snapshot.groups.len(), snapshot.other.runs), (64, other));
     }
-    // The product of two kinds too.
+    // The product of two tag prefixes too.
     let totals = UsageTotals::new().by_tag("a").by_tag("b");
     let tags = (0..20).flat_map(|n| [format!("a{n}"), format!("b{n}")]).collect::<Vec<_>>();
     run(&layer(&totals).tags(tags), used(1, 1)).await;
@@ -118,7 +118,7 @@ async fn a_run_of_many_tags_is_in_64_groups_and_in_other() {
     assert_eq!((snapshot.groups.len(), snapshot.other.runs, snapshot.total.runs), (64, 1, 1));
 }
 
-/// Whatever clients send.
+/// Whatever model names clients send.
 #[tokio::test]
 async fn groups_are_bounded() {
     let totals = UsageTotals::new().by_model().max_groups(3);
@@ -131,9 +131,9 @@ async fn groups_are_bounded() {
     assert_eq!((snapshot.other.runs, snapshot.other.reported.output_tokens), (7, 14));
     assert_eq!(snapshot.group(&[("model", "m1")]).unwrap().counts.runs, 11);
     assert_eq!(snapshot.total.runs, 20);
-    adds_up(&snapshot.total);
+    assert_adds_up(&snapshot.total);
 
-    // Names are cut, between characters.
+    // Names are cut at a char boundary.
     let totals = UsageTotals::new().by_model();
     let long = "é".repeat(100_000);
     ask(&totals, ChatRequest::new(long.clone()), used(1, 1)).await;
@@ -145,7 +145,7 @@ async fn groups_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_a_value_and_json() {
+async fn a_snapshot_is_fixed_and_serializes() {
     let totals = UsageTotals::new().by_model();
     run(&layer(&totals), answer_of("m", 1, 2)).await;
     let snapshot = totals.snapshot();

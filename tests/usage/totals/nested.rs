@@ -1,4 +1,4 @@
-//! Calls inside calls, and calls that are retried.
+//! Calls inside calls, and retried calls.
 
 use std::convert::Infallible;
 
@@ -24,7 +24,7 @@ use tower_llm_callbacks::{
 
 use super::{answer_of, used};
 
-/// A typed layer over a layer over HTTP: two runs, one answer.
+/// A typed layer over an HTTP layer: two runs, one answer.
 #[tokio::test]
 async fn one_call_is_counted_once() {
     let (totals, inner_only) = (UsageTotals::new().by_provider(), UsageTotals::new());
@@ -47,21 +47,21 @@ async fn one_call_is_counted_once() {
         let snapshot = totals.snapshot();
         assert_eq!(snapshot.total.runs, calls as u64);
         assert_eq!(snapshot.total.reported, Usage::new(3 * calls as u64, 2 * calls as u64));
-        assert_eq!(snapshot.groups.len(), 1, "the outer one");
+        assert_eq!(snapshot.groups.len(), 1, "only the outer run counts");
         assert_eq!(totals.open_runs(), 0);
     }
-    // Who hears of the inner ones only counts those.
+    // A handler of the inner layer counts the inner runs.
     assert_eq!(inner_only.snapshot().total.runs, 3);
 
-    // Dropped midway, both are.
+    // Dropping midway cancels both runs.
     let answer = model.ready().await.unwrap().call(request()).await.unwrap();
     drop(answer);
     assert_eq!((totals.snapshot().total.runs, totals.snapshot().total.errors.cancelled), (4, 1));
 }
 
-/// Three layers are three runs, each in the other.
+/// Three nested layers make three runs.
 #[tokio::test]
-async fn also_of_three_runs() {
+async fn three_nested_runs_count_once() {
     let totals = UsageTotals::new();
     let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone()));
     let model = ScriptedModel::new(used(1, 2));
@@ -70,9 +70,9 @@ async fn also_of_three_runs() {
     assert_eq!((totals.snapshot().total.runs, totals.open_runs()), (1, 0));
 }
 
-/// What is between two model calls makes them two.
+/// Calls in separate positions of a chain count separately.
 #[tokio::test]
-async fn calls_in_chains_and_tools_count() {
+async fn calls_in_a_chain_count_separately() {
     let totals = UsageTotals::new();
     let layer = CallbackLayer::new(Callbacks::new());
     let chain = RunLayer::chain("chain");
@@ -112,9 +112,9 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
     }
 }
 
-/// Each attempt is a run of its own; under a layer of its own they are parts of one.
+/// Each attempt is a run of its own. Under an outer layer the attempts are parts of one run.
 #[tokio::test]
-async fn attempts() {
+async fn attempts_count_separately_or_as_parts_of_an_outer_run() {
     let failing = || {
         let refused = || Script::new().fail("refused").respond();
         ScriptedModel::new([refused(), refused(), used(1, 2)])

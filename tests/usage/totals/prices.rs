@@ -1,4 +1,4 @@
-//! What runs cost: exact, each token once, and nothing guessed.
+//! Costs are exact, and each token is counted once.
 
 use proptest::prelude::*;
 use support::read;
@@ -35,14 +35,14 @@ async fn cost(script: Script) -> Cost {
 }
 
 #[tokio::test]
-async fn each_token_once() {
-    // 1,000 fresh, 600 read, 400 written; 50 out.
+async fn each_token_is_priced_once() {
+    // 1,000 uncached, 600 cache reads, 400 cache writes; 50 output tokens.
     let usage = Usage::new(2_000, 50).cached(600, 400);
     let script = by("claude-x", Script::new().respond().chunk(report(usage)));
     let cost_ = cost(script.complete("stop")).await;
     assert_eq!(cost_.total(), amount("0.00543"));
     assert_eq!(cost_.counted, Amount::ZERO);
-    // Reasoning has a price of its own, and is not paid as output too.
+    // Reasoning tokens have a price of their own, and are not also charged as output.
     let usage = Usage::new(100, 50).cached(100, 0).reasoning(30);
     let script = by("gpt-5", Script::new().respond().chunk(report(usage)));
     // 100 × 0.125 + 20 × 10 + 30 × 12
@@ -50,7 +50,7 @@ async fn each_token_once() {
 }
 
 #[tokio::test]
-async fn what_was_seen_is_paid_as_output_and_kept_apart() {
+async fn emitted_tokens_are_priced_as_output_and_kept_apart() {
     let begun = by("claude-x", Script::new().respond()).chunk(report(Usage::new(10, 1)));
     let cost_ = cost(begun.text("a").text("b").text("c").fail("reset")).await;
     assert_eq!((cost_.reported, cost_.counted), (amount("0.000045"), amount("0.00003")));
@@ -61,13 +61,13 @@ async fn what_was_seen_is_paid_as_output_and_kept_apart() {
 }
 
 #[tokio::test]
-async fn models_without_a_price_are_named() {
+async fn unpriced_models_are_listed() {
     let totals = UsageTotals::new().by_model().prices(table(TABLE));
     let layer = layer(&totals);
     run(&layer, answer_of("who?", 5, 5)).await;
     run(&layer, answer_of("who?", 5, 5)).await;
     run(&layer, answer_of("free", 5, 5)).await;
-    // It has used nothing.
+    // This run has no usage.
     run(&layer, by("nobody", Script::new().respond()).fail("reset")).await;
     let snapshot = totals.snapshot();
     let cost = snapshot.total.cost.unwrap();
@@ -86,8 +86,8 @@ async fn models_without_a_price_are_named() {
 }
 
 #[tokio::test]
-async fn the_price_of_what_answered_or_else_of_what_was_asked_for() {
-    for (asked, answered, price) in [
+async fn the_response_models_price_applies_or_the_requested_ones() {
+    for (requested, answered, price) in [
         ("who?", Some("gpt-5"), Some("0.0000125")),
         ("gpt-5", Some("who?"), Some("0.0000125")),
         ("gpt-5", Some("free"), Some("0")),
@@ -101,10 +101,10 @@ async fn the_price_of_what_answered_or_else_of_what_was_asked_for() {
             None => script,
         };
         let mut model = layer(&totals).layer(ScriptedModel::new(script.complete("stop")));
-        read(model.call(ChatRequest::new(asked)).await.unwrap()).await;
+        read(model.call(ChatRequest::new(requested)).await.unwrap()).await;
         let cost = totals.snapshot().total.cost.unwrap();
         assert_eq!(cost.unpriced_runs, u64::from(price.is_none()));
-        assert_eq!(cost.total(), amount(price.unwrap_or("0")), "{asked} {answered:?}");
+        assert_eq!(cost.total(), amount(price.unwrap_or("0")), "{requested} {answered:?}");
     }
 }
 
@@ -128,8 +128,8 @@ fn nothing_overflows() {
     let _ = Delta::Done;
 }
 
-/// A price in millionths, and how one may write it.
-fn written() -> impl Strategy<Value = (u64, String)> {
+/// A price in millionths, and its JSON form.
+fn price_as_json() -> impl Strategy<Value = (u64, String)> {
     (0..5_000_000_000_u64, any::<bool>(), 0..3_usize).prop_map(|(price, quoted, zeros)| {
         let (whole, fraction) = (price / 1_000_000, price % 1_000_000);
         let fraction = format!("{fraction:06}");
@@ -140,7 +140,7 @@ fn written() -> impl Strategy<Value = (u64, String)> {
     })
 }
 
-/// A fraction, as one does it on paper.
+/// A fraction.
 #[derive(Debug, Clone, Copy)]
 struct Rational(u128, u128);
 
@@ -161,10 +161,10 @@ impl Rational {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Read from JSON, and multiplied: the same as with fractions, to the last digit.
+    /// Costs computed from parsed prices equal exact fractions.
     #[test]
     fn costs_are_exact(
-        prices in proptest::array::uniform5(written()),
+        prices in proptest::array::uniform5(price_as_json()),
         optional in proptest::array::uniform3(any::<bool>()),
         input in 0..1_000_000_u64,
         output in 0..1_000_000_u64,
@@ -194,25 +194,25 @@ proptest! {
             (thought, wanted[2]),
         ]
         .into_iter()
-        // So many tokens, at so many millionths for a million of them.
+        // The number of tokens times the price in millionths per million tokens.
         .map(|(tokens, price)| Rational(u128::from(tokens) * u128::from(price), 1_000_000_000_000).reduced())
         .fold(Rational(0, 1), Rational::plus);
 
         let cost = price.cost(&usage);
         let exact = Rational(cost.pico(), 1_000_000_000_000).reduced();
         prop_assert_eq!((exact.0, exact.1), (naive.0, naive.1));
-        // What is shown is the same amount.
+        // The displayed amount parses to the same amount.
         prop_assert_eq!(cost.to_string().parse::<Amount>().unwrap(), cost);
     }
 
     #[test]
-    fn amounts_come_back_as_they_are_shown(pico in any::<u128>()) {
+    fn displayed_amounts_parse_to_the_same_amount(pico in any::<u128>()) {
         let amount = Amount::from_pico(pico);
         prop_assert_eq!(amount.to_string().parse::<Amount>().unwrap(), amount);
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in "[-+0-9.e ]{0,45}") {
+    fn any_text_parses_or_is_refused(text in "[-+0-9.e ]{0,45}") {
         if let Ok(amount) = text.parse::<Amount>() {
             prop_assert!(text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
             prop_assert!(amount.to_string().len() <= text.len());

@@ -1,4 +1,4 @@
-//! Price tables: where they come from, which price a model has, and what is wrong with one that is not valid.
+//! Price tables: sources, lookup and validation.
 
 use std::{error::Error, fs, io};
 
@@ -9,7 +9,7 @@ fn output(table: &PriceTable, model: &str) -> Option<u64> {
 }
 
 #[test]
-fn names_come_first_and_then_the_pattern_that_says_most() {
+fn names_precede_patterns_and_longer_patterns_win() {
     let models = [
         "*",
         "gpt-*",
@@ -36,7 +36,7 @@ fn names_come_first_and_then_the_pattern_that_says_most() {
         ("gpt-4-mini", 5),
         ("gpt-5-mini", 4),
         ("meta/llama-3", 6),
-        // Both say as much; that of which more comes first counts.
+        // Both patterns are equally long: the longer prefix wins.
         ("abc", 8),
         ("axbc", 7),
         ("abxc", 8),
@@ -50,14 +50,14 @@ fn names_come_first_and_then_the_pattern_that_says_most() {
 
     let table: PriceTable =
         r#"{"currency": "USD", "models": {"ab*ba": {"input": 1, "output": 2}}}"#.parse().unwrap();
-    // The two ends do not overlap.
+    // Prefix and suffix do not overlap.
     assert_eq!((output(&table, "aba"), output(&table, "abba")), (None, Some(2)));
     assert_eq!(output(&table, "abcba"), Some(2));
     assert!(table.price("xabba").is_none() && table.price("abbax").is_none());
 }
 
 #[test]
-fn what_is_left_out() {
+fn omitted_prices_have_defaults() {
     let table: PriceTable = r#"{"currency": "USD", "models": {
         "a": {"output": 5.5, "input": "0.000001"},
         "b": {"input": 1, "output": 2, "cache_read": 0, "cache_write": 3, "reasoning": 4.25}
@@ -73,9 +73,9 @@ fn what_is_left_out() {
 }
 
 #[test]
-fn errors_say_where_and_what_to_do() {
+fn errors_name_the_place_and_the_remedy() {
     let model = |price: &str| format!(r#"{{"currency": "USD", "models": {{"m": {price}}}}}"#);
-    for (json, says) in [
+    for (json, expected) in [
         ("".to_owned(), "the price table is not as expected"),
         ("[]".to_owned(), "expected an object"),
         ("{} x".to_owned(), "trailing characters"),
@@ -118,12 +118,12 @@ fn errors_say_where_and_what_to_do() {
         ),
     ] {
         let error = json.parse::<PriceTable>().unwrap_err().to_string();
-        assert!(error.contains(says), "{json}: {error}");
+        assert!(error.contains(expected), "{json}: {error}");
     }
 }
 
 #[test]
-fn from_files_and_readers() {
+fn tables_from_files_and_readers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prices.json");
     let error = PriceTable::open(&path).unwrap_err();

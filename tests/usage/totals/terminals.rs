@@ -1,4 +1,4 @@
-//! Each way in which a typed call ends, with each way of delivery.
+//! Each end of a typed call, in each delivery mode.
 
 use futures::{FutureExt, StreamExt};
 use support::{PATIENCE, on_each_runtime, panic_of, read, request};
@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{adds_up, report, used};
+use super::{assert_adds_up, report, used};
 
 /// How a call is ended from outside.
 #[derive(Clone, Copy, PartialEq)]
@@ -18,10 +18,10 @@ enum Ends {
     ByItself,
     /// Dropped before the response.
     Unanswered,
-    /// Dropped after so many items.
+    /// Dropped after this number of items.
     After(usize),
     AbortedAtStart,
-    /// At the token with this number.
+    /// Aborted at the token with this index.
     AbortedAt(u64),
 }
 
@@ -50,7 +50,7 @@ fn deliveries(totals: &UsageTotals) -> [Registration; 4] {
     ]
 }
 
-/// What the totals are after one such call.
+/// The totals after one such call.
 async fn counted(
     handler: Registration,
     totals: &UsageTotals,
@@ -77,18 +77,18 @@ async fn counted(
                     read(answer).await;
                 }
             };
-            // A panic of the model goes to who polls.
+            // A panic of the model propagates to the poller.
             drop(std::panic::AssertUnwindSafe(whole).catch_unwind().await);
         }
     }
     assert!(callbacks.flush(PATIENCE).await.is_complete());
     assert_eq!(totals.open_runs(), 0);
     let total = totals.snapshot().total;
-    adds_up(&total);
+    assert_adds_up(&total);
     total
 }
 
-/// Runs a call with each delivery: how it ended, and (reported, counted, seen).
+/// Makes a call in each delivery mode. `expected` is (reported, counted, seen).
 fn check(
     script: impl Fn() -> Script + Clone + Send + 'static,
     ends: Ends,
@@ -126,7 +126,7 @@ fn check(
     });
 }
 
-/// The beginning of an answer, as Anthropic tells it: the input, and one token of output.
+/// The beginning of an answer as sent by Anthropic: the input tokens, and one output token.
 fn begun(tokens: usize) -> Script {
     let script = Script::new().respond().chunk(report(Usage::new(10, 1).cached(4, 2)));
     (0..tokens).fold(script, |script, _| script.text("a"))
@@ -139,7 +139,7 @@ fn beginning() -> Option<Usage> {
 #[test]
 fn completed() {
     check(|| used(7, 30), Ends::ByItself, None, (Some(Usage::new(7, 30)), 0, 1));
-    // What the provider says at the end is believed, also if more was seen.
+    // The provider's final report is used, even if more tokens were seen.
     let short = || begun(9).chunk(report(Usage::new(10, 5).reasoning(3))).complete("stop");
     check(short, Ends::ByItself, None, (Some(Usage::new(10, 5).reasoning(3)), 0, 9));
     // Dropped after the end mark.
@@ -153,11 +153,11 @@ fn completed_without_a_report() {
 }
 
 #[test]
-fn completed_as_a_whole() {
+fn completed_unstreamed() {
     let whole = || Script::new().respond().chunk(Delta::NotStreamed).text("all of it");
     let reported = move || whole().chunk(report(Usage::new(3, 4))).complete("stop");
     check(reported, Ends::ByItself, None, (Some(Usage::new(3, 4)), 0, 0));
-    // Nothing is known of it.
+    // The answer has no usage report and no tokens.
     check(move || whole().complete("stop"), Ends::ByItself, None, (None, 0, 0));
 }
 
@@ -175,7 +175,7 @@ fn failed_by_the_provider() {
 }
 
 #[test]
-fn failed_on_the_way() {
+fn failed_in_transport() {
     let kind = Some(ErrorKind::Transport);
     check(|| Script::new().fail("refused").respond(), Ends::ByItself, kind, (None, 0, 0));
     check(|| Script::new().respond().text("a").fail("reset"), Ends::ByItself, kind, (None, 1, 1));
@@ -185,7 +185,7 @@ fn failed_on_the_way() {
 #[test]
 fn truncated() {
     check(|| begun(4), Ends::ByItself, Some(ErrorKind::Truncated), (beginning(), 3, 4));
-    // More is reported than was seen: that is believed.
+    // The report has more tokens than were seen, and is used.
     let late = || begun(4).chunk(report(Usage::new(10, 20)));
     let expected = (Some(Usage::new(10, 20)), 0, 4);
     check(late, Ends::ByItself, Some(ErrorKind::Truncated), expected);
@@ -215,7 +215,7 @@ fn panicked() {
     let kind = Some(ErrorKind::Panic);
     check(|| Script::new().panic().respond(), Ends::ByItself, kind, (None, 0, 0));
     check(|| begun(3).panic(), Ends::ByItself, kind, (beginning(), 2, 3));
-    // Also in the service itself.
+    // Also a panic in `call`.
     let totals = UsageTotals::new();
     let model = tower::service_fn(|_: tower_llm_callbacks::chat::ChatRequest| {
         if true {
@@ -231,7 +231,7 @@ fn panicked() {
 }
 
 #[test]
-fn a_run_that_goes_on_is_not_counted() {
+fn an_open_run_is_not_counted() {
     on_each_runtime(|| async {
         let totals = UsageTotals::new();
         let mut model = super::layer(&totals).layer(ScriptedModel::new(begun(2).hang()));
@@ -239,7 +239,7 @@ fn a_run_that_goes_on_is_not_counted() {
         answer.next().await.unwrap().unwrap();
         assert_eq!((totals.open_runs(), totals.take().total.runs), (1, 0));
         drop(answer);
-        // It was open when the totals were taken, and is in the next ones.
+        // The run was open when the totals were taken, so it is in the next ones.
         assert_eq!((totals.open_runs(), totals.snapshot().total.runs), (0, 1));
     });
 }

@@ -1,4 +1,4 @@
-//! Each way in which a call over HTTP ends.
+//! Each end of a call over HTTP.
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -15,12 +15,17 @@ use tower_llm_callbacks::{
     on_llm_new_token, on_llm_start,
 };
 
-use super::adds_up;
+use super::assert_adds_up;
 
 #[track_caller]
-fn is(totals: &UsageTotals, error: Option<ErrorKind>, reported: Option<Usage>, counted: u64) {
+fn assert_total(
+    totals: &UsageTotals,
+    error: Option<ErrorKind>,
+    reported: Option<Usage>,
+    counted: u64,
+) {
     let total: UsageCounts = totals.snapshot().total;
-    adds_up(&total);
+    assert_adds_up(&total);
     assert_eq!((total.runs, totals.open_runs()), (1, 0));
     assert_eq!(total.completed, u64::from(error.is_none()), "{total:?}");
     let errors = serde_json::to_value(total.errors).unwrap();
@@ -35,7 +40,7 @@ fn hello(pieces: usize) -> Vec<Step> {
     HELLO.into_iter().take(pieces).map(data).collect()
 }
 
-async fn reads(totals: &UsageTotals, steps: Vec<Step>) {
+async fn read_frames(totals: &UsageTotals, steps: Vec<Step>) {
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
     let body = Scripted::new(steps);
     let response = answered(&layer, move || event_stream(body.clone())).await;
@@ -45,14 +50,14 @@ async fn reads(totals: &UsageTotals, steps: Vec<Step>) {
 #[tokio::test]
 async fn completed() {
     let totals = UsageTotals::new();
-    reads(&totals, hello(5)).await;
-    is(&totals, None, Some(Usage::new(3, 2)), 0);
+    read_frames(&totals, hello(5)).await;
+    assert_total(&totals, None, Some(Usage::new(3, 2)), 0);
 
     let totals = UsageTotals::new();
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
     let response = answered(&layer, || json(200, Full::<Bytes>::from(WHOLE))).await;
     read(response.into_body()).await;
-    is(&totals, None, Some(Usage::new(3, 2)), 0);
+    assert_total(&totals, None, Some(Usage::new(3, 2)), 0);
 }
 
 #[tokio::test]
@@ -71,8 +76,8 @@ async fn ended_early() {
         ),
     ] {
         let totals = UsageTotals::new();
-        reads(&totals, hello(3).into_iter().chain(last).collect()).await;
-        is(&totals, Some(kind), beginning, 1);
+        read_frames(&totals, hello(3).into_iter().chain(last).collect()).await;
+        assert_total(&totals, Some(kind), beginning, 1);
     }
 }
 
@@ -89,7 +94,7 @@ async fn cancelled() {
             body.frame().await.unwrap().unwrap();
         }
         drop(body);
-        is(&totals, Some(ErrorKind::Cancelled), reported, counted);
+        assert_total(&totals, Some(ErrorKind::Cancelled), reported, counted);
     }
 }
 
@@ -99,7 +104,7 @@ async fn failed_before_the_response() {
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
     let error = r#"{"type":"error","error":{"type":"rate_limit_error","message":"no"}}"#;
     read(answered(&layer, || json(429, Full::<Bytes>::from(error))).await.into_body()).await;
-    is(&totals, Some(ErrorKind::Provider), None, 0);
+    assert_total(&totals, Some(ErrorKind::Provider), None, 0);
 
     let totals = UsageTotals::new();
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
@@ -107,7 +112,7 @@ async fn failed_before_the_response() {
         Err::<Response<Full<Bytes>>, BoxError>("refused".into())
     }));
     service.call(prompt()).await.unwrap_err();
-    is(&totals, Some(ErrorKind::Transport), None, 0);
+    assert_total(&totals, Some(ErrorKind::Transport), None, 0);
 }
 
 #[tokio::test]
@@ -118,7 +123,7 @@ async fn aborted() {
     });
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(abort).inline(totals.clone()));
     read(answered(&layer, || json(200, Full::<Bytes>::from(WHOLE))).await.into_body()).await;
-    is(&totals, Some(ErrorKind::Aborted), None, 0);
+    assert_total(&totals, Some(ErrorKind::Aborted), None, 0);
 
     let totals = UsageTotals::new();
     let abort = on_llm_new_token(|run, token| {
@@ -129,5 +134,5 @@ async fn aborted() {
     let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()).inline(abort));
     let body = Scripted::new(hello(5));
     read(answered(&layer, move || event_stream(body.clone())).await.into_body()).await;
-    is(&totals, Some(ErrorKind::Aborted), Some(Usage::new(3, 1)), 1);
+    assert_total(&totals, Some(ErrorKind::Aborted), Some(Usage::new(3, 1)), 1);
 }

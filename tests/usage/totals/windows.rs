@@ -1,4 +1,4 @@
-//! Windows of time.
+//! Time windows.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,13 +9,13 @@ use super::{answer_of, layer, run, used};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How many hours after the first each window starts, and its runs.
+/// The start of each window in hours after the first, and its number of runs.
 fn hours(snapshot: &UsageSnapshot) -> Vec<(u64, u64)> {
     let first = snapshot.since;
     let windows = snapshot.windows.iter();
     windows
         .map(|window| {
-            // The totals were set up a moment before they began to count.
+            // The totals were created shortly before the first run.
             let since = window.start + Duration::from_secs(60);
             (since.duration_since(first).unwrap().as_secs() / 3600, window.total.runs)
         })
@@ -23,7 +23,7 @@ fn hours(snapshot: &UsageSnapshot) -> Vec<(u64, u64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_after_the_other() {
+async fn runs_are_counted_in_their_windows() {
     let totals = UsageTotals::new().by_model().window(HOUR).keep_windows(3);
     let layer = layer(&totals);
     assert!(totals.snapshot().windows.is_empty());
@@ -40,7 +40,7 @@ async fn one_after_the_other() {
     let a = snapshot.windows[0].group(&[("model", "a")]).unwrap();
     assert_eq!(a.counts.reported.output_tokens, 3);
     assert!(snapshot.windows[0].group(&[("model", "b")]).is_none());
-    // Those without runs are not there, and take room all the same.
+    // Windows without runs are not listed, but count towards the bound.
     advance(HOUR * 2).await;
     run(&layer, used(1, 1)).await;
     assert_eq!(hours(&totals.snapshot()), [(1, 1), (3, 1)]);
@@ -61,7 +61,7 @@ async fn a_run_counts_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_last_are_kept() {
+async fn only_the_last_windows_are_kept() {
     let totals = UsageTotals::new().window(HOUR).keep_windows(1);
     for _ in 0..100 {
         run(&layer(&totals), used(1, 1)).await;
@@ -73,12 +73,12 @@ async fn only_the_last_are_kept() {
         run(&layer(&totals), used(1, 1)).await;
         advance(HOUR).await;
     }
-    // The current one has no run.
+    // The current window has no run.
     assert_eq!(totals.snapshot().windows.len(), 23);
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_of_a_window_are_bounded_for_themselves() {
+async fn groups_are_bounded_per_window() {
     let totals = UsageTotals::new().by_model().max_groups(1).window(HOUR);
     run(&layer(&totals), answer_of("a", 1, 1)).await;
     run(&layer(&totals), answer_of("b", 1, 1)).await;
@@ -91,7 +91,7 @@ async fn groups_of_a_window_are_bounded_for_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn taken_windows_begin_again() {
+async fn taking_totals_starts_new_windows() {
     let totals = UsageTotals::new().window(HOUR);
     run(&layer(&totals), used(1, 1)).await;
     assert_eq!(totals.take().windows.len(), 1);
@@ -119,6 +119,6 @@ async fn aligned_to_the_clock() {
 
 #[test]
 #[should_panic(expected = "longer than zero")]
-fn no_window_of_no_length() {
+fn a_window_of_length_zero_panics() {
     let _ = UsageTotals::new().window(Duration::ZERO);
 }
