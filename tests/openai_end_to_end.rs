@@ -172,7 +172,7 @@ async fn an_error_in_the_stream() {
     for (api, _) in APIS {
         let mut told = Told::new(api).await;
         let error = told.ask(joke("error-midstream")).await.unwrap_err();
-        assert!(error.to_string().contains("asked to fail"), "{error}");
+        assert!(error.source().unwrap().to_string().contains("asked to fail"), "{error}");
         for terminal in told.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!((error.kind(), error.status()), (ErrorKind::Provider, None));
