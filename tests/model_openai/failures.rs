@@ -7,7 +7,7 @@ use futures::{FutureExt, StreamExt};
 use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_llm_callbacks::{
     Delta, ProviderError,
     chat::ModelError,
