@@ -2,7 +2,7 @@
 
 use std::io::{self, Write, stdout};
 
-use tower_llm_callbacks::{Event, EventData, TokenKind, handlers::RunEvent};
+use tower_llm_callbacks::{Event, EventData, RunType, TokenKind, handlers::RunEvent};
 use uuid::Uuid;
 
 /// What is on the last line.

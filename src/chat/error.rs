@@ -75,3 +75,28 @@ impl Error for ModelError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_repeats_its_source() {
+        let provider = ProviderError::new("Overloaded").status(529).code("overloaded_error");
+        for (error, expected) in [
+            (
+                ModelError::Provider(provider),
+                "the provider reported an error (529 overloaded_error): Overloaded",
+            ),
+            (ModelError::Transport("reset".into()), "the HTTP call to the provider failed: reset"),
+            (
+                ModelError::Truncated,
+                "the answer is truncated: the answer ended without its end mark",
+            ),
+            (ModelError::invalid("no model"), "invalid request: no model"),
+        ] {
+            let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            assert_eq!(format!("{error}{source}"), expected);
+        }
+    }
+}

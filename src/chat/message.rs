@@ -27,8 +27,8 @@ pub enum Role {
 /// use serde_json::json;
 /// use tower_llm_callbacks::chat::Message;
 ///
-/// let message = Message::user("Tell me a joke");
-/// assert_eq!(serde_json::to_value(&message)?, json!({"role": "user", "content": "Tell me a joke"}));
+/// let message = Message::user("Hello");
+/// assert_eq!(serde_json::to_value(&message)?, json!({"role": "user", "content": "Hello"}));
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

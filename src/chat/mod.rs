@@ -9,7 +9,7 @@
 //! let request = ChatRequest::new("claude-3-haiku-20240307")
 //!     .max_tokens(25)
 //!     .system("Be brief.")
-//!     .user("Tell me a joke");
+//!     .user("Hello");
 //! assert!(request.stream);
 //! ```
 

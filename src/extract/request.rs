@@ -8,16 +8,16 @@ use crate::event::LlmStart;
 /// ```
 /// use tower_llm_callbacks::{LlmRequest, LlmStart, Prompt};
 ///
-/// struct Prompt(String);
+/// struct Question(String);
 ///
-/// impl LlmRequest for Prompt {
+/// impl LlmRequest for Question {
 ///     fn llm_start(&self) -> LlmStart {
 ///         LlmStart::new("acme", "complete")
 ///             .model("acme-1")
 ///             .messages(Prompt::json(self.0.as_str().into()))
 ///     }
 /// }
-/// # assert_eq!(&*Prompt("hi".into()).llm_start().provider, "acme");
+/// # assert_eq!(&*Question("hi".into()).llm_start().provider, "acme");
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not describe a request to a model",

@@ -17,6 +17,12 @@ pub struct FnHandler<F> {
     f: F,
 }
 
+/// A handler that calls a closure that can fail. Created by [`try_on_event`].
+pub struct TryFnHandler<F> {
+    created: &'static Location<'static>,
+    f: F,
+}
+
 /// An async handler that calls a closure. Created by [`on_event_async`].
 pub struct AsyncFnHandler<F> {
     created: &'static Location<'static>,
@@ -35,9 +41,7 @@ fn name(created: &Location<'_>) -> Cow<'static, str> {
     format!("closure at {}:{}", created.file(), created.line()).into()
 }
 
-impl<F: Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static> CallbackHandler
-    for FnHandler<F>
-{
+impl<F: Fn(&Run, &Event) + Send + Sync + 'static> CallbackHandler for FnHandler<F> {
     fn event_mask(&self) -> EventMask {
         self.event_mask
     }
@@ -46,13 +50,21 @@ impl<F: Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static> Callba
         name(self.created)
     }
 
-    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
-        (self.f)(run, event)
+    fn on_event(&self, run: &Run, event: &Event) {
+        (self.f)(run, event);
+    }
+}
+
+impl<F> CallbackHandler for TryFnHandler<F>
+where
+    F: Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static,
+{
+    fn name(&self) -> Cow<'static, str> {
+        name(self.created)
     }
 
-    fn on_event(&self, run: &Run, event: &Event) {
-        // Called directly, there is nobody to report a failure to.
-        let _ = (self.f)(run, event);
+    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+        (self.f)(run, event)
     }
 }
 
@@ -70,17 +82,11 @@ where
     }
 }
 
-type Outcome = Result<(), BoxError>;
-
 /// Creates a handler of all events.
 #[track_caller]
 pub fn on_event(
     f: impl Fn(&Run, &Event) + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
-    let f = move |run: &Run, event: &Event| {
-        f(run, event);
-        Ok(())
-    };
+) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     FnHandler::new(EventMask::ALL, f)
 }
 
@@ -103,8 +109,8 @@ pub fn on_event(
 #[track_caller]
 pub fn try_on_event(
     f: impl Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
-    FnHandler::new(EventMask::ALL, f)
+) -> TryFnHandler<impl Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static> {
+    TryFnHandler { created: Location::caller(), f }
 }
 
 /// Creates an async handler of all events.
@@ -132,12 +138,11 @@ where
 #[track_caller]
 pub fn on_llm_start(
     f: impl Fn(&Run, &LlmStart) + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
+) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
         if let EventData::LlmStart(start) = event.data() {
             f(run, start);
         }
-        Ok(())
     };
     FnHandler::new(EventMask::LLM_START, f)
 }
@@ -154,12 +159,11 @@ pub fn on_llm_start(
 #[track_caller]
 pub fn on_llm_new_token(
     f: impl Fn(&Run, &Token) + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
+) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
         if let EventData::LlmNewToken(token) = event.data() {
             f(run, token);
         }
-        Ok(())
     };
     FnHandler::new(EventMask::LLM_NEW_TOKEN, f)
 }
@@ -168,12 +172,11 @@ pub fn on_llm_new_token(
 #[track_caller]
 pub fn on_llm_end(
     f: impl Fn(&Run, &LlmResult) + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
+) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
         if let EventData::LlmEnd(result) = event.data() {
             f(run, result);
         }
-        Ok(())
     };
     FnHandler::new(EventMask::LLM_END, f)
 }
@@ -182,12 +185,11 @@ pub fn on_llm_end(
 #[track_caller]
 pub fn on_llm_error(
     f: impl Fn(&Run, &RunError) + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
+) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| {
         if let EventData::LlmError(error) = event.data() {
             f(run, error);
         }
-        Ok(())
     };
     FnHandler::new(EventMask::LLM_ERROR, f)
 }
@@ -198,18 +200,15 @@ pub fn on_llm_error(
 #[track_caller]
 pub fn on_llm_result(
     f: impl Fn(&Run, &LlmResult, Option<&RunError>) + Send + Sync + 'static,
-) -> FnHandler<impl Fn(&Run, &Event) -> Outcome + Send + Sync + 'static> {
-    let f = move |run: &Run, event: &Event| {
-        match event.data() {
-            EventData::LlmEnd(result) => f(run, result, None),
-            EventData::LlmError(error) => {
-                if let Some(result) = error.result() {
-                    f(run, result, Some(error));
-                }
+) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
+    let f = move |run: &Run, event: &Event| match event.data() {
+        EventData::LlmEnd(result) => f(run, result, None),
+        EventData::LlmError(error) => {
+            if let Some(result) = error.result() {
+                f(run, result, Some(error));
             }
-            _ => {}
         }
-        Ok(())
+        _ => {}
     };
     FnHandler::new(EventMask::LLM_END | EventMask::LLM_ERROR, f)
 }
@@ -220,6 +219,12 @@ impl<F> fmt::Debug for FnHandler<F> {
             .field("event_mask", &self.event_mask)
             .field("created", &self.created)
             .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for TryFnHandler<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryFnHandler").field("created", &self.created).finish_non_exhaustive()
     }
 }
 

@@ -75,3 +75,26 @@ impl Error for ConfigError {
         Some(source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{header::InvalidHeaderName, uri::InvalidUri};
+
+    use super::*;
+    use crate::model::openai::OpenAiConfig;
+
+    #[test]
+    fn sources_are_not_repeated() {
+        let url = OpenAiConfig::without_key("a b").validate().unwrap_err();
+        assert!(url.source().unwrap().is::<InvalidUri>());
+        let header = OpenAiConfig::new("key").header("a b", "c").validate().unwrap_err();
+        assert!(header.source().unwrap().is::<InvalidHeaderName>());
+        assert_eq!(header.field(), "header \"a b\"");
+        for error in [url, header] {
+            assert!(error.is_invalid() && !error.is_missing());
+            let source = error.source().unwrap().to_string();
+            assert!(!error.to_string().contains(&source), "{error}: {source}");
+        }
+        assert!(OpenAiConfig::new("\n").validate().unwrap_err().source().is_none());
+    }
+}

@@ -20,7 +20,7 @@
 //!     .layer(AnthropicLayer::new(AnthropicConfig::from_env()?))
 //!     .service(tower_llm_callbacks::model::client());
 //!
-//! let request = ChatRequest::new("claude-3-haiku-20240307").max_tokens(25).user("Tell me a joke");
+//! let request = ChatRequest::new("claude-3-haiku-20240307").max_tokens(25).user("Hello");
 //! let mut answer = model.ready().await?.call(request).await?;
 //! while let Some(chunk) = answer.next().await {
 //!     if let Delta::Text { text, .. } = chunk? {

@@ -50,6 +50,14 @@ impl<C: ModelConfig> Settings<C> {
 
 impl<S, C: ModelConfig> ModelService<S, C> {
     /// Creates a model over an HTTP client service. An invalid configuration makes every call fail.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::model::anthropic::{AnthropicConfig, AnthropicModel};
+    ///
+    /// let model = AnthropicModel::new("http", AnthropicConfig::new("key"));
+    /// assert_eq!(*model.get_ref(), "http");
+    /// assert_eq!(model.into_inner(), "http");
+    /// ```
     pub fn new(inner: S, config: C) -> Self {
         Self::with_settings(inner, Arc::new(Settings::new(config)))
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use futures_core::TryStream;
+use futures_core::Stream;
 use serde_json::Value;
 
 use super::RunStream;
@@ -156,8 +156,12 @@ impl<T, A: Into<Value>, F: Fn(&mut A, &T)> FoldItem<T> for Fold<A, F> {
     }
 }
 
-impl<Res: TryStream, K: PartialOutput + Clone> OutputKind<Res> for Streaming<K> {
-    type Response = RunStream<Res, K, Res::Ok>;
+impl<Res, K, T, E> OutputKind<Res> for Streaming<K>
+where
+    Res: Stream<Item = Result<T, E>>,
+    K: PartialOutput + Clone,
+{
+    type Response = RunStream<Res, K, T>;
     type Output = K;
 
     fn output(&self) -> K {
@@ -168,7 +172,7 @@ impl<Res: TryStream, K: PartialOutput + Clone> OutputKind<Res> for Streaming<K> 
         &self,
         run: Option<ObservedRun<K>>,
         response: Res,
-    ) -> Respond<RunStream<Res, K, Res::Ok>, K> {
+    ) -> Respond<RunStream<Res, K, T>, K> {
         Respond::Now(RunStream::new(response, run.map(|ObservedRun(emitter)| emitter)))
     }
 }

@@ -41,7 +41,7 @@ fn nested(depth: usize, width: usize) -> BoxFuture<'static, Result<(), BoxError>
 
 async fn ask() -> Result<(), BoxError> {
     let model = ScriptedModel::new(Script::answer(["a"]).yields());
-    let model = CallbackLayer::new(Default::default()).layer(model);
+    let model = CallbackLayer::new(Callbacks::new()).layer(model);
     chat::collect(model.oneshot(ChatRequest::new("any").user("Hi")).await?).await?;
     Ok(())
 }

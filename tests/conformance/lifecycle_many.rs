@@ -15,7 +15,8 @@ use support::{Flavor, everywhere, read, until};
 use tokio::{sync::Semaphore, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, LlmRequest, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, LlmRequest, RunLayer,
+    RunType, Usage,
     batch::Batch,
     chat::{ChatChunk, ChatRequest},
     event::Accumulator,

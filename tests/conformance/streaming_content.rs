@@ -27,7 +27,7 @@ fn case_37_a_cached_answer_is_replayed_or_whole() {
         };
         let ends = Recorder::new();
         let few = EventMask::LLM - EventMask::LLM_NEW_TOKEN;
-        let recorders = Recorders::new(&[mode]).with(mode.handler(ends.clone()).interests(few));
+        let recorders = Recorders::new(&[mode]).with(mode.handler(ends.clone()).event_mask(few));
         let model = boxed(recorders.layer().layer(service_fn(replays)));
         for stream in [true, false] {
             let request = prompt("Hi").stream(stream);

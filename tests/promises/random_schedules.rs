@@ -338,7 +338,7 @@ fn check(moody: &Moody, drops: bool, truth: &[Recorded], faults: &[Fault]) {
             (Temper::Panics(from), [fault]) => {
                 assert_eq!(fault.kind, FaultKind::Panicked, "{handler}");
                 assert_eq!(events.last().map(|event| event.kind()), fault.event, "{handler}");
-                assert!(events.last().unwrap().seq >= from && fault.panic_message.is_some());
+                assert!(events.last().unwrap().seq >= from && fault.message.is_some());
             }
             (Temper::Hangs(_), [fault]) => {
                 assert_eq!(fault.kind, FaultKind::DeadlineExceeded, "{handler}");

@@ -178,7 +178,7 @@ async fn replayed_events_equal_the_originals() {
     let recorder = Recorder::new();
     let relay = Relay::new(Callbacks::new().add(there.handler()).async_handler(recorder.clone()));
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_eq!(relay.open_runs(), 0);
     assert_eq!(there.sorted(), here.sorted());
@@ -201,7 +201,7 @@ fn a_repeated_record_is_a_duplicate() {
                 assert_eq!(relay.deliver(read(line)).await, Relayed::Duplicate);
             }
         }
-        assert!(results.iter().all(|result| *result == Relayed::Told));
+        assert!(results.iter().all(|result| *result == Relayed::Delivered));
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         recorders.faults.none();
         for (mode, recorder) in &recorders.each {
@@ -230,7 +230,7 @@ fn runs_are_replayed_concurrently() {
         let relay = Relay::new(recorders.callbacks.clone());
         let deliver = runs.iter().map(|(_, records)| async {
             for record in records.clone() {
-                assert_eq!(relay.deliver(record).await, Relayed::Told);
+                assert_eq!(relay.deliver(record).await, Relayed::Delivered);
             }
         });
         join_all(deliver).await;
@@ -255,7 +255,7 @@ async fn records_without_their_start_are_not_delivered() {
     assert!(recorder.events().is_empty());
     // Once the start arrives, every event is delivered.
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_promises(&recorder.events());
 }
@@ -285,7 +285,7 @@ async fn awaited_handlers_are_awaited_up_to_their_deadline() {
         .add(Registration::async_handler(hangs).deadline(Duration::from_secs(1)));
     let relay = Relay::new(callbacks);
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_eq!(slow.terminals().len(), 1, "the last delivery waits for the slow handler");
     assert_eq!(*faults.lock().unwrap(), 1);

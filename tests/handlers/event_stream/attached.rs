@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, task::yield_now};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, EventData, EventKind, LlmRequest, LlmStart, Prompt, RunConfig,
-    RunLayer, emit,
+    RunLayer, RunType, emit,
     handlers::{EventStream, EventStreamBuilder, RunEvent},
     testing::{Recorder, Script, ScriptedModel},
 };

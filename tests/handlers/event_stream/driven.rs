@@ -17,7 +17,7 @@ use tokio::{task::yield_now, time::timeout};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, Run, RunLayer,
+    CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, Run, RunLayer, RunType,
     chat::{ChatChunk, ChatRequest},
     handlers::EventStream,
     testing::{Recorder, Script, ScriptedModel},

@@ -99,11 +99,18 @@ impl Filter {
 
 fn masks() -> impl Strategy<Value = EventMask> {
     use EventKind::*;
-    let parts: Vec<EventMask> = [LlmStart, LlmNewToken, LlmEnd, ChainStart, ToolEnd, Custom]
-        .map(EventMask::of)
-        .into_iter()
-        .chain(TYPES.map(EventMask::of_runs))
-        .collect();
+    let parts: Vec<EventMask> = [
+        LlmStart,
+        LlmNewToken,
+        LlmEnd,
+        EventKind::RunStart(RunType::Chain),
+        EventKind::RunEnd(RunType::Tool),
+        Custom,
+    ]
+    .map(EventMask::of)
+    .into_iter()
+    .chain(TYPES.map(EventMask::of_runs))
+    .collect();
     prop_oneof![
         Just(EventMask::ALL),
         vec(select(parts), 0..4)
@@ -137,7 +144,7 @@ proptest! {
                 .exclude_names(exclude.names.clone())
                 .exclude_types(exclude.types.clone())
                 .exclude_tags(exclude.tags.clone())
-                .interests(mask);
+                .event_mask(mask);
             let filtered = if driven {
                 collect(builder.run(agent())).await
             } else {
@@ -149,7 +156,7 @@ proptest! {
             let wanted = |event: &&RunEvent| {
                 (include.is_empty() || include.has(event))
                     && !exclude.has(event)
-                    && mask.contains_in(event.kind(), event.run().run_type())
+                    && mask.wants_in(event.kind(), event.run().run_type())
             };
             let expected: Vec<_> = all.iter().filter(wanted).cloned().collect();
             assert_eq!(keys(&filtered), keys(&expected));
@@ -162,7 +169,7 @@ proptest! {
 fn masked_events_leave_gaps() {
     on_each_runtime(|| async {
         let mask = EventMask::LLM_END | EventMask::CUSTOM;
-        let events = collect(EventStream::builder().interests(mask).run(agent())).await;
+        let events = collect(EventStream::builder().event_mask(mask).run(agent())).await;
         let expected = [("agent", 1, EventKind::Custom), ("inner", 2, EventKind::LlmEnd)];
         let last = [("look", 1, EventKind::Custom), ("plan", 3, EventKind::LlmEnd)];
         let expected = [expected, last].concat();
@@ -170,7 +177,7 @@ fn masked_events_leave_gaps() {
             expected.into_iter().map(|(name, seq, kind)| (name.to_owned(), seq, kind)).collect();
         assert_eq!(keys(&events), expected);
         // With an empty mask the stream still ends.
-        let none = EventStream::builder().interests(EventMask::NONE);
+        let none = EventStream::builder().event_mask(EventMask::NONE);
         assert!(collect(none.run(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });

@@ -14,7 +14,7 @@ use tower::{
 };
 use tower_llm_callbacks::{
     Abort, AttemptsLayer, CallbackLayer, Callbacks, ContentCapture, Delta, ErrorKind, EventData,
-    Run, RunInput, RunLayer, ToolCall, Usage,
+    Run, RunInput, RunLayer, RunType, ToolCall, Usage,
     chat::{self, ChatRequest},
     emit,
     handlers::{RunTree, RunTrees},

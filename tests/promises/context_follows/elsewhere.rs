@@ -162,7 +162,7 @@ fn the_request_carries_inherited_settings_through_a_buffer() {
             .layer(AttemptsLayer::new())
             .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
-            .layer(CallbackLayer::new(Default::default()).name("parent"))
+            .layer(CallbackLayer::new(Callbacks::new()).name("parent"))
             .service(model);
         let config = RunConfig::new().callbacks(&recorders.callbacks).tags(["urgent"]);
         let work =

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use support::{everywhere, on_each_runtime, request};
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    Delta, ErrorKind, EventKind, ProviderError,
+    Delta, ErrorKind, EventKind, ProviderError, RunType,
     batch::Batch,
     chat::ChatRequest,
     event::Truncated,

@@ -8,7 +8,7 @@ use std::sync::{
 use futures::{FutureExt, StreamExt, poll, stream};
 use support::{Gate, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
-use tower_llm_callbacks::{Callbacks, EventKind, Run, RunLayer};
+use tower_llm_callbacks::{Callbacks, EventKind, Run, RunLayer, RunType};
 
 /// If no handler is awaited, the inner service is called in `call`.
 #[tokio::test]

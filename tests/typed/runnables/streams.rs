@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::{Recorders, everywhere};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Delta, ErrorKind, EventData, Run, Usage,
+    Abort, Aborted, Delta, ErrorKind, EventData, Run, RunType, Usage,
     chat::ChatChunk,
     event::Accumulator,
     runnable::{Fold, RunStream},

@@ -17,7 +17,7 @@ use tower::{
     load_shed::LoadShedLayer, service_fn,
 };
 use tower_llm_callbacks::{
-    Callbacks, EventKind, RunLayer,
+    Callbacks, EventKind, RunLayer, RunType,
     chat::{ChatChunk, ChatRequest},
     runnable::RunService,
 };

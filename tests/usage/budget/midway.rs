@@ -5,6 +5,7 @@ use http::StatusCode;
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     Aborted, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, Registration,
+    RunType,
     chat::ChatChunk,
     handlers::BudgetGuard,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
@@ -103,7 +104,7 @@ async fn the_limit_applies_to_each_run() {
 
 #[test]
 fn tokens_are_masked_without_a_run_limit() {
-    let receives_tokens = |guard: BudgetGuard| guard.interests().contains(EventKind::LlmNewToken);
+    let receives_tokens = |guard: BudgetGuard| guard.event_mask().contains(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
     assert!(!receives_tokens(BudgetGuard::new().tokens(5)));
@@ -113,7 +114,7 @@ fn tokens_are_masked_without_a_run_limit() {
         BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())
     ));
     assert!(receives_tokens(BudgetGuard::new().tokens(5).abort_running()));
-    assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
+    assert!(!BudgetGuard::new().event_mask().contains(EventKind::RunStart(RunType::Tool)));
 }
 
 /// The guard aborts the outer run, even if the inner run exceeds the limit first.
