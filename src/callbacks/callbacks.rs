@@ -46,6 +46,7 @@ impl Callbacks {
     }
 
     /// Adds a handler with the delivery of its registration.
+    #[expect(clippy::should_implement_trait, reason = "a set and a registration are no operands")]
     #[must_use]
     pub fn add(mut self, registration: Registration) -> Self {
         let (slot, executor) = registration.into_slot();

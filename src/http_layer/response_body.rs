@@ -41,7 +41,7 @@ impl Reader<Llm> for Frames {
     }
 }
 
-impl<B> Source<B, Frame<Bytes>, Llm> for Frames
+impl<B> Source<B, Frame<Bytes>, Frame<Bytes>, Llm> for Frames
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -68,6 +68,16 @@ where
             return Position::Last;
         }
         Position::Inner
+    }
+
+    #[inline]
+    fn hold(frame: Frame<Bytes>) -> Result<Frame<Bytes>, Frame<Bytes>> {
+        Ok(frame)
+    }
+
+    #[inline]
+    fn release(frame: Frame<Bytes>) -> Frame<Bytes> {
+        frame
     }
 
     fn end(&mut self, emitter: &mut LlmEmitter) {

@@ -35,7 +35,7 @@ struct Chunks<D>(D);
 
 impl<D> Reader<Llm> for Chunks<D> {}
 
-impl<St, D, C, E> Source<St, C, Llm> for Chunks<D>
+impl<St, D, C, E> Source<St, C, C, Llm> for Chunks<D>
 where
     St: Stream<Item = Result<C, E>>,
     E: Into<BoxError>,
@@ -52,6 +52,16 @@ where
             emitter.read(|emitter| self.0.deltas(chunk, &mut |delta| emitter.delta(&delta)));
         }
         Position::Inner
+    }
+
+    #[inline]
+    fn hold(chunk: C) -> Result<C, C> {
+        Ok(chunk)
+    }
+
+    #[inline]
+    fn release(chunk: C) -> C {
+        chunk
     }
 
     fn end(&mut self, emitter: &mut LlmEmitter) {

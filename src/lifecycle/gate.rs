@@ -11,12 +11,19 @@ use tower::BoxError;
 use super::emitter::{Account, Emitter};
 
 /// How the items of a wrapped stream or body are polled and read.
-pub(crate) trait Source<St, T, A: Account>: Reader<A> {
+/// `T` is the type of the items, `H` that of held ones.
+pub(crate) trait Source<St, T, H, A: Account>: Reader<A> {
     /// Polls the inner stream.
     fn poll(inner: Pin<&mut St>, cx: &mut Context<'_>) -> Poll<Option<Result<T, BoxError>>>;
 
     /// Reads an item; only counts it if the answer is over. Returns whether another item may follow.
     fn item(&mut self, item: &T, inner: Pin<&St>, emitter: &mut Emitter<A>) -> Position;
+
+    /// Holds an item until handlers have returned. Returns the item if it is not to be held.
+    fn hold(item: T) -> Result<H, T>;
+
+    /// Returns a held item.
+    fn release(held: H) -> T;
 
     /// The inner stream has ended.
     fn end(&mut self, emitter: &mut Emitter<A>);
@@ -47,35 +54,35 @@ pin_project! {
     /// A stream or body of a run.
     ///
     /// Dropped before its end, it drops the inner stream and ends the run as cancelled.
-    // `T` and `A` are parameters because a projection of `St` in a field would keep tasks from being `Send` where
+    // `H` and `A` are parameters because a projection of `St` in a field would keep tasks from being `Send` where
     // `St` is boxed.
-    pub(crate) struct Gated<St, Src: Reader<A>, T, A: Account> {
+    pub(crate) struct Gated<St, Src: Reader<A>, H, A: Account> {
         // Before the gate: the inner stream is dropped first.
         #[pin]
         inner: Option<St>,
-        gate: Option<Gate<Src, T, A>>,
+        gate: Option<Gate<Src, H, A>>,
     }
 }
 
 /// The one polling loop of the crate. It holds what must wait for handlers.
-struct Gate<Src: Reader<A>, T, A: Account> {
+struct Gate<Src: Reader<A>, H, A: Account> {
     source: Src,
-    held: Held<T>,
+    held: Held<H>,
     /// The start phase is not over.
     starting: bool,
     emitter: Box<Emitter<A>>,
 }
 
 /// What waits for handlers before the consumer gets it.
-enum Held<T> {
+enum Held<H> {
     Nothing,
     /// An item waits for lockstep handlers.
-    Item(T),
+    Item(H),
     /// The last thing that the run covers waits for the terminal event: an item, an error, or the end.
-    Last(Option<Result<T, BoxError>>),
+    Last(Option<Result<H, BoxError>>),
 }
 
-impl<St, Src: Reader<A>, T, A: Account> Gated<St, Src, T, A> {
+impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
     /// A stream that no handler is notified of.
     pub(crate) fn unobserved(inner: Option<St>) -> Self {
         Self { inner, gate: None }
@@ -97,19 +104,19 @@ impl<St, Src: Reader<A>, T, A: Account> Gated<St, Src, T, A> {
     }
 
     /// Returns the item that waits for handlers.
-    pub(crate) fn held_item(&self) -> Option<&T> {
+    pub(crate) fn held_item(&self) -> Option<&H> {
         match &self.gate.as_ref()?.held {
             Held::Item(item) | Held::Last(Some(Ok(item))) => Some(item),
             _ => None,
         }
     }
 
-    pub(crate) fn poll_item(
+    pub(crate) fn poll_item<T>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<T, BoxError>>>
     where
-        Src: Source<St, T, A>,
+        Src: Source<St, T, H, A>,
     {
         let mut this = self.project();
         let Some(gate) = this.gate else {
@@ -129,7 +136,7 @@ impl<St, Src: Reader<A>, T, A: Account> Gated<St, Src, T, A> {
     }
 }
 
-impl<St: Stream, Src: Reader<A>, T, A: Account> Gated<St, Src, T, A> {
+impl<St: Stream, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
     pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
         let mut held = 0;
         if let Some(Gate { held: holds, emitter, .. }) = &self.gate {
@@ -148,7 +155,7 @@ impl<St: Stream, Src: Reader<A>, T, A: Account> Gated<St, Src, T, A> {
     }
 }
 
-impl<Src: Reader<A>, T, A: Account> Drop for Gate<Src, T, A> {
+impl<Src: Reader<A>, H, A: Account> Drop for Gate<Src, H, A> {
     fn drop(&mut self) {
         if !self.emitter.phases.is_aborted() {
             self.source.dropped(&mut self.emitter);
@@ -163,14 +170,14 @@ enum Given<T> {
     Last(Option<Result<T, BoxError>>),
 }
 
-impl<Src: Reader<A>, T, A: Account> Gate<Src, T, A> {
-    fn poll_item<St>(
+impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
+    fn poll_item<St, T>(
         &mut self,
         mut inner: Pin<&mut Option<St>>,
         cx: &mut Context<'_>,
     ) -> Poll<Given<T>>
     where
-        Src: Source<St, T, A>,
+        Src: Source<St, T, H, A>,
     {
         let Self { source, held, starting, emitter } = self;
         loop {
@@ -182,7 +189,7 @@ impl<Src: Reader<A>, T, A: Account> Gate<Src, T, A> {
                     if let Held::Item(item) = mem::replace(held, Held::Nothing)
                         && !emitter.phases.is_aborted()
                     {
-                        return Poll::Ready(Given::Item(item));
+                        return Poll::Ready(Given::Item(Src::release(item)));
                     }
                 }
                 Held::Last(last) => {
@@ -196,7 +203,7 @@ impl<Src: Reader<A>, T, A: Account> Gate<Src, T, A> {
                             inner.set(None);
                             Some(Err(aborted.into()))
                         }
-                        None => last.take(),
+                        None => last.take().map(|last| last.map(Src::release)),
                     };
                     return Poll::Ready(Given::Last(last));
                 }
@@ -235,19 +242,28 @@ impl<Src: Reader<A>, T, A: Account> Gate<Src, T, A> {
             match item {
                 Some(Ok(item)) => {
                     let Some(stream) = inner.as_ref().as_pin_ref() else { continue };
-                    if source.item(&item, stream, emitter) == Position::Last {
-                        *held = Held::Last(Some(Ok(item)));
-                    } else if emitter.phases.is_aborted() {
+                    let is_last = source.item(&item, stream, emitter) == Position::Last;
+                    if emitter.phases.is_aborted() && !is_last {
                         // The item is dropped.
-                    } else if !over && emitter.phases.must_hold_item() {
-                        // Checked before the terminal event is emitted: an item waits for its tokens only.
-                        *held = Held::Item(item);
-                    } else {
-                        if emitter.is_over() {
-                            emitter.emit_terminal_if_drained();
-                        }
-                        return Poll::Ready(Given::Item(item));
+                        continue;
                     }
+                    // Checked before the terminal event is emitted: an item waits for its tokens only.
+                    let waits = is_last || !over && emitter.phases.must_hold_item();
+                    let item = match if waits { Src::hold(item) } else { Err(item) } {
+                        Ok(item) if is_last => {
+                            *held = Held::Last(Some(Ok(item)));
+                            continue;
+                        }
+                        Ok(item) => {
+                            *held = Held::Item(item);
+                            continue;
+                        }
+                        Err(item) => item,
+                    };
+                    if emitter.is_over() {
+                        emitter.emit_terminal_if_drained();
+                    }
+                    return Poll::Ready(Given::Item(item));
                 }
                 Some(Err(error)) => {
                     source.error(&error, emitter);

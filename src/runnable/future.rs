@@ -10,7 +10,8 @@ use tower::{BoxError, Service};
 
 use super::{
     OutputKind,
-    output::{ObservedRun, PartialOutput, Respond},
+    fold::PartialOutput,
+    output::{ObservedRun, Respond},
 };
 use crate::lifecycle::{CallFuture, Ending, Outcome, Runnable};
 

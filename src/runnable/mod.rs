@@ -2,6 +2,7 @@
 //!
 //! [`RunLayer`] is where to begin. The other types are those of its services.
 
+mod fold;
 mod future;
 mod input;
 mod layer;
@@ -10,13 +11,11 @@ mod service;
 mod stream;
 
 pub use self::{
+    fold::{Fold, FoldItem, PartialOutput, WholeOutput},
     future::RunFuture,
     input::{ExtractInput, InputOf, NoInput},
     layer::RunLayer,
-    output::{
-        Fold, FoldItem, NoOutput, ObservedRun, OutputKind, OutputOf, PartialOutput, Respond,
-        Streaming, Unary, WholeOutput,
-    },
+    output::{NoOutput, ObservedRun, OutputKind, OutputOf, Respond, Streaming, Unary},
     service::{FutureService, RunService},
     stream::RunStream,
 };

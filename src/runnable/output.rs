@@ -3,8 +3,10 @@ use std::fmt;
 use futures_core::Stream;
 use serde_json::Value;
 
-use super::RunStream;
-pub use crate::lifecycle::PartialOutput;
+use super::{
+    RunStream,
+    fold::{PartialOutput, WholeOutput},
+};
 use crate::lifecycle::{Emitter, Runnable};
 
 /// How the response of a service ends its run: [`Unary`], when it is ready, or [`Streaming`], when the stream ends.
@@ -55,16 +57,6 @@ pub struct NoOutput;
 #[derive(Clone)]
 pub struct OutputOf<F>(pub(super) F);
 
-/// An output that is known whole, or not captured.
-#[derive(Debug, Clone, Default)]
-pub struct WholeOutput(Option<Value>);
-
-impl PartialOutput for WholeOutput {
-    fn finish(&mut self) -> Option<Value> {
-        self.0.take()
-    }
-}
-
 impl<Res> OutputKind<Res> for Unary<NoOutput> {
     type Response = Res;
     type Output = WholeOutput;
@@ -109,7 +101,7 @@ fn whole<Res>(
     value: impl FnOnce(&Res) -> Option<Value>,
 ) -> Respond<Res, WholeOutput> {
     let Some(ObservedRun(mut emitter)) = run else { return Respond::Now(response) };
-    emitter.add(|output| output.0 = value(&response));
+    emitter.add(|output| output.set(value(&response)));
     emitter.complete();
     Respond::AtEnd(ObservedRun(emitter), response)
 }
@@ -118,61 +110,19 @@ fn whole<Res>(
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Streaming<K = WholeOutput>(pub(super) K);
 
-/// Adds up the items of a stream with a closure. Created by [`RunLayer::fold`](crate::RunLayer::fold).
-#[derive(Clone)]
-pub struct Fold<A, F> {
-    /// `None` after the end of the run.
-    sum: Option<A>,
-    add: F,
-}
-
-impl<A, F> Fold<A, F> {
-    pub(super) fn new(sum: A, add: F) -> Self {
-        Self { sum: Some(sum), add }
-    }
-}
-
-impl<A: Into<Value>, F> PartialOutput for Fold<A, F> {
-    fn finish(&mut self) -> Option<Value> {
-        self.sum.take().map(Into::into)
-    }
-}
-
-/// How the items of a stream add up to an output.
-pub trait FoldItem<T>: PartialOutput {
-    #[doc(hidden)]
-    fn fold(&mut self, item: &T);
-}
-
-impl<T> FoldItem<T> for WholeOutput {
-    fn fold(&mut self, _item: &T) {}
-}
-
-impl<T, A: Into<Value>, F: Fn(&mut A, &T)> FoldItem<T> for Fold<A, F> {
-    fn fold(&mut self, item: &T) {
-        if let Some(sum) = &mut self.sum {
-            (self.add)(sum, item);
-        }
-    }
-}
-
 impl<Res, K, T, E> OutputKind<Res> for Streaming<K>
 where
     Res: Stream<Item = Result<T, E>>,
     K: PartialOutput + Clone,
 {
-    type Response = RunStream<Res, K, T>;
+    type Response = RunStream<Res, K>;
     type Output = K;
 
     fn output(&self) -> K {
         self.0.clone()
     }
 
-    fn respond(
-        &self,
-        run: Option<ObservedRun<K>>,
-        response: Res,
-    ) -> Respond<RunStream<Res, K, T>, K> {
+    fn respond(&self, run: Option<ObservedRun<K>>, response: Res) -> Respond<RunStream<Res, K>, K> {
         Respond::Now(RunStream::new(response, run.map(|ObservedRun(emitter)| emitter)))
     }
 }
@@ -180,12 +130,6 @@ where
 impl<F> fmt::Debug for OutputOf<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OutputOf").finish_non_exhaustive()
-    }
-}
-
-impl<A: fmt::Debug, F> fmt::Debug for Fold<A, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fold").field("sum", &self.sum).finish_non_exhaustive()
     }
 }
 

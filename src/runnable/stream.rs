@@ -1,4 +1,5 @@
 use std::{
+    convert::Infallible,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -8,7 +9,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::output::{FoldItem, PartialOutput};
+use super::fold::{FoldItem, PartialOutput};
 use crate::lifecycle::{Emitter, Gated, Position, Reader, Runnable, Source};
 
 pin_project! {
@@ -17,12 +18,10 @@ pin_project! {
     ///
     /// Dropped before its end, it drops the inner stream and ends the run as cancelled. Items that follow an error pass,
     /// but the run has ended with the error.
-    ///
-    /// `T` is the type of the items.
     #[must_use = "streams do nothing unless polled"]
-    pub struct RunStream<St, K: PartialOutput, T> {
+    pub struct RunStream<St, K: PartialOutput> {
         #[pin]
-        gated: Gated<St, Items, T, Runnable<K>>,
+        gated: Gated<St, Items, Infallible, Runnable<K>>,
         done: bool,
     }
 }
@@ -32,7 +31,7 @@ struct Items;
 
 impl<K: PartialOutput> Reader<Runnable<K>> for Items {}
 
-impl<St, K, T, E> Source<St, T, Runnable<K>> for Items
+impl<St, K, T, E> Source<St, T, Infallible, Runnable<K>> for Items
 where
     St: Stream<Item = Result<T, E>>,
     E: Into<BoxError>,
@@ -47,12 +46,21 @@ where
         Position::Inner
     }
 
+    /// An item is no event, so that it never waits for handlers.
+    fn hold(item: T) -> Result<Infallible, T> {
+        Err(item)
+    }
+
+    fn release(held: Infallible) -> T {
+        match held {}
+    }
+
     fn end(&mut self, emitter: &mut Emitter<Runnable<K>>) {
         emitter.complete();
     }
 }
 
-impl<St, K: PartialOutput, T> RunStream<St, K, T> {
+impl<St, K: PartialOutput> RunStream<St, K> {
     pub(super) fn new(inner: St, emitter: Option<Box<Emitter<Runnable<K>>>>) -> Self {
         let gated = match emitter {
             Some(emitter) => Gated::new(inner, Items, emitter, false),
@@ -62,7 +70,7 @@ impl<St, K: PartialOutput, T> RunStream<St, K, T> {
     }
 }
 
-impl<St, K, T, E> Stream for RunStream<St, K, T>
+impl<St, K, T, E> Stream for RunStream<St, K>
 where
     St: Stream<Item = Result<T, E>>,
     E: Into<BoxError>,
@@ -86,7 +94,7 @@ where
     }
 }
 
-impl<St, K, T, E> FusedStream for RunStream<St, K, T>
+impl<St, K, T, E> FusedStream for RunStream<St, K>
 where
     St: Stream<Item = Result<T, E>>,
     E: Into<BoxError>,
@@ -97,7 +105,7 @@ where
     }
 }
 
-impl<St, K: PartialOutput, T> fmt::Debug for RunStream<St, K, T> {
+impl<St, K: PartialOutput> fmt::Debug for RunStream<St, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunStream")
             .field("observed", &self.gated.is_observed())

@@ -74,7 +74,7 @@ fn case_48_runs_nest_however_they_are_called() {
         };
         let callbacks = Callbacks::new().inline(trees.clone());
         let root = RunLayer::chain("root").inheritable_callbacks(&callbacks);
-        let mut events = EventStream::builder().run(async { root.run(work).await });
+        let mut events = EventStream::builder().of(async { root.run(work).await });
         let mut paths = BTreeMap::new();
         while let Some(event) = events.next().await {
             paths.insert(event.run().run_id(), event.parent_ids().to_vec());

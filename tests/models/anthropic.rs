@@ -544,13 +544,8 @@ async fn http_errors_have_status_code_and_request_id() {
     assert_eq!(provider.status, Some(529));
     assert_eq!(provider.request_id.as_deref(), Some("req_header"));
     assert!(error.source().unwrap().is::<ProviderError>());
-<<<<<<< HEAD:tests/models/anthropic.rs
-    let reason = error.to_string();
-    assert_eq!(reason, "the provider reported an error (529 overloaded_error): Overloaded");
-=======
     let said = error.to_string();
     assert_eq!(said, "the provider reported an error (529 overloaded_error)");
->>>>>>> h-wire:tests/model_anthropic.rs
 
     let response =
         Response::builder().status(401).header(header::CONTENT_TYPE, "text/event-stream");

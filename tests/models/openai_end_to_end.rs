@@ -1,7 +1,4 @@
-//! Callbacks on OpenAI's interfaces, end to end: over sockets, by the ready client, events out.
-
-#[path = "../examples/support/server.rs"]
-mod server;
+//! Callbacks on OpenAI's APIs, end to end: over sockets, with the bundled client.
 
 use std::time::Duration;
 
@@ -30,15 +27,15 @@ fn joke(model: &str) -> ChatRequest {
 }
 
 /// A model with a recorder for each delivery.
-struct Told {
+struct ObservedModel {
     callbacks: Callbacks,
     recorders: Vec<Recorder>,
     model: CallbackService<OpenAiModel<HttpClient>>,
 }
 
-impl Told {
+impl ObservedModel {
     async fn new(api: OpenAiApi) -> Self {
-        Self::at(api, &(server::serve().await.unwrap() + "/v1"))
+        Self::at(api, &(simulated::serve().await.unwrap() + "/v1"))
     }
 
     fn at(api: OpenAiApi, base_url: &str) -> Self {
@@ -60,7 +57,7 @@ impl Told {
         chat::collect(self.model.ready().await?.call(request).await?).await
     }
 
-    /// What each recorder was told of the one call that was made.
+    /// The events of the only call, for each recorder.
     async fn events(self) -> Vec<Vec<Recorded>> {
         let report = self.callbacks.flush(Duration::from_secs(20)).await;
         assert!(report.is_complete(), "{report:?}");
@@ -73,26 +70,26 @@ impl Told {
         events
     }
 
-    /// The terminal events of the one call.
+    /// The terminal events of the only call, for each recorder.
     async fn terminals(self) -> Vec<Recorded> {
         let events = self.events().await.into_iter();
-        events.map(|mut events| events.pop().expect("there is a terminal")).collect()
+        events.map(|mut events| events.pop().expect("a call has a terminal")).collect()
     }
 }
 
 #[tokio::test]
-async fn streamed_and_whole_answers() {
+async fn streamed_and_unstreamed_answers() {
     for (api, name) in APIS {
         for stream in [true, false] {
-            let mut told = Told::new(api).await;
+            let mut observed = ObservedModel::new(api).await;
             let request = joke("joker").stream(stream).provider("simulated").api(name);
-            let read = told.ask(request).await.unwrap();
+            let read = observed.ask(request).await.unwrap();
             assert_eq!(read.text(), JOKE);
             assert_eq!((read.streamed, read.tokens), (stream, if stream { 24 } else { 0 }));
             let usage = read.usage.unwrap();
             assert_eq!((usage.output_tokens, usage.input_tokens > 1), (24, true));
 
-            for events in told.events().await {
+            for events in observed.events().await {
                 let EventData::LlmStart(start) = &events[0].data else { panic!("{events:?}") };
                 assert_eq!((&*start.provider, &*start.api), ("simulated", name));
                 assert_eq!((start.model.as_deref(), start.stream), (Some("joker"), stream));
@@ -110,18 +107,18 @@ async fn streamed_and_whole_answers() {
     }
 }
 
-/// The provider calls the tool, and tells its joke when it gets what the tool gave.
+/// The provider calls the tool, and answers with its joke when it receives the result.
 #[tokio::test]
-async fn a_tool_is_called_and_its_result_given_back() {
+async fn a_tool_is_called_and_its_result_returned() {
     for (api, _) in APIS {
         for stream in [true, false] {
             let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}});
             let asked = joke("joker").stream(stream).tool(Tool::new("get_weather", schema));
-            let mut told = Told::new(api).await;
-            let read = told.ask(asked.clone()).await.unwrap();
+            let mut observed = ObservedModel::new(api).await;
+            let read = observed.ask(asked.clone()).await.unwrap();
             let [call] = &read.choices[0].tool_calls[..] else { panic!("{read:?}") };
             assert_eq!((&*call.name, &*call.arguments), ("get_weather", "{\"city\":\"Paris\"}"));
-            for terminal in told.terminals().await {
+            for terminal in observed.terminals().await {
                 assert_eq!(terminal.result().unwrap().choices, read.choices);
             }
 
@@ -133,16 +130,16 @@ async fn a_tool_is_called_and_its_result_given_back() {
             let answered = asked
                 .message(Message::new(Role::Assistant, [ContentPart::text(read.text()), part]))
                 .message(Message::tool_result(call.id.clone(), "Rain"));
-            let read = Told::new(api).await.ask(answered).await.unwrap();
+            let read = ObservedModel::new(api).await.ask(answered).await.unwrap();
             assert_eq!((read.text(), read.choices[0].tool_calls.len()), (JOKE, 0));
         }
     }
 }
 
 #[tokio::test]
-async fn the_limit_on_tokens_arrives() {
+async fn the_token_limit_is_sent() {
     for (api, _) in APIS {
-        let read = Told::new(api).await.ask(joke("joker").max_tokens(9)).await.unwrap();
+        let read = ObservedModel::new(api).await.ask(joke("joker").max_tokens(9)).await.unwrap();
         assert_eq!(read.tokens, 9);
         let reason = read.choices[0].finish_reason.as_deref();
         assert!(matches!(reason, Some("length" | "max_output_tokens")), "{reason:?}");
@@ -153,12 +150,12 @@ async fn the_limit_on_tokens_arrives() {
 async fn an_error_answer() {
     for (api, _) in APIS {
         for stream in [true, false] {
-            let mut told = Told::new(api).await;
-            let error = told.ask(joke("error-429").stream(stream)).await.unwrap_err();
+            let mut observed = ObservedModel::new(api).await;
+            let error = observed.ask(joke("error-429").stream(stream)).await.unwrap_err();
             let provider = error.downcast_ref::<ModelError>().unwrap().provider().unwrap();
             let code = Some("rate_limit_exceeded");
             assert_eq!((provider.status, provider.code.as_deref()), (Some(429), code));
-            for terminal in told.terminals().await {
+            for terminal in observed.terminals().await {
                 let error = terminal.error().unwrap();
                 assert_eq!((error.kind(), error.status()), (ErrorKind::Provider, Some(429)));
                 assert_eq!(error.provider_code(), code);
@@ -170,10 +167,10 @@ async fn an_error_answer() {
 #[tokio::test]
 async fn an_error_in_the_stream() {
     for (api, _) in APIS {
-        let mut told = Told::new(api).await;
-        let error = told.ask(joke("error-midstream")).await.unwrap_err();
-        assert!(error.source().unwrap().to_string().contains("asked to fail"), "{error}");
-        for terminal in told.terminals().await {
+        let mut observed = ObservedModel::new(api).await;
+        let error = observed.ask(joke("error-midstream")).await.unwrap_err();
+        assert!(error.to_string().contains("asked to fail"), "{error}");
+        for terminal in observed.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!((error.kind(), error.status()), (ErrorKind::Provider, None));
             assert_eq!(error.provider_code(), Some("server_error"));
@@ -184,12 +181,12 @@ async fn an_error_in_the_stream() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_short() {
+async fn a_truncated_answer() {
     for (api, _) in APIS {
-        let mut told = Told::new(api).await;
-        let error = told.ask(joke("truncate")).await.unwrap_err();
+        let mut observed = ObservedModel::new(api).await;
+        let error = observed.ask(joke("truncate")).await.unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(ModelError::Truncated)), "{error}");
-        for terminal in told.terminals().await {
+        for terminal in observed.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!(error.kind(), ErrorKind::Truncated);
             assert_eq!(error.result().tokens, 12);
@@ -198,13 +195,13 @@ async fn an_answer_that_is_cut_short() {
 }
 
 #[tokio::test]
-async fn dropped_midway() {
+async fn drop_midway_ends_cancelled() {
     for (api, _) in APIS {
-        let mut told = Told::new(api).await;
-        let mut answer = told.model.ready().await.unwrap().call(joke("slow")).await.unwrap();
+        let mut observed = ObservedModel::new(api).await;
+        let mut answer = observed.model.ready().await.unwrap().call(joke("slow")).await.unwrap();
         while answer.next().await.unwrap().unwrap().content() != Some("Here") {}
         drop(answer);
-        for terminal in told.terminals().await {
+        for terminal in observed.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!(error.kind(), ErrorKind::Cancelled);
             assert_eq!(error.result().text(), "Here");
@@ -213,35 +210,35 @@ async fn dropped_midway() {
 }
 
 #[tokio::test]
-async fn the_wrong_place_and_no_place() {
-    let url = server::serve().await.unwrap();
+async fn a_wrong_path_and_a_refused_connection() {
+    let url = simulated::serve().await.unwrap();
     let free = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/v1", listener.local_addr().unwrap())
     };
     for (api, _) in APIS {
-        // Without its `/v1`.
-        let mut told = Told::at(api, &url);
-        let error = told.ask(joke("joker")).await.unwrap_err();
+        // Without the `/v1` of the path.
+        let mut observed = ObservedModel::at(api, &url);
+        let error = observed.ask(joke("joker")).await.unwrap_err();
         assert!(error.to_string().contains("404 not_found_error"), "{error}");
-        for terminal in told.terminals().await {
+        for terminal in observed.terminals().await {
             assert_eq!(terminal.error().unwrap().status(), Some(404));
         }
 
-        let mut told = Told::at(api, &free);
-        let error = told.ask(joke("joker")).await.unwrap_err();
+        let mut observed = ObservedModel::at(api, &free);
+        let error = observed.ask(joke("joker")).await.unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(ModelError::Transport(_))), "{error}");
-        for terminal in told.terminals().await {
+        for terminal in observed.terminals().await {
             assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Transport);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_calls_at_once() {
-    let url = server::serve().await.unwrap() + "/v1";
+async fn concurrent_calls() {
+    let url = simulated::serve().await.unwrap() + "/v1";
     for (api, _) in APIS {
-        let Told { callbacks, recorders, model } = Told::at(api, &url);
+        let ObservedModel { callbacks, recorders, model } = ObservedModel::at(api, &url);
         let calls = (0..50).map(|index| {
             let mut model = model.clone();
             tokio::spawn(async move {
@@ -257,7 +254,7 @@ async fn many_calls_at_once() {
             }
         }
         assert!(callbacks.flush(Duration::from_secs(20)).await.is_complete());
-        // Of those whose queues wait none lose a token.
+        // Handlers with awaited queues lose no tokens.
         for recorder in &recorders[..4] {
             assert_promises(&recorder.events());
             let terminals = recorder.terminals();

@@ -104,7 +104,7 @@ async fn everything(lines: &Lines) {
     });
     ask(&CallbackLayer::new(callbacks.clone().inline(aborts)), answer()).await;
 
-    let model = layer.layer(ScriptedModel::new(Script::new().fail("x").respond()).then(answer()));
+    let model = layer.layer(ScriptedModel::new([Script::new().fail("x").respond(), answer()]));
     let retry = tower::retry::RetryLayer::new(Again);
     let mut retried = ServiceBuilder::new().layer(AttemptsLayer::new()).layer(retry).service(model);
     let retried = retried.ready().await.unwrap();

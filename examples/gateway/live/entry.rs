@@ -88,8 +88,10 @@ impl Entry {
                 detail.end(result);
             }
             EventData::LlmError(error) => {
-                row.end(error.kind().as_str(), error.result());
-                detail.end(error.result());
+                if let Some(result) = error.result() {
+                    row.end(error.kind().as_str(), result);
+                    detail.end(result);
+                }
                 detail.fail(error);
             }
             EventData::RunEnd(_, output) => {

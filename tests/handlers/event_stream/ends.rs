@@ -255,7 +255,7 @@ fn a_call_outside_a_runtime() {
         assert_agent(&events);
         assert_nested(&events);
     }
-    let mut events = EventStream::builder().run(agent());
+    let mut events = EventStream::builder().of(agent());
     assert_agent(&executor::block_on(collect(&mut events)));
     assert_eq!(events.output().unwrap().unwrap(), "ab");
 }

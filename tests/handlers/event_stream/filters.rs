@@ -56,7 +56,7 @@ fn by_name_type_and_tag() {
 #[test]
 fn children_of_an_excluded_run_are_yielded() {
     on_each_runtime(|| async {
-        let everything = collect(EventStream::builder().run(agent())).await;
+        let everything = collect(EventStream::builder().of(agent())).await;
         let depth = |events: &[RunEvent]| {
             let inner = events.iter().find(|event| event.run().name() == "inner").unwrap();
             inner.parent_ids().len()
@@ -136,7 +136,7 @@ proptest! {
     ) {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let all = collect(EventStream::builder().run(agent())).await;
+            let all = collect(EventStream::builder().of(agent())).await;
             let builder = EventStream::builder()
                 .include_names(include.names.clone())
                 .include_types(include.types.clone())
@@ -169,7 +169,7 @@ proptest! {
 fn masked_events_leave_gaps() {
     on_each_runtime(|| async {
         let mask = EventMask::LLM_END | EventMask::CUSTOM;
-        let events = collect(EventStream::builder().event_mask(mask).run(agent())).await;
+        let events = collect(EventStream::builder().event_mask(mask).of(agent())).await;
         let expected = [("agent", 1, EventKind::Custom), ("inner", 2, EventKind::LlmEnd)];
         let last = [("look", 1, EventKind::Custom), ("plan", 3, EventKind::LlmEnd)];
         let expected = [expected, last].concat();

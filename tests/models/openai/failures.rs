@@ -38,13 +38,8 @@ async fn http_errors_have_status_code_and_request_id() {
         assert_eq!(provider.status, Some(429));
         assert_eq!(provider.request_id.as_deref(), Some("req_1"));
         assert!(error.source().unwrap().is::<ProviderError>());
-<<<<<<< HEAD:tests/models/openai/failures.rs
-        let reason = error.to_string();
-        assert_eq!(reason, "the provider reported an error (429 rate_limit_exceeded): Slow down");
-=======
         let said = error.to_string();
         assert_eq!(said, "the provider reported an error (429 rate_limit_exceeded)");
->>>>>>> h-wire:tests/model_openai/failures.rs
 
         // The header of another provider is ignored.
         let response = Response::builder().status(302).header("request-id", "req_1");

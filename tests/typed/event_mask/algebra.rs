@@ -47,8 +47,8 @@ proptest! {
     fn a_mask_contains_a_kind_of_any_run_type(set in masks()) {
         for kind in KINDS {
             let in_any = TYPES.iter().any(|run_type| set.wants_in(kind, *run_type));
-            prop_assert_eq!(set.contains(kind), in_any);
-            prop_assert_eq!(set.contains(kind), set.intersects(EventMask::of(kind)));
+            prop_assert_eq!(set.wants(kind), in_any);
+            prop_assert_eq!(set.wants(kind), set.intersects(EventMask::of(kind)));
         }
     }
 }
@@ -60,7 +60,7 @@ fn a_run_type_has_its_own_kinds() {
         let its = EventMask::of_runs(run_type);
         for kind in KINDS {
             let expected = type_of(kind).is_none_or(|of| of == run_type);
-            assert_eq!(its.contains(kind), expected, "{kind} of {run_type}");
+            assert_eq!(its.wants(kind), expected, "{kind} of {run_type}");
             for other in TYPES {
                 let expected = match type_of(kind) {
                     Some(of) => of == run_type,
@@ -142,11 +142,11 @@ fn named_masks_have_their_kinds() {
         (EventMask::RETRY | EventMask::CUSTOM, &[Retry, Custom]),
     ];
     for (set, kinds) in named {
-        assert!(KINDS.iter().all(|kind| set.contains(*kind) == kinds.contains(kind)), "{set:?}");
+        assert!(KINDS.iter().all(|kind| set.wants(*kind) == kinds.contains(kind)), "{set:?}");
         assert!(!set.intersects(EventMask::TOKEN_TIMES));
     }
     // `TOKEN_TIMES` is not an event kind.
-    assert!(KINDS.iter().all(|kind| !EventMask::TOKEN_TIMES.contains(*kind)));
+    assert!(KINDS.iter().all(|kind| !EventMask::TOKEN_TIMES.wants(*kind)));
 }
 
 /// Masks can be built and queried in constants.
@@ -154,7 +154,7 @@ fn named_masks_have_their_kinds() {
 fn masks_are_const() {
     const TOOLS: EventMask = EventMask::of_runs(RunType::Tool);
     const ASKS: [bool; 3] = [
-        TOOLS.contains(EventKind::Custom),
+        TOOLS.wants(EventKind::Custom),
         TOOLS.wants_in(EventKind::Custom, RunType::Llm),
         TOOLS.intersects(EventMask::of(EventKind::RunEnd(RunType::Tool))),
     ];

@@ -104,7 +104,7 @@ async fn the_limit_applies_to_each_run() {
 
 #[test]
 fn tokens_are_masked_without_a_run_limit() {
-    let receives_tokens = |guard: BudgetGuard| guard.event_mask().contains(EventKind::LlmNewToken);
+    let receives_tokens = |guard: BudgetGuard| guard.event_mask().wants(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
     assert!(!receives_tokens(BudgetGuard::new().tokens(5)));
