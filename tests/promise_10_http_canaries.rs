@@ -309,7 +309,8 @@ fn of_the_ready_made_handlers() {
         runtime.block_on(async {
             for target in TARGETS {
                 for (kind, answer) in WAYS {
-                    let (trees, totals) = (RunTrees::new(), UsageTotals::new().by_model());
+                    let (trees, totals) =
+                        (RunTrees::new(), UsageTotals::builder().by_model().build());
                     let (events, stream) = EventStream::builder().attach();
                     let mut told = Told::new(&[support::Mode::Inline])
                         .with(Registration::inline(TracingSpans::new()))

@@ -1,5 +1,5 @@
-//! Handlers that people attach together, beside the layer with none: the time of the whole process's cores for a
-//! token, exporters and handlers' threads included.
+//! Handlers that are used together, compared with the layer without handlers: CPU time of the whole process per
+//! token, including exporters and the handlers' threads.
 
 use std::io;
 
@@ -23,7 +23,7 @@ use crate::harness::{Bound, Cost, Row, compare, cpu_time};
 
 const ROUNDS: usize = 9;
 
-/// As long as answers are.
+/// A typical length of an answer.
 const TOKENS: usize = 500;
 
 fn cost(callbacks: &Callbacks, calls: usize) -> Cost {
@@ -41,7 +41,7 @@ fn cost(callbacks: &Callbacks, calls: usize) -> Cost {
     let start = cpu_time();
     runtime.block_on(async {
         for _ in 0..calls {
-            let mut answer = model.call(request.clone()).await.expect("it answers");
+            let mut answer = model.call(request.clone()).await.expect("the model does not fail");
             while let Some(chunk) = answer.next().await {
                 std::hint::black_box(chunk.expect("no error"));
             }
@@ -68,7 +68,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
             (f64::INFINITY, Callbacks::new().blocking(ConsoleTokens::new(sink()))),
         ),
         (
-            "`Metrics`, inline (no recorder)",
+            "`LlmMetrics`, inline (no recorder)",
             (f64::INFINITY, Callbacks::new().inline(LlmMetrics::new())),
         ),
         (
@@ -82,7 +82,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
                 Callbacks::new()
                     .inline(spans)
                     .inline(metrics)
-                    .inline(UsageTotals::new().by_model())
+                    .inline(UsageTotals::builder().by_model().build())
                     .blocking(lines()),
             ),
         ),

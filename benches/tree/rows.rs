@@ -70,7 +70,7 @@ fn chain(count: usize, attached: Attached) -> bool {
             bound: Bound::ratio(1.1),
         },
         Attached::Blocking => Row {
-            name: "the same with one blocking handler, which start and end wait for",
+            name: "the same with one blocking handler, whose start and end are awaited",
             baseline: "the work",
             bound: Bound::ratio(f64::INFINITY),
         },

@@ -35,7 +35,7 @@ async fn refused(path: &str, body: Value) -> (StatusCode, Value, usize) {
         upstream.fetch_add(1, Ordering::SeqCst);
         async { Ok::<_, BoxError>(event_stream(Full::<Bytes>::from(HELLO.concat()))) }
     });
-    let guard = BudgetGuard::new().tokens(5);
+    let guard = BudgetGuard::builder().tokens(5).build();
     let mut gateway = layer(&guard).layer(inner);
     let mut call = async || {
         let request = Request::post(path).header("content-type", "application/json");
@@ -83,7 +83,7 @@ async fn an_error_in_the_providers_shape() {
 
 #[tokio::test]
 async fn a_spent_budget_and_one_for_each_key() {
-    let guard = BudgetGuard::new().tokens(14).per_metadata("path");
+    let guard = BudgetGuard::builder().tokens(14).per_metadata("path").build();
     let layer = layer(&guard);
     for (status, spent) in [(200, 5), (200, 10), (429, 10)] {
         let response = answered(&layer, || event_stream(Scripted::chunks(HELLO))).await;
@@ -104,7 +104,7 @@ async fn a_spent_budget_and_one_for_each_key() {
 
 #[tokio::test]
 async fn the_frame_that_passes_the_limit_is_kept_back() {
-    let guard = BudgetGuard::new().max_run_tokens(3);
+    let guard = BudgetGuard::builder().max_run_tokens(3).build();
     let texts = ["a", "b", "c", "d"].map(text_event);
     // Two events in a frame.
     let frames =
@@ -126,10 +126,10 @@ async fn the_frame_that_passes_the_limit_is_kept_back() {
 #[tokio::test]
 async fn one_call_of_two_runs() {
     for limit in [None, Some(1)] {
-        let guard = BudgetGuard::new().tokens(14);
+        let guard = BudgetGuard::builder().tokens(14);
         let guard = match limit {
-            Some(tokens) => guard.max_run_tokens(tokens),
-            None => guard,
+            Some(tokens) => guard.max_run_tokens(tokens).build(),
+            None => guard.build(),
         };
         let callbacks = Callbacks::new().inline(guard.clone());
         let calls = Arc::new(AtomicUsize::new(0));

@@ -16,12 +16,12 @@ fn texts(count: usize) -> Script {
     (0..count).fold(Script::new().respond(), |script, n| script.text(format!("{n} ")))
 }
 
-const PASSED: &str = "the answer has passed its limit of tokens";
+const PASSED: &str = "the answer exceeds the token limit of a call";
 
 #[tokio::test]
 async fn exactly_so_many_pieces_reach_the_consumer() {
     for limit in [0, 1, 3, 5] {
-        let guard = BudgetGuard::new().max_run_tokens(limit);
+        let guard = BudgetGuard::builder().max_run_tokens(limit).build();
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(guard.clone()).inline(recorder.clone());
         let scripted = ScriptedModel::new(texts(6).complete("stop"));
@@ -39,7 +39,7 @@ async fn exactly_so_many_pieces_reach_the_consumer() {
         assert!(report.keys.is_empty(), "there is no budget");
     }
     // As many as there are.
-    let guard = BudgetGuard::new().max_run_tokens(6);
+    let guard = BudgetGuard::builder().max_run_tokens(6).build();
     let (_, mut model) = model(&guard, texts(6).complete("stop"));
     assert!(ask(&mut model, asking(9)).await.1.is_none());
     assert_eq!(guard.report().aborted_runs, 0);
@@ -60,7 +60,7 @@ async fn all_kinds_of_pieces_count() {
         .chunk(Delta::Refusal { choice: 1, text: "no".into() })
         .chunk(tool("{"))
         .chunk(tool("}"));
-    let guard = BudgetGuard::new().max_run_tokens(3);
+    let guard = BudgetGuard::builder().max_run_tokens(3).build();
     let (_, mut model) = model(&guard, script.complete("stop"));
     let (chunks, error) = ask(&mut model, asking(9)).await;
     assert_eq!((chunks, refusal(error).0.as_str()), (3, PASSED));
@@ -68,7 +68,7 @@ async fn all_kinds_of_pieces_count() {
 
 #[tokio::test]
 async fn a_lockstep_guard_is_as_exact() {
-    let guard = BudgetGuard::new().max_run_tokens(2);
+    let guard = BudgetGuard::builder().max_run_tokens(2).build();
     let handler = Registration::blocking(guard.clone()).lockstep();
     let mut model = CallbackLayer::new(Callbacks::new().add(handler))
         .layer(ScriptedModel::new(texts(6).complete("stop")));
@@ -78,7 +78,7 @@ async fn a_lockstep_guard_is_as_exact() {
 
 #[tokio::test]
 async fn what_was_seen_is_settled() {
-    let guard = BudgetGuard::new().tokens(1_000).max_run_tokens(4);
+    let guard = BudgetGuard::builder().tokens(1_000).max_run_tokens(4).build();
     let (_, mut model) = model(&guard, texts(9));
     ask(&mut model, asking(500)).await;
     let key = super::all(&guard);
@@ -87,7 +87,7 @@ async fn what_was_seen_is_settled() {
 
 #[tokio::test]
 async fn each_run_counts_for_itself() {
-    let guard = BudgetGuard::new().max_run_tokens(4);
+    let guard = BudgetGuard::builder().max_run_tokens(4).build();
     let (_, mut model) = model(&guard, texts(4).complete("stop"));
     let mut answers = Vec::new();
     for _ in 0..10 {
@@ -106,18 +106,20 @@ fn without_such_a_limit_tokens_are_not_asked_for() {
     let hears = |guard: BudgetGuard| guard.interests().contains(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
-    assert!(!hears(BudgetGuard::new().tokens(5)));
-    assert!(!hears(BudgetGuard::new().abort_running()), "there is no budget");
-    assert!(hears(BudgetGuard::new().max_run_tokens(5)));
-    assert!(hears(BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())));
-    assert!(hears(BudgetGuard::new().tokens(5).abort_running()));
+    assert!(!hears(BudgetGuard::builder().tokens(5).build()));
+    assert!(!hears(BudgetGuard::builder().abort_running().build()), "there is no budget");
+    assert!(hears(BudgetGuard::builder().max_run_tokens(5).build()));
+    assert!(hears(
+        BudgetGuard::builder().max_run_cost("1".parse().unwrap()).prices(prices()).build()
+    ));
+    assert!(hears(BudgetGuard::builder().tokens(5).abort_running().build()));
     assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
 }
 
 /// An inner run that passes the limit first is not what is aborted.
 #[tokio::test]
 async fn the_outer_of_two_runs() {
-    let guard = BudgetGuard::new().tokens(100).max_run_tokens(2);
+    let guard = BudgetGuard::builder().tokens(100).max_run_tokens(2).build();
     let layer = super::layer(&guard);
     let mut model = layer.layer(layer.layer(ScriptedModel::new(texts(5).complete("stop"))));
     let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;

@@ -26,7 +26,7 @@ fn amount(text: &str) -> Amount {
 }
 
 async fn cost(script: Script) -> Cost {
-    let totals = UsageTotals::new().prices(table(TABLE));
+    let totals = UsageTotals::builder().prices(table(TABLE)).build();
     run(&layer(&totals), script).await;
     let snapshot = totals.snapshot();
     assert_eq!(snapshot.currency.as_deref(), Some("USD"));
@@ -61,7 +61,7 @@ async fn what_was_seen_is_paid_as_output_and_kept_apart() {
 
 #[tokio::test]
 async fn models_without_a_price_are_named() {
-    let totals = UsageTotals::new().by_model().prices(table(TABLE));
+    let totals = UsageTotals::builder().by_model().prices(table(TABLE)).build();
     let layer = layer(&totals);
     run(&layer, answer_of("who?", 5, 5)).await;
     run(&layer, answer_of("who?", 5, 5)).await;
@@ -93,7 +93,7 @@ async fn the_price_of_what_answered_or_else_of_what_was_asked_for() {
         ("gpt-5", None, Some("0.0000125")),
         ("who?", None, None),
     ] {
-        let totals = UsageTotals::new().prices(table(TABLE));
+        let totals = UsageTotals::builder().prices(table(TABLE)).build();
         let script = Script::new().respond().chunk(report(Usage::new(2, 1)));
         let script = match answered {
             Some(model) => by(model, script),
@@ -250,7 +250,7 @@ fn amounts_are_decimals() {
         "٣",
     ] {
         let error = text.parse::<Amount>().unwrap_err().to_string();
-        assert!(error.contains("write a decimal such as 2.50"), "{text}: {error}");
+        assert!(error.contains("expected a decimal such as 2.50"), "{text}: {error}");
     }
     assert_eq!(format!("{:?}", amount("2.50")), "Amount(2.5)");
     assert_eq!(serde_json::json!(amount("2.50")), serde_json::json!("2.5"));
