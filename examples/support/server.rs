@@ -1,4 +1,4 @@
-//! The gateway example's simulated provider, served in this process, for examples that have no key.
+//! Serves the gateway example's simulated provider in this process, for examples that run without a key.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 #[path = "../gateway/simulated/mod.rs"]
 mod simulated;
 
-/// Starts it on a free port of this machine, and gives its URL. It ends with the runtime.
+/// Starts the provider on a free loopback port and returns its URL. It stops with the runtime.
 pub(crate) async fn serve() -> std::io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);

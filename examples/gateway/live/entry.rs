@@ -3,26 +3,27 @@ use tower_llm_callbacks::{Event, EventData, LlmResult, LlmStart, Run, RunError};
 
 use super::{
     DETAIL, PARTS, WORD,
-    content::Content,
-    row::{Row, milliseconds},
+    content::RunContent,
+    row::{RunRow, milliseconds},
     text::{json, prefix},
 };
 
-/// What is kept of a run.
+/// A run that the page keeps.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) row: Row,
-    pub(super) detail: Detail,
-    /// The number of its last change, and of the last one that was more than another token.
+pub(super) struct RunEntry {
+    pub(super) row: RunRow,
+    pub(super) detail: RunDetail,
+    /// The number of the last change.
     pub(super) changed: u64,
+    /// The number of the last change by an event other than a further token.
     pub(super) reshaped: u64,
 }
 
-/// What is shown of a run that is looked at.
+/// The details of a selected run.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Detail {
-    prompt: Content,
-    pub(super) answer: Content,
+pub(super) struct RunDetail {
+    prompt: RunContent,
+    pub(super) answer: RunContent,
     error: Option<Failure>,
     params: String,
     tags: Vec<String>,
@@ -45,18 +46,18 @@ struct Failure {
     code: Option<String>,
 }
 
-impl Entry {
+impl RunEntry {
     pub(super) fn new(run: &Run, event: &EventData) -> Self {
-        let mut detail = Detail {
+        let mut detail = RunDetail {
             tags: run.tags().iter().take(32).map(|tag| prefix(tag, WORD).to_owned()).collect(),
             metadata: brief(run.metadata()),
-            ..Detail::default()
+            ..RunDetail::default()
         };
         let mut start: Option<&LlmStart> = None;
         match event {
             EventData::LlmStart(llm) => {
                 start = Some(llm);
-                detail.prompt = llm.messages.get().map(Content::prompt).unwrap_or_default();
+                detail.prompt = llm.messages.get().map(RunContent::prompt).unwrap_or_default();
                 detail.params = brief(&llm.params);
                 let url = llm.http.as_deref().map(|http| prefix(&http.url, DETAIL).to_owned());
                 detail.url = url.unwrap_or_default();
@@ -64,16 +65,17 @@ impl Entry {
             EventData::ChainStart(input)
             | EventData::ToolStart(input)
             | EventData::RetrieverStart(input) => {
-                let prompt = input.input.as_ref().map(|input| Content::of_value("input", input));
+                let prompt =
+                    input.input.as_ref().map(|input| RunContent::from_value("input", input));
                 detail.prompt = prompt.unwrap_or_default();
             }
             _ => {}
         }
-        Self { row: Row::new(run, start), detail, changed: 0, reshaped: 0 }
+        Self { row: RunRow::new(run, start), detail, changed: 0, reshaped: 0 }
     }
 
-    /// Takes an event in; true if it is more than another token.
-    pub(super) fn tell(&mut self, run: &Run, event: &Event) -> bool {
+    /// Applies an event. Returns `false` if it only adds a further token.
+    pub(super) fn apply(&mut self, run: &Run, event: &Event) -> bool {
         let (row, detail) = (&mut self.row, &mut self.detail);
         match event.data() {
             EventData::LlmNewToken(token) => {
@@ -98,14 +100,15 @@ impl Entry {
             | EventData::ToolEnd(output)
             | EventData::RetrieverEnd(output) => {
                 row.end_after(output.duration);
-                let output = output.output.as_ref().map(|value| Content::of_value("output", value));
+                let output = output.output.as_ref();
+                let output = output.map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
             }
             EventData::ChainError(error)
             | EventData::ToolError(error)
             | EventData::RetrieverError(error) => {
                 row.end(error.kind().as_str(), error.result());
-                let output = error.output().map(|value| Content::of_value("output", value));
+                let output = error.output().map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
                 detail.fail(error);
             }
@@ -118,12 +121,12 @@ impl Entry {
     }
 }
 
-impl Detail {
+impl RunDetail {
     fn end(&mut self, result: &LlmResult) {
-        // What came token by token has the order in which it came; unless some were dropped on the way.
+        // Streamed parts keep their order of arrival, unless tokens were dropped.
         self.dropped = result.dropped_tokens;
         if !result.streamed || result.dropped_tokens > 0 {
-            self.answer = Content::answer(result);
+            self.answer = RunContent::answer(result);
         }
         let word = |text: &str| prefix(text, WORD).to_owned();
         self.status = result.http.as_deref().map(|http| http.status);
@@ -144,7 +147,7 @@ impl Detail {
     }
 }
 
-/// A value's JSON; nothing where it is empty.
+/// Returns a value's JSON, or an empty string for an empty object.
 fn brief(value: &impl Serialize) -> String {
     match json(value, DETAIL) {
         (text, false) if text == "{}" => String::new(),

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::{WORD, text::prefix};
 
-/// What the table shows of a run.
+/// A run's row in the table.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
-    /// Given when it is kept: from 1, in the order in which runs started.
+pub(super) struct RunRow {
+    /// The run's number, from 1, in the order in which runs started.
     pub(super) number: u64,
     pub(super) id: Uuid,
     pub(super) parent: Option<Uuid>,
@@ -19,21 +19,22 @@ pub(super) struct Row {
     provider: String,
     api: String,
     model: String,
-    /// `running`, `completed`, or the kind of the error.
+    /// `running`, `completed`, or the kind of error.
     pub(super) state: &'static str,
-    /// Milliseconds since 1970.
+    /// The start, in milliseconds since 1970.
     started: f64,
-    /// Milliseconds from then on.
+    /// The time to the first token, in milliseconds.
     pub(super) first: Option<f64>,
+    /// The duration, in milliseconds.
     duration: Option<f64>,
     input: Option<u64>,
     output: Option<u64>,
-    /// Token events.
+    /// The number of token events.
     pub(super) pieces: u64,
     streamed: bool,
 }
 
-impl Row {
+impl RunRow {
     pub(super) fn new(run: &Run, start: Option<&LlmStart>) -> Self {
         let word = |text: &str| prefix(text, WORD).to_owned();
         Self {
