@@ -12,20 +12,20 @@ ANTHROPIC = (
     "the client read 3591 bytes with status 200 OK\n"
 )
 EXPECTED = {
-    "async_openai": f"{JOKE}gpt-4o-mini: 34 tokens in, 24 out\nthe client read 27 chunks\n",
+    "async_openai": f"{JOKE}gpt-4o-mini: 33 tokens in, 24 out\nthe client read 27 chunks\n",
     "hyper_client": ANTHROPIC,
     "reqwest_client": ANTHROPIC,
     "runnables": """a lambda counts 17 words
 count_words (chain) <time>
-└─ model (llm) <time>, 33 → 24 tokens, end_turn
+└─ model (llm) <time>, 32 → 24 tokens, end_turn
 
 a generator shouts: HERE'S A LITTLE JOKE FOR YOU:  WHY CAN'T A BICYCLE STAND UP BY ITSELF? BECAUSE IT'S TWO-TIRE
 shout (chain) <time>
-└─ model (llm) <time>, 33 → 24 tokens, end_turn
+└─ model (llm) <time>, 32 → 24 tokens, end_turn
 
 a tool measures 92 bytes
 measure_joke (tool) <time>
-└─ model (llm) <time>, 33 → 24 tokens, end_turn
+└─ model (llm) <time>, 32 → 24 tokens, end_turn
 
 a tool without a topic fails: the argument `topic` is missing
 measure_joke (tool) <time>, transport: the argument `topic` is missing

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDR", value_parser = admin)]
     pub(crate) admin: Option<SocketAddr>,
 
-    /// Show the runs of a file that --events wrote on the live page
+    /// Load a file written by --events into the live page (requires --admin)
     #[arg(long, value_name = "FILE", requires = "admin")]
     pub(crate) replay: Option<PathBuf>,
 
