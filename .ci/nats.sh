@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs a NATS server (Debian's package) if there is none. The tests of the feature `nats` need it.
+# Installs a NATS server (Debian's package) if it is missing. The tests of the feature `nats` need it.
 set -euo pipefail
 if ! command -v nats-server >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive

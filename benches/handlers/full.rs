@@ -37,7 +37,7 @@ fn cost(callbacks: &Callbacks, calls: usize) -> Cost {
         Ok::<_, BoxError>(futures::stream::iter(chunks))
     });
     let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
-    let request = ChatRequest::new("gpt-4o").max_tokens(500).user("Tell me a long joke");
+    let request = ChatRequest::new("gpt-4o").max_tokens(500).user("Write a long joke");
     let start = cpu_time();
     runtime.block_on(async {
         for _ in 0..calls {
@@ -87,7 +87,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
             ),
         ),
     ];
-    let none = Callbacks::new();
+    let no_handlers = Callbacks::new();
     let mut met = Vec::new();
     for (name, (more_ns, callbacks)) in rows {
         let bound = if more_ns.is_finite() {
@@ -97,7 +97,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
         };
         let name = format!("{name}, a token (CPU time)").leak();
         let row = Row { name, baseline: "the layer without handlers", bound };
-        met.push(compare(&row, ROUNDS, || cost(&none, calls), || cost(&callbacks, calls)));
+        met.push(compare(&row, ROUNDS, || cost(&no_handlers, calls), || cost(&callbacks, calls)));
     }
     met
 }

@@ -57,7 +57,7 @@ pub(crate) fn to(upstream: SocketAddr) -> Router {
     Router::new().fallback(forward).with_state((client(), upstream))
 }
 
-/// The same proxy without a layer, with this crate's layer, and with `TraceLayer`.
+/// A proxy without a layer, one with this crate's layer, and one with `TraceLayer`.
 pub(crate) struct Proxies {
     pub(crate) bare: SocketAddr,
     pub(crate) layered: SocketAddr,

@@ -357,12 +357,12 @@ fn growth_runs(scale: usize) -> Vec<bool> {
     let row = |name, baseline| Row { name, baseline, bound: Bound::ratio(1.3) };
     vec![
         print(
-            &row("growth, 1 to 10,000 runs at once, inline", "growth of `inspect`"),
+            &row("growth, 1 to 10,000 concurrent runs, inline", "growth of `inspect`"),
             inline_baseline,
             inline,
         ),
         print(
-            &row("growth, 1 to 10,000 runs at once, async", "growth of channel and task"),
+            &row("growth, 1 to 10,000 concurrent runs, async", "growth of channel and task"),
             task_baseline,
             task,
         ),

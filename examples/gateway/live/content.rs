@@ -3,7 +3,7 @@ use serde_json::Value;
 use tower_llm_callbacks::{LlmResult, Token, TokenKind};
 
 use super::{
-    CONTENT, PARTS, WORD,
+    CONTENT, NAME, PARTS,
     text::{json, prefix},
 };
 
@@ -111,7 +111,7 @@ impl RunContent {
             self.cut = true;
             return None;
         }
-        let (kind, name) = (prefix(kind, WORD).to_owned(), prefix(name, WORD).to_owned());
+        let (kind, name) = (prefix(kind, NAME).to_owned(), prefix(name, NAME).to_owned());
         self.parts.push(ContentPart { kind, choice, index, name, text: String::new() });
         Some(self.parts.len() - 1)
     }

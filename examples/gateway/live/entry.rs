@@ -2,7 +2,7 @@ use serde::Serialize;
 use tower_llm_callbacks::{Event, EventData, LlmResult, LlmStart, Run, RunError};
 
 use super::{
-    DETAIL, PARTS, WORD,
+    DETAIL, NAME, PARTS,
     content::RunContent,
     row::{RunRow, milliseconds},
     text::{json, prefix},
@@ -49,7 +49,7 @@ struct Failure {
 impl RunEntry {
     pub(super) fn new(run: &Run, event: &EventData) -> Self {
         let mut detail = RunDetail {
-            tags: run.tags().iter().take(32).map(|tag| prefix(tag, WORD).to_owned()).collect(),
+            tags: run.tags().iter().take(32).map(|tag| prefix(tag, NAME).to_owned()).collect(),
             metadata: brief(run.metadata()),
             ..RunDetail::default()
         };
@@ -128,12 +128,12 @@ impl RunDetail {
         if !result.streamed || result.dropped_tokens > 0 {
             self.answer = RunContent::answer(result);
         }
-        let word = |text: &str| prefix(text, WORD).to_owned();
+        let short = |text: &str| prefix(text, NAME).to_owned();
         self.status = result.http.as_deref().map(|http| http.status);
-        self.answered_model = result.model.as_deref().map(word).unwrap_or_default();
-        self.response_id = result.response_id.as_deref().map(word).unwrap_or_default();
+        self.answered_model = result.model.as_deref().map(short).unwrap_or_default();
+        self.response_id = result.response_id.as_deref().map(short).unwrap_or_default();
         let reasons = result.choices.iter().filter_map(|choice| choice.finish_reason.as_deref());
-        self.finish = reasons.take(PARTS).map(word).collect();
+        self.finish = reasons.take(PARTS).map(short).collect();
         self.usage = result.usage.as_ref().map(brief).unwrap_or_default();
         self.decode_faults = result.decode_faults;
     }
@@ -142,7 +142,7 @@ impl RunDetail {
         self.error = Some(Failure {
             message: prefix(error.message(), DETAIL).to_owned(),
             status: error.status(),
-            code: error.provider_code().map(|code| prefix(code, WORD).to_owned()),
+            code: error.provider_code().map(|code| prefix(code, NAME).to_owned()),
         });
     }
 }

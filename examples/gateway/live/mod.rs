@@ -32,4 +32,4 @@ const PARTS: usize = 256;
 const DETAIL: usize = 4 << 10;
 
 /// The number of bytes to keep of names, models and ids.
-const WORD: usize = 200;
+const NAME: usize = 200;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tower_llm_callbacks::{LlmResult, LlmStart, Run};
 use uuid::Uuid;
 
-use super::{WORD, text::prefix};
+use super::{NAME, text::prefix};
 
 /// A run's row in the table.
 #[derive(Debug, Serialize)]
@@ -36,17 +36,17 @@ pub(super) struct RunRow {
 
 impl RunRow {
     pub(super) fn new(run: &Run, start: Option<&LlmStart>) -> Self {
-        let word = |text: &str| prefix(text, WORD).to_owned();
+        let short = |text: &str| prefix(text, NAME).to_owned();
         Self {
             number: 0,
             id: run.run_id(),
             parent: run.parent_run_id(),
             run_type: run.run_type().as_str(),
-            name: word(run.name()),
+            name: short(run.name()),
             attempt: run.attempt(),
-            provider: start.map(|start| word(&start.provider)).unwrap_or_default(),
-            api: start.map(|start| word(&start.api)).unwrap_or_default(),
-            model: start.and_then(|start| start.model.as_deref()).map(word).unwrap_or_default(),
+            provider: start.map(|start| short(&start.provider)).unwrap_or_default(),
+            api: start.map(|start| short(&start.api)).unwrap_or_default(),
+            model: start.and_then(|start| start.model.as_deref()).map(short).unwrap_or_default(),
             state: "running",
             started: since_1970(run.start_time()),
             first: None,

@@ -59,7 +59,7 @@ fn script(reply: &Reply) -> EventScript<impl Iterator<Item = Bytes> + Send + use
         json!({"type": "content_block_start", "index": 0, "content_block": start}),
         json!({"type": "ping"}),
     ];
-    let tokens = reply.words().map(|text| {
+    let tokens = reply.text_tokens().map(|text| {
         let delta = json!({"type": "text_delta", "text": text});
         event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
     });

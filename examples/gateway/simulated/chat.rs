@@ -90,9 +90,9 @@ fn script(
     }
     end.push(Bytes::from_static(b"data: [DONE]\n\n"));
     let fault = error(StatusCode::INTERNAL_SERVER_ERROR, ERROR_MESSAGE);
-    let tokens = reply.words().flat_map(move |word| {
+    let tokens = reply.text_tokens().flat_map(move |token| {
         let chunk = chunk.clone();
-        (0..n).map(move |index| chunk(index, json!({"content": word}), None))
+        (0..n).map(move |index| chunk(index, json!({"content": token}), None))
     });
     EventScript { begin, tokens, end, error: vec![data(&fault)] }
 }

@@ -37,10 +37,10 @@ pub(crate) async fn completions(State(pace): State<Duration>, body: Bytes) -> Re
         end.push(data(&last));
     }
     end.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    let of = reply.clone();
-    let tokens = reply.words().flat_map(move |word| {
-        let of = of.clone();
-        (0..n).map(move |index| data(&completion(&of, [choice(index, word, None)])))
+    let shared = reply.clone();
+    let tokens = reply.text_tokens().flat_map(move |token| {
+        let reply = shared.clone();
+        (0..n).map(move |index| data(&completion(&reply, [choice(index, token, None)])))
     });
     let fault = error(StatusCode::INTERNAL_SERVER_ERROR, ERROR_MESSAGE);
     EventScript { begin: Vec::new(), tokens, end, error: vec![data(&fault)] }.play(&reply, SSE, 0)

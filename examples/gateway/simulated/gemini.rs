@@ -88,11 +88,11 @@ fn script(
     candidates: u64,
     framing: Framing,
 ) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
-    let of = reply.clone();
-    let tokens = reply.words().enumerate().flat_map(move |(number, word)| {
-        let of = of.clone();
+    let shared = reply.clone();
+    let tokens = reply.text_tokens().enumerate().flat_map(move |(number, token)| {
+        let reply = shared.clone();
         (0..candidates).map(move |candidate| {
-            let chunk = response(&of, candidate..candidate + 1, word, false, number + 1);
+            let chunk = response(&reply, candidate..candidate + 1, token, false, number + 1);
             framing.object(number == 0 && candidate == 0, &chunk)
         })
     });

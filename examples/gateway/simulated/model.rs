@@ -73,12 +73,12 @@ impl Reply {
     }
 
     /// Returns the tokens of the text.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &'static str> + Send + use<> {
+    pub(crate) fn text_tokens(&self) -> impl Iterator<Item = &'static str> + Send + use<> {
         JOKE.into_iter().cycle().take(self.tokens)
     }
 
     pub(crate) fn text(&self) -> String {
-        self.words().collect()
+        self.text_tokens().collect()
     }
 
     /// Returns the status of an error response, if the reply is one. Errors within a stream require a stream.

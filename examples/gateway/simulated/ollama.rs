@@ -65,10 +65,10 @@ async fn reply(pace: Duration, body: &[u8], put: Put) -> Response {
     let mut last = last(&reply);
     put(&mut last, "", None);
     end.push(line(&last));
-    let of = reply.model.clone();
-    let tokens = reply.words().map(move |word| {
-        let mut object = part(&of);
-        put(&mut object, word, None);
+    let model = reply.model.clone();
+    let tokens = reply.text_tokens().map(move |token| {
+        let mut object = part(&model);
+        put(&mut object, token, None);
         line(&object)
     });
     let error = vec![line(&json!({"error": ERROR_MESSAGE}))];

@@ -69,10 +69,10 @@ fn script(reply: &Reply, id: &str) -> EventScript<impl Iterator<Item = Bytes> + 
             "output_index": 0, "content_index": 0, "part": part("")}),
         ],
     );
-    let (first, of) = (begin.len(), message_id(reply));
-    let tokens = reply.words().enumerate().map(move |(number, word)| {
+    let (first, item_id) = (begin.len(), message_id(reply));
+    let tokens = reply.text_tokens().enumerate().map(move |(number, token)| {
         event(&json!({"type": "response.output_text.delta", "sequence_number": first + number,
-            "item_id": of, "output_index": 0, "content_index": 0, "delta": word, "logprobs": []}))
+            "item_id": item_id, "output_index": 0, "content_index": 0, "delta": token, "logprobs": []}))
     });
     let text = reply.text();
     let mut end = vec![

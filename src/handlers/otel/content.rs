@@ -1,4 +1,4 @@
-/// Where prompts, answers, tool definitions, and the inputs and outputs of tools and retrievers are recorded.
+/// The destination of content: prompts, answers, tool definitions, and the inputs and outputs of tools and retrievers.
 ///
 /// Content that a layer does not capture ([`ContentCapture`](crate::ContentCapture)) is never recorded, and the
 /// layer's limits apply. If a model run is nested in another model run that the handler observed, content is
