@@ -39,9 +39,9 @@ pub use self::tracing::TracingSpans;
 #[cfg(feature = "usage")]
 #[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
 pub use self::usage::{
-    Amount, BudgetGuard, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey, ModelPrice,
-    ParseAmountError, PriceTable, PriceTableError, UsageCounts, UsageGroup, UsageSnapshot,
-    UsageTotals, UsageWindow,
+    Amount, BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey,
+    ModelPrice, ParseAmountError, PriceTable, PriceTableError, UsageCounts, UsageGroup,
+    UsageSnapshot, UsageTotals, UsageTotalsBuilder, UsageWindow,
 };
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, RunEvent},

@@ -27,7 +27,7 @@ use super::{answer_of, used};
 /// A typed layer over an HTTP layer: two runs, one answer.
 #[tokio::test]
 async fn one_call_is_counted_once() {
-    let (totals, inner_only) = (UsageTotals::new().by_provider(), UsageTotals::new());
+    let (totals, inner_only) = (UsageTotals::builder().by_provider().build(), UsageTotals::new());
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().inline(totals.clone());
     let http = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {

@@ -1,18 +1,18 @@
-//! Prints events as they come, each below the run that it is in.
+//! Prints events as they arrive, indented below their parent run.
 
 use std::io::{self, Write, stdout};
 
 use tower_llm_callbacks::{Event, EventData, RunType, TokenKind, handlers::RunEvent};
 use uuid::Uuid;
 
-/// What is on the last line.
+/// Prints events to standard output.
 #[derive(Default)]
-pub(crate) struct Live {
-    /// Tokens of this run, so that more of them go on there.
+pub(crate) struct EventPrinter {
+    /// The run whose tokens are on the last line: further tokens continue the line.
     tokens_of: Option<Uuid>,
 }
 
-impl Live {
+impl EventPrinter {
     pub(crate) fn print(&mut self, event: &RunEvent) -> io::Result<()> {
         let mut out = stdout().lock();
         let run = event.run();

@@ -4,30 +4,30 @@ use opentelemetry::KeyValue;
 
 use super::{
     SemanticConventions, agent, names, params,
-    server::Server,
+    server::ServerAddress,
     value::{cut, short, text},
 };
 use crate::{event::LlmStart, handlers::operation::operation, run::Run};
 
-/// What a model call is: read off its start, for spans and metrics.
-pub(super) struct Facts {
+/// The facts about a model call that its start event states, for spans and metrics.
+pub(super) struct CallInfo {
     pub(super) operation: &'static str,
     pub(super) provider: Arc<str>,
     pub(super) model: Option<Arc<str>>,
-    pub(super) server: Option<Server>,
+    pub(super) server: Option<ServerAddress>,
 }
 
-impl Facts {
+impl CallInfo {
     pub(super) fn of(start: &LlmStart) -> Self {
         Self {
             operation: operation(start),
             provider: Arc::clone(&start.provider),
             model: start.model.clone(),
-            server: Server::of(start),
+            server: ServerAddress::of(start),
         }
     }
 
-    /// `{operation} {model}`.
+    /// Returns `{operation} {model}`, or the operation if the model is unknown.
     pub(super) fn span_name(&self) -> String {
         match &self.model {
             Some(model) => format!("{} {}", self.operation, cut(model)),
@@ -35,7 +35,7 @@ impl Facts {
         }
     }
 
-    /// The attributes that a span has from its creation: samplers see them.
+    /// Returns the attributes to set when the span is created, so that samplers see them.
     pub(super) fn attributes(
         &self,
         run: &Run,
@@ -55,7 +55,7 @@ impl Facts {
         if start.stream {
             attributes.push(KeyValue::new(names::STREAM, true));
         }
-        // What the user says goes before what the request does; none is made up.
+        // The user's id takes precedence over the request's. No id is generated.
         let conversation = agent::metadata(run, names::CONVERSATION);
         let conversation = conversation.or_else(|| params::conversation(&start.params));
         attributes.extend(conversation.map(|id| text(names::CONVERSATION, cut(id))));
