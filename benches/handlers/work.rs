@@ -51,7 +51,7 @@ pub(crate) fn answers(
 pub(crate) struct IgnoreEnds;
 
 impl CallbackHandler for IgnoreEnds {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
@@ -72,7 +72,7 @@ impl CallbackHandler for IgnoreEnds {
 pub(crate) struct IgnoreTokens;
 
 impl CallbackHandler for IgnoreTokens {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM - EventMask::TOKEN_TIMES
     }
 

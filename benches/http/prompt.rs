@@ -29,7 +29,7 @@ const BYTES: usize = 1024 * 1024;
 struct ReadModel;
 
 impl CallbackHandler for ReadModel {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START
     }
 

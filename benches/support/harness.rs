@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 const LONGEST: Duration = Duration::from_secs(15);
 
 /// Nanoseconds per unit that a row counts.
-pub(crate) type Cost = f64;
+pub type Cost = f64;
 
 /// The command-line options.
-pub(crate) struct Options {
+pub struct Options {
     /// The divisor of the amount of work.
-    pub(crate) scale: usize,
+    pub scale: usize,
     only: Vec<String>,
 }
 
 impl Options {
-    pub(crate) fn read() -> Self {
+    pub fn read() -> Self {
         // `cargo test --benches` only checks that the benches run.
         let quick = !std::env::args().any(|arg| arg == "--bench");
         let only = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -48,7 +48,7 @@ impl Bound {
 }
 
 /// Measures both alternately and prints the row. Returns whether the bound is met.
-pub(crate) fn compare(
+pub fn compare(
     row: &Row,
     rounds: usize,
     mut baseline: impl FnMut() -> Cost,
@@ -59,7 +59,7 @@ pub(crate) fn compare(
 }
 
 /// Measures all alternately. Returns the least cost of each.
-pub(crate) fn alternate<const N: usize>(
+pub fn alternate<const N: usize>(
     rounds: usize,
     mut work: [&mut dyn FnMut() -> Cost; N],
 ) -> [Cost; N] {
@@ -107,7 +107,7 @@ pub fn print(row: &Row, base: Cost, ours: Cost) -> bool {
 }
 
 /// Returns the time of `work` divided by `tokens`.
-pub(crate) fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
+pub fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
     let start = Instant::now();
     work();
     start.elapsed().as_nanos() as f64 / tokens as f64
@@ -115,7 +115,7 @@ pub(crate) fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
 
 /// Returns the CPU time of the whole process.
 #[allow(dead_code, reason = "not every bench uses it")]
-pub(crate) fn cpu_time() -> Duration {
+pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

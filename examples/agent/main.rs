@@ -7,8 +7,6 @@
 
 mod agent;
 mod event_printer;
-#[path = "../support/server.rs"]
-mod server;
 mod weather;
 
 use std::env;

@@ -1,6 +1,5 @@
 use std::fmt;
 
-use futures_core::Stream;
 use serde_json::Value;
 
 use super::{
@@ -110,11 +109,7 @@ fn whole<Res>(
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Streaming<K = WholeOutput>(pub(super) K);
 
-impl<Res, K, T, E> OutputKind<Res> for Streaming<K>
-where
-    Res: Stream<Item = Result<T, E>>,
-    K: PartialOutput + Clone,
-{
+impl<Res, K: PartialOutput + Clone> OutputKind<Res> for Streaming<K> {
     type Response = RunStream<Res, K>;
     type Output = K;
 

@@ -156,7 +156,9 @@ fn chains_and_tools_count_by_name_and_nested_layers_once() {
 #[test]
 fn labels_are_bounded() {
     let recorded = record(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::builder().max_label_values(10).build()));
+        let layer = CallbackLayer::new(
+            Callbacks::new().inline(LlmMetrics::builder().max_label_values(10).build()),
+        );
         for number in 0..100 {
             ask(&layer, &format!("claude-{number}"), answer()).await;
         }

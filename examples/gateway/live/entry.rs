@@ -62,9 +62,7 @@ impl RunEntry {
                 let url = llm.http.as_deref().map(|http| prefix(&http.url, DETAIL).to_owned());
                 detail.url = url.unwrap_or_default();
             }
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => {
+            EventData::RunStart(_, input) => {
                 let prompt =
                     input.input.as_ref().map(|input| RunContent::from_value("input", input));
                 detail.prompt = prompt.unwrap_or_default();

@@ -34,7 +34,7 @@ impl LivePage {
 }
 
 impl CallbackHandler for LivePage {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::CUSTOM - EventMask::TOKEN_TIMES
     }
 

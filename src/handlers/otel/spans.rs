@@ -117,17 +117,15 @@ impl CallbackHandler for OtelSpans {
         let inner = &*self.0;
         match event.data() {
             EventData::LlmStart(start) => inner.llm_start(run, start),
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => inner.start(run, input),
+            EventData::RunStart(_, input) => inner.start(run, input),
             EventData::LlmEnd(result) => inner.llm_end(run, result, None),
-            EventData::LlmError(error) => inner.llm_end(run, error.result(), Some(error)),
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => inner.end(run, output),
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => inner.error(run, error),
+            EventData::LlmError(error) => {
+                if let Some(result) = error.result() {
+                    inner.llm_end(run, result, Some(error));
+                }
+            }
+            EventData::RunEnd(_, output) => inner.end(run, output),
+            EventData::RunError(_, error) => inner.error(run, error),
             EventData::Retry(retry) => inner.retry(run, retry, event.time()),
             EventData::Custom(custom) => inner.custom(run, custom, event.time()),
             EventData::LlmNewToken(_) => {}

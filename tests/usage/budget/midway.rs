@@ -114,7 +114,7 @@ fn tokens_are_masked_without_a_run_limit() {
         BudgetGuard::builder().max_run_cost("1".parse().unwrap()).prices(prices()).build()
     ));
     assert!(hears(BudgetGuard::builder().tokens(5).abort_running().build()));
-    assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
+    assert!(!BudgetGuard::new().event_mask().contains(EventKind::RunStart(RunType::Tool)));
 }
 
 /// The guard aborts the outer run, even if the inner run exceeds the limit first.
