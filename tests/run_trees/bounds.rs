@@ -225,6 +225,6 @@ fn both_settings() {
         }
         assert_eq!((shapes(&trees), trees.dropped()), (vec!["b(inner)".to_owned()], 1));
         let text = format!("{trees:?}");
-        assert_eq!(text, "RunTrees { finished: 0, growing_runs: 0, .. }");
+        assert_eq!(text, "RunTrees { finished: 0, growing: 0, .. }");
     });
 }
