@@ -13,7 +13,7 @@ pub(super) struct Forest {
     max_trees: usize,
     max_runs: usize,
     /// The unfinished trees by age, oldest first.
-    growing: BTreeMap<u64, GrowingTree>,
+    pub(super) growing: BTreeMap<u64, GrowingTree>,
     last_key: u64,
     /// The key of each run's growing tree.
     runs: HashMap<Uuid, u64>,

@@ -106,7 +106,7 @@ impl fmt::Debug for RunTrees {
         let forest = lock(&self.0);
         f.debug_struct("RunTrees")
             .field("finished", &forest.finished.len())
-            .field("growing_runs", &forest.growing_runs())
+            .field("growing", &forest.growing.len())
             .finish_non_exhaustive()
     }
 }
