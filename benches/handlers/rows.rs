@@ -7,10 +7,8 @@ use tower_llm_callbacks::{
     handlers::{BudgetGuard, BudgetGuardBuilder, PriceTable, UsageTotals},
 };
 
-use crate::{
-    harness::{Bound, Row, compare},
-    work::{IgnoreEnds, IgnoreTokens, answers, runtime},
-};
+use crate::work::{IgnoreEnds, IgnoreTokens, answers, runtime};
+use harness::{Bound, Row, compare};
 
 const ROUNDS: usize = 15;
 

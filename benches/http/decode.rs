@@ -21,10 +21,9 @@ use tracing::Span;
 
 use crate::{
     body::{self, Frames},
-    harness::{Bound, Cost, Row, alternate, compare, per_token},
     work::{Count, counting, note},
 };
-use harness::{Bound, Cost, Row, by_turns, compare, per_token};
+use harness::{Bound, Cost, Row, alternate, compare, per_token};
 
 /// Many short rounds: on a busy machine, some of them run undisturbed.
 const ROUNDS: usize = 150;

@@ -15,12 +15,11 @@ use tower_llm_callbacks::{
 
 use crate::{
     body::Frames,
-    harness::{Bound, Cost, Row, alternate, compare, cpu_time, per_token},
     proxy::{self, Caller},
     upstream::{Reply, provider, serve},
     work::{multi_thread, note},
 };
-use harness::{Bound, Cost, Row, by_turns, compare, cpu_time, per_token};
+use harness::{Bound, Cost, Row, alternate, compare, cpu_time, per_token};
 
 const BYTES: usize = 1024 * 1024;
 

@@ -9,12 +9,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{runtime::Runtime, sync::watch};
 
 use crate::{
-    harness::{Bound, Cost, Row, alternate, cpu_time, print},
     proxy::{Caller, Proxies},
     upstream::{Reply, provider},
     work::{multi_thread, note},
 };
-use harness::{Bound, Cost, Row, by_turns, cpu_time, print};
+use harness::{Bound, Cost, Row, alternate, cpu_time, print};
 
 /// 95 % of the baseline's tokens per second.
 const BOUND: Bound = Bound::ratio(1.053);

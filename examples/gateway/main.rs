@@ -37,9 +37,16 @@ async fn run(args: Args) -> Result<(), BoxError> {
     let (callbacks, publisher) = nats::publish(callbacks, args.nats.as_deref());
     // Installed before anything is recorded.
     let prometheus = args.admin.map(|_| Prometheus::install()).transpose()?;
-    let callbacks = if prometheus.is_some() { Prometheus::observe(callbacks) } else { callbacks };
     let page = args.admin.is_some().then(LivePage::new);
     let callbacks = page.iter().fold(callbacks, |callbacks, page| callbacks.add(page.handler()));
+    // Last, so that it counts the faults of all handlers.
+    let (callbacks, handlers) = match prometheus {
+        Some(_) => {
+            let (callbacks, handlers) = Prometheus::observe(callbacks);
+            (callbacks, Some(handlers))
+        }
+        None => (callbacks, None),
+    };
     if let (Some(page), Some(file)) = (&page, &args.replay) {
         let replayed = live::replay(page, file).await;
         replayed.map_err(|error| format!("--replay {}: {error}", file.display()))?;
@@ -53,12 +60,14 @@ async fn run(args: Args) -> Result<(), BoxError> {
 
     let listener = server::listen(args.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
-    if let (Some(address), Some(prometheus), Some(page)) = (args.admin, prometheus, page) {
+    if let (Some(address), Some(prometheus), Some(handlers), Some(page)) =
+        (args.admin, prometheus, handlers, page)
+    {
         let listener = server::listen_for_browsers(address)?;
         let address = listener.local_addr()?;
         println!("metrics on http://{address}/metrics");
         println!("live page on http://{address}/");
-        let admin = page.router(address).merge(prometheus.router(&callbacks));
+        let admin = page.router(address).merge(prometheus.router(handlers));
         // Runs until the process ends, so that the page shows the streams that end during the grace period.
         tokio::spawn(async move { axum::serve(listener, admin).await });
     }

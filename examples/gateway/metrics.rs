@@ -24,14 +24,14 @@ impl Prometheus {
         Ok(Self { handle: builder.install_recorder()? })
     }
 
-    /// Adds a handler that records the metrics of calls.
-    pub(crate) fn observe(callbacks: Callbacks) -> Callbacks {
-        callbacks.add(Registration::inline(LlmMetrics::new()).name("metrics"))
+    /// Adds a handler that records the metrics of calls, and returns the metrics of all handlers of the set.
+    pub(crate) fn observe(callbacks: Callbacks) -> (Callbacks, HandlerMetrics) {
+        let metrics = Registration::inline(LlmMetrics::new()).name("metrics");
+        HandlerMetrics::observe(callbacks.add(metrics))
     }
 
     /// Returns the router of `GET /metrics`.
-    pub(crate) fn router(self, callbacks: &Callbacks) -> Router {
-        let handlers = HandlerMetrics::new(callbacks);
+    pub(crate) fn router(self, handlers: HandlerMetrics) -> Router {
         let handle = self.handle.clone();
         // Histograms keep all samples until upkeep, which would otherwise run only when the metrics are scraped.
         tokio::spawn(async move {

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// Returns the provider, which pauses before each token.
-pub(crate) fn provider(pace: Duration) -> Router {
+pub fn provider(pace: Duration) -> Router {
     Router::new()
         .route("/v1/messages", post(anthropic::messages))
         .route("/v1/chat/completions", post(chat::completions))

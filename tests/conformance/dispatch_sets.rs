@@ -50,8 +50,8 @@ async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
         }
         // Fails if the handler is detached; the fault reports that.
         let _emitted = emit("custom", 1);
-        let scripts = ScriptedModel::new(Script::new().respond().text("a").fail("no"));
-        let model = CallbackLayer::new(Callbacks::new()).layer(scripts.then(Script::answer(["b"])));
+        let scripts = [Script::new().respond().text("a").fail("no"), Script::answer(["b"])];
+        let model = CallbackLayer::new(Callbacks::new()).layer(ScriptedModel::new(scripts));
         let twice = AttemptsLayer::new().layer(service_fn(move |()| {
             let mut model = model.clone();
             async move {

@@ -191,7 +191,7 @@ fn case_41_metadata_of_errors_reaches_the_event() {
                 assert_eq!((error.message(), error.status()), ("come back later", status));
                 assert_eq!(error.provider_code(), Some("overloaded"));
                 assert_eq!(error.request_id(), Some("req_1"));
-                assert_eq!(error.result().text(), text);
+                assert_eq!(error.result().unwrap().text(), text);
                 assert_eq!(json!(error)["error"]["request_id"], "req_1");
             }
         });

@@ -188,8 +188,8 @@ async fn an_error_in_the_stream() {
         let error = terminal.error().unwrap();
         assert_eq!(error.kind(), ErrorKind::Provider);
         assert_eq!(error.provider_code(), Some("overloaded_error"));
-        assert_eq!(error.result().text(), "Why");
-        assert_eq!(error.result().usage.unwrap().input_tokens, 15);
+        assert_eq!(error.result().unwrap().text(), "Why");
+        assert_eq!(error.result().unwrap().usage.unwrap().input_tokens, 15);
     }
 }
 

@@ -174,8 +174,8 @@ async fn an_error_in_the_stream() {
             let error = terminal.error().unwrap();
             assert_eq!((error.kind(), error.status()), (ErrorKind::Provider, None));
             assert_eq!(error.provider_code(), Some("server_error"));
-            assert_eq!(error.result().tokens, 12);
-            assert!(JOKE.starts_with(error.result().text()));
+            assert_eq!(error.result().unwrap().tokens, 12);
+            assert!(JOKE.starts_with(error.result().unwrap().text()));
         }
     }
 }
@@ -189,7 +189,7 @@ async fn a_truncated_answer() {
         for terminal in observed.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!(error.kind(), ErrorKind::Truncated);
-            assert_eq!(error.result().tokens, 12);
+            assert_eq!(error.result().unwrap().tokens, 12);
         }
     }
 }
@@ -204,7 +204,7 @@ async fn drop_midway_ends_cancelled() {
         for terminal in observed.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!(error.kind(), ErrorKind::Cancelled);
-            assert_eq!(error.result().text(), "Here");
+            assert_eq!(error.result().unwrap().text(), "Here");
         }
     }
 }

@@ -8,7 +8,7 @@ mod threads;
 use support::{PATIENCE, Recorders, everywhere, request};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    CallbackLayer, RunConfig, RunLayer, chat,
+    CallbackLayer, Callbacks, RunConfig, RunLayer, chat,
     layer::CallbackService,
     testing::{Script, ScriptedModel, assert_promises},
 };

@@ -97,13 +97,13 @@ impl RunEntry {
                 detail.fail(error);
             }
             EventData::RunEnd(_, output) => {
-                row.end_after(output.duration);
+                row.end_after("completed", output.duration);
                 let output = output.output.as_ref();
                 let output = output.map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
             }
             EventData::RunError(_, error) => {
-                row.end(error.kind().as_str(), error.result());
+                row.end_after(error.kind().as_str(), error.duration());
                 let output = error.output().map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
                 detail.fail(error);

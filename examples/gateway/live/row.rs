@@ -69,8 +69,8 @@ impl RunRow {
         }
     }
 
-    pub(super) fn end_after(&mut self, duration: Duration) {
-        self.state = "completed";
+    pub(super) fn end_after(&mut self, state: &'static str, duration: Duration) {
+        self.state = state;
         self.duration = Some(milliseconds(duration));
     }
 

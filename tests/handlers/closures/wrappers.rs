@@ -213,7 +213,7 @@ fn events_reach_the_method_for_their_kind() {
                 self.0.note(&format!("end {}", result.text()));
             }
             $($async_handler)? fn on_llm_error(&self, _: &Run, error: &RunError) {
-                self.0.note(&format!("{error} {}", error.result().text()));
+                self.0.note(&format!("{error} {}", error.result().unwrap().text()));
             }
             $($async_handler)? fn on_custom_event(&self, _: &Run, custom: &CustomEvent) {
                 self.0.note(&custom.name);

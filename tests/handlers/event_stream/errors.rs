@@ -53,7 +53,7 @@ fn failed_models() {
                 assert_in_order(&events, true);
                 let error = error(events.last().unwrap()).unwrap();
                 assert_eq!(error.kind(), kind);
-                assert_eq!(error.result().tokens, events.len() as u64 - 2);
+                assert_eq!(error.result().unwrap().tokens, events.len() as u64 - 2);
             }
         }
     });

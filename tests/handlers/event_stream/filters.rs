@@ -14,7 +14,7 @@ use super::{AGENT, agent, by_name, collect};
 
 /// Names of the runs whose events the stream yields.
 async fn names(builder: EventStreamBuilder) -> Vec<String> {
-    by_name(&collect(builder.run(agent())).await).into_keys().collect()
+    by_name(&collect(builder.of(agent())).await).into_keys().collect()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn children_of_an_excluded_run_are_yielded() {
             inner.parent_ids().len()
         };
         let some = EventStream::builder().exclude_names(["agent", "look"]);
-        let some = collect(some.run(agent())).await;
+        let some = collect(some.of(agent())).await;
         assert_eq!((depth(&everything), depth(&some)), (2, 2));
     });
 }
@@ -146,7 +146,7 @@ proptest! {
                 .exclude_tags(exclude.tags.clone())
                 .event_mask(mask);
             let filtered = if driven {
-                collect(builder.run(agent())).await
+                collect(builder.of(agent())).await
             } else {
                 let (callbacks, events) = builder.attach();
                 let config = tower_llm_callbacks::RunConfig::new().callbacks(&callbacks);
@@ -178,7 +178,7 @@ fn masked_events_leave_gaps() {
         assert_eq!(keys(&events), expected);
         // With an empty mask the stream still ends.
         let none = EventStream::builder().event_mask(EventMask::NONE);
-        assert!(collect(none.run(agent())).await.is_empty());
+        assert!(collect(none.of(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });
 }

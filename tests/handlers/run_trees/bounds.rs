@@ -217,12 +217,10 @@ fn an_endless_line_of_runs_is_bounded() {
     assert_eq!((trees.take().len(), trees.dropped(), trees.growing_runs()), (100, 1_900, 0));
 }
 
-/// Settings apply to all clones.
 #[test]
-fn settings_are_shared() {
+fn both_bounds_of_one() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new();
-        let _same = trees.clone().max_trees(1).max_runs(1);
+        let trees = RunTrees::builder().max_trees(1).max_runs(1).build();
         for name in ["a", "b"] {
             config(&trees).scope(chain(name, tool("inner"))).await.unwrap();
         }

@@ -8,7 +8,7 @@ use support::{PATIENCE, everywhere, read, request};
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, InCurrentRun, Run, RunConfig,
+    AttemptsLayer, CallbackLayer, Callbacks, InCurrentRun, Run, RunConfig,
     chat::{ChatChunk, ChatRequest},
     scope::RunContextLayer,
     testing::{Script, ScriptedModel},

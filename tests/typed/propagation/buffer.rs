@@ -5,7 +5,7 @@ use tower::{
     BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer, service_fn,
 };
 use tower_llm_callbacks::{
-    CallbackLayer, RunConfig, RunLayer, chat,
+    CallbackLayer, Callbacks, RunConfig, RunLayer, chat,
     scope::{HasExtensions, RunContextLayer},
     testing::{Script, ScriptedModel, assert_promises},
 };

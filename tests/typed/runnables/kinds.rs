@@ -152,7 +152,7 @@ fn without_handlers_no_run_is_made() {
 }
 
 fn data(data: &tower_llm_callbacks::EventData) -> serde_json::Value {
-    use tower_llm_callbacks::EventData::*;
+    use tower_llm_callbacks::EventData;
     match data {
         EventData::RunStart(RunType::Tool, input) => json!(input),
         EventData::RunEnd(RunType::Tool, output) => json!(output),

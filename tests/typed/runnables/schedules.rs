@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use support::{MODES, PATIENCE, Recorders, request};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    CallbackLayer, RunConfig, RunLayer,
+    CallbackLayer, Callbacks, RunConfig, RunLayer,
     testing::{Script, ScriptedModel, assert_promises},
 };
 

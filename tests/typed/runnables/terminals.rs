@@ -6,7 +6,7 @@ use futures::{FutureExt, StreamExt, poll};
 use support::{Gate, PATIENCE, everywhere, panic_of, read, request, runs};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
-    Abort, Aborted, CallbackLayer, ErrorKind, EventKind, ProviderError, Run, RunType,
+    Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventKind, ProviderError, Run, RunType,
     event::Truncated,
     testing::{Script, ScriptedModel, assert_promises},
 };

@@ -86,7 +86,7 @@ async fn the_limit_is_exceeded_by_unreserved_usage_only() {
 /// has spent exactly what its runs used.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_lost_or_settled_twice() {
-    super::http_support::quiet_panics();
+    support::http::quiet_panics();
     let guard =
         BudgetGuard::builder().tokens(u64::MAX).per_metadata("user").max_run_tokens(6).build();
     let mut calls = JoinSet::new();

@@ -107,14 +107,14 @@ fn tokens_are_masked_without_a_run_limit() {
     let receives_tokens = |guard: BudgetGuard| guard.event_mask().wants(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
-    assert!(!hears(BudgetGuard::builder().tokens(5).build()));
-    assert!(!hears(BudgetGuard::builder().abort_running().build()), "there is no budget");
-    assert!(hears(BudgetGuard::builder().max_run_tokens(5).build()));
-    assert!(hears(
+    assert!(!receives_tokens(BudgetGuard::builder().tokens(5).build()));
+    assert!(!receives_tokens(BudgetGuard::builder().abort_running().build()), "there is no budget");
+    assert!(receives_tokens(BudgetGuard::builder().max_run_tokens(5).build()));
+    assert!(receives_tokens(
         BudgetGuard::builder().max_run_cost("1".parse().unwrap()).prices(prices()).build()
     ));
-    assert!(hears(BudgetGuard::builder().tokens(5).abort_running().build()));
-    assert!(!BudgetGuard::new().event_mask().contains(EventKind::RunStart(RunType::Tool)));
+    assert!(receives_tokens(BudgetGuard::builder().tokens(5).abort_running().build()));
+    assert!(!BudgetGuard::new().event_mask().wants(EventKind::RunStart(RunType::Tool)));
 }
 
 /// The guard aborts the outer run, even if the inner run exceeds the limit first.
