@@ -363,7 +363,7 @@ def check_errors():
         shown = lambda: page.js("return [...document.querySelectorAll('#rows tr:not([hidden])')].map((tr) => tr.dataset.state)")
         within(5, "only provider errors", lambda: shown() == ["provider", "provider"])
         page.click("#rows tr:not([hidden]) ~ tr[data-state=provider]")
-        within(5, "the error message", lambda: page.text("#error pre") == "The model's name requests a simulated error")
+        within(5, "the error message", lambda: page.text("#error pre") == "The simulated model was asked to fail")
         assert "429" in page.text("#error span"), page.text("#error span")
         page.click("#kinds button[data-kind=provider]")
         within(5, "all runs", lambda: len(shown()) == 5)

@@ -16,7 +16,7 @@ const JOKE: [&str; 24] = [
 pub(crate) const ARGUMENTS: [&str; 2] = ["{\"city\":", "\"Paris\"}"];
 
 /// The message of errors.
-pub(crate) const ERROR_MESSAGE: &str = "The model's name requests a simulated error";
+pub(crate) const ERROR_MESSAGE: &str = "The simulated model was asked to fail";
 
 /// A simulated failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

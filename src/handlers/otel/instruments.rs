@@ -17,10 +17,10 @@ pub(super) struct Instruments {
 enum TokenInstruments {
     /// One histogram of input and output tokens.
     V1_41(Histogram<u64>),
-    Latest(Box<LatestTokenInstruments>),
+    Latest(Box<TokenCounters>),
 }
 
-struct LatestTokenInstruments {
+struct TokenCounters {
     input: Counter<u64>,
     output: Counter<u64>,
     cache_read: Counter<u64>,
@@ -59,32 +59,18 @@ impl Instruments {
                     names::TOKEN_USAGE,
                     "Input and output tokens of model calls.",
                 )),
-                SemanticConventions::Latest => {
-                    TokenInstruments::Latest(Box::new(LatestTokenInstruments {
-                        input: count(names::USAGE_INPUT, "Input tokens, including cached ones."),
-                        output: count(names::USAGE_OUTPUT, "Output tokens, including reasoning."),
-                        cache_read: count(
-                            names::USAGE_CACHE_READ,
-                            "Input tokens read from a cache.",
-                        ),
-                        cache_write: count(
-                            names::USAGE_CACHE_WRITE,
-                            "Input tokens written to a cache.",
-                        ),
-                        reasoning: count(
-                            names::USAGE_REASONING,
-                            "Output tokens used for reasoning.",
-                        ),
-                        input_per_call: tokens(
-                            names::OPERATION_INPUT,
-                            "Input tokens per model call.",
-                        ),
-                        output_per_call: tokens(
-                            names::OPERATION_OUTPUT,
-                            "Output tokens per model call.",
-                        ),
-                    }))
-                }
+                SemanticConventions::Latest => TokenInstruments::Latest(Box::new(TokenCounters {
+                    input: count(names::USAGE_INPUT, "Input tokens, including cached ones."),
+                    output: count(names::USAGE_OUTPUT, "Output tokens, including reasoning."),
+                    cache_read: count(names::USAGE_CACHE_READ, "Input tokens read from a cache."),
+                    cache_write: count(
+                        names::USAGE_CACHE_WRITE,
+                        "Input tokens written to a cache.",
+                    ),
+                    reasoning: count(names::USAGE_REASONING, "Output tokens used for reasoning."),
+                    input_per_call: tokens(names::OPERATION_INPUT, "Input tokens of a call."),
+                    output_per_call: tokens(names::OPERATION_OUTPUT, "Output tokens of a call."),
+                })),
             },
         }
     }
