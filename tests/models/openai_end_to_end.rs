@@ -113,9 +113,9 @@ async fn a_tool_is_called_and_its_result_returned() {
     for (api, _) in APIS {
         for stream in [true, false] {
             let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}});
-            let asked = joke("joker").stream(stream).tool(Tool::new("get_weather", schema));
+            let first_request = joke("joker").stream(stream).tool(Tool::new("get_weather", schema));
             let mut observed = ObservedModel::new(api).await;
-            let read = observed.ask(asked.clone()).await.unwrap();
+            let read = observed.ask(first_request.clone()).await.unwrap();
             let [call] = &read.choices[0].tool_calls[..] else { panic!("{read:?}") };
             assert_eq!((&*call.name, &*call.arguments), ("get_weather", "{\"city\":\"Paris\"}"));
             for terminal in observed.terminals().await {
@@ -127,7 +127,7 @@ async fn a_tool_is_called_and_its_result_returned() {
                 name: call.name.clone(),
                 arguments: call.arguments.clone().into(),
             };
-            let answered = asked
+            let answered = first_request
                 .message(Message::new(Role::Assistant, [ContentPart::text(read.text()), part]))
                 .message(Message::tool_result(call.id.clone(), "Rain"));
             let read = ObservedModel::new(api).await.ask(answered).await.unwrap();

@@ -325,7 +325,7 @@ async fn content_of_tools_and_retrievers() {
         let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>("rain CANARY".to_owned()) });
         let tool = RunLayer::tool("t")
             .input(|call: &ToolCall| RunInput::from(call))
-            .output(|said: &String| json!(said))
+            .output(|text: &String| json!(text))
             .layer(tool);
         let find = service_fn(|_: String| async { Ok::<_, BoxError>(json!([{"id": "CANARY"}])) });
         let find = RunLayer::retriever("r")
@@ -366,8 +366,8 @@ async fn content_of_failures() {
         let logs = otel.logs();
         let exception = logs.iter().find(|log| log.name.ends_with("exception")).unwrap();
         assert_eq!(exception.attributes["exception.type"], "transport");
-        let said = exception.attributes.contains_key("exception.message");
-        assert_eq!(said, content != OtelContent::Off);
+        let has_message = exception.attributes.contains_key("exception.message");
+        assert_eq!(has_message, content != OtelContent::Off);
         if content != OtelContent::Off && content != OtelContent::Span {
             let details = logs.iter().find(|log| log.name.ends_with("details")).unwrap();
             assert_eq!(details.attributes["error.type"], "transport");

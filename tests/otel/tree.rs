@@ -64,7 +64,7 @@ async fn an_agents_spans() {
     let agent = RunLayer::chain("agent")
         .metadata("gen_ai.agent.name", "Forecaster")
         .metadata("gen_ai.agent.id", "asst_1")
-        .metadata("gen_ai.agent.description", "Tells the weather")
+        .metadata("gen_ai.agent.description", "Reports the weather")
         .metadata("gen_ai.agent.version", "1.2")
         .metadata("gen_ai.provider.name", "openai")
         .layer(agent);
@@ -80,7 +80,7 @@ async fn an_agents_spans() {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": "Forecaster",
             "gen_ai.agent.id": "asst_1",
-            "gen_ai.agent.description": "Tells the weather",
+            "gen_ai.agent.description": "Reports the weather",
             "gen_ai.agent.version": "1.2",
             "gen_ai.provider.name": "openai",
             "gen_ai.conversation.id": "conv_1",

@@ -1,4 +1,4 @@
-//! Anthropic's Messages API: every rule of the mapping, whatever the cuts.
+//! Anthropic's Messages API: all rules of the mapping, at any chunk boundaries.
 
 use http::StatusCode;
 use proptest::prelude::*;
@@ -19,24 +19,28 @@ fn decode<'a>(
     support::wire::decode(decoder, pieces, b"data: {\"type\":\"message_stop\"}\n\n")
 }
 
-/// What a streamed body says: the same whole, in single bytes and in small pieces.
+/// Decodes a streamed body. Asserts that small chunks yield the same deltas.
 fn stream(body: &str) -> Vec<Delta<'static>> {
     let body = body.as_bytes();
     let whole = decode(AnthropicDecoder::new(), [body]);
     for size in [1, 2, 3, 7, 64] {
-        assert_eq!(decode(AnthropicDecoder::new(), body.chunks(size)), whole, "pieces of {size}");
+        assert_eq!(
+            decode(AnthropicDecoder::new(), body.chunks(size)),
+            whole,
+            "chunks of {size} bytes"
+        );
     }
     whole
 }
 
-/// What a whole body says, likewise.
+/// Decodes an unstreamed body in the same way.
 fn message(body: &[u8]) -> Vec<Delta<'static>> {
     let whole = decode(AnthropicDecoder::whole(), [body]);
     assert_eq!(decode(AnthropicDecoder::whole(), body.chunks(1)), whole);
     whole
 }
 
-/// The event stream of JSON texts.
+/// Frames JSON texts as an event stream.
 fn sse<S: ToString>(events: impl IntoIterator<Item = S>) -> String {
     events
         .into_iter()
@@ -111,7 +115,7 @@ fn arguments(index: u32, fragment: &str) -> Delta<'static> {
 }
 
 #[test]
-fn a_text() {
+fn a_text_answer() {
     let all = events([
         json!({"type": "ping"}),
         start(&json!({"input_tokens": 17, "output_tokens": 1})),
@@ -138,7 +142,7 @@ fn a_text() {
 }
 
 #[test]
-fn initial_texts_of_blocks() {
+fn initial_texts_of_blocks_are_emitted() {
     let all = events([
         block(0, &json!({"type": "thinking", "thinking": "hm", "signature": ""})),
         block(1, &json!({"type": "text", "text": "a", "citations": []})),
@@ -185,7 +189,7 @@ fn two_parallel_tools_among_other_blocks() {
             &json!({"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}, "caller": {"type": "direct"}}),
         ),
         json_delta(3, ""),
-        // Interleaved, which the index allows.
+        // Interleaved blocks, which the index allows.
         block(4, &json!({"type": "tool_use", "id": "toolu_2", "name": "time", "input": {}})),
         json_delta(3, "{\"city\": \"Pa"),
         json_delta(4, "{\"zone\":"),
@@ -193,7 +197,7 @@ fn two_parallel_tools_among_other_blocks() {
         close(3),
         json_delta(4, "1}"),
         close(4),
-        // Of no open block.
+        // Deltas without an open block.
         json_delta(4, "lost"),
         json_delta(9, "lost"),
         block(5, &json!({"type": "tool_use", "id": "toolu_3", "name": "noargs", "input": {}})),
@@ -217,7 +221,7 @@ fn two_parallel_tools_among_other_blocks() {
 }
 
 #[test]
-fn a_block_whose_end_was_lost_takes_nothing_from_the_next() {
+fn a_block_without_its_stop_does_not_affect_the_next() {
     let json = |text| more(0, &json!({"type": "input_json_delta", "partial_json": text}));
     let all = events([
         block(0, &json!({"type": "tool_use", "id": "a", "name": "n", "input": {}})),
@@ -233,7 +237,7 @@ fn a_block_whose_end_was_lost_takes_nothing_from_the_next() {
 }
 
 #[test]
-fn a_tool_whose_input_comes_at_once() {
+fn a_tool_call_with_its_input_in_the_start() {
     let tool =
         |input| block(0, &json!({"type": "tool_use", "id": "t", "name": "n", "input": input}));
     for (input, arguments) in [
@@ -248,7 +252,7 @@ fn a_tool_whose_input_comes_at_once() {
 }
 
 #[test]
-fn blocks_that_are_no_content() {
+fn unknown_blocks_are_not_content() {
     let text = json!({"text": "x", "thinking": "x", "content": "x", "id": "i", "name": "n", "input": {"a": 1}});
     for kind in [
         "server_tool_use",
@@ -273,7 +277,7 @@ fn blocks_that_are_no_content() {
 }
 
 #[test]
-fn what_it_does_not_know_is_passed_over() {
+fn unknown_events_are_skipped() {
     let all = events([
         json!({"type": "of_the_future", "delta": {"type": "text_delta", "text": "x"}}),
         more(0, &json!({"type": "compaction_delta", "content": "x"})),
@@ -290,7 +294,7 @@ fn what_it_does_not_know_is_passed_over() {
 }
 
 #[test]
-fn members_of_other_types_do_not_cost_the_event() {
+fn members_of_wrong_types_are_ignored() {
     let all = events([
         json!({"type": "message_start", "message": {"id": 7, "model": "m", "usage": "none"}}),
         json!({"type": "message_start", "message": {"id": "i", "model": null, "usage": {"output_tokens": "1"}}}),
@@ -325,7 +329,7 @@ fn usage_is_cumulative_and_overwrites() {
             &json!({"input_tokens": 20, "output_tokens": 9,
             "cache_read_input_tokens": null, "output_tokens_details": {"thinking_tokens": 4}}),
         ),
-        // Nothing new.
+        // Updates without new values.
         json!({"type": "message_delta", "usage": {"output_tokens": null}}),
         json!({"type": "message_delta", "usage": {}}),
     ]);
@@ -348,7 +352,7 @@ fn usage_is_cumulative_and_overwrites() {
 }
 
 #[test]
-fn counts_that_are_too_large_saturate() {
+fn large_counts_saturate() {
     let raw = json!({"input_tokens": u64::MAX, "cache_read_input_tokens": 1, "output_tokens": 1});
     let all = events([ending("end_turn", &raw)]);
     let counts = Usage::new(u64::MAX, 1).cached(1, 0);
@@ -361,7 +365,7 @@ fn a_refusal_without_content() {
         start(&json!({"input_tokens": 3})),
         json!({"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details":
             {"type": "refusal", "explanation": "no"}}}),
-        // Said again.
+        // A repeated stop reason.
         json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}}),
         stop(),
     ]);
@@ -399,7 +403,7 @@ fn errors_of_gateways() {
         format!("event: error\ndata: {flat}\n\n"),
         format!("data: {bare}\n\n"),
         format!("error: {bare}\n\n"),
-        // Neither events nor an end of the line.
+        // A bare JSON body, neither framed as an event nor terminated by a line end.
         bare.to_owned(),
         format!("\r\n{bare}\n"),
     ] {
@@ -414,7 +418,7 @@ fn errors_of_gateways() {
 }
 
 #[test]
-fn the_name_of_an_event_is_only_a_fallback() {
+fn event_names_are_only_a_fallback() {
     let all = stream(concat!(
         "event: message_stop\n",
         r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}"#,
@@ -447,7 +451,7 @@ fn framing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
+fn undecodable_events_are_faults_and_decoding_continues() {
     for bad in ["{", "no json", "{\"type\":}", "[]", "null", "7", "\"text\"", "{} {}"] {
         let all = events([&text_delta("a").to_string(), bad, &text_delta("b").to_string()]);
         assert_eq!(all, [Delta::text("a"), Delta::DecodeFault, Delta::text("b")], "{bad}");
@@ -459,7 +463,7 @@ fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
 }
 
 #[test]
-fn half_of_a_surrogate_pair_is_a_fault_but_the_rest_is_told() {
+fn lone_surrogates_are_faults_and_replaced() {
     let all = stream(concat!(
         r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a\ud83d"}}"#,
         "\n\n",
@@ -513,7 +517,7 @@ fn whole() -> Value {
 }
 
 #[test]
-fn a_whole_message() {
+fn an_unstreamed_message() {
     let expected = [
         Delta::NotStreamed,
         response(),
@@ -529,14 +533,14 @@ fn a_whole_message() {
         Delta::Done,
     ];
     assert_eq!(message(whole().to_string().as_bytes()), expected);
-    // Also where a stream was announced.
+    // Also if a stream was announced.
     assert_eq!(stream(&format!("{:#}", whole())), expected);
     let marked = format!("\u{FEFF}{}", whole());
     assert_eq!(message(marked.as_bytes()), expected);
 }
 
 #[test]
-fn a_whole_message_adds_up_to_what_its_stream_does() {
+fn an_unstreamed_message_equals_its_stream() {
     let message = message(whole().to_string().as_bytes());
     let streamed = events([
         start(&json!({"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 1})),
@@ -559,7 +563,7 @@ fn a_whole_message_adds_up_to_what_its_stream_does() {
     assert_eq!(sum(&message), sum(&streamed));
 }
 
-/// What deltas add up to.
+/// The sum of the deltas.
 fn sum(deltas: &[Delta<'_>]) -> Value {
     let (mut text, mut thought, mut finish) = (String::new(), String::new(), Value::Null);
     let mut tools: Vec<(String, String, String)> = vec![];
@@ -588,7 +592,7 @@ fn sum(deltas: &[Delta<'_>]) -> Value {
 }
 
 #[test]
-fn whole_bodies_that_are_no_message() {
+fn invalid_unstreamed_bodies_are_faults() {
     for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"input_tokens":3}"#] {
         assert_eq!(message(body.as_bytes()), [Delta::DecodeFault], "{body}");
     }
@@ -602,7 +606,7 @@ fn whole_bodies_that_are_no_message() {
 }
 
 #[test]
-fn a_whole_body_over_the_limit_is_one_fault() {
+fn an_unstreamed_body_over_the_limit_is_one_fault() {
     let body = whole().to_string();
     for size in [1, 10, 5000] {
         let limit = body.len() - 1;
@@ -651,7 +655,7 @@ fn http_errors() {
     }
 }
 
-/// Events that may come in any order, sensible or not.
+/// Events in any order, valid or not.
 fn any_events() -> impl Strategy<Value = String> {
     let words = vec![
         start(&json!({"input_tokens": 1})).to_string(),
@@ -681,7 +685,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_make_no_difference(
+    fn chunk_boundaries_do_not_matter(
         body in any_events(),
         lengths in prop::collection::vec(0_usize..40, 1..8),
         limit in 20_usize..200,
@@ -703,7 +707,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
         decode(AnthropicDecoder::new(), body.chunks(9));
         decode(AnthropicDecoder::whole(), body.chunks(9));
         AnthropicMessages.error(StatusCode::BAD_GATEWAY, &body);

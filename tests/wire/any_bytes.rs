@@ -1,7 +1,7 @@
-//! What holds of every decoder, whatever the bytes: cuts make no difference, nothing comes after the
-//! end, the texts of the result are those that were told, and what is held is bounded.
+//! Properties of every decoder, for any bytes: chunk boundaries do not matter, no delta follows the end, the
+//! result's texts are those of the deltas, and memory is bounded.
 //!
-//! The bytes are those of transcripts, damaged: such soups get further into a decoder than noise.
+//! The bytes are damaged transcripts: they reach further into a decoder than noise.
 
 use allocation_counter::measure;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use tower_llm_callbacks::{
 
 type New = fn() -> Box<dyn Decoder>;
 
-/// All decoders, each as it is, with a small limit, and of a body that is said to be whole.
+/// All decoders, each with defaults, with a small limit, and for an unstreamed body.
 const DECODERS: [(&str, [New; 3]); 5] = [
     (
         "anthropic",
@@ -126,20 +126,20 @@ data: {"type":"response.completed","response":{"id":"r","status":"completed","ou
     "{\"response\":\"One\",\"done\":false}\r\n\r\n{\"error\":\"model stopped\"}",
 ];
 
-/// What is done to a transcript; where, and how much, in shares of its length.
+/// Damage to a transcript. Positions are fractions of its length.
 #[derive(Debug, Clone)]
 enum Damage {
     Flip(f64, u8),
     Delete(f64, usize),
     Repeat(f64, usize),
     Truncate(f64),
-    /// From here on it is another transcript, from there on.
+    /// Continues with another transcript, from a position in that one.
     Splice(f64, usize, f64),
 }
 
 impl Damage {
     fn apply(&self, bytes: &mut Vec<u8>) {
-        // A share of the length is an index of a byte, or of the end.
+        // A fraction of the length as a byte index, up to and including the end.
         let place = |share: f64, len: usize| (share * (len as f64 + 1.0)) as usize;
         let len = bytes.len();
         let end = |from: usize, count: usize| from.saturating_add(count).min(len);
@@ -186,7 +186,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What a decoder tells of pieces, and that it tells nothing after the end.
+/// Decodes the pieces. Asserts that no delta follows the end.
 fn decode(decoder: &mut dyn Decoder, pieces: &[&[u8]]) -> Vec<Delta<'static>> {
     let mut all: Vec<Delta<'static>> = Vec::new();
     let mut each = |delta: Delta<'_>| {
@@ -217,7 +217,7 @@ fn check(bytes: &[u8], lengths: &[usize]) {
     }
 }
 
-/// The texts of each choice are what its deltas add up to.
+/// Asserts that the result's texts are those of the deltas.
 fn assert_sums(all: &[Delta<'_>]) {
     let mut sum = Accumulator::new();
     for delta in all {
@@ -242,13 +242,13 @@ fn assert_sums(all: &[Delta<'_>]) {
         assert_eq!((&choice.text, &choice.reasoning), (&texts, &reasonings));
         assert_eq!(choice.refusal, refusals);
     }
-    let told = all.iter().filter(|delta| matches!(delta, Delta::Text { .. }));
-    let told: usize = told.filter_map(Delta::content).map(str::len).sum();
-    assert_eq!(result.choices.iter().map(|choice| choice.text.len()).sum::<usize>(), told);
+    let decoded = all.iter().filter(|delta| matches!(delta, Delta::Text { .. }));
+    let decoded: usize = decoded.filter_map(Delta::content).map(str::len).sum();
+    assert_eq!(result.choices.iter().map(|choice| choice.text.len()).sum::<usize>(), decoded);
 }
 
 #[test]
-fn whole_transcripts() {
+fn undamaged_transcripts() {
     for transcript in TRANSCRIPTS {
         for size in [1, 2, 3, 7, 64] {
             check(transcript.as_bytes(), &[size]);
@@ -265,7 +265,7 @@ proptest! {
     }
 }
 
-/// That of `LIMITED`.
+/// The limit of the decoders in `LIMITED`.
 const LIMIT: u64 = 4 * 1024;
 const BODY: usize = 1024 * 1024;
 
@@ -277,7 +277,7 @@ const LIMITED: [(&str, New); 5] = [
     ("ollama", || Box::new(OllamaDecoder::with_limit(4 * 1024))),
 ];
 
-/// How much more than nothing was allocated at once, at most, while a decoder read 1 MiB in pieces.
+/// The maximum number of bytes allocated while a decoder reads 1 MiB in pieces.
 fn peak(new: New, bytes: &[u8]) -> u64 {
     measure(|| {
         let mut decoder = new();
@@ -289,7 +289,7 @@ fn peak(new: New, bytes: &[u8]) -> u64 {
     .bytes_max
 }
 
-/// 1 MiB of parts that are numbered.
+/// 1 MiB of numbered parts.
 fn endless(part: impl Fn(usize) -> String) -> Vec<u8> {
     let mut bytes = Vec::new();
     for number in 0.. {
@@ -302,7 +302,7 @@ fn endless(part: impl Fn(usize) -> String) -> Vec<u8> {
 }
 
 #[test]
-fn a_body_that_never_ends_a_line_an_item_or_a_string_is_not_held() {
+fn unterminated_lines_items_and_strings_are_not_held() {
     let long = "x".repeat(BODY);
     let bodies = [
         long.clone(),
@@ -342,7 +342,7 @@ fn invalid_utf8_grows_within_the_limit() {
         lines.extend_from_slice(&long[..4000]);
         lines.extend_from_slice(b"\n\n");
     }
-    // What is no text is replaced by characters that are three times as long.
+    // Invalid bytes are replaced by characters three times as long.
     for body in [long, lines] {
         for (name, new) in LIMITED {
             let peak = peak(new, &body);
@@ -352,7 +352,7 @@ fn invalid_utf8_grows_within_the_limit() {
 }
 
 #[test]
-fn what_is_numbered_without_end_is_held_in_part_only() {
+fn endless_numbered_parts_are_held_up_to_a_bound() {
     type Part = fn(usize) -> String;
     let bodies: [(&str, Part); 12] = [
         ("blocks", |n| {
@@ -421,7 +421,7 @@ fn what_is_numbered_without_end_is_held_in_part_only() {
     ];
     for (what, part) in bodies {
         let body = endless(part);
-        // Arguments that come in pieces are told in one; up to 16 MiB of them, whatever the limit.
+        // Fragmented arguments are emitted as one delta, of up to 16 MiB whatever the limit.
         let bound = if what == "a text in arguments" { 8 * BODY } else { BODY / 2 };
         let bound = u64::try_from(bound).unwrap();
         for (name, new) in LIMITED {

@@ -1,4 +1,4 @@
-//! Google's Gemini API: every rule of the mapping, whatever the cuts.
+//! Google's Gemini API: all rules of the mapping, at any chunk boundaries.
 
 mod format;
 
@@ -28,12 +28,16 @@ fn decode<'a>(
     )
 }
 
-/// What a body says: the same whole, in single bytes and in small pieces.
+/// Decodes a body. Asserts that small chunks yield the same deltas.
 fn body(body: impl AsRef<[u8]>) -> Vec<Delta<'static>> {
     let body = body.as_ref();
     let whole = decode(GeminiDecoder::new(), [body]);
     for size in [1, 2, 3, 7, 64] {
-        assert_eq!(decode(GeminiDecoder::new(), body.chunks(size)), whole, "pieces of {size}");
+        assert_eq!(
+            decode(GeminiDecoder::new(), body.chunks(size)),
+            whole,
+            "chunks of {size} bytes"
+        );
     }
     whole
 }
@@ -42,7 +46,7 @@ fn sse<S: ToString>(chunks: impl IntoIterator<Item = S>) -> String {
     chunks.into_iter().map(|chunk| format!("data: {}\r\n\r\n", chunk.to_string())).collect()
 }
 
-/// What chunks say: the same as events and as an array.
+/// Decodes chunks. Asserts that events and an array yield the same deltas.
 fn chunks(chunks: impl IntoIterator<Item = Value>) -> Vec<Delta<'static>> {
     let chunks: Vec<_> = chunks.into_iter().collect();
     let all = body(sse(&chunks));
@@ -50,7 +54,7 @@ fn chunks(chunks: impl IntoIterator<Item = Value>) -> Vec<Delta<'static>> {
     all
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "it is mostly a literal")]
+#[allow(clippy::needless_pass_by_value, reason = "callers pass literals")]
 fn parts(parts: Value) -> Value {
     json!({"candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}]})
 }
@@ -93,7 +97,7 @@ fn sum(deltas: &[Delta<'_>]) -> LlmResult {
 }
 
 #[test]
-fn a_text() {
+fn a_text_answer() {
     let id = json!({"responseId": "r1", "modelVersion": "gemini-test"});
     let with_id = |mut chunk: Value| {
         chunk.as_object_mut().unwrap().extend(id.as_object().unwrap().clone());
@@ -116,7 +120,7 @@ fn a_text() {
 }
 
 #[test]
-fn id_and_model_may_come_apart() {
+fn id_and_model_may_arrive_separately() {
     let all = chunks([
         json!({"responseId": ""}),
         json!({"modelVersion": "m"}),
@@ -131,7 +135,7 @@ fn id_and_model_may_come_apart() {
 }
 
 #[test]
-fn thoughts_are_reasoning_and_other_parts_no_content() {
+fn thoughts_are_reasoning_and_unknown_parts_are_skipped() {
     let all = chunks([
         parts(json!([{"text": "hm", "thought": true, "thoughtSignature": "c2ln"}])),
         parts(json!([
@@ -150,9 +154,9 @@ fn thoughts_are_reasoning_and_other_parts_no_content() {
     assert_eq!(all, [&expected[..], &ending()].concat());
 }
 
-/// The reason comes once for each step of tools that run at the provider.
+/// With server-side tools, each step ends with a finish reason.
 #[test]
-fn what_follows_a_finish_reason_is_read() {
+fn content_after_a_finish_reason_is_decoded() {
     let mut last = text("b");
     last["candidates"][0]["finishReason"] = "MAX_TOKENS".into();
     let all = chunks([text("a"), stop(), text("more"), last.clone()]);
@@ -160,39 +164,39 @@ fn what_follows_a_finish_reason_is_read() {
         Delta::text("a"),
         Delta::finish("STOP"),
         Delta::text("more"),
-        // The parts of the chunk itself come first.
+        // A chunk's parts precede its finish reason.
         Delta::text("b"),
         Delta::finish("MAX_TOKENS"),
         Delta::Done,
     ];
     assert_eq!(all, expected);
-    // Also where no second reason comes.
+    // Also without a second finish reason.
     let all = chunks([stop(), text("a")]);
     assert_eq!(all, [Delta::finish("STOP"), Delta::text("a"), Delta::Done]);
 }
 
 #[test]
-fn without_a_reason_it_is_truncated() {
+fn an_answer_without_a_finish_reason_is_truncated() {
     assert_eq!(chunks([text("a")]), [Delta::text("a")]);
     let unspecified = json!({"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}, {"finishReason": ""}]});
     assert_eq!(chunks([unspecified]), []);
     for nothing in ["", " \r\n", "\u{FEFF}", "[", "[]", "[\n]", ": comment\n\n", "data:\n\n"] {
         assert_eq!(body(nothing), [], "{nothing:?}");
     }
-    // Cut in the midst of an event that follows a reason.
+    // Cut within an event after the finish reason.
     let cut = sse([stop(), text("more")]);
     let cut = &cut[..cut.len() - 12];
     assert_eq!(body(cut), [Delta::finish("STOP"), Delta::DecodeFault]);
     let array = json!([stop(), text("more")]).to_string();
     let cut = &array[..array.len() - 5];
     assert_eq!(body(cut), [Delta::finish("STOP"), Delta::DecodeFault]);
-    // But for the array's own end nothing is missing.
+    // Only the end of the array is missing.
     let cut = &array[..array.len() - 1];
     assert_eq!(body(cut), [Delta::finish("STOP"), Delta::text("more"), Delta::Done]);
 }
 
 #[test]
-fn candidates() {
+fn candidates_are_choices() {
     let all = chunks([
         json!({"candidates": [
             {"index": 1, "content": {"parts": [{"text": "b"}]}},
@@ -215,20 +219,20 @@ fn candidates() {
         Delta::finish("STOP"),
         of_other("g"),
     ];
-    assert_eq!(all, expected, "one of the two has no reason");
-    // Without an index, by place.
+    assert_eq!(all, expected, "one candidate has no finish reason");
+    // Without an index, by position.
     let all =
         chunks([json!({"candidates": [{"finishReason": "STOP"}, {"finishReason": "SAFETY"}]})]);
     let second = Delta::Finish { choice: 1, reason: "SAFETY".into() };
     assert_eq!(all, [Delta::finish("STOP"), second, Delta::Done]);
-    // More than anybody asks for.
+    // More candidates than can be requested.
     let many: Vec<_> = (0..65).map(|n| json!({"index": n, "finishReason": "STOP"})).collect();
     let all = chunks([json!({"candidates": many}), json!({"candidates": [{"index": 1e30}]})]);
     assert_eq!(all[64..], [Delta::DecodeFault, Delta::Done]);
 }
 
 #[test]
-fn a_blocked_prompt() {
+fn a_blocked_prompt_is_a_finish_reason() {
     let blocked = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
         "usageMetadata": {"promptTokenCount": 7, "totalTokenCount": 7}});
     let expected = [
@@ -244,8 +248,8 @@ fn a_blocked_prompt() {
 }
 
 #[test]
-fn calls() {
-    // In the order sent, and with the white space that only strings keep.
+fn function_calls() {
+    // Arguments keep their order, and white space only within strings.
     let chunk = r#"{"candidates": [{"content": {"parts": [
         {"functionCall": {"name": "f", "args": { "z": [1, 2.50], "a" : {"t": "a \" b\\"} } },
          "thoughtSignature": "s"},
@@ -276,7 +280,7 @@ fn a_lone_surrogate_is_replaced() {
     assert_eq!(body(sse([chunk])), [Delta::DecodeFault, Delta::text("a\u{FFFD}")]);
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "it is mostly a literal")]
+#[allow(clippy::needless_pass_by_value, reason = "callers pass literals")]
 fn piece(call: Value) -> Value {
     parts(json!([{ "functionCall": call }]))
 }
@@ -287,7 +291,7 @@ fn text_at(path: &str, text: &str, more: bool) -> Value {
 }
 
 #[test]
-fn a_call_in_pieces() {
+fn a_function_call_in_fragments() {
     let all = chunks([
         piece(json!({"id": "c1", "name": "f", "willContinue": true})),
         text_at("$.z", "New", true),
@@ -315,8 +319,8 @@ fn a_call_in_pieces() {
 }
 
 #[test]
-fn pieces_of_a_call_in_disorder() {
-    // All in one, a name that comes again, and calls that follow without an end of the one before.
+fn irregular_fragments_of_function_calls() {
+    // A call in one fragment, a repeated name, and calls that start before the previous one has ended.
     let argument = |n: u64| json!([{"jsonPath": "$.n", "numberValue": n}]);
     let all = chunks([
         piece(json!({"name": "f", "partialArgs": argument(1)})),
@@ -324,7 +328,7 @@ fn pieces_of_a_call_in_disorder() {
         piece(json!({"name": "g", "partialArgs": argument(2), "willContinue": true})),
         piece(json!({"name": "h", "partialArgs": argument(3), "willContinue": true})),
         piece(json!({"name": "h", "id": "other", "willContinue": true})),
-        // A place that was something else before, and a text that begins anew.
+        // A value that changes its type, and a text that starts again.
         text_at("$.n[0]", "a", false),
         text_at("$.n.m", "a", false),
         text_at("$.n.m", "b", false),
@@ -343,14 +347,14 @@ fn pieces_of_a_call_in_disorder() {
         Delta::Done,
     ];
     assert_eq!(all, expected);
-    // Of a body that is cut there is what came.
+    // If the body is cut, the arguments so far are emitted.
     let all =
         chunks([piece(json!({"name": "f", "willContinue": true})), text_at("$.a", "b", true)]);
     assert_eq!(all, [call(0, None, "f", ""), arguments(0, r#"{"a":"b"}"#)]);
 }
 
 #[test]
-fn pieces_without_a_place_are_faults() {
+fn fragments_without_a_valid_path_are_faults() {
     for path in ["", "$", "a", "$..a", "$[*]", "$.a[99999999]", "$[18446744073709551615]"] {
         let open = piece(json!({"name": "f", "willContinue": true}));
         let all = chunks([open, text_at(path, "x", false), text_at("$.b", "y", false)]);
@@ -359,7 +363,7 @@ fn pieces_without_a_place_are_faults() {
     }
     let deep = text_at(&format!("${}", "[0]".repeat(100_000)), "x", false);
     assert_eq!(sum(&chunks([deep])).decode_faults, 1);
-    // As much as is held.
+    // Fragments up to the bound.
     let big = "x".repeat(3 * 1024 * 1024);
     let all = (0..8).map(|_| text_at("$.a", &big, true));
     let all = sum(&decode(GeminiDecoder::new(), [sse(all).as_bytes()]));
@@ -371,7 +375,7 @@ fn pieces_without_a_place_are_faults() {
 }
 
 #[test]
-fn usage_is_the_last_one() {
+fn the_last_usage_is_emitted() {
     let raw = json!({"promptTokenCount": 91, "cachedContentTokenCount": 50, "totalTokenCount": 969,
         "candidatesTokenCount": 93, "thoughtsTokenCount": 211, "toolUsePromptTokenCount": 574,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 91}]});
@@ -387,7 +391,7 @@ fn usage_is_the_last_one() {
     let mut total = Usage::new(665, 304).cached(50, 0).reasoning(211);
     assert_eq!(total.total_tokens, 969);
     assert_eq!(all, [usage(Usage::new(15, 0), first), usage(total, raw)]);
-    // The total as given, or the sum; and no overflow.
+    // The given total, or else the sum, without overflow.
     let all = chunks([
         json!({"usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 5}}),
         json!({"usageMetadata": {"candidatesTokenCount": u64::MAX, "thoughtsTokenCount": 1}}),
@@ -424,7 +428,7 @@ fn errors_in_the_answer() {
 }
 
 #[test]
-fn a_whole_answer_adds_up_to_what_its_stream_does() {
+fn an_unstreamed_answer_equals_its_stream() {
     let chunk = json!({"candidates": [{"content": {"parts": [
             {"text": "hm", "thought": true}, {"text": "Hi"},
             {"functionCall": {"name": "f", "args": {"a": 1}}},
@@ -440,12 +444,12 @@ fn a_whole_answer_adds_up_to_what_its_stream_does() {
     let (streamed, mut whole) = (sum(&streamed), sum(&expected));
     (whole.streamed, whole.tokens) = (true, streamed.tokens);
     assert_eq!(whole, streamed);
-    // Complete as it is, also without a reason.
+    // An unstreamed answer is complete even without a finish reason.
     assert_eq!(body(text("a").to_string()), [Delta::NotStreamed, Delta::text("a"), Delta::Done]);
 }
 
 #[test]
-fn whole_bodies_that_are_no_answer() {
+fn invalid_unstreamed_bodies_are_faults() {
     for answer in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"name":"models/x"}"#]
     {
         let all = decode(GeminiDecoder::whole(), [answer.as_bytes()]);
@@ -454,7 +458,7 @@ fn whole_bodies_that_are_no_answer() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
+fn undecodable_events_are_faults_and_decoding_continues() {
     for bad in ["{", "no json", "{\"candidates\":}", "[]", "null", "7", "\"text\"", "{} {}"] {
         let all = body(sse([&text("a").to_string(), bad, &stop().to_string()]));
         let expected = [Delta::text("a"), Delta::DecodeFault, Delta::finish("STOP"), Delta::Done];
@@ -476,14 +480,14 @@ fn arrays() {
         format!("[{a},{b}]"),
         format!("[{a}\r\n,\r\n{b}\r\n]\n"),
         format!("\u{FEFF} [{a} , , {b},]"),
-        // Without commas, with what is no item, and with an end too many.
+        // Without commas, with items of other types, and with an extra end.
         format!("[{a}{b}]]"),
         format!("[1, \"{{\", null, {a}, true, {b}]}}"),
         format!("[[{a}], [[{b}]]]"),
     ] {
         assert_eq!(body(&array), expected, "{array}");
     }
-    // Broken ones are faults, and what follows is read if their brackets match.
+    // A broken item is a fault. Decoding continues after it if its brackets match.
     let all = body(format!("[{a},{{\"x\": }},{b}]"));
     assert_eq!(all, [expected[0].clone(), Delta::DecodeFault, expected[1].clone()]);
     assert_eq!(body(format!("[{a},{{\"x]}},{b}]")), [expected[0].clone(), Delta::DecodeFault]);
@@ -492,7 +496,7 @@ fn arrays() {
 }
 
 #[test]
-fn what_is_over_the_limit_is_a_fault() {
+fn chunks_over_the_limit_are_faults() {
     let long = text(&"x\\\"]}".repeat(100));
     let all = [text("a"), long, text("b")];
     let expected = [Delta::text("a"), Delta::DecodeFault, Delta::text("b")];
@@ -502,7 +506,7 @@ fn what_is_over_the_limit_is_a_fault() {
             assert_eq!(decode(GeminiDecoder::with_limit(200), pieces), expected);
         }
     }
-    // To the byte.
+    // The limit is exact to the byte.
     let item = text("a").to_string();
     let array = format!("[{item}]");
     for (limit, expected) in [(item.len(), Delta::text("a")), (item.len() - 1, Delta::DecodeFault)]
@@ -514,7 +518,7 @@ fn what_is_over_the_limit_is_a_fault() {
     }
 }
 
-/// Chunks that may come in any order, sensible or not, as events or as an array.
+/// Chunks in any order, valid or not, as events or as an array.
 fn any_body() -> impl Strategy<Value = String> {
     let words = vec![
         text("a\n👋]}\"").to_string(),
@@ -552,7 +556,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_make_no_difference(
+    fn chunk_boundaries_do_not_matter(
         body in any_body(),
         lengths in prop::collection::vec(0_usize..40, 1..8),
         limit in 20_usize..200,
@@ -571,7 +575,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
         decode(GeminiDecoder::new(), body.chunks(9));
         decode(GeminiDecoder::whole(), body.chunks(9));
         let array = [b"[{\"", &body[..]].concat();

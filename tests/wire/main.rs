@@ -1,4 +1,4 @@
-//! The decoders of the wire formats, on transcripts of our own and on random bytes.
+//! The decoders of the wire formats, on the tests' own transcripts and on random bytes.
 
 mod anthropic;
 mod any_bytes;

@@ -1,42 +1,42 @@
-//! Newline-delimited JSON: the lines are what a plain split gives, whatever the cuts.
+//! Newline-delimited JSON: the lines are those of a plain split, at any chunk boundaries.
 
 use proptest::prelude::*;
 use tower_llm_callbacks::wire::NdjsonDecoder;
 
-/// The lines of a body in pieces, and how many were over the limit.
+/// The lines of a body in pieces, and the number of lines over the limit.
 fn read<'a>(
     mut decoder: NdjsonDecoder,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<String>, u64) {
-    let mut lines = Vec::new();
+    let mut lines_end_at_newlines = Vec::new();
     for piece in pieces {
-        decoder.push(piece, &mut |line| lines.push(line.to_owned()));
+        decoder.push(piece, &mut |line| lines_end_at_newlines.push(line.to_owned()));
     }
-    decoder.finish(&mut |line| lines.push(line.to_owned()));
+    decoder.finish(&mut |line| lines_end_at_newlines.push(line.to_owned()));
     let overflows = decoder.overflows();
-    // Ready for another stream.
+    // The decoder can be reused for another stream.
     let mut again = Vec::new();
     decoder.push(b"x\ny", &mut |line| again.push(line.to_owned()));
     decoder.finish(&mut |line| again.push(line.to_owned()));
     assert_eq!(again, ["x", "y"]);
-    (lines, overflows)
+    (lines_end_at_newlines, overflows)
 }
 
-/// What the lines are to be: those over the limit, their ends not counted, are left out.
+/// The expected lines. Lines over the limit, without their ends, are left out.
 fn plain(body: &[u8], limit: usize) -> (Vec<String>, u64) {
-    let (mut lines, mut overflows) = (vec![], 0);
+    let (mut lines_end_at_newlines, mut overflows) = (vec![], 0);
     for line in body.split(|byte| *byte == b'\n') {
         if line.len() > limit {
             overflows += 1;
         } else if !line.trim_ascii().is_empty() {
-            lines.push(String::from_utf8_lossy(line.trim_ascii()).into_owned());
+            lines_end_at_newlines.push(String::from_utf8_lossy(line.trim_ascii()).into_owned());
         }
     }
-    (lines, overflows)
+    (lines_end_at_newlines, overflows)
 }
 
 #[test]
-fn lines() {
+fn lines_end_at_newlines() {
     for (body, expected) in [
         ("", vec![]),
         ("\n", vec![]),
@@ -45,43 +45,53 @@ fn lines() {
         ("{}\n", vec!["{}"]),
         ("{}\r\n{\"a\":1}\r\n", vec!["{}", "{\"a\":1}"]),
         ("\n\n{}\n\n\n{}", vec!["{}", "{}"]),
-        // Neither of these ends a line.
+        // Other line separators do not end a line.
         ("{}\r{}", vec!["{}\r{}"]),
         ("\"\u{2028}\u{85}\"\n1", vec!["\"\u{2028}\u{85}\"", "1"]),
         ("é👋\n", vec!["é👋"]),
     ] {
         for size in [1, 2, 3, 100] {
-            let (lines, overflows) = read(NdjsonDecoder::new(), body.as_bytes().chunks(size));
-            assert_eq!((lines, overflows), (expected.iter().map(ToString::to_string).collect(), 0));
+            let (lines_end_at_newlines, overflows) =
+                read(NdjsonDecoder::new(), body.as_bytes().chunks(size));
+            assert_eq!(
+                (lines_end_at_newlines, overflows),
+                (expected.iter().map(ToString::to_string).collect(), 0)
+            );
         }
     }
 }
 
 #[test]
-fn what_is_not_utf_8_is_replaced() {
+fn invalid_utf_8_is_replaced() {
     for size in [1, 100] {
-        let lines = read(NdjsonDecoder::new(), b"a\xFFb\n\xC3\n\xA9".chunks(size)).0;
-        assert_eq!(lines, ["a\u{FFFD}b", "\u{FFFD}", "\u{FFFD}"]);
+        let lines_end_at_newlines =
+            read(NdjsonDecoder::new(), b"a\xFFb\n\xC3\n\xA9".chunks(size)).0;
+        assert_eq!(lines_end_at_newlines, ["a\u{FFFD}b", "\u{FFFD}", "\u{FFFD}"]);
     }
 }
 
 #[test]
-fn a_line_over_the_limit_is_passed_over_and_counted() {
+fn lines_over_the_limit_are_skipped_and_counted() {
     let body = b"1234\n12345\n12\n123456789\n1";
     for size in [1, 2, 3, 7, 100] {
-        let (lines, overflows) = read(NdjsonDecoder::with_limit(4), body.chunks(size));
-        assert_eq!((&*lines, overflows), (&["1234", "12", "1"].map(str::to_owned)[..], 2));
+        let (lines_end_at_newlines, overflows) =
+            read(NdjsonDecoder::with_limit(4), body.chunks(size));
+        assert_eq!(
+            (&*lines_end_at_newlines, overflows),
+            (&["1234", "12", "1"].map(str::to_owned)[..], 2)
+        );
     }
-    // The last one, without its end.
-    let (lines, overflows) = read(NdjsonDecoder::with_limit(4), b"1\n12345".chunks(1));
-    assert_eq!((&*lines, overflows), (&["1".to_owned()][..], 1));
+    // The last line, without its end.
+    let (lines_end_at_newlines, overflows) =
+        read(NdjsonDecoder::with_limit(4), b"1\n12345".chunks(1));
+    assert_eq!((&*lines_end_at_newlines, overflows), (&["1".to_owned()][..], 1));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn as_a_plain_split(
+    fn lines_equal_a_plain_split(
         body in prop::collection::vec(
             prop_oneof![Just(b'\n'), Just(b'\r'), Just(b' '), 0x20_u8..0x7F, any::<u8>()],
             0..120,

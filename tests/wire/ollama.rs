@@ -1,4 +1,4 @@
-//! Ollama's API: every rule of the mapping, whatever the cuts.
+//! Ollama's API: all rules of the mapping, at any chunk boundaries.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -21,17 +21,21 @@ fn decode<'a>(
     support::wire::decode(decoder, pieces, b"{\"done\":true}\n")
 }
 
-/// What a streamed body says: the same whole, in single bytes and in small pieces.
+/// Decodes a streamed body. Asserts that small chunks yield the same deltas.
 fn stream(body: &str) -> Vec<Delta<'static>> {
     let body = body.as_bytes();
     let whole = decode(OllamaDecoder::new(), [body]);
     for size in [1, 2, 3, 7, 64] {
-        assert_eq!(decode(OllamaDecoder::new(), body.chunks(size)), whole, "pieces of {size}");
+        assert_eq!(
+            decode(OllamaDecoder::new(), body.chunks(size)),
+            whole,
+            "chunks of {size} bytes"
+        );
     }
     whole
 }
 
-/// What a whole body says, likewise.
+/// Decodes an unstreamed body in the same way.
 fn answer(body: &[u8]) -> Vec<Delta<'static>> {
     let whole = decode(OllamaDecoder::whole(), [body]);
     assert_eq!(decode(OllamaDecoder::whole(), body.chunks(1)), whole);
@@ -78,7 +82,7 @@ fn call(index: u32, id: &str, name: &str, arguments: &str) -> Delta<'static> {
     Delta::ToolCall { choice: 0, index, id: word(id), name: word(name), arguments }
 }
 
-/// What deltas add up to.
+/// The sum of the deltas.
 fn sum(deltas: &[Delta<'_>]) -> LlmResult {
     let mut answer = Accumulator::new();
     deltas.iter().for_each(|delta| answer.delta(delta));
@@ -88,7 +92,7 @@ fn sum(deltas: &[Delta<'_>]) -> LlmResult {
 }
 
 #[test]
-fn a_chat() {
+fn a_chat_answer() {
     let mut last = end();
     for (name, value) in [
         ("total_duration", json!(1_897_385_625_u64)),
@@ -115,7 +119,7 @@ fn a_chat() {
 }
 
 #[test]
-fn a_completion() {
+fn a_completion_answer() {
     let mut last = generate("");
     last["done"] = true.into();
     last["done_reason"] = "length".into();
@@ -134,21 +138,21 @@ fn a_completion() {
 }
 
 #[test]
-fn reasoning_before_text() {
+fn reasoning_precedes_text() {
     let line = json!({"message": {"content": "a", "thinking": "hm"}});
     assert_eq!(lines([&line]), [reasoning("hm"), Delta::text("a")]);
-    // Old models think within the text, which stays as it is.
+    // Old models think within the text, which is unchanged.
     assert_eq!(lines([json!({"message": {"content": "<think>"}})]), [Delta::text("<think>")]);
 }
 
 #[test]
-fn tool_calls_come_whole() {
+fn tool_calls_are_complete() {
     let all = lines([
         calls(&json!([
             {"function": {"name": "weather", "arguments": {"city": "Paris"}}},
             {"function": {"name": "noargs", "arguments": {}}},
         ])),
-        // Newer versions say the id; their index begins anew in each line.
+        // Newer versions send an id. Their index restarts in each line.
         calls(&json!([
             {"id": "call_1", "function": {"index": 0, "name": "time", "arguments": {"zone": 1}}},
         ])),
@@ -166,8 +170,8 @@ fn tool_calls_come_whole() {
 }
 
 #[test]
-fn arguments_are_as_sent_but_compact() {
-    for (sent, told) in [
+fn arguments_are_kept_and_compacted() {
+    for (sent, emitted) in [
         (
             r#"{"z": 1, "a": {"y": [1, 2.50, "x  y"], "b": null}}"#,
             r#"{"z":1,"a":{"y":[1,2.50,"x  y"],"b":null}}"#,
@@ -178,7 +182,7 @@ fn arguments_are_as_sent_but_compact() {
             r#"{"big":123456789012345678901234567890}"#,
         ),
         ("{ }", "{}"),
-        // As OpenAI sends them.
+        // In OpenAI's form, as a string.
         (r#""{\"a\": 1}""#, r#"{"a": 1}"#),
         ("null", ""),
         ("[1]", ""),
@@ -187,14 +191,14 @@ fn arguments_are_as_sent_but_compact() {
         let line = format!(
             r#"{{"message":{{"tool_calls":[{{"function":{{"name":"f","arguments":{sent}}}}}]}}}}"#
         );
-        assert_eq!(lines([line]), [call(0, "", "f", told)], "{sent}");
+        assert_eq!(lines([line]), [call(0, "", "f", emitted)], "{sent}");
     }
-    let none = json!({"message": {"tool_calls": [{"function": {"name": "f"}}]}});
-    assert_eq!(lines([none]), [call(0, "", "f", "")]);
+    let absent = json!({"message": {"tool_calls": [{"function": {"name": "f"}}]}});
+    assert_eq!(lines([absent]), [call(0, "", "f", "")]);
 }
 
 #[test]
-fn usage_as_far_as_it_is_counted() {
+fn usage_counts_may_be_missing() {
     let ends = |raw: &Value| {
         let mut last = end();
         for (name, value) in raw.as_object().unwrap() {
@@ -204,7 +208,7 @@ fn usage_as_far_as_it_is_counted() {
     };
     let rest = [Delta::finish("stop"), Delta::Done];
     for (raw, counts) in [
-        // A cached prompt is not counted by older versions.
+        // Older versions do not count a cached prompt.
         (json!({"eval_count": 5}), Usage::new(0, 5)),
         (json!({"prompt_eval_count": 5}), Usage::new(5, 0)),
         (json!({"prompt_eval_count": u64::MAX, "eval_count": 1}), Usage::new(u64::MAX, 1)),
@@ -218,10 +222,10 @@ fn usage_as_far_as_it_is_counted() {
 }
 
 #[test]
-fn the_last_line_may_lack_its_end_and_its_reason() {
+fn the_last_line_may_lack_its_line_end_and_reason() {
     let body = format!("{}\r\n\r\n{}", chat("a"), json!({"done": true}));
     assert_eq!(stream(&body), [response(), Delta::text("a"), Delta::Done]);
-    // It may carry content.
+    // The last line may have content.
     let mut last = chat("b");
     last["done"] = true.into();
     assert_eq!(lines([last]), [response(), Delta::text("b"), Delta::Done]);
@@ -246,11 +250,11 @@ fn an_error_ends_the_stream() {
         lines([chat("a"), line.clone(), chat("b"), end()]),
         [response(), Delta::text("a"), error()]
     );
-    // The first of all, without the end of its line.
+    // As the only line, without its end.
     assert_eq!(stream(&line.to_string()), [error()]);
     let nested = json!({"error": {"message": "model runner crashed"}});
     assert_eq!(lines([nested]), [error()]);
-    // None.
+    // A null error is not an error.
     let all = lines([json!({"error": null, "message": {"content": "a"}})]);
     assert_eq!(all, [Delta::text("a")]);
 }
@@ -261,7 +265,7 @@ fn lines_as_events() {
         format!(": hello\n\ndata: {}\n\nevent: x\ndata: {}\n\ndata: [DONE]\n\n", chat("a"), end());
     let expected = [response(), Delta::text("a"), Delta::finish("stop"), Delta::Done];
     assert_eq!(stream(&body), expected);
-    // Their end mark is none of Ollama's.
+    // `[DONE]` is not an end mark of Ollama.
     assert_eq!(
         stream(&format!("data: {}\n\ndata: [DONE]\n\nevent: x\n\n", chat("a"))),
         expected[..2]
@@ -282,14 +286,14 @@ fn framing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
-    let told = |bad: &str| lines([&chat("a").to_string(), bad, &chat("b").to_string()]);
+fn undecodable_events_are_faults_and_decoding_continues() {
+    let emitted = |bad: &str| lines([&chat("a").to_string(), bad, &chat("b").to_string()]);
     for bad in ["{", "no json", "{\"done\":}", "[]", "null", "7", "\"text\"", "{} {}"] {
         let expected = [response(), Delta::text("a"), Delta::DecodeFault, Delta::text("b")];
-        assert_eq!(told(bad), expected, "{bad}");
+        assert_eq!(emitted(bad), expected, "{bad}");
     }
     let deep = format!("{{\"message\":{}", "{\"tool_calls\":[".repeat(100_000));
-    assert_eq!(told(&deep).len(), 4);
+    assert_eq!(emitted(&deep).len(), 4);
     let arguments = format!("{}1{}", "{\"a\": ".repeat(100_000), "}".repeat(100_000));
     let deep =
         format!(r#"{{"message":{{"tool_calls":[{{"function":{{"arguments":{arguments}}}}}]}}}}"#);
@@ -297,7 +301,7 @@ fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
 }
 
 #[test]
-fn members_of_other_types_do_not_cost_the_line() {
+fn members_of_wrong_types_are_ignored() {
     let all = lines([
         json!({"model": 7, "message": "x", "response": {"a": 1}, "thinking": [], "done": false}),
         json!({"message": {"content": 1, "thinking": {}, "tool_calls": "x"}, "response": "a"}),
@@ -309,7 +313,7 @@ fn members_of_other_types_do_not_cost_the_line() {
 }
 
 #[test]
-fn half_of_a_surrogate_pair_is_a_fault_but_the_rest_is_told() {
+fn lone_surrogates_are_faults_and_replaced() {
     let all = lines([
         r#"{"message":{"content":"a\ud83d"}}"#,
         r#"{"message":{"content":"\ude00\ud83d\ude00"}}"#,
@@ -335,15 +339,15 @@ fn a_line_over_the_limit_is_a_fault() {
 }
 
 #[test]
-fn a_plain_text_costs_no_allocation() {
+fn a_text_delta_does_not_allocate() {
     let mut decoder = OllamaDecoder::new();
     decoder.push(format!("{}\n", chat("a")).as_bytes(), &mut |_| {});
     let body = format!("{}\n", chat("Héllo 東京")).repeat(100);
-    let mut told = 0;
+    let mut emitted = 0;
     let costs = allocation_counter::measure(|| {
-        decoder.push(body.as_bytes(), &mut |delta| told += delta.content().map_or(0, str::len));
+        decoder.push(body.as_bytes(), &mut |delta| emitted += delta.content().map_or(0, str::len));
     });
-    assert_eq!(told, 100 * "Héllo 東京".len());
+    assert_eq!(emitted, 100 * "Héllo 東京".len());
     assert_eq!(costs.count_total, 0);
 }
 
@@ -355,7 +359,7 @@ fn whole() -> Value {
 }
 
 #[test]
-fn a_whole_answer() {
+fn an_unstreamed_answer() {
     let expected = [
         Delta::NotStreamed,
         response(),
@@ -368,19 +372,19 @@ fn a_whole_answer() {
     ];
     assert_eq!(answer(whole().to_string().as_bytes()), expected);
     assert_eq!(answer(format!("\u{FEFF}\r\n{:#}\n", whole()).as_bytes()), expected);
-    // Where nobody says that it is whole, it is a stream of one line.
+    // Without an announcement, it is a stream of one line.
     assert_eq!(lines([whole()]), expected[1..]);
     let completion = json!({"model": "llama-test", "response": "a", "done": true});
     let expected = [Delta::NotStreamed, response(), Delta::text("a"), Delta::Done];
     assert_eq!(answer(completion.to_string().as_bytes()), expected);
-    // A model that was only loaded.
+    // The answer for loading a model.
     let loaded = json!({"model": "llama-test", "done": true, "done_reason": "load"});
     let expected = [Delta::NotStreamed, response(), Delta::finish("load"), Delta::Done];
     assert_eq!(answer(loaded.to_string().as_bytes()), expected);
 }
 
 #[test]
-fn a_whole_answer_adds_up_to_what_its_stream_does() {
+fn an_unstreamed_answer_equals_its_stream() {
     let mut last = end();
     last["prompt_eval_count"] = 3.into();
     last["eval_count"] = 5.into();
@@ -396,7 +400,7 @@ fn a_whole_answer_adds_up_to_what_its_stream_does() {
 }
 
 #[test]
-fn whole_bodies_that_are_no_answer() {
+fn invalid_unstreamed_bodies_are_faults() {
     for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"model":"x"}"#] {
         assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
     }
@@ -405,7 +409,7 @@ fn whole_bodies_that_are_no_answer() {
 }
 
 #[test]
-fn which_requests_are_calls() {
+fn requests_match_by_method_and_path() {
     use Match::{No, Yes};
     for (method, path, chat, generate) in [
         (Method::POST, "/api/chat", Yes, No),
@@ -430,13 +434,13 @@ fn start(format: &dyn Format, body: &str) -> LlmStart {
 }
 
 #[test]
-fn what_a_chat_asks_for() {
+fn the_start_of_a_chat() {
     let body = json!({"model": "llama-test", "think": true, "options": {"temperature": 0},
         "messages": [{"role": "user", "content": "Hi"},
             {"role": "user", "content": "This?", "images": ["QUJD", "QUJDREVG"]}]});
     let it = start(&OllamaChat, &body.to_string());
     assert_eq!((&*it.provider, &*it.api), ("ollama", "chat"));
-    // It streams unless told not to.
+    // Answers are streamed by default.
     assert_eq!((it.model.as_deref(), it.stream), (Some("llama-test"), true));
     let images = ["[redacted, 4 characters]", "[redacted, 8 characters]"];
     let prompt = json!([{"role": "user", "content": "Hi"},
@@ -451,7 +455,7 @@ fn what_a_chat_asks_for() {
 }
 
 #[test]
-fn what_a_completion_asks_for() {
+fn the_start_of_a_completion() {
     let body = json!({"model": "llama-test", "system": "Be brief.", "prompt": "Hi",
         "suffix": "bye", "images": ["QUJD"], "context": [1, 2], "stream": false, "raw": true});
     let it = start(&OllamaGenerate, &body.to_string());
@@ -469,7 +473,7 @@ fn what_a_completion_asks_for() {
 }
 
 #[test]
-fn which_decoder() {
+fn the_content_type_selects_the_decoder() {
     let body = format!("{:#}", whole());
     let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
     for format in formats {
@@ -502,7 +506,7 @@ fn errors_over_http() {
     }
 }
 
-/// Lines that may come in any order, sensible or not.
+/// Lines in any order, valid or not.
 fn any_lines() -> impl Strategy<Value = String> {
     let words = vec![
         chat("a\n👋").to_string(),
@@ -528,7 +532,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_make_no_difference(
+    fn chunk_boundaries_do_not_matter(
         body in any_lines(),
         lengths in prop::collection::vec(0_usize..40, 1..8),
         limit in 20_usize..200,
@@ -550,7 +554,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
         decode(OllamaDecoder::new(), body.chunks(9));
         decode(OllamaDecoder::whole(), body.chunks(9));
         let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
@@ -563,7 +567,7 @@ proptest! {
         }
     }
 
-    /// Whatever white space an object has, its arguments are told without it.
+    /// Pretty-printed arguments are emitted compact.
     #[test]
     fn arguments_lose_only_white_space(
         members in prop::collection::btree_map("[a-z \\\\\"é👋\n]{0,6}", "[ -~é\n\t]{0,8}", 0..6),

@@ -1,5 +1,5 @@
-//! OpenAI's Chat Completions and legacy Completions, and their dialects: every rule of the mapping,
-//! whatever the cuts.
+//! OpenAI's Chat Completions and legacy Completions, and their dialects: all rules of the mapping, at any
+//! chunk boundaries.
 
 mod bytes_and_faults;
 mod content;
@@ -31,17 +31,21 @@ fn decode<'a>(
     support::wire::decode(decoder, pieces, b"data: [DONE]\n\n")
 }
 
-/// What a streamed body says: the same whole, in single bytes and in small pieces.
+/// Decodes a streamed body. Asserts that small chunks yield the same deltas.
 fn stream(body: &str) -> Vec<Delta<'static>> {
     let body = body.as_bytes();
     let whole = decode(OpenAiChatDecoder::new(), [body]);
     for size in [1, 2, 3, 7, 64] {
-        assert_eq!(decode(OpenAiChatDecoder::new(), body.chunks(size)), whole, "pieces of {size}");
+        assert_eq!(
+            decode(OpenAiChatDecoder::new(), body.chunks(size)),
+            whole,
+            "chunks of {size} bytes"
+        );
     }
     whole
 }
 
-/// What a whole body says, likewise, also where a stream was announced.
+/// Decodes an unstreamed body in the same way.
 fn answer(body: &[u8]) -> Vec<Delta<'static>> {
     let whole = decode(OpenAiChatDecoder::whole(), [body]);
     assert_eq!(decode(OpenAiChatDecoder::whole(), body.chunks(1)), whole);
@@ -55,7 +59,7 @@ fn whole(body: &Value) -> Vec<Delta<'static>> {
     all
 }
 
-/// The event stream of JSON texts.
+/// Frames JSON texts as an event stream.
 fn sse<S: ToString>(events: impl IntoIterator<Item = S>) -> String {
     events.into_iter().map(|event| format!("data: {}\n\n", event.to_string())).collect()
 }
@@ -64,7 +68,7 @@ fn events<S: ToString>(events: impl IntoIterator<Item = S>) -> Vec<Delta<'static
     stream(&sse(events))
 }
 
-/// What the deltas of a single choice say.
+/// Decodes deltas of a single choice.
 fn deltas(deltas: impl IntoIterator<Item = Value>) -> Vec<Delta<'static>> {
     events(deltas.into_iter().map(|delta| chunk(0, &delta)))
 }
@@ -86,7 +90,7 @@ fn done() -> Value {
     Value::Null
 }
 
-/// The same, with `[DONE]` for the end.
+/// Like [`events`], with `[DONE]` for `Null`.
 fn with_done(chunks: impl IntoIterator<Item = Value>) -> Vec<Delta<'static>> {
     events(chunks.into_iter().map(|chunk| match chunk {
         Value::Null => "[DONE]".to_owned(),
@@ -131,7 +135,7 @@ fn error(message: &str, code: Option<&str>) -> Delta<'static> {
     Delta::Error(error)
 }
 
-/// What deltas add up to, but for how they came.
+/// The sum of the deltas, without the fields that depend on streaming.
 fn sum(deltas: &[Delta<'_>]) -> Value {
     let mut answer = Accumulator::new();
     for delta in deltas {
@@ -144,7 +148,7 @@ fn sum(deltas: &[Delta<'_>]) -> Value {
 }
 
 #[test]
-fn a_plain_chunk_costs_no_allocation() {
+fn a_plain_chunk_does_not_allocate() {
     let mut plain = text(0, "Hello");
     for (key, value) in [("id", json!("i")), ("model", json!("m")), ("usage", Value::Null)] {
         plain[key] = value;
@@ -152,18 +156,18 @@ fn a_plain_chunk_costs_no_allocation() {
     let thought = chunk(0, &json!({"reasoning": "Hm", "content": "", "tool_calls": null}));
     let body = sse([plain, thought]);
     let mut decoder = OpenAiChatDecoder::new();
-    let mut told = 0;
-    // The first one makes room for the choice.
-    decoder.push(body.as_bytes(), &mut |_| told += 1);
+    let mut deltas_seen = 0;
+    // The first chunk allocates the choice.
+    decoder.push(body.as_bytes(), &mut |_| deltas_seen += 1);
     let allocations = allocation_counter::measure(|| {
         for _ in 0..100 {
-            decoder.push(body.as_bytes(), &mut |_| told += 1);
+            decoder.push(body.as_bytes(), &mut |_| deltas_seen += 1);
         }
     });
-    assert_eq!((told, allocations.count_total), (1 + 2 * 101, 0));
+    assert_eq!((deltas_seen, allocations.count_total), (1 + 2 * 101, 0));
 }
 
-/// Events that may come in any order, sensible or not.
+/// Events in any order, valid or not.
 fn any_events() -> impl Strategy<Value = String> {
     let call = |call: Value| chunk(0, &json!({ "tool_calls": [call] })).to_string();
     let words = vec![
@@ -196,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_make_no_difference(
+    fn chunk_boundaries_do_not_matter(
         body in any_events(),
         lengths in prop::collection::vec(0_usize..40, 1..8),
         limit in 20_usize..200,
@@ -212,7 +216,7 @@ proptest! {
             (decode(OpenAiChatDecoder::whole(), pieces()), decode(OpenAiChatDecoder::whole(), [body])),
         ] {
             prop_assert_eq!(&cut, &uncut);
-            // One end at most, and the last thing told; no reason twice in a row.
+            // At most one end, which is the last delta, and no finish reason twice in a row.
             let ends = uncut.iter().rposition(|delta| matches!(delta, Delta::Done | Delta::Error(_)));
             prop_assert!(ends.is_none_or(|at| at + 1 == uncut.len()));
             for choice in 0..3 {
@@ -231,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
         decode(OpenAiChatDecoder::new(), body.chunks(9));
         decode(OpenAiChatDecoder::whole(), body.chunks(9));
         OpenAiChat.error(StatusCode::BAD_GATEWAY, &body);
@@ -241,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn any_chunks_do(delta in any_json(), choice in any_json(), chunk in any_json()) {
+    fn arbitrary_chunks_are_not_faults(delta in any_json(), choice in any_json(), chunk in any_json()) {
         let mut chunk = chunk;
         for (key, value) in [("delta", delta.clone()), ("message", delta)] {
             let mut choice = choice.clone();
@@ -254,13 +258,13 @@ proptest! {
             let body = chunk.to_string();
             decode(OpenAiChatDecoder::new(), [body.as_bytes()]);
             let all = decode(OpenAiChatDecoder::new(), [format!("data: {body}\n\n").as_bytes()]);
-            // Whatever the members are, they do not cost the chunk.
+            // Members of any type do not make the chunk a fault.
             prop_assert!(!chunk.is_object() || !all.contains(&Delta::DecodeFault), "{}", body);
         }
     }
 }
 
-/// Any JSON, with names that mean something.
+/// Any JSON value, with known member names.
 fn any_json() -> impl Strategy<Value = Value> {
     let names = prop::sample::select(vec![
         "id",

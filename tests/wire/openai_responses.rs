@@ -1,4 +1,4 @@
-//! OpenAI's Responses API: every rule of the mapping, whatever the cuts.
+//! OpenAI's Responses API: all rules of the mapping, at any chunk boundaries.
 
 mod content;
 mod ends;
@@ -30,25 +30,25 @@ fn decode<'a>(
     support::wire::decode(decoder, pieces, b"data: {\"type\":\"response.completed\"}\n\n")
 }
 
-/// What a streamed body says: the same whole, in single bytes and in small pieces.
+/// Decodes a streamed body. Asserts that small chunks yield the same deltas.
 fn stream(body: &str) -> Vec<Delta<'static>> {
     let body = body.as_bytes();
     let whole = decode(OpenAiResponsesDecoder::new(), [body]);
     for size in [1, 2, 3, 7, 64] {
         let cut = decode(OpenAiResponsesDecoder::new(), body.chunks(size));
-        assert_eq!(cut, whole, "pieces of {size}");
+        assert_eq!(cut, whole, "chunks of {size} bytes");
     }
     whole
 }
 
-/// What a whole body says, likewise.
+/// Decodes an unstreamed body in the same way.
 fn answer(body: &[u8]) -> Vec<Delta<'static>> {
     let whole = decode(OpenAiResponsesDecoder::whole(), [body]);
     assert_eq!(decode(OpenAiResponsesDecoder::whole(), body.chunks(1)), whole);
     whole
 }
 
-/// The event stream of JSON texts.
+/// Frames JSON texts as an event stream.
 fn sse<S: ToString>(events: impl IntoIterator<Item = S>) -> String {
     let event = |event: S| {
         let event = event.to_string();
@@ -63,7 +63,7 @@ fn events<S: ToString>(events: impl IntoIterator<Item = S>) -> Vec<Delta<'static
     stream(&sse(events))
 }
 
-/// An event that holds the answer as a whole.
+/// An event with the whole response.
 fn about(kind: &str, response: &Value) -> Value {
     json!({"type": format!("response.{kind}"), "sequence_number": 0, "response": response})
 }
@@ -101,7 +101,7 @@ fn done(index: u64, item: &Value) -> Value {
     json!({"type": "response.output_item.done", "output_index": index, "item": item})
 }
 
-/// A message item with a text; one without has no part yet.
+/// A message item with one text part, or without parts if `text` is empty.
 fn message(text: &str) -> Value {
     let mut item = json!({"type": "message", "id": "msg_1", "role": "assistant", "content": []});
     if !text.is_empty() {
@@ -166,7 +166,7 @@ fn whole() -> Value {
         "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8}})
 }
 
-/// What deltas add up to.
+/// The sum of the deltas.
 fn sum(deltas: &[Delta<'_>]) -> tower_llm_callbacks::LlmResult {
     let mut answer = Accumulator::new();
     deltas.iter().for_each(|delta| answer.delta(delta));
@@ -176,7 +176,7 @@ fn sum(deltas: &[Delta<'_>]) -> tower_llm_callbacks::LlmResult {
 }
 
 #[test]
-fn what_it_does_not_know_is_passed_over() {
+fn unknown_events_are_skipped() {
     let all = events([
         json!({"type": "response.of_the_future.delta", "delta": "x"}),
         json!({"type": "response.audio.delta", "delta": "AAAA"}),
@@ -195,7 +195,7 @@ fn what_it_does_not_know_is_passed_over() {
 }
 
 #[test]
-fn members_of_other_types_do_not_cost_the_event() {
+fn members_of_wrong_types_are_ignored() {
     let all = events([
         about("created", &json!({"id": 7, "model": "m", "usage": "none", "output": {}})),
         about("queued", &json!(["x"])),
@@ -221,7 +221,7 @@ fn members_of_other_types_do_not_cost_the_event() {
 }
 
 #[test]
-fn who_answers_is_told_once_and_the_first_word_stands() {
+fn id_and_model_are_emitted_once() {
     let all = events([
         about("created", &json!({"id": "", "model": "gpt-test"})),
         about("in_progress", &json!({"id": "resp_1", "model": "other"})),
@@ -234,7 +234,7 @@ fn who_answers_is_told_once_and_the_first_word_stands() {
         Delta::Done,
     ];
     assert_eq!(all, expected);
-    // A resumed stream has no `response.created`, and maybe only the last event.
+    // A resumed stream has no `response.created`, and possibly only the last event.
     let it = json!({"id": "resp_1", "model": "gpt-test", "status": "queued"});
     assert_eq!(events([about("queued", &it), about("in_progress", &it)]), [response()]);
     let end = [response(), Delta::finish("completed"), Delta::Done];
@@ -242,20 +242,20 @@ fn who_answers_is_told_once_and_the_first_word_stands() {
 }
 
 #[test]
-fn a_plain_text_costs_no_allocation() {
+fn a_text_delta_does_not_allocate() {
     let mut decoder = OpenAiResponsesDecoder::new();
     let opening = sse([created(), added(0, &message("")), text(0, "a")]);
     decoder.push(opening.as_bytes(), &mut |_| {});
     let body = sse((0..100).map(|_| text(0, "Héllo 東京")));
-    let mut told = 0;
+    let mut bytes = 0;
     let costs = allocation_counter::measure(|| {
-        decoder.push(body.as_bytes(), &mut |delta| told += delta.content().map_or(0, str::len));
+        decoder.push(body.as_bytes(), &mut |delta| bytes += delta.content().map_or(0, str::len));
     });
-    assert_eq!(told, 100 * "Héllo 東京".len());
+    assert_eq!(bytes, 100 * "Héllo 東京".len());
     assert_eq!(costs.count_total, 0);
 }
 
-/// Events that may come in any order, sensible or not.
+/// Events in any order, valid or not.
 fn any_events() -> impl Strategy<Value = String> {
     let words = vec![
         created().to_string(),
@@ -291,7 +291,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_make_no_difference(
+    fn chunk_boundaries_do_not_matter(
         body in any_events(),
         lengths in prop::collection::vec(0_usize..40, 1..8),
         limit in 20_usize..200,
@@ -313,7 +313,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
         decode(OpenAiResponsesDecoder::new(), body.chunks(9));
         decode(OpenAiResponsesDecoder::whole(), body.chunks(9));
         OpenAiResponses.error(StatusCode::BAD_GATEWAY, &body);
@@ -322,9 +322,10 @@ proptest! {
         let _ = start.messages.get();
     }
 
-    /// Of a text in any pieces, some lost: the deltas decide, and it is never told twice.
+    /// For a text in pieces, with some events missing: the deltas take precedence, and no text is emitted
+    /// twice.
     #[test]
-    fn a_text_is_never_told_twice(
+    fn a_text_is_never_emitted_twice(
         texts in prop::collection::vec(prop::collection::vec("[a-zé]{1,4}", 0..4), 1..4),
         announced in any::<bool>(),
         ended in any::<bool>(),

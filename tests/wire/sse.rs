@@ -1,4 +1,4 @@
-//! The event stream decoder: every trap of the WHATWG rules, whatever the cuts.
+//! The event stream decoder: all edge cases of the WHATWG rules, at any chunk boundaries.
 
 use proptest::prelude::*;
 use tower_llm_callbacks::wire::SseDecoder;
@@ -48,7 +48,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
     decode_with(SseDecoder::new(), pieces).0
 }
 
-/// Cuts by the lengths, over and over; an empty piece now and then does no harm.
+/// Cuts by repeating the lengths. Empty pieces are allowed.
 fn cut<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     let mut pieces = vec![];
     let mut lengths = lengths.iter().cycle();
@@ -62,7 +62,7 @@ fn cut<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
 }
 
 #[test]
-fn traps() {
+fn edge_cases() {
     let table: Vec<(&[u8], Vec<Seen>)> = vec![
         (b"", vec![]),
         (b"\n\n\r\n\r", vec![]),
@@ -104,7 +104,7 @@ fn traps() {
         (b"data: \xE6\x9D\ndata: \xB1\n\n", vec![data("\u{FFFD}\n\u{FFFD}")]),
         (b"event: \xFF\nid: \xFE\ndata: a\n\n", vec![seen("\u{FFFD}", "a", "\u{FFFD}")]),
         (b"event: \xFF\nevent: b\ndata: \xFF\ndata: a\n\n", vec![seen("b", "\u{FFFD}\na", "")]),
-        // Beyond the standard.
+        // Extensions of the standard.
         (b"data: a\n\ndata: [DONE]", vec![data("a"), unfinished(data("[DONE]"))]),
         (b"event: x\ndata: a\n", vec![unfinished(seen("x", "a", ""))]),
         (b"data: a\ndata: b\r", vec![unfinished(data("a\nb"))]),
@@ -121,7 +121,7 @@ fn traps() {
         let name = String::from_utf8_lossy(body).into_owned();
         assert_eq!(decode([body]), expected, "{name:?} whole");
         for size in 1..=5 {
-            assert_eq!(decode(body.chunks(size)), expected, "{name:?} in pieces of {size}");
+            assert_eq!(decode(body.chunks(size)), expected, "{name:?} in chunks of {size} bytes");
         }
         for at in 0..body.len() {
             let (a, b) = body.split_at(at);
@@ -131,7 +131,7 @@ fn traps() {
 }
 
 #[test]
-fn an_event_within_one_slice_is_borrowed_from_it() {
+fn an_event_within_one_chunk_is_borrowed() {
     let body = b"event: a\ndata: first\n\ndata: second\n\n";
     let range = body.as_ptr_range();
     let mut count = 0;
@@ -144,7 +144,7 @@ fn an_event_within_one_slice_is_borrowed_from_it() {
 }
 
 #[test]
-fn a_decoder_is_ready_for_another_stream_after_the_end() {
+fn a_decoder_can_be_reused_after_the_end() {
     let mut decoder = SseDecoder::new();
     let mut all = Vec::new();
     for body in ["id: 1\nevent: x\ndata: a", "\u{FEFF}data: b\n\n"] {
@@ -156,28 +156,28 @@ fn a_decoder_is_ready_for_another_stream_after_the_end() {
 }
 
 #[test]
-fn events_over_the_limit_are_passed_over_and_counted() {
+fn events_over_the_limit_are_skipped_and_counted() {
     let long = "x".repeat(100);
     let table = [
         // One long line.
         (format!("data: {long}\n\ndata: a\n\n"), vec![data("a")], 1),
-        // Many short ones.
+        // Many short lines.
         (format!("{}\ndata: a\n\n", "data: 12345\n".repeat(20)), vec![data("a")], 1),
         ("data\n".repeat(60) + "\ndata: a\n\n", vec![data("a")], 1),
-        // The rest of an event is passed over with it.
+        // The rest of the event is skipped too.
         (format!("data: {long}\ndata: b\nevent: c\r\n\r\ndata: a\n\n"), vec![data("a")], 1),
         (format!("data: {long}\r\r\ndata: a\n\n"), vec![data("a")], 1),
-        // What came before it is lost, too; the last event id is not.
+        // The event's earlier lines are dropped too, but not its id.
         (
             format!("id: 7\nevent: b\ndata: c\ndata: {long}\n\ndata: a\n\n"),
             vec![seen("", "a", "7")],
             1,
         ),
-        // A line that is of no use but long.
+        // A long comment.
         (format!("data: b\n: {long}\n\ndata: a\n\n"), vec![data("a")], 1),
-        // Two of them, and one at the end.
+        // Two long events, and one at the end.
         (format!("data: {long}\n\ndata: a\n\ndata: {long}\n\ndata: {long}"), vec![data("a")], 3),
-        // Right at the limit of 50.
+        // Exactly at the limit of 50.
         (format!("data: {}\n\n", "x".repeat(44)), vec![data(&"x".repeat(44))], 0),
         (format!("data: {}\n\n", "x".repeat(45)), vec![], 1),
         (format!("data: {}", "x".repeat(45)), vec![], 1),
@@ -194,7 +194,7 @@ fn events_over_the_limit_are_passed_over_and_counted() {
 
 #[test]
 fn replacement_characters_count_for_the_limit() {
-    // Twenty bytes that become sixty.
+    // Twenty bytes that decode to sixty.
     let body = [b"data: ".as_slice(), &[0xFF; 20], b"\n\ndata: a\n\n"].concat();
     for pieces in [cut(&body, &[]), cut(&body, &[1])] {
         assert_eq!(decode_with(SseDecoder::with_limit(50), pieces), (vec![data("a")], 1));
@@ -210,7 +210,7 @@ fn an_endless_line_is_not_held() {
     for _ in 0..100_000 {
         decoder.push(&[b'x'; 1000], &mut |_| panic!("no event"));
     }
-    // What it holds shows in its debug form, were it held.
+    // The buffer would appear in the debug output.
     assert!(format!("{decoder:?}").len() < 2000);
     assert_eq!(decoder.overflows(), 1);
     let mut after = 0;
@@ -220,7 +220,7 @@ fn an_endless_line_is_not_held() {
 
 #[test]
 fn a_long_line_in_single_bytes_takes_linear_time() {
-    // Four million pushes; were the line looked at anew each time, it would take hours.
+    // Four million pushes: scanning the line again at each push would take hours.
     let mut decoder = SseDecoder::new();
     decoder.push(b"data: ", &mut |_| panic!("no event"));
     for _ in 0..4_000_000 {
@@ -231,7 +231,7 @@ fn a_long_line_in_single_bytes_takes_linear_time() {
     assert_eq!(length, 4_000_000);
 }
 
-/// Pieces that make up event streams, and what breaks them.
+/// Fragments of event streams, and bytes that break them.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&'static [u8]> = vec![
         b"data",
@@ -277,7 +277,7 @@ fn lengths() -> impl Strategy<Value = Vec<usize>> {
     })
 }
 
-/// The events that another decoder finds.
+/// The events of an independent decoder.
 fn oracle(body: &[u8]) -> Vec<Seen> {
     let mut parser = sse_parse::SseParser::new();
     parser.feed(body);
@@ -294,7 +294,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_make_no_difference(body in soup(), lengths in lengths(), limit in 0_usize..60) {
+    fn chunk_boundaries_do_not_matter(body in soup(), lengths in lengths(), limit in 0_usize..60) {
         prop_assert_eq!(decode(cut(&body, &lengths)), decode([&*body]));
         prop_assert_eq!(
             decode_with(SseDecoder::with_limit(limit), cut(&body, &lengths)),
@@ -303,14 +303,14 @@ proptest! {
     }
 
     #[test]
-    fn another_decoder_finds_the_same(body in soup(), lengths in lengths()) {
+    fn an_independent_decoder_agrees(body in soup(), lengths in lengths()) {
         let mut all = decode(cut(&body, &lengths));
         all.retain(|event| event.complete);
         prop_assert_eq!(all, oracle(&body));
     }
 
     #[test]
-    fn any_bytes_do(body in prop::collection::vec(any::<u8>(), 0..300), lengths in lengths()) {
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300), lengths in lengths()) {
         prop_assert_eq!(decode(cut(&body, &lengths)), decode([&*body]));
     }
 }

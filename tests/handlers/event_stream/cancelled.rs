@@ -146,13 +146,13 @@ async fn schedule(case: Case) -> bool {
     let callbacks = Callbacks::new().inline(witness.clone());
     let config = RunConfig::new().callbacks(&callbacks);
     let builder = EventStream::builder().capacity(case.capacity);
-    let mut given: Vec<RunEvent> = Vec::new();
-    let slow = |given: usize| case.slow > 0 && given.is_multiple_of(usize::from(case.slow));
+    let mut yielded: Vec<RunEvent> = Vec::new();
+    let slow = |yielded: usize| case.slow > 0 && yielded.is_multiple_of(usize::from(case.slow));
     let done = if case.driven {
         let mut events = builder.of(async { config.scope(root(case.work, case.polls)).await });
         while let Some(event) = events.next().await {
-            given.push(event);
-            if slow(given.len()) {
+            yielded.push(event);
+            if slow(yielded.len()) {
                 yield_now().await;
             }
         }
@@ -165,8 +165,8 @@ async fn schedule(case: Case) -> bool {
         // A future that is never polled makes no run.
         drop(callbacks);
         while let Some(event) = events.next().await {
-            given.push(event);
-            if slow(given.len()) {
+            yielded.push(event);
+            if slow(yielded.len()) {
                 yield_now().await;
             }
         }
@@ -174,17 +174,17 @@ async fn schedule(case: Case) -> bool {
     };
 
     let root = witness.run_ids().first().copied();
-    assert_eq!(root.is_none(), given.is_empty());
+    assert_eq!(root.is_none(), yielded.is_empty());
     let observed: Vec<Id> = witness.events().iter().map(|e| (e.run_id, e.seq, e.kind())).collect();
     let ids: Vec<Id> =
-        given.iter().map(|e| (e.run().run_id(), e.event().seq(), e.kind())).collect();
+        yielded.iter().map(|e| (e.run().run_id(), e.event().seq(), e.kind())).collect();
     let root_ends =
         observed.iter().position(|event| Some(event.0) == root && event.2.is_terminal());
     let until = root_ends.map_or(0, |at| at + 1);
     let complete = case.driven || case.wait;
     if spawns && case.several_threads {
         // Events emitted at the same moment may precede or follow the root's end.
-        for (run, events) in by_run(&given) {
+        for (run, events) in by_run(&yielded) {
             let observed: Vec<_> = observed.iter().filter(|event| event.0 == run).collect();
             let ids: Vec<_> = ids.iter().filter(|event| event.0 == run).collect();
             // The recorder is not called at the same moment either.

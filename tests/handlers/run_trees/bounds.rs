@@ -30,9 +30,9 @@ fn the_last_finished_trees_are_kept() {
         }
         assert_eq!((trees.take().len(), trees.dropped()), (100, 2));
 
-        let none = RunTrees::builder().max_trees(0).build();
-        config(&none).scope(tool("a")).await.unwrap();
-        assert_eq!((none.take().len(), none.dropped()), (0, 1));
+        let empty = RunTrees::new().max_trees(0);
+        config(&empty).scope(tool("a")).await.unwrap();
+        assert_eq!((empty.take().len(), empty.dropped()), (0, 1));
     });
 }
 

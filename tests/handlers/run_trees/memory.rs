@@ -36,7 +36,7 @@ async fn ask(kept: &Arc<()>) -> Result<(), BoxError> {
 }
 
 /// A handler in the same callbacks that shows whether they are alive.
-struct Beside(#[expect(dead_code, reason = "it is dropped")] Arc<()>);
+struct Beside(#[expect(dead_code, reason = "only dropped")] Arc<()>);
 
 impl CallbackHandler for Beside {}
 

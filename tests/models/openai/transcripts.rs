@@ -60,7 +60,7 @@ fn chat_usage() -> Value {
 }
 
 fn chat_streamed() -> String {
-    let says = |text: &str| chat_chunk(&json!({"content": text}), None);
+    let content = |text: &str| chat_chunk(&json!({"content": text}), None);
     let thinks = |text: &str| chat_chunk(&json!({"reasoning_content": text}), None);
     let calls = |call: Value| chat_chunk(&json!({"tool_calls": [call]}), None);
     let arguments = |json: &str| calls(json!({"index": 0, "function": {"arguments": json}}));
@@ -70,8 +70,8 @@ fn chat_streamed() -> String {
         chat_chunk(&json!({"role": "assistant", "content": ""}), None),
         thinks("Rain, "),
         thinks("or sun?"),
-        says("Let me "),
-        says("look – é."),
+        content("Let me "),
+        content("look – é."),
         calls(json!({"index": 0, "id": "call_1", "type": "function",
             "function": {"name": "get_weather", "arguments": ""}})),
         arguments("{\"city\":"),

@@ -3,7 +3,7 @@
 from .wire import named, shredded, streamed, whole
 
 QUESTION = {"max_tokens": 64, "messages": [{"role": "user", "content": "What is the weather in Paris?"}]}
-TOOLS = [{"name": "get_weather", "description": "Tells the weather",
+TOOLS = [{"name": "get_weather", "description": "Reports the weather",
           "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}]
 USAGE = {"input_tokens": 17, "output_tokens": 1, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 3}
 

@@ -1,4 +1,4 @@
-//! State held for a run: none once it has ended, however it ended, while its layer is alive.
+//! No state is held for an ended run, however it ended, while its layer is alive.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The format: which requests are calls, what they ask for, and errors over HTTP.
+//! The format: request matching, start events, and errors over HTTP.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
 };
 
 #[test]
-fn calls_are_recognised_by_method_and_path() {
+fn requests_match_by_method_and_path() {
     let post = |path| Gemini.matches(&Method::POST, path);
     for path in [
         "/v1beta/models/gemini-x:generateContent",
@@ -44,7 +44,7 @@ fn start(uri: &'static str, body: &Value) -> LlmStart {
 }
 
 #[test]
-fn what_a_call_asks_for() {
+fn the_start_of_a_call() {
     let start = start(
         "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:streamGenerateContent?alt=sse&key=CANARY",
         &json!({
@@ -77,7 +77,7 @@ fn what_a_call_asks_for() {
 }
 
 #[test]
-fn files_are_no_part_of_the_prompt() {
+fn file_contents_are_redacted_in_the_prompt() {
     let content = |data, uri| {
         json!({"role": "user", "parts": [
             {"inlineData": {"mimeType": "image/png", "data": data}},
@@ -92,7 +92,7 @@ fn files_are_no_part_of_the_prompt() {
 }
 
 #[test]
-fn on_vertex_and_on_gateways() {
+fn the_provider_on_vertex_and_gateways() {
     let body = json!({"system_instruction": "Be brief.", "contents": {"parts": [{"text": "Hi"}]}});
     for (uri, provider) in [
         ("https://aiplatform.googleapis.com/v1/models/x:generateContent", "gcp.vertex_ai"),
@@ -112,14 +112,14 @@ fn on_vertex_and_on_gateways() {
             json!([{"role": "system", "content": "Be brief."}, {"parts": [{"text": "Hi"}]}])
         );
     }
-    // Of a route that was said to be one.
+    // A configured route without a model in its path.
     let start = start("/custom", &json!({}));
     assert_eq!((start.model.as_deref(), start.stream), (None, false));
     assert_eq!(*start.messages.get().unwrap(), json!([]));
 }
 
 #[test]
-fn any_content_type_may_be_streamed_or_whole() {
+fn any_content_type_may_be_streamed_or_unstreamed() {
     let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#;
     let rest = [Delta::text("a"), Delta::finish("STOP"), Delta::Done];
     for content_type in [None, Some("application/json"), Some("text/event-stream")] {
@@ -146,14 +146,14 @@ fn http_errors() {
     assert_eq!(error(&format!("[{body}\n]")), expected);
     let number = r#"{"error":{"code":404,"message":"no such model"}}"#;
     assert_eq!(error(number), ProviderError::new("no such model").code("404").status(404));
-    // What is no such word is no code.
+    // Statuses that are not in upper case are not codes.
     let other = r#"{"error":{"status":"failed","code":"c","message":"m"}}"#;
     assert_eq!(error(other), ProviderError::new("m").code("c").status(404));
     assert_eq!(error("<html>"), ProviderError::new("HTTP status 404").status(404));
 }
 
 #[test]
-fn error_bodies_are_read_as_they_were_meant() {
+fn error_bodies_round_trip() {
     for (status, word) in [
         (400, "INVALID_ARGUMENT"),
         (401, "UNAUTHENTICATED"),

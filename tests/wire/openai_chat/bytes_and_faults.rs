@@ -1,4 +1,4 @@
-//! Framing, and bytes that cannot be read.
+//! Framing, and bytes that cannot be decoded.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn framing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
+fn undecodable_events_are_faults_and_decoding_continues() {
     for bad in [
         "{",
         "no json",
@@ -54,7 +54,7 @@ fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
 }
 
 #[test]
-fn half_of_a_surrogate_pair_is_a_fault_but_the_rest_is_told() {
+fn lone_surrogates_are_faults_and_replaced() {
     let chunk = |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
     let all = events([
         chunk("a\\ud83d"),
@@ -84,7 +84,7 @@ fn an_event_over_the_limit_is_a_fault() {
 }
 
 #[test]
-fn a_whole_body_over_the_limit_is_one_fault() {
+fn an_unstreamed_body_over_the_limit_is_one_fault() {
     let body = json!({"choices": [{"message": {"content": "a"}}]}).to_string();
     for size in [1, 10, 5000] {
         let limit = body.len() - 1;
@@ -96,7 +96,7 @@ fn a_whole_body_over_the_limit_is_one_fault() {
 }
 
 #[test]
-fn choices_and_calls_beyond_all_sense_are_faults() {
+fn choices_and_calls_over_the_bound_are_faults() {
     let body = sse((0..1100).map(|index| text(index, "a")).chain([text(0, "b")]));
     let all = decode(OpenAiChatDecoder::new(), [body.as_bytes()]);
     assert_eq!(all.len(), 1101);
@@ -112,7 +112,7 @@ fn choices_and_calls_beyond_all_sense_are_faults() {
     let all = decode(OpenAiChatDecoder::new(), [body.as_bytes()]);
     assert_eq!(all.iter().filter(|delta| **delta == Delta::DecodeFault).count(), 1100 - 1024);
     assert_eq!(all.last(), Some(&Delta::text("b")));
-    // So many in all choices: each with as many would be a thousand times that.
+    // The bound on calls is for all choices together. A bound per choice would allow a thousand times that.
     let of = |choice, calls| {
         let call = |n| json!({"index": n, "function": {"name": "n"}});
         chunk(choice, &json!({"tool_calls": (0..calls).map(call).collect::<Vec<_>>()}))

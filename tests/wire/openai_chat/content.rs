@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_text() {
+fn a_text_answer() {
     let base = |delta: Value, finish: Value, usage: Value| {
         json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt",
         "service_tier": "default", "system_fingerprint": "fp", "usage": usage, "obfuscation": "x7",
@@ -38,7 +38,7 @@ fn a_text() {
 }
 
 #[test]
-fn what_is_no_content() {
+fn chunks_without_content_yield_no_deltas() {
     for delta in [
         json!({}),
         json!({"role": "assistant"}),
@@ -77,13 +77,13 @@ fn what_is_no_content() {
 }
 
 #[test]
-fn a_refusal() {
+fn a_refusal_is_emitted() {
     let all = deltas([json!({"refusal": "I "}), json!({"content": null, "refusal": "can't"})]);
     assert_eq!(all, [refusal("I "), refusal("can't")]);
 }
 
 #[test]
-fn reasoning_by_whatever_name_and_never_twice() {
+fn reasoning_under_any_name_is_emitted_once() {
     let details = |all: Value| json!({"content": "", "reasoning_details": all});
     let part = |text: &str| json!({"type": "reasoning.text", "text": text, "index": 0});
     let sealed = json!({"type": "reasoning.encrypted", "data": "c2VjcmV0"});
@@ -161,14 +161,14 @@ fn indices_of_other_types_count_as_missing() {
 }
 
 #[test]
-fn the_message_beside_the_delta_repeats_it() {
+fn a_message_beside_a_delta_is_skipped() {
     let both = |delta: &str, message: &str| json!({"choices": [{"index": 0, "delta": {"content": delta}, "message": {"content": message}}]});
-    // Writer's the delta, Perplexity's all of them.
+    // Writer repeats the delta, Perplexity the text so far.
     assert_eq!(events([both("a", "a"), both("b", "b")]), [Delta::text("a"), Delta::text("b")]);
     assert_eq!(events([both("a", "a"), both("b", "ab")]), [Delta::text("a"), Delta::text("b")]);
     let message =
         json!({"choices": [{"index": 0, "message": {"content": "all"}, "finish_reason": "stop"}]});
-    // It stands alone where a whole answer comes as an event.
+    // An event with only a message is an unstreamed answer.
     assert_eq!(events([&message]), [Delta::text("all"), Delta::finish("stop"), Delta::Done]);
     let all = events([&text(0, "all"), &message]);
     assert_eq!(all, [Delta::text("all"), Delta::finish("stop"), Delta::Done]);
@@ -211,7 +211,7 @@ fn legacy_completions() {
 }
 
 #[test]
-fn who_answers_is_told_once() {
+fn id_and_model_are_emitted_once() {
     let chunk = |id: &str, model: &str| json!({"id": id, "model": model, "choices": []});
     let all = events([
         chunk("", ""),
@@ -225,7 +225,7 @@ fn who_answers_is_told_once() {
 }
 
 #[test]
-fn members_of_other_types_do_not_cost_the_chunk() {
+fn members_of_wrong_types_are_ignored() {
     let all = events([
         json!({"id": 1, "model": {}, "object": [], "usage": "none", "x_groq": 1, "created": "x",
             "choices": [{"index": 0, "message": "x", "text": 1.5, "finish_reason": ["x"], "delta":

@@ -1,23 +1,23 @@
-//! Errors, in the stream and in place of it.
+//! Errors in a stream and in place of an answer.
 
 use super::*;
 
 #[test]
-fn in_a_stream() {
+fn errors_in_a_stream_end_it() {
     let nested = r#"{"error":{"message":"bad","type":"server_error","param":null,"code":null}}"#;
-    let told = || error("bad", Some("server_error"));
+    let expected_error = || error("bad", Some("server_error"));
     for body in [
         format!("data: {nested}\n\n"),
         format!("data: {nested}\n\ndata: [DONE]\n\n"),
         format!("event: error\ndata: {nested}\n\n"),
-        // Old llama.cpp servers.
+        // From old llama.cpp servers.
         format!("error: {nested}\n\n"),
         "event: error\ndata: {\"message\":\"bad\",\"type\":\"server_error\"}\n\n".to_owned(),
         "data: {\"object\":\"error\",\"message\":\"bad\",\"type\":\"server_error\",\"code\":400}\n\n".to_owned(),
     ] {
-        assert_eq!(stream(&body), [told()], "{body}");
+        assert_eq!(stream(&body), [expected_error()], "{body}");
         let all = stream(&format!("{}{body}", sse([text(0, "a")])));
-        assert_eq!(all, [Delta::text("a"), told()], "{body}");
+        assert_eq!(all, [Delta::text("a"), expected_error()], "{body}");
     }
     for (data, expected) in [
         (json!({"error": "bad"}), error("bad", None)),
@@ -47,7 +47,7 @@ fn in_a_stream() {
 }
 
 #[test]
-fn beside_choices() {
+fn an_error_beside_choices_follows_them() {
     let raw = json!({"prompt_tokens": 1, "completion_tokens": 2});
     let all = with_done([
         json!({"error": {"code": 400, "message": "bad"}, "usage": raw,
@@ -64,7 +64,7 @@ fn beside_choices() {
 }
 
 #[test]
-fn what_is_none() {
+fn empty_errors_are_not_errors() {
     for empty in [json!(null), json!(""), json!({}), json!(false)] {
         let mut chunk = text(0, "a");
         chunk["error"] = empty;
@@ -77,7 +77,7 @@ fn what_is_none() {
 }
 
 #[test]
-fn in_the_place_of_an_answer() {
+fn errors_in_place_of_an_answer() {
     for (body, expected) in [
         (json!({"error": {"message": "bad", "type": "t", "code": null}}), error("bad", Some("t"))),
         (json!({"error": "bad"}), error("bad", None)),
@@ -98,7 +98,7 @@ fn in_the_place_of_an_answer() {
 }
 
 #[test]
-fn of_status() {
+fn http_errors() {
     let with = |message: &str, code: Option<&str>| {
         let mut error = ProviderError::new(message).status(429);
         error.code = code.map(Into::into);

@@ -1,4 +1,4 @@
-//! Which requests are calls, and what they ask for.
+//! Request matching and start events.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn messages(start: &LlmStart) -> Value {
 }
 
 #[test]
-fn recognition() {
+fn requests_match_by_method_and_path() {
     for (path, chat, legacy) in [
         ("/v1/chat/completions", true, false),
         ("/chat/completions", true, false),
@@ -37,7 +37,7 @@ fn recognition() {
 }
 
 #[test]
-fn a_chat() {
+fn the_start_of_a_chat() {
     let prompt = json!([{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "text", "text": "u"}]}]);
     let start = start(
         &OpenAiChat,
@@ -53,7 +53,7 @@ fn a_chat() {
 }
 
 #[test]
-fn a_completion() {
+fn the_start_of_a_completion() {
     let user = |content: Value| json!({"role": "user", "content": content});
     for (prompt, expected) in [
         (json!("p"), json!([user(json!("p"))])),
@@ -76,7 +76,7 @@ fn a_completion() {
 }
 
 #[test]
-fn dialects() {
+fn dialects_are_detected_by_host_and_path() {
     for (uri, provider) in [
         ("/v1/chat/completions", "openai"),
         ("https://api.openai.com/v1/chat/completions", "openai"),
@@ -105,7 +105,7 @@ fn dialects() {
 }
 
 #[test]
-fn azures_model_is_in_the_path() {
+fn azure_has_the_model_in_the_path() {
     let model = |uri: &str, body: Value| start(&OpenAiChat, uri, &body).model;
     let path = "/openai/deployments/my-gpt/chat/completions?api-version=2024-02-01";
     assert_eq!(model(path, json!({})).as_deref(), Some("my-gpt"));
@@ -115,7 +115,7 @@ fn azures_model_is_in_the_path() {
 }
 
 #[test]
-fn decoders() {
+fn any_content_type_may_be_streamed_or_unstreamed() {
     let body = json!({"choices": [{"message": {"content": "a"}}]}).to_string();
     let sse = sse([text(0, "a")]);
     let formats: [&dyn Format; 2] = [&OpenAiChat, &OpenAiCompletions];
@@ -131,7 +131,7 @@ fn decoders() {
             let expected = [Delta::NotStreamed, Delta::text("a"), Delta::Done];
             assert_eq!(decode(content_type, &body), expected);
         }
-        // Whatever it is said to be.
+        // Whatever the content type.
         for content_type in
             [None, Some("text/event-stream"), Some("text/plain"), Some("application/json")]
         {
@@ -142,7 +142,7 @@ fn decoders() {
 }
 
 #[test]
-fn error_bodies() {
+fn error_bodies_round_trip() {
     for (status, kind, code) in [
         (400, "invalid_request_error", Value::Null),
         (401, "invalid_request_error", json!("invalid_api_key")),
@@ -158,7 +158,7 @@ fn error_bodies() {
         for format in formats {
             let body = format.error_body(status, "m \"q\"");
             assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
-            // It is read as it is written.
+            // The error decodes to what was encoded.
             let read = format.error(status, &body);
             assert_eq!(&*read.message, "m \"q\"");
             assert_eq!(read.code.as_deref(), code.as_str().or(Some(kind)));

@@ -3,12 +3,12 @@
 use super::*;
 
 #[test]
-fn a_finish_reason_is_told_once_and_after_the_content() {
+fn a_finish_reason_is_emitted_once_and_after_the_content() {
     let chunk = |delta: Value, finish: Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
     let call = json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "n", "arguments": "{"}}]});
     let all = with_done([
         chunk(json!({"content": "a", "reasoning": "b"}), json!("stop")),
-        // Said again, on the chunk with the usage.
+        // The reason is repeated on the chunk with the usage.
         chunk(json!({"role": "assistant", "content": ""}), json!("stop")),
         chunk(json!({}), Value::Null),
         chunk(call, json!("tool_calls")),
@@ -26,12 +26,12 @@ fn a_finish_reason_is_told_once_and_after_the_content() {
 }
 
 #[test]
-fn without_an_end_mark_every_choice_has_to_be_finished() {
+fn without_an_end_mark_all_choices_must_be_finished() {
     let is_done = |chunks: Vec<Value>| events(chunks).contains(&Delta::Done);
     assert!(is_done(vec![text(0, "a"), last(0, "stop")]));
     assert!(is_done(vec![last(0, "stop"), json!({"choices": [], "usage": {"prompt_tokens": 1}})]));
     assert!(is_done(vec![text(0, "a"), text(1, "b"), last(1, "stop"), last(0, "stop")]));
-    // Azure's filter speaks of the choice once more.
+    // Azure's content filter sends another chunk for the choice.
     let filter = json!({"choices": [{"index": 0, "finish_reason": null, "content_filter_results": {},
         "content_filter_offsets": {"check_offset": 1, "start_offset": 1, "end_offset": 2}}]});
     assert!(is_done(vec![filter.clone(), text(0, "a"), last(0, "stop"), filter.clone()]));
@@ -47,7 +47,7 @@ fn without_an_end_mark_every_choice_has_to_be_finished() {
 }
 
 #[test]
-fn perplexity() {
+fn perplexitys_end() {
     let chunk = |object: &str, id: &str, delta: &str, all: &str, finish: Value| {
         let count = all.len();
         json!({"id": id, "model": "sonar", "object": object, "citations": ["https://a.example"],
@@ -95,18 +95,18 @@ fn perplexity() {
 }
 
 #[test]
-fn snowflake() {
+fn snowflakes_end() {
     let chunk = |text: &str| {
         json!({"id": "", "model": "claude", "choices": [{"delta": {"content": "", "content_list": [],
             "reasoning_details": [{"type": "reasoning", "text": text}]}}], "usage": {}})
     };
-    // It has no finish reason anywhere.
+    // Snowflake sends no finish reason.
     let expected = [response("", "claude"), reasoning("a"), reasoning("b"), Delta::Done];
     assert_eq!(with_done([chunk("a"), chunk("b"), done()]), expected);
 }
 
 #[test]
-fn the_end_mark_without_its_blank_line() {
+fn the_end_mark_may_lack_its_blank_line() {
     for end in ["data: [DONE]", "data:[DONE]", "data: [DONE]\n", "data: [DONE] \r\n\r\n"] {
         let body = format!("{}{end}", sse([text(0, "a")]));
         assert_eq!(stream(&body), [Delta::text("a"), Delta::Done], "{end}");

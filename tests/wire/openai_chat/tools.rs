@@ -17,7 +17,7 @@ fn more(index: u64, arguments: &str) -> Value {
 }
 
 #[test]
-fn parallel_calls_by_index() {
+fn parallel_calls_are_separated_by_index() {
     let all = deltas([
         open(0, "call_1", "weather", ""),
         more(0, ""),
@@ -39,27 +39,27 @@ fn parallel_calls_by_index() {
 }
 
 #[test]
-fn indices_that_begin_at_one() {
+fn indices_may_start_at_one() {
     let all = deltas([open(1, "a", "n", "{"), more(1, "}"), open(2, "b", "m", "{}")]);
     let expected = [tool(0, "a", "n", "{"), tool(0, "", "", "}"), tool(1, "b", "m", "{}")];
     assert_eq!(all, expected);
 }
 
 #[test]
-fn calls_that_all_have_the_index_zero() {
+fn calls_with_the_same_index_are_separated_by_id() {
     let all = deltas([open(0, "a", "n", "{}"), open(0, "b", "n", "{"), more(0, "}")]);
     let expected = [tool(0, "a", "n", "{}"), tool(1, "b", "n", "{"), tool(1, "", "", "}")];
     assert_eq!(all, expected);
 }
 
 #[test]
-fn ids_and_names_that_are_said_again() {
+fn repeated_ids_and_names_are_skipped() {
     let again = |id: &str| calls(json!([{"index": 0, "id": id, "function": {"arguments": "1"}}]));
     let all = deltas([
         open(0, "a", "n", "1"),
         open(0, "a", "n", "1"),
         again("a"),
-        // A new one for each fragment, as vLLM had it.
+        // vLLM sent a new id with each fragment.
         again("b"),
         again(""),
     ]);
@@ -68,7 +68,7 @@ fn ids_and_names_that_are_said_again() {
 }
 
 #[test]
-fn an_id_or_a_name_that_comes_late() {
+fn ids_and_names_may_arrive_late() {
     let all = deltas([
         more(0, "{"),
         calls(json!([{"index": 0, "id": "a"}])),
@@ -78,12 +78,12 @@ fn an_id_or_a_name_that_comes_late() {
 }
 
 #[test]
-fn without_indices() {
+fn calls_without_indices() {
     let open =
         |id: &str, name: &str| json!({"id": id, "function": {"name": name, "arguments": "{"}});
     let more = |id: &str, text: &str| json!({"id": id, "function": {"arguments": text}});
     let close = || json!({"function": {"arguments": "}"}});
-    // By id.
+    // Separated by id.
     let all = deltas([
         calls(json!([open("a", "n"), open("b", "m")])),
         calls(json!([more("b", "1")])),
@@ -96,7 +96,7 @@ fn without_indices() {
         tool(0, "", "", "2"),
     ];
     assert_eq!(all, expected);
-    // By position.
+    // Separated by position.
     let all =
         deltas([calls(json!([open("a", "n"), open("b", "m")])), calls(json!([close(), close()]))]);
     let expected = [
@@ -106,7 +106,7 @@ fn without_indices() {
         tool(1, "", "", "}"),
     ];
     assert_eq!(all, expected);
-    // One after the other.
+    // One call after the other.
     let all = deltas([
         calls(json!([open("a", "n")])),
         calls(json!([close()])),
@@ -126,13 +126,13 @@ fn without_indices() {
         tool(3, "", "", "}"),
     ];
     assert_eq!(all, expected);
-    // Where only the opening has one.
+    // Only the first fragment has an index.
     let all = deltas([super::tools::open(5, "a", "n", "{"), calls(json!([close()]))]);
     assert_eq!(all, [tool(0, "a", "n", "{"), tool(0, "", "", "}")]);
 }
 
 #[test]
-fn arguments_that_are_an_object() {
+fn arguments_may_be_an_object() {
     let call = |arguments: Value| {
         calls(json!([{"index": 0, "id": "a", "function": {"name": "n", "arguments": arguments}}]))
     };
@@ -156,14 +156,14 @@ fn the_legacy_function_call() {
         call(json!({"arguments": "}"})),
     ]);
     assert_eq!(all, [tool(0, "", "n", ""), tool(0, "", "", "{"), tool(0, "", "", "}")]);
-    // Some send the same under both names.
+    // Some providers send the call under both names.
     let mut both = open(0, "a", "n", "{}");
     both["function_call"] = json!({"name": "n", "arguments": "{}"});
     assert_eq!(deltas([both]), [tool(0, "a", "n", "{}")]);
 }
 
 #[test]
-fn tools_whose_input_is_text() {
+fn custom_tools_have_text_input() {
     let all = deltas([
         calls(
             json!([{"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": ""}}]),
@@ -174,7 +174,7 @@ fn tools_whose_input_is_text() {
 }
 
 #[test]
-fn each_choice_has_its_own() {
+fn each_choice_has_its_own_calls() {
     let all = events([
         chunk(0, &open(0, "a", "n", "1")),
         chunk(1, &open(0, "b", "m", "2")),

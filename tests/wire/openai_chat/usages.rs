@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn told(raw: &Value) -> Usage {
+fn decoded(raw: &Value) -> Usage {
     let all = events([json!({"choices": [], "usage": raw})]);
-    let [Delta::Usage { usage, raw: Some(told) }] = &all[..] else { panic!("{all:?}") };
-    assert_eq!(&**told, raw);
+    let [Delta::Usage { usage, raw: Some(decoded) }] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(&**decoded, raw);
     *usage
 }
 
@@ -15,7 +15,7 @@ fn total(mut usage: Usage, total: u64) -> Usage {
 }
 
 #[test]
-fn counts() {
+fn usage_counts_of_all_dialects() {
     for (raw, expected) in [
         (
             json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
@@ -23,13 +23,13 @@ fn counts() {
                 "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": 0}}),
             Usage::new(10, 7).cached(4, 3).reasoning(5),
         ),
-        // Writer's name.
+        // Writer's field name.
         (
             json!({"prompt_tokens": 10, "completion_tokens": 7, "prompt_token_details": {"cached_tokens": 4},
                 "completion_tokens_details": null}),
             Usage::new(10, 7).cached(4, 0),
         ),
-        // DeepSeek's.
+        // DeepSeek's field names.
         (
             json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
                 "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2}),
@@ -39,19 +39,19 @@ fn counts() {
             json!({"prompt_tokens": 10, "prompt_cache_hit_tokens": 8, "prompt_tokens_details": {"cached_tokens": 8}}),
             Usage::new(10, 0).cached(8, 0),
         ),
-        // The provider's own total.
+        // The provider's total is used.
         (
             json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 20}),
             total(Usage::new(10, 7), 20),
         ),
         (json!({"total_tokens": 20}), total(Usage::default(), 20)),
-        // xAI counts reasoning beside the completion.
+        // xAI does not include reasoning tokens in the completion.
         (
             json!({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
                 "completion_tokens_details": {"reasoning_tokens": 94}}),
             Usage::new(32, 103).reasoning(94),
         ),
-        // OpenRouter's may be more than the completion, and are a part of it all the same.
+        // OpenRouter's reasoning tokens may exceed the completion tokens that include them.
         (
             json!({"prompt_tokens": 43, "completion_tokens": 10, "total_tokens": 53,
                 "completion_tokens_details": {"reasoning_tokens": 11}}),
@@ -68,51 +68,52 @@ fn counts() {
             Usage::new(u64::MAX, 1).reasoning(u64::MAX),
         ),
     ] {
-        assert_eq!(told(&raw), expected, "{raw}");
+        assert_eq!(decoded(&raw), expected, "{raw}");
     }
 }
 
 #[test]
-fn wherever_it_is_and_the_last_one_stands() {
-    let counts = |count: u64| json!({"prompt_tokens": count, "completion_tokens": count});
+fn usage_is_emitted_on_any_chunk() {
+    let usage_counts_of_all_dialects =
+        |count: u64| json!({"prompt_tokens": count, "completion_tokens": count});
     let with = |mut chunk: Value, key: &str, value: Value| {
         chunk[key] = value;
         chunk
     };
     let all = with_done([
-        with(text(0, "a"), "usage", counts(1)),
+        with(text(0, "a"), "usage", usage_counts_of_all_dialects(1)),
         with(text(0, "b"), "usage", Value::Null),
-        with(last(0, "stop"), "usage", counts(2)),
-        with(json!({"choices": []}), "usage", counts(3)),
-        // After the usage.
+        with(last(0, "stop"), "usage", usage_counts_of_all_dialects(2)),
+        with(json!({"choices": []}), "usage", usage_counts_of_all_dialects(3)),
+        // A chunk after the usage.
         with(json!({"choices": [], "moderation": {}}), "usage", Value::Null),
-        // Without any choices.
-        json!({"usage": counts(4)}),
+        // Without choices.
+        json!({"usage": usage_counts_of_all_dialects(4)}),
         done(),
     ]);
-    let told = |count: u64| usage(Usage::new(count, count), counts(count));
+    let decoded = |count: u64| usage(Usage::new(count, count), usage_counts_of_all_dialects(count));
     let expected = [
         Delta::text("a"),
-        told(1),
+        decoded(1),
         Delta::text("b"),
         Delta::finish("stop"),
-        told(2),
-        told(3),
-        told(4),
+        decoded(2),
+        decoded(3),
+        decoded(4),
         Delta::Done,
     ];
     assert_eq!(all, expected);
 }
 
 #[test]
-fn groqs() {
-    let counts =
+fn groqs_usage_is_emitted() {
+    let usage_counts_of_all_dialects =
         json!({"queue_time": 0.1, "prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7});
-    let told = usage(Usage::new(3, 4), counts.clone());
+    let decoded = usage(Usage::new(3, 4), usage_counts_of_all_dialects.clone());
     let all = with_done([
-        json!({"choices": [], "x_groq": {"id": "req_1", "usage": counts}}),
-        json!({"choices": [], "usage": counts, "x_groq": {"usage": counts}}),
+        json!({"choices": [], "x_groq": {"id": "req_1", "usage": usage_counts_of_all_dialects}}),
+        json!({"choices": [], "usage": usage_counts_of_all_dialects, "x_groq": {"usage": usage_counts_of_all_dialects}}),
         done(),
     ]);
-    assert_eq!(all, [told.clone(), told, Delta::Done]);
+    assert_eq!(all, [decoded.clone(), decoded, Delta::Done]);
 }

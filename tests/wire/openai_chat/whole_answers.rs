@@ -1,4 +1,4 @@
-//! Answers that are not streamed.
+//! Unstreamed answers.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn an_answer() -> Value {
 }
 
 #[test]
-fn what_it_tells() {
+fn an_unstreamed_answer() {
     let expected = [
         Delta::NotStreamed,
         response("chatcmpl-1", "gpt"),
@@ -38,7 +38,7 @@ fn what_it_tells() {
 }
 
 #[test]
-fn it_adds_up_to_what_its_stream_does() {
+fn an_unstreamed_answer_equals_its_stream() {
     let call = |index: u64, id: &str, name: &str| {
         chunk(
             0,
@@ -72,7 +72,7 @@ fn it_adds_up_to_what_its_stream_does() {
 }
 
 #[test]
-fn a_choice_that_was_filtered_has_no_message() {
+fn a_filtered_choice_has_no_message() {
     let all = whole(&json!({"id": "i", "model": "gpt", "choices": [
         {"index": 0, "finish_reason": "content_filter", "content_filter_results": {}}]}));
     let expected =
@@ -92,7 +92,7 @@ fn choices_may_be_missing() {
 }
 
 #[test]
-fn what_is_no_answer() {
+fn invalid_unstreamed_bodies_are_faults() {
     for body in [
         "",
         " ",

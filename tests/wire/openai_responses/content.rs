@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_text_is_told_once_although_it_comes_four_times() {
+fn a_text_sent_four_times_is_emitted_once() {
     let part = json!({"type": "output_text", "text": "Héllo 東京"});
     let raw = json!({"input_tokens": 17, "output_tokens": 5, "total_tokens": 22});
     let all = events([
@@ -37,34 +37,34 @@ fn a_text_is_told_once_although_it_comes_four_times() {
 }
 
 #[test]
-fn what_no_delta_told_is_told_at_the_first_end_that_has_it() {
+fn content_without_deltas_is_emitted_at_the_first_end_that_has_it() {
     let item = message("whole");
     let last = about("completed", &json!({"status": "completed", "output": [item]}));
     let end = [Delta::finish("completed"), Delta::Done];
-    let told = |all: Vec<Delta<'static>>| {
+    let content = |all: Vec<Delta<'static>>| {
         assert_eq!(all[all.len() - 2..], end);
         all[..all.len() - 2].to_vec()
     };
     let whole = [Delta::text("whole")];
-    // By the end of its item, announced or not, and only the first end.
-    assert_eq!(told(events([done(0, &item), last.clone()])), whole);
-    assert_eq!(told(events([done(0, &item), done(0, &item), last.clone()])), whole);
-    assert_eq!(told(events([added(0, &message("")), done(0, &item), last.clone()])), whole);
-    // By the end of the answer, where nothing else told it.
-    assert_eq!(told(events([&last])), whole);
-    assert_eq!(told(events([added(0, &message("")), last.clone()])), whole);
-    // Not twice, though the place in the output is another one.
-    assert_eq!(told(events([text(3, "whole"), done(3, &item), last.clone()])), whole);
-    // A second item of which no delta came.
-    let all = told(events([text(0, "a"), done(0, &message("a")), done(1, &message("b")), last]));
+    // At the end of its item, announced or not, and only once.
+    assert_eq!(content(events([done(0, &item), last.clone()])), whole);
+    assert_eq!(content(events([done(0, &item), done(0, &item), last.clone()])), whole);
+    assert_eq!(content(events([added(0, &message("")), done(0, &item), last.clone()])), whole);
+    // At the end of the answer, if no earlier event had it.
+    assert_eq!(content(events([&last])), whole);
+    assert_eq!(content(events([added(0, &message("")), last.clone()])), whole);
+    // Not again at the end, even at another position in the output.
+    assert_eq!(content(events([text(3, "whole"), done(3, &item), last.clone()])), whole);
+    // A second item without deltas.
+    let all = content(events([text(0, "a"), done(0, &message("a")), done(1, &message("b")), last]));
     assert_eq!(all, [Delta::text("a"), Delta::text("b")]);
     // The output of the last event may be empty.
     let empty = about("completed", &json!({"status": "completed", "output": []}));
-    assert_eq!(told(events([text(0, "whole"), empty])), whole);
+    assert_eq!(content(events([text(0, "whole"), empty])), whole);
 }
 
 #[test]
-fn all_kinds_of_which_nothing_was_told_come_from_the_last_event() {
+fn content_not_emitted_before_is_taken_from_the_last_event() {
     let output = json!([
         {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "hm"}]},
         {"type": "message", "content": [{"type": "output_text", "text": "a"},
@@ -93,7 +93,7 @@ fn all_kinds_of_which_nothing_was_told_come_from_the_last_event() {
 }
 
 #[test]
-fn refusals() {
+fn refusals_are_emitted_once() {
     let item = json!({"type": "message", "content": [{"type": "refusal", "refusal": "I can't"}]});
     let all = events([
         added(0, &message("")),
@@ -109,7 +109,7 @@ fn refusals() {
 }
 
 #[test]
-fn reasoning_is_the_raw_text_or_its_summary_never_both() {
+fn reasoning_is_the_raw_text_or_the_summary_never_both() {
     let item = |content: &[&str], summary: &[&str]| {
         let parts = |texts: &[&str], kind: &str| -> Value {
             texts.iter().map(|text| json!({"type": kind, "text": text})).collect()
@@ -119,16 +119,16 @@ fn reasoning_is_the_raw_text_or_its_summary_never_both() {
     };
     let raw = |index, text| piece("reasoning_text", index, text);
     let summary = |index, text| piece("reasoning_summary_text", index, text);
-    // The first that is streamed stands.
+    // The kind that is streamed first is used.
     let both = item(&["raw"], &["sum"]);
     assert_eq!(
         events([raw(0, "r"), raw(0, "aw"), summary(0, "sum"), done(0, &both)]),
         [reasoning("r"), reasoning("aw")]
     );
     assert_eq!(events([summary(0, "sum"), raw(0, "raw"), done(0, &both)]), [reasoning("sum")]);
-    // Each item for itself.
+    // Decided per item.
     assert_eq!(events([summary(0, "a"), raw(2, "b")]), [reasoning("a"), reasoning("b")]);
-    // Whole ones.
+    // Complete items.
     assert_eq!(events([done(0, &both)]), [reasoning("raw")]);
     assert_eq!(events([done(0, &item(&[""], &["a", "b"]))]), [reasoning("a"), reasoning("b")]);
     assert_eq!(events([done(0, &item(&[], &[]))]), []);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn how_an_answer_ends() {
+fn final_events_and_statuses() {
     let finish = |reason: &str| vec![Delta::finish(reason.to_owned()), Delta::Done];
     let failed = |message: &str, code: &str| {
         let error = ProviderError::new(message);
@@ -26,16 +26,16 @@ fn how_an_answer_ends() {
         ("failed", json!({"error": null}), failed("error without a message", "")),
         ("failed", json!({}), failed("error without a message", "")),
         ("cancelled", json!({"status": "cancelled"}), cancelled.clone()),
-        // The status says more than the name.
+        // The status takes precedence over the event's name.
         ("completed", cut("max_output_tokens"), finish("max_output_tokens")),
         ("completed", boom, failed("boom", "server_error")),
         ("completed", json!({"status": "cancelled"}), cancelled),
-        // But not less.
+        // But a completed status does not undo a failure.
         ("failed", json!({"status": "completed"}), failed("error without a message", "")),
     ] {
         assert_eq!(events([about(kind, &response), text(0, "x")]), expected, "{kind} {response}");
     }
-    // What was used until then is told before.
+    // The usage so far precedes the error.
     let raw = json!({"input_tokens": 1, "output_tokens": 2, "total_tokens": 3});
     let failure = about("failed", &json!({"usage": raw, "error": {"message": "boom"}}));
     let mut expected = vec![usage(Usage::new(1, 2), raw)];
@@ -55,20 +55,20 @@ fn a_stream_without_its_end_is_not_done() {
 }
 
 #[test]
-fn the_other_end_mark() {
+fn the_done_mark_ends_a_complete_stream() {
     let mark = "data: [DONE]\n\n";
     let ends = |all: Vec<Value>| {
         let body = sse(all) + mark;
         stream(&body).contains(&Delta::Done)
     };
-    // After the answer's own end it is nothing.
+    // After the answer's own end, the mark has no effect.
     let body = sse([text(0, "a"), completed()]) + mark;
     assert_eq!(stream(&body), [Delta::text("a"), Delta::finish("completed"), Delta::Done]);
-    // Without that it ends what looks complete.
+    // Without that end, the mark ends an answer that looks complete.
     assert!(ends(vec![text(0, "a")]));
     assert!(ends(vec![added(0, &message("")), text(0, "a"), done(0, &message("a"))]));
     assert!(ends(vec![added(0, &function("c", "f", "")), done(0, &function("c", "f", ""))]));
-    // And not what was cut.
+    // The mark does not end a truncated answer.
     assert!(!ends(vec![]));
     assert!(!ends(vec![created()]));
     assert!(!ends(vec![piece("reasoning_text", 0, "hm")]));

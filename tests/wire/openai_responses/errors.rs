@@ -17,7 +17,7 @@ fn errors_flat_and_nested_end_the_stream() {
     for error in [&flat, &nested, &failed] {
         let all = events([&text(0, "a"), error, &failed, &text(0, "b"), &completed()]);
         assert_eq!(all, [Delta::text("a"), quota()], "{error}");
-        // The first event of all.
+        // As the first event.
         assert_eq!(events([error]), [quota()]);
     }
 }
@@ -31,7 +31,7 @@ fn errors_of_gateways() {
         format!("event: error\ndata: {typed}\n\n"),
         format!("data: {bare}\n\ndata: [DONE]\n\n"),
         format!("error: {bare}\n\n"),
-        // Neither events nor an end of the line.
+        // A bare JSON body, neither framed as an event nor terminated by a line end.
         bare.to_owned(),
         format!("\r\n{bare}\n"),
     ] {

@@ -1,9 +1,9 @@
-//! Which requests are calls, and what they ask for.
+//! Request matching and start events.
 
 use super::*;
 
 #[test]
-fn which_requests_are_calls() {
+fn requests_match_by_method_and_path() {
     use Match::{IfStreamed, No, Yes};
     for (method, path, expected) in [
         (Method::POST, "/v1/responses", Yes),
@@ -33,7 +33,7 @@ fn start(method: &Method, uri: &str, body: &str) -> LlmStart {
 }
 
 #[test]
-fn what_a_call_asks_for() {
+fn the_start_of_a_call() {
     let body = json!({"model": "gpt-test", "stream": true, "instructions": "Be brief.",
         "input": "Hi", "max_output_tokens": 5, "reasoning": {"effort": "low"},
         "tools": [{"type": "mcp", "authorization": "CANARY", "headers": {"x": "CANARY"}}]});
@@ -52,7 +52,7 @@ fn what_a_call_asks_for() {
     let it = start(&Method::POST, "/v1/responses", &json!({"input": items}).to_string());
     assert_eq!(it.messages.get(), Some(&items));
     assert_eq!((it.model, it.stream), (None, false));
-    // A stored prompt alone, no body, a broken one.
+    // Only a stored prompt, no body, and a broken body.
     for body in ["{}", "", "no json"] {
         let it = start(&Method::POST, "/v1/responses", body);
         assert_eq!(it.messages.get(), Some(&json!([])), "{body}");
@@ -63,7 +63,7 @@ fn what_a_call_asks_for() {
 }
 
 #[test]
-fn who_is_called() {
+fn the_provider_by_host_and_path() {
     for (uri, expected) in [
         ("/v1/responses", "openai"),
         ("https://api.openai.com/v1/responses", "openai"),
@@ -83,19 +83,19 @@ fn who_is_called() {
 }
 
 #[test]
-fn which_decoder() {
-    let tell = |content_type| {
+fn any_content_type_may_be_streamed() {
+    let decode_with = |content_type| {
         let mut decoder = OpenAiResponses.decoder(content_type);
         let mut all = Vec::new();
         decoder.push(b"data: {\"error\":{}}\n\n", &mut |delta| all.push(delta.into_owned()));
         decoder.finish(&mut |delta| all.push(delta.into_owned()));
         all
     };
-    // A backend of OpenAI's streams without any content type.
+    // One of OpenAI's backends streams without a content type.
     for content_type in
         [Some("text/event-stream"), Some("text/plain"), Some("application/json"), None]
     {
-        assert!(matches!(tell(content_type)[..], [Delta::Error(_)]), "{content_type:?}");
+        assert!(matches!(decode_with(content_type)[..], [Delta::Error(_)]), "{content_type:?}");
     }
 }
 
@@ -112,7 +112,7 @@ fn http_errors() {
 }
 
 #[test]
-fn error_bodies() {
+fn error_bodies_round_trip() {
     for (status, kind, code) in [
         (400, "invalid_request_error", None),
         (401, "invalid_request_error", Some("invalid_api_key")),

@@ -1,4 +1,4 @@
-//! Framing, and bytes that cannot be read.
+//! Framing, and bytes that cannot be decoded.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn events_without_names_and_comments() {
 }
 
 #[test]
-fn the_name_of_an_event_is_only_a_fallback() {
+fn event_names_are_only_a_fallback() {
     let all = stream(concat!(
         "event: response.completed\n",
         r#"data: {"type":"response.output_text.delta","delta":"a"}"#,
@@ -50,7 +50,7 @@ fn framing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
+fn undecodable_events_are_faults_and_decoding_continues() {
     for bad in ["{", "no json", "{\"type\":}", "[]", "null", "7", "\"text\"", "{} {}"] {
         let all = events([&text(0, "a").to_string(), bad, &text(0, "b").to_string()]);
         assert_eq!(all, [Delta::text("a"), Delta::DecodeFault, Delta::text("b")], "{bad}");
@@ -59,13 +59,13 @@ fn what_cannot_be_read_is_a_fault_and_it_goes_on() {
     assert_eq!(events([deep]), [Delta::DecodeFault]);
     let deep = format!("{{\"type\":\"ping\",\"response\":{}", "{\"error\":".repeat(100_000));
     assert_eq!(events([deep]), [Delta::DecodeFault]);
-    // Cut in its midst.
+    // Cut within an event.
     let body = sse([text(0, "a")]) + "data: {\"type\":\"response.comp";
     assert_eq!(stream(&body), [Delta::text("a"), Delta::DecodeFault]);
 }
 
 #[test]
-fn half_of_a_surrogate_pair_is_a_fault_but_the_rest_is_told() {
+fn lone_surrogates_are_faults_and_replaced() {
     let all = stream(concat!(
         r#"data: {"type":"response.output_text.delta","delta":"a\ud83d"}"#,
         "\n\n",
@@ -95,7 +95,7 @@ fn an_event_over_the_limit_is_a_fault() {
 }
 
 #[test]
-fn more_items_than_are_remembered_are_not_told_twice() {
+fn items_beyond_the_bound_are_not_emitted_twice() {
     let count = 3000;
     let mut all = vec![];
     for index in 0..count {
@@ -105,7 +105,7 @@ fn more_items_than_are_remembered_are_not_told_twice() {
     for index in 0..count {
         all.push(done(index, &function("c", "f", "{}")));
     }
-    // Texts that were never announced.
+    // Texts without an `added` event.
     for index in count..2 * count {
         all.push(text(index, "a"));
     }

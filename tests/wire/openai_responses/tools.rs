@@ -37,23 +37,26 @@ fn function_calls_interleave() {
 }
 
 #[test]
-fn arguments_that_come_at_once() {
+fn arguments_without_deltas() {
     let all = json!({"type": "response.function_call_arguments.done", "output_index": 0,
         "arguments": "{\"a\":1}"});
     let item = function("c", "f", "{\"a\":1}");
     let opened = call(0, "c", "f", "");
-    // By their own event, by the end of the item, and in what is announced only once they come again.
-    let told = [opened.clone(), arguments(0, "{\"a\":1}")];
-    assert_eq!(events([added(0, &function("c", "f", "")), all.clone(), done(0, &item)]), told);
-    assert_eq!(events([added(0, &function("c", "f", "")), done(0, &item)]), told);
-    assert_eq!(events([added(0, &item), all.clone(), done(0, &item)]), told);
-    // Never announced.
+    // From the arguments event, from the end of the item, and, if the start has them, when they are repeated.
+    let expected_deltas = [opened.clone(), arguments(0, "{\"a\":1}")];
+    assert_eq!(
+        events([added(0, &function("c", "f", "")), all.clone(), done(0, &item)]),
+        expected_deltas
+    );
+    assert_eq!(events([added(0, &function("c", "f", "")), done(0, &item)]), expected_deltas);
+    assert_eq!(events([added(0, &item), all.clone(), done(0, &item)]), expected_deltas);
+    // Without a start.
     assert_eq!(events([done(0, &item), done(0, &item)]), [call(0, "c", "f", "{\"a\":1}")]);
     assert_eq!(events([done(0, &function("c", "f", ""))]), [call(0, "c", "f", "")]);
-    // A resumed stream begins in the midst of a call.
+    // A resumed stream starts within a call.
     let resumed = events([fragment(0, ":1}"), all, done(0, &item)]);
     assert_eq!(resumed, [arguments(0, ":1}"), call(0, "c", "f", "")]);
-    // Announced before its name is known.
+    // The start has no name yet.
     let nameless = json!({"type": "function_call", "id": "fc_c", "arguments": ""});
     let opened =
         Delta::ToolCall { choice: 0, index: 0, id: None, name: None, arguments: "".into() };
@@ -62,7 +65,7 @@ fn arguments_that_come_at_once() {
 }
 
 #[test]
-fn items_are_known_by_place_then_by_id() {
+fn items_are_identified_by_position_then_by_id() {
     let with = |mut event: Value, index: Option<u64>, id: &str| {
         event["item_id"] = id.into();
         if event.get("item").is_some() {
@@ -75,7 +78,7 @@ fn items_are_known_by_place_then_by_id() {
         event
     };
     let (one, two) = (function("1", "f", "ab"), function("2", "g", "cd"));
-    let told = [
+    let expected_deltas = [
         call(0, "1", "f", ""),
         call(1, "2", "g", ""),
         arguments(0, "a"),
@@ -95,7 +98,7 @@ fn items_are_known_by_place_then_by_id() {
             second(done(0, &two)),
         ])
     };
-    // Ids that change from event to event.
+    // Ids that change with each event.
     let rotation = std::cell::Cell::new(0);
     let rotate = || {
         rotation.set(rotation.get() + 1);
@@ -103,14 +106,14 @@ fn items_are_known_by_place_then_by_id() {
     };
     let rotating =
         script(&|event| with(event, Some(4), &rotate()), &|event| with(event, Some(5), &rotate()));
-    assert_eq!(rotating, told);
-    // One id for all of them.
+    assert_eq!(rotating, expected_deltas);
+    // One id for all events.
     let same = |index| move |event| with(event, Some(index), "same");
-    assert_eq!(script(&same(4), &same(5)), told);
-    // No places.
+    assert_eq!(script(&same(4), &same(5)), expected_deltas);
+    // Without positions.
     let ids = script(&|event| with(event, None, "x"), &|event| with(event, None, "y"));
-    assert_eq!(ids, told);
-    // Neither: what is open.
+    assert_eq!(ids, expected_deltas);
+    // Without either: the open item.
     let bare = events([
         with(added(0, &one), None, ""),
         with(fragment(0, "ab"), None, ""),
@@ -124,7 +127,7 @@ fn items_are_known_by_place_then_by_id() {
     assert_eq!(bare, expected);
     let bare = events([with(done(0, &one), None, ""), with(done(0, &two), None, "")]);
     assert_eq!(bare, [call(0, "1", "f", "ab"), call(1, "2", "g", "cd")]);
-    // Deltas that do not say it, of items that do.
+    // Only the deltas lack a position and an id.
     let bare = |piece: &str| json!({"type": "response.output_text.delta", "delta": piece});
     let all = events([bare("a"), done(0, &message("a")), bare("b"), done(1, &message("b"))]);
     assert_eq!(all, [Delta::text("a"), Delta::text("b")]);
@@ -132,7 +135,7 @@ fn items_are_known_by_place_then_by_id() {
     assert_eq!(all, [Delta::text("a")]);
     let all = events([added(0, &message("")), bare("a"), done(0, &message("a"))]);
     assert_eq!(all, [Delta::text("a")]);
-    // By id, of an item that is then known by its place.
+    // By id at first, then also by position.
     let by_id = with(text(0, "a"), None, "x");
     let all = events([by_id, with(done(0, &message("a")), Some(0), "x")]);
     assert_eq!(all, [Delta::text("a")]);
@@ -162,7 +165,7 @@ fn custom_tools() {
 }
 
 #[test]
-fn tools_of_the_provider_are_no_calls() {
+fn provider_tools_are_not_calls() {
     for kind in [
         "mcp_call",
         "mcp_list_tools",
@@ -184,7 +187,7 @@ fn tools_of_the_provider_are_no_calls() {
             piece("shell_call_command", 0, "ls"),
             json!({"type": "response.mcp_call_arguments.done", "output_index": 0, "arguments": "{}"}),
             json!({"type": "response.web_search_call.searching", "output_index": 0}),
-            // Of an item that is not one.
+            // A fragment for an item that is not a call.
             fragment(0, "{}"),
             done(0, &item),
             about("completed", &json!({"output": [item]})),
@@ -194,7 +197,7 @@ fn tools_of_the_provider_are_no_calls() {
 }
 
 #[test]
-fn mcp_items_interleave_and_not_all_of_them_end() {
+fn mcp_items_may_interleave_and_lack_an_end() {
     let mcp = json!({"type": "mcp_call", "id": "mcp_1", "name": "n", "arguments": ""});
     let all = events([
         added(0, &mcp),

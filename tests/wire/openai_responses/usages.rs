@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn usage_comes_once_from_the_last_event() {
+fn usage_is_emitted_once_from_the_last_event() {
     let raw = json!({"input_tokens": 100, "output_tokens": 50, "total_tokens": 150,
         "input_tokens_details": {"cached_tokens": 30, "cache_write_tokens": 20},
         "output_tokens_details": {"reasoning_tokens": 40}, "cost": 0.5});
@@ -18,7 +18,7 @@ fn usage_comes_once_from_the_last_event() {
     let cut = about("incomplete", &json!({"usage": raw}));
     let expected = [usage(counts, raw), Delta::finish("incomplete"), Delta::Done];
     assert_eq!(events([cut]), expected);
-    // A total of its own, missing counts, too large ones, ones that are none.
+    // The provider's own total, missing counts, large counts, and invalid ones.
     let mut own = Usage::new(1, 2);
     own.total_tokens = 7;
     for (raw, counts) in [

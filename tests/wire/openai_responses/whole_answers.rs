@@ -1,9 +1,9 @@
-//! Answers that are not streamed.
+//! Unstreamed answers.
 
 use super::*;
 
 #[test]
-fn a_whole_answer() {
+fn an_unstreamed_answer() {
     let expected = [
         Delta::NotStreamed,
         response(),
@@ -18,17 +18,17 @@ fn a_whole_answer() {
         Delta::Done,
     ];
     assert_eq!(answer(whole().to_string().as_bytes()), expected);
-    // Also where a stream was announced.
+    // Also if a stream was announced.
     assert_eq!(stream(&format!("{:#}", whole())), expected);
     assert_eq!(answer(format!("\u{FEFF}{}", whole()).as_bytes()), expected);
-    // Without its type.
+    // Without its `object` member.
     let mut untyped = whole();
     untyped.as_object_mut().unwrap().remove("object");
     assert_eq!(answer(untyped.to_string().as_bytes()), expected);
 }
 
 #[test]
-fn a_whole_answer_adds_up_to_what_its_stream_does() {
+fn an_unstreamed_answer_equals_its_stream() {
     let item = |index: usize| whole()["output"][index].clone();
     let streamed = events([
         created(),
@@ -53,7 +53,7 @@ fn a_whole_answer_adds_up_to_what_its_stream_does() {
 }
 
 #[test]
-fn a_whole_answer_that_did_not_complete() {
+fn an_unstreamed_answer_that_is_not_completed() {
     let with = |status: Value, more: Value| {
         let mut body = json!({"object": "response", "id": "resp_1", "model": "gpt-test",
             "status": status, "output": [], "error": null, "incomplete_details": null});
@@ -62,7 +62,7 @@ fn a_whole_answer_that_did_not_complete() {
         }
         answer(body.to_string().as_bytes())
     };
-    // In the background: it ends elsewhere.
+    // In the background: it completes later.
     for status in [json!("queued"), json!("in_progress"), json!("of_the_future"), json!(null)] {
         let all = with(status, json!({}));
         assert_eq!(all, [Delta::NotStreamed, response(), Delta::Done]);
@@ -79,7 +79,7 @@ fn a_whole_answer_that_did_not_complete() {
 }
 
 #[test]
-fn whole_bodies_that_are_no_answer() {
+fn invalid_unstreamed_bodies_are_faults() {
     for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"id":"x"}"#] {
         assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
     }
@@ -93,7 +93,7 @@ fn whole_bodies_that_are_no_answer() {
 }
 
 #[test]
-fn a_whole_body_over_the_limit_is_one_fault() {
+fn an_unstreamed_body_over_the_limit_is_one_fault() {
     let body = whole().to_string();
     for size in [1, 10, 5000] {
         let decoder = OpenAiResponsesDecoder::with_limit;
