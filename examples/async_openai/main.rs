@@ -20,7 +20,7 @@ use async_openai::{
 use futures::StreamExt;
 use reqwest::Body;
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, Run, RunError, Token,
     http_layer::RequestBody,

@@ -11,7 +11,7 @@ use std::{
 
 use reqwest::{Body, Client, ResponseBuilderExt};
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
     http_layer::RequestBody,

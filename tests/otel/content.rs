@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::http::{Scripted, Upstream, json};
 use support::otel::{Otel, With};
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     ContentCapture, Delta, HttpCallbackLayer, RunConfig, RunInput, RunLayer, ToolCall,
     chat::{ChatRequest, ContentPart, Message, Role, Tool},

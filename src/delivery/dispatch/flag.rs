@@ -1,4 +1,4 @@
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::modelled::atomic::{AtomicU8, Ordering};
 
 /// Marks the one thread that dispatches a run's events.
 ///

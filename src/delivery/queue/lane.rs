@@ -1,9 +1,6 @@
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     task::{Poll, Waker},
 };
 
@@ -14,7 +11,11 @@ use crate::{
     delivery::{Hooks, Slot},
     event::{Event, EventKind},
     run::{HandlerFrame, Run, RunType, Scope},
-    sync::lock,
+    sync::modelled::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+        lock,
+    },
 };
 
 /// The queue of one run's events to one handler, and how far the handler is.

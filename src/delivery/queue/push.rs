@@ -1,11 +1,14 @@
 //! The pushing side of a lane: the thread that dispatches the run's events, and the emitter that waits.
 
-use std::{sync::atomic::Ordering, task::Waker};
+use std::task::Waker;
 
 use tokio::task::AbortHandle;
 
 use super::lane::{Lane, LaneState, Queue};
-use crate::{event::Event, sync::lock};
+use crate::{
+    event::Event,
+    sync::modelled::{atomic::Ordering, lock},
+};
 
 /// What the caller of a push does after it, without the lock.
 pub(crate) enum Pushed {

@@ -1,4 +1,4 @@
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::modelled::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The room in a lane's queue.
 ///

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     iter,
-    sync::{MutexGuard, atomic::Ordering},
     task::{Context, Poll},
 };
 
@@ -13,7 +12,7 @@ use super::lane::{Lane, LaneState, Queue};
 use crate::{
     event::{Event, EventKind},
     run::Control,
-    sync::lock,
+    sync::modelled::{MutexGuard, atomic::Ordering, lock},
 };
 
 /// The room, in events, that an empty queue or batch keeps.

@@ -177,8 +177,8 @@ fn masked_events_leave_gaps() {
             expected.into_iter().map(|(name, seq, kind)| (name.to_owned(), seq, kind)).collect();
         assert_eq!(keys(&events), expected);
         // With an empty mask the stream still ends.
-        let empty = EventStream::builder().interests(EventMask::NONE);
-        assert!(collect(empty.run(agent())).await.is_empty());
+        let empty = EventStream::builder().event_mask(EventMask::NONE);
+        assert!(collect(empty.of(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });
 }

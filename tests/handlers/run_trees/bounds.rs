@@ -30,7 +30,7 @@ fn the_last_finished_trees_are_kept() {
         }
         assert_eq!((trees.take().len(), trees.dropped()), (100, 2));
 
-        let empty = RunTrees::new().max_trees(0);
+        let empty = RunTrees::builder().max_trees(0).build();
         config(&empty).scope(tool("a")).await.unwrap();
         assert_eq!((empty.take().len(), empty.dropped()), (0, 1));
     });

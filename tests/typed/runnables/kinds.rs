@@ -10,7 +10,6 @@ use tower_llm_callbacks::{
 
 #[test]
 fn each_run_type_has_its_events() {
-    use EventKind::*;
     everywhere(|recorders| async move {
         for (layer, run_type, kinds) in [
             (

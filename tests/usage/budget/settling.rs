@@ -135,7 +135,7 @@ async fn exactly_spent() {
     assert!(ask(&mut model, ChatRequest::new("any")).await.1.is_none());
     assert_eq!(refusal(ask(&mut model, ChatRequest::new("any")).await.1).0, SPENT);
 
-    let empty = BudgetGuard::new().tokens(0);
+    let empty = BudgetGuard::builder().tokens(0).build();
     let (_, mut model) = super::model(&empty, used(1, 1));
     assert_eq!(refusal(ask(&mut model, ChatRequest::new("any")).await.1).0, SPENT);
 }
