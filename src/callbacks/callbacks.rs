@@ -75,8 +75,8 @@ impl Callbacks {
 
     /// Adds the handlers of another set, with their delivery, fault hooks and runtime.
     ///
-    /// The hooks of this set, added before or after, apply to them too. The runtime of this set applies to those that
-    /// have none.
+    /// The hooks of this set, added before or after, apply to them too. The runtime of this set applies to those
+    /// without a runtime.
     #[must_use]
     pub fn merge(mut self, other: impl Into<Callbacks>) -> Self {
         for member in other.into().members.iter() {

@@ -106,7 +106,7 @@ impl Registration {
     ///
     /// A handler that takes longer is detached from that run, and the events in its queue are lost and reported. The
     /// deadline is checked at intervals: it may be exceeded by up to a quarter. [`Duration::MAX`] is no deadline.
-    /// Inline handlers have none.
+    /// Inline handlers have no deadline.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
 use super::{Fault, FaultKind};
 use crate::{
@@ -63,19 +63,9 @@ pub(super) fn abort(run: &Run, fault: &Fault) {
     run.abort(Abort::new(format!("callback handler `{}` {reason}", fault.handler)));
 }
 
-/// The message of a handler's error, with its sources, bounded and without secrets.
-pub(super) fn message(error: &(dyn std::error::Error + 'static)) -> Arc<str> {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
-    let message = redact::text(&message);
-    prefix(&message, MAX_MESSAGE).into()
+/// Returns the message of a handler's error, with its sources, bounded and without secrets.
+pub(super) fn message(error: &dyn Error) -> Arc<str> {
+    prefix(&redact::error_chain(error), MAX_MESSAGE).into()
 }
 
 impl fmt::Debug for Hooks {

@@ -35,7 +35,7 @@ pub struct EventRecord {
     pub parent_run_id: Option<Uuid>,
     /// The id of the root run of its tree.
     pub root_run_id: Uuid,
-    /// The W3C id of the trace that the run is part of. Version 1 has none.
+    /// The W3C id of the trace that the run is part of. Absent in version 1.
     pub trace_id: Option<Arc<str>>,
     /// The W3C id of the span that stands for the run.
     pub span_id: Option<Arc<str>>,
@@ -47,7 +47,7 @@ pub struct EventRecord {
     pub run_type: RunType,
     /// The run's name.
     pub name: Arc<str>,
-    /// Which attempt of a call the run is.
+    /// The number of the call's attempt that the run is.
     pub attempt: u32,
     /// The run's tags.
     pub tags: Arc<[Arc<str>]>,

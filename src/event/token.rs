@@ -25,7 +25,7 @@ pub enum TokenKind {
 pub struct ToolCallRef {
     /// The tool call's index within its choice.
     pub index: u32,
-    /// The call's id, as far as known. Empty if the provider sends none.
+    /// The call's id, as far as known. Empty if the provider sends no id.
     pub id: Arc<str>,
     /// The tool's name, as far as known.
     pub name: Arc<str>,

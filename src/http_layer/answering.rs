@@ -30,7 +30,7 @@ struct Deferred {
 pub(super) enum Answered<B, E> {
     /// Return it to the caller.
     Response(Response<ResponseBody<B>>),
-    /// It has no body: return it when the run's terminal event is handled.
+    /// Without a body: return it when the run's terminal event is handled.
     Ended(Ending<Llm, Result<Response<B>, E>>),
 }
 

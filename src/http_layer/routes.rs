@@ -31,7 +31,7 @@ struct Pattern(Box<str>);
 #[derive(Debug, Clone)]
 pub(super) struct Matched {
     pub(super) format: Arc<dyn Format>,
-    /// It is a call only if the answer is an event stream.
+    /// Whether the request is a call only if the answer is an event stream.
     pub(super) if_streamed: bool,
 }
 

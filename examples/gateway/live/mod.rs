@@ -1,7 +1,7 @@
 //! A page that shows runs as they stream, served at the address of `--admin`.
 //!
 //! A handler keeps the latest runs in bounded memory. There are no queues for browsers: each [feed](feed) knows the last
-//! change that it sent and, whenever the connection is ready, sends what has changed since. So many tokens become one
+//! change that it sent and, whenever the connection is ready, sends what has changed since. Thus many tokens become one
 //! update, and a browser that does not read costs nothing.
 
 mod content;

@@ -23,7 +23,7 @@ impl Dispatch {
         self.enqueue_all([start, retry]);
     }
 
-    /// Reserves a place in every lane. Returns how many lanes had none.
+    /// Reserves a place in every lane. Returns how many lanes were full.
     fn reserved(&self, data: EventData) -> (Enqueued, usize) {
         let mut full = 0;
         let places = self

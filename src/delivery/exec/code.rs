@@ -22,7 +22,7 @@ impl Code {
         Code::Async(Arc::new(handler))
     }
 
-    /// Returns the slot of a handler, and the executor of its lanes. Inline handlers have none.
+    /// Returns the slot of a handler, and the executor of its lanes. Inline handlers have no executor.
     pub(crate) fn into_slot(
         self,
         (event_mask, name, identity): (EventMask, Arc<str>, Identity),

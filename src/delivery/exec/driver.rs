@@ -14,7 +14,7 @@ pub(crate) type DrainFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The drain of a lockstep lane, which both its task and the emitter may poll.
 ///
 /// The emitter has to wait for the handler in any case. If it polls the drain, a handler that does not wait costs no
-/// switch of tasks. Whoever polls takes the future out, so that no lock is held while the handler runs. The future is
+/// switch of tasks. The poller takes the future out, so that no lock is held while the handler runs. The future is
 /// always polled with the same waker, which wakes the task, because the emitter may go away at any point.
 pub(super) struct Driver {
     slot: Mutex<Slot>,

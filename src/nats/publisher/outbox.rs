@@ -39,7 +39,7 @@ impl Outbox {
         }
     }
 
-    /// Moves events into a queue until it has `max` events or none is left to send.
+    /// Moves events into a queue until it has `max` events or all are taken.
     pub(super) fn take(&self, max: usize, into: &mut VecDeque<(u64, QueuedEvent)>) {
         let mut buffer = lock(&self.buffer);
         buffer.take(max, into);
