@@ -20,7 +20,8 @@ use crate::{
 pub struct BatchResult {
     /// The result or error for each prompt, in the order of the prompts.
     pub generations: Vec<Result<LlmResult, BatchError>>,
-    /// The id of each prompt's run, in the same order. `None` if the call was unobserved.
+    /// The id of each prompt's run, in the same order. `None` if no run was made: the call was
+    /// unobserved, or failed before it was made.
     pub run_ids: Vec<Option<Uuid>>,
 }
 

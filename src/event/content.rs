@@ -25,8 +25,8 @@ pub enum ContentCapture {
     /// text, reasoning, refusal and tool arguments of each choice, in inputs and outputs, and in error messages.
     /// A token beyond the limit is an event with an empty text.
     Limited(usize),
-    /// Keep no content: no prompts, no texts in token events, no texts and arguments in results, no inputs and
-    /// outputs, no provider messages in errors. Parameters and the provider's other values are kept if they are
+    /// Keep no content: no prompts, token events with empty texts, no texts and arguments in results, no inputs
+    /// and outputs, no provider messages in errors. Parameters and the provider's other values are kept if they are
     /// numbers, booleans or single words of at most 64 bytes.
     Off,
 }
@@ -73,7 +73,7 @@ impl ContentCapture {
         RunInput { input: self.value(input.input), ..input }
     }
 
-    /// Reduces an input or output to what is captured. Redacts members that hold secrets by their name.
+    /// Reduces an input or output to what is captured. Redacts members whose names indicate a secret.
     pub(crate) fn value(self, value: Option<Value>) -> Option<Value> {
         let mut value = value.filter(|_| self != ContentCapture::Off)?;
         redact::prompt(&mut value);
@@ -83,7 +83,7 @@ impl ContentCapture {
         Some(value)
     }
 
-    /// Reduces a result, whose texts the accumulator has limited. Providers may send any text where a word is expected.
+    /// Reduces a result. The accumulator has limited its texts, but providers may send any text as another value.
     pub(crate) fn result(self, mut result: LlmResult) -> LlmResult {
         if self == ContentCapture::Off {
             for choice in &mut result.choices {

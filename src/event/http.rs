@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct HttpRequestInfo {
     /// The method.
     pub method: String,
-    /// The URL without query and user info.
+    /// The request's target, without query and user info.
     pub url: String,
     /// The headers that are known to hold no secret, such as `x-stainless-retry-count`.
     pub headers: BTreeMap<String, String>,
