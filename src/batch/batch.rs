@@ -68,7 +68,7 @@ impl Batch {
     ///
     /// # Panics
     ///
-    /// Panics if the limit is 0.
+    /// If the limit is 0.
     #[must_use]
     pub fn limit(mut self, calls: usize) -> Self {
         assert!(calls > 0, "the limit of a batch must be at least 1");

@@ -128,8 +128,7 @@ fn swap(scope: &mut Scope) {
 impl Run {
     /// Returns the run that the current task or thread is part of.
     ///
-    /// Inside a call that a layer wraps, this is the call's run. Returns `None` inside a
-    /// handler.
+    /// Inside a call that a layer wraps, this is the call's run. Returns `None` inside a handler.
     pub fn current() -> Option<Run> {
         Scope::current().parent().cloned()
     }

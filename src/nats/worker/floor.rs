@@ -9,8 +9,8 @@ use uuid::Uuid;
 pub(super) struct Floor {
     /// The unfinished runs, and the positions of their starts in the stream.
     open: HashMap<Uuid, u64>,
-    /// Those positions, and the subject that acknowledges everything before. `None` if no message came before it on this
-    /// connection.
+    /// The positions of the starts, and the subject that acknowledges everything before. `None` if no message came
+    /// before it on this connection.
     starts: BTreeMap<u64, Option<Subject>>,
     /// The position of the last message that was read on any connection.
     last: u64,
