@@ -10,6 +10,8 @@ mod dispatch;
 mod exec;
 mod fault;
 mod hooks;
+#[cfg(all(test, loom))]
+mod models;
 mod queue;
 mod settings;
 mod slot;

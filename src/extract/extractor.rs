@@ -24,6 +24,7 @@ pub trait ExtractChunk<Chunk>: Clone + sealed::Sealed {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "sealed")]
     pub trait Sealed {}
     impl Sealed for super::TraitExtractor {}
     impl<R, C> Sealed for super::FnExtractor<R, C> {}

@@ -14,6 +14,7 @@ pub trait ModelConfig: Api {}
 impl<C: Api> ModelConfig for C {}
 
 /// A provider's API: where requests go, how they are written, and how responses are read.
+#[expect(unnameable_types, reason = "the traits of models are sealed")]
 pub trait Api {
     /// Returns the endpoint, or the reason why the configuration is invalid.
     fn endpoint(&self) -> Result<Endpoint, ConfigError>;
@@ -26,6 +27,7 @@ pub trait Api {
 }
 
 /// The URL and headers that all requests have in common.
+#[expect(unnameable_types, reason = "the traits of models are sealed")]
 #[derive(Debug)]
 pub struct Endpoint {
     pub(super) uri: Uri,

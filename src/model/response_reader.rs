@@ -13,6 +13,7 @@ use crate::{
 const JSON: &str = "application/json";
 
 /// Reads the responses of a provider's API.
+#[expect(unnameable_types, reason = "the traits of models are sealed")]
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseReader {
     /// Decodes answers and reads errors.

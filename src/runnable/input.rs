@@ -11,6 +11,7 @@ pub trait ExtractInput<Req>: Clone + sealed::Sealed {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "sealed")]
     pub trait Sealed {}
     impl Sealed for super::NoInput {}
     impl<F> Sealed for super::InputOf<F> {}

@@ -27,6 +27,7 @@ pub trait OutputKind<Res>: Clone + sealed::Sealed {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "sealed")]
     pub trait Sealed {}
     impl<O> Sealed for super::Unary<O> {}
     impl<K> Sealed for super::Streaming<K> {}

@@ -11,7 +11,7 @@ use crate::sync::modelled::atomic::{AtomicU8, Ordering};
 /// dispatching thread wrote is visible to the next one in the same way, through the clear and the set. Plain fields
 /// that only the dispatching thread writes, such as the sequence number, rely on that.
 #[derive(Default)]
-pub(super) struct DispatchFlag(AtomicU8);
+pub(crate) struct DispatchFlag(AtomicU8);
 
 const CLEAR: u8 = 0;
 const SET: u8 = 1;
@@ -25,12 +25,12 @@ impl DispatchFlag {
 
     /// Sets the flag if it is clear.
     #[inline]
-    pub(super) fn try_set(&self) -> bool {
+    pub(crate) fn try_set(&self) -> bool {
         self.change(CLEAR, SET).is_ok()
     }
 
     /// Sets the flag if it is clear. Otherwise marks it, and returns false.
-    pub(super) fn set_or_mark(&self) -> bool {
+    pub(crate) fn set_or_mark(&self) -> bool {
         loop {
             match self.change(CLEAR, SET) {
                 Ok(_) => return true,
@@ -44,13 +44,13 @@ impl DispatchFlag {
 
     /// Whether the flag is set. If so, it is marked, so that the caller is woken when it is clear.
     #[inline]
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire) != CLEAR && self.change(SET, MARKED) != Err(CLEAR)
     }
 
     /// Clears the flag, unless it is marked. Then the mark is removed, the flag stays set, and false is returned.
     #[inline]
-    pub(super) fn clear(&self) -> bool {
+    pub(crate) fn clear(&self) -> bool {
         let cleared = self.change(SET, CLEAR).is_ok();
         if !cleared {
             // A plain store: while the flag is set, others only go from SET to MARKED, and it is MARKED. A mark that

@@ -9,6 +9,8 @@ mod flag;
 mod inline;
 mod token;
 
+#[cfg(all(test, loom))]
+pub(super) use self::flag::DispatchFlag;
 pub(super) use self::inline::{call, failed};
 pub(crate) use self::{
     dispatch::{Dispatch, Executor, LaneRef, Member},
