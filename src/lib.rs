@@ -72,7 +72,7 @@
 //!
 //! # Features
 //!
-//! None is enabled by default.
+//! No feature is enabled by default.
 //!
 //! | feature | adds |
 //! |---|---|
