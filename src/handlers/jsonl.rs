@@ -3,10 +3,11 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     mem,
-    panic::resume_unwind,
     path::{self, Path, PathBuf},
     sync::Mutex,
 };
+
+use tower::BoxError;
 
 use crate::{event::Event, handler::CallbackHandler, run::Run, sync::lock};
 
@@ -20,8 +21,7 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 /// does not sync the file to the disk.
 ///
 /// If a line cannot be written (the disk is full, the pipe is closed), the handler is detached from that run and
-/// reports a [`Fault`](crate::Fault) of kind [`Panicked`](crate::FaultKind::Panicked) with the error as its
-/// message. The next run tries again. A partly written line is terminated first, so that it does not corrupt the
+/// reports a [`Fault`](crate::Fault) of kind [`Failed`](crate::FaultKind::Failed) with the error as its message. The next run tries again. A partly written line is terminated first, so that it does not corrupt the
 /// next one; this may leave an empty line.
 ///
 /// ```
@@ -121,7 +121,7 @@ impl JsonLines {
 }
 
 impl CallbackHandler for JsonLines {
-    fn on_event(&self, run: &Run, event: &Event) {
+    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
         // Without the lock: serializing a prompt may call user code.
         let mut buffer = mem::take(&mut lock(&self.lines).buffer);
         buffer.clear();
@@ -134,10 +134,8 @@ impl CallbackHandler for JsonLines {
             });
         buffer.shrink_to(KEPT_CAPACITY);
         lock(&self.lines).buffer = buffer;
-        if let Err(error) = outcome {
-            // Unwinds without calling the panic hook: an I/O error is not a bug to print.
-            resume_unwind(Box::new(format!("{}: {error}", self.name)));
-        }
+        outcome
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name)).into())
     }
 }
 
