@@ -9,9 +9,9 @@ if ! command -v cargo-deny >/dev/null; then
     fi
     PATH="$PWD/$tools/bin:$tools/bin:$PATH"
 fi
-cargo deny --all-features check licenses bans sources
+cargo deny --workspace --all-features check licenses bans sources
 if timeout 60 git ls-remote -q https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then
-    cargo deny --all-features check advisories
+    cargo deny --workspace --all-features check advisories
 else
     echo "the advisory database is not reachable: advisories were NOT checked"
 fi

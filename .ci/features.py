@@ -6,6 +6,7 @@ import subprocess
 metadata = json.loads(
     subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"])
 )
-for feature in sorted(metadata["packages"][0]["features"]):
+package = next(package for package in metadata["packages"] if package["name"] == "tower-llm-callbacks")
+for feature in sorted(package["features"]):
     if feature != "default":
         print(feature)

@@ -5,6 +5,7 @@ standard library that the crate uses. If rustup can install the toolchain, it al
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,7 @@ if newer:
 print(f"{len(seen) - 1} dependencies declare support for Rust {msrv}")
 
 if shutil.which("rustup"):
+    target = os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "msrv")
     installed = subprocess.run(
         ["rustup", "toolchain", "install", msrv, "--profile", "minimal", "--no-self-update"],
         stdout=subprocess.DEVNULL,
@@ -51,7 +53,7 @@ if shutil.which("rustup"):
     )
     if installed.returncode == 0:
         subprocess.run(
-            ["rustup", "run", msrv, "cargo", "check", "--all-features", "--target-dir", "target/msrv"],
+            ["rustup", "run", msrv, "cargo", "check", "--package", "tower-llm-callbacks", "--all-features", "--target-dir", target],
             check=True,
         )
         print(f"built with Rust {msrv}")

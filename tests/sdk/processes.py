@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import os
 import queue
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def run(*command, timeout, **options):
 def gateway_binary():
     """Builds the gateway example. Returns its path."""
     run("cargo", "build", "--quiet", "--example", "gateway", timeout=1800)
-    return "target/debug/examples/gateway"
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "debug/examples/gateway")
 
 
 def replay():
