@@ -155,6 +155,11 @@ impl Callbacks {
         self.members.is_empty()
     }
 
+    /// Adds the handlers of another set as they are: each reports to the hooks of the set that it was in.
+    pub(crate) fn attach(&mut self, other: &Callbacks) {
+        other.members.iter().for_each(|member| self.push(Arc::clone(member)));
+    }
+
     pub(crate) fn members(&self) -> &[Arc<Member>] {
         &self.members
     }

@@ -18,7 +18,7 @@ impl Attached {
     }
 
     pub(crate) fn add_callbacks(&mut self, callbacks: impl Into<Callbacks>) {
-        self.callbacks = std::mem::take(&mut self.callbacks).merge(callbacks);
+        self.callbacks.attach(&callbacks.into());
     }
 
     pub(crate) fn add_tags<T: Into<Arc<str>>>(&mut self, tags: impl IntoIterator<Item = T>) {

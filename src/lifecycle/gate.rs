@@ -243,12 +243,10 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                 Some(Ok(item)) => {
                     let Some(stream) = inner.as_ref().as_pin_ref() else { continue };
                     let is_last = source.item(&item, stream, emitter) == Position::Last;
-                    if emitter.phases.is_aborted() && !is_last {
-                        // The item is dropped.
-                        continue;
-                    }
-                    // Checked before the terminal event is emitted: an item waits for its tokens only.
-                    let waits = is_last || !over && emitter.phases.must_hold_item();
+                    // Checked before the terminal event is emitted: an item waits for its tokens only. An item on which
+                    // a guard has aborted is held too, and does not reach the consumer.
+                    let aborted = emitter.phases.is_aborted();
+                    let waits = is_last || aborted || !over && emitter.phases.must_hold_item();
                     let item = match if waits { Src::hold(item) } else { Err(item) } {
                         Ok(item) if is_last => {
                             *held = Held::Last(Some(Ok(item)));

@@ -116,8 +116,8 @@ fn common_fields_of_all_records() {
             assert_eq!(
                 record,
                 json!({
-                    "v": 1, "event": event, "run_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
-                    "parent_run_id": null, "trace_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+                    "v": 2, "event": event, "run_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
+                    "parent_run_id": null, "root_run_id": "0199a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b",
                     "seq": seq, "time": null, "run_type": "llm", "name": "joke-bot", "attempt": 1,
                     "tags": ["a", "demo"],
                     "metadata": {"n": [1, null], "route": "/v1/messages"},
@@ -125,7 +125,7 @@ fn common_fields_of_all_records() {
                 })
             );
         }
-        assert_eq!(RECORD_VERSION, 1);
+        assert_eq!(RECORD_VERSION, 2);
     });
 }
 
@@ -142,7 +142,7 @@ fn a_child_run_without_optional_fields() {
         let child = &records[3];
         assert_eq!((&child["event"], &child["seq"]), (&json!("llm_start"), &json!(0)));
         assert_eq!(child["parent_run_id"], json!(parent.run_id()));
-        assert_eq!(child["trace_id"], json!(parent.run_id()));
+        assert_eq!(child["root_run_id"], json!(parent.run_id()));
         assert_ne!(child["run_id"], json!(parent.run_id()));
         assert_eq!((&child["name"], &child["tags"]), (&json!("llm"), &json!([])));
         assert_eq!(child["metadata"], json!({}));

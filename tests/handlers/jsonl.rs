@@ -187,8 +187,8 @@ fn the_shape_of_each_event() {
             assert!(event.is_string() && data.is_object());
             assert_eq!(
                 line,
-                json!({"v": 1, "event": null, "run_id": run, "parent_run_id": null,
-                    "trace_id": run, "seq": seq, "time": null, "run_type": "llm",
+                json!({"v": 2, "event": null, "run_id": run, "parent_run_id": null,
+                    "root_run_id": run, "seq": seq, "time": null, "run_type": "llm",
                     "name": "joke-bot", "attempt": 1, "tags": ["demo"],
                     "metadata": {"route": "/v1"}, "data": null})
             );

@@ -114,7 +114,7 @@ impl Seen {
         let filtered =
             seen.clone().with_filter(tracing_subscriber::filter::filter_fn(|metadata| {
                 metadata.target().starts_with("tower_llm_callbacks::run")
-                    || metadata.target().starts_with("handlers_tracing")
+                    || metadata.target().starts_with("handlers::tracing")
             }));
         let subscriber = tracing_subscriber::registry().with(filtered);
         tracing::subscriber::with_default(subscriber, || {
@@ -204,7 +204,7 @@ fn the_span_of_a_model_call_covers_the_whole_stream() {
         assert_eq!(field(name), value, "{name}");
     }
     assert!(!field("duration_ms").is_empty() && !field("time_to_first_token_ms").is_empty());
-    assert_eq!(field("run_id"), field("trace_id"));
+    assert_eq!(field("run_id"), field("root_run_id"));
     assert_eq!(spans[0].fields.get("otel.status_code"), None);
     assert!(
         !format!("{spans:?}{:?}", seen.events()).contains("canary"),

@@ -369,10 +369,11 @@ fn an_invalid_record_is_reported_without_quoting_it() {
     let line = r#"{"v":1,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"trace_id":"01919a2c-0000-7000-8000-000000000001","seq":3,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"CANARY","attempt":1,"tags":[],"metadata":{},"data":{"name":"CANARY","value":3},"later":1}"#;
     assert_eq!(&*read(line).name, "CANARY");
     for (from, to, expected) in [
-        ("\"v\":1", "\"v\":2", "version"),
-        ("custom\"", "CANARY\"", "event"),
-        ("2026-11", "CANARY", "time"),
-        ("\"chain\"", "\"CANARY\"", "value"),
+        ("\"v\":1", "\"v\":3", "version 3, where 1 to 2 are supported"),
+        ("custom\"", "CANARY\"", "`event` is not the name of an event"),
+        ("2026-11", "CANARY", "`time` is not an RFC 3339 timestamp"),
+        ("\"v\":1", "\"v\":2", "`root_run_id` is not a UUID"),
+        ("\"chain\"", "\"CANARY\"", "wrong type"),
         ("\"seq\":3,", "", "missing"),
         ("{\"name\":\"CANARY\",", "{", "missing"),
         ("{\"v\"", "CANARY", "JSON"),
@@ -381,4 +382,36 @@ fn an_invalid_record_is_reported_without_quoting_it() {
         let text = format!("{error} {error:?}");
         assert!(text.contains(expected) && !text.contains("CANARY"), "{text}");
     }
+}
+
+/// The ids of a distributed trace survive the way through records and a relay, and records of version 1 have none.
+#[test]
+fn trace_ids_pass_through_records() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let line = format!(
+        r#"{{"v":2,"event":"chain_start","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"root_run_id":"01919a2c-0000-7000-8000-000000000001","seq":0,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"a","attempt":1,"trace_id":"{TRACE}","span_id":"00f067aa0ba902b7","tags":[],"metadata":{{}},"data":{{}}}}"#
+    );
+    for (span, text) in
+        [(true, line.clone()), (false, line.replace(r#""span_id":"00f067aa0ba902b7","#, ""))]
+    {
+        on_each_runtime(move || {
+            let text = text.clone();
+            async move {
+                let records = Arc::new(Mutex::new(Vec::new()));
+                let seen = Arc::clone(&records);
+                let relay = Relay::new(Callbacks::new().inline(on_event(move |run, event| {
+                    seen.lock().unwrap().push(json!(event.record(run)));
+                })));
+                relay.deliver(read(&text)).await;
+                let record = records.lock().unwrap()[0].clone();
+                assert_eq!(record["trace_id"], TRACE);
+                assert_eq!(record.get("span_id").is_some(), span, "{record}");
+                assert_eq!(record["root_run_id"], record["run_id"]);
+            }
+        });
+    }
+    let old =
+        line.replace(r#""v":2"#, r#""v":1"#).replace(TRACE, "01919a2c-0000-7000-8000-00000000000f");
+    let old = read(&old.replace("root_run_id", "later"));
+    assert_eq!((old.root_run_id.as_u128() & 0xF, old.trace_id), (0xF, None));
 }

@@ -14,13 +14,11 @@ struct Writer(Arc<Queue>);
 impl CallbackHandler for Writer {
     fn event_mask(&self) -> EventMask {
         // The start and end of every run show which runs belong to the stream, and when it ends.
-        self.0.wanted()
-            | EventMask::LLM_START
-            | EventMask::LLM_END
-            | EventMask::LLM_ERROR
-            | EventMask::CHAIN
-            | EventMask::TOOL
-            | EventMask::RETRIEVER
+        let others = EventMask::LLM_NEW_TOKEN
+            | EventMask::TOKEN_TIMES
+            | EventMask::RETRY
+            | EventMask::CUSTOM;
+        self.0.wanted() | (EventMask::ALL - others)
     }
 
     fn on_event(&self, run: &Run, event: &Event) {

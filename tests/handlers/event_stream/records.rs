@@ -11,7 +11,7 @@ const KEYS: [&str; 14] = [
     "event",
     "run_id",
     "parent_run_id",
-    "trace_id",
+    "root_run_id",
     "seq",
     "time",
     "run_type",
@@ -48,7 +48,7 @@ fn a_record_with_parent_ids() {
             let mut expected: Value = serde_json::from_str(&expected).unwrap();
             expected["parent_ids"] = json!(event.parent_ids());
             assert_eq!(record, expected);
-            assert_eq!(record["v"], 1);
+            assert_eq!(record["v"], 2);
             assert_eq!(record["event"], event.kind().as_str());
             assert_eq!(record["seq"], event.event().seq());
             assert_eq!(record["metadata"], json!({"k": {"deep": [1, null]}}));

@@ -103,7 +103,7 @@ fn inputs_and_outputs() {
             (breaks.output(), breaks.error().unwrap().message()),
             (Some(&json!("ab")), "broken")
         );
-        assert_eq!(breaks.duration, Some(breaks.error().unwrap().result().unwrap().duration));
+        assert_eq!(breaks.duration, Some(breaks.error().unwrap().duration()));
     });
 }
 

@@ -18,7 +18,7 @@ fn a_tree_as_json() {
         let keys = [
             "run_id",
             "parent_run_id",
-            "trace_id",
+            "root_run_id",
             "run_type",
             "name",
             "attempt",
@@ -50,7 +50,7 @@ fn a_tree_as_json() {
         assert_eq!(
             json,
             json!({
-                "run_id": tree.run_id, "parent_run_id": null, "trace_id": tree.run_id,
+                "run_id": tree.run_id, "parent_run_id": null, "root_run_id": tree.run_id,
                 "run_type": "chain", "name": "root", "attempt": 1, "tags": ["t"],
                 "metadata": {"k": 1}, "start_time": null, "duration_ms": null,
                 "start": {"input": null}, "ended_by": "chain_end",

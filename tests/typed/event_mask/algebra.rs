@@ -159,5 +159,5 @@ fn masks_are_const() {
         TOOLS.intersects(EventMask::of(EventKind::RunEnd(RunType::Tool))),
     ];
     assert_eq!(ASKS, [true, false, true]);
-    assert_eq!(format!("{:?}", EventMask::NONE), "EventMask(0x00000000)");
+    assert_eq!(format!("{:?}", EventMask::NONE), "EventMask(0x0)");
 }

@@ -218,7 +218,7 @@ fn a_retrys_record_has_every_field() {
         assert_eq!(
             retry,
             serde_json::json!({
-                "v": 1, "event": "retry", "run_id": null, "parent_run_id": null, "trace_id": run,
+                "v": 2, "event": "retry", "run_id": null, "parent_run_id": null, "root_run_id": run,
                 "seq": 1, "time": null, "run_type": "llm", "name": "bot", "attempt": 2, "tags": [],
                 "metadata": {},
                 "data": {"attempt": 2, "error": "refused", "failed_run_id": failed["run_id"]},
