@@ -33,6 +33,12 @@ const FLUSH: Duration = Duration::from_secs(10);
 async fn run(args: Args) -> Result<(), BoxError> {
     let signals = Signals::listen()?;
     let callbacks = events::callbacks(args.events.as_deref())?;
+    #[cfg(not(feature = "nats"))]
+    if args.nats.is_some() {
+        return Err(
+            "--nats: this gateway was built without NATS; run it with `--features nats`".into()
+        );
+    }
     #[cfg(feature = "nats")]
     let (callbacks, publisher) = nats::publish(callbacks, args.nats.as_deref());
     // Installed before anything is recorded.

@@ -106,11 +106,11 @@ where
                 StateProj::Calling { call, answering } => {
                     let outcome = ready!(call.poll_call(cx));
                     match answer(outcome, answering.take()) {
-                        Ok(output) => {
+                        Next::Output(output) => {
                             state.set(State::Done);
                             return Poll::Ready(output);
                         }
-                        Err((ending, format)) => State::Ending { ending, format },
+                        Next::Ending(ending, format) => State::Ending { ending, format },
                     }
                 }
                 StateProj::Ending { ending, format } => {
@@ -128,43 +128,43 @@ where
     }
 }
 
-/// The ending of a call whose output waits for handlers, and the format of its error response.
-type Waits<B2, E> = (Ending<Llm, Result<Response<B2>, E>>, Arc<dyn Format>);
+/// What comes of a call.
+enum Next<B2, E> {
+    Output(Result<Response<ResponseBody<B2>>, E>),
+    /// The output waits for handlers. The format is that of an abort's response.
+    Ending(Ending<Llm, Result<Response<B2>, E>>, Arc<dyn Format>),
+}
 
-/// Returns the output of a call, or what has to end first.
-fn answer<B2, E>(
+fn answer<B2: Body, E: Display + 'static>(
     outcome: Outcome<Response<B2>, E, Llm>,
     answering: Option<Box<Answering>>,
-) -> Result<Result<Response<ResponseBody<B2>>, E>, Waits<B2, E>>
-where
-    E: Display + 'static,
-    B2: Body,
-{
+) -> Next<B2, E> {
     let Some(mut answering) = answering else {
         return match outcome {
-            Outcome::Unobserved(output) => Ok(output.map(|it| it.map(ResponseBody::unobserved))),
+            Outcome::Unobserved(output) => {
+                Next::Output(output.map(|it| it.map(ResponseBody::unobserved)))
+            }
             _ => unreachable!("a call without a format has no run"),
         };
     };
-    let ending = match outcome {
-        Outcome::Unobserved(Err(error)) => return Ok(Err(error)),
-        Outcome::Unobserved(Ok(response)) => match answering.unobserved(response) {
-            Answered::Response(response) => return Ok(Ok(response)),
-            Answered::Ended(ending) => ending,
-        },
+    let answered = match outcome {
+        Outcome::Unobserved(Err(error)) => return Next::Output(Err(error)),
+        Outcome::Unobserved(Ok(response)) => answering.unobserved(response),
         // The client has nothing of the response yet.
-        Outcome::Response(_, emitter) if emitter.phases.is_aborted() => Ending::new(emitter, None),
-        Outcome::Response(response, emitter) => match answering.observed(response, emitter) {
-            Answered::Response(response) => return Ok(Ok(response)),
-            Answered::Ended(ending) => ending,
-        },
+        Outcome::Response(_, emitter) if emitter.phases.is_aborted() => {
+            Answered::Ended(Ending::new(emitter, None))
+        }
+        Outcome::Response(response, emitter) => answering.observed(response, emitter),
         Outcome::Failed(error, mut emitter) => {
             call_failed(&mut emitter, &error);
-            Ending::new(emitter, Some(Err(error)))
+            Answered::Ended(Ending::new(emitter, Some(Err(error))))
         }
-        Outcome::Aborted(emitter) => Ending::new(emitter, None),
+        Outcome::Aborted(emitter) => Answered::Ended(Ending::new(emitter, None)),
     };
-    Err((ending, answering.format))
+    match answered {
+        Answered::Response(response) => Next::Output(Ok(response)),
+        Answered::Ended(ending) => Next::Ending(ending, answering.format),
+    }
 }
 
 /// Sets the outcome of a run whose call returned an error, of any type.

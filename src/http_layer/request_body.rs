@@ -44,10 +44,11 @@ impl<B: Body> RequestBody<B> {
     /// bodies with trailers, and bodies of which a part was read stay streams.
     ///
     /// ```
+    /// use axum::body::Body;
     /// use tower_llm_callbacks::http_layer::RequestBody;
     ///
-    /// fn body(body: RequestBody<reqwest::Body>) -> reqwest::Body {
-    ///     body.try_into_bytes().map_or_else(reqwest::Body::wrap, reqwest::Body::from)
+    /// fn body(body: RequestBody<Body>) -> Body {
+    ///     body.try_into_bytes().map_or_else(Body::new, Body::from)
     /// }
     /// ```
     ///

@@ -4,12 +4,8 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Write},
-    panic,
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use serde_json::{Value, json};

@@ -727,8 +727,7 @@ async fn readiness_is_forwarded_and_the_ready_service_is_called() {
 
 #[tokio::test]
 async fn calls_over_a_real_connection() {
-    let address = simulated::serve().await.unwrap();
-    let config = config().base_url(format!("http://{address}"));
+    let config = config().base_url(simulated::serve().await.unwrap());
     let mut model = AnthropicLayer::new(config.clone()).layer(tower_llm_callbacks::model::client());
     let joke = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? \
                 Because it's two-tire";

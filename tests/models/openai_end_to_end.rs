@@ -169,7 +169,8 @@ async fn an_error_in_the_stream() {
     for (api, _) in APIS {
         let mut observed = ObservedModel::new(api).await;
         let error = observed.ask(joke("error-midstream")).await.unwrap_err();
-        assert!(error.to_string().contains("asked to fail"), "{error}");
+        let provider = std::error::Error::source(&*error).unwrap().to_string();
+        assert!(provider.contains("asked to fail"), "{provider}");
         for terminal in observed.terminals().await {
             let error = terminal.error().unwrap();
             assert_eq!((error.kind(), error.status()), (ErrorKind::Provider, None));

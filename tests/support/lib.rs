@@ -378,3 +378,9 @@ pub fn panic_of<T>(f: impl FnOnce() -> T) -> Box<dyn std::any::Any + Send> {
         Err(payload) => payload,
     }
 }
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
