@@ -115,7 +115,7 @@ fn inheritance(tokens: usize) -> bool {
     };
     let subject = || {
         let seen = Arc::new(Count::default());
-        let config = RunConfig::new().callbacks(&Callbacks::new().inline(Arc::clone(&seen)));
+        let config = RunConfig::new().callbacks(Callbacks::new().inline(Arc::clone(&seen)));
         let layer = |depth: u32| {
             let tag = format!("depth-{depth}");
             RunLayer::chain("chain")

@@ -54,7 +54,7 @@ async fn main() -> Result<(), BoxError> {
 
     // Two views of the same runs: a stream of events, and the tree of runs once it is complete.
     let trees = RunTrees::new();
-    let config = RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()));
+    let config = RunConfig::new().callbacks(Callbacks::new().inline(trees.clone()));
     let mut events =
         EventStream::builder().of(async move { config.call(agent.ready().await?, question).await });
     let mut printer = EventPrinter::default();

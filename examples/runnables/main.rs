@@ -44,7 +44,7 @@ fn question(topic: &str) -> ChatRequest {
 async fn main() -> Result<(), BoxError> {
     let model = model().await?;
     let trees = RunTrees::new();
-    let attached = RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()));
+    let attached = RunConfig::new().callbacks(Callbacks::new().inline(trees.clone()));
 
     // RunnableLambda: an async function.
     let lambda = {

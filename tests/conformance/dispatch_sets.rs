@@ -159,8 +159,8 @@ fn case_09_merged_sets_keep_local_and_inheritable_apart() {
         assert_eq!((left.len(), right.len(), merged.len()), (2, 2, 3));
         let parent = RunLayer::chain("parent")
             .callbacks(&merged)
-            .inheritable_callbacks(&set(&[&four]))
-            .inheritable_callbacks(&set(&[&four, &five]));
+            .inheritable_callbacks(set(&[&four]))
+            .inheritable_callbacks(set(&[&four, &five]));
         let nested = async { RunLayer::tool("child").run(async { Ok::<_, BoxError>(()) }).await };
         parent.run(nested).await.unwrap();
         let received = received.lock().unwrap();

@@ -132,11 +132,11 @@ fn case_50_configurations_merge() {
                 }
             }))
         };
-        let bound = RunConfig::new().callbacks(&set("bound")).metadata("a", 1).metadata("b", 1);
-        let base = RunConfig::new().callbacks(&set("one")).callbacks(&set("two"));
+        let bound = RunConfig::new().callbacks(set("bound")).metadata("a", 1).metadata("b", 1);
+        let base = RunConfig::new().callbacks(set("one")).callbacks(set("two"));
         let base = base.metadata("b", 2).metadata("c", 2);
-        let more = base.clone().callbacks(&set("three")).metadata("c", 3);
-        let chain = RunLayer::chain("chain").callbacks(&set("own")).metadata("d", 4);
+        let more = base.clone().callbacks(set("three")).metadata("c", 3);
+        let chain = RunLayer::chain("chain").callbacks(set("own")).metadata("d", 4);
         let chain = chain.layer(service_fn(|()| ready(Ok::<_, BoxError>(()))));
         let chain = RunConfigLayer::new(bound).layer(chain);
         for (config, handlers, c) in [

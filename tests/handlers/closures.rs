@@ -295,7 +295,7 @@ fn event_mask_set_operations() {
             assert_eq!(EventMask::of(kind).intersects(event_mask), among.contains(&kind));
         }
         assert!(!union.intersects(event_mask), "{event_mask:?} overlaps");
-        union = union | event_mask;
+        union |= event_mask;
         assert_eq!(union | event_mask, union);
     }
     for kind in kinds {

@@ -727,7 +727,8 @@ async fn readiness_is_forwarded_and_the_ready_service_is_called() {
 
 #[tokio::test]
 async fn calls_over_a_real_connection() {
-    let config = config().base_url(simulated::serve().await.unwrap());
+    let url = simulated::serve().await.unwrap();
+    let config = config().base_url(url.clone());
     let mut model = AnthropicLayer::new(config.clone()).layer(tower_llm_callbacks::model::client());
     let joke = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? \
                 Because it's two-tire";
@@ -753,7 +754,7 @@ async fn calls_over_a_real_connection() {
     );
     assert!(provider.request_id.as_deref().unwrap().starts_with("req_"));
 
-    let lost = AnthropicLayer::new(config.base_url(format!("http://{address}/elsewhere")))
+    let lost = AnthropicLayer::new(config.base_url(format!("{url}/elsewhere")))
         .layer(tower_llm_callbacks::model::client());
     let error = lost.oneshot(hello()).await.unwrap_err();
     assert_eq!(error.provider().unwrap().code.as_deref(), Some("not_found_error"));

@@ -332,7 +332,7 @@ async fn content_of_tools_and_retrievers() {
             .input(|query: &String| RunInput::new(query.clone()))
             .output(|found: &Value| found.clone())
             .layer(find);
-        let config = RunConfig::new().callbacks(&otel.callbacks());
+        let config = RunConfig::new().callbacks(otel.callbacks());
         config
             .scope(async move {
                 let call = ToolCall::new("c", "t", r#"{"city":"CANARY"}"#);

@@ -102,14 +102,14 @@ fn inheritable_settings_make_a_run() {
         for layer in [
             silent().inheritable_tags(["a"]),
             silent().inheritable_metadata("a", 1),
-            silent().inheritable_callbacks(&Callbacks::new().inline(Recorder::new())),
+            silent().inheritable_callbacks(Callbacks::new().inline(Recorder::new())),
         ] {
             assert!(has_run(&layer).await.0, "{layer:?}");
         }
         for config in [
             RunConfig::new().tags(["a"]),
             RunConfig::new().metadata("a", 1),
-            RunConfig::new().callbacks(&Callbacks::new().inline(Recorder::new())),
+            RunConfig::new().callbacks(Callbacks::new().inline(Recorder::new())),
         ] {
             let config: RunConfig = config;
             assert!(config.scope(has_run(&silent())).await.0);

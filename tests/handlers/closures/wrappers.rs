@@ -253,7 +253,7 @@ fn the_innermost_handler_is_the_identity() {
         let set = Callbacks::new().blocking(wrapped()).async_handler(wrapped()).inline(wrapped());
         assert_eq!(set.len(), 1);
         let layer = CallbackLayer::new(set.clone())
-            .inheritable_callbacks(&Callbacks::new().inline(wrapped()));
+            .inheritable_callbacks(Callbacks::new().inline(wrapped()));
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         read(model.call(request()).await.unwrap()).await;
         assert!(set.flush(PATIENCE).await.is_complete());

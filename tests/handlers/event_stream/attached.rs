@@ -228,7 +228,7 @@ fn a_stream_dropped_before_the_call_is_ignored() {
 fn callbacks_attached_twice_are_one_stream() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
-        let config = RunConfig::new().callbacks(&callbacks).callbacks(&callbacks.clone());
+        let config = RunConfig::new().callbacks(&callbacks).callbacks(callbacks.clone());
         let ((), all) = tokio::join!(
             async {
                 let inner = RunConfig::new().callbacks(&callbacks).scope(agent());

@@ -254,7 +254,7 @@ fn a_panic_propagates_to_the_reader() {
 #[test]
 fn the_future_runs_inside_the_surrounding_run() {
     on_each_runtime(|| async {
-        let events = RunLayer::chain("around").callbacks(&Callbacks::new().inline(Recorder::new()));
+        let events = RunLayer::chain("around").callbacks(Callbacks::new().inline(Recorder::new()));
         let (around, events) = events
             .run(async {
                 let around = Run::current().unwrap().run_id();

@@ -195,8 +195,7 @@ fn the_root_may_be_a_child_run() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let (callbacks, events) = EventStream::builder().attach();
-        let around =
-            RunLayer::chain("around").callbacks(&Callbacks::new().inline(recorder.clone()));
+        let around = RunLayer::chain("around").callbacks(Callbacks::new().inline(recorder.clone()));
         let config = RunConfig::new().callbacks(&callbacks);
         around.run(async { config.scope(agent()).await }).await.unwrap();
         let events = collect(events).await;
@@ -297,7 +296,7 @@ fn a_runtime_shutdown_ends_the_stream() {
             let (callbacks, mut events) = builder.attach();
             let witness = Recorder::new();
             let config = RunConfig::new().callbacks(&callbacks);
-            let config = config.callbacks(&Callbacks::new().inline(witness.clone()));
+            let config = config.callbacks(Callbacks::new().inline(witness.clone()));
             let call = runtime.spawn(config.scope(chain("root", async {
                 ask("child", Script::new().respond().text("a").text("b").hang()).await
             })));

@@ -39,7 +39,7 @@ fn an_aborted_prompt_does_not_affect_the_others() {
     everywhere(|recorders| async move {
         let script = Script::new().respond().text("so far").text("bad").complete("stop");
         let prompts = Prompts::new([answer("a"), script, answer("b")]);
-        let callbacks = recorders.callbacks.clone().merge(&aborting(EventKind::LlmNewToken, "bad"));
+        let callbacks = recorders.callbacks.clone().merge(aborting(EventKind::LlmNewToken, "bad"));
         let model = CallbackLayer::new(callbacks).layer(prompts.clone());
         let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
@@ -98,7 +98,7 @@ fn an_aborted_batch_cancels_its_prompts() {
         // Before any prompt is called.
         let prompts = Prompts::new(["a", "b"].map(answer));
         let model = recorders.layer().layer(prompts.clone());
-        let run = Batch::new().callbacks(&aborting(EventKind::RunStart(RunType::Chain), ""));
+        let run = Batch::new().callbacks(aborting(EventKind::RunStart(RunType::Chain), ""));
         let error = run.run(&model, prompts.requests()).await.unwrap_err();
         assert_eq!(error.downcast_ref::<Aborted>().unwrap().abort().reason(), "enough");
         assert_eq!(prompts.calls(), [0, 0]);

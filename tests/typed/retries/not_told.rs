@@ -120,7 +120,7 @@ fn runs_inside_an_attempt_are_not_attempts() {
                 Ok::<_, BoxError>(ends)
             }
         });
-        let outer = RunLayer::chain("outer").callbacks(&Callbacks::new().inline(recorder.clone()));
+        let outer = RunLayer::chain("outer").callbacks(Callbacks::new().inline(recorder.clone()));
         let mut service = AttemptsLayer::new().layer(outer.layer(calls));
         assert_eq!(service.call(()).await.unwrap(), (true, true));
         let runs = runs(&recorder);

@@ -72,7 +72,7 @@ async fn content_is_built_only_for_interested_handlers() {
         let (input, output) = (count(1), count(10));
         let echo = service_fn(|request: i32| async move { Ok::<_, BoxError>(request) });
         let service = RunLayer::chain("echo")
-            .callbacks(&Callbacks::new().add(handler))
+            .callbacks(Callbacks::new().add(handler))
             .input(move |_: &i32| input())
             .output(move |_: &i32| output())
             .layer(echo);

@@ -126,7 +126,7 @@ async fn an_end_carries_the_call_id_without_its_start() {
         .event_mask(EventMask::TOOL - EventMask::of(EventKind::RunStart(RunType::Tool)));
     let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>(()) });
     let mut tool = RunLayer::tool("t")
-        .callbacks(&Callbacks::new().add(ends))
+        .callbacks(Callbacks::new().add(ends))
         .input(|call: &ToolCall| RunInput::from(call))
         .layer(tool);
     tool.ready().await.unwrap().call(ToolCall::new("call_1", "t", "{}")).await.unwrap();

@@ -76,7 +76,7 @@ async fn calls_in_a_chain_count_separately() {
     let totals = UsageTotals::new();
     let layer = CallbackLayer::new(Callbacks::new());
     let chain = RunLayer::chain("chain");
-    let config = RunConfig::new().callbacks(&Callbacks::new().inline(totals.clone()));
+    let config = RunConfig::new().callbacks(Callbacks::new().inline(totals.clone()));
     config
         .scope(chain.run(async {
             for _ in 0..2 {
