@@ -10,8 +10,6 @@ mod dispatch;
 mod exec;
 mod fault;
 mod hooks;
-#[cfg(all(test, loom))]
-mod models;
 mod queue;
 mod settings;
 mod slot;
@@ -28,3 +26,8 @@ pub use self::{
     fault::{Fault, FaultKind},
     settings::{Delivery, Overflow},
 };
+
+#[cfg(all(test, loom))]
+mod models {
+    include!("../../tests/loom/models.rs");
+}

@@ -1,6 +1,6 @@
-//! `loom` models of the hand-written concurrency: `RUSTFLAGS="--cfg loom" cargo test -p tower-llm-callbacks-loom`.
-//!
-//! `loom` runs each model in every order of its threads' steps that the memory orderings allow.
+// `loom` models of the hand-written concurrency in `src/delivery`, of which this file is a module: `RUSTFLAGS="--cfg loom" cargo test -p tower-llm-callbacks-loom`.
+//
+// `loom` runs each model in every order of its threads' steps that the memory orderings allow.
 
 use std::{
     collections::VecDeque,
