@@ -1,11 +1,12 @@
-// `loom` models of the hand-written concurrency in `src/delivery`, of which this file is a module: `RUSTFLAGS="--cfg loom" cargo test -p tower-llm-callbacks-loom`.
+// `loom` models of the hand-written concurrency in `src/delivery`. This file is a module of that folder:
+// `RUSTFLAGS="--cfg loom" cargo test -p tower-llm-callbacks-loom`.
 //
 // `loom` runs each model in every order of its threads' steps that the memory orderings allow.
 
 use std::{
     collections::VecDeque,
     sync::Arc as StdArc,
-    task::{Context, Wake, Waker},
+    task::{Wake, Waker},
     time::SystemTime,
 };
 
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use super::{
     Delivery, Hooks, Settings, Slot,
     dispatch::DispatchFlag,
-    queue::{Lane, Pushed, Room},
+    queue::{Lane, Pushed},
 };
 use crate::{
     event::{CustomEvent, Event, EventData},
@@ -83,6 +84,27 @@ fn the_flag_admits_one_thread_and_loses_no_event() {
     });
 }
 
+/// As `Dispatch::token`, which takes no lock: what a dispatching thread wrote is visible to the next one.
+#[test]
+fn the_flag_orders_plain_writes() {
+    fn count(dispatcher: &Dispatcher) -> usize {
+        if !dispatcher.flag.try_set() {
+            return 0;
+        }
+        let seq = dispatcher.seq.load(Ordering::Relaxed);
+        dispatcher.seq.store(seq + 1, Ordering::Relaxed);
+        while !dispatcher.flag.clear() {}
+        1
+    }
+    loom::model(|| {
+        let dispatcher = Arc::new(Dispatcher::default());
+        let other = Arc::clone(&dispatcher);
+        let thread = thread::spawn(move || count(&other) + count(&other));
+        let counted = count(&dispatcher) + thread.join().unwrap();
+        assert_eq!(dispatcher.seq.load(Ordering::Relaxed), counted, "a number was used twice");
+    });
+}
+
 /// A thread that finds the flag set is woken when it is cleared: the dispatching thread sees the mark.
 #[test]
 fn a_waiting_thread_marks_the_flag() {
@@ -103,32 +125,6 @@ fn a_waiting_thread_marks_the_flag() {
     });
 }
 
-/// An emitter that waits for room is woken, though `want` and `free` use no fence.
-#[test]
-fn a_wait_for_room_ends() {
-    loom::model(|| {
-        let room = Arc::new(Room::new(1));
-        let queue = Arc::new(Mutex::new(()));
-        room.take();
-        let (its_room, its_queue) = (Arc::clone(&room), Arc::clone(&queue));
-        let drain = thread::spawn(move || {
-            let woken = its_room.free();
-            // Every drain takes the lock and asks once more before it rests.
-            let _queue = its_queue.lock().unwrap();
-            woken | its_room.is_wanted()
-        });
-        let waits = room.is_full() && {
-            {
-                let _queue = queue.lock().unwrap();
-                room.want();
-            }
-            room.is_full()
-        };
-        let woken = drain.join().unwrap();
-        assert!(!waits || woken, "the emitter waits for a place that is free");
-    });
-}
-
 fn run() -> Run {
     let info = RunInfo {
         run_id: Uuid::nil(),
@@ -146,7 +142,8 @@ fn run() -> Run {
 
 fn lane() -> Arc<Lane> {
     let handler = (EventMask::ALL, "model".into(), Identity::unique());
-    let slot = Slot::new(handler, Settings::new(Delivery::Pipelined), None, false);
+    let settings = Settings { capacity: 1, ..Settings::new(Delivery::Pipelined) };
+    let slot = Slot::new(handler, settings, None, false);
     Arc::new(Lane::new(StdArc::new(slot), Hooks::default(), None, &run()))
 }
 
@@ -202,6 +199,30 @@ impl Wake for Woken {
     }
 }
 
+/// An emitter that waits for room in a queue is woken, though `Room::free` has no fence.
+#[test]
+fn a_wait_for_room_ends() {
+    loom::model(|| {
+        let (lane, control) = (lane(), StdArc::new(Control::default()));
+        assert!(lane.reserve());
+        assert!(matches!(lane.push(event(0)), Pushed::Start));
+        let woken = StdArc::new(Woken(AtomicBool::new(false)));
+        control.register(&Waker::from(StdArc::clone(&woken)));
+        let (its_lane, its_control) = (Arc::clone(&lane), StdArc::clone(&control));
+        let drains = thread::spawn(move || drain(&its_lane, &its_control));
+        // As `Phases::poll_room`.
+        let waits = lane.is_full() && {
+            lane.want_room();
+            lane.is_full()
+        };
+        drains.join().unwrap();
+        assert!(
+            !waits || woken.0.load(Ordering::SeqCst),
+            "the emitter waits for room that there is"
+        );
+    });
+}
+
 /// An emitter that waits until the lane is drained is woken by the drain, or by the end of a detached handler's lane.
 #[test]
 fn a_wait_for_a_drained_lane_ends() {
@@ -220,7 +241,7 @@ fn a_wait_for_a_drained_lane_ends() {
             });
             let woken = StdArc::new(Woken(AtomicBool::new(false)));
             let waker = Waker::from(StdArc::clone(&woken));
-            control.register(Context::from_waker(&waker).waker());
+            control.register(&waker);
             let waits = !lane.is_drained();
             other.join().unwrap();
             assert!(!waits || woken.0.load(Ordering::SeqCst), "the emitter is not woken");

@@ -5,8 +5,6 @@ mod push;
 mod room;
 mod take;
 
-#[cfg(all(test, loom))]
-pub(super) use self::room::Room;
 pub(crate) use self::{
     lane::{Drive, Lane, Progress},
     push::Pushed,
