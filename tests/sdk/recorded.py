@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from said import said
+from collected import collected
 
 # The provider and API in the events, and the request field that has the prompt.
 INTERFACES = {
@@ -91,7 +91,7 @@ def compare_end(found, scenario, answer, last):
     if not answer["items"]:
         return
     found.same("streamed", last["streamed"], is_streamed(scenario))
-    for name, value in said(scenario, answer["items"]).items():
+    for name, value in collected(scenario, answer["items"]).items():
         found.same(name, last[name], value)
 
 
@@ -104,7 +104,7 @@ def compare_failure(found, scenario, answer, last):
             found.same("the message", error["message"], fault["message"])
     if not answer["items"]:
         return
-    expected = said(scenario, answer["items"])
+    expected = collected(scenario, answer["items"])
     if scenario["ending"] in ("cancelled", "transport"):
         # The SDK did not read, or did not return, the whole answer.
         for emitted, seen in zip(last["choices"], expected["choices"], strict=True):

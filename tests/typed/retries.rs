@@ -2,10 +2,10 @@
 
 mod capacity;
 mod content;
+mod emitted;
 mod fallback;
 mod http;
-mod not_told;
-mod told;
+mod not_emitted;
 mod tools;
 
 use std::{future::Future, pin::Pin};

@@ -3,7 +3,7 @@
 import json
 
 
-def said(scenario, items):
+def collected(scenario, items):
     collect = {"messages": messages, "chat": chat, "completions": completions, "responses": responses}[scenario["api"]]
     result = collect(items, bool(scenario["request"].get("stream")))
     result["choices"] = [result["choices"][index] for index in sorted(result["choices"])]
