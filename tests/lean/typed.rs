@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use futures::stream;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, EventKind, RunLayer,
+    CallbackLayer, Callbacks, EventKind, RunLayer, RunType,
     chat::{ChatChunk, ChatRequest, collect},
 };
 
