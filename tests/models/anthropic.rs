@@ -737,9 +737,9 @@ async fn calls_over_a_real_connection() {
     let streamed = collect(stream).await.unwrap();
     assert_eq!((streamed.text(), streamed.tokens), (joke, 24));
     assert_eq!(streamed.model.as_deref(), Some(MODEL));
-    assert_eq!(streamed.choices[0].finish_reason.as_deref(), Some("max_tokens"));
+    assert_eq!(streamed.choices[0].finish_reason.as_deref(), Some("end_turn"));
     let usage = streamed.usage.unwrap();
-    assert_eq!((usage.input_tokens, usage.output_tokens), (11, 25));
+    assert_eq!((usage.input_tokens > 10, usage.output_tokens), (true, 24));
 
     let stream = model.ready().await.unwrap().call(hello().stream(false)).await.unwrap();
     let whole = stream.collect_result().await.unwrap();
