@@ -1,4 +1,4 @@
-"""Runs the examples without keys, and checks their standard output."""
+"""Runs the examples without keys and checks their standard output."""
 
 import os
 import re
@@ -8,27 +8,27 @@ import sys
 JOKE = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? Because it's two-tire\n"
 JOKE_LINE = JOKE.strip().replace("\n", " ")
 ANTHROPIC = (
-    f"asking claude-haiku-4-5 of anthropic\n{JOKE}29 tokens in, 24 out\n"
-    "the client read an answer with status 200 OK, of 3591 bytes\n"
+    f"calling claude-haiku-4-5 at anthropic\n{JOKE}29 tokens in, 24 out\n"
+    "the client read 3591 bytes with status 200 OK\n"
 )
 EXPECTED = {
-    "async_openai": f"{JOKE}gpt-4o-mini: 34 tokens in, 24 out\nthe client read 27 chunks\n",
+    "async_openai": f"{JOKE}gpt-4o-mini: 33 tokens in, 24 out\nthe client read 27 chunks\n",
     "hyper_client": ANTHROPIC,
     "reqwest_client": ANTHROPIC,
     "runnables": """a lambda counts 17 words
 count_words (chain) <time>
-└─ model (llm) <time>, 33 → 24 tokens, end_turn
+└─ model (llm) <time>, 32 → 24 tokens, end_turn
 
 a generator shouts: HERE'S A LITTLE JOKE FOR YOU:  WHY CAN'T A BICYCLE STAND UP BY ITSELF? BECAUSE IT'S TWO-TIRE
 shout (chain) <time>
-└─ model (llm) <time>, 33 → 24 tokens, end_turn
+└─ model (llm) <time>, 32 → 24 tokens, end_turn
 
 a tool measures 92 bytes
 measure_joke (tool) <time>
-└─ model (llm) <time>, 33 → 24 tokens, end_turn
+└─ model (llm) <time>, 32 → 24 tokens, end_turn
 
-without a topic it says: give a topic
-measure_joke (tool) <time>, transport: give a topic
+a tool without a topic fails: the argument `topic` is missing
+measure_joke (tool) <time>, transport: the argument `topic` is missing
 
 """,
     "agent": f"""agent chain_start "What is the weather in Paris?"
@@ -53,7 +53,7 @@ agent (chain) <time>
 TIME = re.compile(r"\d+(\.\d+)? (s|ms|µs)\b")
 
 clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANTHROPIC_", "OPENAI_"))}
-# They ask a server on this machine.
+# The examples call a local server.
 clean["NO_PROXY"] = clean["no_proxy"] = "127.0.0.1"
 examples = [argument for name in EXPECTED for argument in ("--example", name)]
 subprocess.run(["cargo", "build", "--quiet", *examples], check=True)
@@ -69,8 +69,8 @@ for name, expected in EXPECTED.items():
     ).stdout
     found = TIME.sub("<time>", found)
     if found == expected:
-        print(f"{name}: as promised")
+        print(f"{name}: ok")
     else:
-        print(f"{name}'s output is not what it should be:\n{found}\nbut should be:\n{expected}")
+        print(f"{name} printed:\n{found}\nexpected:\n{expected}")
         failed = True
 sys.exit(failed)

@@ -1,4 +1,4 @@
-"""Prints the package's features, one a line."""
+"""Prints the package's features, one per line."""
 
 import json
 import subprocess

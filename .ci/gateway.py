@@ -1,6 +1,6 @@
-"""The gateway example as its users meet it: its options, its simulated provider, what it passes on, how it stops.
+"""Checks the gateway example from the outside: options, simulated provider, forwarding and shutdown.
 
-Python's standard library only; `--only TEXT` runs the checks whose names contain it.
+Uses Python's standard library only. `--only TEXT` selects checks by name.
 """
 
 import argparse
@@ -24,16 +24,16 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, "tests/sdk")
 
 import processes
+import recorded
 import scenarios
-import told
 
-SECRET = "sk-not-to-be-told"
+SECRET = "sk-must-not-be-reported"
 MESSAGES = {"model": "joker", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
 
 
-def same(what, found, right):
-    if found != right:
-        raise AssertionError(f"{what} is {found!r}, but {right!r} is right")
+def same(what, found, expected):
+    if found != expected:
+        raise AssertionError(f"{what}: {found!r}, expected {expected!r}")
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def gateway(*options):
 
 @contextlib.contextmanager
 def before(upstream, *options):
-    """A gateway before the replay server, and a file for its events."""
+    """Starts a gateway in front of the replay server, and yields it with the file of its events."""
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events.jsonl"
         with gateway("--upstream", upstream.url, "--events", events, *options) as server:
@@ -65,7 +65,7 @@ def ask(server, method, path, body=None, headers=()):
 
 
 def raw(server, request, end=b"\r\n\r\n"):
-    """Sends bytes and reads up to an end."""
+    """Sends bytes and reads until `end`."""
     connection = socket.create_connection(server.address, timeout=20)
     connection.sendall(request)
     found = b""
@@ -75,7 +75,7 @@ def raw(server, request, end=b"\r\n\r\n"):
 
 
 def begin(server, body, path="/v1/messages"):
-    """Asks for a stream and reads its first token."""
+    """Starts a stream and reads its first token."""
     body = json.dumps(body | {"stream": True}).encode()
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
     return raw(server, head.encode() + body, b"text_delta")
@@ -91,10 +91,10 @@ def read_all(connection):
 
 def events_of(file):
     lines = file.read_bytes().splitlines()
-    runs = told.runs(map(json.loads, lines))
+    runs = recorded.runs(map(json.loads, lines))
     for run in runs:
         same("the first event", run[0]["event"], "llm_start")
-        same("the ends of a run", [e["event"] in ("llm_end", "llm_error") for e in run].count(True), 1)
+        same("the number of terminal events", [e["event"] in ("llm_end", "llm_error") for e in run].count(True), 1)
     return runs
 
 
@@ -150,7 +150,7 @@ def check_simulated_provider():
         assert b"[DONE]" not in cut
 
 
-def check_simulated_calls_are_told():
+def check_simulated_calls_are_observed():
     chat = {"messages": MESSAGES["messages"]}
     prompt = {"contents": [{"parts": [{"text": "hi"}]}]}
     gemini = "/v1beta/models/joker:"
@@ -176,29 +176,29 @@ def check_simulated_calls_are_told():
                     run.append(json.loads(server.line()))
                 last = run[-1]["data"]
                 tokens = [event["data"] for event in run[1:-1]]
-                same(f"{path}: its end", (run[-1]["event"], last["decode_faults"]), ("llm_end", 0))
+                same(f"{path}: the end", (run[-1]["event"], last["decode_faults"]), ("llm_end", 0))
                 same(f"{path}: the choices", len(last["choices"]), body.get("n", 1))
                 for choice in last["choices"]:
-                    right = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? Because it's two-tire"
-                    same(f"{path}: its text", choice["text"], right)
+                    text = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? Because it's two-tire"
+                    same(f"{path}: the text", choice["text"], text)
                     joined = "".join(t["text"] for t in tokens if t["kind"] == "text" and t["choice"] == choice["index"])
-                    same(f"{path}: its tokens", joined, right if last["streamed"] else "")
+                    same(f"{path}: the tokens", joined, text if last["streamed"] else "")
                     names = [(call["name"], call["arguments"]) for call in choice["tool_calls"]]
-                    same(f"{path}: its tools", names, [("look", '{"city":"Paris"}')] if "tools" in body else [])
+                    same(f"{path}: the tools", names, [("look", '{"city":"Paris"}')] if "tools" in body else [])
                 assert last["usage"] or api == "completions", last
 
 
 def check_http2():
     curl = shutil.which("curl")
     if not curl or "HTTP2" not in subprocess.run([curl, "--version"], stdout=subprocess.PIPE, text=True).stdout:
-        return "skipped: no curl that speaks HTTP/2"
+        return "skipped: curl does not support HTTP/2"
     with before(REPLAY) as (server, events):
         body = json.dumps(named("messages-text")["request"])
         command = [curl, "-sS", "--max-time", "20", "--http2-prior-knowledge", "-w", "%{http_version}", "-d", body]
         answer = subprocess.run([*command, f"{server.url}/v1/messages"], check=True, stdout=subprocess.PIPE).stdout
         assert b"message_stop" in answer and answer.endswith(b"2"), answer
         same("the exit code", server.stop(), 0)
-        same("its end", [run[-1]["event"] for run in events_of(events)], ["llm_end"])
+        same("the end", [run[-1]["event"] for run in events_of(events)], ["llm_end"])
 
 
 def named(name):
@@ -206,24 +206,24 @@ def named(name):
 
 
 def sorted_headers(answer):
-    """Their order counts within one name only."""
+    """Sorts headers by name: only the order of equal names matters."""
     status, headers, body = answer
     headers = [(name, value) for name, value in headers if name.lower() != "date"]
     return status, sorted(headers, key=lambda header: header[0].lower()), body
 
 
 def check_bytes_pass_unchanged():
-    """All replies, with and without the layer."""
+    """Checks all replies, with and without the layer."""
     with before(REPLAY) as (with_layer, _), gateway("--upstream", REPLAY.url, "--no-callbacks") as without:
         for scenario in scenarios.ALL:
             if scenario["reply"].get("cut") or scenario.get("break_after"):
                 continue
             path = {"messages": "/v1/messages", "chat": "/v1/chat/completions", "responses": "/v1/responses"}
             path = path.get(scenario["api"], "/v1/completions")
-            right = sorted_headers(ask(REPLAY, "POST", path, scenario["request"]))
+            expected = sorted_headers(ask(REPLAY, "POST", path, scenario["request"]))
             for server in (with_layer, without):
                 found = ask(server, "POST", path, scenario["request"])
-                same(scenario["name"], sorted_headers(found), right)
+                same(scenario["name"], sorted_headers(found), expected)
 
 
 def check_requests_pass_unchanged():
@@ -239,10 +239,10 @@ def check_requests_pass_unchanged():
         got = json.loads(body)
         same("the target", (got["method"], got["target"], got["length"]), ("PUT", target, 5))
         hops = ("connection", "x-hop", "keep-alive", "te", "upgrade", "proxy-authorization", "host")
-        right = sorted((name, value) for name, value in sent if name.lower() not in hops)
+        expected = sorted((name, value) for name, value in sent if name.lower() not in hops)
         host = ("Host", ":".join(REPLAY.address))
         found = [(name.replace("host", "Host"), value) for name, value in map(tuple, got["headers"])]
-        same("the headers", sorted(found, key=lambda h: h[0]), sorted([*right, host, ("TE", "trailers")], key=lambda h: h[0]))
+        same("the headers", sorted(found, key=lambda h: h[0]), sorted([*expected, host, ("TE", "trailers")], key=lambda h: h[0]))
         answered = [line for line in headers.decode().split("\r\n")[1:] if not line.lower().startswith("date")]
         for line in ("x-one: 1", "X-Two: 2", "x-one: again"):
             assert line in answered, answered
@@ -266,12 +266,12 @@ def check_trailers():
 
 def check_large_bodies():
     large = b"x" * (20 << 20)
-    right = (len(large), hashlib.sha256(large).hexdigest())
+    expected = (len(large), hashlib.sha256(large).hexdigest())
     with before(REPLAY) as (server, _):
         for path in ("/echo", "/echo/v1/messages"):
             for body in (large, iter([large[:1000], large[1000:]])):
                 got = json.loads(ask(server, "POST", path, body)[2])
-                same("the body", (got["length"], got["sha256"]), right)
+                same("the body", (got["length"], got["sha256"]), expected)
 
 
 def check_100_continue():
@@ -294,19 +294,19 @@ def check_upstream_down():
         same("the answer", (status, error["type"], "--upstream" in error["message"]), (502, "upstream_error", True))
         run = [json.loads(server.line()), json.loads(server.line())]
         same("the run", [event["event"] for event in run], ["llm_start", "llm_error"])
-        same("its error", run[1]["data"]["error"]["kind"], "transport")
+        same("the error", run[1]["data"]["error"]["kind"], "transport")
         assert SECRET not in body.decode() + json.dumps(run)
 
 
 def check_client_leaves():
     with before(REPLAY) as (server, events):
-        already = len(json.loads(REPLAY.get("/seen")))
+        before_call = len(json.loads(REPLAY.get("/seen")))
         connection, _ = begin(server, MESSAGES | {"model": "endless"})
         connection.close()
-        seen = lambda: json.loads(REPLAY.get("/seen"))[already:]
+        seen = lambda: json.loads(REPLAY.get("/seen"))[before_call:]
         within(5, "the upstream sees the close", lambda: seen() == [{"name": "endless", "ended": "closed"}])
         within(5, "the run ends", lambda: b"llm_error" in events.read_bytes())
-        same("its error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+        same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
 
 
 def check_stops_after_streams():
@@ -317,13 +317,13 @@ def check_stops_after_streams():
         time.sleep(0.2)
         try:
             socket.create_connection(server.address, timeout=5).close()
-            raise AssertionError("it still accepts connections")
+            raise AssertionError("the gateway still accepts connections")
         except ConnectionRefusedError:
             pass
         assert b"message_stop" in start + read_all(connection)
         same("the exit code", server.process.wait(20), 0)
         run = events_of(events)[0]
-        same("its end", (run[-1]["event"], run[-1]["data"]["tokens"]), ("llm_end", 100))
+        same("the end", (run[-1]["event"], run[-1]["data"]["tokens"]), ("llm_end", 100))
 
 
 def check_stops_after_grace():
@@ -336,7 +336,7 @@ def check_stops_after_grace():
             assert b"message_stop" not in read_all(connection)
             same("the exit code", server.process.wait(20), 0)
             assert 0.9 < time.monotonic() - started < 6, time.monotonic() - started
-            same("its error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+            same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
             idle.close()
 
 
@@ -347,7 +347,7 @@ def check_stops_when_asked_twice():
         time.sleep(0.3)
         server.process.send_signal(signal.SIGTERM)
         same("the exit code", server.process.wait(10), 0)
-        same("its error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+        same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
         begun[0].close()
 
 
@@ -383,7 +383,7 @@ for name, check in [(name, check) for name, check in globals().items() if name.s
         continue
     started = time.monotonic()
     try:
-        outcome = check() or "as promised"
+        outcome = check() or "ok"
     except Exception as error:
         failed += 1
         outcome = f"FAILED: {type(error).__name__}: {error}"

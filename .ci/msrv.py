@@ -1,7 +1,7 @@
 """Checks the minimum supported Rust version that Cargo.toml states.
 
-No dependency of a user's build may ask for a newer one; clippy's `incompatible_msrv` looks at the standard
-library's items that the crate uses. Where rustup has that toolchain, or can get it, it builds the crate too.
+No dependency of a user's build may require a newer version. Clippy's `incompatible_msrv` checks the items of the
+standard library that the crate uses. If rustup can install the toolchain, it also builds the crate.
 """
 
 import json
@@ -40,8 +40,8 @@ newer = [
     if packages[package].get("rust_version") and version(packages[package]["rust_version"]) > version(msrv)
 ]
 if newer:
-    sys.exit(f"dependencies that need a newer Rust than {msrv}:\n" + "\n".join(newer))
-print(f"{len(seen) - 1} dependencies build with Rust {msrv}, by what they state")
+    sys.exit(f"dependencies that require a newer Rust than {msrv}:\n" + "\n".join(newer))
+print(f"{len(seen) - 1} dependencies declare support for Rust {msrv}")
 
 if shutil.which("rustup"):
     target = os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "msrv")
@@ -58,4 +58,4 @@ if shutil.which("rustup"):
         )
         print(f"built with Rust {msrv}")
     else:
-        print(f"Rust {msrv} cannot be installed here: checked by metadata and clippy only")
+        print(f"Rust {msrv} cannot be installed: checked by metadata and clippy only")

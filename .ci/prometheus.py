@@ -1,4 +1,4 @@
-"""The gateway's metrics, scraped by the real Prometheus (Debian's package, installed where it is missing)."""
+"""Checks the gateway's metrics as scraped by Prometheus (Debian's package, installed if missing)."""
 
 import json
 import os
@@ -66,7 +66,7 @@ with tempfile.TemporaryDirectory() as folder:
     target = urllib.parse.urlsplit(line.split()[2]).netloc
     config = Path(folder) / "prometheus.yml"
     scrape = {"job_name": "gateway", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
-    # YAML holds JSON.
+    # JSON is valid YAML.
     config.write_text(json.dumps({"scrape_configs": [scrape]}))
     port = free_port()
     prometheus = subprocess.Popen(
@@ -88,7 +88,7 @@ with tempfile.TemporaryDirectory() as folder:
         ask(gateway, "error-529")
 
     base = f"http://127.0.0.1:{port}"
-    right = {
+    expected = {
         'llm_runs_ended_total{outcome="completed",model="joker",provider="anthropic"}': COMPLETED,
         'llm_runs_ended_total{outcome="cancelled",model="slow"}': CANCELLED,
         'llm_runs_ended_total{outcome="provider",model="error-529"}': FAILED,
@@ -105,15 +105,15 @@ with tempfile.TemporaryDirectory() as folder:
     until = time.monotonic() + 60
     while True:
         try:
-            found = {text: total(base, text) for text in right}
+            found = {text: total(base, text) for text in expected}
         except OSError:
             found = None
-        if found == right:
+        if found == expected:
             break
         if time.monotonic() > until:
-            sys.exit(f"Prometheus has {found}, but {right} is right")
+            sys.exit(f"Prometheus has {found}, expected {expected}")
         time.sleep(0.5)
-    # Each series has what it is said to be.
+    # The metadata of the series are correct.
     with urllib.request.urlopen(f"{base}/api/v1/metadata", timeout=20) as answer:
         metadata = json.load(answer)["data"]
     kinds = {name: entry[0]["type"] for name, entry in metadata.items() if name.startswith("llm_")}
@@ -121,4 +121,4 @@ with tempfile.TemporaryDirectory() as folder:
     assert kinds["llm_inter_token_seconds"] == "histogram", kinds
     assert all(metadata[name][0]["help"] for name in kinds), metadata
     assert gateway.stop() == 0
-    print(f"Prometheus has all {len(right)} figures right, of {len(kinds)} metrics")
+    print(f"Prometheus has {len(expected)} correct values of {len(kinds)} metrics")

@@ -1,9 +1,8 @@
-"""The official SDKs of Anthropic and OpenAI, for Python and Node, through the gateway example.
+"""Runs the official SDKs of Anthropic and OpenAI, for Python and Node, through the gateway example.
 
-Every scenario is asked twice: of a server that replays it, and of the gateway before that server. The SDK must see
-no difference, and the events that the gateway writes must say what the SDK saw. Needs Python's and Node's package
-registries; `--folder DIR` keeps the installed packages there and uses them again, `--only TEXT` runs the scenarios
-whose names contain it.
+Every scenario runs twice: against a server that replays it, and through the gateway in front of that server. The SDK
+must see no difference, and the events that the gateway writes must match what the SDK saw. Needs the package registries of
+Python and Node. `--folder DIR` keeps the installed packages for later runs, `--only TEXT` selects scenarios by name.
 """
 
 import argparse
@@ -20,21 +19,21 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, "tests/sdk")
 
 import processes
+import recorded
 import scenarios
-import told
 
 options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 options.add_argument("--folder", type=Path)
 options.add_argument("--only", default="")
 options = options.parse_args()
 
-# Keys and servers of whoever runs this are not to be asked.
+# Keys and servers of the user's environment must not be used.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith(("ANTHROPIC_", "OPENAI_", "OTEL_")) and not name.lower().endswith("_proxy")}
 
 
 def install(folder):
-    """The commands of the drivers."""
+    """Installs the SDKs and returns the commands of the drivers."""
     venv, node = folder / "venv", folder / "node"
     try:
         if not (venv / "installed").exists():
@@ -47,20 +46,20 @@ def install(folder):
             processes.run("npm", "install", "--fetch-retries=1", "--no-audit", "--no-fund", "--loglevel=error", cwd=node, timeout=300)
             (node / "installed").touch()
     except (subprocess.SubprocessError, OSError) as error:
-        sys.exit(f"the SDKs cannot be installed (is there a way to the package registries?): {error}")
+        sys.exit(f"the SDKs cannot be installed (are the package registries reachable?): {error}")
     shutil.copy("tests/sdk/node/drive.mjs", node)
     return {"python": [venv / "bin/python", "-B", "tests/sdk/python/drive.py"], "node": ["node", node / "drive.mjs"]}
 
 
 def drive(command, url, chosen):
-    asked = [{name: value for name, value in scenario.items() if name != "reply"} for scenario in chosen]
-    answers = processes.run(*command, url, input="\n".join(map(json.dumps, asked)) + "\n", stdout=subprocess.PIPE,
+    calls = [{name: value for name, value in scenario.items() if name != "reply"} for scenario in chosen]
+    answers = processes.run(*command, url, input="\n".join(map(json.dumps, calls)) + "\n", stdout=subprocess.PIPE,
                             text=True, timeout=180, env=ENVIRONMENT).stdout
     return [json.loads(line) for line in answers.strip().split("\n")]
 
 
 def compare(driver, command, gateway, replay, chosen, folder):
-    """The differences, each with its scenario."""
+    """Yields differences, each with its scenario."""
     direct = drive(command, replay.url, chosen)
     events = folder / f"{driver}.jsonl"
     events.unlink(missing_ok=True)
@@ -69,26 +68,26 @@ def compare(driver, command, gateway, replay, chosen, folder):
     through = drive(command, proxy.url, chosen)
     seen = json.loads(replay.get("/seen"))[before:]
     if (code := proxy.stop()) != 0:
-        yield "the gateway", f"its exit code is {code}"
+        yield "gateway", f"exit code {code}"
     if [answer["name"] for answer in through] != [scenario["name"] for scenario in chosen]:
-        yield "the driver", f"it answered {len(through)} of {len(chosen)} scenarios"
+        yield "driver", f"{len(through)} answers for {len(chosen)} scenarios"
         return
 
     for alone, proxied in zip(direct, through):
         for part in ("items", "error"):
             if alone[part] != proxied[part]:
-                yield alone["name"], f"{part} through the gateway {proxied[part]}\n    but without it {alone[part]}"
+                yield alone["name"], f"{part} through the gateway: {proxied[part]}\n    without the gateway: {alone[part]}"
     for scenario in chosen:
         ends = [one["ended"] for one in seen if one["name"] == scenario["name"]]
         if scenario.get("break_after") and ends != ["closed"]:
-            yield scenario["name"], f"the provider was not told that the client is gone: {ends}"
+            yield scenario["name"], f"the provider did not see the client's disconnect: {ends}"
 
-    runs = told.runs(json.loads(line) for line in events.read_bytes().splitlines())
+    runs = recorded.runs(json.loads(line) for line in events.read_bytes().splitlines())
     if len(runs) != len(chosen):
-        yield "the events", f"{len(runs)} runs of {len(chosen)} calls"
+        yield "events", f"{len(runs)} runs for {len(chosen)} calls"
         return
     for scenario, answer, run in zip(chosen, through, runs):
-        for difference in told.differences(scenario, answer, run):
+        for difference in recorded.differences(scenario, answer, run):
             yield scenario["name"], difference
 
 

@@ -1,5 +1,5 @@
-//! Handlers that people attach together, beside the layer with none: the time of the whole process's cores for a
-//! token, exporters and handlers' threads included.
+//! Handlers that are used together, compared with the layer without handlers: CPU time of the whole process per
+//! token, including exporters and the handlers' threads.
 
 use std::io;
 
@@ -23,7 +23,7 @@ use harness::{Bound, Cost, Row, compare, cpu_time};
 
 const ROUNDS: usize = 9;
 
-/// As long as answers are.
+/// A typical length of an answer.
 const TOKENS: usize = 500;
 
 fn cost(callbacks: &Callbacks, calls: usize) -> Cost {
@@ -37,11 +37,11 @@ fn cost(callbacks: &Callbacks, calls: usize) -> Cost {
         Ok::<_, BoxError>(futures::stream::iter(chunks))
     });
     let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
-    let request = ChatRequest::new("gpt-4o").max_tokens(500).user("Tell me a long joke");
+    let request = ChatRequest::new("gpt-4o").max_tokens(500).user("Write a long joke");
     let start = cpu_time();
     runtime.block_on(async {
         for _ in 0..calls {
-            let mut answer = model.call(request.clone()).await.expect("it answers");
+            let mut answer = model.call(request.clone()).await.expect("the model does not fail");
             while let Some(chunk) = answer.next().await {
                 std::hint::black_box(chunk.expect("no error"));
             }
@@ -68,7 +68,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
             (f64::INFINITY, Callbacks::new().blocking(ConsoleTokens::new(sink()))),
         ),
         (
-            "`Metrics`, inline (no recorder)",
+            "`LlmMetrics`, inline (no recorder)",
             (f64::INFINITY, Callbacks::new().inline(LlmMetrics::new())),
         ),
         (
@@ -82,12 +82,12 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
                 Callbacks::new()
                     .inline(spans)
                     .inline(metrics)
-                    .inline(UsageTotals::new().by_model())
+                    .inline(UsageTotals::builder().by_model().build())
                     .blocking(lines()),
             ),
         ),
     ];
-    let none = Callbacks::new();
+    let no_handlers = Callbacks::new();
     let mut met = Vec::new();
     for (name, (more_ns, callbacks)) in rows {
         let bound = if more_ns.is_finite() {
@@ -97,7 +97,7 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
         };
         let name = format!("{name}, a token (CPU time)").leak();
         let row = Row { name, baseline: "the layer without handlers", bound };
-        met.push(compare(&row, ROUNDS, || cost(&none, calls), || cost(&callbacks, calls)));
+        met.push(compare(&row, ROUNDS, || cost(&no_handlers, calls), || cost(&callbacks, calls)));
     }
     met
 }

@@ -1,8 +1,8 @@
-//! What the ready-made handlers cost for each token, inline, beside the same stream with a handler that does
-//! nothing with it.
+//! The cost per token of the ready-made inline handlers, compared with the same stream and a handler that does
+//! nothing.
 //!
-//! `cargo bench --bench handlers` prints one table; a row that misses its bound is marked. Words after `--`
-//! choose rows: `cargo bench --bench handlers -- budget`.
+//! `cargo bench --bench handlers` prints one table and marks rows that miss their bound. Arguments after `--` select
+//! rows: `cargo bench --bench handlers -- budget`.
 
 mod full;
 mod otel;

@@ -1,4 +1,4 @@
-//! OpenTelemetry's spans and metrics, inline, with the SDK and exporters that do nothing.
+//! OpenTelemetry spans and metrics, inline, with the SDK and exporters that do nothing.
 
 use std::{convert::Infallible, future::ready, hint::black_box};
 
@@ -22,16 +22,16 @@ use harness::{Bound, Cost, Row, compare, per_token};
 const ROUNDS: usize = 25;
 
 #[derive(Debug)]
-struct Nowhere;
+struct NullExporter;
 
-impl SpanExporter for Nowhere {
+impl SpanExporter for NullExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         black_box(batch.len());
         Ok(())
     }
 }
 
-/// Calls that are answered by so many tokens each; what one of `per` costs.
+/// Makes calls with a number of tokens each. Returns the total cost divided by `per`.
 fn cost(callbacks: &Callbacks, calls: usize, tokens: usize, per: usize) -> Cost {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let inner = service_fn(move |_: ChatRequest| {
@@ -46,7 +46,7 @@ fn cost(callbacks: &Callbacks, calls: usize, tokens: usize, per: usize) -> Cost 
         runtime.block_on(async {
             for _ in 0..calls {
                 let answer = service.call(request.clone()).await;
-                let Ok(answer) = answer else { unreachable!("it answers") };
+                let Ok(answer) = answer else { unreachable!("the model does not fail") };
                 black_box(answer.count().await);
             }
         });
@@ -54,7 +54,7 @@ fn cost(callbacks: &Callbacks, calls: usize, tokens: usize, per: usize) -> Cost 
 }
 
 pub(crate) fn rows(scale: usize) -> Vec<bool> {
-    let tracers = SdkTracerProvider::builder().with_batch_exporter(Nowhere).build();
+    let tracers = SdkTracerProvider::builder().with_batch_exporter(NullExporter).build();
     let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
     let meters = SdkMeterProvider::builder().with_reader(reader).build();
     let spans = OtelSpans::builder().tracer_provider(tracers).build();
@@ -64,18 +64,18 @@ pub(crate) fn rows(scale: usize) -> Vec<bool> {
     }));
     let sets = [
         ("spans", count.clone().inline(spans.clone())),
-        ("metrics, without the times of chunks", {
+        ("metrics, without chunk times", {
             count.clone().inline(metrics().chunk_times(false).build())
         }),
         ("metrics", count.clone().inline(metrics().build())),
         ("spans and metrics", count.clone().inline(spans).inline(metrics().build())),
     ];
     let mut met = Vec::new();
-    for (what, calls, tokens) in [("token", 1, 100_000 / scale), ("call", 2_000 / scale, 1)] {
-        let per = if what == "token" { tokens } else { calls };
+    for (unit, calls, tokens) in [("token", 1, 100_000 / scale), ("call", 2_000 / scale, 1)] {
+        let per = if unit == "token" { tokens } else { calls };
         for (name, callbacks) in &sets {
             let row = Row {
-                name: format!("otel: {name}, a {what}").leak(),
+                name: format!("otel: {name}, a {unit}").leak(),
                 baseline: "one inline handler that counts",
                 bound: Bound::ratio(f64::INFINITY),
             };

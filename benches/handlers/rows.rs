@@ -1,13 +1,13 @@
-//! The rows of the table: a function for each.
+//! The rows of the table, one function each.
 
 use std::time::Duration;
 
 use tower_llm_callbacks::{
     Callbacks,
-    handlers::{BudgetGuard, PriceTable, UsageTotals},
+    handlers::{BudgetGuard, BudgetGuardBuilder, PriceTable, UsageTotals},
 };
 
-use crate::work::{Ends, Tokens, answers, runtime};
+use crate::work::{IgnoreEnds, IgnoreTokens, answers, runtime};
 use harness::{Bound, Row, compare};
 
 const ROUNDS: usize = 15;
@@ -44,48 +44,47 @@ fn prices() -> PriceTable {
 
 fn totals() -> UsageTotals {
     let hour = Duration::from_secs(3600);
-    UsageTotals::new().by_model().by_metadata("user").window(hour).prices(prices())
+    UsageTotals::builder().by_model().by_metadata("user").window(hour).prices(prices()).build()
 }
 
-/// It does not hear of tokens.
 fn usage_tokens(tokens: usize) -> bool {
     let row = Row {
         name: "`UsageTotals` by model and user, with windows and prices, a token",
-        baseline: "a handler of starts and ends that does nothing",
+        baseline: "a handler that ignores starts and ends",
         bound: Bound::ratio(1.05),
     };
     let runtime = runtime();
-    let baseline = || answers(&runtime, Callbacks::new().inline(Ends), 1, tokens);
+    let baseline = || answers(&runtime, Callbacks::new().inline(IgnoreEnds), 1, tokens);
     let subject = || answers(&runtime, Callbacks::new().inline(totals()), 1, tokens);
     compare(&row, ROUNDS, baseline, subject)
 }
 
 fn usage_runs(runs: usize) -> bool {
     let row = Row {
-        name: "the same, a whole run without tokens",
-        baseline: "a handler of starts and ends that does nothing",
+        name: "the same, a run without tokens",
+        baseline: "a handler that ignores starts and ends",
         bound: Bound { ratio: 1.25, more_ns: 1_500.0 },
     };
     let runtime = runtime();
-    let baseline = || answers(&runtime, Callbacks::new().inline(Ends), runs, 0);
+    let baseline = || answers(&runtime, Callbacks::new().inline(IgnoreEnds), runs, 0);
     let subject = || answers(&runtime, Callbacks::new().inline(totals()), runs, 0);
     compare(&row, ROUNDS, baseline, subject)
 }
 
-fn guard() -> BudgetGuard {
+fn guard() -> BudgetGuardBuilder {
     let hour = Duration::from_secs(3600);
-    BudgetGuard::new().tokens(u64::MAX).per_metadata("user").every(hour).prices(prices())
+    BudgetGuard::builder().tokens(u64::MAX).per_metadata("user").every(hour).prices(prices())
 }
 
 fn budget_tokens(tokens: usize) -> bool {
     let row = Row {
         name: "`BudgetGuard` with a limit for each run, a token",
-        baseline: "a handler of tokens that does nothing",
+        baseline: "a handler that ignores tokens",
         bound: Bound { ratio: 1.05, more_ns: 2.0 },
     };
     let runtime = runtime();
-    let guard = || guard().max_run_tokens(1_000_000_000);
-    let baseline = || answers(&runtime, Callbacks::new().inline(Tokens), 1, tokens);
+    let guard = || guard().max_run_tokens(1_000_000_000).build();
+    let baseline = || answers(&runtime, Callbacks::new().inline(IgnoreTokens), 1, tokens);
     let subject = || answers(&runtime, Callbacks::new().inline(guard()), 1, tokens);
     compare(&row, ROUNDS, baseline, subject)
 }
@@ -93,24 +92,24 @@ fn budget_tokens(tokens: usize) -> bool {
 fn budget_running(tokens: usize) -> bool {
     let row = Row {
         name: "`BudgetGuard` that aborts running calls, a token",
-        baseline: "a handler of tokens that does nothing",
+        baseline: "a handler that ignores tokens",
         bound: Bound { ratio: 1.05, more_ns: 250.0 },
     };
     let runtime = runtime();
-    let guard = || guard().reserve(0).abort_running();
-    let baseline = || answers(&runtime, Callbacks::new().inline(Tokens), 1, tokens);
+    let guard = || guard().reserve(0).abort_running().build();
+    let baseline = || answers(&runtime, Callbacks::new().inline(IgnoreTokens), 1, tokens);
     let subject = || answers(&runtime, Callbacks::new().inline(guard()), 1, tokens);
     compare(&row, ROUNDS, baseline, subject)
 }
 
 fn budget_runs(runs: usize) -> bool {
     let row = Row {
-        name: "`BudgetGuard` without one, a whole run without tokens",
-        baseline: "a handler of starts and ends that does nothing",
+        name: "`BudgetGuard` without a limit for each run, a run without tokens",
+        baseline: "a handler that ignores starts and ends",
         bound: Bound { ratio: 1.25, more_ns: 1_500.0 },
     };
     let runtime = runtime();
-    let baseline = || answers(&runtime, Callbacks::new().inline(Ends), runs, 0);
-    let subject = || answers(&runtime, Callbacks::new().inline(guard()), runs, 0);
+    let baseline = || answers(&runtime, Callbacks::new().inline(IgnoreEnds), runs, 0);
+    let subject = || answers(&runtime, Callbacks::new().inline(guard().build()), runs, 0);
     compare(&row, ROUNDS, baseline, subject)
 }

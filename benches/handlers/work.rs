@@ -1,4 +1,4 @@
-//! The stream that the rows read.
+//! The stream and the baseline handlers of the rows.
 
 use std::{convert::Infallible, hint::black_box};
 
@@ -17,15 +17,14 @@ pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// An answer of so many tokens that never waits, and says what it used.
+/// Returns an answer that is always ready and reports its usage.
 fn answer(tokens: usize) -> impl Stream<Item = Result<ChatChunk, Infallible>> + Unpin + Send {
     let chunks = (0..tokens).map(|_| Ok(ChatChunk::text(" token")));
     let usage = Delta::Usage { usage: Usage::new(10, tokens as u64), raw: None };
     stream::iter(chunks.chain([Ok(usage), Ok(ChatChunk::Done)]))
 }
 
-/// Reads some answers through a layer with these callbacks: the time for each of all their tokens, or for
-/// each of the answers if they have none.
+/// Reads answers through a layer with these callbacks. Returns the time per token, or per answer if `tokens` is 0.
 pub(crate) fn answers(
     runtime: &Runtime,
     callbacks: Callbacks,
@@ -48,11 +47,11 @@ pub(crate) fn answers(
     })
 }
 
-/// Hears of starts and ends only.
-pub(crate) struct Ends;
+/// A handler that ignores start and end events.
+pub(crate) struct IgnoreEnds;
 
-impl CallbackHandler for Ends {
-    fn interests(&self) -> EventMask {
+impl CallbackHandler for IgnoreEnds {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
@@ -69,11 +68,11 @@ impl CallbackHandler for Ends {
     }
 }
 
-/// Hears of tokens too.
-pub(crate) struct Tokens;
+/// A handler that ignores start, token and end events.
+pub(crate) struct IgnoreTokens;
 
-impl CallbackHandler for Tokens {
-    fn interests(&self) -> EventMask {
+impl CallbackHandler for IgnoreTokens {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM - EventMask::TOKEN_TIMES
     }
 

@@ -1,4 +1,4 @@
-//! Bodies that are in memory.
+//! Bodies in memory.
 
 use std::{
     convert::Infallible,
@@ -10,13 +10,13 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-/// Pieces of answers: words, punctuation, and what has to be escaped, as JSON has them.
+/// Pieces of answers, escaped for JSON: words, punctuation and escape sequences.
 const TEXTS: [&str; 12] = [
     " the", " quick", ",", " brown", " fox", "\\n\\n", " is", " 42", ".", " \\\"so", " über",
     " token",
 ];
 
-/// A body that never waits: the same frames every time.
+/// A body whose frames are always ready.
 #[derive(Clone)]
 pub(crate) struct Frames {
     frames: Arc<[Bytes]>,
@@ -28,17 +28,17 @@ impl Frames {
         Self { frames: frames.into(), next: 0 }
     }
 
-    /// One event a frame.
+    /// Puts each event in a frame.
     pub(crate) fn of_events(events: &[String]) -> Self {
         Self::new(events.iter().map(|event| Bytes::from(event.clone())).collect())
     }
 
-    /// The events as they come from a fast connection, in frames of 16 KiB, cut anywhere.
+    /// Splits the events into frames of 16 KiB at any position, as a fast connection delivers them.
     pub(crate) fn of_16_kib(events: &[String]) -> Self {
         Self::cut(&events.concat().into())
     }
 
-    /// Bytes in frames of 16 KiB.
+    /// Splits bytes into frames of 16 KiB.
     pub(crate) fn cut(bytes: &Bytes) -> Self {
         Self::new(bytes.chunks(16 * 1024).map(|frame| bytes.slice_ref(frame)).collect())
     }
@@ -58,7 +58,7 @@ impl Body for Frames {
     }
 }
 
-/// The events of an answer in Anthropic's format.
+/// Returns the events of an answer in Anthropic's format.
 pub(crate) fn anthropic(tokens: usize) -> Vec<String> {
     let first = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\
                  \"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[],\
@@ -80,7 +80,7 @@ pub(crate) fn anthropic_token(text: &str) -> String {
     )
 }
 
-/// The chunks of an answer in OpenAI's Chat Completions format.
+/// Returns the chunks of an answer in OpenAI's Chat Completions format.
 pub(crate) fn openai_chat(tokens: usize) -> Vec<String> {
     let chunk = |choices: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! Decoding an answer and telling its tokens, everything in memory.
+//! Decoding an answer and emitting its tokens, in memory.
 
 use std::{
     borrow::Cow,
@@ -23,14 +23,14 @@ use crate::{
     body::{self, Frames},
     work::{Count, counting, note},
 };
-use harness::{Bound, Cost, Row, by_turns, compare, per_token};
+use harness::{Bound, Cost, Row, alternate, compare, per_token};
 
-/// Many and short ones: on a busy machine some of them are not disturbed.
+/// Many short rounds: on a busy machine, some of them run undisturbed.
 const ROUNDS: usize = 150;
 const BASELINE: &str = "`sse-stream` and serde";
 const BOUND: Bound = Bound::ratio(1.25);
 
-/// Of an event what the decoder of this crate reads.
+/// The fields of an event that this crate's decoder reads.
 #[derive(Deserialize)]
 struct AnthropicEvent<'a> {
     #[serde(borrow, rename = "type")]
@@ -55,13 +55,13 @@ struct AnthropicDelta<'a> {
 }
 
 fn anthropic_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
-    let event: AnthropicEvent<'a> = serde_json::from_str(data).expect("it is JSON");
+    let event: AnthropicEvent<'a> = serde_json::from_str(data).expect("valid JSON");
     let AnthropicDelta { kind, text, thinking, partial_json } = event.delta;
     let is_text = event.kind == "content_block_delta" && kind == "text_delta";
     (is_text && event.index == 0 && thinking.is_empty() && partial_json.is_empty()).then_some(text)
 }
 
-/// Of a chunk what the decoder of this crate reads, as far as answers without tools have it.
+/// The fields of a chunk that this crate's decoder reads, for answers without tools.
 #[derive(Deserialize)]
 struct OpenAiChunk<'a> {
     #[serde(borrow)]
@@ -95,7 +95,7 @@ fn openai_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
     if data == "[DONE]" {
         return None;
     }
-    let chunk: OpenAiChunk<'a> = serde_json::from_str(data).expect("it is JSON");
+    let chunk: OpenAiChunk<'a> = serde_json::from_str(data).expect("valid JSON");
     black_box((&chunk.id, &chunk.object, &chunk.model));
     let choice = chunk.choices.into_iter().next()?;
     black_box((choice.index, &choice.finish_reason, &choice.delta.refusal));
@@ -105,23 +105,23 @@ fn openai_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
 pub(crate) fn openai(tokens: usize) -> Vec<bool> {
     let events = body::openai_chat(tokens);
     let path = "/v1/chat/completions";
-    let big = "an OpenAI chat token, frames of 16 KiB";
-    let small = "an OpenAI chat token, one event a frame";
+    let large_frames = "an OpenAI chat token, frames of 16 KiB";
+    let small_frames = "an OpenAI chat token, one event a frame";
     vec![
-        row(big, path, tokens, &Frames::of_16_kib(&events), openai_text),
-        row(small, path, tokens, &Frames::of_events(&events), openai_text),
+        row(large_frames, path, tokens, &Frames::of_16_kib(&events), openai_text),
+        row(small_frames, path, tokens, &Frames::of_events(&events), openai_text),
     ]
 }
 
 pub(crate) fn anthropic(tokens: usize) -> Vec<bool> {
     let events = body::anthropic(tokens);
     let path = "/v1/messages";
-    let big = "an Anthropic token, frames of 16 KiB";
-    let small = "an Anthropic token, one event a frame";
+    let large_frames = "an Anthropic token, frames of 16 KiB";
+    let small_frames = "an Anthropic token, one event a frame";
     let trace = "the same, `TraceLayer` that counts frames";
     let met = vec![
-        row(big, path, tokens, &Frames::of_16_kib(&events), anthropic_text),
-        row(small, path, tokens, &Frames::of_events(&events), anthropic_text),
+        row(large_frames, path, tokens, &Frames::of_16_kib(&events), anthropic_text),
+        row(small_frames, path, tokens, &Frames::of_events(&events), anthropic_text),
     ];
     beside_trace(trace, path, tokens, &Frames::of_events(&events));
     met
@@ -148,8 +148,8 @@ fn by_hand(
     let mut answer = String::new();
     let cost = per_token(tokens, || {
         let mut events = SseStream::new(frames);
-        while let Some(event) = events.next().now_or_never().expect("it never waits") {
-            let event = event.expect("it is an event stream");
+        while let Some(event) = events.next().now_or_never().expect("always ready") {
+            let event = event.expect("a valid event stream");
             if let Some(text) = event.data.as_deref().and_then(text) {
                 count.token(&text);
                 answer.push_str(&text);
@@ -168,7 +168,7 @@ fn layered(tokens: usize, path: &str, frames: &Frames) -> Cost {
     cost
 }
 
-/// What it costs to do nothing but count the frames, for comparison.
+/// Prints the cost of `TraceLayer` that counts frames, for comparison.
 fn beside_trace(name: &'static str, path: &str, tokens: usize, frames: &Frames) {
     let count = Arc::new(AtomicU64::new(0));
     let chunks = Arc::clone(&count);
@@ -176,7 +176,7 @@ fn beside_trace(name: &'static str, path: &str, tokens: usize, frames: &Frames) 
         TraceLayer::new_for_http().on_body_chunk(move |chunk: &Bytes, _: Duration, _: &Span| {
             chunks.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         });
-    let [bare, traced, ours] = by_turns(
+    let [bare, traced, ours] = alternate(
         ROUNDS,
         [
             &mut || per_token(tokens, || read(answering(frames), path)),
@@ -189,7 +189,7 @@ fn beside_trace(name: &'static str, path: &str, tokens: usize, frames: &Frames) 
     note("the same, this layer", "the bare body", bare, ours);
 }
 
-/// A provider that answers at once.
+/// Returns a provider that answers at once.
 fn answering<B: Body>(
     frames: &Frames,
 ) -> impl Service<
@@ -212,9 +212,9 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let request = Request::post(path).body(Full::from(r#"{"model":"m","stream":true}"#));
-    let response = service.call(request.expect("a request")).now_or_never().expect("it is there");
+    let response = service.call(request.expect("a request")).now_or_never().expect("always ready");
     let mut body = std::pin::pin!(response.expect("an answer").into_body());
-    while let Some(frame) = body.frame().now_or_never().expect("it never waits") {
+    while let Some(frame) = body.frame().now_or_never().expect("always ready") {
         black_box(frame.map_err(Into::into).expect("no error"));
     }
 }

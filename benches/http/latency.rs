@@ -1,4 +1,4 @@
-//! How much later a token comes through a proxy with the layer.
+//! The latency that the layer adds to tokens through a proxy.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     proxy::{Caller, Proxies},
-    upstream::{Answer, now, provider},
+    upstream::{Reply, now, provider},
     work::{multi_thread, note},
 };
 
@@ -19,8 +19,8 @@ const ROUNDS: usize = 4;
 
 pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
     let runtime = multi_thread();
-    let answer = Answer::Paced { tokens, interval: INTERVAL };
-    let proxies = runtime.block_on(async { Proxies::before(provider(answer).await).await });
+    let reply = Reply::Paced { tokens, interval: INTERVAL };
+    let proxies = runtime.block_on(async { Proxies::start(provider(reply).await).await });
     let mut least = [[f64::MAX; 2]; 3];
     for _ in 0..ROUNDS {
         let all = [proxies.bare, proxies.layered, proxies.traced];
@@ -39,9 +39,9 @@ pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
     Vec::new()
 }
 
-/// Median and 99th percentile of the time from provider to client, in nanoseconds.
+/// Returns the median and the 99th percentile of the time from provider to client, in nanoseconds.
 fn percentiles(runtime: &Runtime, proxy: SocketAddr, streams: usize) -> [f64; 2] {
-    let caller = Caller::of(proxy);
+    let caller = Caller::new(proxy);
     let reading = (0..streams).map(|_| {
         let caller = caller.clone();
         runtime.spawn(async move { read(&caller).await })

@@ -1,7 +1,7 @@
-//! What the callbacks of an HTTP call cost, beside what people write by hand and beside no layer at all.
+//! The cost of callbacks on HTTP calls, compared with hand-written code and with no layer.
 //!
-//! `cargo bench --bench http` prints one table; a row that misses its bound is marked. Words after `--`
-//! choose rows: `cargo bench --bench http -- anthropic prompt`.
+//! `cargo bench --bench http` prints one table and marks rows that miss their bound. Arguments after `--` select
+//! rows: `cargo bench --bench http -- anthropic prompt`.
 
 mod body;
 mod decode;

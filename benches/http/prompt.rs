@@ -1,4 +1,4 @@
-//! Prompts of a megabyte, with a handler that does not look at them.
+//! Prompts of 1 MiB, with a handler that does not read them.
 
 use std::{convert::Infallible, fmt::Write, future::ready};
 
@@ -16,19 +16,19 @@ use tower_llm_callbacks::{
 use crate::{
     body::Frames,
     proxy::{self, Caller},
-    upstream::{Answer, provider, serve},
+    upstream::{Reply, provider, serve},
     work::{multi_thread, note},
 };
-use harness::{Bound, Cost, Row, by_turns, compare, cpu_time, per_token};
+use harness::{Bound, Cost, Row, alternate, compare, cpu_time, per_token};
 
 const BYTES: usize = 1024 * 1024;
 
-/// It hears the start, and asks for the model only.
+/// A handler that reads the model from the start event.
 #[derive(Default)]
-struct Hears;
+struct ReadModel;
 
-impl CallbackHandler for Hears {
-    fn interests(&self) -> EventMask {
+impl CallbackHandler for ReadModel {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START
     }
 
@@ -38,10 +38,10 @@ impl CallbackHandler for Hears {
 }
 
 fn layer() -> HttpCallbackLayer {
-    HttpCallbackLayer::new(Callbacks::new().inline(Hears))
+    HttpCallbackLayer::new(Callbacks::new().inline(ReadModel))
 }
 
-/// A conversation about some source code, and the model at its end.
+/// Returns a conversation about source code, with the model as its last member.
 fn prompt() -> Bytes {
     let mut body = r#"{"max_tokens":1024,"stream":false,"messages":["#.to_owned();
     for turn in 0.. {
@@ -55,7 +55,7 @@ fn prompt() -> Bytes {
             write!(
                 body,
                 "    let line_{line} = naïve(\\\"a text of turn {turn}\\\", {line} + 1); \
-                          // and what it is good for: nothing at all, but it is there\\n"
+                          // a line of source code that serves as filler for the prompt\\n"
             )
             .expect("a string");
         }
@@ -65,13 +65,13 @@ fn prompt() -> Bytes {
     Bytes::from(body)
 }
 
-/// The service alone, around one that answers at once and looks at nothing.
+/// Measures the layer around a service that answers at once and ignores the request.
 pub(crate) fn memory(requests: usize) -> Vec<bool> {
     let prompt = prompt();
     let frames = Frames::cut(&prompt);
     let one = || Body::new(Full::from(prompt.clone()));
     let cut = || Body::new(frames.clone());
-    let [bare, whole, frames] = by_turns(
+    let [bare, whole, frames] = alternate(
         200,
         [
             &mut || calls(answering(), requests, &one),
@@ -97,21 +97,21 @@ fn calls(
     per_token(requests, || {
         for _ in 0..requests {
             let request = Request::post("/v1/messages").body(body()).expect("a request");
-            drop(service.call(request).now_or_never().expect("it is there"));
+            drop(service.call(request).now_or_never().expect("always ready"));
         }
     })
 }
 
-/// Requests through a proxy: the time of one that is alone, and the processor time with some at once.
+/// Measures requests through a proxy: the time of a single one, and the CPU time of concurrent ones.
 pub(crate) fn proxied(rounds: usize) -> Vec<bool> {
     let runtime = multi_thread();
     let prompt = prompt();
     let (bare, layered) = runtime.block_on(async {
-        let upstream = provider(Answer::Short).await;
+        let upstream = provider(Reply::Short).await;
         let layered = proxy::to(upstream).layer(layer());
         (serve(proxy::to(upstream)).await, serve(layered).await)
     });
-    let [bare, layered] = [bare, layered].map(Caller::of);
+    let [bare, layered] = [bare, layered].map(Caller::new);
     let bound = Bound::ratio(1.2);
     let baseline = "the proxy without the layer";
     let row = Row { name: "a prompt of 1 MiB through a proxy, one at a time", baseline, bound };
@@ -132,12 +132,12 @@ async fn ask(caller: Caller, prompt: Bytes, times: usize) {
 }
 
 fn load(runtime: &Runtime, caller: &Caller, prompt: &Bytes) -> Cost {
-    const AT_ONCE: usize = 16;
+    const CONCURRENT: usize = 16;
     const EACH: usize = 3;
     let start = cpu_time();
-    let asking = (0..AT_ONCE).map(|_| runtime.spawn(ask(caller.clone(), prompt.clone(), EACH)));
-    for done in runtime.block_on(join_all(asking.collect::<Vec<_>>())) {
+    let tasks = (0..CONCURRENT).map(|_| runtime.spawn(ask(caller.clone(), prompt.clone(), EACH)));
+    for done in runtime.block_on(join_all(tasks.collect::<Vec<_>>())) {
         done.expect("no panic");
     }
-    (cpu_time() - start).as_nanos() as f64 / (AT_ONCE * EACH) as f64
+    (cpu_time() - start).as_nanos() as f64 / (CONCURRENT * EACH) as f64
 }

@@ -1,4 +1,4 @@
-//! A reverse proxy, as people write it with axum and hyper, and clients of it.
+//! A typical reverse proxy with axum and hyper, and its clients.
 
 use std::{
     net::SocketAddr,
@@ -38,7 +38,7 @@ where
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new())
-        // With thousands of streams in each of the proxies, what is kept open counts.
+        // With thousands of streams in each proxy, idle connections add up.
         .pool_max_idle_per_host(64)
         .build(connector)
 }
@@ -57,7 +57,7 @@ pub(crate) fn to(upstream: SocketAddr) -> Router {
     Router::new().fallback(forward).with_state((client(), upstream))
 }
 
-/// The same proxy without anything, with this crate's layer, and with `TraceLayer`.
+/// A proxy without a layer, one with this crate's layer, and one with `TraceLayer`.
 pub(crate) struct Proxies {
     pub(crate) bare: SocketAddr,
     pub(crate) layered: SocketAddr,
@@ -67,7 +67,7 @@ pub(crate) struct Proxies {
 }
 
 impl Proxies {
-    pub(crate) async fn before(upstream: SocketAddr) -> Self {
+    pub(crate) async fn start(upstream: SocketAddr) -> Self {
         let count = Arc::<Count>::default();
         let chunks = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&chunks);
@@ -93,7 +93,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn of(proxy: SocketAddr) -> Self {
+    pub(crate) fn new(proxy: SocketAddr) -> Self {
         let target = format!("http://{proxy}/v1/messages").parse().expect("a target");
         Self { client: client(), target }
     }

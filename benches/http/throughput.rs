@@ -1,4 +1,4 @@
-//! A proxy under load, with the layer and without.
+//! A proxy under load, with and without the layer.
 
 use std::sync::atomic::Ordering;
 
@@ -10,12 +10,12 @@ use tokio::{runtime::Runtime, sync::watch};
 
 use crate::{
     proxy::{Caller, Proxies},
-    upstream::{Answer, provider},
+    upstream::{Reply, provider},
     work::{multi_thread, note},
 };
-use harness::{Bound, Cost, Row, by_turns, cpu_time, print};
+use harness::{Bound, Cost, Row, alternate, cpu_time, print};
 
-/// 0.95 of the tokens per second.
+/// 95 % of the baseline's tokens per second.
 const BOUND: Bound = Bound::ratio(1.053);
 
 pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
@@ -24,11 +24,11 @@ pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
     let runtime = multi_thread();
     let (gate, open) = watch::channel(false);
     let proxies = runtime
-        .block_on(async { Proxies::before(provider(Answer::stream(tokens, open)).await).await });
-    let [bare, layered, traced] = [proxies.bare, proxies.layered, proxies.traced].map(Caller::of);
+        .block_on(async { Proxies::start(provider(Reply::stream(tokens, open)).await).await });
+    let [bare, layered, traced] = [proxies.bare, proxies.layered, proxies.traced].map(Caller::new);
     let load = |caller: &Caller| load(&runtime, caller, &gate, streams, tokens);
     let [base, ours, trace] =
-        by_turns(60, [&mut || load(&bare), &mut || load(&layered), &mut || load(&traced)]);
+        alternate(60, [&mut || load(&bare), &mut || load(&layered), &mut || load(&traced)]);
     assert!(proxies.count.seen() >= (streams * tokens) as u64);
     assert!(proxies.chunks.load(Ordering::Relaxed) >= (streams * tokens) as u64);
     let (name, trace_name) = match streams {
@@ -45,7 +45,7 @@ pub(crate) fn row(streams: usize, tokens: usize) -> Vec<bool> {
     vec![met]
 }
 
-/// A stream takes four sockets: client, both sides of the proxy, provider.
+/// Returns the possible number of streams: each takes four sockets (client, both sides of the proxy, provider).
 fn streams_allowed() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let _raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
@@ -53,8 +53,8 @@ fn streams_allowed() -> usize {
     usize::try_from(limit.saturating_sub(1_000) / 4).unwrap_or(usize::MAX).max(1)
 }
 
-/// Processor time for a token, once all streams have begun: of a busy proxy the inverse of its tokens
-/// per second, and the same whatever else this machine has to do.
+/// Returns the CPU time per token, once all streams have started. For a busy proxy this is the inverse of its tokens
+/// per second, but it does not depend on other load of the machine.
 fn load(
     runtime: &Runtime,
     caller: &Caller,
@@ -65,7 +65,7 @@ fn load(
     runtime.block_on(async {
         gate.send_replace(false);
         let mut answers = Vec::with_capacity(streams);
-        // All at once would be more connections than a server's backlog takes.
+        // In groups: more connections at once would exceed the server's backlog.
         while answers.len() < streams {
             let more = (streams - answers.len()).min(64);
             let calls = (0..more).map(|_| {

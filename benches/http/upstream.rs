@@ -1,4 +1,4 @@
-//! A provider over TCP, in this process.
+//! A provider over TCP, in the same process.
 
 use std::{
     convert::Infallible,
@@ -24,29 +24,29 @@ use crate::body::{anthropic, anthropic_token};
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Nanoseconds since this process began to measure.
+/// Returns the nanoseconds since the first call.
 pub(crate) fn now() -> u64 {
     START.elapsed().as_nanos() as u64
 }
 
-/// How the provider answers.
+/// The provider's reply.
 #[derive(Clone)]
-pub(crate) enum Answer {
-    /// Tokens without a pause, as soon as the gate is open.
+pub(crate) enum Reply {
+    /// Tokens without a pause, as soon as the gate opens.
     Stream { events: Arc<[Bytes]>, gate: watch::Receiver<bool> },
-    /// Tokens at intervals, whose text is when they were sent.
+    /// Tokens at intervals. The text of each is the time at which it was sent.
     Paced { tokens: usize, interval: Duration },
-    /// It reads the request, and answers in a few words.
+    /// A short message.
     Short,
 }
 
-impl Answer {
+impl Reply {
     pub(crate) fn stream(tokens: usize, gate: watch::Receiver<bool>) -> Self {
         Self::Stream { events: anthropic(tokens).into_iter().map(Bytes::from).collect(), gate }
     }
 }
 
-/// Serves on a port of its own, as long as the runtime lives.
+/// Serves on a free port until the runtime shuts down.
 pub(crate) async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -55,18 +55,18 @@ pub(crate) async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-pub(crate) async fn provider(answer: Answer) -> SocketAddr {
-    serve(Router::new().route("/v1/messages", post(respond)).with_state(answer)).await
+pub(crate) async fn provider(reply: Reply) -> SocketAddr {
+    serve(Router::new().route("/v1/messages", post(respond)).with_state(reply)).await
 }
 
-async fn respond(State(answer): State<Answer>, request: Request) -> Response {
+async fn respond(State(reply): State<Reply>, request: Request) -> Response {
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
         std::hint::black_box(frame.expect("a request"));
     }
     let streamed = Response::builder().header("content-type", "text/event-stream");
-    match answer {
-        Answer::Stream { events, mut gate } => {
+    match reply {
+        Reply::Stream { events, mut gate } => {
             let gate = async move { gate.wait_for(|open| *open).await.is_ok() };
             let events = (0..events.len()).map(move |event| Ok::<_, Infallible>(events[event].clone()));
             let events = stream::once(gate)
@@ -74,8 +74,8 @@ async fn respond(State(answer): State<Answer>, request: Request) -> Response {
                 .chain(stream::iter(events));
             streamed.body(Body::from_stream(events))
         }
-        Answer::Paced { tokens, interval } => streamed.body(paced(tokens, interval)),
-        Answer::Short => Response::builder().header("content-type", "application/json").body(
+        Reply::Paced { tokens, interval } => streamed.body(paced(tokens, interval)),
+        Reply::Short => Response::builder().header("content-type", "application/json").body(
             r#"{"type":"message","id":"msg_1","role":"assistant","model":"claude","content":[{"type":
                "text","text":"I see."}],"stop_reason":"end_turn","usage":{"input_tokens":250000,
                "output_tokens":3}}"#.into(),
@@ -85,7 +85,7 @@ async fn respond(State(answer): State<Answer>, request: Request) -> Response {
 }
 
 fn paced(tokens: usize, interval: Duration) -> Body {
-    // Not all streams at the same moment.
+    // Streams tick at different times.
     let first = tokio::time::Instant::now() + interval.mul_f64((now() % 997) as f64 / 997.0);
     let ticks = tokio::time::interval_at(first, interval);
     Body::from_stream(stream::unfold((ticks, tokens), |(mut ticks, left)| async move {

@@ -1,4 +1,4 @@
-//! The handlers that the rows are made of, and what they are beside.
+//! The handlers of the rows.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,7 @@ use tower_llm_callbacks::{CallbackHandler, Callbacks, EventMask, HttpCallbackLay
 
 use harness::{Bound, Row, print};
 
-/// What each handler does with a token, and each baseline likewise.
+/// The work of each handler, and of each baseline, for a token.
 #[derive(Default)]
 pub(crate) struct Count {
     tokens: AtomicU64,
@@ -29,7 +29,7 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN
     }
 
@@ -38,17 +38,17 @@ impl CallbackHandler for Count {
     }
 }
 
-/// The layer with one inline handler that counts.
+/// Returns the layer with one inline handler that counts.
 pub(crate) fn counting(count: &Arc<Count>) -> HttpCallbackLayer {
     HttpCallbackLayer::new(Callbacks::new().inline(Arc::clone(count)))
 }
 
-/// Proxy, upstream and clients share two threads.
+/// Returns a runtime whose two threads proxy, upstream and clients share.
 pub(crate) fn multi_thread() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// A row that is there for comparison, and has no bound.
+/// Prints a row without a bound, for comparison.
 pub(crate) fn note(name: &'static str, baseline: &'static str, base: f64, ours: f64) {
     let bound = Bound::ratio(f64::INFINITY);
     let _met = print(&Row { name, baseline, bound }, base, ours);

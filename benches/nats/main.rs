@@ -1,7 +1,7 @@
-//! What publishing and reading through NATS costs, beside async-nats used by hand for the same.
+//! The cost of publishing and reading events through NATS, compared with hand-written code on async-nats.
 //!
-//! `cargo bench --bench nats --features nats` starts a NATS server of its own; where none is installed it says so. Costs are for an
-//! event; 1.25x stands for 0.8 of the events per second.
+//! `cargo bench --bench nats` starts its own NATS server and does nothing if `nats-server` is not installed. Costs are
+//! per event; 1.25x means 80 % of the events per second.
 
 mod bare;
 #[allow(dead_code, reason = "shared with other benches")]
@@ -9,7 +9,7 @@ mod ours;
 mod server;
 
 use harness::{Bound, Row, compare, per_token};
-use server::Server;
+use server::NatsServer;
 use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 7;
@@ -17,8 +17,8 @@ const TOKENS: usize = 98;
 
 fn main() {
     let options = harness::Options::read();
-    let Some(server) = Server::start() else {
-        println!("nats-server is not installed: nothing is measured");
+    let Some(server) = NatsServer::start() else {
+        println!("nats-server is not installed: skipped");
         return;
     };
     let runs = (600 / options.scale).max(4);
@@ -28,23 +28,23 @@ fn main() {
     println!("|---|---|---|---|---|---|---|");
     let bound = Bound::ratio(1.25);
     if options.wants("publish") {
-        let baseline = "a handler by hand, 1,024 on their way";
+        let baseline = "a hand-written handler, 1,024 in flight";
         let row = Row { name: "publish an event", baseline, bound };
-        let (mut one, mut other) = (0, 0);
+        let (mut bare_round, mut our_round) = (0, 0);
         compare(
             &row,
             ROUNDS,
             || {
-                one += 1;
-                let stream = runtime.block_on(server.stream(&format!("bare-{one}")));
+                bare_round += 1;
+                let stream = runtime.block_on(server.stream(&format!("bare-{bare_round}")));
                 let cost =
                     per_token(events, || runtime.block_on(bare::publish(&stream, runs, TOKENS)));
                 runtime.block_on(server.delete(&stream, events));
                 cost
             },
             || {
-                other += 1;
-                let stream = runtime.block_on(server.stream(&format!("ours-{other}")));
+                our_round += 1;
+                let stream = runtime.block_on(server.stream(&format!("ours-{our_round}")));
                 let publisher = runtime.block_on(ours::publisher(&stream));
                 let cost = per_token(events, || {
                     runtime.block_on(ours::publish(&publisher, runs, TOKENS));
@@ -60,22 +60,22 @@ fn main() {
         let stream = runtime.block_on(server.stream("read"));
         let publisher = runtime.block_on(ours::publisher(&stream));
         runtime.block_on(ours::publish(&publisher, runs, TOKENS));
-        let baseline = "a consumer by hand, which reads the records";
+        let baseline = "a hand-written consumer that reads the records";
         let row = Row { name: "read an event", baseline, bound };
-        let (mut one, mut other) = (0, 0);
+        let (mut bare_round, mut our_round) = (0, 0);
         compare(
             &row,
             ROUNDS,
             || {
-                one += 1;
+                bare_round += 1;
                 per_token(events, || {
-                    runtime.block_on(bare::read(&stream, &format!("bare-{one}"), events));
+                    runtime.block_on(bare::read(&stream, &format!("bare-{bare_round}"), events));
                 })
             },
             || {
-                other += 1;
+                our_round += 1;
                 per_token(events, || {
-                    runtime.block_on(ours::read(&stream, &format!("ours-{other}"), events));
+                    runtime.block_on(ours::read(&stream, &format!("ours-{our_round}"), events));
                 })
             },
         );

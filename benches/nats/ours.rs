@@ -15,11 +15,11 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use crate::server::Stream;
+use crate::server::TestStream;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Calls, 20 at a time.
+/// Makes calls, 20 at a time.
 pub(crate) async fn calls(callbacks: &Callbacks, runs: usize, tokens: usize) {
     let layer = CallbackLayer::new(callbacks.clone());
     let script = Script::answer((0..tokens).map(|_| " token"));
@@ -27,22 +27,22 @@ pub(crate) async fn calls(callbacks: &Callbacks, runs: usize, tokens: usize) {
     for first in (0..runs).step_by(20) {
         let calls = (first..runs.min(first + 20)).map(|_| async {
             let answer = model.clone().oneshot(ChatRequest::new("m").user("Hi")).await;
-            chat::collect(answer.expect("it answers")).await.expect("it completes");
+            chat::collect(answer.expect("an answer")).await.expect("a complete answer");
         });
         join_all(calls).await;
     }
-    assert!(callbacks.flush(PATIENCE).await.is_complete());
+    assert!(callbacks.flush(DEADLINE).await.is_complete());
 }
 
-pub(crate) async fn publisher(stream: &Stream) -> Publisher {
+pub(crate) async fn publisher(stream: &TestStream) -> Publisher {
     let config = PublisherConfig::new(stream.config.clone()).buffer(1_000_000);
-    Publisher::connect(config).await.expect("the server is there")
+    Publisher::connect(config).await.expect("connected")
 }
 
 pub(crate) async fn publish(publisher: &Publisher, runs: usize, tokens: usize) {
     let callbacks = Callbacks::new().add(publisher.handler());
     calls(&callbacks, runs, tokens).await;
-    assert_eq!(publisher.flush(PATIENCE).await, 0);
+    assert_eq!(publisher.flush(DEADLINE).await, 0);
 }
 
 #[derive(Default)]
@@ -54,13 +54,13 @@ impl CallbackHandler for Count {
     }
 }
 
-pub(crate) async fn read(stream: &Stream, group: &str, events: usize) {
+pub(crate) async fn read(stream: &TestStream, group: &str, events: usize) {
     let count = Arc::new(Count::default());
     let callbacks = Callbacks::new().inline(Arc::clone(&count));
     let config = WorkerConfig::new(stream.config.clone()).group(group);
-    let worker = Worker::connect(config, callbacks).await.expect("the server is there");
+    let worker = Worker::connect(config, callbacks).await.expect("connected");
     while count.0.load(Ordering::Relaxed) < events as u64 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    worker.stop().await.expect("the server is there");
+    worker.stop().await.expect("stopped");
 }

@@ -8,21 +8,21 @@ use std::{
 use async_nats::jetstream;
 use tower_llm_callbacks::nats::{Publisher, PublisherConfig, StreamConfig};
 
-/// A NATS server, with its streams in memory.
-pub(crate) struct Server {
+/// A NATS server that keeps its streams in memory.
+pub(crate) struct NatsServer {
     process: Child,
     port: u16,
     _folder: tempfile::TempDir,
 }
 
-/// A stream of one partition.
-pub(crate) struct Stream {
+/// A stream with one partition.
+pub(crate) struct TestStream {
     pub(crate) name: String,
     pub(crate) config: StreamConfig,
     pub(crate) jetstream: jetstream::Context,
 }
 
-impl Server {
+impl NatsServer {
     pub(crate) fn start() -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let folder = tempfile::tempdir().ok()?;
@@ -40,25 +40,25 @@ impl Server {
         Some(Self { process, port, _folder: folder })
     }
 
-    pub(crate) async fn stream(&self, name: &str) -> Stream {
+    pub(crate) async fn stream(&self, name: &str) -> TestStream {
         let url = format!("nats://127.0.0.1:{}", self.port);
         let config = StreamConfig::new(&url).name(name).prefix(name).partitions(1);
         let config = config.storage(tower_llm_callbacks::nats::Storage::Memory);
         let publisher = Publisher::connect(PublisherConfig::new(config.clone())).await;
-        drop(publisher.expect("the stream is made"));
-        let client = async_nats::connect(url).await.expect("the server is there");
-        Stream { name: name.to_owned(), config, jetstream: jetstream::new(client) }
+        drop(publisher.expect("a stream"));
+        let client = async_nats::connect(url).await.expect("connected");
+        TestStream { name: name.to_owned(), config, jetstream: jetstream::new(client) }
     }
 
-    /// Everything was stored, and goes.
-    pub(crate) async fn delete(&self, stream: &Stream, events: usize) {
-        let there = stream.jetstream.get_stream(&stream.name).await.expect("it is there");
-        assert_eq!(there.cached_info().state.messages, events as u64);
-        stream.jetstream.delete_stream(&stream.name).await.expect("it is there");
+    /// Checks that all events were stored, and deletes the stream.
+    pub(crate) async fn delete(&self, stream: &TestStream, events: usize) {
+        let stored = stream.jetstream.get_stream(&stream.name).await.expect("the stream exists");
+        assert_eq!(stored.cached_info().state.messages, events as u64);
+        stream.jetstream.delete_stream(&stream.name).await.expect("deleted");
     }
 }
 
-impl Drop for Server {
+impl Drop for NatsServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -1,23 +1,23 @@
-//! Baseline and subject by turns, in one process; the ratio of their minima.
+//! Measures baseline and subject alternately in one process and compares their minima.
 
 use std::time::{Duration, Instant};
 
-/// No row takes longer.
+/// The time after which a row starts no more rounds.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// Nanoseconds for one of what a row counts.
+/// Nanoseconds per unit that a row counts.
 pub type Cost = f64;
 
-/// What was asked for on the command line.
+/// The command-line options.
 pub struct Options {
-    /// By how much less there is to do.
+    /// The divisor of the amount of work.
     pub scale: usize,
     only: Vec<String>,
 }
 
 impl Options {
     pub fn read() -> Self {
-        // `cargo test --benches` runs this too: then it only has to work.
+        // `cargo test --benches` only checks that the benches run.
         let quick = !std::env::args().any(|arg| arg == "--bench");
         let only = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
         Self { scale: if quick { 100 } else { 1 }, only }
@@ -34,7 +34,7 @@ pub struct Row {
     pub bound: Bound,
 }
 
-/// What a row has to meet; one of its parts is enough.
+/// The bound of a row. It is met if one of its parts is met.
 #[derive(Clone, Copy)]
 pub struct Bound {
     pub ratio: f64,
@@ -47,19 +47,19 @@ impl Bound {
     }
 }
 
-/// Measures both by turns and prints the row. True if the bound is met.
+/// Measures both alternately and prints the row. Returns whether the bound is met.
 pub fn compare(
     row: &Row,
     rounds: usize,
     mut baseline: impl FnMut() -> Cost,
     mut subject: impl FnMut() -> Cost,
 ) -> bool {
-    let [base, ours] = by_turns(rounds, [&mut baseline, &mut subject]);
+    let [base, ours] = alternate(rounds, [&mut baseline, &mut subject]);
     print(row, base, ours)
 }
 
-/// The least cost of each, measured by turns.
-pub fn by_turns<const N: usize>(
+/// Measures all alternately. Returns the least cost of each.
+pub fn alternate<const N: usize>(
     rounds: usize,
     mut work: [&mut dyn FnMut() -> Cost; N],
 ) -> [Cost; N] {
@@ -76,7 +76,7 @@ pub fn by_turns<const N: usize>(
     least
 }
 
-/// Whether there is a bound at all; if not, the row is there for comparison.
+/// Returns whether the row has a bound. Others are printed for comparison.
 fn is_bound(bound: Bound) -> bool {
     bound.ratio.is_finite()
 }
@@ -85,7 +85,7 @@ pub fn print(row: &Row, base: Cost, ours: Cost) -> bool {
     let ratio = ours / base;
     let met = ratio <= row.bound.ratio || ours - base <= row.bound.more_ns;
     let bound = if !is_bound(row.bound) {
-        "none".into()
+        "–".into()
     } else if row.bound.more_ns > 0.0 {
         format!("<= {}x or {} ns more", row.bound.ratio, row.bound.more_ns)
     } else {
@@ -106,15 +106,15 @@ pub fn print(row: &Row, base: Cost, ours: Cost) -> bool {
     met
 }
 
-/// Time for one of `tokens`.
+/// Returns the time of `work` divided by `tokens`.
 pub fn per_token(tokens: usize, work: impl FnOnce()) -> Cost {
     let start = Instant::now();
     work();
     start.elapsed().as_nanos() as f64 / tokens as f64
 }
 
-/// Processor time of the whole process.
-#[allow(dead_code, reason = "not every bench asks for it")]
+/// Returns the CPU time of the whole process.
+#[allow(dead_code, reason = "not every bench uses it")]
 pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)

@@ -1,7 +1,7 @@
-//! What runs cost that are not models': a chain around work, and what inheriting adds to a token.
+//! The cost of a chain around work, and of inherited handlers per token.
 //!
-//! `cargo bench --bench tree` prints one table; a row that misses its bound is marked. Words after `--`
-//! choose rows: `cargo bench --bench tree -- chain`.
+//! `cargo bench --bench tree` prints one table and marks rows that miss their bound. Arguments after `--` select rows:
+//! `cargo bench --bench tree -- chain`.
 
 mod rows;
 mod work;

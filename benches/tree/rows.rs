@@ -68,7 +68,7 @@ fn chain(count: usize, attached: Attached) -> bool {
             bound: Bound::ratio(1.1),
         },
         Attached::Blocking => Row {
-            name: "the same with one blocking handler, which start and end wait for",
+            name: "the same with one blocking handler, whose start and end are awaited",
             baseline: "the work",
             bound: Bound::ratio(f64::INFINITY),
         },
@@ -88,7 +88,7 @@ fn chain(count: usize, attached: Attached) -> bool {
     compare(&row, ROUNDS, || timed(&runtime, worker(turns), count), subject)
 }
 
-/// A handler that comes from five runs above costs a token what the layer's own costs.
+/// Compares a handler that is inherited through five runs with the layer's own handler.
 fn inheritance(tokens: usize) -> bool {
     let row = Row {
         name: "a token, the handler inherited through 5 chains with tags and metadata",
@@ -115,7 +115,7 @@ fn inheritance(tokens: usize) -> bool {
     };
     let subject = || {
         let seen = Arc::new(Count::default());
-        let config = RunConfig::new().callbacks(&Callbacks::new().inline(Arc::clone(&seen)));
+        let config = RunConfig::new().callbacks(Callbacks::new().inline(Arc::clone(&seen)));
         let layer = |depth: u32| {
             let tag = format!("depth-{depth}");
             RunLayer::chain("chain")

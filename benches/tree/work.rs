@@ -1,4 +1,4 @@
-//! The services that the rows are made of.
+//! The services and the handler of the rows.
 
 use std::{
     convert::Infallible,
@@ -12,7 +12,7 @@ use futures::{Stream, stream};
 use tower::{BoxError, Service, service_fn};
 use tower_llm_callbacks::{CallbackHandler, Event, EventMask, Run, chat::ChatChunk};
 
-/// How many turns of a loop take about 10 µs on this machine, now.
+/// Returns the number of loop iterations that take about 10 µs.
 pub(crate) fn ten_microseconds() -> u64 {
     const TURNS: u64 = 1_000_000;
     let least = (0..10)
@@ -26,7 +26,7 @@ pub(crate) fn ten_microseconds() -> u64 {
     (10e-6 / one) as u64
 }
 
-/// Work that the compiler does not see through.
+/// Runs a loop that the compiler cannot optimise away.
 pub(crate) fn turns(turns: u64) {
     let mut x = black_box(1_u64);
     for _ in 0..turns {
@@ -37,7 +37,7 @@ pub(crate) fn turns(turns: u64) {
 
 type Done = Ready<Result<u64, Infallible>>;
 
-/// A service that works for so many turns.
+/// Returns a service that runs the loop for a number of iterations.
 pub(crate) fn worker(
     count: u64,
 ) -> impl Service<u64, Response = u64, Error = Infallible, Future = Done> + Clone {
@@ -47,7 +47,7 @@ pub(crate) fn worker(
     })
 }
 
-/// An answer of so many tokens that never waits.
+/// Returns an answer that is always ready.
 pub(crate) fn answer(
     tokens: usize,
 ) -> impl Stream<Item = Result<ChatChunk, BoxError>> + Unpin + Send {
@@ -55,7 +55,7 @@ pub(crate) fn answer(
     stream::iter(chunks.chain([Ok(ChatChunk::Done)]))
 }
 
-/// Counts what it is told.
+/// A handler that counts events.
 #[derive(Default)]
 pub(crate) struct Count(AtomicU64);
 
@@ -66,7 +66,7 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::TOKEN_TIMES
     }
 

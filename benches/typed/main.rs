@@ -1,7 +1,7 @@
-//! What the callbacks of a typed stream cost for each token, beside what people write by hand.
+//! The cost per token of callbacks on a typed stream, compared with hand-written code.
 //!
-//! `cargo bench --bench typed` prints one table; a row that misses its bound is marked. Words after `--`
-//! choose rows: `cargo bench --bench typed -- inline lockstep`.
+//! `cargo bench --bench typed` prints one table and marks rows that miss their bound. Arguments after `--` select
+//! rows: `cargo bench --bench typed -- inline lockstep`.
 
 mod rows;
 mod work;

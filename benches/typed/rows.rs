@@ -69,16 +69,16 @@ fn inline(tokens: usize) -> bool {
     let runtime = current_thread();
     let baseline = || {
         let count = Count::default();
-        let mut told = String::new();
+        let mut answer = String::new();
         let cost = timed(&runtime, tokens, async {
             read(bare(tokens).inspect(|item| {
                 let token = text(item);
                 count.token(token);
-                told.push_str(token);
+                answer.push_str(token);
             }))
             .await;
         });
-        assert_eq!(told.len(), tokens * 6);
+        assert_eq!(answer.len(), tokens * 6);
         cost
     };
     let subject = || {
@@ -93,7 +93,7 @@ fn inline(tokens: usize) -> bool {
     compare(&row, ROUNDS, baseline, subject)
 }
 
-/// By hand: a bounded channel and one thread that drains it; ends when the thread is done.
+/// The hand-written baseline: a bounded channel and one thread that drains it. Returns when the thread is done.
 async fn channel_and_thread(stream: Boxed, count: &Arc<Count>) {
     let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
     let (done, finished) = tokio::sync::oneshot::channel();
@@ -105,12 +105,12 @@ async fn channel_and_thread(stream: Boxed, count: &Arc<Count>) {
         let _ = done.send(());
     });
     let sender_ref = &sender;
-    let told = stream.then(move |item| async move {
+    let observed = stream.then(move |item| async move {
         let token = text(&item);
-        sender_ref.send(token.into()).await.expect("the thread is there");
+        sender_ref.send(token.into()).await.expect("a receiving thread");
         item
     });
-    read(Box::pin(told)).await;
+    read(Box::pin(observed)).await;
     drop(sender);
     let _ = finished.await;
 }
@@ -152,13 +152,13 @@ fn spawn_blocking(tokens: usize) -> bool {
         let count = Arc::new(Count::default());
         timed(&runtime, tokens, async {
             let count = &count;
-            let told = bare(tokens).then(move |item| async move {
+            let observed = bare(tokens).then(move |item| async move {
                 let token = text(&item);
                 let count = Arc::clone(count);
                 tokio::task::spawn_blocking(move || count.token(token)).await.expect("no panic");
                 item
             });
-            read(Box::pin(told)).await;
+            read(Box::pin(observed)).await;
         })
     };
     compare(&row, ROUNDS / 3, baseline, || blocking_burst(&runtime, tokens * 10))
@@ -194,12 +194,12 @@ fn blocking_paced(tokens: usize) -> bool {
                     let sender = sender.clone();
                     tokio::spawn(async move {
                         let sender = &sender;
-                        let told = paced(tokens, INTERVAL).then(move |item| async move {
+                        let observed = paced(tokens, INTERVAL).then(move |item| async move {
                             let token = text(&item);
-                            sender.send(token.into()).await.expect("the thread is there");
+                            sender.send(token.into()).await.expect("a receiving thread");
                             item
                         });
-                        read(Box::pin(told)).await
+                        read(Box::pin(observed)).await
                     })
                 });
                 futures::future::join_all(streams.collect::<Vec<_>>()).await;
@@ -238,12 +238,12 @@ fn async_handler(tokens: usize, runtime: &Runtime, name: &'static str) -> bool {
                 }
             });
             let sender_ref = &sender;
-            let told = bare(tokens).then(move |item| async move {
+            let observed = bare(tokens).then(move |item| async move {
                 let token = text(&item);
-                sender_ref.send(token.into()).await.expect("the task is there");
+                sender_ref.send(token.into()).await.expect("a receiving task");
                 item
             });
-            read(Box::pin(told)).await;
+            read(Box::pin(observed)).await;
             drop(sender);
             task.await.expect("no panic");
         });
@@ -273,14 +273,14 @@ fn lockstep(tokens: usize) -> bool {
         let count = Count::default();
         timed(&runtime, tokens, async {
             let count = &count;
-            let told = bare(tokens).then(|item| {
+            let observed = bare(tokens).then(|item| {
                 Box::pin(async move {
                     let token = text(&item);
                     count.token(token);
                     item
                 })
             });
-            read(told).await;
+            read(observed).await;
         })
     };
     let subject = || {
@@ -296,7 +296,7 @@ fn lockstep(tokens: usize) -> bool {
     compare(&row, ROUNDS, baseline, subject)
 }
 
-/// Cost of a token with 1 and with 10,000 runs at once, against the growth of what people write by hand.
+/// Compares the growth of the cost per token, from 1 to 10,000 concurrent runs, with that of hand-written code.
 fn growth_runs(scale: usize) -> Vec<bool> {
     let many = 10_000 / scale;
     let (few_tokens, many_tokens) = (200_000 / scale, 20);
@@ -309,7 +309,7 @@ fn growth_runs(scale: usize) -> Vec<bool> {
             {
                 let cost = runtime.block_on(async {
                     let mut all: Vec<_> = (0..streams).map(|_| make(tokens)).collect();
-                    per_token_by_turns(&mut all, tokens).await
+                    per_token_alternating(&mut all, tokens).await
                 });
                 *least = least.min(cost);
             }
@@ -320,21 +320,21 @@ fn growth_runs(scale: usize) -> Vec<bool> {
         move |tokens: usize| -> futures::stream::BoxStream<'static, ()> {
             let stream = layered(&callbacks, bare(tokens));
             // The model answers at once.
-            let stream = stream.now_or_never().expect("nobody has to be waited for");
+            let stream = stream.now_or_never().expect("a ready stream");
             Box::pin(stream.map(|_| ()))
         }
     };
-    let inline_by_hand = measure(&|tokens| {
+    let inline_baseline = measure(&|tokens| {
         let count = Count::default();
-        let mut told = String::new();
+        let mut answer = String::new();
         Box::pin(bare(tokens).map(move |item| {
             let token = text(&item);
             count.token(token);
-            told.push_str(token);
+            answer.push_str(token);
         }))
     });
     let inline = measure(&layer(Callbacks::new().inline(Count::default())));
-    let task_by_hand = measure(&|tokens| {
+    let task_baseline = measure(&|tokens| {
         let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
         let count = Count::default();
         tokio::spawn(async move {
@@ -342,32 +342,32 @@ fn growth_runs(scale: usize) -> Vec<bool> {
                 count.token(&text);
             }
         });
-        let mut told = String::new();
+        let mut answer = String::new();
         let stream = bare(tokens).map(move |item| {
-            told.push_str(text(&item));
+            answer.push_str(text(&item));
             (item, sender.clone())
         });
         Box::pin(stream.then(|(item, sender)| async move {
-            sender.send(text(&item).into()).await.expect("the task is there");
+            sender.send(text(&item).into()).await.expect("a receiving task");
         }))
     });
     let task = measure(&layer(Callbacks::new().async_handler(Count::default())));
     let row = |name, baseline| Row { name, baseline, bound: Bound::ratio(1.3) };
     vec![
         print(
-            &row("growth, 1 to 10,000 runs at once, inline", "growth of `inspect`"),
-            inline_by_hand,
+            &row("growth, 1 to 10,000 concurrent runs, inline", "growth of `inspect`"),
+            inline_baseline,
             inline,
         ),
         print(
-            &row("growth, 1 to 10,000 runs at once, async", "growth of channel and task"),
-            task_by_hand,
+            &row("growth, 1 to 10,000 concurrent runs, async", "growth of channel and task"),
+            task_baseline,
             task,
         ),
     ]
 }
 
-async fn per_token_by_turns(
+async fn per_token_alternating(
     streams: &mut [futures::stream::BoxStream<'_, ()>],
     tokens: usize,
 ) -> Cost {
@@ -377,7 +377,7 @@ async fn per_token_by_turns(
         for stream in streams.iter_mut() {
             stream.next().await;
             since += 1;
-            // Now and then the handlers' tasks get their turn.
+            // Lets the handlers' tasks run.
             if since == 200 {
                 since = 0;
                 tokio::task::yield_now().await;
@@ -387,23 +387,23 @@ async fn per_token_by_turns(
     start.elapsed().as_nanos() as f64 / (tokens * streams.len()) as f64
 }
 
-/// Cost of a token in an answer of 10 and of 100,000 tokens, run and all, against the hand-written
-/// `inspect`'s own growth.
+/// Compares the growth of the cost per token, run included, from answers of 1,000 to answers of 100,000 tokens with
+/// that of the hand-written `inspect`.
 fn growth_tokens(scale: usize) -> bool {
     let row = Row {
         name: "growth, answers of 1,000 to 100,000 tokens, inline",
-        baseline: "`inspect`'s own growth",
+        baseline: "growth of `inspect`",
         bound: Bound::ratio(1.3),
     };
     let runtime = current_thread();
-    let by_hand = |tokens: usize| {
+    let baseline = |tokens: usize| {
         let count = Count::default();
-        let mut told = String::new();
+        let mut answer = String::new();
         timed(&runtime, tokens, async {
             read(bare(tokens).inspect(|item| {
                 let token = text(item);
                 count.token(token);
-                told.push_str(token);
+                answer.push_str(token);
             }))
             .await;
         })
@@ -417,7 +417,7 @@ fn growth_tokens(scale: usize) -> bool {
     let (short, long) = (1_000, 100_000 / scale.min(10));
     let mut least = [f64::MAX; 4];
     for _ in 0..30 {
-        let costs = [by_hand(short), by_hand(long), ours(short), ours(long)];
+        let costs = [baseline(short), baseline(long), ours(short), ours(long)];
         for (least, cost) in least.iter_mut().zip(costs) {
             *least = least.min(cost);
         }

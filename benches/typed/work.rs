@@ -1,4 +1,4 @@
-//! The streams and handlers that the rows are made of.
+//! The streams and handlers of the rows.
 
 use std::{
     convert::Infallible,
@@ -46,7 +46,7 @@ pub(crate) fn text(item: &Item) -> &'static str {
 
 pub(crate) type Boxed = Pin<Box<dyn Stream<Item = Item> + Send>>;
 
-/// A model's stream without any wait: boxed, as those of models are.
+/// Returns a model's stream that is always ready, boxed as models' streams are.
 pub(crate) fn bare(tokens: usize) -> Boxed {
     struct Bare(usize);
     impl Stream for Bare {
@@ -62,7 +62,7 @@ pub(crate) fn bare(tokens: usize) -> Boxed {
     Box::pin(Bare(tokens))
 }
 
-/// One token each interval.
+/// Returns a stream of one token per interval.
 pub(crate) fn paced(tokens: usize, interval: Duration) -> Boxed {
     let ticks = tokio::time::interval(interval);
     let stream = futures::stream::unfold((ticks, tokens), |(mut ticks, left)| async move {
@@ -95,7 +95,7 @@ pub(crate) async fn read<S: Stream + Unpin>(mut stream: S) -> usize {
     items
 }
 
-/// What each handler does with a token, and each baseline likewise.
+/// The work of each handler, and of each baseline, for a token.
 #[derive(Default)]
 pub(crate) struct Count {
     pub(crate) tokens: AtomicU64,
@@ -114,7 +114,7 @@ impl Count {
 }
 
 impl CallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN
     }
 
@@ -124,7 +124,7 @@ impl CallbackHandler for Count {
 }
 
 impl AsyncCallbackHandler for Count {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN
     }
 

@@ -1,4 +1,4 @@
-//! The loop: model, tools, model …
+//! The agent loop: model, tools, model …
 
 use std::task::{Context, Poll};
 
@@ -15,10 +15,10 @@ use crate::weather::{self, get_weather};
 
 type Model = CallbackService<OpenAiModel<HttpClient>>;
 
-/// How often the model may ask for tools.
+/// The maximum number of model calls.
 const TURNS: usize = 5;
 
-/// A service from a question to an answer.
+/// A service that answers questions.
 #[derive(Clone)]
 pub(crate) struct Agent {
     model: Model,
@@ -38,7 +38,7 @@ impl Service<String> for Agent {
     type Future = BoxFuture<'static, Result<String, BoxError>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        // Each of its calls waits for the model.
+        // Each call waits for the model itself.
         Poll::Ready(Ok(()))
     }
 
@@ -51,29 +51,29 @@ async fn answer(mut model: Model, mut request: ChatRequest) -> Result<String, Bo
     for _ in 0..TURNS {
         let answer = model.ready().await?.call(request.clone()).await?;
         let result = chat::collect(answer).await?;
-        let choice = result.choices.first().ok_or("the model gave no answer")?;
+        let choice = result.choices.first().ok_or("the model returned no choices")?;
         if choice.tool_calls.is_empty() {
             return Ok(choice.text.clone());
         }
-        // All at once: they are children of the same run, and end before it goes on.
-        let results = join_all(choice.tool_calls.iter().cloned().map(run)).await;
+        // Tools run concurrently, as children of the current run.
+        let results = join_all(choice.tool_calls.iter().cloned().map(run_tool)).await;
         request = request.message(Message::from(choice)).messages(results);
     }
-    Err("the model asks for tools for ever".into())
+    Err(format!("the model still calls tools after {TURNS} turns").into())
 }
 
-/// Runs a tool. What goes wrong in it is told the model, which may know better.
-async fn run(call: ToolCall) -> Message {
+/// Runs a tool. An error becomes the tool's result, so that the model can react to it.
+async fn run_tool(call: ToolCall) -> Message {
     let tool = RunLayer::tool(call.name.as_str())
         .input(|call: &ToolCall| RunInput::from(call))
         .output(|output: &serde_json::Value| output.clone())
         .layer(service_fn(async |call: ToolCall| match call.name.as_str() {
             "get_weather" => get_weather(call).await,
-            other => Err(format!("there is no tool {other}").into()),
+            other => Err(format!("unknown tool {other:?}").into()),
         }));
     let id = call.id.clone();
     match tool.oneshot(call).await {
         Ok(output) => Message::tool_result(id, output.to_string()),
-        Err(error) => Message::tool_result(id, format!("it failed: {error}")),
+        Err(error) => Message::tool_result(id, format!("the tool failed: {error}")),
     }
 }

@@ -1,20 +1,20 @@
-//! An agent: it asks a model, calls the tools that the model asks for, gives back what they say, and asks
-//! again. What happens is printed as it happens, as a tree of events.
+//! An agent that calls a model and the tools it requests in a loop. Events are printed as they arrive, then the tree of
+//! runs.
 //!
-//! `cargo run --example agent`: without a key it asks a simulated provider in this process; with
-//! `OPENAI_API_KEY` set, OpenAI or, with `OPENAI_BASE_URL` besides, a server that speaks its interface (the
-//! model is `OPENAI_MODEL`, if set). Words on the command line are the question; the simulated model calls
-//! the tool and then tells the only joke it knows, whatever it is asked.
+//! `cargo run --example agent [QUESTION]` uses a simulated provider in this process, or OpenAI if `OPENAI_API_KEY` is
+//! set. `OPENAI_BASE_URL` selects a compatible server, `OPENAI_MODEL` the model. The simulated model calls the tool and
+//! then answers every question with the same joke.
 
 mod agent;
-mod live;
+mod event_printer;
 mod weather;
 
 use std::env;
 
 use agent::Agent;
+use event_printer::EventPrinter;
 use futures::StreamExt;
-use live::Live;
+
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, RunConfig, RunLayer,
@@ -38,7 +38,7 @@ async fn main() -> Result<(), BoxError> {
         question => question,
     };
 
-    // Neither the model nor the tool knows of any handler.
+    // The model and the tool have no handlers of their own.
     let model = ServiceBuilder::new()
         .layer(CallbackLayer::new(Callbacks::new()).name("model"))
         .layer(OpenAiLayer::new(config))
@@ -52,16 +52,16 @@ async fn main() -> Result<(), BoxError> {
         )
         .service(agent);
 
-    // Two ways to look at the same runs: their events as they come, and the tree when it is whole.
+    // Two views of the same runs: a stream of events, and the tree of runs once it is complete.
     let trees = RunTrees::new();
-    let config = RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()));
-    let mut events = EventStream::builder()
-        .run(async move { config.call(agent.ready().await?, question).await });
-    let mut live = Live::default();
+    let config = RunConfig::new().callbacks(Callbacks::new().inline(trees.clone()));
+    let mut events =
+        EventStream::builder().of(async move { config.call(agent.ready().await?, question).await });
+    let mut printer = EventPrinter::default();
     while let Some(event) = events.next().await {
-        live.print(&event)?;
+        printer.print(&event)?;
     }
-    let answer = events.output().expect("it is done when its events are")?;
+    let answer = events.output().expect("the call has ended with its events")?;
 
     println!("\n{answer}\n");
     for tree in trees.take() {

@@ -1,4 +1,4 @@
-//! The tool: weather that is always fine.
+//! A weather tool with constant weather.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ struct Arguments {
     city: String,
 }
 
-/// What the model is told of it.
+/// Returns the tool's definition for the model.
 pub(crate) fn tool() -> Tool {
     let parameters = json!({
         "type": "object",
@@ -21,10 +21,10 @@ pub(crate) fn tool() -> Tool {
     Tool::new("get_weather", parameters).description("The weather in a city, now")
 }
 
-/// What it does.
+/// Runs the tool.
 pub(crate) async fn get_weather(call: ToolCall) -> Result<Value, BoxError> {
     let Arguments { city } = serde_json::from_str(&call.arguments)?;
-    // An event of the tool's own, in its run.
+    // A custom event in the tool's run.
     let _ = emit("station", json!({"city": city, "distance_km": 3}));
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     Ok(json!({"city": city, "celsius": 18, "sky": "clear"}))

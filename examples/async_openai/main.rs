@@ -1,8 +1,8 @@
-//! Callbacks on async-openai: its HTTP service is made of reqwest with the layer around it, and the
-//! client is used as ever.
+//! Callbacks on async-openai: the layer wraps reqwest as the client's HTTP service. Code that uses the client does not
+//! change.
 //!
-//! `cargo run --example async_openai`: without a key it asks a simulated provider in this process; with
-//! `OPENAI_API_KEY` set, OpenAI's (the model is `OPENAI_MODEL`, if set).
+//! `cargo run --example async_openai` uses a simulated provider in this process, or OpenAI if `OPENAI_API_KEY` is set.
+//! `OPENAI_MODEL` selects the model.
 
 use std::{
     env,
@@ -20,7 +20,7 @@ use async_openai::{
 use futures::StreamExt;
 use reqwest::Body;
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, Run, RunError, Token,
     http_layer::RequestBody,
@@ -47,7 +47,7 @@ impl CallbackHandler for Print {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Only where reqwest is built with `rustls-no-provider`, as it is here.
+    // Required because reqwest is built with `rustls-no-provider` here.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = match env::var("OPENAI_API_KEY") {
         Ok(_) => OpenAIConfig::new(),
@@ -59,7 +59,7 @@ async fn main() -> Result<(), BoxError> {
     let send = service_fn(move |request: http::Request<RequestBody<Body>>| {
         let reqwest = reqwest.clone();
         async move {
-            // What is in memory stays so: redirects and reqwest's own retries can send it again.
+            // A body in memory stays in memory, so that redirects and reqwest's retries can send it again.
             let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
             let response = reqwest.execute(request.try_into()?).await?;
             Ok::<_, reqwest::Error>(http::Response::<Body>::from(response))
@@ -68,7 +68,7 @@ async fn main() -> Result<(), BoxError> {
     let callbacks = Callbacks::new().blocking(Print);
     let http = HttpCallbackLayer::new(callbacks.clone()).name("async-openai").layer(send);
 
-    // Retries are the service's work: each attempt is a run of its own.
+    // The service retries. Each attempt is a run of its own.
     let service = ServiceBuilder::new().layer(OpenAIRetryLayer::default()).service_fn(
         move |request: HttpRequestFactory| {
             let http = http.clone();
@@ -82,14 +82,14 @@ async fn main() -> Result<(), BoxError> {
 
     let request: CreateChatCompletionRequest = serde_json::from_value(json!({
         "model": model, "stream_options": {"include_usage": true},
-        "messages": [{"role": "user", "content": "Tell me a joke"}],
+        "messages": [{"role": "user", "content": "Write a joke"}],
     }))?;
     let mut answer = client.chat().create_stream(request).await?;
     let mut chunks = 0;
     while answer.next().await.transpose()?.is_some() {
         chunks += 1;
     }
-    // It reads up to the end mark, for which no handler is waited.
+    // The client stops reading at the end mark, which does not wait for handlers.
     let _ = callbacks.flush(Duration::from_secs(5)).await;
     println!("the client read {chunks} chunks");
     Ok(())

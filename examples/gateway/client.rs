@@ -9,16 +9,16 @@ use hyper_util::{
 
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// Shorter than servers keep idle connections open: a request on one that is just being closed is
-/// lost, and a POST must not be sent twice.
+/// Shorter than the idle timeout of servers: a request on a connection that the server closes at the same time is lost,
+/// and a POST must not be sent twice.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// What an HTTP/2 stream may send ahead of a client that does not read. A connection's share is much
-/// larger, so that such clients do not hold up the others on it.
+/// The number of bytes that an HTTP/2 stream may send ahead of a client that does not read. The connection's window is
+/// much larger, so that such clients do not block other streams.
 const STREAM_WINDOW: u32 = 128 << 10;
 const CONNECTION_WINDOW: u32 = 64 << 20;
 
-/// What the clients share: roots of trust, and TLS sessions to resume.
+/// Creates the connector that all clients share, with its root certificates and TLS sessions.
 pub(crate) fn connector() -> HttpsConnector<HttpConnector> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
@@ -32,7 +32,7 @@ pub(crate) fn connector() -> HttpsConnector<HttpConnector> {
         .wrap_connector(http)
 }
 
-/// hyper's pooled client, for any body: HTTP/1.1 and, where TLS negotiates it, HTTP/2.
+/// Creates hyper's pooled client: HTTP/1.1 and, where TLS negotiates it, HTTP/2.
 pub(crate) fn client(connector: HttpsConnector<HttpConnector>) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -14,25 +14,25 @@ use hyper_util::client::legacy::{self, connect::HttpConnector};
 
 use crate::client::{HttpClient, client, connector};
 
-/// Calls of one client at a time. Over HTTP/2 a client has one connection to a host, on which servers
-/// allow a hundred streams or a few more; what is beyond waits until another stream ends, unnoticed.
-const CALLS: usize = 100;
+/// The maximum number of concurrent calls of a client. A client has one HTTP/2 connection to a host, on which servers
+/// allow a hundred streams or a few more. Further calls would silently wait for another stream to end.
+const MAX_CALLS: usize = 100;
 
-/// As many clients as there are hundreds of calls.
+/// A pool of clients that grows with the number of concurrent calls.
 #[derive(Clone)]
 pub(crate) struct Clients {
     connector: HttpsConnector<HttpConnector>,
-    clients: Arc<Mutex<Vec<Shared>>>,
+    clients: Arc<Mutex<Vec<PooledClient>>>,
 }
 
-struct Shared {
+struct PooledClient {
     client: HttpClient,
-    /// Held once here, too.
-    call: Arc<Call>,
+    /// Counts the client's calls. The pool holds one reference itself.
+    permit: Arc<CallPermit>,
 }
 
-/// A call holds one from its request to the end of its answer.
-struct Call;
+/// Held by a call from its request to the end of its response.
+struct CallPermit;
 
 impl Clients {
     pub(crate) fn new() -> Self {
@@ -43,31 +43,31 @@ impl Clients {
         &self,
         request: Request<Body>,
     ) -> Result<Response<Body>, legacy::Error> {
-        let (client, call) = self.free();
+        let (client, permit) = self.available();
         let response = client.request(request).await?;
-        Ok(response.map(|body| Body::new(Answer { body, _call: call })))
+        Ok(response.map(|body| Body::new(PermitBody { body, _permit: permit })))
     }
 
-    /// The first client with room, so that the last ones go idle when there is less to do.
-    fn free(&self) -> (HttpClient, Arc<Call>) {
+    /// Returns the first client with capacity, so that the last ones become idle when load decreases.
+    fn available(&self) -> (HttpClient, Arc<CallPermit>) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room = |shared: &&Shared| Arc::strong_count(&shared.call) <= CALLS;
-        if let Some(Shared { client, call }) = clients.iter().find(has_room) {
-            return (client.clone(), Arc::clone(call));
+        let has_capacity = |pooled: &&PooledClient| Arc::strong_count(&pooled.permit) <= MAX_CALLS;
+        if let Some(PooledClient { client, permit }) = clients.iter().find(has_capacity) {
+            return (client.clone(), Arc::clone(permit));
         }
-        let (client, call) = (client(self.connector.clone()), Arc::new(Call));
-        clients.push(Shared { client: client.clone(), call: Arc::clone(&call) });
-        (client, call)
+        let (client, permit) = (client(self.connector.clone()), Arc::new(CallPermit));
+        clients.push(PooledClient { client: client.clone(), permit: Arc::clone(&permit) });
+        (client, permit)
     }
 }
 
-/// The answer's body, unchanged.
-struct Answer {
+/// The unchanged body of a response, which holds the call's permit.
+struct PermitBody {
     body: Incoming,
-    _call: Arc<Call>,
+    _permit: Arc<CallPermit>,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for PermitBody {
     type Data = Bytes;
     type Error = hyper::Error;
 

@@ -6,7 +6,7 @@ use tower_llm_callbacks::{
     Callbacks, ContentCapture, HttpCallbackLayer, Registration, handlers::JsonLines,
 };
 
-/// Who is told of the calls.
+/// Creates the callbacks, with a handler that writes events if there is a file for them.
 pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
     let callbacks = Callbacks::new().on_fault(|fault| eprintln!("{fault}"));
     let Some(file) = file else { return Ok(callbacks) };
@@ -18,7 +18,7 @@ pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
     Ok(callbacks.add(Registration::blocking(lines)))
 }
 
-/// The same service, with callbacks around it. What is no LLM call passes unobserved.
+/// Wraps a service in the callback layer. Requests other than LLM calls pass through unobserved.
 pub(crate) fn observed(app: Router, callbacks: &Callbacks, content: ContentCapture) -> Router {
     app.layer(HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(content))
 }

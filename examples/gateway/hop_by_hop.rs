@@ -1,7 +1,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Fields that are about one connection only (RFC 9110 §7.6.1), and the proxy's own credentials.
-/// `Trailer` is not among them: trailers pass.
+/// Header fields of a single connection (RFC 9110 §7.6.1), and credentials for the proxy itself. `Trailer` is not one of
+/// them: trailers are forwarded.
 const NAMES: [HeaderName; 7] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -12,7 +12,7 @@ const NAMES: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
-/// Removes them, and those that `Connection` names.
+/// Removes these fields, and those that `Connection` names.
 pub(crate) fn remove(headers: &mut HeaderMap) {
     let trailers = accepts_trailers(headers);
     let named: Vec<HeaderName> = headers
@@ -31,7 +31,7 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     }
 }
 
-/// This proxy passes trailers on, so it may say the same of itself.
+/// Returns whether the sender accepts trailers. The proxy forwards them, so it accepts them too.
 fn accepts_trailers(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::TE)

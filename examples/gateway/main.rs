@@ -1,10 +1,8 @@
-//! A reverse proxy for LLM APIs that tells what passes through it: axum, hyper and one layer.
+//! A reverse proxy for LLM APIs that reports every call it forwards: axum, hyper and one layer.
 //!
-//! `cargo run --example gateway` answers with a simulated provider in the same process, so that it
-//! works without a key and without a network; `--upstream https://api.anthropic.com` goes to a real
-//! one, `--events events.jsonl` writes down every event, and `--admin 9090` shows the calls on a page.
-//! Ten thousand streams at once are two file descriptors each: the soft limit is raised by itself, the
-//! hard one is `ulimit -Hn`.
+//! `cargo run --example gateway` answers with a simulated provider in the same process, so it needs neither a key nor a
+//! network. `--upstream https://api.anthropic.com` forwards to a real provider, `--events events.jsonl` writes every
+//! event to a file, and `--admin 9090` shows the calls on a live page.
 
 mod args;
 mod client;
@@ -15,7 +13,6 @@ mod live;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
-mod open_files;
 mod proxy;
 mod server;
 mod signals;
@@ -28,24 +25,37 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 use tower::BoxError;
 
-use crate::{args::Args, live::Live, metrics::Scraped, signals::Signals};
+use crate::{args::Args, live::LivePage, metrics::Prometheus, signals::Signals};
 
-/// How long events may take to be written after the last stream has ended.
+/// How long handlers may take to process their remaining events after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
 
 async fn run(args: Args) -> Result<(), BoxError> {
     let signals = Signals::listen()?;
     let callbacks = events::callbacks(args.events.as_deref())?;
+    #[cfg(not(feature = "nats"))]
+    if args.nats.is_some() {
+        return Err(
+            "--nats: this gateway was built without NATS; run it with `--features nats`".into()
+        );
+    }
     #[cfg(feature = "nats")]
     let (callbacks, publisher) = nats::publish(callbacks, args.nats.as_deref());
-    // Before there is anything to count.
-    let scraped = args.admin.map(|_| Scraped::install()).transpose()?;
-    let callbacks = if scraped.is_some() { Scraped::count(callbacks) } else { callbacks };
-    let live = args.admin.is_some().then(Live::new);
-    let callbacks = live.iter().fold(callbacks, |callbacks, live| callbacks.add(live.handler()));
-    if let (Some(live), Some(file)) = (&live, &args.replay) {
-        let done = live::replay(live, file).await;
-        done.map_err(|error| format!("--replay {}: {error}", file.display()))?;
+    // Installed before anything is recorded.
+    let prometheus = args.admin.map(|_| Prometheus::install()).transpose()?;
+    let page = args.admin.is_some().then(LivePage::new);
+    let callbacks = page.iter().fold(callbacks, |callbacks, page| callbacks.add(page.handler()));
+    // Last, so that it counts the faults of all handlers.
+    let (callbacks, handlers) = match prometheus {
+        Some(_) => {
+            let (callbacks, handlers) = Prometheus::observe(callbacks);
+            (callbacks, Some(handlers))
+        }
+        None => (callbacks, None),
+    };
+    if let (Some(page), Some(file)) = (&page, &args.replay) {
+        let replayed = live::replay(page, file).await;
+        replayed.map_err(|error| format!("--replay {}: {error}", file.display()))?;
     }
 
     let app = match &args.upstream {
@@ -56,20 +66,22 @@ async fn run(args: Args) -> Result<(), BoxError> {
 
     let listener = server::listen(args.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
-    if let (Some(address), Some(scraped), Some(live)) = (args.admin, scraped, live) {
+    if let (Some(address), Some(prometheus), Some(handlers), Some(page)) =
+        (args.admin, prometheus, handlers, page)
+    {
         let listener = server::listen_for_browsers(address)?;
         let address = listener.local_addr()?;
         println!("metrics on http://{address}/metrics");
         println!("live page on http://{address}/");
-        let admin = live.router(address).merge(scraped.router(&callbacks));
-        // It ends with the process: also while streams are let end, somebody may look.
+        let admin = page.router(address).merge(prometheus.router(handlers));
+        // Runs until the process ends, so that the page shows the streams that end during the grace period.
         tokio::spawn(async move { axum::serve(listener, admin).await });
     }
     server::serve(listener, app, signals, Duration::from_secs(args.grace)).await;
 
     let flushed = callbacks.flush(FLUSH).await;
     if !flushed.is_complete() {
-        eprintln!("events of {} runs were not written in time", flushed.undelivered.len());
+        eprintln!("events of {} runs were not delivered in time", flushed.undelivered.len());
     }
     #[cfg(feature = "nats")]
     nats::flush(publisher, FLUSH).await;
@@ -78,12 +90,12 @@ async fn run(args: Args) -> Result<(), BoxError> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    open_files::raise_limit();
-    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
-    let ended = runtime.block_on(run(args));
-    // Not dropped: that waits for threads of handlers, and a pipe that nobody reads holds them.
+    server::raise_open_file_limit();
+    let runtime = tokio::runtime::Runtime::new().expect("failed to start the runtime");
+    let result = runtime.block_on(run(args));
+    // Dropping the runtime would wait for blocking tasks, which may be stuck on a pipe without a reader.
     runtime.shutdown_background();
-    match ended {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gateway: {error}");

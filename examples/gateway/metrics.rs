@@ -7,33 +7,33 @@ use tower_llm_callbacks::{
     handlers::{HandlerMetrics, LlmMetrics},
 };
 
-/// Seconds, in steps of two.
+/// Bucket boundaries in seconds.
 const BUCKETS: [f64; 16] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0];
 
-/// The metrics of the calls and of those who are told of them, for Prometheus.
-pub(crate) struct Scraped {
+/// The metrics of calls and handlers, for Prometheus.
+pub(crate) struct Prometheus {
     handle: PrometheusHandle,
 }
 
-impl Scraped {
-    /// The process's metrics from here on.
+impl Prometheus {
+    /// Installs the recorder of the process's metrics.
     pub(crate) fn install() -> Result<Self, BuildError> {
         let seconds = Matcher::Suffix("_seconds".to_owned());
         let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS)?;
         Ok(Self { handle: builder.install_recorder()? })
     }
 
-    /// The handlers, with one that counts.
-    pub(crate) fn count(callbacks: Callbacks) -> Callbacks {
-        callbacks.add(Registration::inline(LlmMetrics::new()).name("metrics"))
+    /// Adds a handler that records the metrics of calls, and returns the metrics of all handlers of the set.
+    pub(crate) fn observe(callbacks: Callbacks) -> (Callbacks, HandlerMetrics) {
+        let metrics = Registration::inline(LlmMetrics::new()).name("metrics");
+        HandlerMetrics::observe(callbacks.add(metrics))
     }
 
-    /// `GET /metrics`.
-    pub(crate) fn router(self, callbacks: &Callbacks) -> Router {
-        let handlers = HandlerMetrics::new(callbacks);
+    /// Returns the router of `GET /metrics`.
+    pub(crate) fn router(self, handlers: HandlerMetrics) -> Router {
         let handle = self.handle.clone();
-        // What histograms have been told is put together now and then, whether or not anybody asks.
+        // Histograms keep all samples until upkeep, which would otherwise run only when the metrics are scraped.
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;

@@ -5,17 +5,15 @@ use tower_llm_callbacks::{
     nats::{Publisher, PublisherConfig, StreamConfig},
 };
 
-/// Handlers with one that tells workers elsewhere: see the example `nats_worker`. A server that is not there now may
-/// come later; until then events wait in a buffer.
+/// Adds a handler that publishes events to workers in other processes: see the example `nats_worker`. While the server
+/// is not reachable, events are buffered.
 pub(crate) fn publish(callbacks: Callbacks, url: Option<&str>) -> (Callbacks, Option<Publisher>) {
     let publisher = url.map(|url| Publisher::start(PublisherConfig::new(StreamConfig::new(url))));
-    match &publisher {
-        Some(told) => (callbacks.add(told.handler()), publisher),
-        None => (callbacks, None),
-    }
+    let handler = publisher.as_ref().map(Publisher::handler);
+    (handler.into_iter().fold(callbacks, Callbacks::add), publisher)
 }
 
-/// After the last event: what the server has not acknowledged in time is lost.
+/// Waits until the server has acknowledged all events. Events that it does not acknowledge in time are lost.
 pub(crate) async fn flush(publisher: Option<Publisher>, deadline: Duration) {
     let Some(publisher) = publisher else { return };
     let waiting = publisher.flush(deadline).await;

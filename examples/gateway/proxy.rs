@@ -10,10 +10,10 @@ use crate::{
     clients::Clients,
     hop_by_hop,
     upstream::Upstream,
-    upstream_error::{bad_gateway, no_answer},
+    upstream_error::{bad_gateway, no_response},
 };
 
-/// A service that sends every request to the upstream as it came, and every answer back.
+/// Returns a service that forwards every request to the upstream, and every response back, unchanged.
 pub(crate) fn to(upstream: Upstream) -> Router {
     let proxy = Proxy { upstream, clients: Clients::new() };
     Router::new().fallback(async move |request: Request| proxy.forward(request).await)
@@ -29,29 +29,29 @@ impl Proxy {
     async fn forward(&self, mut request: Request) -> Response {
         match self.upstream.uri(request.uri()) {
             Ok(uri) => *request.uri_mut() = uri,
-            Err(error) => return bad_gateway(&format!("Not a path for an upstream: {error}.")),
+            Err(error) => return bad_gateway(&format!("Invalid path for the upstream: {error}.")),
         }
-        // It is that of the connection it came by; the one it goes by may have another.
+        // The version of the client's connection. The connection to the upstream may use another one.
         *request.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(request.headers_mut());
-        // hyper's client sets the upstream's.
+        // hyper's client sets the upstream's host.
         request.headers_mut().remove(header::HOST);
 
         let method = request.method().clone();
         match self.clients.request(request).await {
-            Ok(response) => passed_on(&method, response),
-            Err(error) => no_answer(&self.upstream, &error),
+            Ok(response) => forwarded(&method, response),
+            Err(error) => no_response(&self.upstream, &error),
         }
     }
 }
 
-fn passed_on(method: &Method, mut response: Response) -> Response {
+fn forwarded(method: &Method, mut response: Response) -> Response {
     *response.version_mut() = Version::HTTP_11;
     hop_by_hop::remove(response.headers_mut());
     let status = response.status();
     if method == Method::HEAD || status == StatusCode::NOT_MODIFIED {
-        // The length is of the body that a GET would bring. Where the upstream does not tell it, the
-        // router must not add that of this empty one.
+        // `Content-Length` is that of the response to a GET. If the upstream omits it, the router must not add the
+        // length of this empty body.
         response = response.map(|body| Body::from_stream(body.into_data_stream()));
     }
     response

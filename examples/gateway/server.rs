@@ -7,18 +7,31 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::{signals::Signals, tasks::Tasks};
 
-/// Connections the system may hold that were not accepted yet; many come at once after a restart.
+/// The number of connections that may wait to be accepted. Many clients reconnect at once after a restart.
 const BACKLOG: u32 = 4096;
 
-/// What one HTTP/2 connection may have open.
+/// The maximum number of concurrent streams of an HTTP/2 connection.
 const STREAMS: u32 = 10_000;
 
-/// What the system holds for a browser that does not read: by default that may be megabytes.
-const SENT_AHEAD: u32 = 64 << 10;
+/// The send buffer of a browser's connection. The default may be megabytes, even for a browser that does not read.
+const SEND_BUFFER: u32 = 64 << 10;
+
+/// Raises the soft limit of open files to the hard one: each stream needs two sockets, and the usual limit is 1,024.
+pub(crate) fn raise_open_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        eprintln!("cannot raise the limit of open files: {error}");
+    }
+}
 
 /// Binds the address.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -28,7 +41,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Binds the address of the live page.
 pub(crate) fn listen_for_browsers(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address)?;
-    socket.set_send_buffer_size(SENT_AHEAD)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     bind(socket, address)
 }
 
@@ -38,13 +51,13 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
 
 fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
-    let in_vain = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
-    socket.bind(address).map_err(in_vain)?;
+    let context = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
+    socket.bind(address).map_err(context)?;
     socket.listen(BACKLOG)
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until a signal comes. Then what runs may go on for the
-/// grace period, or until a second signal; what still runs after it is dropped.
+/// Serves HTTP/1.1 and HTTP/2 without TLS until a signal arrives. Open streams may then continue for the grace period or
+/// until a second signal. The rest is dropped.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -63,15 +76,15 @@ pub(crate) async fn serve(
         let service = TowerToHyperService::new(app.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
-        // A connection that breaks is its client's affair; the call's run says how it ended.
+        // Errors of the connection are ignored: the run of a call reports how the call ended.
         tasks.execute(async move { drop(connection.await) });
     }
 
     drop((listener, http, tasks));
     tokio::select! {
         () = graceful.shutdown() => {}
-        () = tokio::time::sleep(grace) => eprintln!("the grace period is over"),
-        () = signals.next() => eprintln!("asked a second time: not waiting any longer"),
+        () = tokio::time::sleep(grace) => eprintln!("the grace period is over: dropping open streams"),
+        () = signals.next() => eprintln!("second signal: dropping open streams"),
     }
     running.drop_all().await;
 }
@@ -87,13 +100,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Tokens are small packets, and each is to leave at once.
+                // Tokens are small packets that must not wait for more data.
                 let _ = stream.set_nodelay(true);
                 return stream;
             }
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                // Out of file descriptors, most likely: others will be closed.
+                // Most likely no file descriptor is free. Wait until connections close.
                 eprintln!("cannot accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -101,7 +114,8 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Returns whether the error concerns one connection, not the listener.
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -3,25 +3,24 @@ use std::{convert::Infallible, future::Future, time::Duration};
 use hyper::rt::Executor;
 use tokio::sync::{mpsc, watch};
 
-/// Starts tasks that can all be dropped at once: the connections, and the streams that HTTP/2 runs in
-/// tasks of their own.
+/// Spawns tasks that can be dropped together: the connections, and the tasks of their HTTP/2 streams.
 #[derive(Clone)]
 pub(crate) struct Tasks {
     dropped: watch::Receiver<bool>,
     running: mpsc::Sender<Infallible>,
 }
 
-/// The other side of [`Tasks`].
-pub(crate) struct Running {
+/// A handle that drops the tasks spawned by [`Tasks`].
+pub(crate) struct RunningTasks {
     drop: watch::Sender<bool>,
     running: mpsc::Receiver<Infallible>,
 }
 
 impl Tasks {
-    pub(crate) fn new() -> (Self, Running) {
+    pub(crate) fn new() -> (Self, RunningTasks) {
         let (drop, dropped) = watch::channel(false);
         let (sender, running) = mpsc::channel(1);
-        (Self { dropped, running: sender }, Running { drop, running })
+        (Self { dropped, running: sender }, RunningTasks { drop, running })
     }
 }
 
@@ -41,8 +40,8 @@ where
     }
 }
 
-impl Running {
-    /// Drops all tasks and waits until they are gone; one that does not yield is not waited for.
+impl RunningTasks {
+    /// Drops all tasks and waits until they are gone, for at most five seconds: a task may not yield.
     pub(crate) async fn drop_all(mut self) {
         let _ = self.drop.send(true);
         let _ = tokio::time::timeout(Duration::from_secs(5), self.running.recv()).await;

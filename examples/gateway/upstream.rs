@@ -5,7 +5,7 @@ use axum::http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 
-/// Where requests go: a scheme, a host and perhaps a path before theirs.
+/// The base URL of the provider: a scheme, a host and an optional path prefix.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
     scheme: Scheme,
@@ -14,13 +14,13 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// The same path and query at the upstream.
+    /// Returns the URL for a request, with the request's path and query.
     pub(crate) fn uri(&self, uri: &Uri) -> Result<Uri, axum::http::Error> {
-        let asked = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(format!("{}{asked}", self.prefix))
+            .path_and_query(format!("{}{path}", self.prefix))
             .build()
     }
 }
@@ -32,17 +32,20 @@ impl FromStr for Upstream {
         let uri: Uri = url.parse().map_err(|error| format!("--upstream: {error}"))?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            return Err("--upstream: a whole URL, please, as https://api.openai.com".to_owned());
+            return Err("--upstream: expected a URL such as https://api.openai.com".to_owned());
         };
         if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
-            return Err(format!("--upstream: http or https, not {scheme}"));
+            return Err(format!("--upstream: the scheme is {scheme}, expected http or https"));
         }
         if authority.as_str().contains('@') {
-            return Err("--upstream: no name or password: clients send their own keys".to_owned());
+            return Err(
+                "--upstream: the URL must not contain credentials: clients send their own keys"
+                    .to_owned(),
+            );
         }
         let path = parts.path_and_query.as_ref();
         if path.is_some_and(|path| path.query().is_some()) {
-            return Err("--upstream: no query: clients send their own".to_owned());
+            return Err("--upstream: the URL must not contain a query".to_owned());
         }
         let prefix = path.map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
         Ok(Self { scheme, authority, prefix })

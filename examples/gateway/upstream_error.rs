@@ -11,27 +11,28 @@ use tower_llm_callbacks::http_layer::TransportFailure;
 
 use crate::upstream::Upstream;
 
-/// The answer where the upstream gave none. It names neither paths nor headers: keys are in them.
-pub(crate) fn no_answer(upstream: &Upstream, error: &legacy::Error) -> Response {
+/// Returns the response for a call without a response from the upstream. It contains no path and no headers, since they
+/// may contain keys.
+pub(crate) fn no_response(upstream: &Upstream, error: &legacy::Error) -> Response {
     let cause = cause(error);
     let advice = if error.is_connect() {
-        "Check that it is running and reachable from here, and that --upstream names it."
+        "Check that the upstream is running and reachable, and that --upstream is correct."
     } else {
-        "The request may have reached it and was not sent again; try again if that is safe."
+        "The upstream may have received the request, which was not sent again: retry if that is safe."
     };
-    bad_gateway(&format!("No answer from {upstream}: {cause}. {advice}"))
+    bad_gateway(&format!("No response from {upstream}: {cause}. {advice}"))
 }
 
-/// The answer to a request that cannot be sent.
+/// Returns the response to a request that cannot be forwarded.
 pub(crate) fn bad_gateway(message: &str) -> Response {
     let error = json!({"error": {"message": message, "type": "upstream_error"}});
     let mut response = (StatusCode::BAD_GATEWAY, Json(error)).into_response();
-    // Else the run would say that the provider had answered so.
+    // Without this, the run would report a response of the provider.
     response.extensions_mut().insert(TransportFailure::new(message));
     response
 }
 
-/// The innermost error: those around it say only where it came up.
+/// Returns the innermost error: the outer ones only state where it occurred.
 fn cause(error: &legacy::Error) -> String {
     let mut inner: &dyn Error = error;
     while let Some(source) = inner.source() {

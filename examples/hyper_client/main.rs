@@ -1,7 +1,7 @@
-//! Callbacks on hyper's client: the layer goes around it, and nothing else changes.
+//! Callbacks on hyper's client: the layer wraps it, and nothing else changes.
 //!
-//! `cargo run --example hyper_client`: without a key it asks a simulated provider in this process; with
-//! `ANTHROPIC_API_KEY` set, Anthropic's (the model is `ANTHROPIC_MODEL`, if set).
+//! `cargo run --example hyper_client` uses a simulated provider in this process, or Anthropic if `ANTHROPIC_API_KEY` is
+//! set. `ANTHROPIC_MODEL` selects the model.
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceExt};
+use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
 };
@@ -23,7 +23,7 @@ struct Print;
 
 impl CallbackHandler for Print {
     fn on_llm_start(&self, _run: &Run, start: &LlmStart) {
-        println!("asking {} of {}", start.model.as_deref().unwrap_or("?"), start.provider);
+        println!("calling {} at {}", start.model.as_deref().unwrap_or("?"), start.provider);
     }
 
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {
@@ -49,7 +49,7 @@ async fn main() -> Result<(), BoxError> {
     };
     let model = env::var("ANTHROPIC_MODEL").unwrap_or_else(|_| "claude-haiku-4-5".to_owned());
 
-    // The client as it was: the type of its requests' body is the layer's, and inferred.
+    // The client as before. The layer determines the type of request bodies, which is inferred.
     let https = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
         .https_or_http()
@@ -62,7 +62,7 @@ async fn main() -> Result<(), BoxError> {
 
     let body = json!({
         "model": model, "max_tokens": 100, "stream": true,
-        "messages": [{"role": "user", "content": "Tell me a joke"}],
+        "messages": [{"role": "user", "content": "Write a joke"}],
     });
     let request = Request::post(format!("{base}/v1/messages"))
         .header("content-type", "application/json")
@@ -72,6 +72,6 @@ async fn main() -> Result<(), BoxError> {
     let response = client.oneshot(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
-    println!("the client read an answer with status {status}, of {} bytes", body.len());
+    println!("the client read {} bytes with status {status}", body.len());
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Handlers in a process of their own: reads what publishers, such as the gateway example with `--nats`, tell of
-//! their calls, and tells handlers here. Those are yours to choose; this one writes lines of JSON.
+//! Handlers in a process of their own: reads the events that publishers, such as the gateway example with `--nats`,
+//! publish to NATS, and delivers them to handlers. This one writes JSON Lines; replace it by your own.
 //!
 //! ```sh
 //! nats-server --jetstream &
@@ -17,36 +17,36 @@ use tower_llm_callbacks::{
     nats::{StreamConfig, Worker, WorkerConfig},
 };
 
-/// Tells handlers of calls that are made elsewhere.
+/// Delivers events that other processes publish to NATS to handlers in this process.
 #[derive(Debug, Parser)]
 #[command(name = "nats_worker", version)]
 struct Args {
-    /// The NATS server
+    /// URL of the NATS server
     #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222")]
     url: String,
 
-    /// Which of the workers this is, from 0
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    /// Index of this worker, from 0
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
     worker: u32,
 
-    /// How many workers there are
+    /// Number of workers that share the runs
     #[arg(long, value_name = "WORKERS", default_value_t = 1)]
     of: u32,
 
-    /// Workers of another group hear of everything too
+    /// Name of the group of workers; each group receives all events
     #[arg(long, default_value = "workers")]
     group: String,
 
-    /// Write every event as a line of JSON to this file, or to standard output: -
+    /// Append every event to this file as a line of JSON, or write it to standard output (-)
     #[arg(long, value_name = "FILE", default_value = "-")]
     events: PathBuf,
 
-    /// Runs of which nothing comes for so long are ended
+    /// End runs that receive no event for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     run_timeout: u64,
 }
 
-async fn asked_to_stop() -> std::io::Result<()> {
+async fn stop_signal() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -73,9 +73,8 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), BoxError> {
     if args.worker >= args.of {
-        return Err(
-            format!("--worker {} of --of {}: they count from 0", args.worker, args.of).into()
-        );
+        let highest = args.of.saturating_sub(1);
+        return Err(format!("--worker {}: must be between 0 and {highest}", args.worker).into());
     }
     let lines = if args.events.as_os_str() == "-" {
         JsonLines::stdout()
@@ -89,10 +88,10 @@ async fn run(args: Args) -> Result<(), BoxError> {
         .share(args.worker, args.of)
         .run_timeout(Duration::from_secs(args.run_timeout));
     let mut worker = Worker::connect(config, callbacks.clone()).await?;
-    eprintln!("reading");
+    eprintln!("connected");
 
     tokio::select! {
-        stop = asked_to_stop() => stop?,
+        stop = stop_signal() => stop?,
         error = worker.taken_over() => return Err(error.into()),
     }
     let stopped = worker.stop().await;

@@ -1,8 +1,8 @@
-//! LangChain's "callbacks in async environments" guide, in Rust: a blocking handler and an async one
-//! on a streaming chat model.
+//! LangChain's guide to callbacks in async environments, in Rust: a blocking handler and an async handler on a streaming
+//! chat model.
 //!
-//! `cargo run --example quickstart`: without a key it talks HTTP to a simulated server in this
-//! process; with `ANTHROPIC_API_KEY` set, to Anthropic's (the model is `ANTHROPIC_MODEL`, if set).
+//! `cargo run --example quickstart` calls a simulated server in this process, or Anthropic if `ANTHROPIC_API_KEY` is set.
+//! `ANTHROPIC_MODEL` selects the model.
 
 mod simulated;
 
@@ -20,7 +20,7 @@ use tower_llm_callbacks::{
     on_llm_result,
 };
 
-/// Its methods may block: they run on threads of their own.
+/// A synchronous handler. Its methods may block: they run on dedicated threads.
 struct MyCustomSyncHandler;
 
 impl CallbackHandler for MyCustomSyncHandler {
@@ -29,7 +29,7 @@ impl CallbackHandler for MyCustomSyncHandler {
     }
 }
 
-/// Its methods may await.
+/// An asynchronous handler. Its methods may await.
 struct MyCustomAsyncHandler;
 
 impl AsyncCallbackHandler for MyCustomAsyncHandler {
@@ -50,23 +50,23 @@ impl AsyncCallbackHandler for MyCustomAsyncHandler {
 async fn main() -> Result<(), BoxError> {
     let (config, model) = if env::var_os("ANTHROPIC_API_KEY").is_some() {
         let model = env::var("ANTHROPIC_MODEL").unwrap_or_else(|_| "claude-haiku-4-5".to_owned());
-        eprintln!("asking {model} at Anthropic");
+        eprintln!("calling {model} at Anthropic");
         (AnthropicConfig::from_env()?, model)
     } else {
         let server = simulated::serve().await?;
-        eprintln!("no ANTHROPIC_API_KEY: asking the simulated server at http://{server}");
+        eprintln!("ANTHROPIC_API_KEY is not set: calling the simulated server at http://{server}");
         let config = AnthropicConfig::new("no-key").base_url(format!("http://{server}"));
         (config, "claude-3-sonnet-20240229".to_owned())
     };
 
-    let (run_id, told_run_id) = tokio::sync::oneshot::channel();
-    let run_id = std::sync::Mutex::new(Some(run_id));
+    let (sender, run_id) = tokio::sync::oneshot::channel();
+    let sender = std::sync::Mutex::new(Some(sender));
     let callbacks = Callbacks::new()
         .blocking(MyCustomSyncHandler)
         .async_handler(MyCustomAsyncHandler)
         .inline(on_llm_result(move |run, _result, _error| {
-            if let Some(run_id) = run_id.lock().ok().and_then(|mut sender| sender.take()) {
-                let _ = run_id.send(run.run_id());
+            if let Some(sender) = sender.lock().ok().and_then(|mut sender| sender.take()) {
+                let _ = sender.send(run.run_id());
             }
         }));
 
@@ -78,7 +78,7 @@ async fn main() -> Result<(), BoxError> {
     let request = ChatRequest::new(model).max_tokens(25).user("Tell me a joke");
     let answer = chat_model.ready().await?.call(request).await?;
     let result = chat::collect(answer).await?;
-    let run_id = told_run_id.await?;
+    let run_id = run_id.await?;
 
     println!("LlmResult {{ text: {:?}, run_id: {run_id} }}", result.text());
     Ok(())

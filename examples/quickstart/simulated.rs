@@ -1,5 +1,4 @@
-//! A server on this machine that answers as Anthropic's Messages API does, so that the example runs
-//! without a key and without a network.
+//! A local server that simulates Anthropic's Messages API, so that the example runs without a key and a network.
 
 use std::{
     convert::Infallible,
@@ -20,22 +19,22 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::sleep};
 
-/// The only joke it knows.
+/// The tokens of every answer.
 const TOKENS: [&str; 24] = [
     "Here", "'s", " a", " little", " joke", " for", " you", ":", "\n\nWhy", " can", "'t", " a",
     " bicycle", " stand", " up", " by", " itself", "?", " Because", " it", "'s", " two", "-",
     "tire",
 ];
 
-/// What the model counts for them: the last one is two of its own.
+/// The reported number of output tokens: the last token event counts as two.
 const OUTPUT_TOKENS: u64 = 25;
 
-/// Between two tokens.
+/// The pause between tokens.
 const PAUSE: Duration = Duration::from_millis(5);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Starts the server on a free port of this machine. It ends with the runtime.
+/// Starts the server on a free loopback port. It stops with the runtime.
 pub(crate) async fn serve() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -63,7 +62,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, hyper::Err
             Err(_) => invalid("The request body is not valid JSON", id),
         }
     };
-    let id = request_id(id).parse().expect("letters and digits");
+    let id = request_id(id).parse().expect("a valid header value");
     response.headers_mut().insert("request-id", id);
     Ok(response)
 }
@@ -95,7 +94,7 @@ fn message(request: &Value, id: u64) -> Response<Body> {
     }
 
     let empty = json!({"type": "text", "text": ""});
-    let begin = [
+    let first = [
         json!({"type": "message_start", "message": message}),
         json!({"type": "content_block_start", "index": 0, "content_block": empty}),
         json!({"type": "ping"}),
@@ -106,22 +105,22 @@ fn message(request: &Value, id: u64) -> Response<Body> {
     });
     let stop = json!({"stop_reason": stop_reason, "stop_sequence": null});
     let usage = json!({"output_tokens": output_tokens});
-    let end = [
+    let last = [
         json!({"type": "content_block_stop", "index": 0}),
         json!({"type": "message_delta", "delta": stop, "usage": usage}),
         json!({"type": "message_stop"}),
     ];
-    let events: Vec<Value> = begin.into_iter().chain(tokens).chain(end).collect();
+    let events: Vec<Value> = first.into_iter().chain(tokens).chain(last).collect();
     let frames = stream::iter(events).then(async |event| {
         if event["type"] == "content_block_delta" {
             sleep(PAUSE).await;
         }
-        Ok(Frame::data(server_sent(&event)))
+        Ok(Frame::data(sse_event(&event)))
     });
     response(StatusCode::OK, "text/event-stream; charset=utf-8", StreamBody::new(frames))
 }
 
-fn server_sent(event: &Value) -> Bytes {
+fn sse_event(event: &Value) -> Bytes {
     let name = event["type"].as_str().unwrap_or_default();
     format!("event: {name}\ndata: {event}\n\n").into()
 }

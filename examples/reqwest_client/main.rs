@@ -1,8 +1,8 @@
-//! Callbacks on reqwest: a few lines make its client a service of `http` types, the layer goes around
-//! it, and requests and responses stay reqwest's own.
+//! Callbacks on reqwest: a few lines turn its client into a service of `http` types, which the layer wraps. Requests and
+//! responses stay reqwest's own types.
 //!
-//! `cargo run --example reqwest_client`: without a key it asks a simulated provider in this process; with
-//! `ANTHROPIC_API_KEY` set, Anthropic's (the model is `ANTHROPIC_MODEL`, if set).
+//! `cargo run --example reqwest_client` uses a simulated provider in this process, or Anthropic if `ANTHROPIC_API_KEY` is
+//! set. `ANTHROPIC_MODEL` selects the model.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use std::{
 
 use reqwest::{Body, Client, ResponseBuilderExt};
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
     http_layer::RequestBody,
@@ -21,7 +21,7 @@ struct Print;
 
 impl CallbackHandler for Print {
     fn on_llm_start(&self, _run: &Run, start: &LlmStart) {
-        println!("asking {} of {}", start.model.as_deref().unwrap_or("?"), start.provider);
+        println!("calling {} at {}", start.model.as_deref().unwrap_or("?"), start.provider);
     }
 
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {
@@ -41,7 +41,7 @@ impl CallbackHandler for Print {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Only where reqwest is built with `rustls-no-provider`, as it is here.
+    // Required because reqwest is built with `rustls-no-provider` here.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (base, key) = match env::var("ANTHROPIC_API_KEY") {
         Ok(key) => ("https://api.anthropic.com".to_owned(), key),
@@ -54,10 +54,10 @@ async fn main() -> Result<(), BoxError> {
     let send = service_fn(move |request: http::Request<RequestBody<Body>>| {
         let send = send.clone();
         async move {
-            // What is in memory stays so: redirects and reqwest's own retries can send it again.
+            // A body in memory stays in memory, so that redirects and reqwest's retries can send it again.
             let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
             let response = send.execute(request.try_into()?).await?;
-            // What `http::Response` has no place for: `error_for_status` wants it back.
+            // `http::Response` has no URL. An extension keeps it for `error_for_status`.
             let url = http::Response::builder().url(response.url().clone()).body(());
             let mut response = http::Response::<Body>::from(response);
             response.extensions_mut().extend(url.unwrap_or_default().into_parts().0.extensions);
@@ -69,7 +69,7 @@ async fn main() -> Result<(), BoxError> {
 
     let body = json!({
         "model": model, "max_tokens": 100, "stream": true,
-        "messages": [{"role": "user", "content": "Tell me a joke"}],
+        "messages": [{"role": "user", "content": "Write a joke"}],
     });
     let request = client
         .post(format!("{base}/v1/messages"))
@@ -83,6 +83,6 @@ async fn main() -> Result<(), BoxError> {
     while let Some(piece) = response.chunk().await? {
         bytes += piece.len();
     }
-    println!("the client read an answer with status {status}, of {bytes} bytes");
+    println!("the client read {bytes} bytes with status {status}");
     Ok(())
 }

@@ -1,9 +1,8 @@
-//! LangChain's `RunnableLambda`, `RunnableGenerator` and `@tool` as Tower services, each with a model call
-//! inside. Nobody passes callbacks on: they are attached once, to the outermost call, and the model's runs
-//! come out as children.
+//! LangChain's `RunnableLambda`, `RunnableGenerator` and `@tool` as Tower services, each of which calls a model.
+//! Callbacks are attached once, to the outermost call. The model's runs inherit them and become child runs.
 //!
-//! `cargo run --example runnables`: without a key it asks a simulated provider in this process; with
-//! `ANTHROPIC_API_KEY` set, Anthropic (the model is `ANTHROPIC_MODEL`, if set).
+//! `cargo run --example runnables` uses a simulated provider in this process, or Anthropic if `ANTHROPIC_API_KEY` is set.
+//! `ANTHROPIC_MODEL` selects the model.
 
 use std::env;
 
@@ -22,7 +21,7 @@ use tower_llm_callbacks::{
     },
 };
 
-/// A chat model that has no callbacks of its own: its runs tell those that they inherit.
+/// A chat model without callbacks of its own. Its runs inherit callbacks.
 type Model = CallbackService<AnthropicModel<HttpClient>>;
 
 async fn model() -> Result<Model, BoxError> {
@@ -38,16 +37,16 @@ async fn model() -> Result<Model, BoxError> {
 
 fn question(topic: &str) -> ChatRequest {
     let model = env::var("ANTHROPIC_MODEL").unwrap_or_else(|_| "claude-haiku-4-5".to_owned());
-    ChatRequest::new(model).max_tokens(40).user(format!("Tell me a joke about {topic}"))
+    ChatRequest::new(model).max_tokens(40).user(format!("Write a joke about {topic}"))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let model = model().await?;
     let trees = RunTrees::new();
-    let attached = RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()));
+    let attached = RunConfig::new().callbacks(Callbacks::new().inline(trees.clone()));
 
-    // RunnableLambda: a function of a request.
+    // RunnableLambda: an async function.
     let lambda = {
         let model = model.clone();
         service_fn(move |topic: &'static str| {
@@ -67,7 +66,7 @@ async fn main() -> Result<(), BoxError> {
     println!("a lambda counts {words} words");
     show(&trees);
 
-    // RunnableGenerator: a function of a request that gives a stream.
+    // RunnableGenerator: an async function that returns a stream.
     let generator = {
         let model = model.clone();
         service_fn(move |topic: &'static str| {
@@ -94,12 +93,12 @@ async fn main() -> Result<(), BoxError> {
     println!();
     show(&trees);
 
-    // @tool: a function of a tool call, with a name.
+    // @tool: a named function that takes a tool call.
     let tool = service_fn(move |call: ToolCall| {
         let mut model = model.clone();
         async move {
             let arguments: serde_json::Value = serde_json::from_str(&call.arguments)?;
-            let topic = arguments["topic"].as_str().ok_or("give a topic")?;
+            let topic = arguments["topic"].as_str().ok_or("the argument `topic` is missing")?;
             let answer = model.ready().await?.call(question(topic)).await?;
             Ok::<_, BoxError>(chat::collect(answer).await?.text().len())
         }
@@ -113,10 +112,10 @@ async fn main() -> Result<(), BoxError> {
     println!("a tool measures {length} bytes");
     show(&trees);
 
-    // One that fails is told as such, with the id of its call.
+    // A failed tool is a failed run.
     let call = ToolCall::new("call_2", "measure_joke", "{}");
     let error = attached.call(tool.ready().await?, call).await.unwrap_err();
-    println!("without a topic it says: {error}");
+    println!("a tool without a topic fails: {error}");
     show(&trees);
     Ok(())
 }

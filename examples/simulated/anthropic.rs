@@ -10,42 +10,41 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    model::{ARGUMENTS, Answer, COMPLAINT},
-    stream::{SSE, Script, event, whole},
+    model::{ARGUMENTS, ERROR_MESSAGE, Reply},
+    stream::{EventScript, SSE, event, whole},
 };
 
 pub(crate) async fn messages(State(pace): State<Duration>, body: Bytes) -> Response {
     let Ok(request) = serde_json::from_slice::<Value>(&body) else {
-        return refused(StatusCode::BAD_REQUEST, "The request body is not valid JSON");
+        return error_response(StatusCode::BAD_REQUEST, "The request body is not valid JSON");
     };
     let Some(model) = request["model"].as_str() else {
-        return refused(StatusCode::BAD_REQUEST, "model: Field required");
+        return error_response(StatusCode::BAD_REQUEST, "model: Field required");
     };
     let Some(limit) = request["max_tokens"].as_u64() else {
-        return refused(StatusCode::BAD_REQUEST, "max_tokens: Field required");
+        return error_response(StatusCode::BAD_REQUEST, "max_tokens: Field required");
     };
-    let answer = Answer::new(model, &body, Some(limit), pace).calling(tool(&request));
+    let reply = Reply::new(model, &body, Some(limit), pace).calling(tool(&request));
     let is_stream = request["stream"] == true;
-    if let Some(status) = answer.error_status(is_stream) {
-        return refused(status, COMPLAINT);
+    if let Some(status) = reply.error_status(is_stream) {
+        return error_response(status, ERROR_MESSAGE);
     }
     if is_stream {
-        return script(&answer).play(&answer, SSE, 0);
+        return script(&reply).play(&reply, SSE, 0);
     }
-    let mut message = message(&answer);
-    message["content"] = json!([{"type": "text", "text": answer.text()}]);
-    if let (Some(content), Some(tool)) = (message["content"].as_array_mut(), &answer.tool) {
+    let mut message = message(&reply);
+    message["content"] = json!([{"type": "text", "text": reply.text()}]);
+    if let (Some(content), Some(tool)) = (message["content"].as_array_mut(), &reply.tool) {
         let input = json!({"city": "Paris"});
-        content.push(
-            json!({"type": "tool_use", "id": tool_id(&answer), "name": tool, "input": input}),
-        );
+        content
+            .push(json!({"type": "tool_use", "id": tool_id(&reply), "name": tool, "input": input}));
     }
-    message["stop_reason"] = stop_reason(&answer).into();
-    message["usage"]["output_tokens"] = answer.output_tokens().into();
-    whole(&answer, message).await
+    message["stop_reason"] = stop_reason(&reply).into();
+    message["usage"]["output_tokens"] = reply.output_tokens().into();
+    whole(&reply, message).await
 }
 
-/// The tool to call: the first, unless the last message brings a tool's result.
+/// Returns the tool to call: the first, unless the last message contains a tool's result.
 fn tool(request: &Value) -> Option<&str> {
     let last = request["messages"].as_array()?.last()?;
     let mut blocks = last["content"].as_array().into_iter().flatten();
@@ -53,20 +52,20 @@ fn tool(request: &Value) -> Option<&str> {
     request["tools"][0]["name"].as_str().filter(|_| !has_result)
 }
 
-fn script(answer: &Answer) -> Script<impl Iterator<Item = Bytes> + Send + use<>> {
+fn script(reply: &Reply) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
     let start = json!({"type": "text", "text": ""});
     let begin = [
-        json!({"type": "message_start", "message": message(answer)}),
+        json!({"type": "message_start", "message": message(reply)}),
         json!({"type": "content_block_start", "index": 0, "content_block": start}),
         json!({"type": "ping"}),
     ];
-    let tokens = answer.words().map(|text| {
+    let tokens = reply.text_tokens().map(|text| {
         let delta = json!({"type": "text_delta", "text": text});
         event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
     });
     let mut end = vec![json!({"type": "content_block_stop", "index": 0})];
-    if let Some(tool) = &answer.tool {
-        let start = json!({"type": "tool_use", "id": tool_id(answer), "name": tool, "input": {}});
+    if let Some(tool) = &reply.tool {
+        let start = json!({"type": "tool_use", "id": tool_id(reply), "name": tool, "input": {}});
         end.push(json!({"type": "content_block_start", "index": 1, "content_block": start}));
         for part in ["", ARGUMENTS[0], ARGUMENTS[1]] {
             let delta = json!({"type": "input_json_delta", "partial_json": part});
@@ -74,13 +73,13 @@ fn script(answer: &Answer) -> Script<impl Iterator<Item = Bytes> + Send + use<>>
         }
         end.push(json!({"type": "content_block_stop", "index": 1}));
     }
-    let stop = json!({"stop_reason": stop_reason(answer), "stop_sequence": null});
-    let usage = json!({"output_tokens": answer.output_tokens()});
+    let stop = json!({"stop_reason": stop_reason(reply), "stop_sequence": null});
+    let usage = json!({"output_tokens": reply.output_tokens()});
     end.push(json!({"type": "message_delta", "delta": stop, "usage": usage}));
     end.push(json!({"type": "message_stop"}));
 
-    let overloaded = json!({"type": "overloaded_error", "message": COMPLAINT});
-    Script {
+    let overloaded = json!({"type": "overloaded_error", "message": ERROR_MESSAGE});
+    EventScript {
         begin: begin.iter().map(event).collect(),
         tokens,
         end: end.iter().map(event).collect(),
@@ -88,31 +87,31 @@ fn script(answer: &Answer) -> Script<impl Iterator<Item = Bytes> + Send + use<>>
     }
 }
 
-/// A message without its content.
-fn message(answer: &Answer) -> Value {
+/// Returns a message without content.
+fn message(reply: &Reply) -> Value {
     json!({
-        "id": format!("msg_{:024}", answer.id), "type": "message", "role": "assistant",
-        "model": answer.model, "content": [], "stop_reason": null, "stop_sequence": null,
+        "id": format!("msg_{:024}", reply.id), "type": "message", "role": "assistant",
+        "model": reply.model, "content": [], "stop_reason": null, "stop_sequence": null,
         "usage": {
-            "input_tokens": answer.input_tokens, "output_tokens": 1,
+            "input_tokens": reply.input_tokens, "output_tokens": 1,
             "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
         },
     })
 }
 
-fn tool_id(answer: &Answer) -> String {
-    format!("toolu_{:024}", answer.id)
+fn tool_id(reply: &Reply) -> String {
+    format!("toolu_{:024}", reply.id)
 }
 
-fn stop_reason(answer: &Answer) -> &'static str {
-    match answer.tool {
+fn stop_reason(reply: &Reply) -> &'static str {
+    match reply.tool {
         Some(_) => "tool_use",
-        None if answer.is_cut => "max_tokens",
+        None if reply.is_cut => "max_tokens",
         None => "end_turn",
     }
 }
 
-fn refused(status: StatusCode, message: &str) -> Response {
+fn error_response(status: StatusCode, message: &str) -> Response {
     let kind = match status.as_u16() {
         401 => "authentication_error",
         404 => "not_found_error",

@@ -4,56 +4,56 @@ use axum::{body::Bytes, extract::State, http::StatusCode, response::Response};
 use serde_json::{Value, json};
 
 use super::{
-    model::{ARGUMENTS, Answer, COMPLAINT},
-    openai::{CREATED, choices, error, refused, request, usage},
-    stream::{SSE, Script, data, whole},
+    model::{ARGUMENTS, ERROR_MESSAGE, Reply},
+    openai::{CREATED, choices, error, error_response, request, usage},
+    stream::{EventScript, SSE, data, whole},
 };
 
 pub(crate) async fn completions(State(pace): State<Duration>, body: Bytes) -> Response {
     let (request, model) = match request(&body) {
         Ok(request) => request,
-        Err(complaint) => return refused(StatusCode::BAD_REQUEST, complaint),
+        Err(message) => return error_response(StatusCode::BAD_REQUEST, message),
     };
     let limit = &request["max_completion_tokens"];
     let limit = limit.as_u64().or_else(|| request["max_tokens"].as_u64());
-    let answer = Answer::new(&model, &body, limit, pace).calling(tool(&request));
+    let reply = Reply::new(&model, &body, limit, pace).calling(tool(&request));
     let (is_stream, n) = (request["stream"] == true, choices(&request));
-    if let Some(status) = answer.error_status(is_stream) {
-        return refused(status, COMPLAINT);
+    if let Some(status) = reply.error_status(is_stream) {
+        return error_response(status, ERROR_MESSAGE);
     }
     if is_stream {
         let with_usage = request["stream_options"]["include_usage"] == true;
-        return script(&answer, n, with_usage).play(&answer, SSE, 0);
+        return script(&reply, n, with_usage).play(&reply, SSE, 0);
     }
-    let mut completion = completion(&answer, "chat.completion");
+    let mut completion = completion(&reply, "chat.completion");
     let choice = |index| {
-        let mut message = json!({"role": "assistant", "content": answer.text(), "refusal": null});
-        if let Some(tool) = &answer.tool {
-            message["tool_calls"] = json!([call(&answer, index, tool, &ARGUMENTS.concat())]);
+        let mut message = json!({"role": "assistant", "content": reply.text(), "refusal": null});
+        if let Some(tool) = &reply.tool {
+            message["tool_calls"] = json!([call(&reply, index, tool, &ARGUMENTS.concat())]);
         }
         json!({
             "index": index, "message": message, "logprobs": null,
-            "finish_reason": finish_reason(&answer),
+            "finish_reason": finish_reason(&reply),
         })
     };
     completion["choices"] = (0..n).map(choice).collect();
-    completion["usage"] = usage(&answer, n);
-    whole(&answer, completion).await
+    completion["usage"] = usage(&reply, n);
+    whole(&reply, completion).await
 }
 
-/// The tool to call: the first, unless the last message is a tool's result.
+/// Returns the tool to call: the first, unless the last message is a tool's result.
 fn tool(request: &Value) -> Option<&str> {
     let last = request["messages"].as_array()?.last()?;
     request["tools"][0]["function"]["name"].as_str().filter(|_| last["role"] != "tool")
 }
 
 fn script(
-    answer: &Answer,
+    reply: &Reply,
     n: u64,
     with_usage: bool,
-) -> Script<impl Iterator<Item = Bytes> + Send + use<>> {
+) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
     let head = {
-        let mut head = completion(answer, "chat.completion.chunk");
+        let mut head = completion(reply, "chat.completion.chunk");
         if with_usage {
             head["usage"] = Value::Null;
         }
@@ -72,8 +72,8 @@ fn script(
     let begin = (0..n).map(|index| chunk(index, role.clone(), None)).collect();
     let mut end = Vec::new();
     for index in 0..n {
-        if let Some(tool) = &answer.tool {
-            let mut first = call(answer, index, tool, "");
+        if let Some(tool) = &reply.tool {
+            let mut first = call(reply, index, tool, "");
             first["index"] = 0.into();
             end.push(chunk(index, json!({"tool_calls": [first]}), None));
             for part in ARGUMENTS {
@@ -81,41 +81,41 @@ fn script(
                 end.push(chunk(index, json!({"tool_calls": [call]}), None));
             }
         }
-        end.push(chunk(index, json!({}), Some(finish_reason(answer))));
+        end.push(chunk(index, json!({}), Some(finish_reason(reply))));
     }
     if with_usage {
-        let mut last = completion(answer, "chat.completion.chunk");
-        last["usage"] = usage(answer, n);
+        let mut last = completion(reply, "chat.completion.chunk");
+        last["usage"] = usage(reply, n);
         end.push(data(&last));
     }
     end.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    let fault = error(StatusCode::INTERNAL_SERVER_ERROR, COMPLAINT);
-    let tokens = answer.words().flat_map(move |word| {
+    let fault = error(StatusCode::INTERNAL_SERVER_ERROR, ERROR_MESSAGE);
+    let tokens = reply.text_tokens().flat_map(move |token| {
         let chunk = chunk.clone();
-        (0..n).map(move |index| chunk(index, json!({"content": word}), None))
+        (0..n).map(move |index| chunk(index, json!({"content": token}), None))
     });
-    Script { begin, tokens, end, error: vec![data(&fault)] }
+    EventScript { begin, tokens, end, error: vec![data(&fault)] }
 }
 
-/// A completion or a chunk of one, without choices.
-fn completion(answer: &Answer, object: &str) -> Value {
+/// Returns a completion or a chunk without choices.
+fn completion(reply: &Reply, object: &str) -> Value {
     json!({
-        "id": format!("chatcmpl-{:024}", answer.id), "object": object, "created": CREATED,
-        "model": answer.model, "system_fingerprint": "fp_simulated", "choices": [],
+        "id": format!("chatcmpl-{:024}", reply.id), "object": object, "created": CREATED,
+        "model": reply.model, "system_fingerprint": "fp_simulated", "choices": [],
     })
 }
 
-fn call(answer: &Answer, choice: u64, tool: &str, arguments: &str) -> Value {
+fn call(reply: &Reply, choice: u64, tool: &str, arguments: &str) -> Value {
     json!({
-        "id": format!("call_{:020}{choice:04}", answer.id), "type": "function",
+        "id": format!("call_{:020}{choice:04}", reply.id), "type": "function",
         "function": {"name": tool, "arguments": arguments},
     })
 }
 
-fn finish_reason(answer: &Answer) -> &'static str {
-    match answer.tool {
+fn finish_reason(reply: &Reply) -> &'static str {
+    match reply.tool {
         Some(_) => "tool_calls",
-        None if answer.is_cut => "length",
+        None if reply.is_cut => "length",
         None => "stop",
     }
 }

@@ -10,11 +10,11 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    model::{Answer, COMPLAINT},
-    stream::{Script, whole},
+    model::{ERROR_MESSAGE, Reply},
+    stream::{EventScript, whole},
 };
 
-/// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`
+/// Handles `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
 pub(crate) async fn generate_content(
     State(pace): State<Duration>,
     Path(call): Path<String>,
@@ -24,35 +24,35 @@ pub(crate) async fn generate_content(
     let (model, is_stream) = match call.rsplit_once(':') {
         Some((model, "generateContent")) => (model, false),
         Some((model, "streamGenerateContent")) => (model, true),
-        _ => return refused(StatusCode::NOT_FOUND, "no such method"),
+        _ => return error_response(StatusCode::NOT_FOUND, "no such method"),
     };
     let Ok(request) = serde_json::from_slice::<Value>(&body) else {
-        return refused(StatusCode::BAD_REQUEST, "Invalid JSON payload received.");
+        return error_response(StatusCode::BAD_REQUEST, "Invalid JSON payload received.");
     };
     let config = &request["generationConfig"];
     let limit = config["maxOutputTokens"].as_u64();
     let candidates = config["candidateCount"].as_u64().unwrap_or(1).clamp(1, 8);
-    let answer = Answer::new(model, &body, limit, pace).calling(tool(&request));
-    if let Some(status) = answer.error_status(is_stream) {
-        return refused(status, COMPLAINT);
+    let reply = Reply::new(model, &body, limit, pace).calling(tool(&request));
+    if let Some(status) = reply.error_status(is_stream) {
+        return error_response(status, ERROR_MESSAGE);
     }
     if !is_stream {
-        let response = response(&answer, 0..candidates, &answer.text(), true, answer.tokens);
-        return whole(&answer, response).await;
+        let response = response(&reply, 0..candidates, &reply.text(), true, reply.tokens);
+        return whole(&reply, response).await;
     }
     let is_sse = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
     if is_sse {
-        script(&answer, candidates, Framing::SSE).play(&answer, "text/event-stream", 0)
+        script(&reply, candidates, Framing::SSE).play(&reply, "text/event-stream", 0)
     } else {
-        script(&answer, candidates, Framing::ARRAY).play(
-            &answer,
+        script(&reply, candidates, Framing::ARRAY).play(
+            &reply,
             "application/json; charset=UTF-8",
             0,
         )
     }
 }
 
-/// The tool to call: the first, unless the last content brings a tool's result.
+/// Returns the tool to call: the first, unless the last content contains a tool's result.
 fn tool(request: &Value) -> Option<&str> {
     let last = request["contents"].as_array()?.last()?;
     let mut parts = last["parts"].as_array().into_iter().flatten();
@@ -60,7 +60,7 @@ fn tool(request: &Value) -> Option<&str> {
     request["tools"][0]["functionDeclarations"][0]["name"].as_str().filter(|_| !has_result)
 }
 
-/// What stands around the objects of a stream.
+/// The framing of the objects in a stream.
 #[derive(Clone, Copy)]
 struct Framing {
     first: &'static str,
@@ -84,30 +84,30 @@ impl Framing {
 }
 
 fn script(
-    answer: &Answer,
+    reply: &Reply,
     candidates: u64,
     framing: Framing,
-) -> Script<impl Iterator<Item = Bytes> + Send + use<>> {
-    let of = answer.clone();
-    let tokens = answer.words().enumerate().flat_map(move |(number, word)| {
-        let of = of.clone();
+) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
+    let shared = reply.clone();
+    let tokens = reply.text_tokens().enumerate().flat_map(move |(number, token)| {
+        let reply = shared.clone();
         (0..candidates).map(move |candidate| {
-            let chunk = response(&of, candidate..candidate + 1, word, false, number + 1);
+            let chunk = response(&reply, candidate..candidate + 1, token, false, number + 1);
             framing.object(number == 0 && candidate == 0, &chunk)
         })
     });
-    let last = response(answer, 0..candidates, "", true, answer.tokens);
-    let fault = error(StatusCode::INTERNAL_SERVER_ERROR, COMPLAINT);
-    Script {
+    let last = response(reply, 0..candidates, "", true, reply.tokens);
+    let fault = error(StatusCode::INTERNAL_SERVER_ERROR, ERROR_MESSAGE);
+    EventScript {
         begin: Vec::new(),
         tokens,
-        end: framing.end(answer.tokens == 0, &last),
-        error: framing.end(answer.tokens < 2, &fault),
+        end: framing.end(reply.tokens == 0, &last),
+        error: framing.end(reply.tokens < 2, &fault),
     }
 }
 
 fn response(
-    answer: &Answer,
+    reply: &Reply,
     candidates: std::ops::Range<u64>,
     text: &str,
     is_last: bool,
@@ -115,28 +115,28 @@ fn response(
 ) -> Value {
     let candidate = |index| {
         let mut parts = vec![json!({"text": text})];
-        if let (true, Some(tool)) = (is_last, &answer.tool) {
+        if let (true, Some(tool)) = (is_last, &reply.tool) {
             parts.push(json!({"functionCall": {"name": tool, "args": {"city": "Paris"}}}));
         }
         let content = json!({"parts": parts, "role": "model"});
         let mut candidate = json!({"content": content, "index": index});
         if is_last {
-            candidate["finishReason"] = if answer.is_cut { "MAX_TOKENS" } else { "STOP" }.into();
+            candidate["finishReason"] = if reply.is_cut { "MAX_TOKENS" } else { "STOP" }.into();
         }
         candidate
     };
-    let output = if is_last { answer.output_tokens() } else { tokens as u64 };
+    let output = if is_last { reply.output_tokens() } else { tokens as u64 };
     json!({
         "candidates": candidates.map(candidate).collect::<Vec<_>>(),
         "usageMetadata": {
-            "promptTokenCount": answer.input_tokens, "candidatesTokenCount": output,
-            "totalTokenCount": answer.input_tokens + output,
+            "promptTokenCount": reply.input_tokens, "candidatesTokenCount": output,
+            "totalTokenCount": reply.input_tokens + output,
         },
-        "modelVersion": answer.model, "responseId": format!("gemini{:08}", answer.id),
+        "modelVersion": reply.model, "responseId": format!("gemini{:08}", reply.id),
     })
 }
 
-fn refused(status: StatusCode, message: &str) -> Response {
+fn error_response(status: StatusCode, message: &str) -> Response {
     (status, Json(error(status, message))).into_response()
 }
 

@@ -1,9 +1,8 @@
-//! A provider in this process that speaks the usual formats, so that the examples work offline.
+//! A simulated provider of the common wire formats in this process, so that the example works offline.
 //!
-//! The model's name says how it behaves: `error-429` (or another status), `error-midstream`,
-//! `truncate` (the answer stops without its end mark), `slow` (half a second a token), `tokens-500`
-//! (that many); any other name is a model that knows one joke. It calls the first tool it is given,
-//! if the last message does not bring a tool's result.
+//! The model's name selects its behaviour: `error-429` (or another status), `error-midstream`, `truncate` (the reply
+//! ends without its end mark), `slow` (half a second per token), `tokens-500` (that many tokens). All other models answer
+//! with the same joke. A model calls the first tool of the request, unless the last message is a tool's result.
 
 mod anthropic;
 mod chat;
@@ -28,7 +27,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// The provider, with a pause before each token.
+/// Returns the provider, which pauses before each token.
 pub fn provider(pace: Duration) -> Router {
     Router::new()
         .route("/v1/messages", post(anthropic::messages))
@@ -61,13 +60,13 @@ async fn models() -> Json<Value> {
     let names = ["joker", "slow", "tokens-500", "truncate", "error-429", "error-midstream"];
     let models: Vec<Value> = names
         .iter()
-        .map(|id| json!({"id": id, "object": "model", "created": 1_700_000_000, "owned_by": "nobody"}))
+        .map(|id| json!({"id": id, "object": "model", "created": 1_700_000_000, "owned_by": "simulated"}))
         .collect();
     Json(json!({"object": "list", "data": models}))
 }
 
 async fn not_found(uri: Uri) -> Response {
-    let message = format!("The simulated provider has nothing at {}", uri.path());
+    let message = format!("The simulated provider has no endpoint {}", uri.path());
     let error = json!({"error": {"message": message, "type": "not_found_error"}});
     (StatusCode::NOT_FOUND, Json(error)).into_response()
 }

@@ -5,20 +5,20 @@ use std::{
 
 use axum::http::StatusCode;
 
-/// The only joke it knows, over and over again.
+/// The text of every reply, repeated in long ones.
 const JOKE: [&str; 24] = [
     "Here", "'s", " a", " little", " joke", " for", " you", ":", "\n\nWhy", " can", "'t", " a",
     " bicycle", " stand", " up", " by", " itself", "?", " Because", " it", "'s", " two", "-",
     "tire",
 ];
 
-/// The arguments of its tool calls, as they are streamed.
+/// The arguments of tool calls, as they are streamed.
 pub(crate) const ARGUMENTS: [&str; 2] = ["{\"city\":", "\"Paris\"}"];
 
-/// What its errors say.
-pub(crate) const COMPLAINT: &str = "The simulated model was asked to fail";
+/// The message of errors.
+pub(crate) const ERROR_MESSAGE: &str = "The simulated model was asked to fail";
 
-/// How an answer goes wrong.
+/// A simulated failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Status(StatusCode),
@@ -26,29 +26,29 @@ pub(crate) enum Fault {
     Truncated,
 }
 
-/// What the model has decided to say.
+/// The model's reply to a request, in no particular format.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct Reply {
     pub(crate) id: u64,
     pub(crate) model: String,
     pub(crate) tokens: usize,
-    /// Whether the limit on tokens ended it.
+    /// Whether the limit on tokens ended the reply.
     pub(crate) is_cut: bool,
-    /// The tool it calls after its text.
+    /// The tool to call after the text.
     pub(crate) tool: Option<String>,
     pub(crate) input_tokens: u64,
     pub(crate) fault: Option<Fault>,
     pub(crate) pause: Duration,
 }
 
-impl Answer {
+impl Reply {
     pub(crate) fn new(model: &str, prompt: &[u8], limit: Option<u64>, pace: Duration) -> Self {
-        static ANSWERS: AtomicU64 = AtomicU64::new(1);
-        let wanted = model.strip_prefix("tokens-").and_then(|n| n.parse().ok());
-        let tokens = wanted.unwrap_or(JOKE.len());
+        static REPLIES: AtomicU64 = AtomicU64::new(1);
+        let tokens = model.strip_prefix("tokens-").and_then(|n| n.parse().ok());
+        let tokens = tokens.unwrap_or(JOKE.len());
         let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         Self {
-            id: ANSWERS.fetch_add(1, Ordering::Relaxed),
+            id: REPLIES.fetch_add(1, Ordering::Relaxed),
             model: model.to_owned(),
             tokens: tokens.min(limit),
             is_cut: tokens > limit,
@@ -72,16 +72,16 @@ impl Answer {
         self.input_tokens + self.output_tokens()
     }
 
-    /// Its tokens, one by one.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &'static str> + Send + use<> {
+    /// Returns the tokens of the text.
+    pub(crate) fn text_tokens(&self) -> impl Iterator<Item = &'static str> + Send + use<> {
         JOKE.into_iter().cycle().take(self.tokens)
     }
 
     pub(crate) fn text(&self) -> String {
-        self.words().collect()
+        self.text_tokens().collect()
     }
 
-    /// The status it was asked to fail with. An error in the stream needs a stream.
+    /// Returns the status of an error response, if the reply is one. Errors within a stream require a stream.
     pub(crate) fn error_status(&self, is_stream: bool) -> Option<StatusCode> {
         match self.fault? {
             Fault::Status(status) => Some(status),

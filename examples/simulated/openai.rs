@@ -1,4 +1,4 @@
-//! What OpenAI's formats have in common.
+//! Common parts of OpenAI's formats.
 
 use axum::{
     Json,
@@ -7,12 +7,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::model::Answer;
+use super::model::Reply;
 
-/// When all answers were made.
+/// The creation time of all replies.
 pub(crate) const CREATED: u64 = 1_700_000_000;
 
-/// Reads a request, and its model; or says what is wrong with it.
+/// Parses a request and its model. Returns a message if the request is invalid.
 pub(crate) fn request(body: &[u8]) -> Result<(Value, String), &'static str> {
     let request = serde_json::from_slice::<Value>(body)
         .map_err(|_| "We could not parse the JSON body of your request.")?;
@@ -20,12 +20,12 @@ pub(crate) fn request(body: &[u8]) -> Result<(Value, String), &'static str> {
     Ok((request, model))
 }
 
-/// An error answer.
-pub(crate) fn refused(status: StatusCode, message: &str) -> Response {
+/// Returns an error response.
+pub(crate) fn error_response(status: StatusCode, message: &str) -> Response {
     (status, Json(error(status, message))).into_response()
 }
 
-/// An error's body, in an answer or in a stream.
+/// Returns the body of an error, in a response or in a stream.
 pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     let (kind, code) = match status.as_u16() {
         401 => ("invalid_request_error", Some("invalid_api_key")),
@@ -37,18 +37,18 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-/// The usage of chat and legacy completions, of a number of choices.
-pub(crate) fn usage(answer: &Answer, choices: u64) -> Value {
-    let output = answer.output_tokens() * choices;
+/// Returns the usage of chat and legacy completions, for a number of choices.
+pub(crate) fn usage(reply: &Reply, choices: u64) -> Value {
+    let output = reply.output_tokens() * choices;
     json!({
-        "prompt_tokens": answer.input_tokens, "completion_tokens": output,
-        "total_tokens": answer.input_tokens + output,
+        "prompt_tokens": reply.input_tokens, "completion_tokens": output,
+        "total_tokens": reply.input_tokens + output,
         "prompt_tokens_details": {"cached_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0},
     })
 }
 
-/// How many choices are asked for.
+/// Returns the requested number of choices.
 pub(crate) fn choices(request: &Value) -> u64 {
     request["n"].as_u64().unwrap_or(1).clamp(1, 128)
 }

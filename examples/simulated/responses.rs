@@ -9,25 +9,24 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    model::{ARGUMENTS, Answer, COMPLAINT},
-    openai::{CREATED, refused, request},
-    stream::{SSE, Script, event, whole},
+    model::{ARGUMENTS, ERROR_MESSAGE, Reply},
+    openai::{CREATED, error_response, request},
+    stream::{EventScript, SSE, event, whole},
 };
 
-/// `POST /v1/responses`
+/// Handles `POST /v1/responses`.
 pub(crate) async fn create(State(pace): State<Duration>, body: Bytes) -> Response {
     let (request, model) = match request(&body) {
         Ok(request) => request,
-        Err(complaint) => return refused(StatusCode::BAD_REQUEST, complaint),
+        Err(message) => return error_response(StatusCode::BAD_REQUEST, message),
     };
     let limit = request["max_output_tokens"].as_u64();
-    let answer = Answer::new(&model, &body, limit, pace).calling(tool(&request));
-    let id = format!("resp_{:024}", answer.id);
-    respond(&answer, &id, request["stream"] == true, 0).await
+    let reply = Reply::new(&model, &body, limit, pace).calling(tool(&request));
+    let id = format!("resp_{:024}", reply.id);
+    respond(&reply, &id, request["stream"] == true, 0).await
 }
 
-/// `GET /v1/responses/{id}`: the same joke again, streamed if `stream=true` and from the event after
-/// `starting_after`.
+/// Handles `GET /v1/responses/{id}`: the same reply, streamed if `stream=true`, from the event after `starting_after` on.
 pub(crate) async fn retrieve(
     State(pace): State<Duration>,
     Path(id): Path<String>,
@@ -37,55 +36,55 @@ pub(crate) async fn retrieve(
     let member =
         |name| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let after = member("starting_after").and_then(|number| number.parse::<usize>().ok());
-    let answer = Answer::new("joker", b"", None, pace);
+    let reply = Reply::new("joker", b"", None, pace);
     let is_stream = member("stream") == Some("true");
-    respond(&answer, &id, is_stream, after.map_or(0, |after| after.saturating_add(1))).await
+    respond(&reply, &id, is_stream, after.map_or(0, |after| after.saturating_add(1))).await
 }
 
-async fn respond(answer: &Answer, id: &str, is_stream: bool, from: usize) -> Response {
-    match answer.error_status(is_stream) {
-        Some(status) => refused(status, COMPLAINT),
-        None if is_stream => script(answer, id).play(answer, SSE, from),
-        None => whole(answer, ended(answer, id)).await,
+async fn respond(reply: &Reply, id: &str, is_stream: bool, from: usize) -> Response {
+    match reply.error_status(is_stream) {
+        Some(status) => error_response(status, ERROR_MESSAGE),
+        None if is_stream => script(reply, id).play(reply, SSE, from),
+        None => whole(reply, ended(reply, id)).await,
     }
 }
 
-/// The tool to call: the first, unless the input ends with a tool's result.
+/// Returns the tool to call: the first, unless the input ends with a tool's result.
 fn tool(request: &Value) -> Option<&str> {
     let last = request["input"].as_array().and_then(|items| items.last());
     let has_result = last.is_some_and(|item| item["type"] == "function_call_output");
     request["tools"][0]["name"].as_str().filter(|_| !has_result)
 }
 
-fn script(answer: &Answer, id: &str) -> Script<impl Iterator<Item = Bytes> + Send + use<>> {
+fn script(reply: &Reply, id: &str) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
     let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
-    let started = response(answer, id, "in_progress");
+    let started = response(reply, id, "in_progress");
     let begin = numbered(
         0,
         [
             json!({"type": "response.created", "response": started}),
             json!({"type": "response.in_progress", "response": started}),
-            json!({"type": "response.output_item.added", "output_index": 0, "item": message(answer, None)}),
-            json!({"type": "response.content_part.added", "item_id": message_id(answer),
+            json!({"type": "response.output_item.added", "output_index": 0, "item": message(reply, None)}),
+            json!({"type": "response.content_part.added", "item_id": message_id(reply),
             "output_index": 0, "content_index": 0, "part": part("")}),
         ],
     );
-    let (first, of) = (begin.len(), message_id(answer));
-    let tokens = answer.words().enumerate().map(move |(number, word)| {
+    let (first, item_id) = (begin.len(), message_id(reply));
+    let tokens = reply.text_tokens().enumerate().map(move |(number, token)| {
         event(&json!({"type": "response.output_text.delta", "sequence_number": first + number,
-            "item_id": of, "output_index": 0, "content_index": 0, "delta": word, "logprobs": []}))
+            "item_id": item_id, "output_index": 0, "content_index": 0, "delta": token, "logprobs": []}))
     });
-    let text = answer.text();
+    let text = reply.text();
     let mut end = vec![
-        json!({"type": "response.output_text.done", "item_id": message_id(answer),
+        json!({"type": "response.output_text.done", "item_id": message_id(reply),
             "output_index": 0, "content_index": 0, "text": text, "logprobs": []}),
-        json!({"type": "response.content_part.done", "item_id": message_id(answer),
+        json!({"type": "response.content_part.done", "item_id": message_id(reply),
             "output_index": 0, "content_index": 0, "part": part(&text)}),
         json!({"type": "response.output_item.done", "output_index": 0,
-            "item": message(answer, Some(&text))}),
+            "item": message(reply, Some(&text))}),
     ];
-    if let Some(tool) = &answer.tool {
-        let (begun, whole) = (call(answer, tool, ""), call(answer, tool, &ARGUMENTS.concat()));
+    if let Some(tool) = &reply.tool {
+        let (begun, whole) = (call(reply, tool, ""), call(reply, tool, &ARGUMENTS.concat()));
         end.push(json!({"type": "response.output_item.added", "output_index": 1, "item": begun}));
         for delta in ARGUMENTS {
             end.push(json!({"type": "response.function_call_arguments.delta",
@@ -95,17 +94,17 @@ fn script(answer: &Answer, id: &str) -> Script<impl Iterator<Item = Bytes> + Sen
             "item_id": begun["id"], "output_index": 1, "arguments": whole["arguments"]}));
         end.push(json!({"type": "response.output_item.done", "output_index": 1, "item": whole}));
     }
-    let status = status(answer);
-    end.push(json!({"type": format!("response.{status}"), "response": ended(answer, id)}));
+    let status = status(reply);
+    end.push(json!({"type": format!("response.{status}"), "response": ended(reply, id)}));
 
-    let mut failed = response(answer, id, "failed");
-    failed["error"] = json!({"code": "server_error", "message": COMPLAINT});
-    Script {
+    let mut failed = response(reply, id, "failed");
+    failed["error"] = json!({"code": "server_error", "message": ERROR_MESSAGE});
+    EventScript {
         begin,
         tokens,
-        end: numbered(first + answer.tokens, end),
+        end: numbered(first + reply.tokens, end),
         error: numbered(
-            first + answer.tokens / 2,
+            first + reply.tokens / 2,
             [json!({"type": "response.failed", "response": failed})],
         ),
     }
@@ -119,50 +118,50 @@ fn numbered(first: usize, events: impl IntoIterator<Item = Value>) -> Vec<Bytes>
     events.into_iter().enumerate().map(number).collect()
 }
 
-/// A response without output.
-fn response(answer: &Answer, id: &str, status: &str) -> Value {
+/// Returns a response without output.
+fn response(reply: &Reply, id: &str, status: &str) -> Value {
     json!({
         "id": id, "object": "response", "created_at": CREATED, "status": status,
-        "model": answer.model, "output": [], "error": null, "incomplete_details": null,
+        "model": reply.model, "output": [], "error": null, "incomplete_details": null,
         "instructions": null, "metadata": {}, "parallel_tool_calls": true, "temperature": 1.0,
         "top_p": 1.0, "tool_choice": "auto", "tools": [], "usage": null,
     })
 }
 
-/// A response with all of its output.
-fn ended(answer: &Answer, id: &str) -> Value {
-    let mut response = response(answer, id, status(answer));
-    let mut output = vec![message(answer, Some(&answer.text()))];
-    output.extend(answer.tool.as_ref().map(|tool| call(answer, tool, &ARGUMENTS.concat())));
+/// Returns a response with its output.
+fn ended(reply: &Reply, id: &str) -> Value {
+    let mut response = response(reply, id, status(reply));
+    let mut output = vec![message(reply, Some(&reply.text()))];
+    output.extend(reply.tool.as_ref().map(|tool| call(reply, tool, &ARGUMENTS.concat())));
     response["output"] = output.into();
-    if answer.is_cut {
+    if reply.is_cut {
         response["incomplete_details"] = json!({"reason": "max_output_tokens"});
     }
     response["usage"] = json!({
-        "input_tokens": answer.input_tokens, "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": answer.output_tokens(), "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": answer.total_tokens(),
+        "input_tokens": reply.input_tokens, "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": reply.output_tokens(), "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": reply.total_tokens(),
     });
     response
 }
 
-fn status(answer: &Answer) -> &'static str {
-    if answer.is_cut { "incomplete" } else { "completed" }
+fn status(reply: &Reply) -> &'static str {
+    if reply.is_cut { "incomplete" } else { "completed" }
 }
 
-fn message(answer: &Answer, text: Option<&str>) -> Value {
+fn message(reply: &Reply, text: Option<&str>) -> Value {
     let content = text.map(|text| json!({"type": "output_text", "text": text, "annotations": []}));
-    let status = if text.is_some() { status(answer) } else { "in_progress" };
-    json!({"id": message_id(answer), "type": "message", "role": "assistant", "status": status,
+    let status = if text.is_some() { status(reply) } else { "in_progress" };
+    json!({"id": message_id(reply), "type": "message", "role": "assistant", "status": status,
         "content": content.into_iter().collect::<Vec<_>>()})
 }
 
-fn message_id(answer: &Answer) -> String {
-    format!("msg_{:024}", answer.id)
+fn message_id(reply: &Reply) -> String {
+    format!("msg_{:024}", reply.id)
 }
 
-fn call(answer: &Answer, tool: &str, arguments: &str) -> Value {
+fn call(reply: &Reply, tool: &str, arguments: &str) -> Value {
     let status = if arguments.is_empty() { "in_progress" } else { "completed" };
-    json!({"id": format!("fc_{:024}", answer.id), "call_id": format!("call_{:024}", answer.id),
+    json!({"id": format!("fc_{:024}", reply.id), "call_id": format!("call_{:024}", reply.id),
         "type": "function_call", "name": tool, "arguments": arguments, "status": status})
 }

@@ -9,30 +9,30 @@ use axum::{
 use futures::{StreamExt, stream};
 use serde_json::Value;
 
-use super::model::{Answer, Fault};
+use super::model::{Fault, Reply};
 
-/// A streamed answer: what comes before the tokens, the tokens, what comes after them, and what comes
-/// instead of the second half where it is to fail.
-pub(crate) struct Script<T> {
+/// The events of a streamed reply.
+pub(crate) struct EventScript<T> {
     pub(crate) begin: Vec<Bytes>,
     pub(crate) tokens: T,
     pub(crate) end: Vec<Bytes>,
+    /// The events that replace the second half if the reply fails midway.
     pub(crate) error: Vec<Bytes>,
 }
 
-impl<T> Script<T>
+impl<T> EventScript<T>
 where
     T: Iterator<Item = Bytes> + Send + 'static,
 {
-    /// Plays it from an event on, token by token.
-    pub(crate) fn play(self, answer: &Answer, content_type: &'static str, from: usize) -> Response {
-        let half = answer.tokens / 2;
-        let (tokens, last) = match answer.fault {
+    /// Returns a response that streams the events from an index on.
+    pub(crate) fn play(self, reply: &Reply, content_type: &'static str, from: usize) -> Response {
+        let half = reply.tokens / 2;
+        let (tokens, last) = match reply.fault {
             None | Some(Fault::Status(_)) => (usize::MAX, self.end),
             Some(Fault::Midstream) => (half, self.error),
             Some(Fault::Truncated) => (half, Vec::new()),
         };
-        let pause = answer.pause;
+        let pause = reply.pause;
         let begin = self.begin.into_iter().map(|event| (false, event));
         let tokens = self.tokens.take(tokens).map(|event| (true, event));
         let events = begin.chain(tokens).chain(last.into_iter().map(|event| (false, event)));
@@ -47,21 +47,21 @@ where
     }
 }
 
-/// An answer in one piece, which takes as long.
-pub(crate) async fn whole(answer: &Answer, body: Value) -> Response {
-    let tokens = u32::try_from(answer.tokens).unwrap_or(u32::MAX);
-    tokio::time::sleep(answer.pause.saturating_mul(tokens)).await;
+/// Returns a response that is not streamed and takes the same time.
+pub(crate) async fn whole(reply: &Reply, body: Value) -> Response {
+    let tokens = u32::try_from(reply.tokens).unwrap_or(u32::MAX);
+    tokio::time::sleep(reply.pause.saturating_mul(tokens)).await;
     Json(body).into_response()
 }
 
 pub(crate) const SSE: &str = "text/event-stream; charset=utf-8";
 
-/// An event without a name.
+/// Formats an event without a name.
 pub(crate) fn data(data: &Value) -> Bytes {
     format!("data: {data}\n\n").into()
 }
 
-/// An event whose name is its data's `type`.
+/// Formats an event whose name is the `type` of its data.
 pub(crate) fn event(data: &Value) -> Bytes {
     let name = data["type"].as_str().unwrap_or_default();
     format!("event: {name}\ndata: {data}\n\n").into()

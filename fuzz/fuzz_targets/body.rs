@@ -26,7 +26,7 @@ const CODINGS: [Option<&str>; 6] =
 const TYPES: [Option<&str>; 4] =
     [None, Some("text/event-stream"), Some("application/json"), Some("application/x-ndjson")];
 
-// Whatever an upstream sends: the client gets it, and the run ends once.
+// Whatever an upstream sends, the client receives it and the run ends once.
 fuzz_target!(|data: &[u8]| {
     let [a, b, c, read, rest @ ..] = data else { return };
     let pick = |of: usize, by: u8| usize::from(by) % of;
@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
         async { Ok::<_, Infallible>(response) }
     });
     let recorder = Recorder::new();
-    let callbacks = Callbacks::new().with(Registration::inline(recorder.clone()));
+    let callbacks = Callbacks::new().add(Registration::inline(recorder.clone()));
     let service = HttpCallbackLayer::new(callbacks).layer(upstream);
     let request = Request::post(path).body(Full::new(Bytes::copy_from_slice(rest))).unwrap();
     let response = service.oneshot(request).now_or_never().unwrap().unwrap();
@@ -56,7 +56,7 @@ fuzz_target!(|data: &[u8]| {
     let mut seen = Vec::new();
     let mut response = response.into_body();
     let mut frames_read = 0;
-    // Some are dropped midway.
+    // Some bodies are dropped midway.
     while frames_read < usize::from(*read) || *read > 127 {
         let Some(frame) = response.frame().now_or_never().unwrap() else { break };
         seen.extend_from_slice(&frame.unwrap().into_data().unwrap());

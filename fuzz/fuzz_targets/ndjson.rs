@@ -4,7 +4,7 @@ use libfuzzer_sys::fuzz_target;
 use tower_llm_callbacks::wire::NdjsonDecoder;
 use tower_llm_callbacks_fuzz::pieces;
 
-// The lines that a plain split gives, however the bytes are cut.
+// The lines equal those of a plain split, however the bytes are split into pieces.
 fuzz_target!(|data: &[u8]| {
     let (pieces, body) = pieces(data);
     let mut lines = Vec::new();

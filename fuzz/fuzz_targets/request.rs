@@ -12,7 +12,7 @@ use tower_llm_callbacks::wire::{
     openai_responses::OpenAiResponses,
 };
 
-// Any bytes can be asked with, and be an error's body.
+// Any bytes are accepted as a request and as the body of an error.
 fuzz_target!(|data: &[u8]| {
     let formats: [&dyn Format; 7] = [
         &AnthropicMessages,

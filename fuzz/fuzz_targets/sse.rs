@@ -4,8 +4,8 @@ use libfuzzer_sys::fuzz_target;
 use tower_llm_callbacks::wire::SseDecoder;
 use tower_llm_callbacks_fuzz::pieces;
 
-// The same events however the bytes are cut, and those of another implementation of the standard. That
-// one knows no `error:` lines.
+// The events do not depend on how the bytes are split, and equal those of another implementation of the standard, which
+// does not support `error:` lines.
 fuzz_target!(|data: &[u8]| {
     let (pieces, body) = pieces(data);
     let read = |pieces: &[&[u8]]| {

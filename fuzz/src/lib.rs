@@ -1,8 +1,8 @@
-//! What must hold of any bytes.
+//! Invariants that hold for any input.
 
 use tower_llm_callbacks::{Delta, event::Accumulator, wire::Decoder};
 
-/// Cuts bytes into pieces, whose lengths are given by the first of them.
+/// Splits the input into pieces, whose lengths are its first eight bytes. Returns the pieces and the bytes they contain.
 pub fn pieces(data: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (lengths, body) = data.split_at(data.len().min(8));
     let mut pieces = Vec::new();
@@ -18,7 +18,7 @@ pub fn pieces(data: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (pieces, body)
 }
 
-/// A decoder tells the same however the bytes are cut, and nothing after the end.
+/// Checks that the deltas do not depend on how the bytes are split, and that no delta follows the end.
 pub fn check(new: impl Fn() -> Box<dyn Decoder>, data: &[u8]) {
     let (pieces, body) = pieces(data);
     assert_eq!(deltas(&mut *new(), &pieces), deltas(&mut *new(), &[body]));

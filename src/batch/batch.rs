@@ -7,21 +7,24 @@ use tower::{BoxError, Service};
 
 use super::{BatchResult, one::one};
 use crate::{
-    callbacks::{Callbacks, RunConfig, RunSpec, run_settings},
+    callbacks::Callbacks,
     extract::LlmChunk,
+    lifecycle::{RunConfig, RunSpec, run_settings},
     run::RunType,
     runnable::RunLayer,
 };
 
-/// Asks a model several things at once, as LangChain's `agenerate` does.
+/// A builder of batches, which call a model with several requests at once, as LangChain's `agenerate` does.
 ///
-/// Each request is a call of its own, with a run of its own where the model tells callbacks; all are children
-/// of one chain run, `generate` by name, if anybody hears of that: through callbacks of this builder, of
-/// request time or of a run around. A call that fails costs no other call its answer.
+/// Each request is one call, with its own run if the model is wrapped in a callback layer. These runs are children of
+/// a chain run named `generate`, which exists if a handler observes it: one of this builder, of the request's
+/// [`RunConfig`], or inherited from the current run. A failed call does not affect the others.
 ///
 /// Nothing is spawned: dropping the future drops every call, and each run ends exactly once.
 ///
 /// ```
+/// use std::error::Error;
+///
 /// use tower::Layer;
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, on_llm_end, batch::Batch, chat::ChatRequest};
 ///
@@ -36,7 +39,7 @@ use crate::{
 /// for result in &batch.generations {
 ///     match result {
 ///         Ok(result) => println!("{}", result.text()),
-///         Err(error) => println!("{error}; it had said {:?}", error.partial().text()),
+///         Err(error) => println!("{:?} after {:?}", error.source(), error.partial().text()),
 ///     }
 /// }
 /// # assert_eq!(batch.generations.len(), 2);
@@ -55,35 +58,36 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// At most 16 calls at a time, and no callbacks.
+    /// Creates a batch of at most 16 concurrent calls, without callbacks.
     pub fn new() -> Self {
         let spec = RunSpec::new(RunType::Chain, Callbacks::new());
         Self { spec: Arc::new(RunSpec { name: "generate".into(), ..spec }), limit: 16 }
     }
 
-    /// Sets how many calls are made at a time; 16 is the default.
+    /// Sets the maximum number of concurrent calls. The default is 16.
     ///
     /// # Panics
     ///
     /// If the limit is 0.
     #[must_use]
     pub fn limit(mut self, calls: usize) -> Self {
-        assert!(calls > 0, "a batch needs at least 1 call at a time");
+        assert!(calls > 0, "the limit of a batch must be at least 1");
         self.limit = calls;
         self
     }
 
     run_settings!();
 
-    /// Asks: a clone of the model for each request. The requests are of any type that the model takes.
-    /// Nothing is asked before the future is polled.
+    /// Calls a clone of the model for each request, which may have any type that the model takes.
+    ///
+    /// No call is made before the future is polled.
     ///
     /// # Errors
     ///
-    /// Only if a handler [aborts](crate::Run::abort) the run of the whole batch. What becomes of each
-    /// request is in the batch.
-    // In a box: a task that holds a future with the model's types in it is `Send` only as far as the
-    // compiler sees through their lifetimes, be they `'static`.
+    /// Only if a handler [aborts](crate::Run::abort) the run of the whole batch. Errors of single calls are in the
+    /// [`BatchResult`].
+    // Boxed, because the compiler cannot always prove that a task is `Send` if its future contains the model's types,
+    // even if their lifetimes are `'static`.
     pub fn run<'f, S, Req, C, E>(
         &self,
         model: &S,

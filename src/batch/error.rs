@@ -4,9 +4,9 @@ use tower::BoxError;
 
 use crate::event::LlmResult;
 
-/// A call of a batch has failed: its error, and what there was of the answer.
+/// The error of a failed call of a batch, with the partial answer.
 ///
-/// The [`source`](Error::source) is the call's error.
+/// The [`source`](Error::source) is the call's error, which the `Display` form does not repeat.
 #[derive(Debug)]
 pub struct BatchError {
     error: BoxError,
@@ -18,12 +18,12 @@ impl BatchError {
         Self { error, partial: Box::new(partial) }
     }
 
-    /// What there was of the answer: text so far, usage so far. LangChain loses it.
+    /// Returns the partial answer: the text so far, the usage so far. LangChain loses it.
     pub fn partial(&self) -> &LlmResult {
         &self.partial
     }
 
-    /// The call's error, to downcast.
+    /// Returns the call's error, to downcast.
     pub fn into_inner(self) -> BoxError {
         self.error
     }
@@ -31,7 +31,7 @@ impl BatchError {
 
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        f.write_str("a call of the batch failed")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Several prompts at once: a run for each under one parent, a result for each in its place.
+//! Batches of calls: one run per prompt under one parent, and results in the order of the prompts.
 
 #[expect(clippy::module_inception, reason = "the folder is about batches, the file about `Batch`")]
 mod batch;

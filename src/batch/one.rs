@@ -12,7 +12,7 @@ use crate::{
     run::Aborted,
 };
 
-/// Makes a call and reads its answer to the end, or as far as it comes.
+/// Calls the model and reads the answer to its end, or until it fails.
 pub(super) async fn one<S, Req, C, E>(mut model: S, request: Req) -> Result<LlmResult, BatchError>
 where
     S: Service<Req>,
@@ -58,7 +58,7 @@ where
     while let Some(chunk) = stream.next().await {
         let chunk = match chunk.map_err(Into::into) {
             Ok(chunk) => chunk,
-            // What comes after the end does not count, unless it says that the run was aborted.
+            // Errors after the end are ignored, except that the run was aborted.
             Err(error) if (complete || reported.is_some()) && !error.is::<Aborted>() => break,
             Err(error) => return Err(error),
         };

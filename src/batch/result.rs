@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::json;
@@ -10,38 +10,39 @@ use crate::{
     redact,
 };
 
-/// The answers to several prompts: of [`Batch`](super::Batch).
+/// The results of a [`Batch`](super::Batch).
 ///
-/// As JSON it has the form of LangChain's `LLMResult`: `generations`, a list of choices for each prompt (of one
-/// that failed, as far as they came), `llm_output`, and `run`, with the id of each prompt's run; and
-/// `errors`, null for each prompt that was answered.
+/// Serialises like LangChain's `LLMResult`: `generations` is a list of choices for each prompt (partial if its call
+/// failed), `llm_output` the [summary](BatchSummary), and `run` has the id of each prompt's run. `errors` is added: the
+/// message of each failed call's error and its sources, without secrets, and null for each completed call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BatchResult {
-    /// The result for each prompt, in the prompts' order; errors stand in their places.
+    /// The result or error for each prompt, in the order of the prompts.
     pub generations: Vec<Result<LlmResult, BatchError>>,
-    /// The run of each prompt, in the same order; none where no run was made, since nobody was told.
+    /// The id of each prompt's run, in the same order. `None` if no run was made: the call was
+    /// unobserved, or failed before it was made.
     pub run_ids: Vec<Option<Uuid>>,
 }
 
-/// What the answers of a batch have in common.
+/// A summary of the answers of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BatchSummary {
-    /// The sums of what was reported for each prompt, those that failed included; none where nothing was.
+    /// The sum of the reported usage, including that of failed calls. `None` if no usage was reported.
     pub usage: Option<Usage>,
-    /// The models that answered, in the order of the prompts, each once.
+    /// The models that answered, without duplicates, in the order of the prompts.
     pub models: Vec<Arc<str>>,
-    /// How many prompts were answered.
+    /// The number of completed calls.
     pub completed: usize,
-    /// How many were not.
+    /// The number of failed calls.
     pub failed: usize,
 }
 
 impl BatchResult {
-    /// A place for each prompt.
+    /// Creates a result with a placeholder for each prompt.
     pub(super) fn of(prompts: usize) -> Self {
-        // Every place is filled before anybody sees the batch.
+        // Replaced before the batch is returned.
         let unfilled = || Err(BatchError::new(Truncated.into(), LlmResult::default()));
         Self {
             generations: (0..prompts).map(|_| unfilled()).collect(),
@@ -59,7 +60,7 @@ impl BatchResult {
         self.run_ids[index] = run_id;
     }
 
-    /// What there is of each answer, whole or not.
+    /// Returns the result of each call, which is partial if the call failed.
     pub fn results(&self) -> impl Iterator<Item = &LlmResult> {
         self.generations.iter().map(|result| match result {
             Ok(result) => result,
@@ -67,7 +68,7 @@ impl BatchResult {
         })
     }
 
-    /// What the answers have in common.
+    /// Returns a summary of the answers.
     pub fn llm_output(&self) -> BatchSummary {
         let mut output = BatchSummary::default();
         for result in self.results() {
@@ -85,11 +86,11 @@ impl BatchResult {
         output
     }
 
-    /// All answers.
+    /// Returns all answers.
     ///
     /// # Errors
     ///
-    /// The first error in the order of the prompts: then the answers are lost, as they are in LangChain.
+    /// Returns the first error in the order of the prompts. The answers are then lost, as they are in LangChain.
     pub fn into_results(self) -> Result<Vec<LlmResult>, BatchError> {
         self.generations.into_iter().collect()
     }
@@ -100,8 +101,8 @@ impl Serialize for BatchResult {
         let choices: Vec<_> = self.results().map(|result| &result.choices).collect();
         let runs: Vec<_> = self.run_ids.iter().map(|id| json!({"run_id": id})).collect();
         let error = |result: &Result<LlmResult, BatchError>| {
-            let error = result.as_ref().err()?;
-            Some(redact::text(&error.to_string()).into_owned())
+            let call = result.as_ref().err()?.source()?;
+            Some(redact::error_chain(call))
         };
         let errors: Vec<_> = self.generations.iter().map(error).collect();
         let mut batch = serializer.serialize_map(Some(4))?;

@@ -2,15 +2,20 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{Fault, FlushReport, HandlerStats, Registration, cell::Cell, flush, shared::Shared};
-use crate::handler::{AsyncCallbackHandler, CallbackHandler};
+use super::{FlushReport, HandlerStats, Registration, flush, stats};
+use crate::{
+    delivery::{Fault, Hooks, Member},
+    handler::{AsyncCallbackHandler, CallbackHandler},
+};
 
-/// A set of handlers, each with its way of delivery.
+/// A set of handlers, each with its delivery.
 ///
-/// Cheap to clone, and without type parameters. An empty set costs a wrapped call nothing.
+/// A value: every method affects the set that it is called on, with all its handlers, and no clone of it. Cheap to
+/// clone, and without type parameters. An empty set costs a wrapped call nothing.
 ///
-/// The same handler instance (the same [`Arc`]) is told of an event once, however often and by
-/// whatever route it came: the first time it was added counts, with its delivery.
+/// A handler instance that is added more than once is notified once, with the delivery of its first registration. An
+/// instance is an [`Arc`], a clone of a [`Registration`], or what the handler
+/// [identifies](CallbackHandler::identity).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -28,21 +33,25 @@ use crate::handler::{AsyncCallbackHandler, CallbackHandler};
 /// ```
 #[derive(Clone, Default)]
 pub struct Callbacks {
-    cells: Arc<Vec<Arc<Cell>>>,
-    shared: Arc<Shared>,
+    members: Arc<Vec<Arc<Member>>>,
+    /// For handlers that are added later.
+    hooks: Hooks,
+    runtime: Option<Handle>,
 }
 
 impl Callbacks {
-    /// An empty set.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a handler.
+    /// Adds a handler with the delivery of its registration.
+    #[expect(clippy::should_implement_trait, reason = "a set and a registration are no operands")]
     #[must_use]
     pub fn add(mut self, registration: Registration) -> Self {
-        let cell = Cell::new(registration, Arc::clone(&self.shared));
-        self.push(&Arc::new(cell));
+        let (slot, executor) = registration.into_slot();
+        let (hooks, runtime) = (self.hooks.clone(), self.runtime.clone());
+        self.push(Arc::new(Member { slot, executor, hooks, runtime }));
         self
     }
 
@@ -58,45 +67,52 @@ impl Callbacks {
         self.add(Registration::async_handler(handler))
     }
 
-    /// Adds a handler of plain methods that is called in the stream's own poll:
-    /// [`Registration::inline`].
+    /// Adds a handler of plain methods that is called in the stream's poll: [`Registration::inline`].
     #[must_use]
     pub fn inline(self, handler: impl CallbackHandler) -> Self {
         self.add(Registration::inline(handler))
     }
 
     /// Adds the handlers of another set, with their delivery, fault hooks and runtime.
+    ///
+    /// The hooks of this set, added before or after, apply to them too. The runtime of this set applies to those
+    /// without a runtime.
     #[must_use]
-    pub fn merge(mut self, other: &Callbacks) -> Self {
-        for cell in other.cells.iter() {
-            self.push(cell);
+    pub fn merge(mut self, other: impl Into<Callbacks>) -> Self {
+        for member in other.into().members.iter() {
+            let mut member = Member::clone(member);
+            member.hooks.merge(&self.hooks);
+            member.runtime = member.runtime.or_else(|| self.runtime.clone());
+            self.push(Arc::new(member));
         }
         self
     }
 
     /// Adds a hook that is called when a handler of this set fails, or loses events.
     ///
-    /// It is called on the thread that notices: a runtime's worker, a handler's thread, or the one
-    /// that drops a stream. It must not block. A panic in it is caught.
+    /// It is called on the thread that notices the fault: a runtime's worker, a handler's thread, or the thread that
+    /// drops a stream. It must not block. Its panic is caught.
     #[must_use]
-    pub fn on_fault(self, hook: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
-        self.shared.add_hook(Arc::new(hook));
+    pub fn on_fault(mut self, hook: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
+        let hook: Arc<dyn Fn(&Fault) + Send + Sync> = Arc::new(hook);
+        self.hooks.add(&hook);
+        self.change(|member| member.hooks.add(&hook));
         self
     }
 
-    /// Runs the handlers of this set on a runtime of their own, rather than the one that a call is
-    /// made in.
+    /// Sets the runtime of the handlers of this set. By default it is the one that a call is made in.
     #[must_use]
-    pub fn runtime(self, runtime: Handle) -> Self {
-        self.shared.set_runtime(runtime);
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.change(|member| member.runtime = Some(runtime.clone()));
+        self.runtime = Some(runtime);
         self
     }
 
-    /// Waits until every event that was told before has been handled, or lost, but no longer than
-    /// the deadline; says what was not handled by then.
+    /// Waits until every event that was emitted before is handled or lost, at most until the deadline. Returns what
+    /// was not handled by then.
     ///
-    /// It does not wait for the end of runs in flight. Call it before a runtime shuts down, so that
-    /// the last events get through.
+    /// Does not wait for the end of runs in flight. Call it before a runtime shuts down, so that the last events are
+    /// delivered.
     ///
     /// # Panics
     ///
@@ -112,10 +128,10 @@ impl Callbacks {
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        flush::flush(&self.cells, deadline).await
+        flush::flush(&self.members, deadline).await
     }
 
-    /// How each handler is doing, in the order of the set: how much it has still to handle, and what it has
+    /// Returns, for each handler in the order of the set, how many events it has still to handle and how many it has
     /// lost. Costs a look at each of its runs in flight.
     ///
     /// ```
@@ -126,34 +142,51 @@ impl Callbacks {
     /// }
     /// ```
     pub fn stats(&self) -> Vec<HandlerStats> {
-        self.cells.iter().map(|cell| cell.stats()).collect()
+        self.members.iter().map(|member| stats::of(member)).collect()
     }
 
-    /// Number of handlers.
+    /// Returns the number of handlers.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.members.len()
     }
 
-    /// Whether it has no handler.
+    /// Returns true if the set has no handler.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.members.is_empty()
     }
 
-    pub(crate) fn cells(&self) -> &Arc<Vec<Arc<Cell>>> {
-        &self.cells
+    /// Adds the handlers of another set as they are: each reports to the hooks of the set that it was in.
+    pub(crate) fn attach(&mut self, other: &Callbacks) {
+        other.members.iter().for_each(|member| self.push(Arc::clone(member)));
     }
 
-    fn push(&mut self, cell: &Arc<Cell>) {
-        let cells = Arc::make_mut(&mut self.cells);
-        if cells.iter().all(|other| other.identity() != cell.identity()) {
-            cells.push(Arc::clone(cell));
+    pub(crate) fn members(&self) -> &[Arc<Member>] {
+        &self.members
+    }
+
+    /// Changes every member, for this set only.
+    fn change(&mut self, change: impl Fn(&mut Member)) {
+        let members = Arc::make_mut(&mut self.members);
+        members.iter_mut().for_each(|member| change(Arc::make_mut(member)));
+    }
+
+    fn push(&mut self, member: Arc<Member>) {
+        if self.members.iter().all(|other| other.slot.identity != member.slot.identity) {
+            Arc::make_mut(&mut self.members).push(member);
         }
+    }
+}
+
+/// A clone, so that methods that take a set accept a reference too.
+impl From<&Callbacks> for Callbacks {
+    fn from(callbacks: &Callbacks) -> Self {
+        callbacks.clone()
     }
 }
 
 impl fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.cells.iter().map(|cell| &cell.name);
+        let names = self.members.iter().map(|member| &member.slot.name);
         f.debug_list().entries(names).finish()
     }
 }

@@ -3,22 +3,19 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::{
-    cell::Cell,
-    lane::{LaneRef, Progress},
-};
+use crate::delivery::{LaneRef, Member, Progress};
 
-/// What a flush waited for in vain: see [`Callbacks::flush`](super::Callbacks::flush).
+/// The events that a flush did not see handled: see [`Callbacks::flush`](super::Callbacks::flush).
 #[derive(Debug, Clone, Default)]
-#[must_use = "it says whether events are still undelivered"]
+#[must_use = "the report says whether events are still undelivered"]
 #[non_exhaustive]
 pub struct FlushReport {
-    /// The events that were told before the flush and not handled by its deadline.
+    /// The events that were emitted before the flush and not handled by its deadline.
     pub undelivered: Vec<Undelivered>,
 }
 
 impl FlushReport {
-    /// Whether every event was handled (or lost, which is a fault of its own).
+    /// Returns true if every event was handled, or lost, which is reported as a fault.
     pub fn is_complete(&self) -> bool {
         self.undelivered.is_empty()
     }
@@ -30,40 +27,41 @@ impl FlushReport {
 pub struct Undelivered {
     /// The handler's name.
     pub handler: Arc<str>,
-    /// The run.
+    /// The run's id.
     pub run_id: Uuid,
-    /// How many events, the one in the handler's hands included.
+    /// The number of events, including the one in the handler's hands.
     pub events: u64,
 }
 
-pub(crate) async fn flush(cells: &[Arc<Cell>], deadline: Duration) -> FlushReport {
+pub(super) async fn flush(members: &[Arc<Member>], deadline: Duration) -> FlushReport {
     let now = Instant::now();
-    // Far enough for a deadline that cannot be counted.
+    // A year, if the deadline cannot be represented.
     let by = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400 * 365));
     let mut waits = Vec::new();
-    for cell in cells {
-        let flushing = cell.flushing();
-        for lane in cell.watch.lanes() {
-            // What another thread has yet to tell is in no lane.
-            let told = timeout_at(by, flushing.until(|| !lane.dispatch.is_busy())).await.is_ok();
+    for member in members {
+        let Some(executor) = &member.executor else { continue };
+        let flushing = member.slot.flushing();
+        for lane in executor.lanes() {
+            // An event that another thread has still to dispatch is in no lane.
+            let dispatched = flushing.until(|| !lane.dispatch.is_busy());
+            let dispatched = timeout_at(by, dispatched).await.is_ok();
             let Progress { pushed, .. } = lane.lane().progress();
-            if !told || missing(&lane, pushed) > 0 {
-                waits.push((cell, lane, pushed, told));
+            if !dispatched || missing(&lane, pushed) > 0 {
+                waits.push((&member.slot, lane, pushed, dispatched));
             }
         }
     }
     let mut report = FlushReport::default();
-    for (cell, lane, pushed, told) in waits {
-        let flushing = cell.flushing();
-        // Where it is not told by then, it is late already.
-        let done = timeout_at(by, flushing.until(|| missing(&lane, pushed) == 0)).await.is_ok();
-        if told && done {
+    for (slot, lane, pushed, dispatched) in waits {
+        let flushing = slot.flushing();
+        let handled = flushing.until(|| missing(&lane, pushed) == 0);
+        if timeout_at(by, handled).await.is_ok() && dispatched {
             continue;
         }
-        let untold = if told { 0 } else { 1.max(lane.dispatch.untold() as u64) };
-        let events = missing(&lane, pushed) + untold;
+        let backlog = if dispatched { 0 } else { 1.max(lane.dispatch.backlog() as u64) };
+        let events = missing(&lane, pushed) + backlog;
         if events > 0 {
-            let handler = Arc::clone(&cell.name);
+            let handler = Arc::clone(&slot.name);
             let run_id = lane.run().run_id();
             report.undelivered.push(Undelivered { handler, run_id, events });
         }

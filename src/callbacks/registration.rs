@@ -1,129 +1,96 @@
-use std::{any::type_name, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Delivery, Overflow, drain::Drain};
-use crate::handler::{AsyncCallbackHandler, CallbackHandler, EventMask};
+use crate::{
+    delivery::{Code, Delivery, Executor, Overflow, Settings, Slot},
+    handler::{AsyncCallbackHandler, CallbackHandler, EventMask, Identity},
+};
 
-/// A handler with the way events reach it: what [`Callbacks::with`](super::Callbacks::with) takes.
+/// A handler with the way events reach it, for [`Callbacks::add`](super::Callbacks::add).
+///
+/// Clones are the same instance: a set that gets two of them notifies the handler once.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_llm_callbacks::{Callbacks, Registration, on_llm_end};
 ///
 /// let audit = on_llm_end(|run, result| println!("{}: {} tokens", run.run_id(), result.tokens));
-/// let callbacks = Callbacks::new().with(
+/// let callbacks = Callbacks::new().add(
 ///     Registration::blocking(audit).background().capacity(4096).deadline(Duration::from_secs(5)),
 /// );
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
 #[derive(Clone)]
-#[must_use = "a handler hears nothing until it is added with `Callbacks::with`"]
+#[must_use = "a handler is not called until it is added with `Callbacks::add`"]
 pub struct Registration {
-    pub(crate) code: Code,
-    pub(crate) interests: EventMask,
-    pub(crate) identity: Option<usize>,
-    pub(crate) name: Arc<str>,
-    pub(crate) settings: Settings,
-}
-
-#[derive(Clone)]
-pub(crate) enum Code {
-    Blocking(Arc<dyn CallbackHandler>),
-    Asynchronous(Arc<dyn Drain>),
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) delivery: Delivery,
-    pub(crate) overflow: Overflow,
-    pub(crate) capacity: usize,
-    pub(crate) deadline: Duration,
-    pub(crate) threads: usize,
-    pub(crate) max_undelivered_runs: usize,
-    pub(crate) required: bool,
-}
-
-impl Settings {
-    fn new(delivery: Delivery) -> Self {
-        Self {
-            delivery,
-            overflow: Overflow::Wait,
-            capacity: 256,
-            deadline: Duration::from_secs(30),
-            threads: 16,
-            max_undelivered_runs: 10_000,
-            required: false,
-        }
-    }
-
-    /// Whether the stream waits for room in the queue.
-    pub(crate) fn waits(&self) -> bool {
-        self.delivery.is_awaited() && self.overflow == Overflow::Wait
-    }
+    code: Code,
+    event_mask: EventMask,
+    identity: Identity,
+    name: Arc<str>,
+    settings: Settings,
 }
 
 impl Registration {
-    fn new<H: 'static>(
-        code: Code,
-        interests: EventMask,
-        identity: Option<usize>,
-        delivery: Delivery,
-    ) -> Self {
-        let name = type_name::<H>().into();
-        Self { code, interests, identity, name, settings: Settings::new(delivery) }
-    }
-
-    /// A handler of plain methods that may block. It runs on threads of its own, pipelined.
+    /// Registers a handler of plain methods that may block. It runs on threads of its own, pipelined.
     pub fn blocking<H: CallbackHandler>(handler: H) -> Self {
-        let (interests, identity) = (handler.interests(), handler.identity());
-        let code = Code::Blocking(Arc::new(handler));
-        Self::new::<H>(code, interests, identity, Delivery::Pipelined)
+        Self {
+            event_mask: handler.event_mask(),
+            identity: handler.identity().unwrap_or_else(Identity::unique),
+            name: handler.name().into(),
+            code: Code::Blocking(Arc::new(handler)),
+            settings: Settings::new(Delivery::Pipelined),
+        }
     }
 
-    /// A handler of async methods. It runs in a task, pipelined.
+    /// Registers a handler of async methods. It runs in a task for each run, pipelined.
     pub fn async_handler<H: AsyncCallbackHandler>(handler: H) -> Self {
-        let (interests, identity) = (handler.interests(), handler.identity());
-        let code = Code::Asynchronous(Arc::new(handler));
-        Self::new::<H>(code, interests, identity, Delivery::Pipelined)
+        Self {
+            event_mask: handler.event_mask(),
+            identity: handler.identity().unwrap_or_else(Identity::unique),
+            name: handler.name().into(),
+            code: Code::asynchronous(handler),
+            settings: Settings::new(Delivery::Pipelined),
+        }
     }
 
-    /// A handler of plain methods that never block: called in the stream's own poll.
+    /// Registers a handler of plain methods that never block. It is called in the stream's poll.
     ///
-    /// Making it [`pipelined`](Self::pipelined), [`lockstep`](Self::lockstep) or
-    /// [`background`](Self::background) after all gives what [`Registration::blocking`] gives.
+    /// Made [`pipelined`](Self::pipelined), [`lockstep`](Self::lockstep) or [`background`](Self::background)
+    /// afterwards, it is what [`Registration::blocking`] returns.
     pub fn inline<H: CallbackHandler>(handler: H) -> Self {
-        let mut handler = Self::blocking(handler);
-        handler.settings.delivery = Delivery::Inline;
-        handler
+        let mut registration = Self::blocking(handler);
+        registration.settings.delivery = Delivery::Inline;
+        registration
     }
 
-    /// Events go to the handler's queue; the default of blocking and async handlers.
+    /// Puts events into the handler's queue: the default of blocking and async handlers.
     pub fn pipelined(mut self) -> Self {
         self.settings.delivery = Delivery::Pipelined;
         self
     }
 
-    /// An event is handled before the consumer gets the item that it was read off.
+    /// Has an event handled before the consumer gets the item that caused it.
     pub fn lockstep(mut self) -> Self {
         self.settings.delivery = Delivery::Lockstep;
         self
     }
 
-    /// Nothing ever waits for the handler: not the call's phases, and not the stream when the
-    /// handler's queue is full; tokens are dropped then, and counted.
+    /// Has nothing wait for the handler: neither the phases of a call, nor a stream when the queue is full. Tokens are
+    /// dropped then, and counted.
     pub fn background(mut self) -> Self {
         self.settings.delivery = Delivery::Background;
         self
     }
 
-    /// Sets what happens to tokens when the queue is full. [`Overflow::Wait`] is the default.
+    /// Sets what happens to tokens when the queue is full. The default is [`Overflow::Wait`].
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.settings.overflow = overflow;
         self
     }
 
-    /// Sets how many tokens (and custom and retry events) of one run wait in the queue at most; 256
-    /// is the default. An item that holds several tokens may overshoot. Start and terminal events do
-    /// not count. Inline handlers have no queue.
+    /// Sets how many tokens, custom events and retries of one run the queue holds. The default is 256.
+    ///
+    /// An item of several tokens may exceed the capacity. Start and terminal events do not count. Inline handlers have
+    /// no queue.
     ///
     /// # Panics
     ///
@@ -134,10 +101,12 @@ impl Registration {
         self
     }
 
-    /// Sets how long the handler may take for one event, from when the event reached the head of the
-    /// run's queue; 30 s is the default. A handler that takes longer (by up to a quarter: it is looked
-    /// at in intervals) is given up on for that run, and what it had queued is lost and reported.
-    /// [`Duration::MAX`] is no deadline. Inline handlers have none.
+    /// Sets how long the handler may take for one event, from when the event reached the head of the run's queue. The
+    /// default is 30 s.
+    ///
+    /// A handler that takes longer is detached from that run, and the events in its queue are lost and reported. The
+    /// deadline is checked at intervals: it may be exceeded by up to a quarter. [`Duration::MAX`] is no deadline.
+    /// Inline handlers have no deadline.
     ///
     /// # Panics
     ///
@@ -148,8 +117,9 @@ impl Registration {
         self
     }
 
-    /// Sets on how many threads at once a blocking handler may run; 16 is the default. With 1, it is
-    /// never entered twice at a time, whatever the number of runs.
+    /// Sets how many threads a blocking handler may use at once. The default is 16.
+    ///
+    /// With 1, the handler is never called twice at a time, whatever the number of runs.
     ///
     /// # Panics
     ///
@@ -160,8 +130,9 @@ impl Registration {
         self
     }
 
-    /// Sets for how many runs the handler may hold events that it has not handled; 10,000 is the
-    /// default. Beyond, new runs start without it, and each is reported as a fault.
+    /// Sets how many runs with undelivered events the handler may have. The default is 10,000.
+    ///
+    /// Beyond that, new runs start without the handler, and each is reported as a fault.
     ///
     /// # Panics
     ///
@@ -172,32 +143,37 @@ impl Registration {
         self
     }
 
-    /// Makes the call depend on the handler: a fault of it (a panic, a missed deadline, a lost event)
-    /// aborts the call, if it comes before the terminal event is told.
+    /// Aborts the call if the handler faults: if it panics, fails, misses its deadline or loses an event before the
+    /// terminal event is emitted.
     pub fn abort_on_fault(mut self) -> Self {
-        self.settings.required = true;
+        self.settings.abort_on_fault = true;
         self
     }
 
-    /// Narrows which events it hears of: those that it [wants](CallbackHandler::interests) itself, as far
-    /// as they are among these.
+    /// Restricts the events that the handler is called for: those of its own
+    /// [mask](CallbackHandler::event_mask) that are in this one too.
     ///
     /// ```
     /// use tower_llm_callbacks::{Callbacks, EventMask, Registration, RunType, on_event};
     ///
     /// let print = on_event(|run, event| println!("{}: {}", run.name(), event.kind()));
-    /// let of_tools = Registration::blocking(print).interests(EventMask::of_runs(RunType::Tool));
-    /// # assert_eq!(Callbacks::new().with(of_tools).len(), 1);
+    /// let of_tools = Registration::blocking(print).event_mask(EventMask::of_runs(RunType::Tool));
+    /// # assert_eq!(Callbacks::new().add(of_tools).len(), 1);
     /// ```
-    pub fn interests(mut self, interests: EventMask) -> Self {
-        self.interests = self.interests & interests;
+    pub fn event_mask(mut self, event_mask: EventMask) -> Self {
+        self.event_mask &= event_mask;
         self
     }
 
-    /// Sets the name it has in faults; the default is that of its type.
+    /// Sets the handler's name in faults and logs. The default is [the handler's own](CallbackHandler::name).
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
+    }
+
+    pub(super) fn into_slot(self) -> (Arc<Slot>, Option<Arc<dyn Executor>>) {
+        let Self { code, event_mask, identity, name, settings } = self;
+        code.into_slot((event_mask, name, identity), settings)
     }
 }
 
@@ -205,7 +181,7 @@ impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registration")
             .field("name", &self.name)
-            .field("interests", &self.interests)
+            .field("event_mask", &self.event_mask)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

@@ -1,17 +1,34 @@
 use std::sync::Arc;
 
-/// How a handler of a set is doing: of [`Callbacks::stats`](super::Callbacks::stats).
+use crate::delivery::{LaneRef, Member, Progress};
+
+/// The state of a handler in a set: see [`Callbacks::stats`](super::Callbacks::stats).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandlerStats {
-    /// The handler's name: its type's, or the one it was given.
+    /// The handler's name: that of its type, or the one that was set.
     pub handler: Arc<str>,
-    /// Runs that have events for it which it has not handled.
+    /// The number of runs with events that the handler has not handled.
     pub undelivered_runs: usize,
-    /// Those events, the ones in its hands included. Inline handlers have none.
+    /// The number of those events, including the ones in the handler's hands. Always 0 for inline handlers.
     pub undelivered_events: u64,
-    /// Token events that it did not get since its queue was full, ever.
+    /// The number of token events that were dropped because the handler's queue was full, ever.
     pub dropped_tokens: u64,
-    /// Its [faults](super::Fault), ever.
+    /// The number of the handler's [faults](super::Fault), ever.
     pub faults: u64,
+}
+
+pub(super) fn of(member: &Member) -> HandlerStats {
+    let waiting = |lane: &LaneRef| {
+        let Progress { pushed, finished, .. } = lane.lane().progress();
+        pushed.saturating_sub(finished)
+    };
+    let lanes = member.executor.as_ref().map(|executor| executor.lanes()).unwrap_or_default();
+    HandlerStats {
+        handler: Arc::clone(&member.slot.name),
+        undelivered_runs: member.slot.undelivered_runs(),
+        undelivered_events: lanes.iter().map(waiting).sum(),
+        dropped_tokens: member.slot.dropped_tokens(),
+        faults: member.slot.faults(),
+    }
 }

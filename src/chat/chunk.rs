@@ -1,9 +1,8 @@
 use crate::{event::Delta, extract::LlmChunk};
 
-/// A chunk of a [`ChatStream`](super::ChatStream): one [`Delta`] with texts of its own.
+/// A chunk of a [`ChatStream`](super::ChatStream): an owned [`Delta`].
 ///
-/// A complete stream of chunks has a [`Delta::Done`], after which it ends; one that ends without it
-/// was cut short.
+/// The last chunk of a complete stream is [`Delta::Done`]. A stream that ends without it is truncated.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, chat::ChatChunk};

@@ -10,13 +10,12 @@ use crate::{
 
 /// Reads a stream of chunks to its end and adds them up.
 ///
-/// It takes a [`ChatStream`](super::ChatStream), the stream of a service with callbacks, and any
-/// other stream whose items are `Result<C, E>` with an [`LlmChunk`] `C`. The result's times are none
-/// and zero: they belong to a run.
+/// Accepts a [`ChatStream`](super::ChatStream), the stream of a service with callbacks, and any other stream of
+/// `Result<C, E>` with an [`LlmChunk`] `C`. The result's times are absent or zero, since they belong to a run.
 ///
 /// # Errors
 ///
-/// The stream's first error; what came before it is lost.
+/// Returns the stream's first error. The chunks before it are lost.
 ///
 /// ```
 /// use std::convert::Infallible;

@@ -3,9 +3,8 @@ use serde_json::Value;
 
 /// A part of a [`Message`](super::Message)'s content.
 ///
-/// As JSON it is an object with a `type`, such as `{"type":"text","text":"Hello"}`;
-/// [`Raw`](ContentPart::Raw) is the value itself, and whatever is read that is none of the other
-/// kinds becomes a raw one.
+/// The JSON form is an object with a `type`, such as `{"type":"text","text":"Hello"}`. [`Raw`](ContentPart::Raw)
+/// is serialized as the value itself, and any value that is not of another kind is deserialized as `Raw`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -15,52 +14,52 @@ pub enum ContentPart {
         /// The text.
         text: String,
     },
-    /// What the model reasoned before it answered.
+    /// Reasoning of the model.
     Reasoning {
-        /// The reasoning; may be empty where only the signature is given back.
+        /// The reasoning text; may be empty if there is only a signature.
         text: String,
-        /// The provider's proof that the reasoning is its own.
+        /// The provider's proof that the reasoning is the model's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<String>,
     },
-    /// A tool call that the model asked for.
+    /// A tool call of the model.
     ToolCall {
-        /// The call's id.
+        /// The id of the call.
         id: String,
-        /// The tool's name.
+        /// The name of the tool.
         name: String,
-        /// The arguments, as a rule an object; null stands for an empty one.
+        /// The arguments, usually an object; null means an empty one.
         arguments: Value,
     },
-    /// What a tool call gave.
+    /// The result of a tool call.
     ToolResult {
         /// The id of the call.
         tool_call_id: String,
-        /// What the tool said.
+        /// The output of the tool.
         content: String,
-        /// Whether it says that the tool failed.
+        /// Whether the tool failed.
         #[serde(default)]
         is_error: bool,
     },
-    /// An image, in the request itself.
+    /// An image inside the request.
     Image {
-        /// Its type, such as `image/png`.
+        /// The media type, such as `image/png`.
         media_type: String,
-        /// Its bytes in base 64.
+        /// The image in base 64.
         data_base64: String,
     },
-    /// An image that the provider is to fetch.
+    /// An image that the provider fetches.
     ImageUrl {
-        /// Where it is.
+        /// The URL of the image.
         url: String,
     },
-    /// A block in the provider's own form, sent as it is.
+    /// A block in the provider's own form, sent unchanged.
     #[serde(untagged)]
     Raw(Value),
 }
 
 impl ContentPart {
-    /// A text.
+    /// Creates a text part.
     pub fn text(text: impl Into<String>) -> Self {
         ContentPart::Text { text: text.into() }
     }

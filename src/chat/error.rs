@@ -4,27 +4,36 @@ use tower::BoxError;
 
 use crate::event::{ProviderError, Truncated};
 
-/// Why a typed model failed: the error of its calls and of its streams.
+/// The error of a typed model's calls and streams.
 ///
-/// The [`source`](Error::source) is the provider's own error, the transport's, or
-/// [`Truncated`](crate::event::Truncated): by it a run knows its kind of error, whatever wraps this one. A
-/// provider's message may quote the prompt; no other message quotes anything of the request.
+/// The [`source`](Error::source) is a [`ProviderError`], the error of the HTTP service or its body, or
+/// [`Truncated`](crate::event::Truncated). The run's kind of error is derived from it, even if another error wraps
+/// this one. As usual, the `Display` form does not repeat the source: a [`ProviderError`] displays the provider's
+/// message, which may quote the prompt. No other message quotes the request.
+///
+/// ```
+/// use std::error::Error;
+/// use tower_llm_callbacks::{ProviderError, chat::ModelError};
+///
+/// let error = ModelError::Provider(ProviderError::new("Overloaded").status(529));
+/// assert_eq!(error.to_string(), "the provider reported an error (529)");
+/// assert_eq!(error.source().unwrap().to_string(), "Overloaded");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The provider answered with an error, or reported one in the stream.
+    /// The provider returned an error response, or reported an error in the stream.
     Provider(ProviderError),
-    /// The request, or the answer on its way, failed below the model; the source is the error of the
-    /// HTTP service or of its body.
+    /// The HTTP service or its response body failed.
     Transport(BoxError),
-    /// The answer ended without its end mark: it was cut short.
+    /// The answer ended without its end mark.
     Truncated,
-    /// The request cannot be sent, and nothing was. The text says what to do.
+    /// The request is invalid and was not sent. The message names the field and what is right.
     InvalidRequest(Cow<'static, str>),
 }
 
 impl ModelError {
-    /// The provider's own error, if this is one.
+    /// Returns the provider's error, if this is one.
     pub fn provider(&self) -> Option<&ProviderError> {
         match self {
             ModelError::Provider(error) => Some(error),
@@ -43,15 +52,14 @@ impl fmt::Display for ModelError {
             ModelError::Provider(error) => {
                 f.write_str("the provider reported an error")?;
                 match (error.status, &error.code) {
-                    (Some(status), Some(code)) => write!(f, " ({status} {code})")?,
-                    (Some(status), None) => write!(f, " ({status})")?,
-                    (None, Some(code)) => write!(f, " ({code})")?,
-                    (None, None) => {}
+                    (Some(status), Some(code)) => write!(f, " ({status} {code})"),
+                    (Some(status), None) => write!(f, " ({status})"),
+                    (None, Some(code)) => write!(f, " ({code})"),
+                    (None, None) => Ok(()),
                 }
-                write!(f, ": {error}")
             }
-            ModelError::Transport(_) => f.write_str("the transport to the provider failed"),
-            ModelError::Truncated => f.write_str("the answer was cut short: its end never came"),
+            ModelError::Transport(_) => f.write_str("the HTTP call to the provider failed"),
+            ModelError::Truncated => f.write_str("the answer is truncated"),
             ModelError::InvalidRequest(message) => write!(f, "invalid request: {message}"),
         }
     }
@@ -64,6 +72,31 @@ impl Error for ModelError {
             ModelError::Transport(error) => Some(&**error),
             ModelError::Truncated => Some(&Truncated),
             ModelError::InvalidRequest(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_repeats_its_source() {
+        let provider = ProviderError::new("Overloaded").status(529).code("overloaded_error");
+        for (error, expected) in [
+            (
+                ModelError::Provider(provider),
+                "the provider reported an error (529 overloaded_error): Overloaded",
+            ),
+            (ModelError::Transport("reset".into()), "the HTTP call to the provider failed: reset"),
+            (
+                ModelError::Truncated,
+                "the answer is truncated: the answer ended without its end mark",
+            ),
+            (ModelError::invalid("no model"), "invalid request: no model"),
+        ] {
+            let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            assert_eq!(format!("{error}{source}"), expected);
         }
     }
 }

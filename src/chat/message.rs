@@ -3,14 +3,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::ContentPart;
 use crate::event::Choice;
 
-/// Who says a [`Message`].
+/// The author of a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {
-    /// The developer: how the model is to behave.
+    /// Instructions of the developer.
     System,
-    /// The person who talks to the model.
+    /// The user.
     User,
     /// The model.
     Assistant,
@@ -20,57 +20,57 @@ pub enum Role {
 
 /// A message of a chat.
 ///
-/// As JSON its content is a string where it is a single text, else an array of parts; both forms are
-/// read.
+/// The JSON form of the content is a string if it is a single text, otherwise an array of parts. Both forms can
+/// be deserialized.
 ///
 /// ```
 /// use serde_json::json;
 /// use tower_llm_callbacks::chat::Message;
 ///
-/// let message = Message::user("Tell me a joke");
-/// assert_eq!(serde_json::to_value(&message)?, json!({"role": "user", "content": "Tell me a joke"}));
+/// let message = Message::user("Hello");
+/// assert_eq!(serde_json::to_value(&message)?, json!({"role": "user", "content": "Hello"}));
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
-    /// Who says it.
+    /// The author.
     pub role: Role,
-    /// What is said.
+    /// The parts of the message.
     #[serde(serialize_with = "write_content", deserialize_with = "read_content")]
     pub content: Vec<ContentPart>,
 }
 
 impl Message {
-    /// A message of several parts.
+    /// Creates a message of several parts.
     pub fn new(role: Role, content: impl IntoIterator<Item = ContentPart>) -> Self {
         Self { role, content: content.into_iter().collect() }
     }
 
-    /// A text that says how the model is to behave.
+    /// Creates a text message with instructions for the model.
     pub fn system(text: impl Into<String>) -> Self {
         Self::new(Role::System, [ContentPart::text(text)])
     }
 
-    /// A text of the person who talks to the model.
+    /// Creates a text message of the user.
     pub fn user(text: impl Into<String>) -> Self {
         Self::new(Role::User, [ContentPart::text(text)])
     }
 
-    /// A text of the model.
+    /// Creates a text message of the model.
     pub fn assistant(text: impl Into<String>) -> Self {
         Self::new(Role::Assistant, [ContentPart::text(text)])
     }
 
-    /// What the tool call with an id gave.
+    /// Creates a message with the result of the tool call `id`.
     pub fn tool_result(id: impl Into<String>, text: impl Into<String>) -> Self {
         let (tool_call_id, content) = (id.into(), text.into());
         Self::new(Role::Tool, [ContentPart::ToolResult { tool_call_id, content, is_error: false }])
     }
 }
 
-/// What the model has said, to be given back to it: its text and its tool calls. Reasoning is left out, since
-/// providers take back only what they signed.
+/// Converts an answer to a message for the next request: its text and its tool calls. Reasoning is omitted, since
+/// providers accept only reasoning that they signed.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, chat::{ChatRequest, Message}, event::Accumulator};

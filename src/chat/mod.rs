@@ -1,7 +1,7 @@
-//! A chat with a model, whoever the provider is: the request, its messages, and the streamed answer.
+//! Provider-independent chat types: requests, messages and streamed answers.
 //!
-//! The typed models in [`model`](crate::model) are services from a [`ChatRequest`] to a
-//! [`ChatStream`]; the chunks of the stream are [`ChatChunk`]s.
+//! The typed models in [`model`](crate::model) are services from [`ChatRequest`] to [`ChatStream`], a stream of
+//! [`ChatChunk`]s.
 //!
 //! ```
 //! use tower_llm_callbacks::chat::ChatRequest;
@@ -9,15 +9,15 @@
 //! let request = ChatRequest::new("claude-3-haiku-20240307")
 //!     .max_tokens(25)
 //!     .system("Be brief.")
-//!     .user("Tell me a joke");
+//!     .user("Hello");
 //! assert!(request.stream);
 //! ```
 
 mod chunk;
 mod collect;
 mod content;
-mod describe;
 mod error;
+mod llm_request;
 mod message;
 mod request;
 mod stream;

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::{Message, Tool, ToolChoice};
 use crate::redact;
 
-/// What is asked of a chat model, in no provider's own form.
+/// A provider-independent request to a chat model.
 ///
-/// A typed model, such as [`AnthropicModel`](crate::model::anthropic::AnthropicModel), turns it into
-/// the provider's form. Cloning it, for a retry, does not copy the messages.
+/// A typed model, such as [`AnthropicModel`](crate::model::anthropic::AnthropicModel), converts it to the
+/// provider's form. Clones, as retries make them, share the messages.
 ///
 /// ```
 /// use tower_llm_callbacks::chat::ChatRequest;
@@ -25,40 +25,40 @@ use crate::redact;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ChatRequest {
-    /// The model asked for.
+    /// The name of the model.
     pub model: Arc<str>,
-    /// Who answers, as events say it; see [`provider`](Self::provider).
+    /// The provider's name in events; see [`provider`](Self::provider).
     pub provider: Option<Arc<str>>,
-    /// Which of the provider's interfaces answers, as events say it; see [`api`](Self::api).
+    /// The API's name in events; see [`api`](Self::api).
     pub api: Option<Arc<str>>,
-    /// How the model is to behave.
+    /// The system prompt.
     pub system: Option<Arc<str>>,
     /// The messages so far.
     pub messages: Arc<Vec<Message>>,
-    /// The most tokens that the answer may have.
+    /// The maximum number of tokens in the answer.
     pub max_tokens: Option<u32>,
-    /// How freely the model picks its words.
+    /// The sampling temperature.
     pub temperature: Option<f64>,
-    /// Words are picked from the likeliest ones, which make up this share.
+    /// The probability mass of the tokens to sample from, from 0 to 1.
     pub top_p: Option<f64>,
-    /// Words are picked from this many likeliest ones.
+    /// The number of most likely tokens to sample from.
     pub top_k: Option<u32>,
-    /// Texts at which the answer stops.
+    /// Stop sequences.
     pub stop: Vec<String>,
-    /// Tools that the model may call.
+    /// The tools that the model may call.
     pub tools: Vec<Tool>,
-    /// Whether the model calls tools; none leaves it to the provider.
+    /// Whether the model calls tools; `None` is the provider's default.
     pub tool_choice: Option<ToolChoice>,
-    /// Whether the answer is to be streamed.
+    /// Whether to stream the answer.
     pub stream: bool,
-    /// Whatever else the provider takes, sent as it is.
+    /// Other fields of the provider's request, sent unchanged.
     pub params: Map<String, Value>,
-    /// Values for the layers below; the typed models put them into the HTTP request's extensions.
+    /// Values for the layers below. The typed models move them to the HTTP request's extensions.
     pub extensions: http::Extensions,
 }
 
 impl ChatRequest {
-    /// A request for a streamed answer of a model, without messages.
+    /// Creates a request for a streamed answer, without messages.
     pub fn new(model: impl Into<Arc<str>>) -> Self {
         Self {
             model: model.into(),
@@ -79,42 +79,40 @@ impl ChatRequest {
         }
     }
 
-    /// Sets who answers, as events say it. It is only told: which model gets the request is decided
-    /// by the service that it is given to.
+    /// Sets the provider's name in events. It does not affect where the request is sent.
     ///
-    /// Where it is not set, events say what the model's name begins with: `claude` is `anthropic`;
-    /// `gpt`, `chatgpt`, `o1`, `o3` and `o4` are `openai`; `gemini` is `gcp.gemini`; anything else is
-    /// `unknown`.
+    /// By default the name is derived from the prefix of the model's name: `claude` is `anthropic`; `gpt`,
+    /// `chatgpt`, `o1`, `o3` and `o4` are `openai`; `gemini` is `gcp.gemini`; any other is `unknown`.
     #[must_use]
     pub fn provider(mut self, name: impl Into<Arc<str>>) -> Self {
         self.provider = Some(name.into());
         self
     }
 
-    /// Sets which of the provider's interfaces answers, as events say it.
+    /// Sets the API's name in events.
     ///
-    /// Where it is not set, events say what the model's name begins with, as for
-    /// [`provider`](Self::provider): `messages`, `chat_completions`, `generate_content`, else `chat`.
+    /// By default the name is derived from the model's name like the [`provider`](Self::provider): `messages`,
+    /// `chat_completions`, `generate_content`, or `chat`.
     #[must_use]
     pub fn api(mut self, name: impl Into<Arc<str>>) -> Self {
         self.api = Some(name.into());
         self
     }
 
-    /// Sets how the model is to behave; it comes before all messages.
+    /// Sets the system prompt, which precedes all messages.
     #[must_use]
     pub fn system(mut self, text: impl Into<Arc<str>>) -> Self {
         self.system = Some(text.into());
         self
     }
 
-    /// Adds a text of the person who talks to the model.
+    /// Adds a text message of the user.
     #[must_use]
     pub fn user(self, text: impl Into<String>) -> Self {
         self.message(Message::user(text))
     }
 
-    /// Adds a text of the model.
+    /// Adds a text message of the model.
     #[must_use]
     pub fn assistant(self, text: impl Into<String>) -> Self {
         self.message(Message::assistant(text))
@@ -133,35 +131,35 @@ impl ChatRequest {
         self
     }
 
-    /// Sets the most tokens that the answer may have.
+    /// Sets the maximum number of tokens in the answer.
     #[must_use]
     pub fn max_tokens(mut self, tokens: u32) -> Self {
         self.max_tokens = Some(tokens);
         self
     }
 
-    /// Sets how freely the model picks its words; the provider says in which range.
+    /// Sets the sampling temperature. The valid range depends on the provider.
     #[must_use]
     pub fn temperature(mut self, temperature: f64) -> Self {
         self.temperature = Some(temperature);
         self
     }
 
-    /// Sets the share, from 0 to 1, of likeliest words to pick from.
+    /// Sets the probability mass, from 0 to 1, of the tokens to sample from.
     #[must_use]
     pub fn top_p(mut self, share: f64) -> Self {
         self.top_p = Some(share);
         self
     }
 
-    /// Sets how many likeliest words to pick from.
+    /// Sets the number of most likely tokens to sample from.
     #[must_use]
-    pub fn top_k(mut self, words: u32) -> Self {
-        self.top_k = Some(words);
+    pub fn top_k(mut self, tokens: u32) -> Self {
+        self.top_k = Some(tokens);
         self
     }
 
-    /// Adds texts at which the answer stops.
+    /// Adds stop sequences.
     #[must_use]
     pub fn stop<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
         self.stop.extend(texts.into_iter().map(Into::into));
@@ -182,15 +180,15 @@ impl ChatRequest {
         self
     }
 
-    /// Sets whether the answer is to be streamed; it is unless this is called.
+    /// Sets whether to stream the answer (default true).
     #[must_use]
     pub fn stream(mut self, stream: bool) -> Self {
         self.stream = stream;
         self
     }
 
-    /// Sets a field of the provider's request, sent as it is. It goes before whatever the request
-    /// would send under the same name.
+    /// Sets a field of the provider's request, sent unchanged. It takes precedence over a field of the same name
+    /// that the request would send.
     #[must_use]
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.params.insert(name.into(), value.into());
@@ -198,7 +196,7 @@ impl ChatRequest {
     }
 }
 
-/// Extensions are left out, and secrets among [`params`](ChatRequest::params) covered.
+/// Omits the extensions and redacts secrets in [`params`](ChatRequest::params).
 impl fmt::Debug for ChatRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatRequest")

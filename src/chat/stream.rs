@@ -11,18 +11,18 @@ use crate::event::LlmResult;
 
 /// The streamed answer of a typed model.
 ///
-/// It reads only when it is polled, and lets go of the connection when it is dropped. After
-/// [`Delta::Done`](crate::Delta::Done), or an error, it ends. An answer that came whole starts with
+/// The stream reads the response only when it is polled, and releases the connection when it is dropped. It ends
+/// after [`Delta::Done`](crate::Delta::Done) or an error. A non-streamed answer begins with
 /// [`Delta::NotStreamed`](crate::Delta::NotStreamed) and has its text in one chunk.
 pub struct ChatStream {
-    /// None once it has ended.
+    /// `None` after the end.
     inner: Option<Inner>,
 }
 
 type Inner = Pin<Box<dyn Stream<Item = Result<ChatChunk, ModelError>> + Send>>;
 
 impl ChatStream {
-    /// A stream of chunks, of a model of your own. It ends where `stream` first does.
+    /// Creates a stream from the chunks of another model. It is fused: it ends when `stream` first ends.
     ///
     /// ```
     /// use tower_llm_callbacks::{Delta, chat::ChatStream};
@@ -40,11 +40,11 @@ impl ChatStream {
         Self { inner: Some(Box::pin(stream)) }
     }
 
-    /// Reads the answer to its end and adds it up, as [`collect`] does.
+    /// Reads the answer to its end and adds it up, like [`collect`].
     ///
     /// # Errors
     ///
-    /// The stream's first error; what came before it is lost.
+    /// Returns the stream's first error. The chunks before it are lost.
     pub async fn collect_result(self) -> Result<LlmResult, ModelError> {
         collect(self).await
     }

@@ -17,22 +17,22 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tool {
-    /// Its name.
+    /// The name of the tool.
     pub name: String,
-    /// What it does, told to the model.
+    /// The description for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The JSON schema of its arguments.
+    /// The JSON schema of the arguments.
     pub parameters: Value,
 }
 
 impl Tool {
-    /// A tool with a name and the JSON schema of its arguments.
+    /// Creates a tool from its name and the JSON schema of its arguments.
     pub fn new(name: impl Into<String>, parameters: Value) -> Self {
         Self { name: name.into(), description: None, parameters }
     }
 
-    /// Sets what the tool does, told to the model.
+    /// Sets the description for the model.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
@@ -45,12 +45,12 @@ impl Tool {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ToolChoice {
-    /// As the model likes.
+    /// The model decides.
     Auto,
-    /// It must not.
+    /// The model must not call a tool.
     None,
-    /// It must call one.
+    /// The model must call a tool.
     Required,
-    /// It must call the one with this name.
+    /// The model must call the tool with this name.
     Tool(String),
 }

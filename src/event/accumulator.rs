@@ -3,11 +3,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Choice, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall, ToolCallRef,
-    cut::Cut, places::Places,
+    Choice, Content, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall,
+    ToolCallRef, index_table::IndexTable, truncation::Truncation,
 };
 
-/// Adds deltas up to an [`LlmResult`].
+/// Adds up deltas to an [`LlmResult`].
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, event::Accumulator};
@@ -23,38 +23,29 @@ pub struct Accumulator {
     result: LlmResult,
     /// Parallel to `result.choices`.
     parts: Vec<Parts>,
-    places: Places,
-    /// How many bytes of each text are kept.
+    places: IndexTable,
+    /// The bytes of each text that are kept.
     limit: usize,
-    /// How many bytes may still be kept of all texts together.
+    /// The bytes that may still be kept, of all texts together.
     room: usize,
-    /// Whether anything of an answer was seen, or its end.
+    /// Whether any part of an answer, or its end, was seen.
     answered: bool,
 }
 
-/// What is known of a choice besides what the result has of it.
+/// The state of a choice beside its entry in the result.
 #[derive(Debug, Clone, Default)]
 struct Parts {
-    /// The tool calls by index, turned into the public form at the end.
+    /// The tool calls by index, converted to the public form at the end.
     tools: Vec<Tool>,
-    places: Places,
-    cut: [Cut; 3],
+    places: IndexTable,
+    truncated: [Truncation; 3],
 }
 
 #[derive(Debug, Clone)]
 struct Tool {
     arguments: String,
     reference: Arc<ToolCallRef>,
-    cut: Cut,
-}
-
-/// The content of a delta: what a token event is made of.
-#[derive(Debug)]
-pub(crate) struct Content<'a> {
-    pub(crate) choice: u32,
-    pub(crate) kind: TokenKind,
-    pub(crate) text: &'a str,
-    pub(crate) tool_call: Option<Arc<ToolCallRef>>,
+    truncated: Truncation,
 }
 
 impl Default for Accumulator {
@@ -64,18 +55,18 @@ impl Default for Accumulator {
 }
 
 impl Accumulator {
-    /// An answer of which nothing has come yet.
+    /// Creates an accumulator without any delta.
     pub fn new() -> Self {
         Self::capturing(ContentCapture::Full)
     }
 
-    /// The same, where only so much of its content is to be kept.
+    /// Creates an accumulator that keeps only part of the content.
     pub(crate) fn capturing(content: ContentCapture) -> Self {
         let result = LlmResult { streamed: true, ..LlmResult::default() };
         Self {
             result,
             parts: Vec::new(),
-            places: Places::default(),
+            places: IndexTable::default(),
             limit: content.limit(),
             room: usize::MAX,
             answered: false,
@@ -87,7 +78,7 @@ impl Accumulator {
         self.add(delta);
     }
 
-    /// Adds a delta, and tells what content it carries if it is a token event.
+    /// Adds a delta. Returns its content if it is a token event.
     #[inline]
     pub(crate) fn add<'d>(&mut self, delta: &'d Delta<'_>) -> Option<Content<'d>> {
         let bounds = (self.limit, self.room);
@@ -97,7 +88,7 @@ impl Accumulator {
             Delta::Refusal { choice, text } => (*choice, TokenKind::Refusal, text),
             Delta::ToolCall { choice, index, id, name, arguments } => {
                 let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
-                let kept = tool.cut.push(&mut tool.arguments, arguments, bounds);
+                let kept = tool.truncated.push(&mut tool.arguments, arguments, bounds);
                 let reference = Some(Arc::clone(&tool.reference));
                 // The opening of a call is content although it has no text.
                 if !opened && arguments.is_empty() {
@@ -111,16 +102,16 @@ impl Accumulator {
             }
         };
         let (to, parts) = self.choice(choice);
-        let (to, cut) = match kind {
-            TokenKind::Reasoning => (&mut to.reasoning, &mut parts.cut[1]),
-            TokenKind::Refusal => (&mut to.refusal, &mut parts.cut[2]),
-            _ => (&mut to.text, &mut parts.cut[0]),
+        let (to, truncated) = match kind {
+            TokenKind::Reasoning => (&mut to.reasoning, &mut parts.truncated[1]),
+            TokenKind::Refusal => (&mut to.refusal, &mut parts.truncated[2]),
+            _ => (&mut to.text, &mut parts.truncated[0]),
         };
-        let kept = cut.push(to, text, bounds);
+        let kept = truncated.push(to, text, bounds);
         if text.is_empty() { None } else { self.content(choice, kind, text, kept, None) }
     }
 
-    /// Counts content, of which so much was kept.
+    /// Counts content of which `kept` was kept.
     #[inline]
     fn content<'d>(
         &mut self,
@@ -156,7 +147,7 @@ impl Accumulator {
                 self.answered = true;
             }
             Delta::Response { id, model } => {
-                // The first non-empty word stands: some vendors send placeholders first.
+                // The first non-empty value stays: some vendors send empty ones first.
                 for (slot, value) in
                     [(&mut self.result.response_id, id), (&mut self.result.model, model)]
                 {
@@ -178,7 +169,7 @@ impl Accumulator {
         }
     }
 
-    /// The answer is complete, be it an empty one.
+    /// Marks the answer as complete, even if it is empty.
     pub(crate) fn complete(&mut self) {
         self.answered = true;
     }
@@ -195,7 +186,7 @@ impl Accumulator {
             return at;
         }
         if choices.is_empty() {
-            // Mostly there is one; `push` would make room for four.
+            // Most answers have one choice. `push` would reserve four.
             choices.reserve_exact(1);
             self.parts.reserve_exact(1);
         }
@@ -210,7 +201,7 @@ impl Accumulator {
         (&mut self.result.choices[at], &mut self.parts[at])
     }
 
-    /// Finds a tool call; tells whether this is its first piece, or its first name or id.
+    /// Returns a tool call, and whether this is its first piece, or brings its name or id.
     fn tool(
         &mut self,
         choice: u32,
@@ -224,7 +215,11 @@ impl Accumulator {
         let at = at.unwrap_or_else(|| {
             opened = true;
             let reference = Arc::new(ToolCallRef::new(index, "", ""));
-            tools.push(Tool { arguments: String::new(), reference, cut: Cut::default() });
+            tools.push(Tool {
+                arguments: String::new(),
+                reference,
+                truncated: Truncation::default(),
+            });
             places.added(tools, |tool| tool.reference.index);
             tools.len() - 1
         });
@@ -241,35 +236,35 @@ impl Accumulator {
         (opened, tool)
     }
 
-    /// Bounds what is kept of all texts together.
+    /// Bounds the bytes that are kept of all texts together.
     pub(crate) fn bound(&mut self, bytes: usize) {
         self.room = bytes;
     }
 
-    /// What the HTTP response said.
+    /// Sets the HTTP response.
     pub(crate) fn http(&mut self, http: HttpResponseInfo) {
         self.result.http = Some(Box::new(http));
     }
 
-    /// The answer came whole, though nothing of it is known.
+    /// Marks the answer as not streamed.
     pub(crate) fn whole(&mut self) {
         self.result.streamed = false;
     }
 
-    /// What comes is not looked into.
+    /// Marks the rest of the answer as not decoded.
     pub(crate) fn skip(&mut self) {
         self.result.decode_skipped = true;
     }
 
-    /// How many token events there were.
+    /// Returns the number of token events.
     pub(crate) fn tokens(&self) -> u64 {
         self.result.tokens
     }
 
-    /// What the deltas add up to.
+    /// Returns the result of the deltas.
     ///
-    /// Choices and tool calls come by index, and a tool call without arguments has `{}`. The times
-    /// are left at none and zero: they belong to the run.
+    /// Choices and tool calls are sorted by index. A tool call without arguments has `{}`. The times are absent or
+    /// zero: they belong to the run.
     pub fn finish(mut self) -> LlmResult {
         for (choice, Parts { mut tools, .. }) in self.result.choices.iter_mut().zip(self.parts) {
             tools.sort_by_key(|tool| tool.reference.index);
@@ -283,7 +278,7 @@ impl Accumulator {
     }
 }
 
-/// What the deltas add up to, as JSON.
+/// The result of the deltas as JSON.
 impl From<Accumulator> for Value {
     fn from(answer: Accumulator) -> Self {
         json!(answer.finish())
@@ -292,8 +287,8 @@ impl From<Accumulator> for Value {
 
 impl Tool {
     fn finish(self) -> ToolCall {
-        let none = self.arguments.is_empty() && !self.cut.is_made();
-        let arguments = if none { "{}".to_owned() } else { self.arguments };
+        let empty = self.arguments.is_empty() && !self.truncated.is_truncated();
+        let arguments = if empty { "{}".to_owned() } else { self.arguments };
         ToolCall {
             id: self.reference.id.as_ref().to_owned(),
             name: self.reference.name.as_ref().to_owned(),

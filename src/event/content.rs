@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::{ErrorKind, Failure, LlmResult, LlmStart, Prompt, RunInput, Truncated};
 use crate::redact;
 
-/// How much of prompts and answers handlers are told.
+/// The amount of content (prompts, answers, inputs, outputs) that handlers receive.
 ///
-/// Everything else (who, when, how many, how it ended) is told in any case. Set for each layer, with
+/// Everything else (names, times, counts, how a run ended) is delivered in any case. Set per layer, with
 /// [`CallbackLayer::content`](crate::CallbackLayer::content) or
 /// [`HttpCallbackLayer::content`](crate::HttpCallbackLayer::content).
 ///
@@ -18,21 +18,21 @@ use crate::redact;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ContentCapture {
-    /// All of it; the default.
+    /// Keep all content; the default.
     #[default]
     Full,
-    /// Of each text the first bytes, at most so many, cut between characters: of each text in the
-    /// prompt and the parameters, of text, reasoning and refusal of each choice, of the arguments of each
-    /// tool call, of inputs and outputs, and of error messages. A token beyond it is an event with an empty text.
+    /// Keep at most this many bytes of every text, cut at a character boundary: in prompts and parameters, in the
+    /// text, reasoning, refusal and tool arguments of each choice, in inputs and outputs, and in error messages.
+    /// A token beyond the limit is an event with an empty text.
     Limited(usize),
-    /// None: no messages, token events with empty texts, no texts and no arguments in results, no inputs and
-    /// outputs, no messages of providers in errors. Parameters, and what else providers say, are told as far as they are numbers,
-    /// truth values and single words of at most 64 bytes.
+    /// Keep no content: no prompts, token events with empty texts, no texts and arguments in results, no inputs
+    /// and outputs, no provider messages in errors. Parameters and the provider's other values are kept if they are
+    /// numbers, booleans or single words of at most 64 bytes.
     Off,
 }
 
 impl ContentCapture {
-    /// How many bytes of a text are told.
+    /// Returns the number of bytes of a text that are kept.
     pub(crate) fn limit(self) -> usize {
         match self {
             ContentCapture::Full => usize::MAX,
@@ -41,6 +41,7 @@ impl ContentCapture {
         }
     }
 
+    /// Reduces a start event to what is captured.
     pub(crate) fn start(self, mut start: LlmStart) -> LlmStart {
         match self {
             ContentCapture::Full => {}
@@ -67,12 +68,12 @@ impl ContentCapture {
         start
     }
 
-    /// What a chain, tool or retriever was given.
+    /// Reduces the input of a chain, tool or retriever to what is captured.
     pub(crate) fn input(self, input: RunInput) -> RunInput {
         RunInput { input: self.value(input.input), ..input }
     }
 
-    /// What a chain, tool or retriever was given, or has made. Secrets under telling names are covered.
+    /// Reduces an input or output to what is captured. Redacts members whose names indicate a secret.
     pub(crate) fn value(self, value: Option<Value>) -> Option<Value> {
         let mut value = value.filter(|_| self != ContentCapture::Off)?;
         redact::prompt(&mut value);
@@ -82,7 +83,7 @@ impl ContentCapture {
         Some(value)
     }
 
-    /// Providers may say anything where a word is expected.
+    /// Reduces a result. The accumulator has limited its texts, but providers may send any text as another value.
     pub(crate) fn result(self, mut result: LlmResult) -> LlmResult {
         if self == ContentCapture::Off {
             for choice in &mut result.choices {
@@ -95,7 +96,7 @@ impl ContentCapture {
         result
     }
 
-    /// The error of another run, which may be told more of content than this one.
+    /// Reduces the message of another run's error. That run may capture more content than this one.
     pub(crate) fn error(self, error: Arc<str>, without_content: Arc<str>) -> Arc<str> {
         match self {
             ContentCapture::Off => without_content,
@@ -106,7 +107,7 @@ impl ContentCapture {
         }
     }
 
-    /// Error messages quote prompts.
+    /// Reduces a failure: error messages may quote prompts.
     pub(crate) fn failure(self, mut failure: Failure) -> Failure {
         if self == ContentCapture::Off {
             failure.provider_code.take_if(|code| !is_word(code));
@@ -117,7 +118,7 @@ impl ContentCapture {
             ContentCapture::Limited(bytes) if failure.message.len() > bytes => {
                 prefix(&failure.message, bytes).into()
             }
-            // That of an error around it is anybody's.
+            // The message may be that of an error that wraps `Truncated`, which may quote anything.
             ContentCapture::Off if failure.kind == ErrorKind::Truncated => {
                 Truncated.to_string().into()
             }
@@ -131,7 +132,7 @@ impl ContentCapture {
     }
 }
 
-/// The first bytes of a text, at most so many, cut between characters.
+/// Returns the longest prefix of at most `bytes` bytes that ends at a character boundary.
 pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;
@@ -140,7 +141,7 @@ pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
-/// Something that was chosen, not something that was said.
+/// Whether a text can be an identifier or an enumerated value, rather than content.
 fn is_word(text: &str) -> bool {
     text.len() <= 64 && !text.contains(char::is_whitespace)
 }

@@ -4,12 +4,11 @@ use serde_json::Value;
 
 use super::{ProviderError, Usage};
 
-/// One fact read off a model's answer.
+/// A fact read from a model's answer.
 ///
-/// Typed chunks (through [`LlmChunk`](crate::LlmChunk)) and the wire decoders (in
-/// [`wire`](crate::wire)) both speak deltas. Those that carry content (text, reasoning, refusal, a
-/// fragment of a tool call) become token events; the others only add to the
-/// [`LlmResult`](super::LlmResult).
+/// Typed chunks (through [`LlmChunk`](crate::LlmChunk)) and the wire decoders (in [`wire`](crate::wire)) both yield
+/// deltas. A delta with content (text, reasoning, refusal, a fragment of a tool call) becomes a token event. The
+/// others only add to the [`LlmResult`](super::LlmResult).
 ///
 /// `Delta<'static>` is also the chunk type of the typed models: see
 /// [`ChatChunk`](crate::chat::ChatChunk).
@@ -26,81 +25,136 @@ use super::{ProviderError, Usage};
 pub enum Delta<'a> {
     /// A piece of the answer's text.
     Text {
-        /// Which choice (candidate) it belongs to; 0 where the provider gives one answer.
+        /// The index of the choice (candidate); 0 if the provider returns one answer.
         choice: u32,
-        /// The text; an empty one is no token event.
+        /// The text. An empty text emits no token event.
         text: Cow<'a, str>,
     },
     /// A piece of the model's reasoning.
     Reasoning {
-        /// Which choice it belongs to.
+        /// The index of the choice.
         choice: u32,
         /// The reasoning text.
         text: Cow<'a, str>,
     },
     /// A piece of a refusal.
     Refusal {
-        /// Which choice it belongs to.
+        /// The index of the choice.
         choice: u32,
         /// The refusal text.
         text: Cow<'a, str>,
     },
     /// The opening of a tool call, or a fragment of its arguments.
     ToolCall {
-        /// Which choice it belongs to.
+        /// The index of the choice.
         choice: u32,
-        /// Which tool call of the choice: fragments with the same index belong together.
+        /// The index of the tool call in its choice. Fragments with the same index belong together.
         index: u32,
-        /// The call's id, where this delta says it.
+        /// The call's id, if this delta has it.
         id: Option<Cow<'a, str>>,
-        /// The tool's name, where this delta says it.
+        /// The tool's name, if this delta has it.
         name: Option<Cow<'a, str>>,
-        /// The next fragment of the arguments, a JSON text; may be empty.
+        /// The next fragment of the arguments, which are JSON text. May be empty.
         arguments: Cow<'a, str>,
     },
-    /// A choice has ended, in the provider's own word.
+    /// The end of a choice.
     Finish {
-        /// Which choice it belongs to.
+        /// The index of the choice.
         choice: u32,
-        /// `end_turn`, `stop`, `tool_use`, `length` …
+        /// The provider's finish reason: `end_turn`, `stop`, `tool_use`, `length` …
         reason: Cow<'a, str>,
     },
-    /// Token counts so far. Later ones replace earlier ones.
+    /// The token counts so far. Later counts replace earlier ones.
     Usage {
         /// The counts, normalised.
         usage: Usage,
-        /// The provider's own object.
+        /// The provider's own usage object.
         raw: Option<Cow<'a, Value>>,
     },
-    /// What the provider says about the answer.
+    /// The answer's id and model.
     Response {
         /// The answer's id.
         id: Option<Cow<'a, str>>,
-        /// The model that answers.
+        /// The model that generates the answer.
         model: Option<Cow<'a, str>>,
     },
-    /// The answer came whole, not streamed: nothing of it is a token event.
+    /// The answer arrived whole, not streamed. No part of it becomes a token event.
     NotStreamed,
-    /// The provider reports an error in the answer. It ends the run.
+    /// An error that the provider reports in the answer. Ends the run.
     Error(ProviderError),
-    /// A part of the answer could not be read; it was passed over and is counted in the result.
+    /// A part of the answer that could not be decoded. Skipped, and counted in the result.
     DecodeFault,
-    /// The protocol's own end of the answer. It ends the run; nothing after it is observed.
+    /// The protocol's end mark. Ends the run: later deltas are not observed.
     Done,
 }
 
 impl<'a> Delta<'a> {
-    /// A piece of text of choice 0.
+    /// Creates a piece of text of choice 0.
     pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Delta::Text { choice: 0, text: text.into() }
     }
 
-    /// The end of choice 0.
+    /// Creates a piece of reasoning of choice 0.
+    pub fn reasoning(text: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Reasoning { choice: 0, text: text.into() }
+    }
+
+    /// Creates a piece of a refusal of choice 0.
+    pub fn refusal(text: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Refusal { choice: 0, text: text.into() }
+    }
+
+    /// Creates the opening of tool call `index` of choice 0.
+    ///
+    /// The arguments are JSON text. They may be empty if [fragments](Self::tool_arguments) follow.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{Delta, event::Accumulator};
+    ///
+    /// let mut answer = Accumulator::new();
+    /// answer.delta(&Delta::tool_call(0, "call_1", "get_weather", ""));
+    /// answer.delta(&Delta::tool_arguments(0, r#"{"city":"Paris"}"#));
+    /// assert_eq!(answer.finish().choices[0].tool_calls[0].arguments, r#"{"city":"Paris"}"#);
+    /// ```
+    pub fn tool_call(
+        index: u32,
+        id: impl Into<Cow<'a, str>>,
+        name: impl Into<Cow<'a, str>>,
+        arguments: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        let (id, name) = (Some(id.into()), Some(name.into()));
+        Delta::ToolCall { choice: 0, index, id, name, arguments: arguments.into() }
+    }
+
+    /// Creates a fragment of the arguments of tool call `index` of choice 0.
+    pub fn tool_arguments(index: u32, fragment: impl Into<Cow<'a, str>>) -> Self {
+        Delta::ToolCall { choice: 0, index, id: None, name: None, arguments: fragment.into() }
+    }
+
+    /// Creates the end of choice 0, with the provider's finish reason.
     pub fn finish(reason: impl Into<Cow<'a, str>>) -> Self {
         Delta::Finish { choice: 0, reason: reason.into() }
     }
 
-    /// The text, reasoning, refusal or argument fragment it carries.
+    /// Creates the token counts so far, without the provider's own object.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{Delta, Usage, event::Accumulator};
+    ///
+    /// let mut answer = Accumulator::new();
+    /// answer.delta(&Delta::usage(Usage::new(11, 25)));
+    /// assert_eq!(answer.finish().usage.unwrap().total_tokens, 36);
+    /// ```
+    pub fn usage(usage: Usage) -> Self {
+        Delta::Usage { usage, raw: None }
+    }
+
+    /// Creates the answer's id and model.
+    pub fn response(id: impl Into<Cow<'a, str>>, model: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Response { id: Some(id.into()), model: Some(model.into()) }
+    }
+
+    /// Returns the text, reasoning, refusal or argument fragment of this delta.
     pub fn content(&self) -> Option<&str> {
         match self {
             Delta::Text { text, .. }
@@ -111,7 +165,7 @@ impl<'a> Delta<'a> {
         }
     }
 
-    /// The same delta, borrowed from this one. Costs no allocation.
+    /// Borrows this delta, without an allocation.
     pub fn borrowed(&self) -> Delta<'_> {
         fn b<'b>(text: &'b str) -> Cow<'b, str> {
             Cow::Borrowed(text)
@@ -145,7 +199,7 @@ impl<'a> Delta<'a> {
         }
     }
 
-    /// The same delta with texts of its own.
+    /// Converts this delta to one that owns its texts.
     pub fn into_owned(self) -> Delta<'static> {
         fn o(text: Cow<'_, str>) -> Cow<'static, str> {
             Cow::Owned(text.into_owned())

@@ -1,12 +1,11 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    CustomEvent, EventKind, LlmResult, LlmStart, Record, Retry, RunError, RunInput, RunOutput,
-    Token,
+    CustomEvent, EventKind, LlmResult, LlmStart, Retry, RunError, RunInput, RunOutput, Token,
 };
-use crate::run::Run;
+use crate::run::RunType;
 
-/// One event of a run, as `on_event` gets it.
+/// One event of a run, as [`on_event`](crate::CallbackHandler::on_event) receives it.
 #[derive(Debug, Clone)]
 pub struct Event {
     seq: u64,
@@ -14,77 +13,57 @@ pub struct Event {
     data: EventData,
 }
 
-/// What an event tells, by kind.
+/// The payload of an event, by kind.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventData {
-    /// A model call starts.
+    /// A model call started.
     LlmStart(Arc<LlmStart>),
-    /// A piece of its answer came.
+    /// A piece of a model's answer arrived.
     LlmNewToken(Token),
-    /// It completed.
+    /// A model call completed.
     LlmEnd(Arc<LlmResult>),
-    /// It failed, or was given up.
+    /// A model call failed or was cancelled.
     LlmError(Arc<RunError>),
-    /// A chain starts.
-    ChainStart(Arc<RunInput>),
-    /// A chain completed.
-    ChainEnd(Arc<RunOutput>),
-    /// A chain failed.
-    ChainError(Arc<RunError>),
-    /// A tool starts.
-    ToolStart(Arc<RunInput>),
-    /// A tool completed.
-    ToolEnd(Arc<RunOutput>),
-    /// A tool failed.
-    ToolError(Arc<RunError>),
-    /// A retriever starts.
-    RetrieverStart(Arc<RunInput>),
-    /// A retriever completed.
-    RetrieverEnd(Arc<RunOutput>),
-    /// A retriever failed.
-    RetrieverError(Arc<RunError>),
-    /// Another attempt starts.
+    /// A run of another type started: a chain, tool or retriever.
+    RunStart(RunType, Arc<RunInput>),
+    /// A run of another type completed.
+    RunEnd(RunType, Arc<RunOutput>),
+    /// A run of another type failed or was cancelled.
+    RunError(RunType, Arc<RunError>),
+    /// Another attempt of a call started.
     Retry(Arc<Retry>),
-    /// An event of the application's own.
+    /// An event of the application.
     Custom(Arc<CustomEvent>),
 }
 
 impl EventData {
-    /// Which event it is.
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         match self {
             EventData::LlmStart(_) => EventKind::LlmStart,
             EventData::LlmNewToken(_) => EventKind::LlmNewToken,
             EventData::LlmEnd(_) => EventKind::LlmEnd,
             EventData::LlmError(_) => EventKind::LlmError,
-            EventData::ChainStart(_) => EventKind::ChainStart,
-            EventData::ChainEnd(_) => EventKind::ChainEnd,
-            EventData::ChainError(_) => EventKind::ChainError,
-            EventData::ToolStart(_) => EventKind::ToolStart,
-            EventData::ToolEnd(_) => EventKind::ToolEnd,
-            EventData::ToolError(_) => EventKind::ToolError,
-            EventData::RetrieverStart(_) => EventKind::RetrieverStart,
-            EventData::RetrieverEnd(_) => EventKind::RetrieverEnd,
-            EventData::RetrieverError(_) => EventKind::RetrieverError,
+            EventData::RunStart(run_type, _) => EventKind::RunStart(*run_type),
+            EventData::RunEnd(run_type, _) => EventKind::RunEnd(*run_type),
+            EventData::RunError(run_type, _) => EventKind::RunError(*run_type),
             EventData::Retry(_) => EventKind::Retry,
             EventData::Custom(_) => EventKind::Custom,
         }
     }
 
-    /// The same terminal for a handler that did not get all tokens.
+    /// Returns the same terminal event for a handler that did not receive all tokens.
     pub(crate) fn with_dropped_tokens(&self, dropped: u64) -> Self {
-        let result = |result: &LlmResult| {
-            let mut result = result.clone();
-            result.dropped_tokens = dropped;
-            Arc::new(result)
-        };
         match self {
-            EventData::LlmEnd(end) => EventData::LlmEnd(result(end)),
-            EventData::LlmError(error) => EventData::LlmError(Arc::new(RunError::new(
-                error.failure().clone(),
-                result(error.result()),
-            ))),
+            EventData::LlmEnd(result) => {
+                let mut result = LlmResult::clone(result);
+                result.dropped_tokens = dropped;
+                EventData::LlmEnd(Arc::new(result))
+            }
+            EventData::LlmError(error) => {
+                EventData::LlmError(Arc::new(error.with_dropped_tokens(dropped)))
+            }
             other => other.clone(),
         }
     }
@@ -95,7 +74,7 @@ impl Event {
         Self { seq, time, data }
     }
 
-    /// The buffer in which the emitter builds one token after the other.
+    /// Creates a buffer in which the emitter builds one token after the other.
     pub(crate) fn token_buffer() -> Self {
         Self::new(0, None, EventData::LlmNewToken(Token::buffer()))
     }
@@ -115,33 +94,29 @@ impl Event {
         Self::new(self.seq, self.time, data)
     }
 
-    /// The number of the event in its run, from 0 (start). Every event of the run is numbered,
-    /// delivered to this handler or not: a gap shows tokens that were dropped, or events that the
-    /// handler asked not to get.
+    /// Returns the number of the event in its run, from 0 (start).
+    ///
+    /// Every event of the run has a number, delivered to this handler or not. A gap shows tokens that were dropped,
+    /// or events outside of the handler's event mask.
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// When it happened, by the wall clock.
+    /// Returns when the event happened, by the wall clock.
     ///
-    /// For a token this reads the clock if the handler is inline or lockstep, which is told as it
-    /// happens, or did not ask for [`EventMask::TOKEN_TIMES`](crate::EventMask::TOKEN_TIMES).
+    /// For a token this returns the present time if the handler is inline or lockstep (it is called as the token
+    /// arrives), or if its mask lacks [`EventMask::TOKEN_TIMES`](crate::EventMask::TOKEN_TIMES).
     pub fn time(&self) -> SystemTime {
         self.time.unwrap_or_else(SystemTime::now)
     }
 
-    /// What it tells.
+    /// Returns the payload.
     pub fn data(&self) -> &EventData {
         &self.data
     }
 
-    /// Which event it is.
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         self.data.kind()
-    }
-
-    /// The event as it looks outside the process: serialises to an event record of version [`RECORD_VERSION`](super::RECORD_VERSION).
-    pub fn record<'a>(&'a self, run: &'a Run) -> Record<'a> {
-        Record::new(run, self)
     }
 }

@@ -1,43 +1,54 @@
-//! What handlers are told: events, their payloads, and what they look like outside the process.
+//! Events: what handlers receive, and how events look outside the process.
 
 mod accumulator;
 mod content;
-mod cut;
+mod custom;
 mod delta;
-mod error;
 #[expect(clippy::module_inception, reason = "the folder is about events, the file about `Event`")]
 mod event;
+mod event_kind;
+mod event_record;
 mod http;
-mod kind;
-mod other;
-mod places;
+mod index_table;
+mod invalid_record;
+mod llm_start;
+mod prompt;
 mod provider_error;
-mod read;
 mod record;
 mod result;
-mod start;
+mod retry;
+mod run_error;
+mod runnable;
 mod token;
 mod truncated;
+mod truncation;
 mod usage;
 
-#[cfg(any(feature = "otel", feature = "usage"))]
-pub(crate) use self::content::prefix;
 pub use self::{
     accumulator::Accumulator,
     content::ContentCapture,
+    custom::CustomEvent,
     delta::Delta,
-    error::{ErrorKind, RunError},
     event::{Event, EventData},
+    event_kind::EventKind,
+    event_record::EventRecord,
     http::{HttpRequestInfo, HttpResponseInfo},
-    kind::EventKind,
-    other::{CustomEvent, Retry, RunInput, RunOutput},
+    invalid_record::InvalidRecord,
+    llm_start::LlmStart,
+    prompt::Prompt,
     provider_error::ProviderError,
-    read::{EventRecord, InvalidRecord},
     record::{RECORD_VERSION, Record},
     result::{Choice, LlmResult, ToolCall},
-    start::{LlmStart, Prompt},
+    retry::Retry,
+    run_error::{ErrorKind, Partial, RunError},
+    runnable::{RunInput, RunOutput},
     token::{Token, TokenKind, ToolCallRef},
     truncated::Truncated,
     usage::Usage,
 };
-pub(crate) use self::{accumulator::Content, error::Failure, record::Data, token::TextBlock};
+pub(crate) use self::{
+    content::prefix,
+    record::Data,
+    run_error::Failure,
+    token::{Content, TextBlock},
+};

@@ -1,9 +1,9 @@
 use std::{error::Error, fmt, sync::Arc};
 
-/// An error that the provider reported: an HTTP error answer, or an error inside a stream.
+/// An error that the provider reported, as an HTTP error response or inside a stream.
 ///
-/// The typed models return it as the source of their errors, and the layer finds it in the chain of
-/// sources of any error, so that [`RunError`](super::RunError) carries status and code.
+/// The typed models return it as the source of their errors. The layer finds it in the chain of sources of any error,
+/// so that [`RunError`](super::RunError) has its status and code.
 ///
 /// The [`Display`](fmt::Display) form is the provider's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,21 +11,21 @@ use std::{error::Error, fmt, sync::Arc};
 pub struct ProviderError {
     /// The provider's message.
     pub message: Arc<str>,
-    /// The provider's own code or type, such as `overloaded_error`.
+    /// The provider's code or type, such as `overloaded_error`.
     pub code: Option<Arc<str>>,
-    /// The HTTP status; none for an error inside a stream.
+    /// The HTTP status. `None` for an error inside a stream.
     pub status: Option<u16>,
     /// The provider's id of the request.
     pub request_id: Option<Arc<str>>,
 }
 
 impl ProviderError {
-    /// An error with a message.
+    /// Creates an error with a message.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
         Self { message: message.into(), code: None, status: None, request_id: None }
     }
 
-    /// Sets the provider's own code or type.
+    /// Sets the provider's code or type.
     #[must_use]
     pub fn code(mut self, code: impl Into<Arc<str>>) -> Self {
         self.code = Some(code.into());

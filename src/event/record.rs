@@ -6,9 +6,9 @@ use crate::run::Run;
 /// The version of the event records. Additive changes do not raise it.
 pub const RECORD_VERSION: u32 = 2;
 
-/// An event with its run, as one JSON object: what leaves the process.
+/// An event with its run, which serialises as one JSON object. Created by [`Event::record`].
 ///
-/// Made by [`Event::record`]. A reader should ignore keys that it does not know.
+/// Readers should ignore keys that they do not know.
 ///
 /// ```
 /// # use tower_llm_callbacks::{CallbackHandler, Event, Run};
@@ -26,9 +26,10 @@ pub struct Record<'a> {
     event: &'a Event,
 }
 
-impl<'a> Record<'a> {
-    pub(crate) fn new(run: &'a Run, event: &'a Event) -> Self {
-        Self { run, event }
+impl Event {
+    /// Returns the event as it looks outside the process: serialises to a record of version [`RECORD_VERSION`].
+    pub fn record<'a>(&'a self, run: &'a Run) -> Record<'a> {
+        Record { run, event: self }
     }
 }
 
@@ -60,7 +61,7 @@ impl Serialize for Record<'_> {
     }
 }
 
-/// What an event tells, as the `data` of its record.
+/// The payload of an event, as the `data` of its record.
 pub(crate) struct Data<'a>(pub(crate) &'a EventData);
 
 impl Serialize for Data<'_> {
@@ -69,27 +70,10 @@ impl Serialize for Data<'_> {
             EventData::LlmStart(start) => start.serialize(serializer),
             EventData::LlmNewToken(token) => token.serialize(serializer),
             EventData::LlmEnd(result) => result.serialize(serializer),
-            EventData::LlmError(error) => error.serialize(serializer),
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => input.serialize(serializer),
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => output.serialize(serializer),
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => {
-                let mut data = serializer.serialize_map(None)?;
-                data.serialize_entry("error", error.failure())?;
-                if let Some(output) = error.output() {
-                    data.serialize_entry("output", output)?;
-                }
-                if let Some(id) = error.tool_call_id() {
-                    data.serialize_entry("tool_call_id", id)?;
-                }
-                let duration = error.result().duration;
-                data.serialize_entry("duration_ms", &(duration.as_secs_f64() * 1e3))?;
-                data.end()
+            EventData::RunStart(_, input) => input.serialize(serializer),
+            EventData::RunEnd(_, output) => output.serialize(serializer),
+            EventData::LlmError(error) | EventData::RunError(_, error) => {
+                error.serialize(serializer)
             }
             EventData::Retry(retry) => retry.serialize(serializer),
             EventData::Custom(custom) => custom.serialize(serializer),

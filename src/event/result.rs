@@ -5,101 +5,102 @@ use serde_json::Value;
 
 use super::{HttpResponseInfo, Usage};
 
-/// What an answer adds up to: what `on_llm_end` is told, and what
-/// [`RunError::result`](super::RunError::result) holds of a run that ended early.
+/// The result of a model call: the payload of `on_llm_end`.
+///
+/// [`RunError::result`](super::RunError::result) returns the partial result of a run that ended early.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct LlmResult {
-    /// The model that answered, in the provider's word.
+    /// The model that answered, as the provider names it.
     pub model: Option<Arc<str>>,
     /// The provider's id of the answer.
     pub response_id: Option<Arc<str>>,
-    /// Whether the answer came as a stream. One that came whole has no token events.
+    /// Whether the answer was streamed. An answer that arrived whole has no token events.
     pub streamed: bool,
-    /// Every choice that was seen, by index.
+    /// The choices that were seen, by index.
     pub choices: Vec<Choice>,
-    /// Token counts, as far as the provider reported any.
+    /// The token counts. `None` if the provider reported no counts.
     pub usage: Option<Usage>,
-    /// The provider's own object of counts.
+    /// The provider's own usage object.
     pub usage_raw: Option<Value>,
-    /// Number of token events of the run.
+    /// The number of the run's token events.
     pub tokens: u64,
-    /// Token events that the handler which is told this result did not get, because its queue was
-    /// full. The one field that may differ from handler to handler.
+    /// The number of token events that the handler did not receive because its queue was full. The only field that may
+    /// differ from handler to handler.
     pub dropped_tokens: u64,
-    /// From the start of the run to its first content; none where no content was streamed.
+    /// The time from the start of the run to its first content. `None` if no content was streamed.
     #[serde(
         rename = "time_to_first_token_ms",
         serialize_with = "optional_milliseconds",
         deserialize_with = "read_optional_milliseconds"
     )]
     pub time_to_first_token: Option<Duration>,
-    /// From the start of the run to its end.
+    /// The time from the start of the run to its end.
     #[serde(
         rename = "duration_ms",
         serialize_with = "milliseconds",
         deserialize_with = "read_milliseconds"
     )]
     pub duration: Duration,
-    /// Parts of the answer that could not be read and were passed over.
+    /// The number of parts of the answer that could not be decoded and were skipped.
     pub decode_faults: u64,
-    /// Whether the answer, or the rest of it, passed without being told: it was compressed in a way that
-    /// is not known, or not as it said, or it was over the layer's bound.
+    /// Whether the answer, or the rest of it, was not decoded, because its content coding was unknown or invalid, or
+    /// because it exceeded the layer's bound.
     #[serde(skip_serializing_if = "is_false")]
     pub decode_skipped: bool,
-    /// The HTTP response, where the call is one that a layer over HTTP sees.
+    /// The HTTP response, if an HTTP layer observed the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpResponseInfo>>,
 }
 
 impl LlmResult {
-    /// The text of the first choice; empty where there is none.
+    /// Returns the text of the first choice. Empty if there is no choice.
     pub fn text(&self) -> &str {
         self.choices.first().map_or("", |choice| &choice.text)
     }
 
-    /// The choice with an index.
+    /// Returns the choice with an index.
     pub fn choice(&self, index: u32) -> Option<&Choice> {
         self.choices.iter().find(|choice| choice.index == index)
     }
 }
 
-/// One choice (candidate) of an answer.
+/// A choice (candidate) of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Choice {
-    /// Its index.
+    /// The choice's index.
     pub index: u32,
-    /// Its text: exactly the concatenation of its text tokens.
+    /// The text: exactly the concatenation of the choice's text tokens.
     pub text: String,
-    /// Its reasoning, likewise.
+    /// The reasoning, concatenated likewise.
     pub reasoning: String,
-    /// Its refusal, likewise.
+    /// The refusal, concatenated likewise.
     pub refusal: String,
-    /// Its tool calls, by index.
+    /// The tool calls, by index.
     pub tool_calls: Vec<ToolCall>,
-    /// Why it ended, in the provider's own word; none while it had not.
+    /// The provider's finish reason. `None` if the choice did not end.
     pub finish_reason: Option<Arc<str>>,
 }
 
-/// A tool call that the model asked for.
+/// A tool call that the model requested.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ToolCall {
-    /// Its id; empty where the provider gives none.
+    /// The call's id. Empty if the provider sends no id.
     pub id: String,
     /// The tool's name.
     pub name: String,
-    /// The arguments as sent, a JSON text; `{}` where none came. Of a run that ended early it may be
-    /// a fragment.
+    /// The arguments as sent, as JSON text. `{}` if the call has no arguments. May be a fragment if the run ended
+    /// early.
     pub arguments: String,
 }
 
 impl ToolCall {
-    /// A call of a tool, with its arguments as a JSON text.
+    /// Creates a tool call. The arguments are JSON text.
     pub fn new(
         id: impl Into<String>,
         name: impl Into<String>,
@@ -109,7 +110,7 @@ impl ToolCall {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -131,7 +132,7 @@ fn optional_milliseconds<S: Serializer>(
     }
 }
 
-/// Times that are none, or none that there can be, are zero: a record may be anybody's.
+/// Missing or invalid durations read as zero; records are untrusted input.
 pub(super) fn read_milliseconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     Ok(read_optional_milliseconds(from)?.unwrap_or_default())
 }

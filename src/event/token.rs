@@ -4,9 +4,7 @@ use bytes::BytesMut;
 use bytes_utils::{Str, StrMut};
 use serde::{Deserialize, Serialize};
 
-use super::Content;
-
-/// What kind of content a [`Token`] carries.
+/// The kind of content that a [`Token`] carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -21,13 +19,13 @@ pub enum TokenKind {
     ToolCall,
 }
 
-/// Which tool call a [`Token`] of kind [`TokenKind::ToolCall`] belongs to.
+/// The tool call that a [`Token`] of kind [`TokenKind::ToolCall`] belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolCallRef {
     /// The tool call's index within its choice.
     pub index: u32,
-    /// Its id, as far as known; empty where the provider gives none.
+    /// The call's id, as far as known. Empty if the provider sends no id.
     pub id: Arc<str>,
     /// The tool's name, as far as known.
     pub name: Arc<str>,
@@ -39,9 +37,18 @@ impl ToolCallRef {
     }
 }
 
-/// A piece of an answer, as it came from the model: what `on_llm_new_token` is told.
+/// The content of a delta, from which a token event is built.
+#[derive(Debug)]
+pub(crate) struct Content<'a> {
+    pub(crate) choice: u32,
+    pub(crate) kind: TokenKind,
+    pub(crate) text: &'a str,
+    pub(crate) tool_call: Option<Arc<ToolCallRef>>,
+}
+
+/// A piece of an answer, as it arrived from the model: the payload of `on_llm_new_token`.
 ///
-/// A "token" is what the provider sent in one piece; it may be several of the model's own tokens.
+/// A token event is what the provider sent in one piece. It may hold several of the model's tokens.
 #[derive(Clone)]
 pub struct Token {
     index: u64,
@@ -51,28 +58,27 @@ pub struct Token {
     tool_call: Option<Arc<ToolCallRef>>,
 }
 
-/// The text of a token: the emitter's own buffer where inline handlers look at it, shared where it
-/// goes into queues. So an inline handler costs no allocation, and queued ones next to none: the texts
-/// of many tokens share a block of memory.
+/// The text of a token: a buffer of the emitter for inline handlers, shared memory for queues. So an inline handler
+/// costs no allocation, and queued handlers cost few: the texts of many tokens share a block of memory.
 #[derive(Clone)]
 enum Text {
     Buffer(String),
     Shared(Str),
 }
 
-/// Where the texts of shared tokens are put, one behind the other.
+/// A block of memory for the texts of shared tokens, one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct TextBlock(StrMut);
 
 impl TextBlock {
-    /// Small, for a token that a handler keeps keeps its block.
+    /// Small, because a token that a handler keeps also keeps its block.
     const SIZE: usize = 256;
 
     #[inline]
     fn put(&mut self, text: &str) -> Str {
         let free = self.0.inner().capacity() - self.0.inner().len();
         if free < text.len() {
-            // A new block; the old one goes with its last token.
+            // A new block. The old one is freed with its last token.
             let size = text.len().max(Self::SIZE);
             self.0 = StrMut::from_inner(BytesMut::with_capacity(size)).unwrap_or_default();
         }
@@ -92,7 +98,7 @@ impl Token {
         }
     }
 
-    /// Puts the next token into the buffer that this one is.
+    /// Overwrites this buffer with the next token.
     #[inline]
     pub(crate) fn refill(&mut self, index: u64, content: &Content<'_>) {
         self.index = index;
@@ -108,29 +114,29 @@ impl Token {
         }
     }
 
-    /// A token that is cheap to clone.
+    /// Creates a token that is cheap to clone.
     #[inline]
     pub(crate) fn shared(index: u64, content: Content<'_>, block: &mut TextBlock) -> Self {
         let Content { choice, kind, text, tool_call } = content;
         Self { index, choice, kind, text: Text::Shared(block.put(text)), tool_call }
     }
 
-    /// The number of this token among the token events of its run, from 0.
+    /// Returns the number of this token among the token events of its run, from 0.
     pub fn index(&self) -> u64 {
         self.index
     }
 
-    /// Which choice (candidate) of the answer it belongs to.
+    /// Returns the index of the choice (candidate) that the token belongs to.
     pub fn choice(&self) -> u32 {
         self.choice
     }
 
-    /// What it carries.
+    /// Returns the kind of content.
     pub fn kind(&self) -> TokenKind {
         self.kind
     }
 
-    /// Its text; for a tool call, the fragment of the arguments (may be empty where a call opens).
+    /// Returns the text. For a tool call, this is a fragment of the arguments, which may be empty where a call opens.
     pub fn text(&self) -> &str {
         match &self.text {
             Text::Buffer(text) => text,
@@ -138,7 +144,7 @@ impl Token {
         }
     }
 
-    /// The tool call it belongs to, for [`TokenKind::ToolCall`].
+    /// Returns the tool call that the token belongs to, for [`TokenKind::ToolCall`].
     pub fn tool_call(&self) -> Option<&ToolCallRef> {
         self.tool_call.as_deref()
     }

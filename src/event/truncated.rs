@@ -1,8 +1,8 @@
 use std::{error::Error, fmt};
 
-/// The answer ended without its protocol's end mark.
+/// The error of an answer that ended without its protocol's end mark.
 ///
-/// Found in the chain of sources of an error, it makes the run end in an error of kind
+/// A run whose error has this type in its chain of sources ends in an error of kind
 /// [`Truncated`](super::ErrorKind::Truncated).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -1,19 +1,19 @@
 use serde::{Deserialize, Serialize};
 
-/// Token counts of an answer, counted alike for every provider.
+/// The token counts of an answer, normalised across providers.
 ///
-/// `input_tokens` include cached ones and `output_tokens` include reasoning, whatever the provider
-/// counts; the cache and reasoning counts are parts of them. The provider's own object is in
+/// `input_tokens` include cached tokens and `output_tokens` include reasoning, however the provider counts. The cache
+/// and reasoning counts are parts of them. The provider's own object is
 /// [`LlmResult::usage_raw`](super::LlmResult::usage_raw).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Tokens of the request, those read from and written to a cache included.
+    /// Tokens of the request, including those read from and written to a cache.
     pub input_tokens: u64,
-    /// Tokens of the answer, reasoning included.
+    /// Tokens of the answer, including reasoning.
     pub output_tokens: u64,
-    /// Input and output together.
+    /// Input and output tokens together.
     pub total_tokens: u64,
     /// Input tokens read from a cache.
     pub cache_read_tokens: u64,
@@ -24,7 +24,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Counts of input and output tokens; the total is their sum.
+    /// Creates counts of input and output tokens. The total is their sum.
     pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
         Self {
             input_tokens,
@@ -42,7 +42,7 @@ impl Usage {
         self
     }
 
-    /// The counts of two answers together.
+    /// Returns the sum of the counts of two answers.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         Self {

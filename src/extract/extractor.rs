@@ -3,9 +3,9 @@ use std::fmt;
 use super::{LlmChunk, LlmRequest};
 use crate::event::{Delta, LlmStart};
 
-/// How a layer reads requests of type `Req`.
+/// Reads requests of type `Req` for a layer.
 ///
-/// Sealed: [`TraitExtractor`] reads types that describe themselves, [`FnExtractor`] foreign ones by closures.
+/// Sealed. [`TraitExtractor`] uses [`LlmRequest`] and [`LlmChunk`], [`FnExtractor`] uses closures.
 pub trait ExtractRequest<Req>: Clone + sealed::Sealed {
     #[doc(hidden)]
     fn start(&self, request: &Req) -> LlmStart;
@@ -15,7 +15,7 @@ pub trait ExtractRequest<Req>: Clone + sealed::Sealed {
     fn extensions_mut<'r>(&self, request: &'r mut Req) -> Option<&'r mut http::Extensions>;
 }
 
-/// How a layer reads chunks of type `Chunk`. Sealed, like [`ExtractRequest`].
+/// Reads chunks of type `Chunk` for a layer. Sealed, like [`ExtractRequest`].
 pub trait ExtractChunk<Chunk>: Clone + sealed::Sealed {
     #[doc(hidden)]
     fn deltas(&self, chunk: &Chunk, each: &mut dyn FnMut(Delta<'_>));
@@ -24,12 +24,13 @@ pub trait ExtractChunk<Chunk>: Clone + sealed::Sealed {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "sealed")]
     pub trait Sealed {}
     impl Sealed for super::TraitExtractor {}
     impl<R, C> Sealed for super::FnExtractor<R, C> {}
 }
 
-/// Requests and chunks that describe themselves: [`LlmRequest`] and [`LlmChunk`].
+/// An extractor for types that implement [`LlmRequest`] and [`LlmChunk`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TraitExtractor;
 
@@ -57,7 +58,7 @@ impl<Chunk: LlmChunk> ExtractChunk<Chunk> for TraitExtractor {
     }
 }
 
-/// Foreign requests and chunks, described by two closures: made by
+/// An extractor that reads foreign types with two closures, created by
 /// [`CallbackLayer::extract`](crate::CallbackLayer::extract).
 #[derive(Clone)]
 pub struct FnExtractor<R, C> {

@@ -1,4 +1,4 @@
-//! How the layer reads requests and chunks that are anyone's.
+//! Traits by which the layer reads the requests and chunks of a service.
 
 mod chunk;
 mod extractor;

@@ -1,43 +1,42 @@
 use crate::event::LlmStart;
 
-/// A request of an LLM service: says what the call asks for.
+/// A request of an LLM service that describes the call.
 ///
-/// [`ChatRequest`](crate::chat::ChatRequest) is one. Implement it for a request type of your own;
-/// for a foreign type, give [`CallbackLayer::extract`](crate::CallbackLayer::extract) two closures.
+/// Implemented by [`ChatRequest`](crate::chat::ChatRequest). Implement it for your own request type; for a
+/// foreign type, pass closures to [`CallbackLayer::extract`](crate::CallbackLayer::extract).
 ///
 /// ```
 /// use tower_llm_callbacks::{LlmRequest, LlmStart, Prompt};
 ///
-/// struct Prompt(String);
+/// struct Question(String);
 ///
-/// impl LlmRequest for Prompt {
+/// impl LlmRequest for Question {
 ///     fn llm_start(&self) -> LlmStart {
 ///         LlmStart::new("acme", "complete")
 ///             .model("acme-1")
 ///             .messages(Prompt::json(self.0.as_str().into()))
 ///     }
 /// }
-/// # assert_eq!(&*Prompt("hi".into()).llm_start().provider, "acme");
+/// # assert_eq!(&*Question("hi".into()).llm_start().provider, "acme");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say what it asks of a model",
+    message = "`{Self}` does not describe a request to a model",
     label = "not an `LlmRequest`",
     note = "implement `LlmRequest` for `{Self}`, or, if the type is not yours, use `CallbackLayer::extract` with two closures"
 )]
 pub trait LlmRequest {
-    /// What the call asks for. Called once, when the run starts, if a handler wants to hear of it.
+    /// Returns a description of the call. Called once, when the run starts, if a handler observes the start.
     ///
-    /// A prompt that is costly to turn into JSON belongs into
-    /// [`Prompt::lazy`](crate::Prompt::lazy).
+    /// Use [`Prompt::lazy`](crate::Prompt::lazy) for a prompt that is costly to convert to JSON.
     fn llm_start(&self) -> LlmStart;
 
-    /// The request's extensions, if it has any: they carry the current run through `tower::Buffer`
-    /// and other places where the polling task changes.
+    /// Returns the request's extensions, if it has any. They carry the current run through `tower::Buffer` and
+    /// other layers that poll on another task.
     fn extensions(&self) -> Option<&http::Extensions> {
         None
     }
 
-    /// The request's extensions, to put the run into.
+    /// Returns the request's extensions for insertion of the run.
     fn extensions_mut(&mut self) -> Option<&mut http::Extensions> {
         None
     }

@@ -1,4 +1,12 @@
-//! Guides: texts, without code of their own.
+//! Guides to the crate.
+//!
+//! - [`handlers`]: which ready-made handler to choose, and what each costs
+//! - [`propagation`]: where the current run follows a call, and where it has to be carried
+//! - [`debugging`]: what to check if a handler is not called
+//! - [`langchain`]: LangChain's callbacks, options and idioms in this crate
+
+#[doc = include_str!("debugging.md")]
+pub mod debugging {}
 
 #[doc = include_str!("handlers.md")]
 pub mod handlers {}

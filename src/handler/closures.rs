@@ -1,6 +1,8 @@
-//! Closures as handlers. Functions, since a blanket impl for closures would clash with `Box<H>`.
+//! Closures as handlers. Functions make them, because a blanket impl for closures would clash with `Box<H>`.
 
-use std::{fmt, future::Future};
+use std::{borrow::Cow, fmt, future::Future, panic::Location};
+
+use tower::BoxError;
 
 use super::{AsyncCallbackHandler, CallbackHandler, EventMask};
 use crate::{
@@ -8,34 +10,61 @@ use crate::{
     run::Run,
 };
 
-/// A handler made of a closure, by a function such as [`on_token`].
+/// A handler that calls a closure. Created by functions such as [`on_llm_new_token`].
 pub struct FnHandler<F> {
-    interests: EventMask,
+    event_mask: EventMask,
+    created: &'static Location<'static>,
     f: F,
 }
 
-/// An async handler made of a closure, by [`on_event_async`].
-pub struct AsyncFnHandler<F>(F);
+/// A handler that calls a closure that can fail. Created by [`try_on_event`].
+pub struct TryFnHandler<F> {
+    created: &'static Location<'static>,
+    f: F,
+}
 
-impl<F> fmt::Debug for FnHandler<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FnHandler").field("interests", &self.interests).finish_non_exhaustive()
+/// An async handler that calls a closure. Created by [`on_event_async`].
+pub struct AsyncFnHandler<F> {
+    created: &'static Location<'static>,
+    f: F,
+}
+
+impl<F> FnHandler<F> {
+    #[track_caller]
+    fn new(event_mask: EventMask, f: F) -> Self {
+        Self { event_mask, created: Location::caller(), f }
     }
 }
 
-impl<F> fmt::Debug for AsyncFnHandler<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncFnHandler").finish_non_exhaustive()
-    }
+/// The name of a closure in faults: the place where its handler was created.
+fn name(created: &Location<'_>) -> Cow<'static, str> {
+    format!("closure at {}:{}", created.file(), created.line()).into()
 }
 
 impl<F: Fn(&Run, &Event) + Send + Sync + 'static> CallbackHandler for FnHandler<F> {
-    fn interests(&self) -> EventMask {
-        self.interests
+    fn event_mask(&self) -> EventMask {
+        self.event_mask
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        name(self.created)
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
         (self.f)(run, event);
+    }
+}
+
+impl<F> CallbackHandler for TryFnHandler<F>
+where
+    F: Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static,
+{
+    fn name(&self) -> Cow<'static, str> {
+        name(self.created)
+    }
+
+    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+        (self.f)(run, event)
     }
 }
 
@@ -44,20 +73,49 @@ where
     F: Fn(Run, Event) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
+    fn name(&self) -> Cow<'static, str> {
+        name(self.created)
+    }
+
     fn on_event(&self, run: &Run, event: &Event) -> impl Future<Output = ()> + Send {
-        (self.0)(run.clone(), event.clone())
+        (self.f)(run.clone(), event.clone())
     }
 }
 
-/// A handler of all events.
+/// Creates a handler of all events.
+#[track_caller]
 pub fn on_event(
     f: impl Fn(&Run, &Event) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
-    FnHandler { interests: EventMask::ALL, f }
+    FnHandler::new(EventMask::ALL, f)
 }
 
-/// An async handler of all events. The closure gets a run and an event of its own (cheap clones), so
-/// that its future may keep them.
+/// Creates a handler of all events that can fail: see
+/// [`try_on_event`](CallbackHandler::try_on_event).
+///
+/// ```
+/// use std::{fs::File, io::Write};
+/// use tower_llm_callbacks::{Callbacks, handler::try_on_event};
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let directory = std::env::temp_dir();
+/// let file = File::create(directory.join("events.txt"))?;
+/// let callbacks = Callbacks::new().blocking(try_on_event(move |run, event| {
+///     writeln!(&file, "{} {}", run.run_id(), event.kind())?;
+///     Ok(())
+/// }));
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn try_on_event(
+    f: impl Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static,
+) -> TryFnHandler<impl Fn(&Run, &Event) -> Result<(), BoxError> + Send + Sync + 'static> {
+    TryFnHandler { created: Location::caller(), f }
+}
+
+/// Creates an async handler of all events.
+///
+/// The closure gets a run and an event of its own (cheap clones), which its future may keep.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, on_event_async};
@@ -67,15 +125,17 @@ pub fn on_event(
 /// }));
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
+#[track_caller]
 pub fn on_event_async<F, Fut>(f: F) -> AsyncFnHandler<F>
 where
     F: Fn(Run, Event) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    AsyncFnHandler(f)
+    AsyncFnHandler { created: Location::caller(), f }
 }
 
-/// A handler of the starts of model calls.
+/// Creates a handler of the starts of model calls.
+#[track_caller]
 pub fn on_llm_start(
     f: impl Fn(&Run, &LlmStart) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
@@ -84,17 +144,19 @@ pub fn on_llm_start(
             f(run, start);
         }
     };
-    FnHandler { interests: EventMask::LLM_START, f }
+    FnHandler::new(EventMask::LLM_START, f)
 }
 
-/// A handler of tokens.
+/// Creates a handler of tokens.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, on_llm_new_token};
 ///
-/// let callbacks = Callbacks::new().blocking(on_llm_new_token(|_run, token| print!("{}", token.text())));
+/// let print = on_llm_new_token(|_run, token| print!("{}", token.text()));
+/// let callbacks = Callbacks::new().blocking(print);
 /// # assert_eq!(callbacks.len(), 1);
 /// ```
+#[track_caller]
 pub fn on_llm_new_token(
     f: impl Fn(&Run, &Token) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
@@ -103,10 +165,11 @@ pub fn on_llm_new_token(
             f(run, token);
         }
     };
-    FnHandler { interests: EventMask::LLM_NEW_TOKEN, f }
+    FnHandler::new(EventMask::LLM_NEW_TOKEN, f)
 }
 
-/// A handler of model calls that completed.
+/// Creates a handler of model calls that completed.
+#[track_caller]
 pub fn on_llm_end(
     f: impl Fn(&Run, &LlmResult) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
@@ -115,10 +178,11 @@ pub fn on_llm_end(
             f(run, result);
         }
     };
-    FnHandler { interests: EventMask::LLM_END, f }
+    FnHandler::new(EventMask::LLM_END, f)
 }
 
-/// A handler of model calls that failed, were cancelled, truncated or aborted.
+/// Creates a handler of model calls that failed, or were cancelled, truncated or aborted.
+#[track_caller]
 pub fn on_llm_error(
     f: impl Fn(&Run, &RunError) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
@@ -127,18 +191,45 @@ pub fn on_llm_error(
             f(run, error);
         }
     };
-    FnHandler { interests: EventMask::LLM_ERROR, f }
+    FnHandler::new(EventMask::LLM_ERROR, f)
 }
 
-/// A handler of the results of model calls, however they ended: completed ones with `None`, others
-/// with the error.
+/// Creates a handler of the results of model calls, however they ended.
+///
+/// The closure gets the error too, if the call did not complete.
+#[track_caller]
 pub fn on_llm_result(
     f: impl Fn(&Run, &LlmResult, Option<&RunError>) + Send + Sync + 'static,
 ) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 'static> {
     let f = move |run: &Run, event: &Event| match event.data() {
         EventData::LlmEnd(result) => f(run, result, None),
-        EventData::LlmError(error) => f(run, error.result(), Some(error)),
+        EventData::LlmError(error) => {
+            if let Some(result) = error.result() {
+                f(run, result, Some(error));
+            }
+        }
         _ => {}
     };
-    FnHandler { interests: EventMask::LLM_END | EventMask::LLM_ERROR, f }
+    FnHandler::new(EventMask::LLM_END | EventMask::LLM_ERROR, f)
+}
+
+impl<F> fmt::Debug for FnHandler<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FnHandler")
+            .field("event_mask", &self.event_mask)
+            .field("created", &self.created)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for TryFnHandler<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryFnHandler").field("created", &self.created).finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for AsyncFnHandler<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncFnHandler").field("created", &self.created).finish_non_exhaustive()
+    }
 }

@@ -1,4 +1,4 @@
-//! What users implement: blocking and async handlers, and which events they want.
+//! What users implement: blocking and async handlers, and masks of the events they want.
 
 mod async_handler;
 mod blocking_handler;
@@ -10,8 +10,9 @@ pub use self::{
     async_handler::AsyncCallbackHandler,
     blocking_handler::CallbackHandler,
     closures::{
-        AsyncFnHandler, FnHandler, on_event, on_event_async, on_llm_end, on_llm_error,
-        on_llm_new_token, on_llm_result, on_llm_start,
+        AsyncFnHandler, FnHandler, TryFnHandler, on_event, on_event_async, on_llm_end,
+        on_llm_error, on_llm_new_token, on_llm_result, on_llm_start, try_on_event,
     },
     event_mask::EventMask,
 };
+pub use crate::run::Identity;

@@ -1,121 +1,117 @@
-//! `Arc<H>`, `Box<H>` and `Option<H>` are handlers too. They forward every method, so that an
-//! override of any of them is heard.
+//! `Arc<H>`, `Box<H>` and `Option<H>` are handlers too. They forward every method, so that overrides are called.
 
-use std::{future::Future, sync::Arc};
+use std::{borrow::Cow, future::Future, sync::Arc};
+
+use tower::BoxError;
 
 use super::{AsyncCallbackHandler, CallbackHandler, EventMask};
-use crate::{event::*, run::Run};
+use crate::{
+    event::*,
+    run::{Identity, Run, with_run_types},
+};
 
-/// Forwards the methods after `interests` and `identity`.
+/// Forwards the methods that are called for events.
 macro_rules! forward {
-    ($kind:ident, |$this:ident| $target:expr) => {
-        forward!(@$kind |$this| $target;
+    ([$trait:ident |$this:ident| $target:expr]
+        $($variant:ident $mask:ident $name:literal $noun:literal $start:ident $end:ident $error:ident;)*
+    ) => {
+        forward!(@$trait |$this| $target;
             on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult,
-            on_llm_error: RunError, on_chain_start: RunInput, on_chain_end: RunOutput,
-            on_chain_error: RunError, on_tool_start: RunInput, on_tool_end: RunOutput,
-            on_tool_error: RunError, on_retriever_start: RunInput, on_retriever_end: RunOutput,
-            on_retriever_error: RunError, on_retry: Retry, on_custom_event: CustomEvent,
-            on_event: Event,
+            on_llm_error: RunError, on_retry: Retry, on_custom_event: CustomEvent, on_event: Event,
+            $($start: RunInput, $end: RunOutput, $error: RunError,)*
         );
     };
-    (@blocking |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {$(
-        fn $method(&self, run: &Run, payload: &$payload) {
+    (@blocking |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {
+        fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+            let $this = self;
+            $target.map_or(Ok(()), |target| target.try_on_event(run, event))
+        }
+
+        $(fn $method(&self, run: &Run, payload: &$payload) {
             let $this = self;
             if let Some(target) = $target {
                 target.$method(run, payload);
             }
-        }
-    )*};
-    (@async_handler |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {$(
-        fn $method(
+        })*
+    };
+    (@asynchronous |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {
+        fn try_on_event(
             &self,
             run: &Run,
-            payload: &$payload,
-        ) -> impl Future<Output = ()> + Send {
+            event: &Event,
+        ) -> impl Future<Output = Result<(), BoxError>> + Send {
+            let $this = self;
+            async move {
+                match $target {
+                    Some(target) => target.try_on_event(run, event).await,
+                    None => Ok(()),
+                }
+            }
+        }
+
+        $(fn $method(&self, run: &Run, payload: &$payload) -> impl Future<Output = ()> + Send {
             let $this = self;
             async move {
                 if let Some(target) = $target {
                     target.$method(run, payload).await;
                 }
             }
+        })*
+    };
+}
+
+macro_rules! implement {
+    ($trait:ident, $list:ident $(, $($unsized:tt)+)?) => {
+        impl<H: $trait $($($unsized)+)?> $trait for Arc<H> {
+            fn event_mask(&self) -> EventMask {
+                (**self).event_mask()
+            }
+
+            fn identity(&self) -> Option<Identity> {
+                Some((**self).identity().unwrap_or_else(|| Identity::of(self)))
+            }
+
+            fn name(&self) -> Cow<'static, str> {
+                (**self).name()
+            }
+
+            with_run_types!(forward, $list |this| Some(&**this));
         }
-    )*};
+
+        impl<H: $trait $($($unsized)+)?> $trait for Box<H> {
+            fn event_mask(&self) -> EventMask {
+                (**self).event_mask()
+            }
+
+            fn identity(&self) -> Option<Identity> {
+                (**self).identity()
+            }
+
+            fn name(&self) -> Cow<'static, str> {
+                (**self).name()
+            }
+
+            with_run_types!(forward, $list |this| Some(&**this));
+        }
+
+        /// `None` wants no events.
+        impl<H: $trait> $trait for Option<H> {
+            fn event_mask(&self) -> EventMask {
+                self.as_ref().map_or(EventMask::NONE, H::event_mask)
+            }
+
+            fn identity(&self) -> Option<Identity> {
+                self.as_ref().and_then(H::identity)
+            }
+
+            fn name(&self) -> Cow<'static, str> {
+                self.as_ref().map_or("none".into(), H::name)
+            }
+
+            with_run_types!(forward, $list |this| this.as_ref());
+        }
+    };
 }
 
-fn address<T: ?Sized>(shared: &Arc<T>) -> usize {
-    Arc::as_ptr(shared).cast::<()>() as usize
-}
-
-impl<H: CallbackHandler + ?Sized> CallbackHandler for Arc<H> {
-    fn interests(&self) -> EventMask {
-        (**self).interests()
-    }
-
-    fn identity(&self) -> Option<usize> {
-        Some((**self).identity().unwrap_or_else(|| address(self)))
-    }
-
-    forward!(blocking, |this| Some(&**this));
-}
-
-impl<H: CallbackHandler + ?Sized> CallbackHandler for Box<H> {
-    fn interests(&self) -> EventMask {
-        (**self).interests()
-    }
-
-    fn identity(&self) -> Option<usize> {
-        (**self).identity()
-    }
-
-    forward!(blocking, |this| Some(&**this));
-}
-
-/// `None` has no interests.
-impl<H: CallbackHandler> CallbackHandler for Option<H> {
-    fn interests(&self) -> EventMask {
-        self.as_ref().map_or(EventMask::NONE, H::interests)
-    }
-
-    fn identity(&self) -> Option<usize> {
-        self.as_ref().and_then(H::identity)
-    }
-
-    forward!(blocking, |this| this.as_ref());
-}
-
-impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Arc<H> {
-    fn interests(&self) -> EventMask {
-        (**self).interests()
-    }
-
-    fn identity(&self) -> Option<usize> {
-        Some((**self).identity().unwrap_or_else(|| address(self)))
-    }
-
-    forward!(async_handler, |this| Some(&**this));
-}
-
-impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Box<H> {
-    fn interests(&self) -> EventMask {
-        (**self).interests()
-    }
-
-    fn identity(&self) -> Option<usize> {
-        (**self).identity()
-    }
-
-    forward!(async_handler, |this| Some(&**this));
-}
-
-/// `None` has no interests.
-impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Option<H> {
-    fn interests(&self) -> EventMask {
-        self.as_ref().map_or(EventMask::NONE, H::interests)
-    }
-
-    fn identity(&self) -> Option<usize> {
-        self.as_ref().and_then(H::identity)
-    }
-
-    forward!(async_handler, |this| this.as_ref());
-}
+implement!(CallbackHandler, blocking, + ?Sized);
+implement!(AsyncCallbackHandler, asynchronous);

@@ -3,26 +3,26 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     mem,
-    panic::resume_unwind,
     path::{self, Path, PathBuf},
     sync::Mutex,
 };
 
+use tower::BoxError;
+
 use crate::{event::Event, handler::CallbackHandler, run::Run, sync::lock};
 
-/// A single huge prompt must not pin its memory.
+/// Capacity beyond this is released, so that one huge prompt does not pin its memory.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 /// A handler that writes each event as one line of JSON: its [record](Event::record).
 ///
-/// Add it as a blocking handler. A line is handed to the operating system whole before the handler is
-/// done with the event: nothing is buffered that a crash could lose, lines of different runs never mix,
-/// and several processes may append to one file. (It is not synced to the disk.)
+/// Add it as a blocking handler. The handler passes each line to the operating system before it returns: a crash
+/// loses no buffered lines, lines of different runs never mix, and several processes may append to one file. It
+/// does not sync the file to the disk.
 ///
-/// A line that cannot be written, since the disk is full or the pipe is closed, is a
-/// [`Fault`](crate::Fault) of the kind [`Panicked`](crate::FaultKind::Panicked) with the error as its
-/// message: the handler writes no more of that run. The next run tries again. What was left of a torn
-/// line stays on a line of its own, or an empty one if nobody knows whether anything was.
+/// If a line cannot be written (the disk is full, the pipe is closed), the handler is detached from that run and
+/// reports a [`Fault`](crate::Fault) of kind [`Failed`](crate::FaultKind::Failed) with the error as its message. The next run tries again. A partly written line is terminated first, so that it does not corrupt the
+/// next one; this may leave an empty line.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::JsonLines};
@@ -35,16 +35,16 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 /// ```
 pub struct JsonLines {
     name: String,
-    /// None for what cannot be opened again.
+    /// `None` if the target cannot be reopened.
     path: Option<PathBuf>,
     lines: Mutex<Lines>,
 }
 
 struct Lines {
     target: Target,
-    /// The last line lacks its end.
+    /// Whether the last line may lack its line feed.
     torn: bool,
-    /// Kept from one event to the next.
+    /// Reused for the next event.
     buffer: Vec<u8>,
 }
 
@@ -55,14 +55,14 @@ enum Target {
 }
 
 impl JsonLines {
-    /// Appends to a file, which is created if need be.
+    /// Creates a handler that appends to a file. The file is created if it does not exist.
     ///
-    /// Rotating it is left to others. They may copy the file and truncate it, or rename it and have
-    /// [`reopen`](Self::reopen) called.
+    /// The handler does not rotate the file. A rotation tool may copy and truncate it, or rename it and then
+    /// call [`reopen`](Self::reopen).
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened.
+    /// Returns an error if the file cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let name = path.display().to_string();
@@ -71,12 +71,12 @@ impl JsonLines {
         Ok(Self { path: Some(path), ..Self::to(name, target) })
     }
 
-    /// Writes to the process's standard output.
+    /// Creates a handler that writes to the process's standard output.
     pub fn stdout() -> Self {
         Self::to("stdout".to_owned(), Target::Stdout)
     }
 
-    /// Writes to anything else: one write and one flush an event.
+    /// Creates a handler that writes to any writer: one write and one flush for each event.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         Self::to("writer".to_owned(), Target::Writer(Box::new(writer)))
     }
@@ -86,8 +86,8 @@ impl JsonLines {
         Self { name, path: None, lines: Mutex::new(lines) }
     }
 
-    /// Opens the file at the same path again, after it was renamed. Does nothing where it was not made
-    /// by [`open`](Self::open).
+    /// Reopens the file at its path, after it was renamed. Does nothing if the handler was not created by
+    /// [`open`](Self::open).
     ///
     /// ```
     /// use std::{fs, sync::Arc};
@@ -108,7 +108,7 @@ impl JsonLines {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened; it goes on with the old one then.
+    /// Returns an error if the file cannot be opened. The handler keeps the old file then.
     pub fn reopen(&self) -> io::Result<()> {
         if let Some(path) = &self.path {
             let target = Target::File(append(path)?);
@@ -121,8 +121,8 @@ impl JsonLines {
 }
 
 impl CallbackHandler for JsonLines {
-    fn on_event(&self, run: &Run, event: &Event) {
-        // The record is made without the lock, since making a prompt is code of others.
+    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+        // Without the lock: serializing a prompt may call user code.
         let mut buffer = mem::take(&mut lock(&self.lines).buffer);
         buffer.clear();
         buffer.push(b'\n');
@@ -134,19 +134,17 @@ impl CallbackHandler for JsonLines {
             });
         buffer.shrink_to(KEPT_CAPACITY);
         lock(&self.lines).buffer = buffer;
-        if let Err(error) = outcome {
-            // An unwinding that is no panic of the program: the hook, which prints, is not called.
-            resume_unwind(Box::new(format!("{}: {error}", self.name)));
-        }
+        outcome
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name)).into())
     }
 }
 
 impl Lines {
-    /// Writes a line that has a line feed at both ends; the first is there to end a torn one.
+    /// Writes a line with a line feed at both ends. The first one terminates a torn line, or is skipped.
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let line = if self.torn { line } else { &line[1..] };
         let before = self.torn;
-        // Also if the writer panics.
+        // Stays set if the writer panics.
         self.torn = true;
         let (written, outcome) = match &mut self.target {
             Target::File(file) => write(file, line),
@@ -154,7 +152,7 @@ impl Lines {
             Target::Writer(writer) => write(writer, line),
         };
         self.torn = match (written.checked_sub(1), &outcome) {
-            // Flushing failed: nobody knows how much of it there is.
+            // Flushing failed: it is unknown how much was written.
             (_, Err(_)) if written == line.len() => true,
             (None, _) => before,
             (Some(last), _) => line[last] != b'\n',
@@ -163,7 +161,7 @@ impl Lines {
     }
 }
 
-/// Writes all bytes, or tells how many of them were written.
+/// Writes all bytes. Returns how many were written, also after an error.
 fn write(writer: &mut dyn Write, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {

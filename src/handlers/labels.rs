@@ -5,11 +5,11 @@ use std::{
 
 use crate::sync::lock;
 
-/// A longer value is none that somebody chose.
+/// Configured names are shorter. Longer values are arbitrary client input.
 const MAX_LENGTH: usize = 128;
 
-/// The values of one label of metrics. Each is a time series for ever, and clients can send any: so the first
-/// so many are told apart, and all others are one.
+/// The bounded set of values of one metric label. Each value is a time series forever, and clients can send any:
+/// only the first `max` values are kept.
 #[derive(Debug)]
 pub(super) struct Labels {
     max: usize,
@@ -21,12 +21,7 @@ impl Labels {
         Self { max, seen: Mutex::default() }
     }
 
-    #[cfg(feature = "metrics")]
-    pub(super) fn max(&self) -> usize {
-        self.max
-    }
-
-    /// The value, if it is told apart.
+    /// Returns the value if it is in the set or there is room for it.
     pub(super) fn of(&self, value: &str) -> Option<Arc<str>> {
         if value.len() > MAX_LENGTH {
             return None;
@@ -49,9 +44,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_words_and_no_more() {
+    fn values_beyond_the_bound_are_rejected() {
         let labels = Labels::at_most(2);
-        let label = |word: &str| labels.of(word).as_deref().unwrap_or("other").to_owned();
+        let label = |value: &str| labels.of(value).as_deref().unwrap_or("other").to_owned();
         assert_eq!(["a", "b", "c", "a"].map(label), ["a", "b", "other", "a"]);
         assert_eq!(label(&"x".repeat(MAX_LENGTH + 1)), "other");
     }

@@ -1,4 +1,4 @@
-//! Ready-made handlers. What each costs, holds and does is in [a guide](crate::guide::handlers).
+//! Ready-made handlers. [The guide](crate::guide::handlers) compares them and lists what each costs.
 
 #[cfg(feature = "console")]
 mod console;
@@ -27,7 +27,7 @@ mod usage;
 pub use self::console::{ConsoleLog, ConsoleTarget, ConsoleTokens, PrintTrees};
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
-pub use self::metrics::{HandlerMetrics, LlmMetrics, TimedHandler};
+pub use self::metrics::{HandlerMetrics, LlmMetrics, LlmMetricsBuilder, TimedHandler};
 #[cfg(feature = "otel")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
 pub use self::otel::{
@@ -39,12 +39,12 @@ pub use self::tracing::TracingSpans;
 #[cfg(feature = "usage")]
 #[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
 pub use self::usage::{
-    Amount, BudgetGuard, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey, ModelPrice,
-    ParseAmountError, PriceTable, PriceTableError, UsageCounts, UsageGroup, UsageSnapshot,
-    UsageTotals, UsageWindow,
+    Amount, BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey,
+    ModelPrice, ParseAmountError, PriceTable, PriceTableError, UsageCounts, UsageGroup,
+    UsageSnapshot, UsageTotals, UsageTotalsBuilder, UsageWindow,
 };
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, RunEvent},
     jsonl::JsonLines,
-    run_tree::{RunTree, RunTrees, TreeEvent},
+    run_tree::{RunTree, RunTrees, RunTreesBuilder, TreeEvent},
 };

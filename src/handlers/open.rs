@@ -4,16 +4,16 @@ use uuid::Uuid;
 
 use crate::{run::Run, sync::lock};
 
-/// So many locks: with tokens, as many streams as there are threads come here at the same time.
+/// Concurrent streams look up their runs on every token: one lock would be contended.
 const SHARDS: usize = 16;
 
-/// What a handler has of runs that have not ended, by their ids.
+/// A handler's state for each run in flight, by the run's id.
 ///
-/// Bounded, since of a run whose handler was given up on no end is heard: beyond the bound the oldest is
-/// given up.
+/// Bounded, because a detached handler is not notified of the run's end: beyond the bound the oldest run is
+/// evicted.
 pub(super) struct Open<T> {
     shards: [Mutex<BTreeMap<Uuid, T>>; SHARDS],
-    /// Of each shard.
+    /// The bound of each shard.
     max: usize,
 }
 
@@ -22,14 +22,14 @@ impl<T> Open<T> {
         Self { shards: Default::default(), max: max_runs.div_ceil(SHARDS).max(1) }
     }
 
-    /// Adds a run. Gives back what was given up for it.
+    /// Adds a run. Returns the state that was replaced or evicted.
     pub(super) fn insert(&self, run: &Run, state: T) -> Option<T> {
         let mut shard = lock(self.shard(run.run_id()));
         let same = shard.insert(run.run_id(), state);
         if same.is_some() || shard.len() <= self.max {
             return same;
         }
-        // Ids begin with the time: the first is the oldest.
+        // Ids begin with a timestamp: the first is the oldest.
         shard.pop_first().map(|(_, state)| state)
     }
 
@@ -37,7 +37,7 @@ impl<T> Open<T> {
         lock(self.shard(run.run_id())).remove(&run.run_id())
     }
 
-    /// Looks at a run. No code of others may be called in the closure: it holds a lock.
+    /// Calls a closure with a run's state, under a lock: it must not call user code.
     pub(super) fn with<R>(&self, run_id: Uuid, look: impl FnOnce(&mut T) -> R) -> Option<R> {
         lock(self.shard(run_id)).get_mut(&run_id).map(look)
     }
@@ -47,7 +47,7 @@ impl<T> Open<T> {
     }
 
     fn shard(&self, run_id: Uuid) -> &Mutex<BTreeMap<Uuid, T>> {
-        // The end of an id is random, its beginning is not.
+        // The last byte of an id is random, the first ones are a timestamp.
         let [.., last] = run_id.into_bytes();
         &self.shards[usize::from(last) % SHARDS]
     }

@@ -1,8 +1,8 @@
-//! Words for what a model call does, as telemetry has them.
+//! Names of model operations, as telemetry uses them.
 
 use crate::event::LlmStart;
 
-/// The operation of OpenTelemetry's GenAI conventions (`gen_ai.operation.name`) that an interface is for.
+/// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for the API of a model call.
 pub(super) fn operation(start: &LlmStart) -> &'static str {
     match &*start.api {
         "completions" | "generate" => "text_completion",
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interfaces_that_complete_a_text_are_no_chats() {
+    fn completion_apis_are_not_named_chat() {
         let of = |api| operation(&LlmStart::new("p", api));
         for (api, is) in [
             ("messages", "chat"),

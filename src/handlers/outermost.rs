@@ -4,34 +4,34 @@ use uuid::Uuid;
 
 use crate::{run::Run, sync::lock};
 
-/// Which model calls' runs count, where one call makes several: a typed layer over a layer over HTTP makes
-/// a run and a child of it, and what both tell is the same answer.
+/// Finds the outermost run of a model call, so that a handler counts the call once.
 ///
-/// The outermost is the one that is in no other model call's run which this handler has heard start.
+/// A typed layer over an HTTP layer makes two runs of one call, parent and child, with the same answer. A run is
+/// outermost if this handler has received the start of no model call above it.
 #[derive(Debug, Default)]
 pub(crate) struct Outermost {
-    /// The runs that have not ended, and whether each is outermost. Inner ones are there for what is
-    /// inside them.
+    /// The runs that have not ended, and whether each is outermost. Inner runs are kept for the runs inside
+    /// them.
     open: Mutex<BTreeMap<Uuid, bool>>,
 }
 
 impl Outermost {
-    /// How many runs are remembered: those of which no end is heard must not add up for ever.
+    /// The bound on open runs. A detached handler is not notified of a run's end.
     const MAX: usize = 100_000;
 
-    /// A model call's run starts. True if it is the outermost.
+    /// Adds a model call's run. Returns whether it is the outermost.
     pub(crate) fn start(&self, run: &Run) -> bool {
         let mut open = lock(&self.open);
         let outermost = is_outermost_in(&open, run);
         open.insert(run.run_id(), outermost);
-        // Ids begin with the time: the first is the oldest.
+        // Ids begin with a timestamp: the first is the oldest.
         if open.len() > Self::MAX {
             open.pop_first();
         }
         outermost
     }
 
-    /// A model call's run ends. True if it was the outermost: the same as its start was told.
+    /// Removes a model call's run. Returns whether it was the outermost, as `start` did.
     pub(crate) fn end(&self, run: &Run) -> bool {
         let mut open = lock(&self.open);
         open.remove(&run.run_id()).unwrap_or_else(|| is_outermost_in(&open, run))

@@ -7,19 +7,19 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
-/// More frames are not captured, however little is in them: each of them takes memory of its own.
+/// The most frames that are captured, however small: each takes memory of its own.
 const MAX_FRAMES: usize = 64 * 1024;
 
-/// A request's body, of which the beginning, or all, is in memory.
+/// A request's body whose beginning, or all, is in memory.
 pub(super) struct Capture<B: Body> {
     pub(super) frames: VecDeque<Frame<Bytes>>,
-    /// Comes after the frames.
+    /// Follows the frames.
     pub(super) error: Option<B::Error>,
-    /// Comes after them; none where the body has ended.
+    /// Follows the frames. `None` if the body has ended.
     pub(super) rest: Option<Pin<Box<B>>>,
-    /// What the body said of its size at first.
+    /// The original size hint.
     pub(super) hint: SizeHint,
-    /// Whether the body had said with its last frame that it was the last.
+    /// Whether the body was at its end after the last frame, without another poll.
     pub(super) ended_with_frame: bool,
     bytes: usize,
     limit: usize,
@@ -38,7 +38,7 @@ impl<B: Body> Capture<B> {
         }
     }
 
-    /// Reads up to the end, or the limit.
+    /// Reads up to the end or the limit.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(body) = &mut self.rest {
             self.ended_with_frame = body.is_end_stream();
@@ -62,12 +62,12 @@ impl<B: Body> Capture<B> {
         Poll::Ready(())
     }
 
-    /// Whether all of the body is there.
+    /// Whether the body has arrived in full.
     pub(super) fn is_complete(&self) -> bool {
         self.error.is_none() && (self.rest.is_none() || self.ended_with_frame)
     }
 
-    /// What is there of the body.
+    /// Returns the captured part of the body.
     pub(super) fn bytes(&self) -> Bytes {
         let mut data = self.frames.iter().filter_map(Frame::data_ref);
         match (data.next(), data.next()) {
@@ -85,7 +85,7 @@ impl<B: Body> Capture<B> {
     }
 }
 
-/// Of `Bytes` this is no copy.
+/// Converts the data of a frame. `Bytes` are not copied.
 pub(super) fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

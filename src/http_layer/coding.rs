@@ -12,15 +12,15 @@ const LARGE_WINDOW: u8 = 0x11;
 /// A coding of the header `content-encoding`, after RFC 9110, section 8.4.1.
 pub(super) struct Coding {
     decoder: Box<dyn DecodeV2 + Send + Sync>,
-    /// Several frames or members may follow each other.
+    /// Frames or members may follow each other.
     repeats: bool,
-    /// `deflate` that has not begun: RFC 9110 means a zlib stream by it, but some send a bare one.
+    /// The first bytes of `deflate`. RFC 9110 defines it as a zlib stream, but some servers send a bare one.
     first: Option<Vec<u8>>,
-    /// `br` that has not begun: the library would take windows of up to 1 GiB, which are not RFC 7932's.
+    /// No byte of `br` was read. The library would accept windows of up to 1 GiB, which RFC 7932 does not have.
     begins_br: bool,
-    /// A frame has ended, and nothing of another was seen.
+    /// A frame has ended, and no byte of another was read.
     ended: bool,
-    given: u64,
+    inflated: u64,
 }
 
 impl Coding {
@@ -28,15 +28,15 @@ impl Coding {
         let (decoder, repeats) = decoder(name)?;
         let first = (name == "deflate").then(Vec::new);
         let begins_br = name == "br";
-        Some(Self { decoder, repeats, first, begins_br, ended: false, given: 0 })
+        Some(Self { decoder, repeats, first, begins_br, ended: false, inflated: 0 })
     }
 
-    /// Whether what came makes a whole.
+    /// Whether the bytes so far are a whole body.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Inflates the next bytes, as long as all that was given is no more than `allowed`.
+    /// Inflates the next bytes, as long as the inflated size is at most `allowed`.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
@@ -81,14 +81,14 @@ impl Coding {
             let result = self.decoder.decode(&mut input, &mut output);
             let mut full = output.has_no_spare_space();
             let written = output.written_len();
-            self.give(&buffer[..written], allowed, each)?;
+            self.pass_on(&buffer[..written], allowed, each)?;
             self.ended = result.map_err(|_| NotInflated)?;
             while !self.ended && (full || input.unwritten().is_empty()) {
                 let mut output = WriteBuffer::new_initialized(&mut buffer);
                 let result = self.decoder.flush(&mut output);
                 full = output.has_no_spare_space();
                 let written = output.written_len();
-                self.give(&buffer[..written], allowed, each)?;
+                self.pass_on(&buffer[..written], allowed, each)?;
                 result.map_err(|_| NotInflated)?;
                 if !full {
                     break;
@@ -98,7 +98,7 @@ impl Coding {
         Ok(())
     }
 
-    fn give(
+    fn pass_on(
         &mut self,
         bytes: &[u8],
         allowed: u64,
@@ -107,8 +107,8 @@ impl Coding {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.given += bytes.len() as u64;
-        if self.given > allowed {
+        self.inflated += bytes.len() as u64;
+        if self.inflated > allowed {
             return Err(NotInflated);
         }
         each(bytes)

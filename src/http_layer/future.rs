@@ -3,8 +3,8 @@ use std::{
     fmt,
     fmt::Display,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -15,11 +15,13 @@ use tower::{BoxError, Service};
 
 use super::{
     RequestBody, ResponseBody,
-    call::{Answered, Call, Ending, Waiting},
+    answering::{Answered, Answering},
+    waiting::{Started, Waiting},
 };
 use crate::{
-    callbacks::Emitter,
     event::{ErrorKind, Failure},
+    lifecycle::{CallFuture, Ending, Llm, LlmEmitter, Outcome},
+    panics::catch,
     redact,
     run::Aborted,
     wire::Format,
@@ -30,51 +32,51 @@ pin_project! {
     ///
     /// Dropped, it drops the inner call and ends the run as cancelled.
     ///
-    /// `F` is the inner service's future, and `R` its output.
+    /// `F` is the inner service's future, `B2` the body of its response and `E` its error.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, B: Body, F, R> {
-        // Before the call: the inner call is dropped first.
+    pub struct ResponseFuture<S, B: Body, F, B2, E> {
         #[pin]
-        state: State<S, B, F, R>,
-        call: Option<Box<Call>>,
+        state: State<S, B, F, B2, E>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, B: Body, F, R> {
-        /// The request's body is coming.
+    enum State<S, B: Body, F, B2, E> {
+        /// The request's body is arriving.
         Capturing { waiting: Option<(S, Box<Waiting<B>>)> },
-        /// The start phase: the service is ready, and waits.
-        Starting { call: Option<(S, Request<RequestBody<B>>)> },
-        /// The inner call.
-        Calling { #[pin] future: F },
-        /// The call is over; what comes of it waits for handlers.
-        Ending { ending: Box<Ending>, output: Option<R> },
+        /// The inner call. Without `answering`, the request is not an LLM call.
+        Calling {
+            #[pin]
+            call: CallFuture<S, Request<RequestBody<B>>, F, Llm>,
+            answering: Option<Box<Answering>>,
+        },
+        /// The call is over, and its output waits for handlers.
+        Ending { ending: Ending<Llm, Result<Response<B2>, E>>, format: Arc<dyn Format> },
         Done,
     }
 }
 
-impl<S, B: Body, F, R> ResponseFuture<S, B, F, R> {
-    /// A call of which nobody is told.
-    pub(super) fn pass(future: F) -> Self {
-        Self { state: State::Calling { future }, call: None }
+impl<S, B: Body, F, B2, E> ResponseFuture<S, B, F, B2, E> {
+    /// A call that no handler is notified of.
+    pub(super) fn unobserved(future: F) -> Self {
+        let call = CallFuture::unobserved(future);
+        Self { state: State::Calling { call, answering: None } }
     }
 
-    pub(super) fn capturing(ready: S, waiting: Box<Waiting<B>>) -> Self {
-        Self { state: State::Capturing { waiting: Some((ready, waiting)) }, call: None }
+    pub(super) fn capturing(service: S, waiting: Box<Waiting<B>>) -> Self {
+        Self { state: State::Capturing { waiting: Some((service, waiting)) } }
     }
 
-    pub(super) fn starting(ready: S, request: Request<RequestBody<B>>, call: Box<Call>) -> Self {
-        Self { state: State::Starting { call: Some((ready, request)) }, call: Some(call) }
-    }
-
-    pub(super) fn calling(future: F, call: Box<Call>) -> Self {
-        Self { state: State::Calling { future }, call: Some(call) }
+    pub(super) fn calling(
+        call: CallFuture<S, Request<RequestBody<B>>, F, Llm>,
+        answering: Box<Answering>,
+    ) -> Self {
+        Self { state: State::Calling { call, answering: Some(answering) } }
     }
 }
 
-impl<S, B, B2, E> Future for ResponseFuture<S, B, S::Future, Result<Response<B2>, E>>
+impl<S, B, B2, E> Future for ResponseFuture<S, B, S::Future, B2, E>
 where
     S: Service<Request<RequestBody<B>>, Response = Response<B2>, Error = E>,
     E: Display + 'static,
@@ -85,107 +87,88 @@ where
     type Output = Result<Response<ResponseBody<B2>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let mut state = self.project().state;
         loop {
-            match this.state.as_mut().project() {
-                StateProj::Capturing { waiting } => {
-                    let Some((_, body)) = waiting else { unreachable!("it waits for its body") };
-                    ready!(body.poll_captured(cx));
-                    let Some((service, mut waiting)) = waiting.take() else { unreachable!() };
-                    let (call, request) = waiting.start();
-                    *this.call = Some(call);
-                    this.state.set(State::Starting { call: Some((service, request)) });
-                }
-                StateProj::Starting { call } => {
-                    let Some(current) = this.call else { unreachable!("a call that is told") };
-                    let started = match current.emitter() {
-                        Some(emitter) => ready!(emitter.poll_started(cx)),
-                        None => true,
+            let next = match state.as_mut().project() {
+                StateProj::Capturing { waiting: captured } => {
+                    let Some((_, waiting)) = captured else {
+                        unreachable!("it waits for its body")
                     };
-                    match call.take() {
-                        Some((mut service, mut request)) if started => {
-                            current.propagate(request.headers_mut());
-                            let future = current.enter(|| service.call(request));
-                            this.state.set(State::Calling { future });
+                    ready!(waiting.poll_captured(cx));
+                    let Some((mut service, mut waiting)) = captured.take() else { unreachable!() };
+                    let Started { request, emitter, answering, prepare } = waiting.start();
+                    let call = match emitter {
+                        Some(emitter) => CallFuture::starting(service, request, emitter, prepare),
+                        None => CallFuture::unobserved(service.call(request)),
+                    };
+                    State::Calling { call, answering: Some(answering) }
+                }
+                StateProj::Calling { call, answering } => {
+                    let outcome = ready!(call.poll_call(cx));
+                    match answer(outcome, answering.take()) {
+                        Next::Output(output) => {
+                            state.set(State::Done);
+                            return Poll::Ready(output);
                         }
-                        _ => end(this.state.as_mut(), this.call, None),
+                        Next::Ending(ending, format) => State::Ending { ending, format },
                     }
                 }
-                StateProj::Calling { future } => {
-                    let Some(call) = this.call else {
-                        let response = ready!(future.poll(cx));
-                        this.state.set(State::Done);
-                        return Poll::Ready(response.map(|it| it.map(ResponseBody::pass)));
+                StateProj::Ending { ending, format } => {
+                    let output = match ready!(ending.poll_output(cx)) {
+                        Ok(output) => output.map(|it| it.map(ResponseBody::unobserved)),
+                        Err(aborted) => Ok(abort_response(&**format, &aborted)),
                     };
-                    if call.emitter().is_some_and(|emitter| emitter.is_aborted()) {
-                        end(this.state.as_mut(), this.call, None);
-                        continue;
-                    }
-                    match call.enter(|| future.poll(cx)) {
-                        Poll::Pending => {
-                            let aborted = |emitter: &mut Emitter| emitter.watch_for_abort(cx);
-                            if !call.emitter().is_some_and(aborted) {
-                                return Poll::Pending;
-                            }
-                        }
-                        Poll::Ready(Err(error)) => {
-                            let Some(emitter) = call.emitter() else {
-                                this.state.set(State::Done);
-                                return Poll::Ready(Err(error));
-                            };
-                            tell_error(emitter, &error);
-                            end(this.state.as_mut(), this.call, Some(Err(error)));
-                        }
-                        // The client has nothing of the response yet.
-                        Poll::Ready(Ok(_))
-                            if call.emitter().is_some_and(|emitter| emitter.is_aborted()) => {}
-                        Poll::Ready(Ok(response)) => {
-                            let Some(call) = this.call.take() else { unreachable!() };
-                            this.state.set(State::Done);
-                            let (head, body) = response.into_parts();
-                            let body = match call.answered(&head, &body) {
-                                Answered::NoCall => ResponseBody::pass(body),
-                                Answered::Told(told) => ResponseBody::told(body, told),
-                                Answered::Ended(ending) => {
-                                    let output = Some(Ok(Response::from_parts(head, body)));
-                                    this.state.set(State::Ending { ending, output });
-                                    continue;
-                                }
-                            };
-                            return Poll::Ready(Ok(Response::from_parts(head, body)));
-                        }
-                    }
+                    state.set(State::Done);
+                    return Poll::Ready(output);
                 }
-                StateProj::Ending { ending, output } => {
-                    let Ending { emitter, format } = &mut **ending;
-                    ready!(emitter.poll_end(cx));
-                    let response = match (emitter.take_aborted(), output.take()) {
-                        (Some(aborted), _) => Ok(refusal(&**format, &aborted)),
-                        (None, Some(output)) => output.map(|it| it.map(ResponseBody::pass)),
-                        (None, None) => unreachable!("a call ends in its output or in an abort"),
-                    };
-                    this.state.set(State::Done);
-                    return Poll::Ready(response);
-                }
-                StateProj::Done => panic!("`ResponseFuture` polled after completion"),
-            }
+                StateProj::Done => panic!("a response future was polled after completion"),
+            };
+            state.set(next);
         }
     }
 }
 
-/// The call is over: it ends in an output, or in an abort.
-fn end<S, B: Body, F, R>(
-    mut state: Pin<&mut State<S, B, F, R>>,
-    call: &mut Option<Box<Call>>,
-    output: Option<R>,
-) {
-    let Some(ending) = call.take().and_then(|call| call.ended()) else {
-        unreachable!("a call of which nobody is told yet does not end")
-    };
-    state.set(State::Ending { ending, output });
+/// What comes of a call.
+enum Next<B2, E> {
+    Output(Result<Response<ResponseBody<B2>>, E>),
+    /// The output waits for handlers. The format is that of an abort's response.
+    Ending(Ending<Llm, Result<Response<B2>, E>>, Arc<dyn Format>),
 }
 
-fn tell_error<E: Display + 'static>(emitter: &mut Emitter, error: &E) {
+fn answer<B2: Body, E: Display + 'static>(
+    outcome: Outcome<Response<B2>, E, Llm>,
+    answering: Option<Box<Answering>>,
+) -> Next<B2, E> {
+    let Some(mut answering) = answering else {
+        return match outcome {
+            Outcome::Unobserved(output) => {
+                Next::Output(output.map(|it| it.map(ResponseBody::unobserved)))
+            }
+            _ => unreachable!("a call without a format has no run"),
+        };
+    };
+    let answered = match outcome {
+        Outcome::Unobserved(Err(error)) => return Next::Output(Err(error)),
+        Outcome::Unobserved(Ok(response)) => answering.unobserved(response),
+        // The client has nothing of the response yet.
+        Outcome::Response(_, emitter) if emitter.phases.is_aborted() => {
+            Answered::Ended(Ending::new(emitter, None))
+        }
+        Outcome::Response(response, emitter) => answering.observed(response, emitter),
+        Outcome::Failed(error, mut emitter) => {
+            call_failed(&mut emitter, &error);
+            Answered::Ended(Ending::new(emitter, Some(Err(error))))
+        }
+        Outcome::Aborted(emitter) => Answered::Ended(Ending::new(emitter, None)),
+    };
+    match answered {
+        Answered::Response(response) => Next::Output(Ok(response)),
+        Answered::Ended(ending) => Next::Ending(ending, answering.format),
+    }
+}
+
+/// Sets the outcome of a run whose call returned an error, of any type.
+fn call_failed<E: Display + 'static>(emitter: &mut LlmEmitter, error: &E) {
     let any: &dyn Any = error;
     if let Some(error) = any.downcast_ref::<BoxError>() {
         return emitter.error(&**error);
@@ -197,20 +180,21 @@ fn tell_error<E: Display + 'static>(emitter: &mut Emitter, error: &E) {
     emitter.fail(Failure::new(ErrorKind::Transport, redact::text(&error.to_string())));
 }
 
-/// The response to an abort, in the provider's own shape.
-fn refusal<B>(format: &dyn Format, aborted: &Aborted) -> Response<ResponseBody<B>> {
+/// Returns the response of an aborted call, in the shape of the provider's errors.
+fn abort_response<B>(format: &dyn Format, aborted: &Aborted) -> Response<ResponseBody<B>> {
     let abort = aborted.abort();
     let (status, reason) = (abort.status_code(), abort.reason());
-    let body = catch_unwind(AssertUnwindSafe(|| format.error_body(status, reason)));
-    let mut response = Response::new(ResponseBody::own(body.unwrap_or_default()));
+    let body = catch(|| format.error_body(status, reason)).unwrap_or_default();
+    let mut response = Response::new(ResponseBody::own(body));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
 }
 
-impl<S, B: Body, F, R> fmt::Debug for ResponseFuture<S, B, F, R> {
+impl<S, B: Body, F, B2, E> fmt::Debug for ResponseFuture<S, B, F, B2, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("told", &self.call.is_some()).finish_non_exhaustive()
+        let observed = !matches!(&self.state, State::Calling { call, .. } if !call.is_observed());
+        f.debug_struct("ResponseFuture").field("observed", &observed).finish_non_exhaustive()
     }
 }

@@ -2,55 +2,54 @@ use http::HeaderMap;
 
 use super::Coding;
 
-/// What an answer may grow to, whatever was sent.
+/// The inflated size of an answer that is always allowed.
 const ALLOWED: u64 = 64 * 1024 * 1024;
-/// And by how much beyond that. A repetitive event stream shrinks to some hundredth.
+/// The allowed ratio beyond that. A repetitive event stream may shrink to a hundredth.
 const ALLOWED_RATIO: u64 = 100;
 
-/// Nobody applies more codings, but somebody who wants to keep us busy.
+/// The most codings of a body. No legitimate sender applies more.
 const MAX_CODINGS: usize = 3;
 
-/// Inflates a compressed body beside the one who gets it, in pieces, as it comes.
+/// Inflates a compressed body piece by piece, beside its consumer.
 pub(super) struct Inflate {
     codings: Vec<Coding>,
-    /// How much came, and what it may grow to in each coding: what counts is what was sent, or codings on
-    /// top of each other would multiply what each of them may add.
+    /// The bytes that arrived, and the size they may inflate to in each coding. The ratio is relative to the bytes on the
+    /// wire, or stacked codings would multiply it.
     taken: u64,
     allowed: u64,
     allowed_ratio: u64,
 }
 
-/// A body could not be inflated, since it is not what it says to be, or grows beyond all measure: what is
-/// left of it is not told.
+/// The error of a body that is not in its declared coding, or inflates beyond the bounds. The rest of it is not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotInflated;
 
 impl Inflate {
-    /// For a body with such headers: none where one of its codings is not known.
+    /// Creates the decoder for a body with these headers. `None` if one of its codings is unknown.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut codings = Vec::new();
         for value in headers.get_all(http::header::CONTENT_ENCODING) {
             for name in value.to_str().ok()?.split(',') {
                 match &*name.trim().to_ascii_lowercase() {
                     "" | "identity" => {}
-                    // Counted before it is made: a decoder takes more than its name.
+                    // Counted first, because a decoder takes memory.
                     _ if codings.len() == MAX_CODINGS => return None,
                     name => codings.push(Coding::new(name)?),
                 }
             }
         }
-        // The last that was applied is the first to be taken off.
+        // The last coding that was applied is removed first.
         codings.reverse();
-        Some(Self { codings, ..Self::none() })
+        Some(Self { codings, ..Self::identity() })
     }
 
-    /// Nothing is inflated.
-    pub(super) fn none() -> Self {
+    /// Creates a decoder that inflates nothing.
+    pub(super) fn identity() -> Self {
         let (allowed, allowed_ratio) = (ALLOWED, ALLOWED_RATIO);
         Self { codings: Vec::new(), taken: 0, allowed, allowed_ratio }
     }
 
-    /// Up to so many bytes, however many come.
+    /// Bounds the inflated size, whatever the ratio.
     pub(super) fn at_most(self, bytes: usize) -> Self {
         Self { allowed: bytes as u64, allowed_ratio: 0, ..self }
     }
@@ -61,12 +60,12 @@ impl Inflate {
         self.codings.is_empty()
     }
 
-    /// Whether what came makes a whole.
+    /// Whether the bytes so far are a whole body.
     pub(super) fn has_ended(&self) -> bool {
         self.codings.iter().all(Coding::has_ended)
     }
 
-    /// Takes the next bytes and gives what they inflate to.
+    /// Inflates the next bytes, and calls `each` with the result.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],

@@ -1,13 +1,15 @@
 //! The layer for LLM calls over HTTP.
 //!
-//! [`HttpCallbackLayer`] is where to begin; the types here are those of its service.
+//! [`HttpCallbackLayer`] is where to begin. The other types are those of its service.
 
-// The way of a call: a `Capture` takes the request's body, so that the start can be told; it goes on as a
-// `RequestBody`. What comes back is wrapped in a `ResponseBody`, which hands each frame on and gives a copy
-// to a `Reader`: that inflates it, decodes it, and tells the run's emitter.
+// The way of a call: a `Capture` takes the request's body, so that the run can start, and passes it on as a
+// `RequestBody`. The response is wrapped in a `ResponseBody`, which yields each frame and lets a `BodyReader` inflate and
+// decode it for the run's emitter.
 
-mod call;
+mod answering;
+mod body_reader;
 mod capture;
+mod captured_request;
 #[cfg(any(
     feature = "decompression-br",
     feature = "decompression-deflate",
@@ -27,18 +29,17 @@ mod future;
 mod inflate;
 mod layer;
 mod propagation;
-mod reader;
 mod request_body;
 mod response_body;
 mod routes;
 mod service;
-mod start;
-mod trace;
+mod settings;
 mod transport_failure;
+mod waiting;
 
 pub use self::{
-    future::ResponseFuture, propagation::TracePropagation, request_body::RequestBody,
-    response_body::ResponseBody, service::HttpCallbackService, transport_failure::TransportFailure,
+    future::ResponseFuture, layer::HttpCallbackLayer, propagation::TracePropagation,
+    request_body::RequestBody, response_body::ResponseBody, service::HttpCallbackService,
+    transport_failure::TransportFailure,
 };
 use coding::Coding;
-pub use layer::HttpCallbackLayer;

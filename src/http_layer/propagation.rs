@@ -1,13 +1,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::trace::traceparent;
 use crate::run::{Run, TraceParent};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// What the upstream hears of the trace that a request is part of: the headers `traceparent` and
-/// `tracestate` of the W3C recommendation "Trace Context". All other headers stay as they are in any case.
+/// What the upstream gets of the trace that a request is part of: the headers `traceparent` and `tracestate` of the
+/// W3C recommendation "Trace Context". All other headers stay as they are.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, http_layer::TracePropagation};
@@ -17,28 +16,25 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TracePropagation {
-    /// What the request says, byte by byte. The default.
+    /// The headers of the request, byte by byte. The default.
     #[default]
     PassThrough,
-    /// That the call's own run has called it.
+    /// Headers that name the run as the caller.
     ///
-    /// `traceparent` names the span that stands for the run, if a handler has said which by the end of the
-    /// start phase ([`Run::set_span_context`](crate::Run::set_span_context)), as
-    /// `OtelSpans` of the feature `otel` does. Otherwise it is made of the ids that
-    /// event records have: the trace is the request's own, or the run's
-    /// [`trace_id`](crate::Run::trace_id); the parent is the last 16 digits of the
+    /// `traceparent` is the run's [span context](crate::Run::span_context), if a handler has set one by the end of the
+    /// start phase, as `OtelSpans` of the feature `otel` does. Otherwise it is made of the run's ids: the trace is the
+    /// request's own, or the [`root_run_id`](crate::Run::root_run_id); the parent is the last 16 digits of the
     /// [`run_id`](crate::Run::run_id); and it is marked as sampled if the request's own is.
     ///
-    /// `tracestate` stays if the trace is the request's own. A request that has no run, since it is no LLM
-    /// call or nobody is told of it, and one of which only the answer says whether it is a call, go on as
-    /// they came.
+    /// `tracestate` stays if the trace is the request's own. A request without a run, and one that only the response
+    /// shows to be an LLM call, pass unchanged.
     Child,
-    /// Nothing: both headers are removed, from every request that the layer sees.
+    /// Neither header: both are removed, from every request that the layer sees.
     Strip,
 }
 
 impl TracePropagation {
-    /// Before anybody is called, run or none.
+    /// Changes the headers of every request, with a run or without.
     pub(super) fn strip(self, headers: &mut HeaderMap) {
         if self == Self::Strip {
             headers.remove(TRACEPARENT);
@@ -46,13 +42,10 @@ impl TracePropagation {
         }
     }
 
-    /// After the start phase: says that a run calls.
-    pub(super) fn outgoing(self, headers: &mut HeaderMap, run: &Run) {
-        if self != Self::Child {
-            return;
-        }
+    /// Names a run as the caller, after its start phase.
+    pub(super) fn set_child(headers: &mut HeaderMap, run: &Run) {
         let child = run.span_context().cloned().unwrap_or_else(|| derived(run));
-        // It belongs to the trace that it came with.
+        // `tracestate` belongs to the trace that it came with.
         if traceparent(headers).is_none_or(|parent| parent.trace_id() != child.trace_id()) {
             headers.remove(TRACESTATE);
         }
@@ -62,13 +55,20 @@ impl TracePropagation {
     }
 }
 
-/// A span for a run of which no handler has made one: its ids are the run's.
+/// Returns the trace that a request is part of. `None` without a valid header.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut values = headers.get_all(TRACEPARENT).iter();
+    let (Some(only), None) = (values.next(), values.next()) else { return None };
+    only.to_str().ok()?.trim().parse().ok()
+}
+
+/// Returns a span context for a run without one, made of the run's ids.
 fn derived(run: &Run) -> TraceParent {
     let inbound = run.inbound_traceparent();
     let trace_id = inbound.and_then(|parent| u128::from_str_radix(parent.trace_id(), 16).ok());
     let trace_id = trace_id.unwrap_or_else(|| run.root_run_id().as_u128());
     let (_, parent_id) = run.run_id().as_u64_pair();
     let flags = u8::from(inbound.is_some_and(TraceParent::is_sampled));
-    // A run may be given any id, and zero is none.
-    TraceParent::of(trace_id.max(1), parent_id.max(1), flags)
+    // A run may be given any id, and zero is not a valid one.
+    TraceParent::new(trace_id.max(1), parent_id.max(1), flags)
 }

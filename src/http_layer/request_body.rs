@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use super::capture::{Capture, into_bytes};
 
 pin_project! {
-    /// The body of a request that the inner service gets: the same frames, of which some were captured.
+    /// The body of a request for the inner service: the frames of the original body.
     pub struct RequestBody<B: Body> {
         #[pin]
         inner: Inner<B>,
@@ -28,32 +28,33 @@ pin_project! {
 
 struct Captured<B: Body> {
     capture: Capture<B>,
-    /// Bytes that were handed out.
-    given: u64,
+    /// The bytes that were yielded.
+    yielded: u64,
     ended: bool,
 }
 
 impl<B: Body> RequestBody<B> {
-    pub(super) fn pass(body: B) -> Self {
+    pub(super) fn unobserved(body: B) -> Self {
         Self { inner: Inner::Pass { body } }
     }
 
-    /// The whole body, where it is at hand without waiting; else the body again, to be streamed.
+    /// Returns the whole body, if it has arrived.
     ///
-    /// A client that gets bytes can send them again, after a redirect for one; a stream it can send only
-    /// once. Bodies of unknown length, with trailers, or of which something was read stay streams.
+    /// A client can send bytes again, for example after a redirect, but a stream only once. Bodies of unknown length,
+    /// bodies with trailers, and bodies of which a part was read stay streams.
     ///
     /// ```
+    /// use axum::body::Body;
     /// use tower_llm_callbacks::http_layer::RequestBody;
     ///
-    /// fn body(body: RequestBody<reqwest::Body>) -> reqwest::Body {
-    ///     body.try_into_bytes().map_or_else(reqwest::Body::wrap, reqwest::Body::from)
+    /// fn body(body: RequestBody<Body>) -> Body {
+    ///     body.try_into_bytes().map_or_else(Body::new, Body::from)
     /// }
     /// ```
     ///
     /// # Errors
     ///
-    /// The body, where it is not at hand.
+    /// The body, if it has not arrived.
     pub fn try_into_bytes(self) -> Result<Bytes, Self> {
         if self.size_hint().exact().is_none() {
             return Err(self);
@@ -62,13 +63,13 @@ impl<B: Body> RequestBody<B> {
             Inner::Captured { body } => body,
             Inner::Pass { body } => {
                 let mut capture = Capture::new(body, usize::MAX);
-                // Who waits for the rest polls again, with a waker.
+                // The consumer polls for the rest, with a waker.
                 let _ = capture.poll(&mut Context::from_waker(Waker::noop()));
-                Captured { capture, given: 0, ended: false }
+                Captured { capture, yielded: 0, ended: false }
             }
         };
         let capture = &body.capture;
-        let is_untouched = body.given == 0 && !body.ended;
+        let is_untouched = body.yielded == 0 && !body.ended;
         if is_untouched && capture.is_complete() && capture.frames.iter().all(Frame::is_data) {
             return Ok(capture.bytes());
         }
@@ -76,7 +77,7 @@ impl<B: Body> RequestBody<B> {
     }
 
     pub(super) fn captured(capture: Capture<B>) -> Self {
-        let body = Captured { capture, given: 0, ended: false };
+        let body = Captured { capture, yielded: 0, ended: false };
         Self { inner: Inner::Captured { body } }
     }
 }
@@ -95,7 +96,7 @@ impl<B: Body> Captured<B> {
             None
         };
         match &frame {
-            Some(Ok(frame)) => self.given += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Ok(frame)) => self.yielded += frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) => {}
             None => self.ended = true,
         }
@@ -113,14 +114,14 @@ impl<B: Body> Captured<B> {
                 })
     }
 
-    /// What the body said of itself at first, less what was handed out: a body of unknown length stays
-    /// one, so that it goes on the wire as it came.
+    /// The original hint, less what was yielded. A body of unknown length stays one, so that its framing on the wire
+    /// is unchanged.
     fn size_hint(&self) -> SizeHint {
         let first = &self.capture.hint;
         let mut hint = SizeHint::new();
-        hint.set_lower(first.lower().saturating_sub(self.given));
+        hint.set_lower(first.lower().saturating_sub(self.yielded));
         if let Some(upper) = first.upper() {
-            hint.set_upper(upper.saturating_sub(self.given));
+            hint.set_upper(upper.saturating_sub(self.yielded));
         }
         hint
     }

@@ -1,37 +1,37 @@
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use http::Method;
 
-use crate::wire::{
-    Format, Match,
-    anthropic::AnthropicMessages,
-    gemini::Gemini,
-    ollama::{OllamaChat, OllamaGenerate},
-    openai_chat::{OpenAiChat, OpenAiCompletions},
-    openai_responses::OpenAiResponses,
+use crate::{
+    panics::catch,
+    wire::{
+        Format, Match,
+        anthropic::AnthropicMessages,
+        gemini::Gemini,
+        ollama::{OllamaChat, OllamaGenerate},
+        openai_chat::{OpenAiChat, OpenAiCompletions},
+        openai_responses::OpenAiResponses,
+    },
 };
 
-/// Which requests are LLM calls, and in which format.
+/// Maps requests to the formats of their LLM calls.
 #[derive(Debug, Clone)]
 pub(super) struct Routes {
-    /// What the user says of paths, the latest first.
-    given: Vec<(Pattern, Option<Arc<dyn Format>>)>,
-    /// Formats that recognise their calls, the user's first.
+    /// The paths that the user routes, the last first.
+    routed: Vec<(Pattern, Option<Arc<dyn Format>>)>,
+    /// The formats that match their own calls, the user's first.
     formats: Vec<Arc<dyn Format>>,
 }
 
-/// A path, with one `*` for any text where there is one.
+/// A path, in which one `*` matches any text.
 #[derive(Debug, Clone)]
 struct Pattern(Box<str>);
 
-/// A request is a call.
+/// The format of a request that is an LLM call.
 #[derive(Debug, Clone)]
 pub(super) struct Matched {
     pub(super) format: Arc<dyn Format>,
-    /// Only if the answer is an event stream.
+    /// Whether the request is a call only if the answer is an event stream.
     pub(super) if_streamed: bool,
 }
 
@@ -46,33 +46,33 @@ impl Routes {
             Arc::new(OllamaChat),
             Arc::new(OllamaGenerate),
         ];
-        Self { given: Vec::new(), formats }
+        Self { routed: Vec::new(), formats }
     }
 
-    pub(super) fn matches(&mut self, format: Arc<dyn Format>) {
+    pub(super) fn add(&mut self, format: Arc<dyn Format>) {
         self.formats.insert(0, format);
     }
 
     pub(super) fn set(&mut self, path: &str, format: Option<Arc<dyn Format>>) {
-        self.given.insert(0, (Pattern(path.into()), format));
+        self.routed.insert(0, (Pattern(path.into()), format));
     }
 
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Matched> {
-        // Neither of them calls a model, whatever the path: browsers ask whether they may.
+        // These methods call no model, whatever the path. Browsers send them before a call.
         if matches!(*method, Method::OPTIONS | Method::HEAD | Method::CONNECT | Method::TRACE) {
             return None;
         }
-        if let Some((_, format)) = self.given.iter().find(|(pattern, _)| pattern.matches(path)) {
+        if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
             let format = Arc::clone(format.as_ref()?);
             return Some(Matched { format, if_streamed: false });
         }
         self.formats.iter().find_map(|format| {
-            // A format may be anyone's, and must not cost the call.
-            let recognised = catch_unwind(AssertUnwindSafe(|| format.matches(method, path)));
-            let if_streamed = match recognised.unwrap_or_else(|_| {
-                tracing::error!("a wire format panicked on the path of a request");
+            // A format may be user code, and must not break the call.
+            let matched = catch(|| format.matches(method, path)).unwrap_or_else(|_| {
+                tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on a path");
                 Match::No
-            }) {
+            });
+            let if_streamed = match matched {
                 Match::No => return None,
                 Match::Yes => false,
                 Match::IfStreamed => true,

@@ -1,5 +1,6 @@
 use std::{
     fmt::Display,
+    future::poll_fn,
     mem,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -10,15 +11,24 @@ use http_body::Body;
 use tower::{BoxError, Service};
 
 use super::{
-    RequestBody, ResponseBody, ResponseFuture, call::Waiting, capture::Capture, layer::Settings,
-    trace::traceparent,
+    RequestBody, ResponseBody, ResponseFuture,
+    capture::Capture,
+    propagation::traceparent,
+    settings::Settings,
+    waiting::{Started, Waiting},
 };
-use crate::{callbacks::RunConfig, redact};
+use crate::{
+    accessors::accessors,
+    callbacks::Callbacks,
+    lifecycle::{CallFuture, RunConfig},
+    redact,
+};
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
 ///
-/// Readiness goes through. The inner service is `Clone`, since request body and start phase may have to be
-/// waited for: then the service that is ready is moved into the future, and a clone takes its place.
+/// Readiness is that of the inner service. The inner service is `Clone`, because a call may have to wait for the
+/// request's body and for handlers before it is made: then the ready service is moved into the future, and a clone takes
+/// its place.
 #[derive(Debug, Clone)]
 pub struct HttpCallbackService<S> {
     inner: S,
@@ -26,8 +36,51 @@ pub struct HttpCallbackService<S> {
 }
 
 impl<S> HttpCallbackService<S> {
-    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
+    /// Wraps a service, and notifies a set of handlers of its LLM calls.
+    ///
+    /// A [`HttpCallbackLayer`](crate::HttpCallbackLayer) has more settings.
+    pub fn new(inner: S, callbacks: impl Into<Callbacks>) -> Self {
+        Self::from_settings(inner, Arc::new(Settings::new(callbacks.into())))
+    }
+
+    pub(super) fn from_settings(inner: S, settings: Arc<Settings>) -> Self {
         Self { inner, settings }
+    }
+
+    accessors!();
+
+    /// Returns the service, and checks the bounds of [`Service`] for a type of request bodies here, where a compile
+    /// error names what is missing, rather than where the service is called.
+    #[must_use]
+    pub fn checked<B, B2>(self) -> Self
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<B2>> + Clone,
+        S::Error: Display + 'static,
+        B: Body,
+        B2: Body,
+        B2::Error: Into<BoxError>,
+    {
+        self
+    }
+
+    /// Waits until the service is ready, and calls it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner service.
+    pub async fn oneshot<B, B2>(
+        mut self,
+        request: Request<B>,
+    ) -> Result<Response<ResponseBody<B2>>, S::Error>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<B2>> + Clone,
+        S::Error: Display + 'static,
+        B: Body,
+        B2: Body,
+        B2::Error: Into<BoxError>,
+    {
+        poll_fn(|cx| Service::<Request<B>>::poll_ready(&mut self, cx)).await?;
+        Service::<Request<B>>::call(&mut self, request).await
     }
 }
 
@@ -41,7 +94,7 @@ where
 {
     type Response = Response<ResponseBody<B2>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B, S::Future, Result<Response<B2>, S::Error>>;
+    type Future = ResponseFuture<S, B, S::Future, B2, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -49,42 +102,34 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let Settings { routes, spec, max_request_bytes, propagation } = &*self.settings;
-        let opened = routes.find(request.method(), request.uri().path()).and_then(|matched| {
+        let matched = routes.find(request.method(), request.uri().path()).and_then(|matched| {
             let carried = Some(request.extensions());
-            let opened = spec.open_traced(carried, || traceparent(request.headers()))?;
-            Some((matched, opened))
+            let new_run = spec.open_traced(carried, || traceparent(request.headers()))?;
+            Some((matched, new_run))
         });
         propagation.strip(request.headers_mut());
-        let Some((matched, opened)) = opened else {
-            return ResponseFuture::pass(self.inner.call(request.map(RequestBody::pass)));
+        let Some((matched, new_run)) = matched else {
+            let request = request.map(RequestBody::unobserved);
+            return ResponseFuture::unobserved(self.inner.call(request));
         };
 
         let (mut head, body) = request.into_parts();
-        // From here on the run hands on what its configuration said.
+        // From here on the run hands on what its configuration set.
         head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes);
-        let mut waiting =
-            Waiting::new(head, capture, opened, matched, (*max_request_bytes, *propagation));
-        // A body that is at hand costs no detour. What is not is polled again, with a waker.
+        let settings = (*max_request_bytes, *propagation);
+        let mut waiting = Waiting::new(head, capture, new_run, matched, settings);
+        // A body that has arrived costs no detour. One that has not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
-            return ResponseFuture::capturing(self.take_ready(), waiting);
+            let clone = self.inner.clone();
+            return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
-        let (mut call, mut request) = waiting.start();
-        if call.may_call_at_once() {
-            call.propagate(request.headers_mut());
-            let future = call.enter(|| self.inner.call(request));
-            ResponseFuture::calling(future, call)
-        } else {
-            ResponseFuture::starting(self.take_ready(), request, call)
-        }
-    }
-}
-
-impl<S: Clone> HttpCallbackService<S> {
-    /// The service that is ready; its clone, which may not be, takes its place.
-    fn take_ready(&mut self) -> S {
-        let clone = self.inner.clone();
-        mem::replace(&mut self.inner, clone)
+        let Started { request, emitter, answering, prepare } = waiting.start();
+        let call = match emitter {
+            Some(emitter) => CallFuture::new(&mut self.inner, request, emitter, prepare),
+            None => CallFuture::unobserved(self.inner.call(request)),
+        };
+        ResponseFuture::calling(call, answering)
     }
 }

@@ -1,10 +1,9 @@
 use std::{fmt, sync::Arc};
 
-/// Says that an error response is not the provider's, but stands for a call that did not get through.
+/// Marks an error response as the proxy's, in place of a call that did not reach the provider.
 ///
-/// A proxy that cannot reach its upstream answers with a 502 of its own. With this in the response's
-/// extensions the run below which it was made ends in an error of kind
-/// [`Transport`](crate::ErrorKind::Transport) with the message, instead of
+/// A proxy that cannot reach its upstream responds with a 502 of its own. With this in the extensions of the response, the
+/// run ends in an error of kind [`Transport`](crate::ErrorKind::Transport) with the message, instead of
 /// [`Provider`](crate::ErrorKind::Provider).
 ///
 /// ```
@@ -19,12 +18,12 @@ use std::{fmt, sync::Arc};
 pub struct TransportFailure(Arc<str>);
 
 impl TransportFailure {
-    /// A failure with a message.
+    /// Creates a failure with a message.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
         Self(message.into())
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.0
     }

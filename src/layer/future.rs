@@ -11,8 +11,8 @@ use tower::{BoxError, Service};
 
 use super::CallbackStream;
 use crate::{
-    callbacks::{Call, Emitter},
     extract::{ExtractChunk, TraitExtractor},
+    lifecycle::{CallFuture, Ending, Llm, Outcome},
 };
 
 pin_project! {
@@ -20,33 +20,20 @@ pin_project! {
     ///
     /// Dropped, it drops the inner call and ends the run as cancelled.
     ///
-    /// `F` is the service's future: a parameter of its own, since a projection of `S` keeps tasks that
-    /// hold this one from being `Send` where `S` has bounds such as those of `tower::Buffer`.
+    /// `F` is the service's future. It is a parameter because a projection of `S` would keep tasks that hold this
+    /// future from being `Send` where `S` has bounds such as those of `tower::Buffer`.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, Req, F, D = TraitExtractor> {
-        // Before the emitter: the inner call is dropped first.
         #[pin]
-        call: Call<S, Req, F>,
-        emitter: Option<Box<Emitter>>,
+        call: CallFuture<S, Req, F, Llm>,
         extract: Option<D>,
-        ending: Option<Ending>,
+        ending: Option<Ending<Llm, BoxError>>,
     }
-}
-
-/// The call is over without a stream: what comes of it waits for handlers.
-enum Ending {
-    Failed(BoxError),
-    Aborted,
 }
 
 impl<S, Req, F, D> ResponseFuture<S, Req, F, D> {
-    /// A call of which nobody is told.
-    pub(crate) fn pass(future: F, extract: D) -> Self {
-        Self { call: Call::calling(future), emitter: None, extract: Some(extract), ending: None }
-    }
-
-    pub(crate) fn told(call: Call<S, Req, F>, emitter: Box<Emitter>, extract: D) -> Self {
-        Self { call, emitter: Some(emitter), extract: Some(extract), ending: None }
+    pub(super) fn new(call: CallFuture<S, Req, F, Llm>, extract: D) -> Self {
+        Self { call, extract: Some(extract), ending: None }
     }
 }
 
@@ -62,34 +49,29 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(emitter) = this.emitter.as_deref_mut() else {
-            let response = ready!(this.call.poll_untold(cx)).map_err(Into::into);
-            return Poll::Ready(response.map(CallbackStream::pass));
-        };
         if this.ending.is_none() {
-            match ready!(this.call.poll(emitter, cx)) {
-                Some(Ok(stream)) => {
-                    let (emitter, extract) = (this.emitter.take(), this.extract.take());
-                    let (Some(emitter), Some(extract)) = (emitter, extract) else {
-                        unreachable!("a call that is told has both");
-                    };
-                    return Poll::Ready(Ok(CallbackStream::told(stream, emitter, extract)));
+            *this.ending = Some(match ready!(this.call.poll_call(cx)) {
+                Outcome::Unobserved(response) => {
+                    let response = response.map_err(Into::into);
+                    return Poll::Ready(response.map(CallbackStream::unobserved));
                 }
-                Some(Err(error)) => {
+                Outcome::Response(stream, emitter) => {
+                    let Some(extract) = this.extract.take() else {
+                        unreachable!("a call has one response");
+                    };
+                    return Poll::Ready(Ok(CallbackStream::new(stream, extract, emitter)));
+                }
+                Outcome::Failed(error, mut emitter) => {
                     let error = error.into();
                     emitter.error(&*error);
-                    *this.ending = Some(Ending::Failed(error));
+                    Ending::new(emitter, Some(error))
                 }
-                None => *this.ending = Some(Ending::Aborted),
-            }
+                Outcome::Aborted(emitter) => Ending::new(emitter, None),
+            });
         }
-        ready!(emitter.poll_end(cx));
-        let error = match (emitter.take_aborted(), this.ending.take()) {
-            (Some(aborted), _) => BoxError::from(aborted),
-            (None, Some(Ending::Failed(error))) => error,
-            (None, _) => unreachable!("a call ends in its error or in an abort"),
-        };
-        *this.emitter = None;
+        let Some(ending) = this.ending else { unreachable!("set above") };
+        let error = ready!(ending.poll_output(cx)).unwrap_or_else(BoxError::from);
+        *this.ending = None;
         Poll::Ready(Err(error))
     }
 }
@@ -97,7 +79,7 @@ where
 impl<S, Req, F, D> fmt::Debug for ResponseFuture<S, Req, F, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
-            .field("told", &self.emitter.is_some())
+            .field("observed", &self.call.is_observed())
             .finish_non_exhaustive()
     }
 }

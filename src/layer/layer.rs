@@ -4,26 +4,27 @@ use tower::Layer;
 
 use super::CallbackService;
 use crate::{
-    callbacks::{Callbacks, RunSpec, run_settings},
+    callbacks::Callbacks,
     event::{Delta, LlmStart},
     extract::{FnExtractor, TraitExtractor},
+    lifecycle::{RunSpec, run_settings},
     run::RunType,
 };
 
-/// Tells callbacks what happens in an LLM service: start, each token, and exactly one end.
+/// Emits the events of an LLM service to callbacks: start, each token, and exactly one end.
 ///
-/// It wraps any `Service<Req>` whose response is a `Stream<Item = Result<Chunk, E>>`, where `Req` is an
-/// [`LlmRequest`](crate::LlmRequest) and `Chunk` an [`LlmChunk`](crate::LlmChunk) (or foreign types,
-/// with [`extract`](CallbackLayer::extract)). Items and errors go through unchanged, errors boxed.
+/// Wraps any `Service<Req>` whose response is a `Stream<Item = Result<Chunk, E>>`, where `Req` is an
+/// [`LlmRequest`](crate::LlmRequest) and `Chunk` an [`LlmChunk`](crate::LlmChunk). For foreign types, see
+/// [`extract`](CallbackLayer::extract). Items and errors pass unchanged; errors are boxed.
 ///
 /// # When handlers are called
 ///
-/// - **start**: in `call`; the inner service is called when every awaited handler has returned. Where
-///   none has to be awaited, that is at once.
-/// - **token**: when an item that carries content comes out of the inner stream, before the consumer
-///   has it (inline and lockstep handlers), or soon after (others).
-/// - **end** or **error**: when the stream ends, fails, or is dropped. The consumer gets the last item
-///   (`None`, or an error) after awaited handlers have returned from it.
+/// - **start**: in `call`. The inner service is called when every awaited handler has returned, or at once if no
+///   handler is awaited.
+/// - **token**: when the inner stream yields an item with content, before the consumer gets it (inline and lockstep
+///   handlers), or soon after (others).
+/// - **end** or **error**: when the stream ends, fails, or is dropped. The consumer gets the last item (`None`, or an
+///   error) after awaited handlers have returned from it.
 ///
 /// ```
 /// use tower::{Layer, Service, ServiceExt, service_fn};
@@ -48,19 +49,20 @@ pub struct CallbackLayer<D = TraitExtractor> {
 }
 
 impl CallbackLayer {
-    /// A layer with callbacks of its own: child runs do not get them.
-    pub fn new(callbacks: Callbacks) -> Self {
-        Self { spec: Arc::new(RunSpec::new(RunType::Llm, callbacks)), extract: TraitExtractor }
+    /// Creates a layer with callbacks for its own runs, but not for their children.
+    pub fn new(callbacks: impl Into<Callbacks>) -> Self {
+        let spec = RunSpec::new(RunType::Llm, callbacks.into());
+        Self { spec: Arc::new(spec), extract: TraitExtractor }
     }
 }
 
 impl<D> CallbackLayer<D> {
     run_settings!();
 
-    /// Reads requests and chunks of foreign types by two closures: what a call asks for, and which
-    /// deltas a chunk holds. The end of the stream completes a run.
+    /// Reads foreign requests and chunks by two closures: one returns the start of a call, the other calls `each` for
+    /// every delta of a chunk. The end of the stream completes a run.
     ///
-    /// Closures cannot put the run into the request: across `tower::Buffer` it does not follow.
+    /// Closures cannot put the run into the request: it does not follow across `tower::Buffer`.
     ///
     /// ```
     /// use tower_llm_callbacks::{CallbackLayer, Callbacks, Delta, LlmStart};
@@ -79,8 +81,8 @@ impl<D> CallbackLayer<D> {
         CallbackLayer { spec: self.spec, extract: FnExtractor::new(request, chunk, false) }
     }
 
-    /// As [`extract`](Self::extract), for chunks of which one holds [`Delta::Done`]: a stream that
-    /// ends without it is truncated.
+    /// As [`extract`](Self::extract), for streams in which one chunk holds [`Delta::Done`]. A stream that ends without
+    /// it is truncated.
     #[must_use]
     pub fn extract_terminated<R, C, Req, Chunk>(
         self,
@@ -104,6 +106,6 @@ impl<S, D: Clone> Layer<S> for CallbackLayer<D> {
     type Service = CallbackService<S, D>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CallbackService::new(inner, Arc::clone(&self.spec), self.extract.clone())
+        CallbackService::from_spec(inner, Arc::clone(&self.spec), self.extract.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! The typed quartet: a layer over services whose response is a stream of chunks.
+//! The typed layer, for services whose response is a stream of chunks.
 
 mod future;
 #[expect(clippy::module_inception, reason = "the folder is the quartet, the file its layer")]

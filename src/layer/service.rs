@@ -9,14 +9,17 @@ use tower::{BoxError, Service};
 
 use super::{CallbackStream, ResponseFuture};
 use crate::{
-    callbacks::{Call, Emitter, RunConfig, RunSpec},
+    accessors::accessors,
+    callbacks::Callbacks,
     extract::{ExtractChunk, ExtractRequest, TraitExtractor},
+    lifecycle::{CallFuture, RunConfig, RunSpec, start_llm},
+    run::RunType,
 };
 
 /// The service of a [`CallbackLayer`](crate::CallbackLayer).
 ///
-/// Readiness goes through. The inner service is `Clone`, since the start phase may have to be waited
-/// for: then the service that is ready is moved into the future, and a clone takes its place.
+/// Readiness is that of the inner service. The inner service is `Clone`, because a call may have to wait for handlers
+/// before it is made: then the ready service is moved into the future, and a clone takes its place.
 #[derive(Debug, Clone)]
 pub struct CallbackService<S, D = TraitExtractor> {
     inner: S,
@@ -24,13 +27,25 @@ pub struct CallbackService<S, D = TraitExtractor> {
     extract: D,
 }
 
+impl<S> CallbackService<S> {
+    /// Wraps a service, and notifies a set of handlers of its calls.
+    ///
+    /// A [`CallbackLayer`](crate::CallbackLayer) has more settings.
+    pub fn new(inner: S, callbacks: impl Into<Callbacks>) -> Self {
+        let spec = RunSpec::new(RunType::Llm, callbacks.into());
+        Self::from_spec(inner, Arc::new(spec), TraitExtractor)
+    }
+}
+
 impl<S, D> CallbackService<S, D> {
-    pub(crate) fn new(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
+    pub(super) fn from_spec(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
         Self { inner, spec, extract }
     }
 
-    /// The service, with the bounds of [`Service`] checked for a request type here, where a compile
-    /// error says what is missing, rather than where it is called.
+    accessors!();
+
+    /// Returns the service, and checks the bounds of [`Service`] for a request type here, where a compile error names
+    /// what is missing, rather than where the service is called.
     ///
     /// ```
     /// # use tower::{Layer, service_fn};
@@ -51,11 +66,11 @@ impl<S, D> CallbackService<S, D> {
     {
         self
     }
-}
 
-impl<S, D> CallbackService<S, D> {
-    /// Waits until it is ready, and calls it: as `tower::ServiceExt::oneshot`, which the compiler cannot
-    /// see to be `Send` where the inner service's error is a [`BoxError`].
+    /// Waits until the service is ready, and calls it.
+    ///
+    /// As `tower::ServiceExt::oneshot`, whose future the compiler does not accept as `Send` if the error of the inner
+    /// service is a [`BoxError`].
     ///
     /// # Errors
     ///
@@ -96,17 +111,17 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let Some(opened) = self.spec.open(self.extract.extensions(&request)) else {
-            return ResponseFuture::pass(self.inner.call(request), self.extract.clone());
-        };
         let extract = self.extract.clone();
-        let mut emitter = Box::new(Emitter::start(opened, || extract.start(&request)));
+        let Some(new_run) = self.spec.open(extract.extensions(&request)) else {
+            let call = CallFuture::unobserved(self.inner.call(request));
+            return ResponseFuture::new(call, extract);
+        };
+        let emitter = Box::new(start_llm(new_run, || extract.start(&request)));
         if let Some(extensions) = extract.extensions_mut(&mut request) {
-            // From here on the run hands on what its configuration said.
+            // From here on the run hands on what its configuration set.
             extensions.remove::<RunConfig>();
-            extensions.insert(emitter.context());
+            extensions.insert(emitter.scope());
         }
-        let call = Call::new(&mut self.inner, request, &mut emitter);
-        ResponseFuture::told(call, emitter, extract)
+        ResponseFuture::new(CallFuture::new(&mut self.inner, request, emitter, None), extract)
     }
 }

@@ -1,50 +1,51 @@
-use http::Uri;
+use http::{Uri, uri::InvalidUri};
 
 use super::ConfigError;
 
-/// What is wanted of a base URL.
+const FIELD: &str = "base_url";
+
+/// The requirements of a base URL.
 pub(super) struct BaseUrl {
-    /// One that is right.
+    /// A valid base URL.
     pub(super) example: &'static str,
-    /// What is added to it.
+    /// The path that is appended to a base URL.
     pub(super) path: &'static str,
-    /// Ends of URLs that have some of it already.
-    pub(super) too_much: &'static [&'static str],
+    /// Suffixes of URLs that already contain a part of `path`.
+    pub(super) excess: &'static [&'static str],
 }
 
 impl BaseUrl {
-    /// The URL of requests.
+    /// Returns the URL of requests.
     ///
-    /// It is not quoted in errors: what is wrong with it may be that it holds a secret.
+    /// Errors do not quote the base URL, which may hold a secret.
     pub(super) fn uri(&self, base: &str) -> Result<Uri, ConfigError> {
-        let Self { example, path, too_much } = self;
-        let wrong = |what: String| Err(ConfigError::new(format!("the base URL {what}")));
+        let Self { example, path, excess } = self;
+        let invalid = |problem: &'static str| Err(ConfigError::invalid(FIELD, problem));
         let base = base.trim_end_matches('/');
-        let Ok(parsed) = base.parse::<Uri>() else {
-            return wrong(format!("is not a URL: give one such as {example}"));
-        };
-        match parsed.scheme_str() {
-            Some("http" | "https") => {}
-            _ => return wrong("must begin with https:// or http://".to_owned()),
+        let parsed = base.parse::<Uri>().map_err(|error| {
+            ConfigError::invalid(FIELD, format!("is not a URL such as {example}"))
+                .with_source(error)
+        })?;
+        if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+            return invalid("must begin with https:// or http://");
         }
         if parsed.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-            let what = "must not hold a user or password: the key is sent in a header";
-            return wrong(what.to_owned());
+            return invalid("must not contain a user or password: set api_key or a header");
         }
         if parsed.query().is_some() || base.contains('#') {
-            return wrong("must not have a query or fragment: put it into a header".to_owned());
+            return invalid("must not have a query or fragment: set a header instead");
         }
-        if too_much.iter().any(|end| parsed.path().ends_with(end)) {
-            return wrong(format!("must be what comes before {path}, which is added to it"));
+        if excess.iter().any(|suffix| parsed.path().ends_with(suffix)) {
+            let problem = format!("must be the part that comes before {path}, which is appended");
+            return Err(ConfigError::invalid(FIELD, problem));
         }
-        match format!("{base}{path}").parse() {
-            Ok(uri) => Ok(uri),
-            Err(_) => wrong("is too long".to_owned()),
-        }
+        format!("{base}{path}").parse().map_err(|error: InvalidUri| {
+            ConfigError::invalid(FIELD, "is too long").with_source(error)
+        })
     }
 
-    /// The URL where it can be used: another may hold a secret.
-    pub(super) fn shown<'a>(&self, base: &'a str) -> &'a str {
-        if self.uri(base).is_ok() { base } else { "[not usable]" }
+    /// Returns the URL for debug output if it is valid. An invalid one may hold a secret.
+    pub(super) fn debug<'a>(&self, base: &'a str) -> &'a str {
+        if self.uri(base).is_ok() { base } else { "[invalid]" }
     }
 }

@@ -1,12 +1,12 @@
 use serde::{Serialize, Serializer};
 
 /// A part of a message, in a provider's form.
-pub(super) trait Part: Serialize {
-    /// Its text, if that is all that it is.
+pub(super) trait ProviderPart: Serialize {
+    /// Returns the text if the part is only text.
     fn text(&self) -> Option<&str>;
 }
 
-/// Parts as content: a single text is a plain string.
+/// The content of a message. A single text is serialized as a string, other content as an array.
 #[derive(Debug)]
 pub(super) struct Content<P>(pub(super) Vec<P>);
 
@@ -16,7 +16,7 @@ impl<P> Default for Content<P> {
     }
 }
 
-impl<P: Part> Serialize for Content<P> {
+impl<P: ProviderPart> Serialize for Content<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let [part] = &self.0[..]
             && let Some(text) = part.text()

@@ -1,20 +1,41 @@
-use std::env;
+use std::env::{self, VarError};
 
 use super::ConfigError;
 
-/// The value of an environment variable, if it is set.
-pub(super) fn variable(name: &str) -> Result<Option<String>, ConfigError> {
-    match env::var(name) {
-        Ok(value) => Ok(Some(value)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(ConfigError::new(format!("the environment variable {name} is not UTF-8")))
+/// The environment variables of the process, or those of a test.
+pub(super) struct Environment<'a>(Option<&'a [(&'a str, &'a str)]>);
+
+impl<'a> Environment<'a> {
+    pub(super) fn process() -> Self {
+        Self(None)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(variables: &'a [(&'a str, &'a str)]) -> Self {
+        Self(Some(variables))
+    }
+
+    /// Returns the trimmed value of a variable; `None` if it is not set or blank.
+    pub(super) fn optional(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        let value = match self.0 {
+            None => env::var(name),
+            Some(variables) => {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned()).ok_or(VarError::NotPresent)
+            }
+        };
+        match value {
+            // A value read from a file may end in a line break.
+            Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+            Err(VarError::NotPresent) => Ok(None),
+            // Not a source: its text quotes the value.
+            Err(VarError::NotUnicode(_)) => Err(ConfigError::invalid(name, "must be valid UTF-8")),
         }
     }
-}
 
-/// A value without the white space around it, such as the line break of a file that it was read from;
-/// none where nothing is left.
-pub(super) fn filled(value: Option<String>) -> Option<String> {
-    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    pub(super) fn api_key(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.optional(name)?.ok_or_else(|| {
+            ConfigError::missing(name, "is not set: set this environment variable to your API key")
+        })
+    }
 }

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use crate::chat::ModelError;
 
-/// The fields of a request's body; those that its parameters name are left to them.
+/// The fields of a request's body. Parameters take precedence over fields of the same name.
 pub(super) struct Fields<'a, M> {
     map: M,
     params: &'a Map<String, Value>,
@@ -30,12 +30,12 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
         }
     }
 
-    /// As [`set`](Self::set), if there is something in the list.
+    /// Like [`set`](Self::set), unless the list is empty.
     pub(super) fn list<T: Serialize>(&mut self, name: &str, items: &[T]) -> Result<(), M::Error> {
         self.set(name, Some(items).filter(|items| !items.is_empty()))
     }
 
-    /// Adds the parameters, and ends the body.
+    /// Adds the parameters and ends the body.
     pub(super) fn end(mut self) -> Result<M::Ok, M::Error> {
         for (name, value) in self.params {
             self.map.serialize_entry(name, value)?;
@@ -44,8 +44,6 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
     }
 }
 
-/// A body as it is sent.
 pub(super) fn write(body: &impl Serialize) -> Result<Vec<u8>, ModelError> {
-    serde_json::to_vec(body)
-        .map_err(|_| ModelError::invalid("a part of it cannot be written as JSON"))
+    serde_json::to_vec(body).map_err(|_| ModelError::invalid("not serializable to JSON"))
 }

@@ -10,12 +10,11 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::answers::Answers;
+use super::response_reader::ResponseReader;
 use crate::chat::{ChatStream, ModelError};
 
 pin_project! {
-    /// Future of the typed models: of a service from [`ChatRequest`](crate::chat::ChatRequest) to
-    /// [`ChatStream`].
+    /// The future of the typed models, which resolves to a [`ChatStream`].
     pub struct ResponseFuture<F> {
         #[pin]
         state: State<F>,
@@ -25,19 +24,19 @@ pin_project! {
 pin_project! {
     #[project = Project]
     enum State<F> {
-        // The request could not be sent; taken when it is told.
+        // The request was invalid. `None` after completion.
         Failed { error: Option<ModelError> },
-        // The HTTP service is at work.
-        Calling { #[pin] future: F, answers: Answers, stream: bool },
-        // It answered with an error, whose body is being read.
+        // Waiting for the HTTP service.
+        Calling { #[pin] future: F, reader: ResponseReader, stream: bool },
+        // Reading the body of an error response.
         Reading { error: Pin<Box<dyn Future<Output = ModelError> + Send>> },
     }
 }
 
 impl<F> ResponseFuture<F> {
-    /// Of a call of the HTTP service; `stream` says whether a streamed answer was asked for.
-    pub(super) fn new(future: F, answers: Answers, stream: bool) -> Self {
-        Self { state: State::Calling { future, answers, stream } }
+    /// Waits for a call of the HTTP service. `stream` is whether a streamed answer was requested.
+    pub(super) fn new(future: F, reader: ResponseReader, stream: bool) -> Self {
+        Self { state: State::Calling { future, reader, stream } }
     }
 
     pub(super) fn failed(error: ModelError) -> Self {
@@ -57,14 +56,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let (response, answers, stream) = match state.as_mut().project() {
+            let (response, reader, stream) = match state.as_mut().project() {
                 Project::Failed { error } => {
-                    let error = error.take().expect("polled after it was ready");
+                    let error = error.take().expect("`ResponseFuture` polled after completion");
                     return Poll::Ready(Err(error));
                 }
                 Project::Reading { error } => return error.as_mut().poll(cx).map(Err),
-                Project::Calling { future, answers, stream } => {
-                    (ready!(future.poll(cx)), *answers, *stream)
+                Project::Calling { future, reader, stream } => {
+                    (ready!(future.poll(cx)), *reader, *stream)
                 }
             };
             let response = match response {
@@ -72,9 +71,9 @@ where
                 Err(error) => return Poll::Ready(Err(ModelError::Transport(error.into()))),
             };
             if response.status().is_success() {
-                return Poll::Ready(answers.stream(response, stream));
+                return Poll::Ready(reader.stream(response, stream));
             }
-            state.set(State::Reading { error: Box::pin(answers.error(response)) });
+            state.set(State::Reading { error: Box::pin(reader.error(response)) });
         }
     }
 }

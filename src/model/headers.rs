@@ -1,39 +1,47 @@
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{ConfigError, Secret};
 
-/// The headers that every request has.
-pub(super) fn of_json() -> HeaderMap {
+/// Returns the headers of requests with a JSON body.
+pub(super) fn json() -> HeaderMap {
     HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))])
 }
 
-/// Adds headers of the user's, in the place of those that are there.
+/// Adds the user's headers, which replace existing ones.
 pub(super) fn add(headers: &mut HeaderMap, more: &[(String, Secret)]) -> Result<(), ConfigError> {
     for (name, text) in more {
-        let Ok(header) = HeaderName::try_from(name) else {
-            return Err(ConfigError::new(format!("{name:?} is not the name of a header")));
-        };
-        headers.insert(header, secret(&format!("the header {name}"), text.expose())?);
+        let field = format!("header {name:?}");
+        let header = HeaderName::try_from(name).map_err(|error| {
+            ConfigError::invalid(field.clone(), "is not a valid header name").with_source(error)
+        })?;
+        headers.insert(header, secret(field, text.expose())?);
     }
     Ok(())
 }
 
-pub(super) fn secret(what: &str, text: &str) -> Result<HeaderValue, ConfigError> {
-    let mut value = value(what, text)?;
+pub(super) fn secret(
+    field: impl Into<Cow<'static, str>>,
+    text: &str,
+) -> Result<HeaderValue, ConfigError> {
+    let mut value = value(field, text)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
 pub(super) fn bearer(key: &str) -> Result<HeaderValue, ConfigError> {
-    secret("the API key", &format!("Bearer {key}"))
+    secret("api_key", &format!("Bearer {key}"))
 }
 
-pub(super) fn value(what: &str, text: &str) -> Result<HeaderValue, ConfigError> {
+/// Returns the value of a header. Stricter than [`HeaderValue::from_str`], which accepts bytes outside of ASCII.
+pub(super) fn value(
+    field: impl Into<Cow<'static, str>>,
+    text: &str,
+) -> Result<HeaderValue, ConfigError> {
     let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    HeaderValue::from_str(text).ok().filter(|_| visible).ok_or_else(|| {
-        ConfigError::new(format!(
-            "{what} cannot be sent in a header: it has a line break or another character that is \
-             not plain ASCII"
-        ))
-    })
+    HeaderValue::from_str(text)
+        .ok()
+        .filter(|_| visible)
+        .ok_or_else(|| ConfigError::invalid(field, "must be plain ASCII without line breaks"))
 }

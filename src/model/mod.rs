@@ -1,14 +1,14 @@
-//! Typed models: an HTTP client service becomes a service from [`ChatRequest`] to [`ChatStream`].
+//! Typed models: layers that turn an HTTP client service into a service from [`ChatRequest`] to [`ChatStream`].
 //!
-//! | layer | of |
+//! | layer | API |
 //! |---|---|
 //! | [`AnthropicLayer`](anthropic::AnthropicLayer) | Anthropic's Messages API |
-//! | [`OpenAiLayer`](openai::OpenAiLayer) | OpenAI's Chat Completions and Responses, and servers that speak them too |
+//! | [`OpenAiLayer`](openai::OpenAiLayer) | Chat Completions and Responses of OpenAI and compatible servers |
 //!
-//! The same request goes to each of them, and the same chunks come back.
+//! All models accept the same requests and return the same chunks.
 //!
-//! Any `Service<http::Request<Full<Bytes>>>` that answers with an [`http::Response`] will do: the
-//! one that `client()` makes (feature `client`), or one of your own below retries and timeouts.
+//! The HTTP client is any `Service<http::Request<Full<Bytes>>>` that returns an [`http::Response`]: that of
+//! `client()` (feature `client`), or your own, possibly below retries and timeouts.
 //!
 //! ```no_run
 //! # async fn answer() -> Result<(), tower::BoxError> {
@@ -20,7 +20,7 @@
 //!     .layer(AnthropicLayer::new(AnthropicConfig::from_env()?))
 //!     .service(tower_llm_callbacks::model::client());
 //!
-//! let request = ChatRequest::new("claude-3-haiku-20240307").max_tokens(25).user("Tell me a joke");
+//! let request = ChatRequest::new("claude-3-haiku-20240307").max_tokens(25).user("Hello");
 //! let mut answer = model.ready().await?.call(request).await?;
 //! while let Some(chunk) = answer.next().await {
 //!     if let Delta::Text { text, .. } = chunk? {
@@ -34,26 +34,31 @@
 //! [`ChatRequest`]: crate::chat::ChatRequest
 //! [`ChatStream`]: crate::chat::ChatStream
 
-mod answers;
 pub mod anthropic;
+mod api;
 mod base_url;
-mod body;
 mod check;
 #[cfg(feature = "client")]
 mod client;
 mod config_error;
 mod content;
-mod endpoint;
 mod environment;
 mod fields;
 mod future;
 mod headers;
+mod layer;
 pub mod openai;
+mod read_bounded;
+mod response_reader;
 mod secret;
+mod service;
 mod stream;
 
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
-pub use self::{config_error::ConfigError, future::ResponseFuture, secret::Secret};
+pub use self::{
+    api::ModelConfig, config_error::ConfigError, future::ResponseFuture, layer::ModelLayer,
+    secret::Secret, service::ModelService,
+};
 pub use crate::chat::ModelError;

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-/// A text that is never shown: its debug form is `[redacted]`, and it has no other.
+/// A secret string. Its `Debug` form is `[redacted]`, and it cannot be displayed.
 ///
 /// ```
 /// use tower_llm_callbacks::model::Secret;

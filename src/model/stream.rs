@@ -18,32 +18,32 @@ use crate::{
 };
 
 pin_project! {
-    /// A response body read as chunks, frame by frame.
+    /// The chunks of a response body.
     pub(super) struct BodyStream<B> {
-        // None once nothing more is to be read, so that the connection is let go of at once.
+        // `None` after the end of the answer, so that the connection is released at once.
         #[pin]
         body: Option<B>,
-        answer: Answer,
+        pending: Pending,
     }
 }
 
-/// What was read of the answer and is still to be handed out.
-struct Answer {
+/// The decoded part of the answer that was not yielded yet.
+struct Pending {
     decoder: Box<dyn Decoder>,
     chunks: VecDeque<ChatChunk>,
-    /// Comes after the chunks.
+    /// Yielded after the chunks.
     error: Option<ModelError>,
-    /// The response's own id of the request, for errors in it that name none.
+    /// The request id in the response's headers, for errors in the body that lack one.
     request_id: Option<Arc<str>>,
-    /// Whether nothing more is to be read: the end mark or an error was seen.
+    /// The end mark or an error was read.
     ended: bool,
 }
 
 impl<B> BodyStream<B> {
     pub(super) fn new(body: B, decoder: Box<dyn Decoder>, request_id: Option<Arc<str>>) -> Self {
-        let answer =
-            Answer { decoder, chunks: VecDeque::new(), error: None, request_id, ended: false };
-        Self { body: Some(body), answer }
+        let pending =
+            Pending { decoder, chunks: VecDeque::new(), error: None, request_id, ended: false };
+        Self { body: Some(body), pending }
     }
 }
 
@@ -57,30 +57,30 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         loop {
-            if let Some(chunk) = this.answer.chunks.pop_front() {
+            if let Some(chunk) = this.pending.chunks.pop_front() {
                 return Poll::Ready(Some(Ok(chunk)));
             }
-            if let Some(error) = this.answer.error.take() {
+            if let Some(error) = this.pending.error.take() {
                 return Poll::Ready(Some(Err(error)));
             }
             let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
             match ready!(body.poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        this.answer.read(data);
+                        this.pending.read(data);
                     }
                 }
-                Some(Err(error)) => this.answer.fail(ModelError::Transport(error.into())),
-                None => this.answer.finish(),
+                Some(Err(error)) => this.pending.fail(ModelError::Transport(error.into())),
+                None => this.pending.finish(),
             }
-            if this.answer.ended {
+            if this.pending.ended {
                 this.body.set(None);
             }
         }
     }
 }
 
-impl Answer {
+impl Pending {
     fn read(&mut self, mut data: impl Buf) {
         while data.has_remaining() && !self.ended {
             let bytes = data.chunk();
@@ -90,7 +90,7 @@ impl Answer {
         }
     }
 
-    /// The body has ended; an end mark may have been in what it ended with.
+    /// Ends the body, whose end may complete an end mark.
     fn finish(&mut self) {
         self.decode(|decoder, each| decoder.finish(each));
         if !self.ended {
@@ -103,7 +103,7 @@ impl Answer {
         self.ended = true;
     }
 
-    /// After the delta that ends the answer a decoder tells nothing more.
+    /// Runs the decoder and collects its output. A decoder emits nothing after `Done` or `Error`.
     fn decode(&mut self, run: impl FnOnce(&mut dyn Decoder, &mut dyn FnMut(Delta<'_>))) {
         let Self { decoder, chunks, error, request_id, ended } = self;
         run(&mut **decoder, &mut |delta| {

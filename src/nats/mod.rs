@@ -1,27 +1,26 @@
-//! Event records through [NATS JetStream](https://docs.nats.io/nats-concepts/jetstream): calls are told in one
-//! process, and handlers run in another, on another machine, at another time.
+//! Events over [NATS JetStream](https://docs.nats.io/nats-concepts/jetstream): handlers run in another process than the
+//! calls, possibly on another machine and later.
 //!
 //! ```text
-//!  gateway: CallbackLayer ─▶ Publisher ─▶ stream of partitions ─▶ Worker ─▶ your handlers, as beside the call
+//!  gateway: CallbackLayer ─▶ Publisher ─▶ partitioned stream ─▶ Worker ─▶ your handlers, unchanged
 //! ```
 //!
-//! A [`Publisher`] is a handler. It publishes each event's [record](crate::Event::record) and never holds up a
-//! call: while the server is away, events wait in a bounded buffer; what is lost is [counted](Publisher::lost).
-//! A [`Worker`] reads the stream and tells [`Callbacks`](crate::Callbacks) of it through a
+//! A [`Publisher`] is a handler. It publishes each event's [record](crate::Event::record) and never delays a call:
+//! while the server is unavailable, events wait in a bounded buffer, and losses are [counted](Publisher::lost). A
+//! [`Worker`] reads the stream and delivers the events to [`Callbacks`](crate::Callbacks) through a
 //! [`Relay`](crate::relay::Relay).
 //!
-//! What is promised, with a server that keeps what it has acknowledged:
+//! Guarantees, given a server that keeps what it has acknowledged:
 //!
-//! - **Order**: a handler hears a run's events in their order, the start first and one terminal event last.
-//! - **Nothing uncounted**: an event that the publisher took is acknowledged by the server, waits, or is in
-//!   [`PublishLosses`], for as long as the process lives. (What its handler's queue drops is in
-//!   [`LlmResult::dropped_tokens`](crate::LlmResult::dropped_tokens), as of any background handler.)
-//! - **At least once**: a worker that is killed begins again with the start of every run that it had not told
-//!   to its end. So a new worker's handlers may hear of a run that the old one's heard of; they never hear of
-//!   part of one, but for what was lost before.
+//! - **Order**: a handler receives a run's events in order, the start first and one terminal event last.
+//! - **Losses are counted**: as long as the process lives, an event that the publisher accepted is acknowledged by the
+//!   server, waiting, or counted in [`PublishLosses`]. (Tokens dropped from the handler's queue are counted in
+//!   [`LlmResult::dropped_tokens`](crate::LlmResult::dropped_tokens), as for any background handler.)
+//! - **At least once**: when a worker is killed, its successor starts again with every run that was not finished. After
+//!   such a failover whole runs may be delivered twice, never partially (except for events already counted as lost).
 //!
-//! A run is in one of the [partitions](StreamConfig::partitions), by its id. Each partition is read by one
-//! worker: [`WorkerConfig::share`].
+//! A run belongs to one of the [partitions](StreamConfig::partitions), by its id. Each partition is read by one worker:
+//! see [`WorkerConfig::share`].
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -30,14 +29,14 @@
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let stream = StreamConfig::new("nats://127.0.0.1:4222");
 //!
-//! // Where the calls are:
+//! // In the process that makes the calls:
 //! let publisher = Publisher::connect(PublisherConfig::new(stream.clone())).await?;
-//! let callbacks = Callbacks::new().with(publisher.handler());
+//! let callbacks = Callbacks::new().add(publisher.handler());
 //! // … and before the process ends:
 //! let _ = callbacks.flush(Duration::from_secs(5)).await;
 //! publisher.flush(Duration::from_secs(5)).await;
 //!
-//! // Where the handlers are:
+//! // In the process that runs the handlers:
 //! let callbacks = Callbacks::new().blocking(JsonLines::open("events.jsonl")?);
 //! let worker = Worker::connect(WorkerConfig::new(stream), callbacks).await?;
 //! // …
@@ -45,10 +44,10 @@
 //! # Ok(()) }
 //! ```
 
+mod backoff;
 mod error;
 mod link;
 mod open;
-mod pause;
 mod publisher;
 mod stream;
 mod worker;

@@ -3,10 +3,10 @@ use async_nats::jetstream::{
     stream::{Config, DiscardPolicy, Info, StorageType, Stream},
 };
 
-use super::{Discard, Error, Storage, StreamConfig, stream::LEAST_DUPLICATE_WINDOW};
+use super::{Discard, Error, Storage, StreamConfig, stream::MIN_DUPLICATE_WINDOW};
 
 impl StreamConfig {
-    /// The stream, which is created where it is not there.
+    /// Opens the stream, or creates it if it does not exist.
     pub(super) async fn open(&self, context: &Context) -> Result<Stream, Error> {
         let limit = |limit: Option<u64>| limit.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
         let config = Config {
@@ -25,32 +25,33 @@ impl StreamConfig {
                 Storage::Memory => StorageType::Memory,
             },
             num_replicas: self.replicas,
-            // The server refuses a window that is longer than events are kept.
+            // The server rejects a window that is longer than `max_age`.
             duplicate_window: self
                 .max_age
                 .map_or(self.duplicate_window, |age| age.min(self.duplicate_window)),
             ..Config::default()
         };
         let opened = context.get_or_create_stream(config).await;
-        let stream = opened.map_err(|error| Error::server("opening the stream", error))?;
+        let stream = opened.map_err(|error| Error::request("open", &self.name, error))?;
         self.check(stream.cached_info())?;
         Ok(stream)
     }
 
-    /// Its limits are whoever's who made it; but its partitions have to be the same everywhere.
+    /// Checks an existing stream. Limits may differ, but the partitioning must match.
     fn check(&self, info: &Info) -> Result<(), Error> {
-        let (mut there, mut here) = (info.config.subjects.clone(), self.all_subjects());
-        there.sort();
-        here.sort();
-        if there != here {
-            let (there, here) = (there.join(", "), here.join(", "));
-            let why = format!("its subjects are {there}, not {here}");
-            return Err(Error::StreamMismatch(why));
+        let mut actual = info.config.subjects.clone();
+        let mut expected = self.all_subjects();
+        actual.sort();
+        expected.sort();
+        if actual != expected {
+            let (actual, expected) = (actual.join(", "), expected.join(", "));
+            let reason = format!("expected subjects {expected}, found {actual}");
+            return Err(Error::stream_mismatch(&self.name, reason));
         }
         let (window, age) = (info.config.duplicate_window, info.config.max_age);
-        if window < LEAST_DUPLICATE_WINDOW && (age.is_zero() || age > window) {
-            let why = format!("its duplicate window of {window:?} is under 2 minutes");
-            return Err(Error::StreamMismatch(why));
+        if window < MIN_DUPLICATE_WINDOW && (age.is_zero() || age > window) {
+            let reason = format!("expected a duplicate window of at least 2 min, found {window:?}");
+            return Err(Error::stream_mismatch(&self.name, reason));
         }
         Ok(())
     }

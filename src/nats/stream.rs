@@ -3,10 +3,10 @@ use std::{fmt, time::Duration};
 use async_nats::ConnectOptions;
 use uuid::Uuid;
 
-/// Shorter, and what is published again after the server was away is no duplicate to it.
-pub(super) const LEAST_DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// With a shorter window the server would not recognize events that are published again after an outage.
+pub(super) const MIN_DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
-/// Where the events go: the server, the stream and its partitions. Publishers and workers have to agree on it.
+/// The configuration of a stream: servers, name and partitions. It must be the same for publishers and workers.
 #[derive(Clone)]
 pub struct StreamConfig {
     pub(super) servers: Vec<String>,
@@ -23,31 +23,33 @@ pub struct StreamConfig {
     pub(super) replicas: usize,
 }
 
-/// Where the server keeps a stream.
+/// The storage of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Storage {
-    /// On the disk.
+    /// On disk.
     #[default]
     File,
-    /// In memory: gone when the server is.
+    /// In memory. Lost when the server restarts.
     Memory,
 }
 
-/// What the server does when the stream is full.
+/// What the server discards when the stream is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Discard {
-    /// It forgets the oldest events, whether or not they were read: a worker that is far behind misses them.
+    /// The oldest events, even if they were not read: a worker that is far behind misses them.
     #[default]
     Old,
-    /// It takes no new ones: publishers count them as [refused](super::PublishLosses::refused).
+    /// New events. Publishers count them as [refused](super::PublishLosses::refused).
     New,
 }
 
 impl StreamConfig {
-    /// A stream `llm-events` of 8 partitions with subjects `llm.events.…`, at a server, such as
-    /// `nats://127.0.0.1:4222`. Several, separated by commas, are tried in turn.
+    /// Creates the configuration of a stream `llm-events` with 8 partitions and subjects `llm.events.…`.
+    ///
+    /// `servers` is an address such as `nats://127.0.0.1:4222`, or a comma-separated list of addresses, which are tried in
+    /// turn.
     pub fn new(servers: &str) -> Self {
         Self {
             servers: servers.split(',').map(|server| server.trim().to_owned()).collect(),
@@ -60,45 +62,46 @@ impl StreamConfig {
             max_age: None,
             storage: Storage::File,
             discard: Discard::Old,
-            duplicate_window: LEAST_DUPLICATE_WINDOW,
+            duplicate_window: MIN_DUPLICATE_WINDOW,
             replicas: 1,
         }
     }
 
-    /// Sets how to connect: credentials, certificates and the like. What it says of connecting again does not
-    /// count: a broken connection is replaced by a new one here.
+    /// Sets the options of a connection, such as credentials and certificates. Options about reconnecting are ignored:
+    /// a broken connection is replaced by a new one.
     #[must_use]
     pub fn connect_options(mut self, options: ConnectOptions) -> Self {
         self.options = Some(options);
         self
     }
 
-    /// Sets how long the server may take for an answer or an acknowledgement; 5 s is the default.
+    /// Sets how long to wait for a response or an acknowledgement of the server; the default is 5 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets the stream's name.
+    /// Sets the name of the stream; the default is `llm-events`.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets what subjects begin with. They are `{prefix}.{partition}.{run_type}.{event}`.
+    /// Sets the prefix of subjects, which are `{prefix}.{partition}.{run_type}.{event}`; the default is `llm.events`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Sets in how many partitions the runs are: how many workers can share them. It cannot be changed later.
+    /// Sets the number of partitions, which is the maximum number of workers that can share the stream; the default is 8.
+    /// It cannot be changed for an existing stream.
     ///
     /// # Panics
     ///
-    /// If it is 0.
+    /// Panics if the number is 0.
     #[must_use]
     pub fn partitions(mut self, partitions: u32) -> Self {
         assert!(partitions > 0, "a stream needs at least 1 partition");
@@ -106,49 +109,51 @@ impl StreamConfig {
         self
     }
 
-    /// Sets how large the stream may become, where it is created here.
+    /// Sets the maximum size of the stream, if it is created by this process; unlimited by default.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Sets how long events are kept, where it is created here.
+    /// Sets how long events are kept, if the stream is created by this process; unlimited by default.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Sets where they are kept, where it is created here.
+    /// Sets where events are stored, if the stream is created by this process; the default is [`Storage::File`].
     #[must_use]
     pub fn storage(mut self, storage: Storage) -> Self {
         self.storage = storage;
         self
     }
 
-    /// Sets what happens when the stream is full, where it is created here.
+    /// Sets what is discarded when the stream is full, if it is created by this process; the default is
+    /// [`Discard::Old`].
     #[must_use]
     pub fn discard(mut self, discard: Discard) -> Self {
         self.discard = discard;
         self
     }
 
-    /// Sets for how long the server knows an event that is published again; 2 minutes is the default, and the least.
+    /// Sets for how long the server recognizes an event that is published again; the default and the minimum is
+    /// 2 minutes.
     #[must_use]
     pub fn duplicate_window(mut self, window: Duration) -> Self {
-        self.duplicate_window = window.max(LEAST_DUPLICATE_WINDOW);
+        self.duplicate_window = window.max(MIN_DUPLICATE_WINDOW);
         self
     }
 
-    /// Sets on how many servers of a cluster it is, where it is created here.
+    /// Sets the number of replicas in a cluster, if the stream is created by this process; the default is 1.
     #[must_use]
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// A run's partition: FNV-1a of its id, which stays what it is from version to version.
+    /// Returns a run's partition: the FNV-1a hash of its id, which is stable across versions of this crate.
     fn partition(&self, run_id: Uuid) -> u32 {
         let hash = run_id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -160,7 +165,7 @@ impl StreamConfig {
         format!("{}.{}.{run_type}.{event}", self.prefix, self.partition(run_id))
     }
 
-    /// The subjects of a partition.
+    /// Returns the subjects of a partition.
     pub(super) fn subjects(&self, partition: u32) -> String {
         format!("{}.{partition}.>", self.prefix)
     }

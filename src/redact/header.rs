@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, Uri};
 
-/// Longer values are cut.
+/// The maximum length of a recorded value. Longer values are truncated.
 const MAX_VALUE: usize = 256;
 
-/// Headers that are worth keeping, and no secrets: ids of requests, times, retries, versions.
+/// Useful headers without secrets: request ids, times, retries, versions.
 const RECORDED: [&str; 14] = [
     "anthropic-version",
     "apim-request-id",
@@ -23,15 +23,14 @@ const RECORDED: [&str; 14] = [
     "x-stainless-retry-count",
 ];
 
-/// How the names of rate limits begin, which are worth keeping too.
-const LIMITS: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
+/// Prefixes of rate limit headers, which are recorded too.
+const RATE_LIMITS: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
 /// Parts of the names of headers that hold credentials.
 const CREDENTIALS: [&str; 8] =
     ["auth", "token", "secret", "key", "cookie", "signature", "credential", "password"];
 
-/// The headers that may be recorded, by name. Of one that comes several times the values are joined by
-/// commas.
+/// Returns the headers that may be recorded, by name. The values of a repeated header are joined by commas.
 pub(crate) fn recorded(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut recorded = BTreeMap::<String, String>::new();
     for (name, value) in headers {
@@ -49,7 +48,7 @@ pub(crate) fn recorded(headers: &HeaderMap) -> BTreeMap<String, String> {
     recorded
 }
 
-/// Marks credentials, so that nothing prints their values.
+/// Marks credentials as sensitive, so that their values are not printed.
 pub(crate) fn mark_sensitive(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
         if is_credential(name.as_str()) {
@@ -58,7 +57,7 @@ pub(crate) fn mark_sensitive(headers: &mut HeaderMap) {
     }
 }
 
-/// A request's target without query and user.
+/// Returns a request target without query and user.
 pub(crate) fn target(uri: &Uri) -> String {
     let scheme = uri.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
     let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -66,16 +65,12 @@ pub(crate) fn target(uri: &Uri) -> String {
     format!("{scheme}{host}{}", uri.path())
 }
 
-fn is_limit(name: &str) -> bool {
-    LIMITS.iter().any(|start| name.starts_with(start))
-}
-
 fn is_recorded(name: &str) -> bool {
-    RECORDED.contains(&name) || is_limit(name)
+    RECORDED.contains(&name) || RATE_LIMITS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn is_credential(name: &str) -> bool {
-    // A tenant, which is nobody's business either.
+    // The project identifies a tenant.
     name == "x-goog-user-project"
         || (!is_recorded(name) && CREDENTIALS.iter().any(|part| name.contains(part)))
 }

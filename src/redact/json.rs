@@ -7,20 +7,20 @@ use super::{
 
 const REDACTED: &str = "[redacted]";
 
-/// Members of a request that say who its user is.
+/// Members of a request that identify its user.
 const PERSONAL: [&str; 3] = ["user", "safety_identifier", "prompt_cache_key"];
 
-/// Where a value stands.
+/// The section of a request that a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// In a parameter: every text that is a URL is looked at.
+enum Section {
+    /// Parameters: every string that is a URL is redacted.
     Params,
-    /// In a prompt: its texts stay as they are, and be they URLs.
+    /// The prompt: its texts stay verbatim, even if they are URLs.
     Prompt,
 }
 
-/// Covers secrets in the members of a request that are its parameters: texts under telling names,
-/// everything under `headers`, who the user is, inline files, and the query and user of URLs.
+/// Redacts the parameters of a request: strings whose name suggests a secret, everything under `headers`, the
+/// user's identity, inline files, and the query and user of URLs.
 pub(crate) fn members(params: &mut Map<String, Value>) {
     for (name, value) in params {
         match value {
@@ -29,41 +29,41 @@ pub(crate) fn members(params: &mut Map<String, Value>) {
                 if let Some(Value::String(user)) = metadata.get_mut("user_id") {
                     REDACTED.clone_into(user);
                 }
-                cover_members(name, metadata, Place::Params);
+                cover_members(name, metadata, Section::Params);
             }
-            value => cover(name, value, Place::Params),
+            value => cover(name, value, Section::Params),
         }
     }
 }
 
-/// The same for a copy.
+/// Returns a redacted copy of parameters.
 pub(crate) fn redacted(params: &Map<String, Value>) -> Map<String, Value> {
     let mut params = params.clone();
     members(&mut params);
     params
 }
 
-/// Covers secrets in a prompt, and inline files. Its texts stay verbatim.
+/// Redacts the secrets and inline files in a prompt. Its texts stay verbatim.
 pub(crate) fn prompt(messages: &mut Value) {
-    cover("", messages, Place::Prompt);
+    cover("", messages, Section::Prompt);
 }
 
-fn cover(name: &str, value: &mut Value, place: Place) {
+fn cover(name: &str, value: &mut Value, section: Section) {
     match value {
         _ if is_headers(name) => cover_all(value),
         Value::String(text) => {
-            if let Some(covered) = covered(name, text, place) {
+            if let Some(covered) = covered(name, text, section) {
                 *text = covered;
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| cover(name, value, place)),
-        Value::Object(members) => cover_members(name, members, place),
+        Value::Array(values) => values.iter_mut().for_each(|value| cover(name, value, section)),
+        Value::Object(members) => cover_members(name, members, section),
         _ => {}
     }
 }
 
-fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
-    if place == Place::Params && is_authentication(name) {
+fn cover_members(name: &str, members: &mut Map<String, Value>, section: Section) {
+    if section == Section::Params && is_authentication(name) {
         for (name, value) in members {
             if name != "type" {
                 cover_all(value);
@@ -71,7 +71,7 @@ fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
         }
         return;
     }
-    // Plain text may stand where a file does: it is content.
+    // The source of a document may be plain text, which is content.
     let is = |kind| members.get("type").is_some_and(|found| found == kind);
     if (is_data(name) && !is("text")) || is("redacted_thinking") {
         for name in ["data", "bytes"] {
@@ -80,19 +80,19 @@ fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
             }
         }
     }
-    members.iter_mut().for_each(|(name, value)| cover(name, value, place));
+    members.iter_mut().for_each(|(name, value)| cover(name, value, section));
 }
 
-/// What stands for a text; none where it stays.
-fn covered(name: &str, text: &str, place: Place) -> Option<String> {
-    match place {
-        Place::Prompt if is_verbatim(name) => None,
+/// Returns the replacement of a string; `None` if the string stays.
+fn covered(name: &str, text: &str, section: Section) -> Option<String> {
+    match section {
+        Section::Prompt if is_verbatim(name) => None,
         _ if is_secret(name) => Some(REDACTED.to_owned()),
         _ if is_opaque(name) => {
             let covered = without_data(text).or_else(|| without_secrets(text));
             covered.or_else(|| Some(placeholder(text)))
         }
-        Place::Prompt if !is_url(name) => None,
+        Section::Prompt if !is_url(name) => None,
         _ => without_data(text).or_else(|| without_secrets(text)),
     }
 }
@@ -101,7 +101,7 @@ fn placeholder(text: &str) -> String {
     format!("[redacted, {} characters]", text.len())
 }
 
-/// Headers: an object, a list of pairs, or a text.
+/// Redacts headers: an object, an array of pairs, or a string.
 fn cover_all(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(cover_all),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_covered_and_the_rest_is_as_sent() {
+    fn secrets_are_redacted_and_the_rest_is_unchanged() {
         let sent = json!({
             "mcp_servers": [{
                 "name": "files", "authorization_token": "CANARY",
@@ -159,7 +159,7 @@ mod tests {
         for name in ["thinking", "note", "max_tokens", "stop", "include"] {
             assert_eq!(covered[name], sent[name], "{name}");
         }
-        // Only at the top is `user` who the user is.
+        // `user` identifies the user only at the top level.
         let schema =
             json!({"schema": {"user": "x", "properties": {"user_id": {"type": "string"}}}});
         assert_eq!(params(schema.clone()), schema);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_secrets_in_prompts_are_covered() {
+    fn files_and_secrets_in_prompts_are_redacted() {
         let data = "CANARY".repeat(10);
         let uri = format!("data:image/png;base64,{data}");
         let url = "https://me:CANARY@host/a.png?sig=CANARY";

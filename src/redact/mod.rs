@@ -1,5 +1,6 @@
-//! What must not leave the process: secrets in bodies, headers, URLs and texts.
+//! Redaction of secrets in bodies, headers, URLs and messages.
 
+mod error_chain;
 mod header;
 mod json;
 mod name;
@@ -7,6 +8,7 @@ mod text;
 mod url;
 
 pub(crate) use self::{
+    error_chain::error_chain,
     header::{mark_sensitive, recorded, target},
     json::{members, prompt, redacted},
     text::text,

@@ -1,6 +1,6 @@
-//! What the names of JSON members tell of their values.
+//! Classification of JSON members by name.
 
-/// Parts of names whose texts are secrets: `authorization_token` of an MCP server, for one.
+/// Parts of the names of secret strings, for example `authorization_token` of an MCP server.
 const SECRET: [&str; 14] = [
     "authorization",
     "token",
@@ -18,34 +18,34 @@ const SECRET: [&str; 14] = [
     "connection_string",
 ];
 
-/// Whether a text with this name is a secret, or says nothing to people.
+/// Whether a string with this name is a secret, or is not human-readable.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|part| name.contains(part))
 }
 
-/// Whether everything with this name is headers, of which any may be a secret.
+/// Whether a value with this name consists of headers, any of which may be a secret.
 pub(super) fn is_headers(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with("headers")
 }
 
-/// Whether an object with this name says how to be let in: all texts in it are secrets but its type.
+/// Whether an object with this name holds credentials: all its strings except the type are secrets.
 pub(super) fn is_authentication(name: &str) -> bool {
     name.eq_ignore_ascii_case("authentication") || name.eq_ignore_ascii_case("auth")
 }
 
-/// Whether a text with this name is what somebody said, which stays verbatim.
+/// Whether a string with this name is content of a conversation, which stays verbatim.
 pub(super) fn is_verbatim(name: &str) -> bool {
     matches!(name, "" | "text" | "content" | "thinking" | "arguments")
 }
 
-/// Whether a text with this name may be a URL that was not said by anybody.
+/// Whether a string with this name may be a URL that is not content of a conversation.
 pub(super) fn is_url(name: &str) -> bool {
     let end = name.len().checked_sub(3).and_then(|start| name.get(start..)).unwrap_or_default();
     end.eq_ignore_ascii_case("url") || end.eq_ignore_ascii_case("uri") || name == "source"
 }
 
-/// Whether a text with this name is a file.
+/// Whether a string with this name is a file.
 pub(super) fn is_opaque(name: &str) -> bool {
     matches!(name, "file_data" | "images" | "b64_json")
 }

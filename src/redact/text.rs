@@ -4,12 +4,12 @@ use super::url::{covered, is_scheme};
 
 const REDACTED: &str = "[redacted]";
 
-/// How keys begin.
+/// Prefixes of API keys.
 const KEYS: [&str; 6] = ["sk-", "AIza", "gsk_", "xai-", "ya29.", "pplx-"];
-/// A key is longer than this, what it begins with aside; a word may not be.
+/// A key is longer than this, not counting its prefix. Shorter matches may be words.
 const SHORTEST: usize = 5;
 
-/// What stands before a key, in any case.
+/// Texts that precede a key, in any case.
 const BEFORE: [&str; 2] = ["bearer ", "key provided: "];
 
 /// Parts of names of headers and members that hold credentials.
@@ -25,11 +25,11 @@ const NAMES: [&str; 10] = [
     "password",
     "secret",
 ];
-/// What may stand before the credentials themselves.
+/// Authentication schemes that precede credentials.
 const SCHEMES: [&str; 2] = ["basic ", "token "];
 
-/// Covers secrets in a text that is for people, such as an error's message: query and user of the URLs
-/// in it, and what looks like a key.
+/// Redacts secrets in a human-readable text, such as an error message: the query and user of URLs, and anything
+/// that looks like a key.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     let mut safe = String::new();
     let (mut copied, mut at) = (0, 0);
@@ -53,7 +53,7 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The secret that a text begins with: its length, and what stands for it.
+/// Returns the length and the replacement of the secret that a text begins with.
 fn secret(text: &str) -> Option<(usize, String)> {
     if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return None;
@@ -75,7 +75,7 @@ fn secret(text: &str) -> Option<(usize, String)> {
         let start = text.get(..before.len())?;
         let rest = &text[start.len()..];
         let length = key(rest);
-        // After `bearer` there may also be a mere word.
+        // `bearer` may also be followed by a word.
         let plain = rest[..length].bytes().all(|byte| byte.is_ascii_alphabetic()) && length < 20;
         let word = before == BEFORE[0] && plain;
         (start.eq_ignore_ascii_case(before) && length > 0 && !word)
@@ -83,10 +83,10 @@ fn secret(text: &str) -> Option<(usize, String)> {
     })
 }
 
-/// Where the value begins in a text like `x-api-key: value`, and its length.
+/// Returns the start and length of the value in a text like `x-api-key: value`.
 fn named(text: &str) -> Option<(usize, usize)> {
     let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    // No such name is as long.
+    // Credential names are shorter than this.
     let end = text.bytes().take(64).position(|byte| !of_name(byte.into()))?;
     let name = text[..end].to_ascii_lowercase();
     let rest = text[end..].trim_start_matches(['"', '\'', '\\']);
@@ -101,22 +101,22 @@ fn named(text: &str) -> Option<(usize, usize)> {
         }
     }
     let length = key(value);
-    // Another rule's, which keeps the word.
+    // Left to the rule for `bearer`, which keeps that word.
     let bearer = value.get(..BEFORE[0].len()).is_some_and(|it| it.eq_ignore_ascii_case(BEFORE[0]));
     (length > SHORTEST && !bearer).then_some((text.len() - value.len(), length))
 }
 
-/// The length of the key that a text begins with. Some are told with stars in them.
+/// Returns the length of the key that a text begins with. Providers quote some keys with stars in them.
 fn key(text: &str) -> usize {
     let of_key = |c: char| c.is_ascii_alphanumeric() || "-_.*~+/=:…".contains(c);
     let end = text.find(|c| !of_key(c)).unwrap_or(text.len());
-    // What ends the sentence.
+    // Punctuation that ends the sentence.
     text[..end].trim_end_matches(['.', ':']).len()
 }
 
-/// The length of the URL that a text begins with.
+/// Returns the length of the URL that a text begins with.
 fn url(text: &str) -> Option<usize> {
-    // No scheme is as long.
+    // URL schemes are shorter than this.
     let colon = text.bytes().take(32).position(|byte| byte == b':')?;
     if !text[colon..].starts_with("://") || !is_scheme(&text[..colon]) {
         return None;
@@ -135,13 +135,13 @@ fn url(text: &str) -> Option<usize> {
                 open -= 1;
                 false
             }
-            // These may be within a URL too: then more of it follows.
+            // These may also be part of a URL that continues.
             ')' | ']' | '}' | '\'' | ',' | ';' | '.' | ':' if open == 0 => chars
                 .peek()
                 .is_none_or(|(_, next)| next.is_whitespace() || ")]}'\".,;:".contains(*next)),
             _ => false,
         };
-        // The one after the scheme is followed by slashes.
+        // The colon after the scheme does not end the URL.
         if ends && at > colon {
             return Some(at);
         }
@@ -154,7 +154,7 @@ mod tests {
     use super::text;
 
     #[test]
-    fn urls_and_keys_are_covered() {
+    fn urls_and_keys_are_redacted() {
         for (message, expected) in [
             (
                 "error sending request for url (https://me:pw@host/path?key=SECRET)",
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays() {
+    fn other_text_is_unchanged() {
         for message in [
             "",
             "Overloaded",

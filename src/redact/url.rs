@@ -1,13 +1,13 @@
 const COVERED: &str = "?[redacted]";
 
-/// A URL without what may be secret in it: its query, fragment and user. None where the text is no URL.
+/// Returns a URL without query, fragment and user, which may be secret. Returns `None` if the text is not a URL.
 pub(super) fn without_secrets(text: &str) -> Option<String> {
     let (scheme, _) = text.split_once("://")?;
     let is_url = is_scheme(scheme) && !text.contains(char::is_whitespace);
     is_url.then(|| covered(text))
 }
 
-/// The same for what is known to be one.
+/// Like [`without_secrets`], for a text that is known to be a URL.
 pub(super) fn covered(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let (rest, query) = match rest.split_once(['?', '#']) {
@@ -24,7 +24,7 @@ pub(super) fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'-'))
 }
 
-/// A data URI without its data; none where the text is no data URI.
+/// Returns a data URI without its data; `None` if the text is not a data URI.
 pub(super) fn without_data(text: &str) -> Option<String> {
     let (kind, _) = text.split_once(',')?;
     let scheme = kind.get(..5)?;

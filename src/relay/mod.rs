@@ -1,4 +1,4 @@
-//! The other half of a sink: event records of runs that are somewhere else, told to handlers here.
+//! Delivers event records of runs in other processes to local handlers.
 
 #[expect(clippy::module_inception, reason = "the folder is about relaying, the file about `Relay`")]
 mod relay;

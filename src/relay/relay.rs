@@ -11,17 +11,17 @@ use uuid::Uuid;
 use super::remote::Remote;
 use crate::{callbacks::Callbacks, event::EventRecord, sync::lock};
 
-/// How many runs that have ended are remembered, to know their records when they come again.
+/// The number of ended runs that are remembered, to recognize their records when they come again.
 const REMEMBERED: usize = 10_000;
 
-/// Tells handlers here of runs that are somewhere else, by their [event records](EventRecord): so that a handler
-/// runs in another process, or on another machine, without a change.
+/// Delivers [event records](EventRecord) of runs in another process to local handlers, so that a handler can run in
+/// another process or on another machine without a change.
 ///
-/// Of each run the records have to come in order, the start first; those of different runs may come mixed, and be
-/// delivered at the same time. A record that was told before is passed over, so that they may come more than
-/// once. Handlers hear what they would hear beside the call, with the numbers and times that the events have:
-/// in order, each in its queue, with its deadline. The run cannot be aborted from here, nor emitted through, and
-/// its [`elapsed`](crate::Run::elapsed) counts from when its start came here.
+/// The records of a run must come in order, the start first. Records of different runs may be interleaved, and may be
+/// delivered concurrently. A record that comes again is ignored. Handlers receive what they would receive beside the
+/// call, with the original numbers and times: in order, each through its queue, with its deadline. A relayed run can
+/// neither be aborted nor emit custom events, and its [`elapsed`](crate::Run::elapsed) time starts when its start record
+/// is delivered.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, on_llm_end, event::EventRecord, relay::Relay};
@@ -46,32 +46,32 @@ pub struct Relay {
 struct Runs {
     open: HashMap<Uuid, Arc<AsyncMutex<Remote>>>,
     ended: HashSet<Uuid>,
-    /// The same, in the order in which they ended.
+    /// The ended runs, in the order in which they ended.
     order: VecDeque<Uuid>,
 }
 
-/// What became of a record.
+/// The outcome of [`Relay::deliver`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Relayed {
-    /// It was told.
-    Told,
-    /// It was told before.
+    /// The record was delivered.
+    Delivered,
+    /// The record was delivered before, and was ignored.
     Duplicate,
-    /// It is of a run whose start has not come: nobody was told.
+    /// The start of the record's run was not delivered: the record was ignored.
     NoStart,
 }
 
 impl Relay {
-    /// A relay to the handlers of a set.
+    /// Creates a relay to the handlers of a set.
     pub fn new(callbacks: Callbacks) -> Self {
         Self { callbacks, runs: Mutex::default() }
     }
 
-    /// Tells a record. Ready when it is told; of a start and an end, when every awaited handler has returned
-    /// from it; of a token, when there is room in their queues.
+    /// Delivers a record. Completes, for a start or an end, when every awaited handler has returned from it; for a token,
+    /// when it is in the handlers' queues.
     ///
-    /// Dropped before, the record may have been told or not.
+    /// If the future is dropped, the record may or may not have been delivered.
     pub async fn deliver(&self, record: EventRecord) -> Relayed {
         let (run_id, kind) = (record.run_id, record.kind());
         let remote = {
@@ -91,36 +91,36 @@ impl Relay {
             }
         };
         let mut remote = remote.lock().await;
-        if remote.has_told(record.seq) {
+        if remote.was_delivered(record.seq) {
             return Relayed::Duplicate;
         }
-        remote.tell(record).await;
+        remote.deliver(record).await;
         if kind.is_terminal() {
             let ended = lock(&self.runs).end(run_id);
             drop(ended);
         }
-        Relayed::Told
+        Relayed::Delivered
     }
 
-    /// How many runs have started here and not ended.
+    /// Returns the number of runs that have started and not ended.
     pub fn open_runs(&self) -> usize {
         lock(&self.runs).open.len()
     }
 
-    /// Ends runs of which nothing came for so long: their handlers hear of an error of kind
-    /// [`Transport`](crate::ErrorKind::Transport). Gives their ids.
+    /// Ends the runs without a record for longer than a duration: handlers receive an error of kind
+    /// [`Transport`](crate::ErrorKind::Transport). Returns the ids of those runs.
     pub fn end_silent(&self, for_longer_than: Duration) -> Vec<Uuid> {
-        let Some(then) = Instant::now().checked_sub(for_longer_than) else { return Vec::new() };
+        let Some(since) = Instant::now().checked_sub(for_longer_than) else { return Vec::new() };
         let mut runs = lock(&self.runs);
         let silent = |remote: &Arc<AsyncMutex<Remote>>| {
-            // One that is being told something is not silent.
-            remote.try_lock().is_ok_and(|remote| remote.is_silent_since(then))
+            // A locked run is receiving a record.
+            remote.try_lock().is_ok_and(|remote| remote.is_silent_since(since))
         };
         let ids = runs.open.iter().filter(|(_, remote)| silent(remote)).map(|(id, _)| *id);
         let ids: Vec<_> = ids.collect();
         let ended: Vec<_> = ids.iter().map(|id| runs.end(*id)).collect();
         drop(runs);
-        // Not under the lock: it tells handlers.
+        // Not under the lock: dropping them calls handlers.
         drop(ended);
         ids
     }

@@ -4,24 +4,26 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    callbacks::{Callbacks, Lifecycle, Opened},
+    callbacks::Callbacks,
+    delivery::Dispatch,
     event::{
-        ErrorKind, Event, EventData, EventKind, EventRecord, Failure, LlmResult, RunError,
+        ErrorKind, Event, EventData, EventKind, EventRecord, Failure, LlmResult, Partial, RunError,
         RunOutput,
     },
+    lifecycle::{NewRun, Phases},
     run::{RunInfo, RunType, TraceParent},
 };
 
-/// A run that is somewhere else, and has not ended.
+/// A run of another process that has not ended.
 pub(super) struct Remote {
-    life: Lifecycle,
-    /// The number of the last event that was told.
+    phases: Phases,
+    /// The number of the last delivered event.
     last: Option<u64>,
     last_at: Instant,
     ended: bool,
 }
 
-/// The span that stood for the run where it was made.
+/// Returns the span of the run in the process that made it.
 fn span(start: &EventRecord) -> Option<TraceParent> {
     let (trace_id, span_id) = (start.trace_id.as_deref()?, start.span_id.as_deref()?);
     format!("00-{trace_id}-{span_id}-01").parse().ok()
@@ -30,7 +32,7 @@ fn span(start: &EventRecord) -> Option<TraceParent> {
 impl Remote {
     pub(super) fn open(start: &EventRecord, callbacks: &Callbacks) -> Self {
         let path = |parent: Uuid| {
-            // What is between root and parent is not known here.
+            // The record does not contain the runs between root and parent.
             let root = Some(start.root_run_id).filter(|root| *root != parent);
             Arc::new(root.into_iter().chain([parent]).collect())
         };
@@ -45,61 +47,58 @@ impl Remote {
             traceparent: None,
             trace_id: start.trace_id.clone(),
         };
-        let opened = Opened::elsewhere(info, start.time, callbacks);
+        let NewRun { run, members, .. } = NewRun::remote(info, start.time, callbacks);
         if let Some(span) = span(start) {
-            opened.run.set_span_context(span);
+            run.set_span_context(span);
         }
-        let life = Lifecycle::elsewhere(opened);
-        Self { life, last: None, last_at: Instant::now(), ended: false }
+        let dispatch = Dispatch::new(run, members);
+        dispatch.set_remote();
+        Self { phases: Phases::new(dispatch), last: None, last_at: Instant::now(), ended: false }
     }
 
-    /// Whether an event was told before.
-    pub(super) fn has_told(&self, seq: u64) -> bool {
+    /// Returns whether an event was delivered before.
+    pub(super) fn was_delivered(&self, seq: u64) -> bool {
         self.ended || self.last.is_some_and(|last| seq <= last)
     }
 
-    /// Whether it is long since anything was told.
-    pub(super) fn is_silent_since(&self, then: Instant) -> bool {
-        self.last_at < then
+    /// Returns whether no event was delivered since a time.
+    pub(super) fn is_silent_since(&self, since: Instant) -> bool {
+        self.last_at < since
     }
 
-    /// Tells an event, in the phases of a call: what comes after a start waits for awaited handlers, a token for
-    /// room in their queues, and the end for what was told before.
-    pub(super) async fn tell(&mut self, record: EventRecord) {
+    /// Delivers an event in the phases of a call: a token waits for room in the handlers' queues, the terminal event until
+    /// they are drained, and a start or a terminal event until awaited handlers have returned from it.
+    pub(super) async fn deliver(&mut self, record: EventRecord) {
         let kind = record.kind();
         if kind == EventKind::LlmNewToken {
-            poll_fn(|cx| self.life.poll_room(cx)).await;
+            poll_fn(|cx| self.phases.poll_room(cx)).await;
         } else if kind.is_terminal() {
-            poll_fn(|cx| self.life.poll_drained(cx)).await;
+            poll_fn(|cx| self.phases.poll_drained(cx)).await;
         }
         self.last = Some(record.seq);
         self.last_at = Instant::now();
         self.ended = kind.is_terminal();
-        self.life.relay(&Event::new(record.seq, Some(record.time), record.data));
+        self.phases.dispatch.replay(&Event::new(record.seq, Some(record.time), record.data));
         if kind.is_start() || kind.is_terminal() {
-            poll_fn(|cx| self.life.poll_drained(cx)).await;
+            poll_fn(|cx| self.phases.poll_drained(cx)).await;
         }
     }
 }
 
-/// A run whose end does not come ends here, so that handlers that have heard of its start hear of an end.
+/// Ends a run whose terminal event did not come, so that handlers that received its start receive an end.
 impl Drop for Remote {
     fn drop(&mut self) {
         let Some(last) = self.last.filter(|_| !self.ended) else { return };
-        let run = self.life.run();
+        let run = self.phases.run();
         let failure = Failure::new(ErrorKind::Transport, "the run's events stopped coming");
         let duration = run.elapsed();
         let result = LlmResult { streamed: true, duration, ..LlmResult::default() };
         let output = RunOutput { duration, ..RunOutput::default() };
-        let of_runnable = || Arc::new(RunError::of_runnable(failure.clone(), output));
+        let error = |partial| Arc::new(RunError::new(failure, partial));
         let data = match run.run_type() {
-            RunType::Llm => {
-                EventData::LlmError(Arc::new(RunError::new(failure.clone(), Arc::new(result))))
-            }
-            RunType::Chain => EventData::ChainError(of_runnable()),
-            RunType::Tool => EventData::ToolError(of_runnable()),
-            RunType::Retriever => EventData::RetrieverError(of_runnable()),
+            RunType::Llm => EventData::LlmError(error(Partial::Llm(Arc::new(result)))),
+            run_type => EventData::RunError(run_type, error(Partial::Run(output))),
         };
-        self.life.relay(&Event::new(last + 1, None, data));
+        self.phases.dispatch.replay(&Event::new(last + 1, None, data));
     }
 }

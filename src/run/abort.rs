@@ -2,7 +2,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::StatusCode;
 
-/// Why a call is given up: what [`Run::abort`](crate::Run::abort) takes.
+/// The reason and HTTP status with which [`Run::abort`](crate::Run::abort) ends a call.
 ///
 /// ```
 /// use http::StatusCode;
@@ -18,19 +18,19 @@ pub struct Abort {
 }
 
 impl Abort {
-    /// An abort with a reason, which the consumer of the call sees. Its status is 500.
+    /// Creates an abort with a reason, which the consumer of the call sees, and the status 500.
     pub fn new(reason: impl Into<Arc<str>>) -> Self {
         Self { reason: reason.into(), status: StatusCode::INTERNAL_SERVER_ERROR }
     }
 
-    /// Sets the HTTP status that a client gets where no response has started yet.
+    /// Sets the HTTP status that a client gets if no response has started.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// The reason.
+    /// Returns the reason.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -39,7 +39,7 @@ impl Abort {
         Arc::clone(&self.reason)
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status_code(&self) -> StatusCode {
         self.status
     }
@@ -54,7 +54,7 @@ impl Aborted {
         Self(abort)
     }
 
-    /// Reason and status.
+    /// Returns the reason and status.
     pub fn abort(&self) -> &Abort {
         &self.0
     }

@@ -11,17 +11,17 @@ use futures_util::task::AtomicWaker;
 use super::Abort;
 use crate::sync::lock;
 
-/// How anyone who holds a run reaches the task that polls its call.
+/// How the holder of a run reaches the task that polls its call.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     waker: AtomicWaker,
-    /// Read on each poll, so kept beside the lock.
+    /// Read in each poll, so kept outside of the lock.
     aborted: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<Lifetime>,
 }
 
 #[derive(Debug, Default)]
-enum State {
+enum Lifetime {
     #[default]
     Open,
     Aborted(Abort),
@@ -29,14 +29,14 @@ enum State {
 }
 
 impl Control {
-    /// Marks the run; true if this is the abort that ends it.
+    /// Marks the run as aborted. Returns true if this is the abort that ends it.
     pub(crate) fn abort(&self, abort: Abort) -> bool {
         {
             let mut state = lock(&self.state);
-            if !matches!(*state, State::Open) {
+            if !matches!(*state, Lifetime::Open) {
                 return false;
             }
-            *state = State::Aborted(abort);
+            *state = Lifetime::Aborted(abort);
             self.aborted.store(true, Ordering::Release);
         }
         self.wake();
@@ -48,25 +48,24 @@ impl Control {
         self.aborted.load(Ordering::Acquire)
     }
 
-    /// The run's terminal event is about to be told: from here on it cannot be aborted. Tells the
-    /// abort that came before, if one did.
+    /// Closes the run for aborts, before its terminal event is emitted. Returns the abort that came before.
     pub(crate) fn end(&self) -> Option<Abort> {
-        match std::mem::replace(&mut *lock(&self.state), State::Ended) {
-            State::Aborted(abort) => Some(abort),
-            State::Open | State::Ended => None,
+        match std::mem::replace(&mut *lock(&self.state), Lifetime::Ended) {
+            Lifetime::Aborted(abort) => Some(abort),
+            Lifetime::Open | Lifetime::Ended => None,
         }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(*lock(&self.state), State::Ended)
+        matches!(*lock(&self.state), Lifetime::Ended)
     }
 
-    /// Registers the polling task. What it waits for must be looked at afterwards.
+    /// Registers the polling task. The caller checks what it waits for afterwards.
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
-    /// Nobody waits any more.
+    /// Drops the registered waker: no task waits any more.
     pub(crate) fn forget_task(&self) {
         drop(self.waker.take());
     }

@@ -3,23 +3,23 @@ use std::{fmt, future::Future, pin::Pin, task, task::Poll};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{Context, Run};
+use super::{Run, Scope};
 
 pin_project! {
     /// A future, stream or closure that runs inside a run, wherever it is polled or called.
     ///
-    /// Made by [`InCurrentRun`].
+    /// Created by the methods of [`InCurrentRun`].
     #[must_use = "futures and streams do nothing unless polled, closures unless called"]
     pub struct InRun<T> {
         #[pin]
         inner: T,
-        context: Context,
+        scope: Scope,
     }
 }
 
 impl<T> InRun<T> {
-    pub(crate) fn new(inner: T, context: Context) -> Self {
-        Self { inner, context }
+    pub(crate) fn new(inner: T, scope: Scope) -> Self {
+        Self { inner, scope }
     }
 
     /// Calls a closure inside the run.
@@ -27,8 +27,8 @@ impl<T> InRun<T> {
     where
         T: FnOnce() -> R,
     {
-        let Self { inner, context } = self;
-        context.enter(inner)
+        let Self { inner, mut scope } = self;
+        scope.enter(inner)
     }
 }
 
@@ -38,7 +38,7 @@ impl<T: Future> Future for InRun<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let inner = this.inner;
-        this.context.swapped(|| inner.poll(cx))
+        this.scope.enter(|| inner.poll(cx))
     }
 }
 
@@ -48,7 +48,7 @@ impl<T: Stream> Stream for InRun<T> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let inner = this.inner;
-        this.context.swapped(|| inner.poll_next(cx))
+        this.scope.enter(|| inner.poll_next(cx))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -62,8 +62,7 @@ impl<T: fmt::Debug> fmt::Debug for InRun<T> {
     }
 }
 
-/// Carries the current run to where it does not follow by itself: into spawned tasks and other
-/// threads.
+/// Carries the current run into spawned tasks and other threads, where it does not follow by itself.
 ///
 /// ```
 /// use tower_llm_callbacks::InCurrentRun;
@@ -78,15 +77,15 @@ impl<T: fmt::Debug> fmt::Debug for InRun<T> {
 /// # }
 /// ```
 pub trait InCurrentRun: Sized {
-    /// Wraps a future, stream or closure so that the run which is current now (and its request-time
-    /// configuration) is current on each poll, or in the call.
+    /// Wraps a future, stream or closure so that the run that is current now is also current in each poll or
+    /// in the call, with its request-time configuration.
     fn in_current_run(self) -> InRun<Self> {
-        InRun::new(self, Context::current())
+        InRun::new(self, Scope::current())
     }
 
-    /// Wraps a future, stream or closure so that a given run is current on each poll, or in the call.
+    /// Wraps a future, stream or closure so that a given run is current in each poll or in the call.
     fn in_run(self, run: &Run) -> InRun<Self> {
-        InRun::new(self, Context::of(run))
+        InRun::new(self, Scope::of(run))
     }
 }
 

@@ -8,10 +8,10 @@ use super::{EmitError, RunType, TraceParent};
 /// The ids of runs, root first. A thin pointer: every run has two of them.
 pub(crate) type Path = Arc<Vec<Uuid>>;
 
-/// What a run is, as its maker says.
+/// What a run is: set when it is opened.
 pub(crate) struct RunInfo {
     pub(crate) run_id: Uuid,
-    /// The ids of the runs above, root first; none for a root.
+    /// The ids of the runs above, root first. `None` for a root.
     pub(crate) parents: Option<Path>,
     pub(crate) run_type: RunType,
     pub(crate) name: Arc<str>,
@@ -24,20 +24,20 @@ pub(crate) struct RunInfo {
     pub(crate) trace_id: Option<Arc<str>>,
 }
 
-/// What a run hands to its children. Opaque here: runs know no handlers.
-pub(crate) type Baggage = Arc<dyn Any + Send + Sync>;
+/// What a run hands on to its children. Opaque in this room, which knows no handlers.
+pub(crate) type Inherited = Arc<dyn Any + Send + Sync>;
 
-/// Where events of a run go that are emitted through the run.
+/// The destination of events that are emitted through a run.
 pub(crate) trait EventSink: Send + Sync {
     fn emit(self: Arc<Self>, name: &str, value: Value) -> Result<(), EmitError>;
 }
 
-/// How many runs above are known to a run.
+/// How many of the runs above it a run knows.
 const MAX_PARENTS: usize = 1024;
 
-/// The path of a run's children: that of the run, and its own id.
+/// Returns the path of a run's children: the path of the run, and its id.
 pub(crate) fn path_below(above: &[Uuid], run_id: Uuid) -> Path {
-    // A run may end before its child starts, again and again: that must not grow for ever.
+    // A run may end before its child starts, over and over: the path must not grow without bound.
     let skipped = usize::from(above.len() >= MAX_PARENTS);
     let root = above.iter().take(skipped);
     let nearest = above.iter().skip(2 * skipped);

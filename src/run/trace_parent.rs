@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr};
 
-/// The trace that a request is part of, after the W3C recommendation "Trace Context", section 3.2:
-/// the value of a `traceparent` header.
+/// The context of a span in a distributed trace, in the form of a `traceparent` header (W3C recommendation
+/// "Trace Context", section 3.2).
 ///
 /// ```
 /// use tower_llm_callbacks::run::TraceParent;
@@ -16,28 +16,28 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TraceParent(Box<str>);
 
-/// A text that is no valid `traceparent`.
+/// The error of a text that is not a valid `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidTraceParent;
 
 impl TraceParent {
-    /// Of ids, neither of which is zero, in the version that is written today.
-    pub(crate) fn of(trace_id: u128, parent_id: u64, flags: u8) -> Self {
+    /// Creates a context from ids, neither of which may be zero, in version 00.
+    pub(crate) fn new(trace_id: u128, parent_id: u64, flags: u8) -> Self {
         Self(format!("00-{trace_id:032x}-{parent_id:016x}-{flags:02x}").into())
     }
 
-    /// The id of the trace: 32 hexadecimal digits.
+    /// Returns the id of the trace: 32 hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         &self.0[3..35]
     }
 
-    /// The id of the caller's span: 16 hexadecimal digits.
+    /// Returns the id of the span: 16 hexadecimal digits. In a request's header, the caller's span.
     pub fn parent_id(&self) -> &str {
         &self.0[36..52]
     }
 
-    /// Whether the caller may have recorded its part of the trace.
+    /// Returns true if the span may have been recorded.
     pub fn is_sampled(&self) -> bool {
         u8::from_str_radix(&self.0[53..55], 16).is_ok_and(|flags| flags & 1 == 1)
     }
@@ -60,7 +60,7 @@ impl FromStr for TraceParent {
             && hex(53, 55)
             && some(3, 35)
             && some(36, 52)
-            // Later versions may have more; `ff` is none.
+            // Later versions may be longer. `ff` is not a version.
             && match &bytes[..2] {
                 b"ff" => false,
                 b"00" => bytes.len() == 55,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_valid() {
+    fn accepts_valid_headers_only() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert!(good.parse::<TraceParent>().is_ok());
         let later = format!("01{}-what-comes", &good[2..]);

@@ -4,19 +4,20 @@ use crate::event::RunInput;
 
 /// How a [`RunLayer`](crate::RunLayer) reads requests of type `Req`.
 ///
-/// Sealed: [`NoInput`] reads nothing, [`InputOf`] asks a closure.
+/// Sealed. [`NoInput`] reads nothing, [`InputOf`] calls a closure.
 pub trait ExtractInput<Req>: Clone + sealed::Sealed {
     #[doc(hidden)]
     fn input(&self, request: &Req) -> RunInput;
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "sealed")]
     pub trait Sealed {}
     impl Sealed for super::NoInput {}
     impl<F> Sealed for super::InputOf<F> {}
 }
 
-/// Nothing of the input is captured.
+/// Captures nothing of the input.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoInput;
 
@@ -26,7 +27,7 @@ impl<Req> ExtractInput<Req> for NoInput {
     }
 }
 
-/// The input is what a closure says: made by [`RunLayer::input`](crate::RunLayer::input).
+/// Captures the input that a closure returns. Created by [`RunLayer::input`](crate::RunLayer::input).
 #[derive(Clone)]
 pub struct InputOf<F>(pub(super) F);
 

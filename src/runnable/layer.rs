@@ -4,31 +4,32 @@ use serde_json::Value;
 use tower::{BoxError, Layer};
 
 use super::{
-    ExtractInput, Fold, InputOf, NoInput, NoOutput, OutputKind, OutputOf, RunFuture, RunService,
-    Streaming, Unary, Untold, output::Told, service::FutureService,
+    ExtractInput, Fold, FutureService, InputOf, NoInput, NoOutput, OutputKind, OutputOf, RunFuture,
+    RunService, Streaming, Unary, WholeOutput,
 };
 use crate::{
-    callbacks::{Call, Callbacks, Emitter, RunSpec, run_settings},
+    callbacks::Callbacks,
     event::RunInput,
+    lifecycle::{CallFuture, RunSpec, run_settings, start_runnable},
     run::RunType,
 };
 
 /// Makes a run of each call of a service: a chain, a tool or a retriever.
 ///
-/// It wraps any `Service<Req>`, and tells start, end and error with the same promises, delivery and phases
-/// as a [`CallbackLayer`](crate::CallbackLayer). The calls of wrapped services that are made inside are its
-/// children, without anything passed: LangChain's `RunnableLambda` is a `service_fn`, a `RunnableGenerator` a
-/// service whose response is a stream, a `@tool` a service with a name.
+/// Wraps any `Service<Req>`, and emits start, end and error with the promises, delivery and phases of a
+/// [`CallbackLayer`](crate::CallbackLayer). Calls of wrapped services made inside are children of the run, without
+/// passing anything: LangChain's `RunnableLambda` is a `service_fn`, a `RunnableGenerator` a service whose response is a
+/// stream, a `@tool` a service with a name.
 ///
-/// Nothing of requests and responses is told unless [`input`](Self::input), [`output`](Self::output) or
-/// [`fold`](Self::fold) say what. Errors are boxed, so that they downcast.
+/// Requests and responses are not captured, unless [`input`](Self::input), [`output`](Self::output) or
+/// [`fold`](Self::fold) extract something. Errors are boxed, so that they downcast.
 ///
 /// # When handlers are called
 ///
-/// - **start**: in `call`; the inner service is called when every awaited handler has returned.
-/// - **end** or **error**: when the response is ready or, of a [`streaming`](Self::streaming) one, when the
-///   stream ends, fails or is dropped. The caller gets the response (the last item) after awaited handlers
-///   have returned from it.
+/// - **start**: in `call`. The inner service is called when every awaited handler has returned.
+/// - **end** or **error**: when the response is ready or, if it is [`streaming`](Self::streaming), when the stream
+///   ends, fails or is dropped. The caller gets the response, or the last item, after awaited handlers have returned
+///   from it.
 ///
 /// ```
 /// use serde_json::json;
@@ -59,17 +60,17 @@ pub struct RunLayer<I = NoInput, O = Unary> {
 }
 
 impl RunLayer {
-    /// A layer whose runs are chains: services that call others.
+    /// Creates a layer whose runs are chains: services that call others.
     pub fn chain(name: impl Into<Arc<str>>) -> Self {
         Self::new(RunType::Chain, name.into())
     }
 
-    /// A layer whose runs are tools.
+    /// Creates a layer whose runs are tools.
     pub fn tool(name: impl Into<Arc<str>>) -> Self {
         Self::new(RunType::Tool, name.into())
     }
 
-    /// A layer whose runs are retrievers: services that find documents.
+    /// Creates a layer whose runs are retrievers: services that find documents.
     pub fn retriever(name: impl Into<Arc<str>>) -> Self {
         Self::new(RunType::Retriever, name.into())
     }
@@ -86,8 +87,9 @@ impl RunLayer {
 impl<I, O> RunLayer<I, O> {
     run_settings!();
 
-    /// Says what handlers are told of a request: JSON, or a [`RunInput`], which may have the id of a tool
-    /// call. Called once for each run, if somebody hears of it. Secrets under telling names are covered.
+    /// Captures what a closure returns for a request: JSON, or a [`RunInput`], which may have the id of a tool call.
+    ///
+    /// The closure is called once for each run, if a handler wants it. Values under names of secrets are redacted.
     #[must_use]
     pub fn input<Req, F, T>(self, input: F) -> RunLayer<InputOf<F>, O>
     where
@@ -104,8 +106,9 @@ impl<I, O> RunLayer<I, O> {
 }
 
 impl<I, O> RunLayer<I, Unary<O>> {
-    /// Says what handlers are told of a response, as JSON. Called once for each run that completes, if
-    /// somebody hears of its end.
+    /// Captures what a closure returns for a response, as JSON.
+    ///
+    /// The closure is called once for each run that completes, if a handler wants its end.
     #[must_use]
     pub fn output<Res, F, T>(self, output: F) -> RunLayer<I, Unary<OutputOf<F>>>
     where
@@ -115,7 +118,7 @@ impl<I, O> RunLayer<I, Unary<O>> {
         RunLayer { spec: self.spec, input: self.input, kind: Unary(OutputOf(output)) }
     }
 
-    /// For services whose response is a `Stream<Item = Result<T, E>>`: the run ends with the stream.
+    /// Ends the runs with their streams, for services whose response is a `Stream<Item = Result<T, E>>`.
     ///
     /// ```
     /// use futures::{StreamExt, stream};
@@ -135,11 +138,11 @@ impl<I, O> RunLayer<I, Unary<O>> {
     /// ```
     #[must_use]
     pub fn streaming(self) -> RunLayer<I, Streaming> {
-        RunLayer { spec: self.spec, input: self.input, kind: Streaming(Untold::default()) }
+        RunLayer { spec: self.spec, input: self.input, kind: Streaming(WholeOutput::default()) }
     }
 
-    /// The same, and handlers are told what the items add up to: `sum`, to which `add` adds each. An error
-    /// tells what there was until then.
+    /// As [`streaming`](Self::streaming), and captures what the items add up to: `sum`, to which `add` adds each item.
+    /// If the run fails, its error has the sum until then.
     ///
     /// Model answers add up in an [`Accumulator`](crate::event::Accumulator):
     ///
@@ -161,8 +164,9 @@ impl<I, O> RunLayer<I, Unary<O>> {
         RunLayer { spec: self.spec, input: self.input, kind: Streaming(Fold::new(sum, add)) }
     }
 
-    /// Makes a run of a future: for work that is no service. The run starts here, before the future is
-    /// polled, and what it is [told](Self::input) of its input is said of `()`.
+    /// Makes a run of a future, for work that is not a service.
+    ///
+    /// The run starts in this call, before the future is polled. Its [`input`](Self::input) is extracted from `()`.
     ///
     /// ```
     /// # use tower::BoxError;
@@ -181,25 +185,25 @@ impl<I, O> RunLayer<I, Unary<O>> {
         F: Future<Output = Result<T, E>>,
         E: Into<BoxError>,
         I: ExtractInput<()>,
-        Unary<O>: OutputKind<T, Response = T, Sum = Untold>,
+        Unary<O>: OutputKind<T, Response = T, Output = WholeOutput>,
     {
         let kind = self.kind.clone();
-        let Some(opened) = self.spec.open(None) else {
-            return RunFuture::new(Call::calling(future), None, kind);
+        let Some(new_run) = self.spec.open(None) else {
+            return RunFuture::new(CallFuture::unobserved(future), kind);
         };
-        let emitter = Emitter::begin(opened, || self.input.input(&()), kind.sum());
-        let call = Call::starting(FutureService(Some(future)), ());
-        RunFuture::new(call, Some(Told(Box::new(emitter))), kind)
+        let emitter = Box::new(start_runnable(new_run, || self.input.input(&()), kind.output()));
+        let call = CallFuture::starting(FutureService(Some(future)), (), emitter, None);
+        RunFuture::new(call, kind)
     }
 }
 
-/// What [`RunLayer::run`] gives.
-type OneRun<F, O, T> = RunFuture<FutureService<F>, (), F, O, T, Untold>;
+/// The future of [`RunLayer::run`].
+type OneRun<F, O, T> = RunFuture<FutureService<F>, (), F, O, T, WholeOutput>;
 
 impl<S, I: Clone, O: Clone> Layer<S> for RunLayer<I, O> {
     type Service = RunService<S, I, O>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RunService::new(inner, Arc::clone(&self.spec), self.input.clone(), self.kind.clone())
+        RunService::from_spec(inner, Arc::clone(&self.spec), self.input.clone(), self.kind.clone())
     }
 }

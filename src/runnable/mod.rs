@@ -1,5 +1,8 @@
 //! Chains, tools and retrievers: any service as a run of its own, and any future.
+//!
+//! [`RunLayer`] is where to begin. The other types are those of its services.
 
+mod fold;
 mod future;
 mod input;
 mod layer;
@@ -8,10 +11,11 @@ mod service;
 mod stream;
 
 pub use self::{
+    fold::{Fold, FoldItem, PartialOutput, WholeOutput},
     future::RunFuture,
     input::{ExtractInput, InputOf, NoInput},
     layer::RunLayer,
-    output::{Fold, NoOutput, OutputKind, OutputOf, Streaming, Unary, Untold},
+    output::{NoOutput, ObservedRun, OutputKind, OutputOf, Respond, Streaming, Unary},
     service::{FutureService, RunService},
     stream::RunStream,
 };

@@ -1,77 +1,76 @@
 use std::fmt;
 
 use serde_json::Value;
-use tower::BoxError;
 
-use super::{RunStream, stream::AddUp};
-use crate::callbacks::{Emitter, Output, Sum};
+use super::{
+    RunStream,
+    fold::{PartialOutput, WholeOutput},
+};
+use crate::lifecycle::{Emitter, Runnable};
 
-/// What the response of a service is to its run: the end of it ([`Unary`]), or a stream whose end is
-/// ([`Streaming`]). Sealed.
+/// How the response of a service ends its run: [`Unary`], when it is ready, or [`Streaming`], when the stream ends.
+///
+/// Sealed.
 pub trait OutputKind<Res>: Clone + sealed::Sealed {
     /// The response of the wrapped service.
     type Response;
+    /// What is known of the output while the run lasts.
+    type Output: PartialOutput;
     #[doc(hidden)]
-    type Sum: Sum;
-    #[doc(hidden)]
-    fn sum(&self) -> Self::Sum;
+    fn output(&self) -> Self::Output;
     #[doc(hidden)]
     fn respond(
         &self,
-        told: Option<Told<Self::Sum>>,
+        run: Option<ObservedRun<Self::Output>>,
         response: Res,
-    ) -> Responded<Self::Response, Self::Sum>;
+    ) -> Respond<Self::Response, Self::Output>;
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "sealed")]
     pub trait Sealed {}
     impl<O> Sealed for super::Unary<O> {}
     impl<K> Sealed for super::Streaming<K> {}
 }
 
-/// A run that is told.
-pub struct Told<K: Sum>(pub(super) Box<Emitter<Output<K>>>);
+/// A run that a handler is notified of.
+pub struct ObservedRun<K: PartialOutput>(pub(super) Box<Emitter<Runnable<K>>>);
 
-/// What becomes of a response.
-pub enum Responded<R, K: Sum> {
-    /// It goes to the caller.
+/// What to do with a response.
+#[derive(Debug)]
+pub enum Respond<R, K: PartialOutput> {
+    /// Return it to the caller.
     Now(R),
-    /// It waits for the run's terminal event.
-    Held(Told<K>, R),
+    /// Return it when the run's terminal event is handled.
+    AtEnd(ObservedRun<K>, R),
 }
 
-/// The run ends when the response is ready.
+/// Ends the run when the response is ready.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unary<O = NoOutput>(pub(super) O);
 
-/// Nothing of the output is captured.
+/// Captures nothing of the output.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoOutput;
 
-/// The output is what a closure says of the response: made by [`RunLayer::output`](crate::RunLayer::output).
+/// Captures the output that a closure returns. Created by [`RunLayer::output`](crate::RunLayer::output).
 #[derive(Clone)]
 pub struct OutputOf<F>(pub(super) F);
 
-/// An output that is not looked at, or known whole.
-#[derive(Debug, Clone, Default)]
-pub struct Untold(Option<Value>);
-
-impl Sum for Untold {
-    fn finish(&mut self) -> Option<Value> {
-        self.0.take()
-    }
-}
-
 impl<Res> OutputKind<Res> for Unary<NoOutput> {
     type Response = Res;
-    type Sum = Untold;
+    type Output = WholeOutput;
 
-    fn sum(&self) -> Untold {
-        Untold::default()
+    fn output(&self) -> WholeOutput {
+        WholeOutput::default()
     }
 
-    fn respond(&self, told: Option<Told<Untold>>, response: Res) -> Responded<Res, Untold> {
-        whole(told, response, |_| None)
+    fn respond(
+        &self,
+        run: Option<ObservedRun<WholeOutput>>,
+        response: Res,
+    ) -> Respond<Res, WholeOutput> {
+        whole(run, response, |_| None)
     }
 }
 
@@ -81,81 +80,46 @@ where
     T: Into<Value>,
 {
     type Response = Res;
-    type Sum = Untold;
+    type Output = WholeOutput;
 
-    fn sum(&self) -> Untold {
-        Untold::default()
+    fn output(&self) -> WholeOutput {
+        WholeOutput::default()
     }
 
-    fn respond(&self, told: Option<Told<Untold>>, response: Res) -> Responded<Res, Untold> {
-        whole(told, response, |response| Some((self.0.0)(response).into()))
+    fn respond(
+        &self,
+        run: Option<ObservedRun<WholeOutput>>,
+        response: Res,
+    ) -> Respond<Res, WholeOutput> {
+        whole(run, response, |response| Some((self.0.0)(response).into()))
     }
 }
 
 fn whole<Res>(
-    told: Option<Told<Untold>>,
+    run: Option<ObservedRun<WholeOutput>>,
     response: Res,
-    output: impl FnOnce(&Res) -> Option<Value>,
-) -> Responded<Res, Untold> {
-    let Some(Told(mut emitter)) = told else { return Responded::Now(response) };
-    emitter.add(|sum| sum.0 = output(&response));
+    value: impl FnOnce(&Res) -> Option<Value>,
+) -> Respond<Res, WholeOutput> {
+    let Some(ObservedRun(mut emitter)) = run else { return Respond::Now(response) };
+    emitter.add(|output| output.set(value(&response)));
     emitter.complete();
-    Responded::Held(Told(emitter), response)
+    Respond::AtEnd(ObservedRun(emitter), response)
 }
 
-/// The response is a stream, and the run ends with it.
+/// Ends the run with the stream that the response is.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Streaming<K = Untold>(pub(super) K);
+pub struct Streaming<K = WholeOutput>(pub(super) K);
 
-/// What a closure makes of a stream's items: made by [`RunLayer::fold`](crate::RunLayer::fold).
-#[derive(Clone)]
-pub struct Fold<A, F> {
-    /// None once it was told.
-    sum: Option<A>,
-    add: F,
-}
-
-impl<A, F> Fold<A, F> {
-    pub(super) fn new(sum: A, add: F) -> Self {
-        Self { sum: Some(sum), add }
-    }
-}
-
-impl<A: Into<Value>, F> Sum for Fold<A, F> {
-    fn finish(&mut self) -> Option<Value> {
-        self.sum.take().map(Into::into)
-    }
-}
-
-impl<T> AddUp<T> for Untold {
-    fn add(&mut self, _item: &T) {}
-}
-
-impl<T, A: Into<Value>, F: Fn(&mut A, &T)> AddUp<T> for Fold<A, F> {
-    fn add(&mut self, item: &T) {
-        if let Some(sum) = &mut self.sum {
-            (self.add)(sum, item);
-        }
-    }
-}
-
-impl<Res, K: Sum + Clone> OutputKind<Res> for Streaming<K> {
+impl<Res, K: PartialOutput + Clone> OutputKind<Res> for Streaming<K> {
     type Response = RunStream<Res, K>;
-    type Sum = K;
+    type Output = K;
 
-    fn sum(&self) -> K {
+    fn output(&self) -> K {
         self.0.clone()
     }
 
-    fn respond(&self, told: Option<Told<K>>, response: Res) -> Responded<RunStream<Res, K>, K> {
-        Responded::Now(RunStream::new(response, told.map(|Told(emitter)| emitter)))
-    }
-}
-
-impl<K: Sum> Told<K> {
-    /// The call gave an error.
-    pub(super) fn error(&mut self, error: &BoxError) {
-        self.0.error(&**error);
+    fn respond(&self, run: Option<ObservedRun<K>>, response: Res) -> Respond<RunStream<Res, K>, K> {
+        Respond::Now(RunStream::new(response, run.map(|ObservedRun(emitter)| emitter)))
     }
 }
 
@@ -165,20 +129,8 @@ impl<F> fmt::Debug for OutputOf<F> {
     }
 }
 
-impl<A: fmt::Debug, F> fmt::Debug for Fold<A, F> {
+impl<K: PartialOutput> fmt::Debug for ObservedRun<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fold").field("sum", &self.sum).finish_non_exhaustive()
-    }
-}
-
-impl<K: Sum> fmt::Debug for Told<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Told").finish_non_exhaustive()
-    }
-}
-
-impl<R, K: Sum> fmt::Debug for Responded<R, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responded").finish_non_exhaustive()
+        f.debug_struct("ObservedRun").finish_non_exhaustive()
     }
 }

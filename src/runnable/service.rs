@@ -7,13 +7,16 @@ use std::{
 
 use tower::{BoxError, Service};
 
-use super::{ExtractInput, NoInput, OutputKind, RunFuture, Unary, output::Told};
-use crate::callbacks::{Call, Emitter, RunSpec};
+use super::{ExtractInput, NoInput, OutputKind, RunFuture, Unary};
+use crate::{
+    accessors::accessors,
+    lifecycle::{CallFuture, RunSpec, start_runnable},
+};
 
-/// The service of a [`RunLayer`](crate::RunLayer).
+/// The service of a [`RunLayer`](crate::RunLayer). Created by the layer, which has the run's name and settings.
 ///
-/// Readiness goes through. The inner service is `Clone`, since the start phase may have to be waited
-/// for: then the service that is ready is moved into the future, and a clone takes its place.
+/// Readiness is that of the inner service. The inner service is `Clone`, because a call may have to wait for handlers
+/// before it is made: then the ready service is moved into the future, and a clone takes its place.
 #[derive(Debug, Clone)]
 pub struct RunService<S, I = NoInput, O = Unary> {
     inner: S,
@@ -23,12 +26,14 @@ pub struct RunService<S, I = NoInput, O = Unary> {
 }
 
 impl<S, I, O> RunService<S, I, O> {
-    pub(super) fn new(inner: S, spec: Arc<RunSpec>, input: I, kind: O) -> Self {
+    pub(super) fn from_spec(inner: S, spec: Arc<RunSpec>, input: I, kind: O) -> Self {
         Self { inner, spec, input, kind }
     }
 
-    /// The service, with the bounds of [`Service`] checked for a request type here, where a compile
-    /// error says what is missing, rather than where it is called.
+    accessors!();
+
+    /// Returns the service, and checks the bounds of [`Service`] for a request type here, where a compile error names
+    /// what is missing, rather than where the service is called.
     #[must_use]
     pub fn checked<Req>(self) -> Self
     where
@@ -39,11 +44,11 @@ impl<S, I, O> RunService<S, I, O> {
     {
         self
     }
-}
 
-impl<S, I, O> RunService<S, I, O> {
-    /// Waits until it is ready, and calls it: as `tower::ServiceExt::oneshot`, which the compiler cannot
-    /// see to be `Send` where the inner service's error is a [`BoxError`].
+    /// Waits until the service is ready, and calls it.
+    ///
+    /// As `tower::ServiceExt::oneshot`, whose future the compiler does not accept as `Send` if the error of the inner
+    /// service is a [`BoxError`].
     ///
     /// # Errors
     ///
@@ -69,7 +74,7 @@ where
 {
     type Response = O::Response;
     type Error = BoxError;
-    type Future = RunFuture<S, Req, S::Future, O, O::Response, O::Sum>;
+    type Future = RunFuture<S, Req, S::Future, O, O::Response, O::Output>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -77,17 +82,16 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let kind = self.kind.clone();
-        let Some(opened) = self.spec.open(None) else {
-            return RunFuture::new(Call::calling(self.inner.call(request)), None, kind);
+        let Some(new_run) = self.spec.open(None) else {
+            return RunFuture::new(CallFuture::unobserved(self.inner.call(request)), kind);
         };
         let input = || self.input.input(&request);
-        let mut emitter = Box::new(Emitter::begin(opened, input, kind.sum()));
-        let call = Call::new(&mut self.inner, request, &mut emitter);
-        RunFuture::new(call, Some(Told(emitter)), kind)
+        let emitter = Box::new(start_runnable(new_run, input, kind.output()));
+        RunFuture::new(CallFuture::new(&mut self.inner, request, emitter, None), kind)
     }
 }
 
-/// A future as the service of one call: what [`RunLayer::run`](crate::RunLayer::run) wraps.
+/// A future as the service of one call, for [`RunLayer::run`](crate::RunLayer::run).
 pub struct FutureService<F>(pub(super) Option<F>);
 
 impl<F, T, E> Service<()> for FutureService<F>

@@ -5,16 +5,19 @@ use std::{
 
 use tower::{Layer, Service};
 
-use crate::run::{Attempts as Count, Context as RunContext, InRun};
+use crate::{
+    accessors::accessors,
+    run::{Attempts, InRun, Scope},
+};
 
-/// Counts the attempts of a call: stands above the layer that retries, or falls back to another service.
+/// Counts the attempts of a call. Goes above a layer that retries, or falls back to another service.
 ///
-/// With it, the runs of one call have [`attempt`](crate::Run::attempt) 1, 2, 3 …, and each that comes since
-/// the one before has failed tells [`on_retry`](crate::CallbackHandler::on_retry) right after its start, with
-/// that one's error and id: tokens of that id are discarded. Without it, each run is attempt 1 of its own.
+/// The runs of one call then have [`attempt`](crate::Run::attempt) 1, 2, 3 … A run that follows a failed one emits
+/// [`on_retry`](crate::CallbackHandler::on_retry) right after its start, with the error and id of the failed run, whose
+/// tokens are discarded. Without this layer, each run is attempt 1.
 ///
-/// The runs are those that are made directly in the call, not their children. Over `tower::Buffer`, which
-/// calls from a task of its own, put a [`RunContextLayer`](crate::scope::RunContextLayer) above and below the buffer.
+/// Only runs made directly in the call are counted, not their children. `tower::Buffer` makes calls in a task of its
+/// own: put a [`RunContextLayer`](crate::scope::RunContextLayer) above and below the buffer.
 ///
 /// ```
 /// # use tower::{ServiceBuilder, service_fn, retry::{Policy, RetryLayer}};
@@ -36,7 +39,7 @@ use crate::run::{Attempts as Count, Context as RunContext, InRun};
 pub struct AttemptsLayer(());
 
 impl AttemptsLayer {
-    /// A layer that counts attempts.
+    /// Creates a layer that counts attempts.
     pub fn new() -> Self {
         Self(())
     }
@@ -46,7 +49,7 @@ impl<S> Layer<S> for AttemptsLayer {
     type Service = AttemptsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AttemptsService { inner }
+        AttemptsService::new(inner)
     }
 }
 
@@ -54,6 +57,15 @@ impl<S> Layer<S> for AttemptsLayer {
 #[derive(Debug, Clone)]
 pub struct AttemptsService<S> {
     inner: S,
+}
+
+impl<S> AttemptsService<S> {
+    /// Wraps a service, and counts the attempts of its calls.
+    pub fn new(inner: S) -> Self {
+        Self { inner }
+    }
+
+    accessors!();
 }
 
 impl<S, Req> Service<Req> for AttemptsService<S>
@@ -69,9 +81,9 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let count = Arc::new(Count::default());
-        let mut context = RunContext::current().scoped(|scope| scope.attempts = Some(count));
-        let future = context.swapped(|| self.inner.call(request));
-        InRun::new(future, context)
+        let attempts = Arc::new(Attempts::default());
+        let mut scope = Scope::current().configured(|scope| scope.attempts = Some(attempts));
+        let future = scope.enter(|| self.inner.call(request));
+        InRun::new(future, scope)
     }
 }

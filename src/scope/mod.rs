@@ -1,13 +1,14 @@
-//! Layers that say what calls are made in: as which attempt, with which configuration, in which run.
+//! The scope of calls: layers that count attempts, bind a configuration and carry the current run.
 
 mod attempts;
-mod carrier;
-mod carry;
-mod configured;
+mod has_extensions;
+mod run_config;
+mod run_context;
 
 pub use self::{
     attempts::{AttemptsLayer, AttemptsService},
-    carrier::HasExtensions,
-    carry::{RunContextLayer, RunContextService},
-    configured::{RunConfigLayer, RunConfigService},
+    has_extensions::HasExtensions,
+    run_config::{RunConfigLayer, RunConfigService},
+    run_context::{RunContextLayer, RunContextService},
 };
+pub use crate::lifecycle::{RunConfig, RunHandle};

@@ -8,30 +8,27 @@ use crate::{
     handler::EventMask,
 };
 
-/// Says which promises a recording breaks.
+/// Checks the events that a handler received against the crate's guarantees.
 ///
-/// It looks at the events that one handler was told, in the order in which it was:
-///
-/// - **one terminal event**: each run that started has exactly one, and its result agrees with the
-///   tokens that were seen;
-/// - **order**: start, tokens, terminal, nothing after it, in the order of their numbers, never two at
-///   once;
-/// - **context**: a child's trace is its parent's.
+/// - **one terminal event**: each run that started has exactly one, and the result matches the run's tokens;
+/// - **order**: start, tokens, terminal event, nothing after it, with increasing numbers, and never two events of a run
+///   at once;
+/// - **context**: a child run has its parent's root.
 #[derive(Debug, Clone)]
 pub struct Checker {
-    interests: EventMask,
+    event_mask: EventMask,
     unfinished: bool,
 }
 
-/// A broken promise.
+/// A broken guarantee, found by a [`Checker`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The promise: `one terminal event`, `order` or `context`.
+    /// The broken guarantee: `one terminal event`, `order` or `context`.
     pub promise: &'static str,
-    /// The run in which it is broken.
+    /// The id of the run.
     pub run_id: Uuid,
-    /// What is wrong.
+    /// A description of the violation.
     pub message: String,
 }
 
@@ -41,11 +38,11 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Panics if a recording of a handler that wants all events breaks a promise.
+/// Asserts that a recording of finished runs, with all events, keeps the crate's guarantees.
 ///
 /// # Panics
 ///
-/// With all violations in the message.
+/// Panics with a list of the violations.
 #[track_caller]
 pub fn assert_promises(events: &[Recorded]) {
     let violations = Checker::new().check(events);
@@ -60,26 +57,26 @@ impl Default for Checker {
 }
 
 impl Checker {
-    /// A checker for a handler that wants all events, when all runs have ended.
+    /// Creates a checker for a handler that receives all events, and for runs that have ended.
     pub fn new() -> Self {
-        Self { interests: EventMask::ALL, unfinished: false }
+        Self { event_mask: EventMask::ALL, unfinished: false }
     }
 
-    /// Sets which events the handler wanted.
+    /// Sets which events the handler receives.
     #[must_use]
-    pub fn interests(mut self, interests: EventMask) -> Self {
-        self.interests = interests;
+    pub fn event_mask(mut self, event_mask: EventMask) -> Self {
+        self.event_mask = event_mask;
         self
     }
 
-    /// Allows runs without a terminal event: they have not ended, or the handler was given up on.
+    /// Allows runs without a terminal event: the run has not ended, or the handler was detached.
     #[must_use]
     pub fn allow_unfinished(mut self) -> Self {
         self.unfinished = true;
         self
     }
 
-    /// The promises that a recording breaks.
+    /// Returns the violations in a recording.
     pub fn check(&self, events: &[Recorded]) -> Vec<Violation> {
         let mut runs: Vec<(Uuid, Vec<&Recorded>)> = Vec::new();
         let mut at: HashMap<Uuid, usize> = HashMap::new();
@@ -102,7 +99,7 @@ impl Checker {
                 && let Some(&parent) = at.get(&parent)
                 && runs[parent].1[0].root_run_id != run[0].root_run_id
             {
-                broken("context", "its trace is not its parent's".to_owned());
+                broken("context", "the root run differs from the parent's".to_owned());
             }
         }
         violations
@@ -112,13 +109,11 @@ impl Checker {
         use crate::run::RunType;
         let all: &[EventKind] = match run[0].run_type {
             RunType::Llm => &[EventKind::LlmStart, EventKind::LlmEnd, EventKind::LlmError],
-            RunType::Chain => &[EventKind::ChainStart, EventKind::ChainEnd, EventKind::ChainError],
-            RunType::Tool => &[EventKind::ToolStart, EventKind::ToolEnd, EventKind::ToolError],
-            RunType::Retriever => {
-                &[EventKind::RetrieverStart, EventKind::RetrieverEnd, EventKind::RetrieverError]
+            other => {
+                &[EventKind::RunStart(other), EventKind::RunEnd(other), EventKind::RunError(other)]
             }
         };
-        all.iter().filter(|kind| kinds(**kind)).all(|kind| self.interests.contains(*kind))
+        all.iter().filter(|kind| kinds(**kind)).all(|kind| self.event_mask.wants(*kind))
     }
 
     fn check_terminal(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
@@ -148,14 +143,14 @@ impl Checker {
             }
         }
         if let Some(event) = run.iter().find(|event| event.overlapped) {
-            broken("order", format!("event {} was told during another one", event.seq));
+            broken("order", format!("event {} was delivered during another event", event.seq));
         }
     }
 
     fn check_result(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
         let terminal = run.iter().rev().find(|event| event.kind().is_terminal());
         let Some(result) = terminal.and_then(|event| event.result()) else { return };
-        if !self.interests.contains(EventKind::LlmNewToken) || !result.streamed {
+        if !self.event_mask.wants(EventKind::LlmNewToken) || !result.streamed {
             return;
         }
         let mut seen = 0;
@@ -169,14 +164,15 @@ impl Checker {
         }
         if seen + result.dropped_tokens != result.tokens {
             let (tokens, dropped) = (result.tokens, result.dropped_tokens);
-            let message = format!("{seen} tokens seen and {dropped} dropped, of {tokens}");
+            let message =
+                format!("{seen} tokens received and {dropped} dropped, expected {tokens}");
             broken("one terminal event", message);
         }
         for choice in &result.choices {
             let text = texts.get(&choice.index).map_or("", String::as_str);
             if result.dropped_tokens == 0 && choice.text != text {
                 let message = format!(
-                    "the result's text of choice {} is not what the tokens add up to: {:?}, {text:?}",
+                    "the result's text of choice {} is {:?}, but its tokens add up to {text:?}",
                     choice.index, choice.text
                 );
                 broken("one terminal event", message);

@@ -1,5 +1,5 @@
-//! For tests of handlers, of layers, and of stacks of them: a scripted model, a recorder, and a
-//! checker that says which promise a recording breaks.
+//! Utilities for testing handlers, layers and stacks of layers: a scripted model, a handler that records events, and a
+//! checker of the crate's guarantees.
 //!
 //! ```
 //! use tower::{Layer, Service, ServiceExt};

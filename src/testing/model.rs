@@ -19,61 +19,61 @@ use super::{
 };
 use crate::{chat::ChatRequest, sync::lock};
 
-/// A model that does what a [`Script`] says: a service of [`ChatRequest`]s, or of any other type
+/// A model that plays [`Script`]s: a service for [`ChatRequest`]s, or for any other type
 /// ([`for_requests`](Self::for_requests)).
 ///
-/// Clones share their counts and the list of scripts. Each call takes the next script; the last one
-/// serves all further calls.
+/// Each call takes the next script; all further calls take the last one. Clones share the scripts and the counts.
+///
+/// ```
+/// use tower_llm_callbacks::testing::{Script, ScriptedModel};
+///
+/// let always_answers = ScriptedModel::new(Script::answer(["Hel", "lo"]));
+/// let fails_once = ScriptedModel::new([Script::new().fail("overloaded"), Script::answer(["Hi"])]);
+/// # let _ = (always_answers, fails_once);
+/// ```
 #[derive(Debug)]
 pub struct ScriptedModel<Req = ChatRequest> {
-    shared: Arc<Shared>,
+    state: Arc<ModelState>,
     requests: PhantomData<fn(Req)>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ModelState {
     scripts: Mutex<VecDeque<Script>>,
     calls: AtomicUsize,
     live: Arc<AtomicUsize>,
 }
 
 impl ScriptedModel {
-    /// A model that does the same in each call.
-    pub fn new(script: Script) -> Self {
-        Self::for_requests(script)
+    /// Creates a model that plays one script, or the scripts of an array or vector one after the other.
+    pub fn new(scripts: impl Into<Vec<Script>>) -> Self {
+        Self::for_requests(scripts)
     }
 }
 
 impl<Req> ScriptedModel<Req> {
-    /// A model for requests of another type.
-    pub fn for_requests(script: Script) -> Self {
-        let shared = Shared {
-            scripts: Mutex::new([script].into()),
+    /// Creates a model for requests of another type.
+    pub fn for_requests(scripts: impl Into<Vec<Script>>) -> Self {
+        let state = ModelState {
+            scripts: Mutex::new(scripts.into().into()),
             calls: AtomicUsize::new(0),
             live: Arc::default(),
         };
-        Self { shared: Arc::new(shared), requests: PhantomData }
+        Self { state: Arc::new(state), requests: PhantomData }
     }
 
-    /// Adds what it does in the next call after those scripted so far.
-    #[must_use]
-    pub fn then(self, script: Script) -> Self {
-        lock(&self.shared.scripts).push_back(script);
-        self
-    }
-
-    /// How often it was called.
+    /// Returns how often the model was called.
     pub fn calls(&self) -> usize {
-        self.shared.calls.load(Ordering::SeqCst)
+        self.state.calls.load(Ordering::SeqCst)
     }
 
-    /// How many of its calls are alive: futures and streams that are not dropped.
+    /// Returns how many calls are alive: futures and streams that have not been dropped.
     pub fn live(&self) -> usize {
-        self.shared.live.load(Ordering::SeqCst)
+        self.state.live.load(Ordering::SeqCst)
     }
 
     fn next_script(&self) -> Script {
-        let mut scripts = lock(&self.shared.scripts);
+        let mut scripts = lock(&self.state.scripts);
         if scripts.len() > 1 {
             scripts.pop_front().unwrap_or_default()
         } else {
@@ -84,7 +84,7 @@ impl<Req> ScriptedModel<Req> {
 
 impl<Req> Clone for ScriptedModel<Req> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), requests: PhantomData }
+        Self { state: Arc::clone(&self.state), requests: PhantomData }
     }
 }
 
@@ -98,9 +98,9 @@ impl<Req> Service<Req> for ScriptedModel<Req> {
     }
 
     fn call(&mut self, _request: Req) -> Self::Future {
-        self.shared.calls.fetch_add(1, Ordering::SeqCst);
+        self.state.calls.fetch_add(1, Ordering::SeqCst);
         let (before, stream) = self.next_script().split();
-        let mut player = Player::new(before, Live::new(&self.shared.live));
+        let mut player = Player::new(before, Live::new(&self.state.live));
         Box::pin(async move {
             while let Some(step) = poll_fn(|cx| player.poll(cx)).await {
                 step?;

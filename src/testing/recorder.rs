@@ -9,61 +9,61 @@ use uuid::Uuid;
 
 use crate::{
     event::{Event, EventData, EventKind, LlmResult, RunError},
-    handler::{AsyncCallbackHandler, CallbackHandler},
+    handler::{AsyncCallbackHandler, CallbackHandler, Identity},
     run::{Run, RunType},
     sync::lock,
 };
 
-/// A handler that remembers what it is told: blocking, async or inline, as it is added.
+/// A handler that records the events it receives. Add it as a blocking, async or inline handler.
 ///
-/// Clones share one recording, and count as one instance.
+/// Clones share one recording, and count as one handler.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder(Arc<Recording>);
 
 #[derive(Debug, Default)]
 struct Recording {
     events: Mutex<Vec<Recorded>>,
-    /// Runs in which the recorder is being told something right now.
+    /// The runs of which the recorder is handling an event.
     inside: Mutex<HashSet<Uuid>>,
 }
 
-/// One event, with what its run was.
+/// A recorded event, with the properties of its run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recorded {
     /// The run's id.
     pub run_id: Uuid,
-    /// Its parent's id.
+    /// The id of the parent run.
     pub parent_run_id: Option<Uuid>,
-    /// Its root's id.
+    /// The id of the root run.
     pub root_run_id: Uuid,
-    /// What it was an execution of.
+    /// The type of the run.
     pub run_type: RunType,
-    /// Its name.
+    /// The run's name.
     pub name: String,
-    /// Its tags.
+    /// The run's tags.
     pub tags: Vec<Arc<str>>,
-    /// Its metadata.
+    /// The run's metadata.
     pub metadata: Map<String, Value>,
-    /// Its attempt.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
     /// The event's number in the run.
     pub seq: u64,
-    /// When it happened.
+    /// The time of the event.
     pub time: SystemTime,
-    /// What it told.
+    /// The event's data.
     pub data: EventData,
-    /// It was told while another event of the same run still was.
+    /// Whether another event of the same run was being handled at the time.
     pub overlapped: bool,
 }
 
 impl Recorded {
-    /// Which event it was.
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         self.data.kind()
     }
 
-    /// The text of a token.
+    /// Returns the text of a token event.
     pub fn text(&self) -> Option<&str> {
         match &self.data {
             EventData::LlmNewToken(token) => Some(token.text()),
@@ -71,50 +71,47 @@ impl Recorded {
         }
     }
 
-    /// The result that a terminal event of a model call carries.
+    /// Returns the result of a model call's terminal event.
     pub fn result(&self) -> Option<&LlmResult> {
         match &self.data {
             EventData::LlmEnd(result) => Some(result),
-            EventData::LlmError(error) => Some(error.result()),
+            EventData::LlmError(error) => error.result(),
             _ => None,
         }
     }
 
-    /// The error that a terminal event carries.
+    /// Returns the error of a terminal event.
     pub fn error(&self) -> Option<&RunError> {
         match &self.data {
-            EventData::LlmError(error)
-            | EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => Some(error),
+            EventData::LlmError(error) | EventData::RunError(_, error) => Some(error),
             _ => None,
         }
     }
 }
 
 impl Recorder {
-    /// A recorder that was told nothing yet.
+    /// Creates a recorder without events.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Everything it was told, in that order.
+    /// Returns all events, in the order in which they were received.
     pub fn events(&self) -> Vec<Recorded> {
         lock(&self.0.events).clone()
     }
 
-    /// The kinds of everything it was told.
+    /// Returns the kinds of all events.
     pub fn kinds(&self) -> Vec<EventKind> {
         lock(&self.0.events).iter().map(Recorded::kind).collect()
     }
 
-    /// What it was told of one run.
+    /// Returns the events of one run.
     pub fn run(&self, run_id: Uuid) -> Vec<Recorded> {
         let events = lock(&self.0.events);
         events.iter().filter(|event| event.run_id == run_id).cloned().collect()
     }
 
-    /// The ids of the runs that it heard of, in the order of their first events.
+    /// Returns the ids of all runs, in the order of their first events.
     pub fn run_ids(&self) -> Vec<Uuid> {
         let mut ids = Vec::new();
         let mut seen = HashSet::new();
@@ -126,12 +123,12 @@ impl Recorder {
         ids
     }
 
-    /// The texts of all tokens, together.
+    /// Returns the texts of all tokens, concatenated.
     pub fn text(&self) -> String {
         lock(&self.0.events).iter().filter_map(Recorded::text).collect()
     }
 
-    /// The terminal events that it was told.
+    /// Returns all terminal events.
     pub fn terminals(&self) -> Vec<Recorded> {
         let events = lock(&self.0.events);
         events.iter().filter(|event| event.kind().is_terminal()).cloned().collect()
@@ -160,14 +157,14 @@ impl Recorder {
         lock(&self.0.inside).remove(&run.run_id());
     }
 
-    fn address(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn shared(&self) -> Identity {
+        Identity::of(&self.0)
     }
 }
 
 impl CallbackHandler for Recorder {
-    fn identity(&self) -> Option<usize> {
-        self.address()
+    fn identity(&self) -> Option<Identity> {
+        Some(self.shared())
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -177,8 +174,8 @@ impl CallbackHandler for Recorder {
 }
 
 impl AsyncCallbackHandler for Recorder {
-    fn identity(&self) -> Option<usize> {
-        self.address()
+    fn identity(&self) -> Option<Identity> {
+        Some(self.shared())
     }
 
     async fn on_event(&self, run: &Run, event: &Event) {

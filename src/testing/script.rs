@@ -2,10 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{chat::ChatChunk, event::ProviderError};
 
-/// What a [`ScriptedModel`](super::ScriptedModel) does in one call.
+/// The steps of a [`ScriptedModel`](super::ScriptedModel) in one call.
 ///
-/// Steps before [`respond`](Self::respond) happen before the response, the others in the stream. A
-/// script without it responds at once.
+/// Steps before [`respond`](Self::respond) are played before the call responds, the others in the response stream. A
+/// script without `respond` responds at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,43 +32,43 @@ pub struct Script {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Step {
-    /// Give a chunk. (Before the response it does nothing.)
+    /// Yields a chunk. Ignored before the response.
     Chunk(ChatChunk),
-    /// Wait.
+    /// Sleeps.
     Pause(Duration),
-    /// Be pending once, and wake at once.
+    /// Returns `Pending` once, and wakes the task at once.
     Yield,
-    /// Give an error. A stream goes on with the steps after it.
+    /// Yields an error. A stream continues with the following steps.
     Error(ScriptedFailure),
-    /// Never go on.
+    /// Never completes.
     Hang,
-    /// Panic.
+    /// Panics.
     Panic,
 }
 
-/// The error of a step.
+/// The error of a [`Step`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ScriptedFailure {
-    /// An error of the transport, with a message.
+    /// A transport error with a message.
     Transport(Arc<str>),
-    /// An error that the provider reports.
+    /// An error reported by the provider.
     Provider(ProviderError),
 }
 
 impl Script {
-    /// A script without steps: an empty stream.
+    /// Creates a script without steps: an empty stream.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A complete answer: texts, finish reason `stop`, and the end mark.
+    /// Creates a complete answer: texts, the finish reason `stop` and the end mark.
     pub fn answer<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Self {
         let script = texts.into_iter().fold(Self::new().respond(), |s, text| s.text(text));
         script.complete("stop")
     }
 
-    /// Responds: the steps that follow happen in the stream.
+    /// Responds: the following steps are played in the stream.
     pub fn respond(mut self) -> Self {
         if !self.responded {
             self.before = std::mem::take(&mut self.stream);
@@ -83,42 +83,42 @@ impl Script {
         self
     }
 
-    /// Gives a chunk.
+    /// Yields a chunk.
     pub fn chunk(self, chunk: ChatChunk) -> Self {
         self.step(Step::Chunk(chunk))
     }
 
-    /// Gives a chunk of text.
+    /// Yields a chunk of text.
     pub fn text(self, text: impl Into<String>) -> Self {
         self.chunk(ChatChunk::text(text.into()))
     }
 
-    /// Gives a finish reason and the end mark.
+    /// Yields a finish reason and the end mark.
     pub fn complete(self, reason: &'static str) -> Self {
         self.chunk(ChatChunk::finish(reason)).chunk(ChatChunk::Done)
     }
 
-    /// Waits.
+    /// Sleeps.
     pub fn pause(self, duration: Duration) -> Self {
         self.step(Step::Pause(duration))
     }
 
-    /// Is pending once.
+    /// Returns `Pending` once.
     pub fn yields(self) -> Self {
         self.step(Step::Yield)
     }
 
-    /// Fails on the way.
+    /// Fails with a transport error.
     pub fn fail(self, message: impl Into<Arc<str>>) -> Self {
         self.step(Step::Error(ScriptedFailure::Transport(message.into())))
     }
 
-    /// Fails as the provider says.
+    /// Fails with an error reported by the provider.
     pub fn provider_error(self, error: ProviderError) -> Self {
         self.step(Step::Error(ScriptedFailure::Provider(error)))
     }
 
-    /// Never goes on.
+    /// Never completes.
     pub fn hang(self) -> Self {
         self.step(Step::Hang)
     }
@@ -128,8 +128,16 @@ impl Script {
         self.step(Step::Panic)
     }
 
+    /// Returns the steps before and after the response.
     pub(crate) fn split(&self) -> (Arc<Vec<Step>>, Arc<Vec<Step>>) {
         let stream = Arc::clone(&self.stream);
         if self.responded { (Arc::clone(&self.before), stream) } else { (Arc::default(), stream) }
+    }
+}
+
+/// A single script, for [`ScriptedModel::new`](super::ScriptedModel::new).
+impl From<Script> for Vec<Script> {
+    fn from(script: Script) -> Self {
+        vec![script]
     }
 }

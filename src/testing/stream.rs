@@ -13,7 +13,7 @@ use tower::BoxError;
 use super::script::{ScriptedFailure, Step};
 use crate::chat::ChatChunk;
 
-/// The stream of a [`ScriptedModel`](super::ScriptedModel).
+/// The response stream of a [`ScriptedModel`](super::ScriptedModel).
 #[derive(Debug)]
 pub struct ScriptedStream(Player);
 
@@ -45,7 +45,7 @@ pub(crate) struct Player {
     live: Live,
 }
 
-/// Counted while it lives.
+/// Counts a call while it is alive.
 #[derive(Debug)]
 pub(crate) struct Live(Arc<AtomicUsize>);
 
@@ -67,7 +67,7 @@ impl Player {
         Self { steps, next: 0, sleep: None, yielded: false, live }
     }
 
-    /// The same script's next part, counted as the same call.
+    /// Continues the call with other steps.
     pub(crate) fn then(self, steps: Arc<Vec<Step>>) -> Self {
         Self::new(steps, self.live)
     }
@@ -79,7 +79,7 @@ impl Player {
         (items, Some(items))
     }
 
-    /// The next chunk or error; `None` at the end of the steps.
+    /// Polls for the next chunk or error; `None` at the end of the steps.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,30 +1,26 @@
 use memchr::memchr2;
 
-use super::{SseEvent, sse::Piece};
+use super::framed::{Framed, clear};
 
-/// A single huge item must not pin its memory for the rest of a long stream.
-const KEPT_CAPACITY: usize = 64 * 1024;
-
-/// Splits a JSON array of objects that comes in pieces into its items. An item within one pushed slice
-/// borrows from it.
+/// Splits a JSON array of objects into its items. An item that lies within one pushed slice borrows from it.
 ///
-/// What is between items is passed over. An item over the limit is too, and told as lost.
+/// Bytes between items are skipped. An item over the limit is skipped and reported as an overflow.
 #[derive(Debug)]
 pub(in crate::wire) struct ArrayDecoder {
     limit: usize,
-    /// What earlier slices had of the item at hand.
+    /// The part of the current item that was in earlier slices.
     item: Vec<u8>,
-    /// How many brackets are open in the item at hand.
+    /// The number of open brackets in the current item.
     depth: usize,
     in_string: bool,
     /// The last byte was a backslash in a string.
     escaped: bool,
-    /// Within an item that is over the limit.
+    /// The current item exceeded the limit.
     skipping: bool,
 }
 
 impl ArrayDecoder {
-    /// For items of at most so many bytes.
+    /// Creates a decoder for items of up to `limit` bytes.
     pub(in crate::wire) fn with_limit(limit: usize) -> Self {
         Self {
             limit,
@@ -36,8 +32,8 @@ impl ArrayDecoder {
         }
     }
 
-    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
-        // Where the item at hand begins in these bytes, and where to look next.
+    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
+        // Where the current item begins in these bytes, and where to look next.
         let (mut from, mut at) = (0, 0);
         while at < bytes.len() {
             if std::mem::take(&mut self.escaped) {
@@ -71,19 +67,19 @@ impl ArrayDecoder {
         }
     }
 
-    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Piece<'_>)) {
+    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
         if self.depth > 0 {
             self.item_ended(&[], false, each);
         }
         *self = Self::with_limit(self.limit);
     }
 
-    /// Keeps a part of an item; false where it is over the limit.
-    fn keep(&mut self, part: &[u8], each: &mut dyn FnMut(Piece<'_>)) -> bool {
+    /// Buffers a part of an item. Returns false if the item exceeds the limit.
+    fn keep(&mut self, part: &[u8], each: &mut dyn FnMut(Framed<'_>)) -> bool {
         if !self.skipping && self.item.len().saturating_add(part.len()) > self.limit {
             self.skipping = true;
             self.item = Vec::new();
-            each(Piece::Overflow);
+            each(Framed::Overflow);
         }
         if !self.skipping {
             self.item.extend_from_slice(part);
@@ -91,19 +87,13 @@ impl ArrayDecoder {
         !self.skipping
     }
 
-    fn item_ended(&mut self, last: &[u8], complete: bool, each: &mut dyn FnMut(Piece<'_>)) {
+    fn item_ended(&mut self, last: &[u8], complete: bool, each: &mut dyn FnMut(Framed<'_>)) {
         if self.item.is_empty() && !self.skipping && last.len() <= self.limit {
-            tell(last, complete, each);
+            each(Framed::json(&String::from_utf8_lossy(last), complete));
         } else if self.keep(last, each) {
-            tell(&self.item, complete, each);
+            each(Framed::json(&String::from_utf8_lossy(&self.item), complete));
         }
         self.skipping = false;
-        self.item.clear();
-        self.item.shrink_to(KEPT_CAPACITY);
+        clear(&mut self.item);
     }
-}
-
-fn tell(item: &[u8], complete: bool, each: &mut dyn FnMut(Piece<'_>)) {
-    let data = &*String::from_utf8_lossy(item);
-    each(Piece::Event(SseEvent { event: None, data, id: None, complete }));
 }

@@ -1,27 +1,27 @@
 use crate::event::Delta;
 
-/// Reads the body of an answer: bytes in, deltas out, without any IO of its own.
+/// A sans-IO decoder of an answer's body: bytes in, deltas out.
 ///
-/// However the bytes are cut, the deltas are the same.
+/// The deltas do not depend on how the bytes are split.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, anthropic::AnthropicDecoder}};
 ///
 /// let mut decoder = AnthropicDecoder::new();
 /// let mut deltas = Vec::new();
-/// // The blank line that would end the event never comes: it is told at the end of the body.
+/// // The blank line that ends the event is missing, so the event is emitted at the end of the body.
 /// decoder.push(b"data: {\"type\":\"message_stop\"}", &mut |delta| deltas.push(delta.into_owned()));
 /// assert!(deltas.is_empty());
 /// decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
 /// assert_eq!(deltas, [Delta::Done]);
 /// ```
 pub trait Decoder: Send + Sync {
-    /// Takes the next bytes of the body, of any length, and tells what they complete.
+    /// Decodes the next bytes of the body and calls `each` with the deltas that they complete.
     ///
-    /// After [`Delta::Done`] or [`Delta::Error`] nothing more is told.
+    /// Nothing is emitted after [`Delta::Done`] or [`Delta::Error`].
     fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>));
 
-    /// The body has ended: tells what was still pending, such as a last event without its blank
-    /// line. A body that ended too early is not an error here: [`Delta::Done`] is just not told.
+    /// Ends the body and calls `each` with the deltas that were still pending, such as those of a last event
+    /// without its blank line. A truncated body is not an error here: it only lacks [`Delta::Done`].
     fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>));
 }

@@ -1,4 +1,4 @@
-//! Error answers. The shapes of all providers are read alike, since gateways mix them up.
+//! Error responses. One reader handles the shapes of all providers, since gateways mix them.
 
 use std::sync::Arc;
 
@@ -8,38 +8,37 @@ use serde_json::Value;
 use super::json;
 use crate::event::ProviderError;
 
-/// Reads the body of an HTTP error answer: the documented envelopes of Anthropic, OpenAI, Google and
-/// Ollama, one in an array, a flat `code` and `message`, a `detail`, an `error` that is a plain string.
+/// Reads the body of an HTTP error response: the documented envelopes of Anthropic, OpenAI, Google and
+/// Ollama, an envelope in an array, a flat `code` and `message`, a `detail`, an `error` that is a string.
 ///
-/// Of a body that is none of them nothing is quoted, since it could be anything; the message then names
-/// the status.
-pub(in crate::wire) fn of_answer(status: StatusCode, body: &[u8]) -> ProviderError {
+/// A body of another shape may hold anything and is never quoted; the message is then the status.
+pub(in crate::wire) fn of_response(status: StatusCode, body: &[u8]) -> ProviderError {
     let body = json::value(String::from_utf8_lossy(body).trim_start_matches('\u{FEFF}'));
     let fallback = || format!("HTTP status {}", status.as_u16());
     envelope(&body.unwrap_or_default(), fallback).status(status.as_u16())
 }
 
-/// Reads an error that came within an answer of status 200.
-pub(in crate::wire) fn within_answer(json: &str) -> ProviderError {
+/// Reads an error that was reported inside a response of status 200.
+pub(in crate::wire) fn in_band(json: &str) -> ProviderError {
     envelope(&json::value(json).unwrap_or_default(), || "error without a message".to_owned())
 }
 
 fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
     let body = body.get(0).unwrap_or(body);
     let inner = &body["error"];
-    // Flat ones have all of it at the top.
-    let about = if inner.is_object() { inner } else { body };
-    let message = [&about["message"], inner, &about["detail"], &body["message"], &body["detail"]]
+    // Flat envelopes have their members at the top level.
+    let error = if inner.is_object() { inner } else { body };
+    let message = [&error["message"], inner, &error["detail"], &body["message"], &body["detail"]]
         .into_iter()
         .find_map(filled);
-    // OpenAI's types are broad, its codes say it, and so does Google's word beside the number; the
-    // numbers of others say less than their types.
-    let code = filled(&about["code"]).filter(|code| code.parse::<u64>().is_err());
-    let word = code.or_else(|| filled(&about["status"]).filter(|word| is_canonical(word)));
-    let code = word.map(Arc::from).or_else(|| {
-        [&about["type"], &about["code"], &body["code"]]
+    // The most specific member wins: OpenAI's `code` (its `type` is broad), Google's `status` (its `code` is
+    // a number). Elsewhere a `type` is more specific than a numeric `code`.
+    let code = filled(&error["code"]).filter(|code| code.parse::<u64>().is_err());
+    let code = code.or_else(|| filled(&error["status"]).filter(|status| is_canonical(status)));
+    let code = code.map(Arc::from).or_else(|| {
+        [&error["type"], &error["code"], &body["code"]]
             .into_iter()
-            // The type of the envelope itself.
+            // `error` is the type of the envelope itself.
             .filter(|code| *code != "error")
             .find_map(|code| match code {
                 Value::Number(code) => Some(code.to_string().into()),
@@ -56,9 +55,9 @@ fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
     error
 }
 
-/// Whether it is a word such as `NOT_FOUND`.
-fn is_canonical(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+/// Whether a status is a canonical code of Google's APIs, such as `NOT_FOUND`.
+fn is_canonical(status: &str) -> bool {
+    status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 fn filled(value: &Value) -> Option<&str> {

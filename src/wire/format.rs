@@ -3,39 +3,42 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
-use super::Decoder;
+use super::{Decoder, error::of_response};
 use crate::event::{LlmStart, ProviderError};
 
-/// A provider's interface over HTTP: which requests are calls of it, and how to read them and their
-/// answers.
+/// A provider's HTTP API: matches its requests and reads requests and responses.
 ///
-/// The [`HttpCallbackLayer`](crate::HttpCallbackLayer) knows the formats in this module; implement
-/// this for one of your own, and add it with [`format`](crate::HttpCallbackLayer::format) or
+/// The [`HttpCallbackLayer`](crate::HttpCallbackLayer) knows the formats in this module. Implement
+/// this trait for another API and add it with [`format`](crate::HttpCallbackLayer::format) or
 /// [`route`](crate::HttpCallbackLayer::route).
 pub trait Format: fmt::Debug + Send + Sync + 'static {
-    /// Whether a request is a call of this interface, by method and path (without the query).
+    /// Returns whether a request is a call of this API, by method and path (without the query).
     ///
-    /// Not asked for routes that a layer was told the format of. The default recognises nothing.
+    /// Not called for routes whose format is configured on the layer. The default matches nothing.
     fn matches(&self, method: &Method, path: &str) -> Match {
         let _ = (method, path);
         Match::No
     }
 
-    /// What a call asks for. Called once, when a handler wants to hear of the start.
+    /// Returns what a call requests. Called once, if a handler observes the start.
     ///
-    /// Prompts belong into [`Prompt::lazy`](crate::Prompt::lazy), so that only who looks at them
-    /// pays for them.
+    /// Use [`Prompt::lazy`](crate::Prompt::lazy) for the prompt, so that it costs nothing unless a handler
+    /// reads it.
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart;
 
-    /// A decoder for the body of a successful answer. `content_type` is the answer's, in lower case
-    /// and without parameters.
+    /// Returns a decoder for the body of a successful response. `content_type` is the response's, in lower
+    /// case and without parameters.
     fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder>;
 
-    /// Reads the body of an error answer, or as much of it as came.
-    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError;
+    /// Reads the body of an error response, which may be incomplete.
+    ///
+    /// The default reads the error shapes of Anthropic, OpenAI, Google and Ollama and of most gateways.
+    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
+        of_response(status, body)
+    }
 
-    /// The JSON body of an error answer, in the provider's own shape: what the client of an aborted
-    /// call gets.
+    /// Returns the JSON body of an error response in the provider's shape. The client of an aborted call
+    /// receives it.
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8>;
 }
 
@@ -43,39 +46,46 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Match {
-    /// It is none.
+    /// The request is not a call.
     No,
-    /// It is one.
+    /// The request is a call.
     Yes,
-    /// It is one if the answer is an event stream. Its run starts when the head of the answer is there.
+    /// The request is a call if the response is an event stream. The run starts when the response's head
+    /// arrives.
     IfStreamed,
 }
 
-/// The request of an LLM call over HTTP: what a [`Format`] is given to read.
+impl Match {
+    pub(in crate::wire) fn when(is_call: bool) -> Self {
+        if is_call { Self::Yes } else { Self::No }
+    }
+}
+
+/// The HTTP request of an LLM call, as a [`Format`] reads it.
 ///
-/// Its debug form has neither query nor header values nor the body: any of them may hold secrets.
+/// The `Debug` form omits query, header values and body, which may hold secrets.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct LlmHttpRequest<'a> {
     /// The method.
     pub method: &'a Method,
-    /// The target, as it came.
+    /// The request target, unchanged.
     pub uri: &'a Uri,
-    /// The headers, as they came.
+    /// The headers, unchanged.
     pub headers: &'a HeaderMap,
-    /// The body, decompressed; as much of it as was captured.
+    /// The captured part of the body, decompressed.
     pub body: &'a Bytes,
-    /// Whether that is all of it.
+    /// Whether `body` is the whole body.
     pub complete: bool,
 }
 
 impl<'a> LlmHttpRequest<'a> {
-    /// A request with its whole body.
+    /// Creates a request with its whole body.
     pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a Bytes) -> Self {
         Self { method, uri, headers, body, complete: true }
     }
 
-    /// Sets whether the body is all of it.
+    /// Sets whether the body is complete.
     #[must_use]
     pub fn complete(mut self, complete: bool) -> Self {
         self.complete = complete;

@@ -1,8 +1,8 @@
 //! Wire formats, sans-IO: push bytes in, get deltas out.
 //!
-//! A [`Decoder`] reads the body of a model's answer beside the one who consumes it. It takes the
-//! bytes in whatever pieces they arrive, never fails and never panics: what it cannot read is told
-//! as [`Delta::DecodeFault`](crate::Delta::DecodeFault) and passed over. What it holds is bounded.
+//! A [`Decoder`] decodes the body of a model's answer while the consumer reads the same bytes. It accepts the
+//! bytes in chunks of any size and never fails or panics: invalid data is skipped and reported as
+//! [`Delta::DecodeFault`](crate::Delta::DecodeFault). Its memory is bounded.
 //!
 //! ```
 //! use tower_llm_callbacks::{Delta, wire::{Decoder, anthropic::AnthropicDecoder}};
@@ -23,9 +23,11 @@
 
 pub mod anthropic;
 mod array;
+mod body_decoder;
 mod decoder;
 mod error;
 mod format;
+mod framed;
 pub mod gemini;
 mod json;
 mod ndjson;
@@ -34,10 +36,9 @@ mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
 mod protocol;
-mod reading;
 mod request;
 mod sse;
-mod whole;
+mod whole_body;
 
 pub use decoder::Decoder;
 pub use format::{Format, LlmHttpRequest, Match};

@@ -1,16 +1,12 @@
 use memchr::memchr;
 
-use super::{SseEvent, sse::Piece};
+use super::framed::{EVENT_LIMIT, Framed, clear};
 
-const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
-/// A single huge line must not pin its memory for the rest of a long stream.
-const KEPT_CAPACITY: usize = 64 * 1024;
-
-/// Splits newline-delimited JSON into its lines: the body form of Ollama's streamed answers.
+/// A decoder that splits newline-delimited JSON into lines, such as Ollama's streamed answers.
 ///
-/// A line within one pushed slice borrows from it. Blank lines are passed over, and so is a carriage
-/// return before the line feed; the last line may lack its end. What is not UTF-8 is replaced. A line
-/// over the limit is passed over and counted.
+/// A line that lies within one pushed slice borrows from it. Blank lines and a carriage return before the
+/// line feed are skipped, and the last line may lack its line feed. Invalid UTF-8 is replaced by U+FFFD. A
+/// line over the limit is skipped and counted.
 ///
 /// ```
 /// use tower_llm_callbacks::wire::NdjsonDecoder;
@@ -26,40 +22,41 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct NdjsonDecoder {
     limit: usize,
+    /// The line that the last slice left unfinished.
     line: Vec<u8>,
-    /// Within a line that is over the limit.
+    /// The current line exceeded the limit.
     skipping: bool,
     overflows: u64,
 }
 
 impl NdjsonDecoder {
-    /// A decoder for lines of at most 16 MiB.
+    /// Creates a decoder for lines of up to 16 MiB.
     pub fn new() -> Self {
-        Self::with_limit(DEFAULT_LIMIT)
+        Self::with_limit(EVENT_LIMIT)
     }
 
-    /// A decoder for lines of at most so many bytes.
+    /// Creates a decoder for lines of up to `max_line_bytes` bytes.
     pub fn with_limit(max_line_bytes: usize) -> Self {
         Self { limit: max_line_bytes, line: Vec::new(), skipping: false, overflows: 0 }
     }
 
-    /// Takes the next bytes, of any length, and tells the lines that they complete.
+    /// Decodes the next bytes and calls `each` with the lines that they complete.
     pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(&str)) {
-        self.read(bytes, &mut |piece| only_lines(piece, each));
+        self.read(bytes, &mut |framed| only_lines(framed, each));
     }
 
-    /// The stream has ended: tells a last line that lacks its end. After that the decoder is ready
-    /// for another stream.
+    /// Ends the stream and calls `each` with a last line that lacks its line feed. The decoder can then
+    /// decode another stream.
     pub fn finish(&mut self, each: &mut dyn FnMut(&str)) {
-        self.end(&mut |piece| only_lines(piece, each));
+        self.end(&mut |framed| only_lines(framed, each));
     }
 
-    /// How many lines were passed over because they were over the limit.
+    /// Returns the number of lines skipped because they exceeded the limit.
     pub fn overflows(&self) -> u64 {
         self.overflows
     }
 
-    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
+    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
         let mut rest = bytes;
         while let Some(end) = memchr(b'\n', rest) {
             let (head, tail) = (&rest[..end], &rest[end + 1..]);
@@ -70,13 +67,12 @@ impl NdjsonDecoder {
             if self.line.len().saturating_add(head.len()) > self.limit {
                 self.overflow(each);
             } else if self.line.is_empty() {
-                tell(head, true, each);
+                emit(head, true, each);
             } else {
                 self.line.extend_from_slice(head);
-                tell(&self.line, true, each);
+                emit(&self.line, true, each);
             }
-            self.line.clear();
-            self.line.shrink_to(KEPT_CAPACITY);
+            clear(&mut self.line);
         }
         if rest.is_empty() || self.skipping {
             return;
@@ -90,14 +86,14 @@ impl NdjsonDecoder {
         }
     }
 
-    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Piece<'_>)) {
+    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
         self.skipping = false;
-        tell(&std::mem::take(&mut self.line), false, each);
+        emit(&std::mem::take(&mut self.line), false, each);
     }
 
-    fn overflow(&mut self, each: &mut dyn FnMut(Piece<'_>)) {
+    fn overflow(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
         self.overflows += 1;
-        each(Piece::Overflow);
+        each(Framed::Overflow);
     }
 }
 
@@ -107,16 +103,15 @@ impl Default for NdjsonDecoder {
     }
 }
 
-fn tell(line: &[u8], complete: bool, each: &mut dyn FnMut(Piece<'_>)) {
+fn emit(line: &[u8], complete: bool, each: &mut dyn FnMut(Framed<'_>)) {
     let line = line.trim_ascii();
     if !line.is_empty() {
-        let data = &*String::from_utf8_lossy(line);
-        each(Piece::Event(SseEvent { event: None, data, id: None, complete }));
+        each(Framed::json(&String::from_utf8_lossy(line), complete));
     }
 }
 
-fn only_lines(piece: Piece<'_>, each: &mut dyn FnMut(&str)) {
-    if let Piece::Event(line) = piece {
+fn only_lines(framed: Framed<'_>, each: &mut dyn FnMut(&str)) {
+    if let Framed::Event(line) = framed {
         each(line.data);
     }
 }

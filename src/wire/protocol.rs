@@ -1,47 +1,45 @@
-use super::json::Fault;
+use super::json::ReadError;
 use crate::event::Delta;
 
-/// What a provider puts into its JSON texts; how they are framed is [`Reading`](super::Reading)'s.
+/// A provider's JSON texts, read into deltas. A `BodyDecoder` removes their framing.
 ///
-/// A text that cannot be read is a [`Fault`], told and counted by the caller, who tries again if it
-/// could be repaired: so an implementation must not have told anything by then.
+/// A method that returns a [`ReadError`] must not have emitted anything: the caller reports the fault and
+/// calls it again with the repaired text, if there is one.
 pub(in crate::wire) trait Protocol: Send + Sync {
-    /// What a body is that begins with `{`.
-    const OBJECT: Object = Object::Whole;
-    /// What a body is that begins with `[`.
-    const ARRAY: Array = Array::Whole;
+    /// The meaning of a body that begins with `{`.
+    const OBJECT: ObjectBody = ObjectBody::Whole;
+    /// The meaning of a body that begins with `[`.
+    const ARRAY: ArrayBody = ArrayBody::Whole;
 
-    /// One event of a streamed answer: its name, if it has one, and its data, which is not blank at
-    /// both ends. A name may come without data.
+    /// Reads an event of a streamed answer. `data` is trimmed and may be empty.
     fn event(
         &mut self,
         name: Option<&str>,
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
-    ) -> Result<(), Fault>;
+    ) -> Result<(), ReadError>;
 
-    /// An answer that comes whole, or an error in its place.
-    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Fault>;
+    /// Reads a non-streamed answer, or an error in its place.
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>;
 
-    /// The body has ended, and no end mark came: tells [`Delta::Done`] where the answer is complete
-    /// all the same.
+    /// Ends a streamed body without an end mark. Emits [`Delta::Done`] if the answer is complete nevertheless.
     fn eof(&mut self, _each: &mut dyn FnMut(Delta<'_>)) {}
 }
 
 /// See [`Protocol::OBJECT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::wire) enum Object {
-    /// An answer in one piece.
+pub(in crate::wire) enum ObjectBody {
+    /// A non-streamed answer.
     Whole,
-    /// The first of several objects, one a line.
+    /// The first of several objects, one per line.
     Line,
 }
 
 /// See [`Protocol::ARRAY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::wire) enum Array {
-    /// An answer in one piece, if any.
+pub(in crate::wire) enum ArrayBody {
+    /// A non-streamed answer or an error.
     Whole,
-    /// A streamed answer, each item an event.
+    /// A streamed answer; each item is an event.
     Items,
 }

@@ -9,46 +9,45 @@ use crate::{
     redact,
 };
 
-/// The members of a request's JSON object, none of them parsed yet: a prompt of a megabyte costs
-/// nobody anything who does not look at it.
+/// The unparsed members of a request's JSON object. A prompt of a megabyte costs nothing until it is read.
 #[derive(Debug, Clone, Default)]
 pub(in crate::wire) struct Members(Arc<Vec<(String, Bytes)>>);
 
 impl Members {
-    /// Finds the members of a body; those before the fault if it is cut short or broken.
-    pub(in crate::wire) fn of(body: &Bytes) -> Self {
+    /// Finds the members of a body, up to the first fault if it is truncated or invalid. Faults are left to the
+    /// provider to report.
+    pub(in crate::wire) fn parse(body: &Bytes) -> Self {
         let mut found = Vec::new();
         let body = match body.strip_prefix(b"\xEF\xBB\xBF") {
             Some(rest) => body.slice_ref(rest),
             None => body.clone(),
         };
-        // What cannot be read is the provider's to complain of.
         members(&body, |name, value| found.push((name.into_owned(), body.slice(value))));
         Self(Arc::new(found))
     }
 
     fn raw(&self, name: &str) -> Option<&[u8]> {
-        // Of a name that comes twice the last counts, as with most parsers.
+        // The last of duplicate members counts, as in most parsers.
         self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| &**raw)
     }
 
-    /// A member's value; none where it is null or not there.
+    /// Returns a member's value; `None` if it is null or absent.
     pub(in crate::wire) fn value(&self, name: &str) -> Option<Value> {
         let value = serde_json::from_slice(self.raw(name)?).ok()?;
         Some(value).filter(|value: &Value| !value.is_null())
     }
 
-    /// A member that is a text.
+    /// Returns a member that is a string.
     pub(in crate::wire) fn text(&self, name: &str) -> Option<String> {
         serde_json::from_slice::<Cow<'_, str>>(self.raw(name)?).ok().map(Cow::into_owned)
     }
 
-    /// A member that is true or false.
+    /// Returns a member that is a boolean.
     pub(in crate::wire) fn flag(&self, name: &str) -> Option<bool> {
         serde_json::from_slice(self.raw(name)?).ok()
     }
 
-    /// All members but some, with what may be secret in them removed.
+    /// Returns all members except `without`, with secrets redacted.
     pub(in crate::wire) fn params(&self, without: &[&str]) -> Map<String, Value> {
         let mut params = Map::new();
         for (name, raw) in self.0.iter().filter(|(name, _)| !without.contains(&&**name)) {
@@ -60,9 +59,8 @@ impl Members {
         params
     }
 
-    /// The prompt, built from the members when somebody looks at it, and what may be secret in it
-    /// removed then.
-    pub(in crate::wire) fn messages(
+    /// Returns a prompt that is built from the members, and redacted, when it is first read.
+    pub(in crate::wire) fn prompt(
         &self,
         build: impl FnOnce(&Self) -> Vec<Value> + Send + 'static,
     ) -> Prompt {
@@ -74,8 +72,8 @@ impl Members {
         })
     }
 
-    /// What the requests of most interfaces have in common: `model`, `stream`, the prompt, and
-    /// parameters, which are all other members.
+    /// Reads a request of the common shape: `model`, `stream`, the members of the prompt; all others are
+    /// parameters.
     pub(in crate::wire) fn start(
         &self,
         provider: &str,
@@ -86,19 +84,19 @@ impl Members {
         let without: Vec<&str> = prompt.iter().copied().chain(["model", "stream"]).collect();
         let mut start = LlmStart::new(provider, api)
             .stream(self.flag("stream").unwrap_or(false))
-            .messages(self.messages(messages));
+            .messages(self.prompt(messages));
         start.model = self.text("model").map(Into::into);
         start.params = self.params(&without);
         start
     }
 }
 
-/// An item of a prompt: a role and a content.
+/// Returns a message of a prompt.
 pub(in crate::wire) fn message(role: &str, content: impl Into<Value>) -> Value {
     serde_json::json!({ "role": role, "content": content.into() })
 }
 
-/// The items of a prompt that is an array; none where it is not there.
+/// Returns the items of an array, or the value itself if it is not an array.
 pub(in crate::wire) fn items(value: Option<Value>) -> Vec<Value> {
     match value {
         Some(Value::Array(items)) => items,
@@ -108,14 +106,7 @@ pub(in crate::wire) fn items(value: Option<Value>) -> Vec<Value> {
 }
 
 impl LlmHttpRequest<'_> {
-    /// Finds the members of the body.
     pub(in crate::wire) fn members(&self) -> Members {
-        Members::of(self.body)
-    }
-
-    /// Who is called, by the host that is called directly; none where that tells nothing, as on a
-    /// gateway.
-    pub(in crate::wire) fn host(&self) -> Option<&str> {
-        self.uri.host()
+        Members::parse(self.body)
     }
 }

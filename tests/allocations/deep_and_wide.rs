@@ -41,7 +41,7 @@ fn nested(depth: usize, width: usize) -> BoxFuture<'static, Result<(), BoxError>
 
 async fn ask() -> Result<(), BoxError> {
     let model = ScriptedModel::new(Script::answer(["a"]).yields());
-    let model = CallbackLayer::new(Default::default()).layer(model);
+    let model = CallbackLayer::new(Callbacks::new()).layer(model);
     chat::collect(model.oneshot(ChatRequest::new("any").user("Hi")).await?).await?;
     Ok(())
 }
@@ -105,7 +105,7 @@ fn parents_are_right_and_each_run_has_one_terminal() {
 struct Ends(AtomicUsize);
 
 impl CallbackHandler for Ends {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN
     }
 
@@ -124,7 +124,7 @@ fn a_finished_tree_leaves_nothing_allocated() {
     // All work runs on this thread, whose allocations are counted.
     let async_handler = on_event_async(|_, _| tokio::task::yield_now());
     let callbacks = Callbacks::new().inline(Arc::clone(&ends)).async_handler(async_handler);
-    let trees = RunTrees::new().max_trees(1);
+    let trees = RunTrees::builder().max_trees(1).build();
     let callbacks = callbacks.inline(trees.clone());
     let round = |complete: bool| {
         runtime.block_on(async {

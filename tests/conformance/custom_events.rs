@@ -10,8 +10,8 @@ use support::{Recorders, everywhere, in_each_mode};
 use tokio::task::spawn_blocking;
 use tower::BoxError;
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, Callbacks, EventKind, InCurrentRun, Run, RunLayer, emit,
-    event::CustomEvent,
+    AsyncCallbackHandler, CallbackHandler, Callbacks, EventKind, InCurrentRun, Run, RunLayer,
+    RunType, emit, event::CustomEvent,
 };
 use uuid::Uuid;
 
@@ -144,7 +144,7 @@ fn case_12_context_is_implicit_or_explicit() {
 /// An event that a tool emits comes between start and end of the tool's own run.
 #[test]
 fn case_13_an_event_in_a_tool_belongs_to_the_tool() {
-    use EventKind::{ChainEnd, ChainStart, Custom, ToolEnd, ToolStart};
+    use EventKind::Custom;
     everywhere(|recorders| async move {
         let chain =
             RunLayer::chain("chain").inheritable_callbacks(&recorders.callbacks).run(async {
@@ -161,8 +161,16 @@ fn case_13_an_event_in_a_tool_belongs_to_the_tool() {
             let kinds = |name| -> Vec<_> {
                 of_run(&recorder.events(), name).iter().map(|event| event.kind()).collect()
             };
-            assert_eq!(kinds("tool"), [ToolStart, Custom, ToolEnd], "{mode:?}");
-            assert_eq!(kinds("chain"), [ChainStart, ChainEnd], "{mode:?}");
+            assert_eq!(
+                kinds("tool"),
+                [EventKind::RunStart(RunType::Tool), Custom, EventKind::RunEnd(RunType::Tool)],
+                "{mode:?}"
+            );
+            assert_eq!(
+                kinds("chain"),
+                [EventKind::RunStart(RunType::Chain), EventKind::RunEnd(RunType::Chain)],
+                "{mode:?}"
+            );
         }
     });
 }

@@ -10,7 +10,7 @@ use support::{
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     Abort, Aborted, CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, EventMask,
-    FaultKind, LlmRequest, Registration, RunLayer,
+    FaultKind, LlmRequest, Registration, RunLayer, RunType,
     batch::Batch,
     chat::{self, ChatRequest},
     on_event,
@@ -86,7 +86,7 @@ fn a_wrapped_async_handler_is_awaited() {
 fn a_handler_is_called_only_for_its_events() {
     in_each_mode(|mode| async move {
         let recorder = Recorder::new();
-        let handler = mode.handler(recorder.clone()).interests(EventMask::LLM_END);
+        let handler = mode.handler(recorder.clone()).event_mask(EventMask::LLM_END);
         let callbacks = Callbacks::new().add(handler);
         let model = ScriptedModel::new(Script::answer(["a", "b", "c"]));
         let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
@@ -103,7 +103,7 @@ fn a_handler_is_called_only_for_its_events() {
 fn the_end_of_a_tool_is_not_cancelled() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
-        let recorders = recorders.with(gate.at(EventKind::ToolEnd));
+        let recorders = recorders.with(gate.at(EventKind::RunEnd(RunType::Tool)));
         let tool = RunLayer::tool("tool").callbacks(&recorders.callbacks);
         let task = tokio::spawn(tool.run(std::future::ready(Ok::<_, BoxError>(()))));
         gate.entered().await;
@@ -115,7 +115,11 @@ fn the_end_of_a_tool_is_not_cancelled() {
         for (mode, recorder) in &recorders.each {
             let kinds: Vec<_> =
                 of_run(&recorder.events(), "tool").iter().map(|event| event.kind()).collect();
-            assert_eq!(kinds, [EventKind::ToolStart, EventKind::ToolEnd], "{mode:?}");
+            assert_eq!(
+                kinds,
+                [EventKind::RunStart(RunType::Tool), EventKind::RunEnd(RunType::Tool)],
+                "{mode:?}"
+            );
         }
     });
 }

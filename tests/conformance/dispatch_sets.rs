@@ -8,7 +8,7 @@ use support::{Faults, MODES, Recorders, call, in_each_mode, on_each_runtime, rea
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, EventKind,
-    FaultKind, RunLayer, chat, emit,
+    FaultKind, RunLayer, RunType, chat, emit,
     handler::FnHandler,
     handlers::EventStream,
     on_event,
@@ -24,15 +24,15 @@ const KINDS: [EventKind; 15] = {
         LlmNewToken,
         LlmEnd,
         LlmError,
-        ChainStart,
-        ChainEnd,
-        ChainError,
-        ToolStart,
-        ToolEnd,
-        ToolError,
-        RetrieverStart,
-        RetrieverEnd,
-        RetrieverError,
+        EventKind::RunStart(RunType::Chain),
+        EventKind::RunEnd(RunType::Chain),
+        EventKind::RunError(RunType::Chain),
+        EventKind::RunStart(RunType::Tool),
+        EventKind::RunEnd(RunType::Tool),
+        EventKind::RunError(RunType::Tool),
+        EventKind::RunStart(RunType::Retriever),
+        EventKind::RunEnd(RunType::Retriever),
+        EventKind::RunError(RunType::Retriever),
         Retry,
         Custom,
     ]
@@ -50,8 +50,8 @@ async fn everything(callbacks: &Callbacks) -> Vec<Result<String, String>> {
         }
         // Fails if the handler is detached; the fault reports that.
         let _emitted = emit("custom", 1);
-        let scripts = ScriptedModel::new(Script::new().respond().text("a").fail("no"));
-        let model = CallbackLayer::new(Callbacks::new()).layer(scripts.then(Script::answer(["b"])));
+        let scripts = [Script::new().respond().text("a").fail("no"), Script::answer(["b"])];
+        let model = CallbackLayer::new(Callbacks::new()).layer(ScriptedModel::new(scripts));
         let twice = AttemptsLayer::new().layer(service_fn(move |()| {
             let mut model = model.clone();
             async move {
@@ -159,8 +159,8 @@ fn case_09_merged_sets_keep_local_and_inheritable_apart() {
         assert_eq!((left.len(), right.len(), merged.len()), (2, 2, 3));
         let parent = RunLayer::chain("parent")
             .callbacks(&merged)
-            .inheritable_callbacks(&set(&[&four]))
-            .inheritable_callbacks(&set(&[&four, &five]));
+            .inheritable_callbacks(set(&[&four]))
+            .inheritable_callbacks(set(&[&four, &five]));
         let nested = async { RunLayer::tool("child").run(async { Ok::<_, BoxError>(()) }).await };
         parent.run(nested).await.unwrap();
         let received = received.lock().unwrap();

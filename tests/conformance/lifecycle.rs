@@ -144,8 +144,8 @@ fn case_18_all_tokens_of_an_answer_belong_to_its_run() {
         script.chunk(response("late")).complete("stop")
     };
     everywhere(move |recorders| async move {
-        let inner = ScriptedModel::new(answer("msg_1", ["a", "b", "c"]));
-        let mut first = recorders.layer().layer(inner.then(answer("msg_2", ["x", "y", "z"])));
+        let answers = [answer("msg_1", ["a", "b", "c"]), answer("msg_2", ["x", "y", "z"])];
+        let mut first = recorders.layer().layer(ScriptedModel::new(answers));
         let mut second = first.clone();
         let reads = async |model| read(call(model).await.unwrap()).await;
         join(reads(&mut first), reads(&mut second)).await;

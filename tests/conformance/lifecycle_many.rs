@@ -15,7 +15,8 @@ use support::{Flavor, everywhere, read, until};
 use tokio::{sync::Semaphore, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, LlmRequest, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, ErrorKind, EventData, EventKind, LlmRequest, RunLayer,
+    RunType, Usage,
     batch::Batch,
     chat::{ChatChunk, ChatRequest},
     event::Accumulator,
@@ -211,8 +212,8 @@ fn case_26_a_chains_end_carries_the_sum_of_its_chunks() {
                 for (mode, recorder) in &recorders.each {
                     let events = of_run(&recorder.events(), "chain");
                     let end = match &events[1].data {
-                        EventData::ChainEnd(end) => json!(end),
-                        EventData::ChainError(error) => json!(error),
+                        EventData::RunEnd(RunType::Chain, end) => json!(end),
+                        EventData::RunError(RunType::Chain, error) => json!(error),
                         other => panic!("{other:?}"),
                     };
                     assert_eq!(end["output"]["choices"], json!([choice]), "{mode:?}");

@@ -161,7 +161,7 @@ fn case_22_metadata_of_an_error_answer_reaches_the_event() {
             assert_eq!(support::http::read(answer.await).await.1.is_some(), broken);
             let end = &recorder.terminals()[0];
             let error = end.error().unwrap();
-            let http = error.result().http.as_deref().unwrap();
+            let http = error.result().unwrap().http.as_deref().unwrap();
             assert_eq!((http.status, &*http.headers["request-id"]), (429, "req_1"));
             assert_eq!((error.kind(), error.status()), (ErrorKind::Provider, Some(429)));
             assert_eq!(error.message() == "slow down", !broken, "{error}");

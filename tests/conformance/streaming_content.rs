@@ -27,7 +27,7 @@ fn case_37_a_cached_answer_is_replayed_or_whole() {
         };
         let ends = Recorder::new();
         let few = EventMask::LLM - EventMask::LLM_NEW_TOKEN;
-        let recorders = Recorders::new(&[mode]).with(mode.handler(ends.clone()).interests(few));
+        let recorders = Recorders::new(&[mode]).with(mode.handler(ends.clone()).event_mask(few));
         let model = boxed(recorders.layer().layer(service_fn(replays)));
         for stream in [true, false] {
             let request = prompt("Hi").stream(stream);
@@ -191,7 +191,7 @@ fn case_41_metadata_of_errors_reaches_the_event() {
                 assert_eq!((error.message(), error.status()), ("come back later", status));
                 assert_eq!(error.provider_code(), Some("overloaded"));
                 assert_eq!(error.request_id(), Some("req_1"));
-                assert_eq!(error.result().text(), text);
+                assert_eq!(error.result().unwrap().text(), text);
                 assert_eq!(json!(error)["error"]["request_id"], "req_1");
             }
         });

@@ -42,7 +42,7 @@ fn case_42_parent_ids_are_root_first() {
         let chain = RunLayer::chain("chain");
         let tool = RunLayer::tool("tool");
         let work = async { chain.run(async { tool.run(given).await }).await };
-        let mut events = EventStream::builder().run(work);
+        let mut events = EventStream::builder().of(work);
         let all: Vec<_> = events.by_ref().collect().await;
         events.output().unwrap().unwrap();
         let ids = |name: &str| {
@@ -82,9 +82,12 @@ fn case_43_two_runs_may_have_one_id() {
         // In an async block: a scope nests in the scope that is current where it is created.
         let config = RunConfig::new().callbacks(&callbacks);
         let work = async { config.scope(work).await };
-        let mut events = EventStream::builder().run(work);
+        let mut events = EventStream::builder().of(work);
         let first = events.next().await.unwrap();
-        assert_eq!((first.run().name(), first.kind()), ("parent", EventKind::ChainStart));
+        assert_eq!(
+            (first.run().name(), first.kind()),
+            ("parent", EventKind::RunStart(RunType::Chain))
+        );
         while events.next().await.is_some() {}
         events.output().unwrap().unwrap();
         settled(&callbacks).await;
@@ -121,7 +124,7 @@ fn case_44_include_and_exclude() {
         ];
         for (builder, names) in table {
             let (_, model) = model(Script::answer(["a"]));
-            let mut events = builder.run(nested(model));
+            let mut events = builder.of(nested(model));
             let starts = |event: &RunEvent| event.kind().is_start();
             let all: Vec<_> = events.by_ref().collect().await;
             let started = all.iter().filter(|event| starts(event));
@@ -138,7 +141,7 @@ fn case_44_include_and_exclude() {
 fn case_45_the_error_of_a_step_reaches_the_reader() {
     on_each_runtime(|| async {
         let (_, model) = model(Script::new().respond().text("a").fail("reset"));
-        let mut events = EventStream::builder().run(nested(model));
+        let mut events = EventStream::builder().of(nested(model));
         let mut errors = Vec::new();
         while let Some(event) = events.next().await {
             let kind = event.kind();
@@ -148,8 +151,8 @@ fn case_45_the_error_of_a_step_reaches_the_reader() {
         }
         let expected = [
             ("model", EventKind::LlmError),
-            ("tool", EventKind::ToolError),
-            ("chain", EventKind::ChainError),
+            ("tool", EventKind::RunError(RunType::Tool)),
+            ("chain", EventKind::RunError(RunType::Chain)),
         ];
         assert_eq!(errors, expected.map(|(name, kind)| (name.to_owned(), kind)));
         let error = events.output().unwrap().unwrap_err();
@@ -174,7 +177,7 @@ fn case_46_a_reader_that_stops_cancels() {
                 };
                 chain.run(steps).await
             };
-            let mut events = EventStream::builder().run(work);
+            let mut events = EventStream::builder().of(work);
             let is_token = |event: &RunEvent| event.kind() == EventKind::LlmNewToken;
             if reader {
                 let task = tokio::spawn(async move { while events.next().await.is_some() {} });

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use support::{FLAVORS, call, on_each_runtime, read};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Event, EventData, EventKind, Run, RunConfig, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, Event, EventData, EventKind, Run, RunConfig, RunLayer,
+    RunType, Usage,
     batch::Batch,
     emit,
     handler::FnHandler,
@@ -26,7 +27,7 @@ use super::{boxed, prompt, settled};
 /// go nowhere.
 #[test]
 fn case_54_a_stream_of_events_across_threads() {
-    use EventKind::{ChainEnd, ChainStart, Custom};
+    use EventKind::Custom;
     async fn work() -> Result<(), BoxError> {
         for number in 0..9 {
             emit("number", number)?;
@@ -35,7 +36,12 @@ fn case_54_a_stream_of_events_across_threads() {
         Ok(())
     }
     let chain = |callbacks: &Callbacks| RunLayer::chain("chain").callbacks(callbacks);
-    let expected = [&[ChainStart][..], &[Custom; 9], &[ChainEnd]].concat();
+    let expected = [
+        &[EventKind::RunStart(RunType::Chain)][..],
+        &[Custom; 9],
+        &[EventKind::RunEnd(RunType::Chain)],
+    ]
+    .concat();
     on_each_runtime(move || {
         let expected = expected.clone();
         async move {
@@ -83,9 +89,9 @@ fn listener(lines: &Lines) -> FnHandler<impl Fn(&Run, &Event) + Send + Sync + 's
             return;
         }
         let (word, value) = match event.data() {
-            EventData::ChainStart(start) => ("start", start.input.clone()),
-            EventData::ChainEnd(end) => ("end", end.output.clone()),
-            EventData::ChainError(error) => ("error", Some(json!(error.message()))),
+            EventData::RunStart(RunType::Chain, start) => ("start", start.input.clone()),
+            EventData::RunEnd(RunType::Chain, end) => ("end", end.output.clone()),
+            EventData::RunError(RunType::Chain, error) => ("error", Some(json!(error.message()))),
             _ => return,
         };
         let value: Value = value.unwrap_or_default();

@@ -12,7 +12,7 @@ use support::{Gate, MODES, Recorders, call, everywhere, on_each_runtime, read, u
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, EventMask, Run, RunConfig,
-    RunConfigLayer, RunInput, RunLayer, ToolCall,
+    RunConfigLayer, RunInput, RunLayer, RunType, ToolCall,
     batch::Batch,
     handlers::{EventStream, RunTrees},
     on_event,
@@ -45,7 +45,9 @@ fn case_47_the_error_of_a_tool_carries_its_calls_id() {
             let records =
                 ends.iter().map(|end| json!(end.error().unwrap())["tool_call_id"].clone());
             assert!(records.eq([json!("call_1"), json!(null)]), "{mode:?}");
-            let EventData::ToolStart(start) = &recorder.events()[0].data else { unreachable!() };
+            let EventData::RunStart(RunType::Tool, start) = &recorder.events()[0].data else {
+                unreachable!()
+            };
             assert_eq!(start.input, Some(json!({"at": 1})), "{mode:?}");
         }
     });
@@ -72,7 +74,7 @@ fn case_48_runs_nest_however_they_are_called() {
         };
         let callbacks = Callbacks::new().inline(trees.clone());
         let root = RunLayer::chain("root").inheritable_callbacks(&callbacks);
-        let mut events = EventStream::builder().run(async { root.run(work).await });
+        let mut events = EventStream::builder().of(async { root.run(work).await });
         let mut paths = BTreeMap::new();
         while let Some(event) = events.next().await {
             paths.insert(event.run().run_id(), event.parent_ids().to_vec());
@@ -130,11 +132,11 @@ fn case_50_configurations_merge() {
                 }
             }))
         };
-        let bound = RunConfig::new().callbacks(&set("bound")).metadata("a", 1).metadata("b", 1);
-        let base = RunConfig::new().callbacks(&set("one")).callbacks(&set("two"));
+        let bound = RunConfig::new().callbacks(set("bound")).metadata("a", 1).metadata("b", 1);
+        let base = RunConfig::new().callbacks(set("one")).callbacks(set("two"));
         let base = base.metadata("b", 2).metadata("c", 2);
-        let more = base.clone().callbacks(&set("three")).metadata("c", 3);
-        let chain = RunLayer::chain("chain").callbacks(&set("own")).metadata("d", 4);
+        let more = base.clone().callbacks(set("three")).metadata("c", 3);
+        let chain = RunLayer::chain("chain").callbacks(set("own")).metadata("d", 4);
         let chain = chain.layer(service_fn(|()| ready(Ok::<_, BoxError>(()))));
         let chain = RunConfigLayer::new(bound).layer(chain);
         for (config, handlers, c) in [
@@ -165,7 +167,7 @@ fn case_51_an_end_without_a_start_is_reported() {
         assert!(unknown.iter().any(|broken| broken.promise == "order"), "{unknown:?}");
         assert!(unknown.iter().all(|broken| broken.run_id == end.run_id));
         // Unless the handler did not ask for starts.
-        let ends = Checker::new().interests(EventMask::LLM_END);
+        let ends = Checker::new().event_mask(EventMask::LLM_END);
         assert!(ends.check(std::slice::from_ref(&end)).is_empty());
         events.push(end);
         let twice = Checker::new().check(&events);
@@ -191,7 +193,11 @@ fn case_52_a_cancelled_tool_has_one_error() {
         recorders.faults.none();
         for (mode, recorder) in &recorders.each {
             let events = of_run(&recorder.events(), "tool");
-            assert_eq!(recorder.kinds(), [EventKind::ToolStart, EventKind::ToolError], "{mode:?}");
+            assert_eq!(
+                recorder.kinds(),
+                [EventKind::RunStart(RunType::Tool), EventKind::RunError(RunType::Tool)],
+                "{mode:?}"
+            );
             let error = events[1].error().unwrap();
             let observed = (error.kind(), error.tool_call_id());
             assert_eq!(observed, (ErrorKind::Cancelled, Some("call_1")), "{mode:?}");
@@ -212,30 +218,38 @@ fn case_53_a_dropped_group_of_calls_has_one_error() {
         })
         .unwrap()
     }
-    use EventKind::{ChainEnd, ChainError, ChainStart};
     everywhere(|recorders| async move {
         let group = RunLayer::chain("group").callbacks(&recorders.callbacks);
         drop(group.run(pending::<Result<(), BoxError>>()));
-        assert_eq!(kinds(&recorders).await, [ChainStart, ChainError]);
+        assert_eq!(
+            kinds(&recorders).await,
+            [EventKind::RunStart(RunType::Chain), EventKind::RunError(RunType::Chain)]
+        );
     });
     everywhere(|recorders| async move {
         let group = RunLayer::chain("group").callbacks(&recorders.callbacks);
         let mut group = Box::pin(group.run(pending::<Result<(), BoxError>>()));
         assert!(futures::poll!(&mut group).is_pending());
         drop(group);
-        assert_eq!(kinds(&recorders).await, [ChainStart, ChainError]);
+        assert_eq!(
+            kinds(&recorders).await,
+            [EventKind::RunStart(RunType::Chain), EventKind::RunError(RunType::Chain)]
+        );
         let (_, recorder) = &recorders.each[0];
         assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Cancelled);
     });
     everywhere(|recorders| async move {
         let gate = Gate::new();
-        let recorders = recorders.with(gate.at(ChainEnd));
+        let recorders = recorders.with(gate.at(EventKind::RunEnd(RunType::Chain)));
         let group = RunLayer::chain("group").callbacks(&recorders.callbacks);
         let task = tokio::spawn(group.run(ready(Ok::<_, BoxError>(()))));
         gate.entered().await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         gate.open();
-        assert_eq!(kinds(&recorders).await, [ChainStart, ChainEnd]);
+        assert_eq!(
+            kinds(&recorders).await,
+            [EventKind::RunStart(RunType::Chain), EventKind::RunEnd(RunType::Chain)]
+        );
     });
 }

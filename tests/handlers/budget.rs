@@ -85,4 +85,4 @@ fn all(guard: &BudgetGuard) -> BudgetKey {
 }
 
 const SPENT: &str = "the token budget is spent";
-const TOO_MUCH: &str = "the call may take more tokens than are left of the budget";
+const TOO_MUCH: &str = "the call may use more tokens than the budget has left";

@@ -16,7 +16,7 @@ use support::{MODES, PATIENCE, Recorders, call, on_each_runtime, panic_of, read}
 use tower::Layer;
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, Event, EventKind,
-    EventMask, Registration, Run,
+    EventMask, Registration, Run, RunType,
     callbacks::Overflow,
     on_event, on_event_async, on_llm_end, on_llm_error, on_llm_new_token, on_llm_result,
     on_llm_start,
@@ -121,13 +121,13 @@ fn closures_receive_the_events_in_their_name() {
 
 #[test]
 fn closures_mask_all_other_events() {
-    assert_eq!(on_event(|_, _| {}).interests(), EventMask::ALL);
-    assert_eq!(on_llm_start(|_, _| {}).interests(), EventMask::LLM_START);
-    assert_eq!(on_llm_new_token(|_, _| {}).interests(), EventMask::LLM_NEW_TOKEN);
-    assert_eq!(on_llm_end(|_, _| {}).interests(), EventMask::LLM_END);
-    assert_eq!(on_llm_error(|_, _| {}).interests(), EventMask::LLM_ERROR);
+    assert_eq!(on_event(|_, _| {}).event_mask(), EventMask::ALL);
+    assert_eq!(on_llm_start(|_, _| {}).event_mask(), EventMask::LLM_START);
+    assert_eq!(on_llm_new_token(|_, _| {}).event_mask(), EventMask::LLM_NEW_TOKEN);
+    assert_eq!(on_llm_end(|_, _| {}).event_mask(), EventMask::LLM_END);
+    assert_eq!(on_llm_error(|_, _| {}).event_mask(), EventMask::LLM_ERROR);
     let terminals = EventMask::LLM_END | EventMask::LLM_ERROR;
-    assert_eq!(on_llm_result(|_, _, _| {}).interests(), terminals);
+    assert_eq!(on_llm_result(|_, _, _| {}).event_mask(), terminals);
     let shown = format!("{:?} {:?}", on_llm_new_token(|_, _| {}), on_event_async(|_, _| async {}));
     assert!(shown.contains("FnHandler") && shown.contains("AsyncFnHandler"), "{shown}");
 }
@@ -268,15 +268,15 @@ fn event_mask_set_operations() {
         LlmNewToken,
         LlmEnd,
         LlmError,
-        ChainStart,
-        ChainEnd,
-        ChainError,
-        ToolStart,
-        ToolEnd,
-        ToolError,
-        RetrieverStart,
-        RetrieverEnd,
-        RetrieverError,
+        EventKind::RunStart(RunType::Chain),
+        EventKind::RunEnd(RunType::Chain),
+        EventKind::RunError(RunType::Chain),
+        EventKind::RunStart(RunType::Tool),
+        EventKind::RunEnd(RunType::Tool),
+        EventKind::RunError(RunType::Tool),
+        EventKind::RunStart(RunType::Retriever),
+        EventKind::RunEnd(RunType::Retriever),
+        EventKind::RunError(RunType::Retriever),
         Retry,
         Custom,
     ];
@@ -289,22 +289,21 @@ fn event_mask_set_operations() {
         (EventMask::CUSTOM, &kinds[14..]),
     ];
     let mut union = EventMask::NONE;
-    for (interests, among) in groups {
+    for (event_mask, among) in groups {
         for kind in kinds {
-            assert_eq!(interests.contains(kind), among.contains(&kind), "{interests:?} {kind}");
-            assert_eq!(EventMask::of(kind).intersects(interests), among.contains(&kind));
+            assert_eq!(event_mask.wants(kind), among.contains(&kind), "{event_mask:?} {kind}");
+            assert_eq!(EventMask::of(kind).intersects(event_mask), among.contains(&kind));
         }
-        assert!(!union.intersects(interests), "{interests:?} overlaps");
-        union = union | interests;
-        assert_eq!(union | interests, union);
+        assert!(!union.intersects(event_mask), "{event_mask:?} overlaps");
+        union |= event_mask;
+        assert_eq!(union | event_mask, union);
     }
     for kind in kinds {
-        assert!(union.contains(kind) && EventMask::ALL.contains(kind));
+        assert!(union.wants(kind) && EventMask::ALL.wants(kind));
         assert!(
-            !EventMask::NONE.contains(kind)
-                && !(EventMask::ALL - EventMask::of(kind)).contains(kind)
+            !EventMask::NONE.wants(kind) && !(EventMask::ALL - EventMask::of(kind)).wants(kind)
         );
-        assert!(!EventMask::TOKEN_TIMES.contains(kind));
+        assert!(!EventMask::TOKEN_TIMES.wants(kind));
     }
     assert_eq!(EventMask::ALL - EventMask::ALL, EventMask::NONE);
     assert_eq!(EventMask::NONE - EventMask::LLM, EventMask::NONE);

@@ -156,7 +156,9 @@ fn chains_and_tools_count_by_name_and_nested_layers_once() {
 #[test]
 fn labels_are_bounded() {
     let recorded = record(async {
-        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new().max_words(10)));
+        let layer = CallbackLayer::new(
+            Callbacks::new().inline(LlmMetrics::builder().max_label_values(10).build()),
+        );
         for number in 0..100 {
             ask(&layer, &format!("claude-{number}"), answer()).await;
         }
@@ -174,7 +176,7 @@ fn retries_are_counted() {
     let recorded = record(async {
         let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
         let fails = Script::new().fail("x").respond();
-        let model = ScriptedModel::new(fails.clone()).then(fails).then(answer());
+        let model = ScriptedModel::new([fails.clone(), fails, answer()]);
         let mut service = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(RetryTimes(5)))
@@ -219,7 +221,7 @@ fn handlers_have_their_own_metrics() {
         let callbacks = Callbacks::new()
             .add(Registration::inline(TimedHandler::new("panics", panics)).name("panics"))
             .add(stuck.overflow(Overflow::DropTokens));
-        let metrics = HandlerMetrics::new(&callbacks);
+        let (callbacks, metrics) = HandlerMetrics::observe(callbacks);
         ask(&CallbackLayer::new(callbacks.clone()), "claude-1", answer()).await;
         let _ = callbacks.flush(Duration::from_millis(1)).await;
         metrics.sample();
@@ -243,7 +245,7 @@ fn handlers_have_their_own_metrics() {
 #[test]
 fn token_events_can_be_excluded() {
     let recorded = record(async {
-        let metrics = LlmMetrics::new().without_tokens();
+        let metrics = LlmMetrics::builder().without_tokens().build();
         ask(&CallbackLayer::new(Callbacks::new().inline(metrics)), "claude-1", answer()).await;
     });
     assert_eq!(recorded[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));

@@ -21,7 +21,7 @@ type Done<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 /// A config with `trees` as a handler.
 fn config(trees: &RunTrees) -> RunConfig {
-    RunConfig::new().callbacks(&Callbacks::new().inline(trees.clone()))
+    RunConfig::new().callbacks(Callbacks::new().inline(trees.clone()))
 }
 
 /// A model call whose answer is read to its end.

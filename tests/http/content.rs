@@ -247,7 +247,7 @@ fn provider_errors_are_captured_up_to_the_limit() {
                 let message = if content == Off { off } else { first(MESSAGE, content) };
                 assert_eq!(error.message(), message, "{content:?} {typed}");
                 assert_eq!(
-                    error.result().text(),
+                    error.result().unwrap().text(),
                     if status.is_some() { "" } else { first("Hé", content) }
                 );
             }

@@ -73,7 +73,7 @@ where
     // Stores no tokens, as a recorder would.
     let handler = on_event(move |_, event| match event.data() {
         EventData::LlmEnd(result) => seen.lock().unwrap().push(LlmResult::clone(result)),
-        EventData::LlmError(error) => seen.lock().unwrap().push(error.result().clone()),
+        EventData::LlmError(error) => seen.lock().unwrap().push(error.result().unwrap().clone()),
         _ => {}
     });
     let callbacks = Callbacks::new().inline(handler);

@@ -88,7 +88,7 @@ async fn an_abort_in_the_start_is_the_response() {
 async fn a_config_in_the_request_applies_to_the_run() {
     let (own, attached) = (Recorder::new(), Recorder::new());
     let config = RunConfig::new()
-        .callbacks(&Callbacks::new().inline(attached.clone()))
+        .callbacks(Callbacks::new().inline(attached.clone()))
         .tags(["tenant-1"])
         .metadata("tenant", 1)
         .run_name("asked");

@@ -12,7 +12,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use support::http::{HELLO, Scripted, event_stream, json, post, read};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_llm_callbacks::{
     Callbacks, ContentCapture, EventData, HttpCallbackLayer, http_layer::RequestBody, on_event,
 };

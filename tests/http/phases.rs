@@ -210,7 +210,7 @@ fn nothing_waits_once_dropped() {
             let gate = Gate::new();
             let (stuck, callbacks, layer) = stuck_at(mode, EventKind::LlmNewToken, &gate);
             let other = tower_llm_callbacks::testing::Recorder::new();
-            let layer = layer.inheritable_callbacks(&Callbacks::new().blocking(other.clone()));
+            let layer = layer.inheritable_callbacks(Callbacks::new().blocking(other.clone()));
             let alive = support::http::Alive::default();
             let answer = || event_stream(Scripted::chunks(HELLO).alive(&alive));
             let mut body = task::spawn(within(answered(&layer, answer)).await.into_body());

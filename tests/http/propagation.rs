@@ -202,7 +202,7 @@ fn child_uses_the_root_runs_trace() {
             async move { Ok::<_, BoxError>(child(&sent(&layer, with(prompt(), &[])).await)) }
         });
         let (handler, seen) = runs();
-        let chain = RunLayer::chain("c").callbacks(&Callbacks::new().add(handler)).layer(chain);
+        let chain = RunLayer::chain("c").callbacks(Callbacks::new().add(handler)).layer(chain);
         let (trace, ..) = chain.oneshot(()).await.unwrap();
         let root = seen.lock().unwrap()[0].run_id().simple().to_string();
         assert_eq!(trace, root);

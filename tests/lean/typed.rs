@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use futures::stream;
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, EventKind, RunLayer,
+    CallbackLayer, Callbacks, EventKind, RunLayer, RunType,
     chat::{ChatChunk, ChatRequest, collect},
 };
 
@@ -61,12 +61,12 @@ async fn a_call_inside_a_chain_is_its_child() {
     assert_eq!(
         recorder.kinds(),
         [
-            EventKind::ChainStart,
+            EventKind::RunStart(RunType::Chain),
             EventKind::LlmStart,
             EventKind::LlmNewToken,
             EventKind::LlmNewToken,
             EventKind::LlmEnd,
-            EventKind::ChainEnd
+            EventKind::RunEnd(RunType::Chain)
         ]
     );
 }

@@ -182,14 +182,14 @@ async fn an_error_in_the_stream() {
     let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     let stream = events(&[START, &text(0, "Why"), error]);
     let (recorders, outcome) = call(200, move || body(&stream, 50), None).await;
-    assert!(outcome.unwrap_err().to_string().contains("Overloaded"));
+    assert_eq!(outcome.unwrap_err().source().unwrap().to_string(), "Overloaded");
     for recorder in recorders {
         let terminal = &recorder.terminals()[0];
         let error = terminal.error().unwrap();
         assert_eq!(error.kind(), ErrorKind::Provider);
         assert_eq!(error.provider_code(), Some("overloaded_error"));
-        assert_eq!(error.result().text(), "Why");
-        assert_eq!(error.result().usage.unwrap().input_tokens, 15);
+        assert_eq!(error.result().unwrap().text(), "Why");
+        assert_eq!(error.result().unwrap().usage.unwrap().input_tokens, 15);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tower_llm_callbacks::{
     Callbacks,
-    nats::{Discard, Error, Publisher, PublisherConfig, Storage, Worker, WorkerConfig},
+    nats::{Discard, Publisher, PublisherConfig, Storage, StreamConfig, Worker, WorkerConfig},
     on_event_async,
 };
 
@@ -125,12 +125,29 @@ async fn publishers_and_workers_must_agree_on_the_stream() {
     first.unwrap();
     let config = WorkerConfig::new(stream.clone().partitions(5));
     let error = Worker::connect(config, Callbacks::new()).await.unwrap_err();
-    assert!(matches!(error, Error::StreamMismatch(_)), "{error}");
+    assert!(error.is_stream_mismatch(), "{error}");
     let error = Publisher::connect(PublisherConfig::new(stream)).await.unwrap_err();
-    assert!(matches!(error, Error::StreamMismatch(_)), "{error}");
+    assert!(error.is_stream_mismatch(), "{error}");
     server.kill();
     let config = WorkerConfig::new(server.stream());
     let error = Worker::connect(config, Callbacks::new()).await.unwrap_err();
-    assert!(matches!(error, Error::Connect(_)), "{error}");
-    assert!(!error.to_string().contains("127.0.0.1"), "{error}");
+    assert!(error.is_connect(), "{error}");
+    let server = server.url().replace("nats://", "");
+    assert_eq!(error.to_string(), format!("cannot connect to NATS server {server}"));
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+/// What an address has of a password.
+#[tokio::test]
+async fn errors_have_no_passwords() {
+    for (address, is_invalid) in
+        [("nats://user:canary@127.0.0.1:1", false), ("nats://user:canary@[:1", true)]
+    {
+        let config = PublisherConfig::new(StreamConfig::new(address));
+        let error = Publisher::connect(config).await.unwrap_err();
+        assert_eq!((error.is_invalid_address(), error.is_connect()), (is_invalid, !is_invalid));
+        let source = std::error::Error::source(&error).map(|source| format!("{source} {source:?}"));
+        let text = format!("{error} {error:?} {source:?}");
+        assert!(!text.contains("canary"), "{text}");
+    }
 }

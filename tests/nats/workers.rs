@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use tower_llm_callbacks::{
     Callbacks,
-    nats::{Error, Worker, WorkerConfig},
+    nats::{Worker, WorkerConfig},
     on_event_async,
 };
 
@@ -221,7 +221,7 @@ async fn a_second_worker_takes_over() {
     sleep(Duration::from_millis(300)).await;
     let second = Worker::connect(config(), Callbacks::new().add(two.inline())).await.unwrap();
     let error = tokio::time::timeout(PATIENCE, first.taken_over()).await.unwrap();
-    assert!(matches!(error, Error::TakenOver { .. }), "{error}");
+    assert!(error.is_taken_over(), "{error}");
     gateway.calls(20, 5, Duration::ZERO).await;
     gateway.flush().await;
     until(&second, |stats| stats.delivered >= 140).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::http::{Scripted, Upstream, json};
 use support::otel::{Otel, With};
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     ContentCapture, Delta, HttpCallbackLayer, RunConfig, RunInput, RunLayer, ToolCall,
     chat::{ChatRequest, ContentPart, Message, Role, Tool},
@@ -332,7 +332,7 @@ async fn content_of_tools_and_retrievers() {
             .input(|query: &String| RunInput::new(query.clone()))
             .output(|found: &Value| found.clone())
             .layer(find);
-        let config = RunConfig::new().callbacks(&otel.callbacks());
+        let config = RunConfig::new().callbacks(otel.callbacks());
         config
             .scope(async move {
                 let call = ToolCall::new("c", "t", r#"{"city":"CANARY"}"#);

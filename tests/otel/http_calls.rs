@@ -7,7 +7,7 @@ use opentelemetry::trace::SpanKind;
 use serde_json::{Value, json};
 use support::http::{HELLO, Scripted, Upstream, event_stream, json};
 use support::otel::Otel;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_llm_callbacks::HttpCallbackLayer;
 
 pub(crate) fn request(target: &str, body: &Value) -> Request<Full<Bytes>> {

@@ -210,8 +210,8 @@ async fn a_queued_handler_measures_arrival_times() {
 #[test]
 fn without_chunk_times_tokens_are_masked() {
     let metrics = OtelMetrics::builder().chunk_times(false).build();
-    assert!(!metrics.interests().contains(EventKind::LlmNewToken));
-    assert!(OtelMetrics::new().interests().contains(EventKind::LlmNewToken));
+    assert!(!metrics.event_mask().wants(EventKind::LlmNewToken));
+    assert!(OtelMetrics::new().event_mask().wants(EventKind::LlmNewToken));
 }
 
 /// Whatever model names clients send.

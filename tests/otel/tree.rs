@@ -69,7 +69,7 @@ async fn an_agents_spans() {
         .metadata("gen_ai.provider.name", "openai")
         .layer(agent);
     let config =
-        RunConfig::new().callbacks(&otel.callbacks()).metadata("gen_ai.conversation.id", "conv_1");
+        RunConfig::new().callbacks(otel.callbacks()).metadata("gen_ai.conversation.id", "conv_1");
     config.scope(agent.oneshot("CANARY".to_owned())).await.unwrap();
 
     let root = otel.named("invoke_agent Forecaster");
@@ -139,7 +139,7 @@ async fn only_the_outermost_chain_is_the_agent() {
         RunLayer::chain(name).layer(work)
     };
     let config =
-        RunConfig::new().callbacks(&otel.callbacks()).metadata("gen_ai.agent.name", "Helper");
+        RunConfig::new().callbacks(otel.callbacks()).metadata("gen_ai.agent.name", "Helper");
     config.scope(step("outer", Some("inner")).oneshot(1)).await.unwrap();
     let (outer, inner) = (otel.named("invoke_agent Helper"), otel.named("inner"));
     assert!(inner.is_below(&outer));
@@ -151,7 +151,7 @@ async fn only_the_outermost_chain_is_the_agent() {
     let inner = other().layer(service_fn(|_: u8| async { Ok::<_, BoxError>(()) }));
     let outer = RunLayer::chain("outer").layer(service_fn(move |_: u8| inner.clone().oneshot(1)));
     let config =
-        RunConfig::new().callbacks(&otel.callbacks()).metadata("gen_ai.agent.name", "Helper");
+        RunConfig::new().callbacks(otel.callbacks()).metadata("gen_ai.agent.name", "Helper");
     config.scope(outer.oneshot(1)).await.unwrap();
     assert!(otel.named("invoke_agent Other").is_below(&otel.named("invoke_agent Helper")));
 }

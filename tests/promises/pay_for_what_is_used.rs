@@ -102,14 +102,14 @@ fn inheritable_settings_make_a_run() {
         for layer in [
             silent().inheritable_tags(["a"]),
             silent().inheritable_metadata("a", 1),
-            silent().inheritable_callbacks(&Callbacks::new().inline(Recorder::new())),
+            silent().inheritable_callbacks(Callbacks::new().inline(Recorder::new())),
         ] {
             assert!(has_run(&layer).await.0, "{layer:?}");
         }
         for config in [
             RunConfig::new().tags(["a"]),
             RunConfig::new().metadata("a", 1),
-            RunConfig::new().callbacks(&Callbacks::new().inline(Recorder::new())),
+            RunConfig::new().callbacks(Callbacks::new().inline(Recorder::new())),
         ] {
             let config: RunConfig = config;
             assert!(config.scope(has_run(&silent())).await.0);
@@ -130,25 +130,25 @@ fn a_run_without_handlers_builds_nothing() {
 /// A handler with an event mask, which records its events.
 #[derive(Clone)]
 struct MaskedHandler {
-    interests: EventMask,
+    event_mask: EventMask,
     recorder: Recorder,
     mask_reads: Arc<AtomicUsize>,
 }
 
 impl MaskedHandler {
-    fn new(interests: EventMask) -> Self {
-        Self { interests, recorder: Recorder::new(), mask_reads: Arc::default() }
+    fn new(event_mask: EventMask) -> Self {
+        Self { event_mask, recorder: Recorder::new(), mask_reads: Arc::default() }
     }
 
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.mask_reads.fetch_add(1, Ordering::SeqCst);
-        self.interests
+        self.event_mask
     }
 }
 
 impl CallbackHandler for MaskedHandler {
-    fn interests(&self) -> EventMask {
-        self.interests()
+    fn event_mask(&self) -> EventMask {
+        self.event_mask()
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -157,8 +157,8 @@ impl CallbackHandler for MaskedHandler {
 }
 
 impl AsyncCallbackHandler for MaskedHandler {
-    fn interests(&self) -> EventMask {
-        self.interests()
+    fn event_mask(&self) -> EventMask {
+        self.event_mask()
     }
 
     async fn on_event(&self, run: &Run, event: &Event) {
@@ -174,7 +174,7 @@ fn set(mode: Mode, masked: &MaskedHandler) -> Callbacks {
 #[test]
 fn a_handler_receives_only_the_events_of_its_mask() {
     use EventKind::*;
-    for (interests, expected) in [
+    for (event_mask, expected) in [
         (EventMask::ALL - EventMask::LLM_NEW_TOKEN, &[(LlmStart, 0), (Custom, 3), (LlmEnd, 4)][..]),
         (EventMask::LLM_START | EventMask::LLM_END, &[(LlmStart, 0), (LlmEnd, 4)]),
         (EventMask::LLM_NEW_TOKEN, &[(LlmNewToken, 1), (LlmNewToken, 2)]),
@@ -183,7 +183,7 @@ fn a_handler_receives_only_the_events_of_its_mask() {
         (EventMask::LLM_ERROR, &[]),
     ] {
         in_each_mode(move |mode| async move {
-            let masked = MaskedHandler::new(interests);
+            let masked = MaskedHandler::new(event_mask);
             let callbacks = set(mode, &masked);
             let script = Script::new().respond().text("a").text("b").chunk(ChatChunk::Done);
             let (handler, runs) = support::runs();
@@ -196,7 +196,7 @@ fn a_handler_receives_only_the_events_of_its_mask() {
             let events = masked.recorder.events();
             let seen: Vec<_> = events.iter().map(|event| (event.kind(), event.seq)).collect();
             assert_eq!(seen, expected);
-            let broken = Checker::new().interests(interests).check(&events);
+            let broken = Checker::new().event_mask(event_mask).check(&events);
             assert!(broken.is_empty(), "{broken:?}");
             // The mask is read when the handler is added, and not for each call.
             assert_eq!(masked.mask_reads.load(Ordering::SeqCst), 1);
@@ -253,22 +253,22 @@ fn a_prompt_is_built_when_a_handler_reads_it() {
 #[test]
 fn a_handler_of_other_run_types_has_no_task() {
     in_each_mode(|mode| async move {
-        for (interests, costs) in [
+        for (event_mask, costs) in [
             (EventMask::TOOL | EventMask::CHAIN | EventMask::RETRIEVER, false),
             (EventMask::NONE, false),
             (EventMask::ALL, mode != Mode::Inline),
         ] {
-            let masked = MaskedHandler::new(interests);
+            let masked = MaskedHandler::new(event_mask);
             let callbacks = set(mode, &masked);
             let tasks = Handle::current().metrics().num_alive_tasks();
             let model = ScriptedModel::new(Script::new().respond().text("a").hang());
             let mut model = CallbackLayer::new(callbacks.clone()).layer(model);
             let stream = call(&mut model).await.unwrap();
             let more = Handle::current().metrics().num_alive_tasks() > tasks;
-            assert_eq!(more, costs, "{interests:?}");
+            assert_eq!(more, costs, "{event_mask:?}");
             drop(stream);
             assert!(callbacks.flush(PATIENCE).await.is_complete());
-            assert_eq!(masked.recorder.events().is_empty(), interests != EventMask::ALL);
+            assert_eq!(masked.recorder.events().is_empty(), event_mask != EventMask::ALL);
             // A handler's tasks end with it: they must not be counted in the next round.
             drop((model, callbacks));
         }

@@ -1,10 +1,11 @@
 //! Promises 1, 2 and 5 in random schedules: whatever handlers, model and consumer do, every handler that was
 //! not detached sees start, tokens and one terminal. Every other handler sees a prefix of them and has one
-//! fault.
+//! fault. The same holds for a typed model call, for a streaming run and for an HTTP response.
 
 use std::{
     collections::{HashMap, HashSet},
     panic::{self, AssertUnwindSafe},
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,25 +14,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::StreamExt;
-use support::schedule::{Gate, Waiter, wrap};
-use support::{Mode, PATIENCE, quiet_panics, request};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use http::Response;
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, StreamBody};
+use support::{
+    Mode, PATIENCE,
+    http::{HELLO, STOP, event_stream, prompt, text_event},
+    quiet_panics, request,
+    schedule::{Gate, Waiter},
+};
 use tokio::{
     runtime::Builder,
     time::{sleep, timeout},
 };
-use tower::{Service, ServiceExt};
+use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    Abort, AsyncCallbackHandler, CallbackHandler, Callbacks, Delivery, Event, Fault, FaultKind,
-    ProviderError, Run, RunConfig,
+    Abort, AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delivery, Delta, Event,
+    Fault, FaultKind, HttpCallbackLayer, ProviderError, Run, RunConfig, RunLayer,
     callbacks::Overflow,
-    layer::CallbackService,
-    on_llm_start,
+    chat::ChatChunk,
+    handler::on_event,
     testing::{Checker, Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 use uuid::Uuid;
 
-const SEEDS: u64 = 360;
+const SEEDS: u64 = 540;
 const RUNS: usize = 3;
 
 /// A small generator of random numbers (splitmix64).
@@ -168,6 +177,59 @@ fn script(random: &mut Random) -> Script {
     script
 }
 
+/// What the callbacks are attached to.
+#[derive(Debug, Clone, Copy)]
+enum User {
+    Typed,
+    Runnable,
+    Http,
+}
+
+type Items = Pin<Box<dyn Stream<Item = ()> + Send>>;
+
+impl User {
+    const ALL: [User; 3] = [User::Typed, User::Runnable, User::Http];
+
+    async fn call(self, callbacks: Callbacks, model: ScriptedModel) -> Result<Items, BoxError> {
+        Ok(match self {
+            User::Typed => {
+                let service = CallbackLayer::new(callbacks).layer(model);
+                service.oneshot(request()).await?.map(drop).boxed()
+            }
+            User::Runnable => {
+                let layer = RunLayer::chain("chain").callbacks(callbacks);
+                let layer = layer.fold(0, |sum, _: &ChatChunk| *sum += 1);
+                layer.layer(model).oneshot(request()).await?.map(drop).boxed()
+            }
+            User::Http => {
+                let upstream = service_fn(move |_| over_http(model.clone()));
+                let service = HttpCallbackLayer::new(callbacks).layer(upstream);
+                let body = service.oneshot(prompt()).await?.into_body();
+                body.into_data_stream().map(drop).boxed()
+            }
+        })
+    }
+}
+
+/// The answer of a model as Server-Sent Events.
+async fn over_http(
+    model: ScriptedModel,
+) -> Result<Response<impl Body<Data = Bytes, Error = BoxError>>, BoxError> {
+    let chunks = model.oneshot(request()).await?.filter_map(async |chunk| match chunk {
+        Ok(Delta::Text { text, .. }) => Some(Ok(text_event(&text))),
+        Ok(Delta::Finish { .. }) => Some(Ok(STOP.to_owned())),
+        Ok(_) => None,
+        Err(error) if error.is::<ProviderError>() => {
+            let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"no"}}"#;
+            Some(Ok(format!("event: error\ndata: {error}\n\n")))
+        }
+        Err(error) => Some(Err(error)),
+    });
+    let events = stream::once(async { Ok(HELLO[0].to_owned()) }).chain(chunks);
+    let frames = events.map(|event| event.map(|event| Frame::data(Bytes::from(event))));
+    Ok(event_stream(StreamBody::new(frames.boxed())))
+}
+
 /// Drops the kept run when the consumer is done, however it ends: the run keeps the handler that keeps it.
 struct Forget(Arc<Mutex<Option<Run>>>);
 
@@ -178,7 +240,7 @@ impl Drop for Forget {
 }
 
 /// Plays a consumer: reads the call, drops it early, or aborts it.
-async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) {
+async fn consume(user: User, callbacks: Callbacks, model: ScriptedModel, mut random: Random) {
     let patience = Duration::from_micros(match random.below(4) {
         0 => random.below(4_000),
         _ => 60_000,
@@ -188,11 +250,13 @@ async fn consume(mut model: CallbackService<ScriptedModel>, mut random: Random) 
     let run = Arc::new(Mutex::new(None));
     let _forget = Forget(run.clone());
     let keep = run.clone();
-    let keep = Callbacks::new().inline(on_llm_start(move |run, _| {
-        *keep.lock().unwrap() = Some(run.clone());
+    let keep = Callbacks::new().inline(on_event(move |run, event| {
+        if event.kind().is_start() {
+            *keep.lock().unwrap() = Some(run.clone());
+        }
     }));
     let reading = async {
-        let Ok(mut answer) = model.ready().await.unwrap().call(request()).await else { return };
+        let Ok(mut answer) = user.call(callbacks, model).await else { return };
         for n in 0..reads {
             if abort == Some(n)
                 && let Some(run) = &*run.lock().unwrap()
@@ -216,6 +280,7 @@ type Tally = Mutex<HashSet<String>>;
 fn schedule(seed: u64, tally: &Tally) {
     let mut random = Random(seed);
     let flavour = seed % 3;
+    let user = User::ALL[(seed / 3 % 3) as usize];
     // A paused clock stands still while a thread blocks: only tasks may hang there.
     let paused = flavour == 0;
     let runtime = match flavour {
@@ -268,9 +333,9 @@ fn schedule(seed: u64, tally: &Tally) {
         let tasks: Vec<_> = scripts
             .into_iter()
             .map(|script| {
-                let (_, model) = wrap(&callbacks, script);
+                let model = ScriptedModel::new(script);
                 random.next();
-                tokio::spawn(consume(model, random.clone()))
+                tokio::spawn(consume(user, callbacks.clone(), model, random.clone()))
             })
             .collect();
         for task in tasks {
@@ -299,7 +364,8 @@ fn schedule(seed: u64, tally: &Tally) {
     let mut tally = tally.lock().unwrap();
     tally.extend(faults.iter().map(|fault| format!("{:?}", fault.kind)));
     for end in witness.terminals() {
-        tally.insert(end.error().map_or("Completed".into(), |error| format!("{:?}", error.kind())));
+        let end = end.error().map_or("Completed".into(), |error| format!("{:?}", error.kind()));
+        tally.insert(format!("{user:?} {end}"));
     }
     drop(tally);
     for (moody, drops) in &handlers {
@@ -341,7 +407,7 @@ fn check(moody: &Moody, drops: bool, truth: &[Recorded], faults: &[Fault]) {
             (Temper::Panics(from), [fault]) => {
                 assert_eq!(fault.kind, FaultKind::Panicked, "{handler}");
                 assert_eq!(events.last().map(|event| event.kind()), fault.event, "{handler}");
-                assert!(events.last().unwrap().seq >= from && fault.panic_message.is_some());
+                assert!(events.last().unwrap().seq >= from && fault.message.is_some());
             }
             (Temper::Hangs(_), [fault]) => {
                 assert_eq!(fault.kind, FaultKind::DeadlineExceeded, "{handler}");
@@ -382,18 +448,14 @@ fn promises_hold_in_random_schedules() {
     }
     let mut occurred: Vec<String> = tally.lock().unwrap().drain().collect();
     occurred.sort();
-    assert_eq!(
-        occurred,
-        [
-            "Aborted",
-            "Cancelled",
-            "Completed",
-            "DeadlineExceeded",
-            "Panic",
-            "Panicked",
-            "Provider",
-            "Transport",
-            "Truncated",
-        ]
-    );
+    let faults = ["DeadlineExceeded", "Panicked"].map(String::from);
+    let ends = User::ALL.iter().flat_map(|user| {
+        let kinds = ["Aborted", "Cancelled", "Completed", "Panic", "Provider", "Transport"];
+        // The end of a run's stream is its completion.
+        let truncated = (!matches!(user, User::Runnable)).then_some("Truncated");
+        kinds.into_iter().chain(truncated).map(move |kind| format!("{user:?} {kind}"))
+    });
+    let mut expected: Vec<String> = ends.chain(faults).collect();
+    expected.sort();
+    assert_eq!(occurred, expected);
 }

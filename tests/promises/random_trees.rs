@@ -124,7 +124,7 @@ impl World {
                     }
                 });
                 Callbacks::new()
-                    .add(Registration::inline(Arc::new(handler)).interests(wanted(number)))
+                    .add(Registration::inline(Arc::new(handler)).event_mask(wanted(number)))
             });
             World {
                 handlers: handlers.collect(),
@@ -159,7 +159,7 @@ impl World {
     fn config(&self, config: &Config) -> RunConfig {
         let Config { attached, name, with_id } = config;
         let all = RunConfig::new()
-            .callbacks(&self.callbacks(&attached.handlers))
+            .callbacks(self.callbacks(&attached.handlers))
             .tags(attached.tags.iter().map(|&word| WORDS[word]));
         let all = attached
             .metadata
@@ -176,9 +176,9 @@ impl World {
             _ => RunLayer::retriever("retriever"),
         };
         let layer = layer
-            .inheritable_callbacks(&self.callbacks(&node.inheritable.handlers))
+            .inheritable_callbacks(self.callbacks(&node.inheritable.handlers))
             .inheritable_tags(node.inheritable.tags.iter().map(|&word| WORDS[word]))
-            .callbacks(&self.callbacks(&node.local.handlers))
+            .callbacks(self.callbacks(&node.local.handlers))
             .tags(node.local.tags.iter().map(|&word| WORDS[word]));
         let layer = node
             .inheritable

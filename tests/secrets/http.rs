@@ -140,7 +140,8 @@ fn secrets_do_not_leak_through_ready_made_handlers() {
         runtime.block_on(async {
             for target in TARGETS {
                 for (kind, answer) in WAYS {
-                    let (trees, totals) = (RunTrees::new(), UsageTotals::new().by_model());
+                    let (trees, totals) =
+                        (RunTrees::new(), UsageTotals::builder().by_model().build());
                     let (events, stream) = EventStream::builder().attach();
                     let mut recorders = Recorders::new(&[support::Mode::Inline])
                         .with(Registration::inline(TracingSpans::new()))

@@ -203,7 +203,7 @@ fn a_handlers_panic_message_is_not_logged() {
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         let fault = recorders.faults.one();
         assert_eq!((fault.kind, fault.event), (FaultKind::Panicked, Some(EventKind::LlmNewToken)));
-        assert!(fault.panic_message.as_deref().unwrap().starts_with("CANARY of the panic"));
+        assert!(fault.message.as_deref().unwrap().starts_with("CANARY of the panic"));
         assert_clean("fault", &fault.to_string());
         let reported = fault.to_string();
         assert!(support::log::all().contains(&reported), "{reported} is not in the log");

@@ -427,7 +427,7 @@ async fn drop_midway_ends_cancelled() {
         drop(seen);
         let terminal = observed.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
-        assert_eq!(terminal.error().unwrap().result().text(), "Hello");
+        assert_eq!(terminal.error().unwrap().result().unwrap().text(), "Hello");
     }
 }
 
@@ -440,7 +440,7 @@ async fn drop_before_the_answer_ends_cancelled() {
         assert!(tokio::time::timeout(Duration::from_millis(100), request_json).await.is_err());
         let terminal = observed.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Cancelled, "{kind:?}");
-        assert_eq!(terminal.error().unwrap().result().text(), "");
+        assert_eq!(terminal.error().unwrap().result().unwrap().text(), "");
     }
 }
 
@@ -460,7 +460,7 @@ async fn a_broken_stream_ends_in_a_transport_error() {
         assert_eq!(seen, bare, "{kind:?}");
         let terminal = observed.ended().await;
         assert_eq!(terminal.error().unwrap().kind(), ErrorKind::Transport, "{kind:?}");
-        assert_eq!(terminal.error().unwrap().result().text(), "Hello");
+        assert_eq!(terminal.error().unwrap().result().unwrap().text(), "Hello");
     }
 }
 

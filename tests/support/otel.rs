@@ -322,3 +322,9 @@ fn any_json(value: &AnyValue) -> Value {
         other => panic!("{other:?}"),
     }
 }
+
+impl Default for Otel {
+    fn default() -> Self {
+        Self::new()
+    }
+}

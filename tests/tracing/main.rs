@@ -216,7 +216,7 @@ fn the_span_of_a_model_call_covers_the_whole_stream() {
 fn run_spans_nest_with_user_spans() {
     let seen = Seen::during(async {
         let layer = CallbackLayer::new(Callbacks::new());
-        let config = RunConfig::new().callbacks(&callbacks());
+        let config = RunConfig::new().callbacks(callbacks());
         let model = layer.layer(ScriptedModel::new(answer()));
         let chain = async {
             RunLayer::chain("agent")
@@ -258,7 +258,7 @@ fn run_spans_nest_with_user_spans() {
 fn spans_follow_into_tasks_and_interleaved_runs_do_not_mix() {
     let seen = Seen::during(async {
         let work = |name: &'static str| {
-            RunLayer::tool(name).callbacks(&callbacks()).run(async move {
+            RunLayer::tool(name).callbacks(callbacks()).run(async move {
                 let inside = async {
                     for _ in 0..3 {
                         info!("task");

@@ -13,15 +13,15 @@ const KINDS: [EventKind; 15] = {
         LlmNewToken,
         LlmEnd,
         LlmError,
-        ChainStart,
-        ChainEnd,
-        ChainError,
-        ToolStart,
-        ToolEnd,
-        ToolError,
-        RetrieverStart,
-        RetrieverEnd,
-        RetrieverError,
+        EventKind::RunStart(RunType::Chain),
+        EventKind::RunEnd(RunType::Chain),
+        EventKind::RunError(RunType::Chain),
+        EventKind::RunStart(RunType::Tool),
+        EventKind::RunEnd(RunType::Tool),
+        EventKind::RunError(RunType::Tool),
+        EventKind::RunStart(RunType::Retriever),
+        EventKind::RunEnd(RunType::Retriever),
+        EventKind::RunError(RunType::Retriever),
         Retry,
         Custom,
     ]
@@ -34,9 +34,15 @@ fn type_of(kind: EventKind) -> Option<RunType> {
     use EventKind::*;
     match kind {
         LlmStart | LlmNewToken | LlmEnd | LlmError => Some(RunType::Llm),
-        ChainStart | ChainEnd | ChainError => Some(RunType::Chain),
-        ToolStart | ToolEnd | ToolError => Some(RunType::Tool),
-        RetrieverStart | RetrieverEnd | RetrieverError => Some(RunType::Retriever),
+        EventKind::RunStart(RunType::Chain)
+        | EventKind::RunEnd(RunType::Chain)
+        | EventKind::RunError(RunType::Chain) => Some(RunType::Chain),
+        EventKind::RunStart(RunType::Tool)
+        | EventKind::RunEnd(RunType::Tool)
+        | EventKind::RunError(RunType::Tool) => Some(RunType::Tool),
+        EventKind::RunStart(RunType::Retriever)
+        | EventKind::RunEnd(RunType::Retriever)
+        | EventKind::RunError(RunType::Retriever) => Some(RunType::Retriever),
         _ => None,
     }
 }

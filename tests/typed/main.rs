@@ -10,5 +10,6 @@ mod races;
 mod relay;
 mod retries;
 mod runnables;
+mod sets;
 mod tower_stack;
 mod tower_stack_retry;

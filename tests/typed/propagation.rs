@@ -8,7 +8,7 @@ mod threads;
 use support::{PATIENCE, Recorders, everywhere, request};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    CallbackLayer, RunConfig, RunLayer, chat,
+    CallbackLayer, Callbacks, RunConfig, RunLayer, chat,
     layer::CallbackService,
     testing::{Script, ScriptedModel, assert_promises},
 };
@@ -18,7 +18,7 @@ type Model = CallbackService<ScriptedModel>;
 /// A model without callbacks.
 fn model() -> Model {
     let model = ScriptedModel::new(Script::answer(["a", "b"]).yields());
-    CallbackLayer::new(Default::default()).layer(model)
+    CallbackLayer::new(Callbacks::new()).layer(model)
 }
 
 /// Calls the model from wherever this is polled.

@@ -104,7 +104,7 @@ async fn everything(lines: &Lines) {
     });
     ask(&CallbackLayer::new(callbacks.clone().inline(aborts)), answer()).await;
 
-    let model = layer.layer(ScriptedModel::new(Script::new().fail("x").respond()).then(answer()));
+    let model = layer.layer(ScriptedModel::new([Script::new().fail("x").respond(), answer()]));
     let retry = tower::retry::RetryLayer::new(Again);
     let mut retried = ServiceBuilder::new().layer(AttemptsLayer::new()).layer(retry).service(model);
     let retried = retried.ready().await.unwrap();
@@ -178,7 +178,7 @@ async fn replayed_events_equal_the_originals() {
     let recorder = Recorder::new();
     let relay = Relay::new(Callbacks::new().add(there.handler()).async_handler(recorder.clone()));
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_eq!(relay.open_runs(), 0);
     assert_eq!(there.sorted(), here.sorted());
@@ -201,7 +201,7 @@ fn a_repeated_record_is_a_duplicate() {
                 assert_eq!(relay.deliver(read(line)).await, Relayed::Duplicate);
             }
         }
-        assert!(results.iter().all(|result| *result == Relayed::Told));
+        assert!(results.iter().all(|result| *result == Relayed::Delivered));
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         recorders.faults.none();
         for (mode, recorder) in &recorders.each {
@@ -230,7 +230,7 @@ fn runs_are_replayed_concurrently() {
         let relay = Relay::new(recorders.callbacks.clone());
         let deliver = runs.iter().map(|(_, records)| async {
             for record in records.clone() {
-                assert_eq!(relay.deliver(record).await, Relayed::Told);
+                assert_eq!(relay.deliver(record).await, Relayed::Delivered);
             }
         });
         join_all(deliver).await;
@@ -255,7 +255,7 @@ async fn records_without_their_start_are_not_delivered() {
     assert!(recorder.events().is_empty());
     // Once the start arrives, every event is delivered.
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_promises(&recorder.events());
 }
@@ -285,7 +285,7 @@ async fn awaited_handlers_are_awaited_up_to_their_deadline() {
         .add(Registration::async_handler(hangs).deadline(Duration::from_secs(1)));
     let relay = Relay::new(callbacks);
     for line in here.get() {
-        assert_eq!(relay.deliver(read(&line)).await, Relayed::Told);
+        assert_eq!(relay.deliver(read(&line)).await, Relayed::Delivered);
     }
     assert_eq!(slow.terminals().len(), 1, "the last delivery waits for the slow handler");
     assert_eq!(*faults.lock().unwrap(), 1);
@@ -366,12 +366,13 @@ async fn a_run_elsewhere_cannot_be_aborted_here() {
 
 #[test]
 fn an_invalid_record_is_reported_without_quoting_it() {
-    let line = r#"{"v":2,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"root_run_id":"01919a2c-0000-7000-8000-000000000001","seq":3,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"CANARY","attempt":1,"tags":[],"metadata":{},"data":{"name":"CANARY","value":3},"later":1}"#;
+    let line = r#"{"v":1,"event":"custom","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"trace_id":"01919a2c-0000-7000-8000-000000000001","seq":3,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"CANARY","attempt":1,"tags":[],"metadata":{},"data":{"name":"CANARY","value":3},"later":1}"#;
     assert_eq!(&*read(line).name, "CANARY");
     for (from, to, expected) in [
-        ("\"v\":2", "\"v\":3", "version"),
-        ("custom\"", "CANARY\"", "event"),
-        ("2026-11", "CANARY", "time"),
+        ("\"v\":1", "\"v\":3", "version 3, where 1 to 2 are supported"),
+        ("custom\"", "CANARY\"", "`event` is not the name of an event"),
+        ("2026-11", "CANARY", "`time` is not an RFC 3339 timestamp"),
+        ("\"v\":1", "\"v\":2", "`root_run_id` is not a UUID"),
         ("\"chain\"", "\"CANARY\"", "wrong type"),
         ("\"seq\":3,", "", "missing"),
         ("{\"name\":\"CANARY\",", "{", "missing"),
@@ -381,4 +382,36 @@ fn an_invalid_record_is_reported_without_quoting_it() {
         let text = format!("{error} {error:?}");
         assert!(text.contains(expected) && !text.contains("CANARY"), "{text}");
     }
+}
+
+/// The ids of a distributed trace survive the way through records and a relay, and records of version 1 have none.
+#[test]
+fn trace_ids_pass_through_records() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let line = format!(
+        r#"{{"v":2,"event":"chain_start","run_id":"01919a2c-0000-7000-8000-000000000001","parent_run_id":null,"root_run_id":"01919a2c-0000-7000-8000-000000000001","seq":0,"time":"2026-11-22T08:00:00.123456Z","run_type":"chain","name":"a","attempt":1,"trace_id":"{TRACE}","span_id":"00f067aa0ba902b7","tags":[],"metadata":{{}},"data":{{}}}}"#
+    );
+    for (span, text) in
+        [(true, line.clone()), (false, line.replace(r#""span_id":"00f067aa0ba902b7","#, ""))]
+    {
+        on_each_runtime(move || {
+            let text = text.clone();
+            async move {
+                let records = Arc::new(Mutex::new(Vec::new()));
+                let seen = Arc::clone(&records);
+                let relay = Relay::new(Callbacks::new().inline(on_event(move |run, event| {
+                    seen.lock().unwrap().push(json!(event.record(run)));
+                })));
+                relay.deliver(read(&text)).await;
+                let record = records.lock().unwrap()[0].clone();
+                assert_eq!(record["trace_id"], TRACE);
+                assert_eq!(record.get("span_id").is_some(), span, "{record}");
+                assert_eq!(record["root_run_id"], record["run_id"]);
+            }
+        });
+    }
+    let old =
+        line.replace(r#""v":2"#, r#""v":1"#).replace(TRACE, "01919a2c-0000-7000-8000-00000000000f");
+    let old = read(&old.replace("root_run_id", "later"));
+    assert_eq!((old.root_run_id.as_u128() & 0xF, old.trace_id), (0xF, None));
 }

@@ -2,10 +2,10 @@
 
 mod capacity;
 mod content;
+mod emitted;
 mod fallback;
 mod http;
-mod not_told;
-mod told;
+mod not_emitted;
 mod tools;
 
 use std::{future::Future, pin::Pin};
@@ -44,9 +44,11 @@ impl<Req: Clone, S, E> Policy<Req, S, E> for Retries {
 /// A model that fails twice before it answers.
 fn failing_twice() -> ScriptedModel {
     let overloaded = ProviderError::new("overloaded").status(529);
-    ScriptedModel::new(Script::new().yields().fail("refused").respond())
-        .then(Script::new().yields().provider_error(overloaded).respond())
-        .then(Script::new().yields().respond().text("a").yields().text("b").complete("stop"))
+    ScriptedModel::new([
+        Script::new().yields().fail("refused").respond(),
+        Script::new().yields().provider_error(overloaded).respond(),
+        Script::new().yields().respond().text("a").yields().text("b").complete("stop"),
+    ])
 }
 
 type Done<T> = Pin<Box<dyn Future<Output = T> + Send>>;

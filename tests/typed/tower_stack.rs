@@ -87,7 +87,7 @@ async fn a_buffer_above_or_below_carries_the_run() {
         completes(&mut inner.clone()).await;
         assert_eq!(below.events()[0].parent_run_id, None);
 
-        let outer = outer.inheritable_callbacks(&Callbacks::new().async_handler(heir.clone()));
+        let outer = outer.inheritable_callbacks(Callbacks::new().async_handler(heir.clone()));
         let mut model = outer.layer(inner);
         let calls = (0..10).map(|_| {
             let mut model = model.clone();

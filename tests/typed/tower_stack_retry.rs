@@ -24,7 +24,7 @@ const SOON: Duration = Duration::from_secs(1);
 #[tokio::test(start_paused = true)]
 async fn a_timeout_above_cancels_the_run() {
     let (recorder, layer) = layer(Mode::AWAITED[2]);
-    let scripted = ScriptedModel::new(Script::new().hang().respond()).then(counting(3));
+    let scripted = ScriptedModel::new([Script::new().hang().respond(), counting(3)]);
     let mut model =
         ServiceBuilder::new().layer(TimeoutLayer::new(SOON)).layer(layer).service(scripted.clone());
     let error = within(ask(&mut model)).await.unwrap_err();
@@ -60,7 +60,7 @@ async fn a_timeout_below_is_a_transport_error() {
         .layer(CallbackLayer::new(Callbacks::new().async_handler(stuck)))
         .layer(layer)
         .layer(TimeoutLayer::new(SOON))
-        .service(ScriptedModel::new(Script::new().hang().respond()).then(counting(3)));
+        .service(ScriptedModel::new([Script::new().hang().respond(), counting(3)]));
     let opens = async {
         tokio::time::sleep(SOON * 10).await;
         gate.open();
@@ -97,9 +97,11 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
 }
 
 fn failing_twice() -> ScriptedModel {
-    ScriptedModel::new(Script::new().fail("refused").respond())
-        .then(Script::new().provider_error(ProviderError::new("overloaded")).respond())
-        .then(counting(3))
+    ScriptedModel::new([
+        Script::new().fail("refused").respond(),
+        Script::new().provider_error(ProviderError::new("overloaded")).respond(),
+        counting(3),
+    ])
 }
 
 #[tokio::test]

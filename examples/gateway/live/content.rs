@@ -3,35 +3,35 @@ use serde_json::Value;
 use tower_llm_callbacks::{LlmResult, Token, TokenKind};
 
 use super::{
-    CONTENT, PARTS, WORD,
+    CONTENT, NAME, PARTS,
     text::{json, prefix},
 };
 
-/// A prompt or an answer, as far as it is kept.
+/// The kept part of a prompt or an answer.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Content {
-    pub(super) parts: Vec<Part>,
-    /// Whether something was left out.
+pub(super) struct RunContent {
+    pub(super) parts: Vec<ContentPart>,
+    /// Whether parts or text were omitted.
     pub(super) cut: bool,
     #[serde(skip)]
     bytes: usize,
 }
 
-/// A message, or what an answer has of one kind.
+/// A message of a prompt, or the content of one kind in an answer.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Part {
+pub(super) struct ContentPart {
     /// A role, or a kind of token.
     kind: String,
     choice: u32,
-    /// Of a tool call.
+    /// The index of a tool call.
     #[serde(skip)]
     index: u32,
     name: String,
     pub(super) text: String,
 }
 
-impl Content {
-    /// A prompt's messages, which every provider writes in its own way.
+impl RunContent {
+    /// Reads a prompt's messages, whose form depends on the provider.
     pub(super) fn prompt(messages: &Value) -> Self {
         let mut content = Self::default();
         let Value::Array(messages) = messages else {
@@ -40,14 +40,14 @@ impl Content {
         };
         for message in messages {
             let role = message["role"].as_str().unwrap_or("message");
-            let said = ["content", "parts"].iter().find_map(|key| message.get(key));
-            // Beside its content a message may have tool calls and more, none of which is to be hidden.
-            let is_all = message.as_object().is_some_and(|all| {
+            let body = ["content", "parts"].iter().find_map(|key| message.get(key));
+            // A message with other members, such as tool calls, is shown as a whole.
+            let is_plain = message.as_object().is_some_and(|all| {
                 all.keys().all(|key| matches!(key.as_str(), "role" | "content" | "parts"))
             });
-            match said {
-                Some(Value::String(text)) if is_all => content.add(role, text),
-                Some(Value::Array(blocks)) if is_all => {
+            match body {
+                Some(Value::String(text)) if is_plain => content.add(role, text),
+                Some(Value::Array(blocks)) if is_plain => {
                     for block in blocks {
                         content.block(role, block);
                     }
@@ -58,8 +58,8 @@ impl Content {
         content
     }
 
-    /// What a chain, a tool or a retriever was given, or has made.
-    pub(super) fn of_value(kind: &str, value: &Value) -> Self {
+    /// Reads the input or output of a chain, a tool or a retriever.
+    pub(super) fn from_value(kind: &str, value: &Value) -> Self {
         let mut content = Self::default();
         match value {
             Value::String(text) => content.add(kind, text),
@@ -68,7 +68,7 @@ impl Content {
         content
     }
 
-    /// A whole answer.
+    /// Reads a complete answer.
     pub(super) fn answer(result: &LlmResult) -> Self {
         let mut content = Self::default();
         for choice in &result.choices {
@@ -78,11 +78,11 @@ impl Content {
                 (TokenKind::Text, &choice.text),
             ];
             for (kind, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-                content.grow(kind, choice.index, 0, "", text);
+                content.append(kind, choice.index, 0, "", text);
             }
             for (index, call) in (0..).zip(&choice.tool_calls) {
                 let kind = TokenKind::ToolCall;
-                content.grow(kind, choice.index, index, &call.name, &call.arguments);
+                content.append(kind, choice.index, index, &call.name, &call.arguments);
             }
         }
         content
@@ -90,28 +90,29 @@ impl Content {
 
     pub(super) fn token(&mut self, token: &Token) {
         let (index, name) = token.tool_call().map_or((0, ""), |call| (call.index, &*call.name));
-        self.grow(token.kind(), token.choice(), index, name, token.text());
+        self.append(token.kind(), token.choice(), index, name, token.text());
     }
 
-    fn grow(&mut self, kind: TokenKind, choice: u32, index: u32, name: &str, text: &str) {
-        let kind = word(kind);
-        let is_it = |part: &Part| (&*part.kind, part.choice, part.index) == (kind, choice, index);
-        let at = self.parts.iter().rposition(is_it);
-        let Some(at) = at.or_else(|| self.open(kind, choice, index, name)) else { return };
+    fn append(&mut self, kind: TokenKind, choice: u32, index: u32, name: &str, text: &str) {
+        let kind = kind_name(kind);
+        let key = (kind, choice, index);
+        let has_key = |part: &ContentPart| (&*part.kind, part.choice, part.index) == key;
+        let at = self.parts.iter().rposition(has_key);
+        let Some(at) = at.or_else(|| self.add_part(kind, choice, index, name)) else { return };
         let kept = prefix(text, CONTENT - self.bytes);
         self.cut |= kept.len() < text.len();
-        // Nothing is added behind a gap.
+        // Text must not continue after a gap.
         self.bytes = if kept.len() < text.len() { CONTENT } else { self.bytes + kept.len() };
         self.parts[at].text.push_str(kept);
     }
 
-    fn open(&mut self, kind: &str, choice: u32, index: u32, name: &str) -> Option<usize> {
+    fn add_part(&mut self, kind: &str, choice: u32, index: u32, name: &str) -> Option<usize> {
         if self.parts.len() >= PARTS {
             self.cut = true;
             return None;
         }
-        let (kind, name) = (prefix(kind, WORD).to_owned(), prefix(name, WORD).to_owned());
-        self.parts.push(Part { kind, choice, index, name, text: String::new() });
+        let (kind, name) = (prefix(kind, NAME).to_owned(), prefix(name, NAME).to_owned());
+        self.parts.push(ContentPart { kind, choice, index, name, text: String::new() });
         Some(self.parts.len() - 1)
     }
 
@@ -129,7 +130,7 @@ impl Content {
     }
 
     fn add(&mut self, kind: &str, text: &str) {
-        let Some(at) = self.open(kind, 0, 0, "") else { return };
+        let Some(at) = self.add_part(kind, 0, 0, "") else { return };
         let kept = prefix(text, CONTENT - self.bytes);
         self.cut |= kept.len() < text.len();
         self.bytes += kept.len();
@@ -137,7 +138,7 @@ impl Content {
     }
 }
 
-fn word(kind: TokenKind) -> &'static str {
+fn kind_name(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Text => "text",
         TokenKind::Reasoning => "reasoning",

@@ -2,27 +2,28 @@ use serde::Serialize;
 use tower_llm_callbacks::{Event, EventData, LlmResult, LlmStart, Run, RunError};
 
 use super::{
-    DETAIL, PARTS, WORD,
-    content::Content,
-    row::{Row, milliseconds},
+    DETAIL, NAME, PARTS,
+    content::RunContent,
+    row::{RunRow, milliseconds},
     text::{json, prefix},
 };
 
-/// What is kept of a run.
+/// A run that the page keeps.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) row: Row,
-    pub(super) detail: Detail,
-    /// The number of its last change, and of the last one that was more than another token.
+pub(super) struct RunEntry {
+    pub(super) row: RunRow,
+    pub(super) detail: RunDetail,
+    /// The number of the last change.
     pub(super) changed: u64,
+    /// The number of the last change by an event other than a further token.
     pub(super) reshaped: u64,
 }
 
-/// What is shown of a run that is looked at.
+/// The details of a selected run.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Detail {
-    prompt: Content,
-    pub(super) answer: Content,
+pub(super) struct RunDetail {
+    prompt: RunContent,
+    pub(super) answer: RunContent,
     error: Option<Failure>,
     params: String,
     tags: Vec<String>,
@@ -45,35 +46,34 @@ struct Failure {
     code: Option<String>,
 }
 
-impl Entry {
+impl RunEntry {
     pub(super) fn new(run: &Run, event: &EventData) -> Self {
-        let mut detail = Detail {
-            tags: run.tags().iter().take(32).map(|tag| prefix(tag, WORD).to_owned()).collect(),
+        let mut detail = RunDetail {
+            tags: run.tags().iter().take(32).map(|tag| prefix(tag, NAME).to_owned()).collect(),
             metadata: brief(run.metadata()),
-            ..Detail::default()
+            ..RunDetail::default()
         };
         let mut start: Option<&LlmStart> = None;
         match event {
             EventData::LlmStart(llm) => {
                 start = Some(llm);
-                detail.prompt = llm.messages.get().map(Content::prompt).unwrap_or_default();
+                detail.prompt = llm.messages.get().map(RunContent::prompt).unwrap_or_default();
                 detail.params = brief(&llm.params);
                 let url = llm.http.as_deref().map(|http| prefix(&http.url, DETAIL).to_owned());
                 detail.url = url.unwrap_or_default();
             }
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => {
-                let prompt = input.input.as_ref().map(|input| Content::of_value("input", input));
+            EventData::RunStart(_, input) => {
+                let prompt =
+                    input.input.as_ref().map(|input| RunContent::from_value("input", input));
                 detail.prompt = prompt.unwrap_or_default();
             }
             _ => {}
         }
-        Self { row: Row::new(run, start), detail, changed: 0, reshaped: 0 }
+        Self { row: RunRow::new(run, start), detail, changed: 0, reshaped: 0 }
     }
 
-    /// Takes an event in; true if it is more than another token.
-    pub(super) fn tell(&mut self, run: &Run, event: &Event) -> bool {
+    /// Applies an event. Returns `false` if it only adds a further token.
+    pub(super) fn apply(&mut self, run: &Run, event: &Event) -> bool {
         let (row, detail) = (&mut self.row, &mut self.detail);
         match event.data() {
             EventData::LlmNewToken(token) => {
@@ -90,22 +90,21 @@ impl Entry {
                 detail.end(result);
             }
             EventData::LlmError(error) => {
-                row.end(error.kind().as_str(), error.result());
-                detail.end(error.result());
+                if let Some(result) = error.result() {
+                    row.end(error.kind().as_str(), result);
+                    detail.end(result);
+                }
                 detail.fail(error);
             }
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => {
-                row.end_after(output.duration);
-                let output = output.output.as_ref().map(|value| Content::of_value("output", value));
+            EventData::RunEnd(_, output) => {
+                row.end_after("completed", output.duration);
+                let output = output.output.as_ref();
+                let output = output.map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
             }
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => {
-                row.end(error.kind().as_str(), error.result());
-                let output = error.output().map(|value| Content::of_value("output", value));
+            EventData::RunError(_, error) => {
+                row.end_after(error.kind().as_str(), error.duration());
+                let output = error.output().map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
                 detail.fail(error);
             }
@@ -118,19 +117,19 @@ impl Entry {
     }
 }
 
-impl Detail {
+impl RunDetail {
     fn end(&mut self, result: &LlmResult) {
-        // What came token by token has the order in which it came; unless some were dropped on the way.
+        // Streamed parts keep their order of arrival, unless tokens were dropped.
         self.dropped = result.dropped_tokens;
         if !result.streamed || result.dropped_tokens > 0 {
-            self.answer = Content::answer(result);
+            self.answer = RunContent::answer(result);
         }
-        let word = |text: &str| prefix(text, WORD).to_owned();
+        let short = |text: &str| prefix(text, NAME).to_owned();
         self.status = result.http.as_deref().map(|http| http.status);
-        self.answered_model = result.model.as_deref().map(word).unwrap_or_default();
-        self.response_id = result.response_id.as_deref().map(word).unwrap_or_default();
+        self.answered_model = result.model.as_deref().map(short).unwrap_or_default();
+        self.response_id = result.response_id.as_deref().map(short).unwrap_or_default();
         let reasons = result.choices.iter().filter_map(|choice| choice.finish_reason.as_deref());
-        self.finish = reasons.take(PARTS).map(word).collect();
+        self.finish = reasons.take(PARTS).map(short).collect();
         self.usage = result.usage.as_ref().map(brief).unwrap_or_default();
         self.decode_faults = result.decode_faults;
     }
@@ -139,12 +138,12 @@ impl Detail {
         self.error = Some(Failure {
             message: prefix(error.message(), DETAIL).to_owned(),
             status: error.status(),
-            code: error.provider_code().map(|code| prefix(code, WORD).to_owned()),
+            code: error.provider_code().map(|code| prefix(code, NAME).to_owned()),
         });
     }
 }
 
-/// A value's JSON; nothing where it is empty.
+/// Returns a value's JSON, or an empty string for an empty object.
 fn brief(value: &impl Serialize) -> String {
     match json(value, DETAIL) {
         (text, false) if text == "{}" => String::new(),

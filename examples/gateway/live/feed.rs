@@ -10,44 +10,45 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    CONTENT, Live, RUNS,
-    content::Part,
-    entry::{Detail, Entry},
-    row::{Row, since_1970},
+    CONTENT, LivePage, RUNS,
+    content::ContentPart,
+    entry::{RunDetail, RunEntry},
+    row::{RunRow, since_1970},
     runs::{Runs, Totals},
 };
 
-/// Ten times a second at most: what changed in between comes together.
+/// The interval of updates, each with all changes of the interval.
 const PACE: Duration = Duration::from_millis(100);
 
-/// So often something is said in any case, so that both sides see when the other has gone.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The interval of keep-alives without updates, by which both sides notice a lost connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// What one browser is told, and up to where. It is asked for more when the connection has room.
+/// The stream of updates for one browser. It is polled when the connection is ready for more.
 struct Feed {
-    live: Live,
-    told: Option<u64>,
-    looked_at: Option<LookedAt>,
+    page: LivePage,
+    /// The number of the last change that was sent.
+    sent: Option<u64>,
+    selected: Option<SelectedRun>,
     pace: Interval,
-    spoke: Instant,
+    last_sent: Instant,
     _browser: OwnedSemaphorePermit,
 }
 
-/// The run whose prompt and answer are told too.
-struct LookedAt {
+/// The run whose prompt and answer are sent, too.
+struct SelectedRun {
     id: Uuid,
-    /// None before its details were told.
+    /// The number of the last full change that was sent, or `None` before the first one.
     reshaped: Option<u64>,
-    /// So many bytes of each part of its answer were told.
-    told: Vec<usize>,
+    /// The number of bytes sent of each part of the answer.
+    sent: Vec<usize>,
 }
 
 #[derive(Serialize)]
-struct Update<'a> {
+struct RunsUpdate<'a> {
     now: f64,
-    /// The runs, where the whole is told; else those that are new or have changed.
-    runs: Vec<&'a Row>,
-    /// Number and pieces of those that have but got more tokens.
+    /// All runs in a snapshot; in an update, those that are new or have changed by more than tokens.
+    runs: Vec<&'a RunRow>,
+    /// Number and pieces of runs that have only received tokens.
     grown: Vec<(u64, u64)>,
     gone: Vec<u64>,
     totals: &'a Totals,
@@ -55,32 +56,32 @@ struct Update<'a> {
 }
 
 #[derive(Serialize)]
-struct Details<'a> {
+struct DetailUpdate<'a> {
     id: Uuid,
     kept: usize,
     #[serde(flatten)]
-    detail: Option<&'a Detail>,
+    detail: Option<&'a RunDetail>,
 }
 
 #[derive(Serialize)]
-struct More<'a> {
-    /// The whole part, where it is new.
-    part: Option<&'a Part>,
+struct AnswerUpdate<'a> {
+    /// The whole part, if it is new.
+    part: Option<&'a ContentPart>,
     at: usize,
     text: &'a str,
 }
 
-/// None where there are too many browsers.
+/// Opens a feed. Returns `None` if too many browsers are connected.
 pub(super) fn open(
-    live: &Live,
+    page: &LivePage,
     run: Option<Uuid>,
 ) -> Option<impl Stream<Item = Result<Bytes, Infallible>> + use<>> {
-    let browser = live.browsers.clone().try_acquire_owned().ok()?;
+    let browser = page.browsers.clone().try_acquire_owned().ok()?;
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let looked_at = run.map(|id| LookedAt { id, reshaped: None, told: Vec::new() });
-    let live = live.clone();
-    let feed = Feed { live, told: None, looked_at, pace, spoke: Instant::now(), _browser: browser };
+    let selected = run.map(|id| SelectedRun { id, reshaped: None, sent: Vec::new() });
+    let (page, last_sent) = (page.clone(), Instant::now());
+    let feed = Feed { page, sent: None, selected, pace, last_sent, _browser: browser };
     Some(stream::unfold(feed, async |mut feed| Some((Ok(feed.next().await), feed))))
 }
 
@@ -88,46 +89,46 @@ impl Feed {
     async fn next(&mut self) -> Bytes {
         loop {
             self.pace.tick().await;
-            let mut said = String::new();
-            self.say(&mut said);
-            if said.is_empty() && self.spoke.elapsed() < SILENCE {
+            let mut events = String::new();
+            self.write(&mut events);
+            if events.is_empty() && self.last_sent.elapsed() < KEEP_ALIVE {
                 continue;
             }
-            self.spoke = Instant::now();
-            return if said.is_empty() {
-                Bytes::from_static(b": still here\n\n")
+            self.last_sent = Instant::now();
+            return if events.is_empty() {
+                Bytes::from_static(b": keep-alive\n\n")
             } else {
-                said.into()
+                events.into()
             };
         }
     }
 
-    fn say(&mut self, said: &mut String) {
-        let runs = self.live.runs();
-        if self.told == Some(runs.changes) {
+    fn write(&mut self, events: &mut String) {
+        let runs = self.page.runs();
+        if self.sent == Some(runs.changes) {
             return;
         }
-        // One that was away too long to be told what it missed gets the whole again.
-        let known = self.told.and_then(|told| Some((told, runs.gone_after(told)?)));
+        // A browser that was away for too long receives a snapshot: the changes it missed are not known any more.
+        let known = self.sent.and_then(|sent| Some((sent, runs.gone_after(sent)?)));
         match known {
-            Some((told, gone)) => event(said, "update", &update(&runs, told, gone)),
-            None => event(said, "snapshot", &update(&runs, 0, Vec::new())),
+            Some((sent, gone)) => write_event(events, "update", &update(&runs, sent, gone)),
+            None => write_event(events, "snapshot", &update(&runs, 0, Vec::new())),
         }
-        if let Some(looked_at) = &mut self.looked_at {
-            looked_at.say(&runs, said);
+        if let Some(selected) = &mut self.selected {
+            selected.write(&runs, events);
         }
-        self.told = Some(runs.changes);
+        self.sent = Some(runs.changes);
     }
 }
 
-fn update(runs: &Runs, told: u64, gone: Vec<u64>) -> Update<'_> {
-    let changed = || runs.iter().filter(|entry| entry.changed > told);
-    let is_more = |entry: &&Entry| entry.reshaped > told;
-    Update {
+fn update(runs: &Runs, sent: u64, gone: Vec<u64>) -> RunsUpdate<'_> {
+    let changed = || runs.iter().filter(|entry| entry.changed > sent);
+    let is_reshaped = |entry: &&RunEntry| entry.reshaped > sent;
+    RunsUpdate {
         now: since_1970(std::time::SystemTime::now()),
-        runs: changed().filter(is_more).map(|entry| &entry.row).collect(),
+        runs: changed().filter(is_reshaped).map(|entry| &entry.row).collect(),
         grown: changed()
-            .filter(|entry| !is_more(entry))
+            .filter(|entry| !is_reshaped(entry))
             .map(|entry| (entry.row.number, entry.row.pieces))
             .collect(),
         gone,
@@ -136,11 +137,12 @@ fn update(runs: &Runs, told: u64, gone: Vec<u64>) -> Update<'_> {
     }
 }
 
-impl LookedAt {
-    fn say(&mut self, runs: &Runs, said: &mut String) {
+impl SelectedRun {
+    fn write(&mut self, runs: &Runs, events: &mut String) {
         let Some(entry) = runs.get(self.id) else {
             if self.reshaped.is_none() {
-                event(said, "detail", &Details { id: self.id, kept: CONTENT, detail: None });
+                let update = DetailUpdate { id: self.id, kept: CONTENT, detail: None };
+                write_event(events, "detail", &update);
                 self.reshaped = Some(0);
             }
             return;
@@ -148,33 +150,33 @@ impl LookedAt {
         let parts = &entry.detail.answer.parts;
         if self.reshaped != Some(entry.reshaped) {
             let detail = Some(&entry.detail);
-            event(said, "detail", &Details { id: self.id, kept: CONTENT, detail });
+            write_event(events, "detail", &DetailUpdate { id: self.id, kept: CONTENT, detail });
             self.reshaped = Some(entry.reshaped);
-            self.told = parts.iter().map(|part| part.text.len()).collect();
+            self.sent = parts.iter().map(|part| part.text.len()).collect();
             return;
         }
         let mut more = Vec::new();
         for (at, part) in parts.iter().enumerate() {
-            match self.told.get_mut(at) {
+            match self.sent.get_mut(at) {
                 None => {
-                    more.push(More { part: Some(part), at, text: "" });
-                    self.told.push(part.text.len());
+                    more.push(AnswerUpdate { part: Some(part), at, text: "" });
+                    self.sent.push(part.text.len());
                 }
-                Some(told) if *told < part.text.len() => {
-                    more.push(More { part: None, at, text: &part.text[*told..] });
-                    *told = part.text.len();
+                Some(sent) if *sent < part.text.len() => {
+                    more.push(AnswerUpdate { part: None, at, text: &part.text[*sent..] });
+                    *sent = part.text.len();
                 }
                 Some(_) => {}
             }
         }
         if !more.is_empty() {
-            event(said, "more", &more);
+            write_event(events, "more", &more);
         }
     }
 }
 
-/// JSON has no line breaks of its own, so that it is one line of an event.
-fn event(said: &mut String, name: &str, data: &impl Serialize) {
+/// Writes a server-sent event. JSON contains no line breaks, so it fits in one `data` line.
+fn write_event(events: &mut String, name: &str, data: &impl Serialize) {
     let data = serde_json::to_string(data).unwrap_or_default();
-    said.extend(["event: ", name, "\ndata: ", &data, "\n\n"]);
+    events.extend(["event: ", name, "\ndata: ", &data, "\n\n"]);
 }

@@ -3,21 +3,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tower_llm_callbacks::{CallbackHandler, Event, EventMask, Registration, Run};
 
-use super::{BROWSERS, entry::Entry, runs::Runs};
+use super::{BROWSERS, entry::RunEntry, runs::Runs};
 
-/// Keeps what the page shows.
+/// The handler that keeps the runs of the page.
 #[derive(Debug, Clone)]
-pub(crate) struct Live {
+pub(crate) struct LivePage {
     runs: Arc<Mutex<Runs>>,
     pub(super) browsers: Arc<Semaphore>,
 }
 
-impl Live {
+impl LivePage {
     pub(crate) fn new() -> Self {
         Self { runs: Arc::default(), browsers: Arc::new(Semaphore::new(BROWSERS)) }
     }
 
-    /// In the background: no call waits for it. Two threads, for reading a long prompt takes a while.
+    /// Registers the handler in the background, where no call waits for it, with two threads, since reading a long
+    /// prompt takes time.
     pub(crate) fn handler(&self) -> Registration {
         Registration::blocking(self.clone())
             .background()
@@ -26,24 +27,24 @@ impl Live {
             .name("live page")
     }
 
-    /// Held for a short time only.
+    /// Locks the runs, which must be for a short time only.
     pub(super) fn runs(&self) -> MutexGuard<'_, Runs> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl CallbackHandler for Live {
-    fn interests(&self) -> EventMask {
+impl CallbackHandler for LivePage {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::CUSTOM - EventMask::TOKEN_TIMES
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
         if event.kind().is_start() {
-            // A long prompt takes a while to read; feeds wait for the lock on the runtime's threads.
-            let entry = Entry::new(run, event.data());
+            // Read before locking: a long prompt takes time, and feeds wait for the lock on the runtime's threads.
+            let entry = RunEntry::new(run, event.data());
             self.runs().start(entry);
         } else {
-            self.runs().tell(run, event);
+            self.runs().apply(run, event);
         }
     }
 }

@@ -1,21 +1,21 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Router,
     body::Body,
     extract::{Path, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use uuid::Uuid;
 
-use super::{Live, feed, host};
+use super::{LivePage, feed};
 
 const PAGE: &str = include_str!("page.html");
 
-/// For every answer: nobody keeps it, guesses what it is, shows it inside another page, or reads it from one.
+/// Headers of every response: no caching, no content sniffing, no embedding into other pages, no reading by them.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -25,8 +25,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-impl Live {
-    /// `GET /`, the page, and `GET /events`, what it shows.
+impl LivePage {
+    /// Returns the router of the page (`GET /`) and of its events (`GET /events`, `GET /events/{run}`).
     pub(crate) fn router(&self, listening: SocketAddr) -> Router {
         let (all, one) = (self.clone(), self.clone());
         let router = Router::new()
@@ -37,10 +37,10 @@ impl Live {
                 get(async move |Path(run): Path<Uuid>| events(&one, Some(run))),
             );
         router.layer(middleware::from_fn(move |request: Request, next: Next| async move {
-            let mut response = if host::is_own(request.headers(), listening) {
+            let mut response = if is_own_host(request.headers(), listening) {
                 next.run(request).await
             } else {
-                (StatusCode::FORBIDDEN, "Ask for it at its own address.").into_response()
+                (StatusCode::FORBIDDEN, "The Host header must name this server.").into_response()
             };
             for (name, value) in HEADERS {
                 response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -50,8 +50,23 @@ impl Live {
     }
 }
 
+/// Returns whether a request's `Host` is valid. On loopback it must name loopback: otherwise a web page whose domain
+/// resolves to this address (DNS rebinding) could read prompts in a visitor's browser.
+fn is_own_host(headers: &HeaderMap, listening: SocketAddr) -> bool {
+    if !listening.ip().is_loopback() {
+        return true;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 async fn page() -> Response {
-    // Random enough for what it is: no part of the page is written by anybody else.
+    // UUIDs are random enough here: the page's own markup contains no foreign text.
     let nonce = format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple());
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
@@ -65,15 +80,15 @@ async fn page() -> Response {
     (headers, PAGE.replace("{nonce}", &nonce)).into_response()
 }
 
-fn events(live: &Live, run: Option<Uuid>) -> Response {
-    match feed::open(live, run) {
+fn events(page: &LivePage, run: Option<Uuid>) -> Response {
+    match feed::open(page, run) {
         Some(feed) => {
             let kind = (header::CONTENT_TYPE, "text/event-stream; charset=utf-8");
             ([kind], Body::from_stream(feed)).into_response()
         }
         None => {
-            let later = (header::RETRY_AFTER, "5");
-            (StatusCode::SERVICE_UNAVAILABLE, [later], "Too many browsers are looking.")
+            let retry = (header::RETRY_AFTER, "5");
+            (StatusCode::SERVICE_UNAVAILABLE, [retry], "Too many browsers are connected.")
                 .into_response()
         }
     }

@@ -6,16 +6,16 @@ use std::{
 
 use tower_llm_callbacks::{Callbacks, event::EventRecord, relay::Relay};
 
-use super::Live;
+use super::LivePage;
 
-/// Shows the runs of a file of events, as `--events` and `JsonLines` write it.
-pub(crate) async fn replay(live: &Live, file: &Path) -> io::Result<()> {
-    // Not in the background: here nothing is lost by waiting, and tokens would be.
-    let relay = Relay::new(Callbacks::new().add(live.handler().pipelined()));
+/// Delivers the events of a file, written by `--events` or `JsonLines`, to the page.
+pub(crate) async fn replay(page: &LivePage, file: &Path) -> io::Result<()> {
+    // Pipelined, since reading a file can wait: a background handler would drop tokens.
+    let relay = Relay::new(Callbacks::new().add(page.handler().pipelined()));
     for line in BufReader::new(File::open(file)?).lines() {
         match EventRecord::from_json(line?.as_bytes()) {
             Ok(record) => drop(relay.deliver(record).await),
-            Err(error) => eprintln!("--replay: a line is passed over: {error}"),
+            Err(error) => eprintln!("--replay: skipping an invalid line: {error}"),
         }
     }
     Ok(())

@@ -4,12 +4,12 @@ use serde::Serialize;
 use tower_llm_callbacks::{LlmResult, LlmStart, Run};
 use uuid::Uuid;
 
-use super::{WORD, text::prefix};
+use super::{NAME, text::prefix};
 
-/// What the table shows of a run.
+/// A run's row in the table.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
-    /// Given when it is kept: from 1, in the order in which runs started.
+pub(super) struct RunRow {
+    /// The run's number, from 1, in the order in which runs started.
     pub(super) number: u64,
     pub(super) id: Uuid,
     pub(super) parent: Option<Uuid>,
@@ -19,33 +19,34 @@ pub(super) struct Row {
     provider: String,
     api: String,
     model: String,
-    /// `running`, `completed`, or the kind of the error.
+    /// `running`, `completed`, or the kind of error.
     pub(super) state: &'static str,
-    /// Milliseconds since 1970.
+    /// The start, in milliseconds since 1970.
     started: f64,
-    /// Milliseconds from then on.
+    /// The time to the first token, in milliseconds.
     pub(super) first: Option<f64>,
+    /// The duration, in milliseconds.
     duration: Option<f64>,
     input: Option<u64>,
     output: Option<u64>,
-    /// Token events.
+    /// The number of token events.
     pub(super) pieces: u64,
     streamed: bool,
 }
 
-impl Row {
+impl RunRow {
     pub(super) fn new(run: &Run, start: Option<&LlmStart>) -> Self {
-        let word = |text: &str| prefix(text, WORD).to_owned();
+        let short = |text: &str| prefix(text, NAME).to_owned();
         Self {
             number: 0,
             id: run.run_id(),
             parent: run.parent_run_id(),
             run_type: run.run_type().as_str(),
-            name: word(run.name()),
+            name: short(run.name()),
             attempt: run.attempt(),
-            provider: start.map(|start| word(&start.provider)).unwrap_or_default(),
-            api: start.map(|start| word(&start.api)).unwrap_or_default(),
-            model: start.and_then(|start| start.model.as_deref()).map(word).unwrap_or_default(),
+            provider: start.map(|start| short(&start.provider)).unwrap_or_default(),
+            api: start.map(|start| short(&start.api)).unwrap_or_default(),
+            model: start.and_then(|start| start.model.as_deref()).map(short).unwrap_or_default(),
             state: "running",
             started: since_1970(run.start_time()),
             first: None,
@@ -68,8 +69,8 @@ impl Row {
         }
     }
 
-    pub(super) fn end_after(&mut self, duration: Duration) {
-        self.state = "completed";
+    pub(super) fn end_after(&mut self, state: &'static str, duration: Duration) {
+        self.state = state;
         self.duration = Some(milliseconds(duration));
     }
 

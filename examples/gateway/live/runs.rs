@@ -4,15 +4,15 @@ use serde::Serialize;
 use tower_llm_callbacks::{Event, Run};
 use uuid::Uuid;
 
-use super::{RUNS, entry::Entry};
+use super::{RUNS, entry::RunEntry};
 
-/// The last runs.
+/// The latest runs.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
-    /// By number.
-    entries: BTreeMap<u64, Entry>,
+    /// Entries by number.
+    entries: BTreeMap<u64, RunEntry>,
     numbers: HashMap<Uuid, u64>,
-    /// Runs that are kept no more, by the change that this was.
+    /// The numbers of recently removed runs, each with the number of the change.
     gone: VecDeque<(u64, u64)>,
     started: u64,
     /// The number of the last change.
@@ -20,23 +20,23 @@ pub(super) struct Runs {
     pub(super) totals: Totals,
 }
 
-/// Of all runs, also of those that are kept no more.
+/// The counts of all runs, including removed ones.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(super) struct Totals {
     started: u64,
     running: u64,
-    /// By how they ended.
+    /// Ended runs by final state.
     ended: BTreeMap<&'static str, u64>,
 }
 
 impl Runs {
-    pub(super) fn tell(&mut self, run: &Run, event: &Event) {
+    pub(super) fn apply(&mut self, run: &Run, event: &Event) {
         let kind = event.kind();
         let entry = self.numbers.get(&run.run_id()).and_then(|number| self.entries.get_mut(number));
         let state = if let Some(entry) = entry {
             self.changes += 1;
             entry.changed = self.changes;
-            if entry.tell(run, event) {
+            if entry.apply(run, event) {
                 entry.reshaped = self.changes;
             }
             entry.row.state
@@ -50,7 +50,7 @@ impl Runs {
         }
     }
 
-    pub(super) fn start(&mut self, mut entry: Entry) {
+    pub(super) fn start(&mut self, mut entry: RunEntry) {
         self.changes += 1;
         self.started += 1;
         self.totals.started += 1;
@@ -59,8 +59,8 @@ impl Runs {
         entry.row.number = number;
         (entry.changed, entry.reshaped) = (self.changes, self.changes);
         self.entries.insert(number, entry);
-        if let Some(before) = self.numbers.insert(id, number) {
-            self.remove(before);
+        if let Some(previous) = self.numbers.insert(id, number) {
+            self.remove(previous);
         }
         if self.entries.len() > RUNS
             && let Some(oldest) = self.oldest()
@@ -69,7 +69,7 @@ impl Runs {
         }
     }
 
-    /// The oldest that has ended, if there is one.
+    /// Returns the oldest run that has ended, else the oldest run.
     fn oldest(&self) -> Option<u64> {
         let mut entries = self.entries.iter();
         let ended = entries.find(|(_, entry)| entry.row.has_ended()).map(|(number, _)| *number);
@@ -87,15 +87,15 @@ impl Runs {
         }
     }
 
-    pub(super) fn get(&self, id: Uuid) -> Option<&Entry> {
+    pub(super) fn get(&self, id: Uuid) -> Option<&RunEntry> {
         self.entries.get(self.numbers.get(&id)?)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &RunEntry> {
         self.entries.values()
     }
 
-    /// Those that went after a change; none where that is too long ago to be known.
+    /// Returns the runs removed after a change, or `None` if the change is too old.
     pub(super) fn gone_after(&self, change: u64) -> Option<Vec<u64>> {
         let is_known = self.gone.len() < RUNS || self.gone.front()?.0 <= change;
         let after = self.gone.iter().filter(|(at, _)| *at > change);

@@ -2,16 +2,16 @@ use std::io;
 
 use serde::Serialize;
 
-/// The beginning of a text, cut between characters.
+/// Returns a prefix of at most `bytes` bytes, cut at a character boundary.
 pub(super) fn prefix(text: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or(0)]
 }
 
-/// The beginning of a value's JSON, and whether it was cut. It is not written further than that: a prompt
-/// may have megabytes.
+/// Returns a prefix of a value's JSON, and whether it was cut. Serialisation stops there, since a prompt may have
+/// megabytes.
 pub(super) fn json(value: &impl Serialize, bytes: usize) -> (String, bool) {
-    let mut written = Bounded { bytes: Vec::new(), limit: bytes };
+    let mut written = BoundedBuffer { bytes: Vec::new(), limit: bytes };
     let is_cut = serde_json::to_writer(&mut written, value).is_err();
     let whole = match std::str::from_utf8(&written.bytes) {
         Ok(_) => written.bytes.len(),
@@ -21,12 +21,12 @@ pub(super) fn json(value: &impl Serialize, bytes: usize) -> (String, bool) {
     (String::from_utf8(written.bytes).unwrap_or_default(), is_cut)
 }
 
-struct Bounded {
+struct BoundedBuffer {
     bytes: Vec<u8>,
     limit: usize,
 }
 
-impl io::Write for Bounded {
+impl io::Write for BoundedBuffer {
     fn write(&mut self, more: &[u8]) -> io::Result<usize> {
         let room = self.limit - self.bytes.len();
         if room == 0 && !more.is_empty() {

@@ -1,13 +1,17 @@
 use std::borrow::Cow;
 
-/// A text without characters that a terminal obeys, but for line feeds and tabs: what models, providers and
-/// clients say may hold any.
+/// Replaces control characters other than line feeds and tabs: text of models, providers and clients is untrusted
+/// and could control the terminal.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if text.contains(bad) { text.replace(bad, "\u{fffd}").into() } else { text.into() }
+    let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if text.contains(is_control) {
+        text.replace(is_control, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
-/// The same, on one line.
+/// Replaces control characters including line feeds and tabs.
 pub(super) fn line(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
         text.replace(['\n', '\t'], " ").replace(char::is_control, "\u{fffd}").into()
@@ -21,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_replaced() {
+    fn control_characters_are_replaced() {
         assert_eq!(text("a\n\tb\x1b[2J\r\u{9b}c"), "a\n\tb\u{fffd}[2J\u{fffd}\u{fffd}c");
         assert_eq!(line("a\nb\x07"), "a b\u{fffd}");
         assert!(matches!(line("plain é"), Cow::Borrowed("plain é")));

@@ -7,8 +7,8 @@ use crate::{
     run::Run,
 };
 
-/// A handler that writes a readable log: a line for each start, end, error, retry and custom event, below the
-/// run that it is in.
+/// A handler that writes a readable log: one line for each start, end, error, retry and custom event, indented by the
+/// depth of the run.
 ///
 /// ```text
 /// agent started (chain)
@@ -18,26 +18,26 @@ use crate::{
 ///   get_weather failed after 12 ms: transport: the station does not answer
 /// ```
 ///
-/// Prompts and answers are left out unless [`content`](Self::content) says how much of them is shown; error
-/// messages and names of custom events are shown. Add it as blocking. It keeps nothing.
+/// Error messages and names of custom events are shown; other content only up to the limit set by
+/// [`content`](Self::content). Add it as a blocking handler. It keeps no state.
 #[derive(Debug)]
 pub struct ConsoleLog {
-    output: ConsoleTarget,
+    target: ConsoleTarget,
     content: usize,
 }
 
 impl ConsoleLog {
-    /// Writes to standard error.
+    /// Creates a log on standard error.
     pub fn stderr() -> Self {
         Self::new(ConsoleTarget::stderr())
     }
 
-    /// Writes to an output.
-    pub fn new(output: ConsoleTarget) -> Self {
-        Self { output, content: 0 }
+    /// Creates a log on a target.
+    pub fn new(target: ConsoleTarget) -> Self {
+        Self { target, content: 0 }
     }
 
-    /// Sets how many characters are shown of each prompt, answer, input and output; none by default.
+    /// Sets how many characters of each prompt, answer, input and output are shown; the default is 0.
     #[must_use]
     pub fn content(mut self, characters: usize) -> Self {
         self.content = characters;
@@ -45,7 +45,7 @@ impl ConsoleLog {
     }
 
     fn line(&self, run: &Run, event: &Event) -> String {
-        let styles = Styles::new(self.output.has_colours());
+        let styles = Styles::new(self.target.has_colours());
         let mut line = "  ".repeat(run.parent_ids().len().min(40));
         let name = clean::line(run.name());
         let _ = write!(line, "{} ", styles.name(name));
@@ -60,9 +60,7 @@ impl ConsoleLog {
                 let messages = start.messages.get().filter(|_| self.content > 0);
                 self.shown(&mut line, messages.map(ToString::to_string).as_deref())
             }
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => {
+            EventData::RunStart(_, input) => {
                 let _ = write!(line, "started {}", styles.dim(format!("({})", run.run_type())));
                 let input = input.input.as_ref().filter(|_| self.content > 0);
                 self.shown(&mut line, input.map(ToString::to_string).as_deref())
@@ -72,21 +70,19 @@ impl ConsoleLog {
                 counts(&mut line, result);
                 self.shown(&mut line, Some(result.text()))
             }
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => {
+            EventData::RunEnd(_, output) => {
                 ended(&mut line, styles, output.duration);
                 let output = output.output.as_ref().filter(|_| self.content > 0);
                 self.shown(&mut line, output.map(ToString::to_string).as_deref())
             }
             EventData::LlmError(error) => {
                 failed(&mut line, styles, error);
-                counts(&mut line, error.result());
-                self.shown(&mut line, Some(error.result().text()))
+                if let Some(result) = error.result() {
+                    counts(&mut line, result);
+                }
+                self.shown(&mut line, error.result().map(LlmResult::text))
             }
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => {
+            EventData::RunError(_, error) => {
                 failed(&mut line, styles, error);
                 Ok(())
             }
@@ -119,12 +115,12 @@ impl ConsoleLog {
 }
 
 impl CallbackHandler for ConsoleLog {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
-        self.output.write(&self.line(run, event));
+        self.target.write(&self.line(run, event));
     }
 }
 
@@ -133,7 +129,7 @@ fn ended(line: &mut String, styles: Styles, duration: Duration) {
 }
 
 fn failed(line: &mut String, styles: Styles, error: &RunError) {
-    let duration = time(error.result().duration);
+    let duration = time(error.duration());
     let message = clean::line(error.message());
     let _ = write!(line, "{} after {duration}: {}: {message}", styles.bad("failed"), error.kind());
 }

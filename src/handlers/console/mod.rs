@@ -1,10 +1,10 @@
-//! Handlers that write for people who look at a terminal.
+//! Handlers that write readable text, for example to a terminal.
 
 mod clean;
 mod log;
-mod output;
 mod style;
+mod target;
 mod tokens;
 mod trees;
 
-pub use self::{log::ConsoleLog, output::ConsoleTarget, tokens::ConsoleTokens, trees::PrintTrees};
+pub use self::{log::ConsoleLog, target::ConsoleTarget, tokens::ConsoleTokens, trees::PrintTrees};

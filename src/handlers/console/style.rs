@@ -2,7 +2,7 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
-/// How words look.
+/// The styles of a line, if it is coloured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Styles {
     colours: bool,

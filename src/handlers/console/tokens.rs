@@ -5,13 +5,13 @@ use crate::{
     run::Run,
 };
 
-/// A handler that writes the text of answers as it comes: LangChain's `StreamingStdOutCallbackHandler`.
+/// A handler that writes the text of answers as it streams: LangChain's `StreamingStdOutCallbackHandler`.
 ///
-/// Text only: reasoning, refusals and tool calls are left out. A line feed ends each answer that had text. Runs
-/// that stream at the same time mix. On a terminal characters that it would obey are replaced; a pipe gets the
-/// text as it is.
+/// Reasoning, refusals and tool calls are left out. A line feed follows each answer that has text. The texts of
+/// concurrent runs mix. On a terminal, control characters are replaced; a file or a pipe gets the text as it is.
 ///
-/// Add it as blocking, in lockstep where nothing may be seen before it is written. It keeps nothing.
+/// Add it as a blocking handler, or in lockstep if the consumer must not see a chunk before it is written. It keeps no
+/// state.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::ConsoleTokens};
@@ -23,14 +23,14 @@ use crate::{
 pub struct ConsoleTokens(ConsoleTarget);
 
 impl ConsoleTokens {
-    /// Writes to standard output.
+    /// Creates a handler that writes to standard output.
     pub fn stdout() -> Self {
         Self::new(ConsoleTarget::stdout())
     }
 
-    /// Writes to an output.
-    pub fn new(output: ConsoleTarget) -> Self {
-        Self(output)
+    /// Creates a handler that writes to a target.
+    pub fn new(target: ConsoleTarget) -> Self {
+        Self(target)
     }
 
     fn end(&self, result: &LlmResult) {
@@ -41,7 +41,7 @@ impl ConsoleTokens {
 }
 
 impl CallbackHandler for ConsoleTokens {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_NEW_TOKEN | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
@@ -59,6 +59,8 @@ impl CallbackHandler for ConsoleTokens {
     }
 
     fn on_llm_error(&self, _run: &Run, error: &RunError) {
-        self.end(error.result());
+        if let Some(result) = error.result() {
+            self.end(result);
+        }
     }
 }

@@ -6,10 +6,10 @@ use crate::{
     run::Run,
 };
 
-/// A handler that writes each tree of runs when it is finished: the [`RunTree`](crate::handlers::RunTree)'s lines.
+/// A handler that writes each [`RunTree`](crate::handlers::RunTree) when it is finished.
 ///
-/// Add it as blocking, where all runs of a tree hear of it: at request time, or as a layer's inheritable
-/// callbacks. It keeps the runs of trees that are growing, at most 10,000, without their contents being shown.
+/// Add it as a blocking handler, where it receives all runs of a tree: at request time, or as a layer's inheritable
+/// callbacks. It keeps at most 10,000 runs of unfinished trees. Content is not shown.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::PrintTrees};
@@ -20,31 +20,31 @@ use crate::{
 #[derive(Debug)]
 pub struct PrintTrees {
     trees: RunTrees,
-    output: ConsoleTarget,
+    target: ConsoleTarget,
 }
 
 impl PrintTrees {
-    /// Writes to standard output.
+    /// Creates a handler that writes to standard output.
     pub fn stdout() -> Self {
         Self::new(ConsoleTarget::stdout())
     }
 
-    /// Writes to an output.
-    pub fn new(output: ConsoleTarget) -> Self {
-        Self { trees: RunTrees::new(), output }
+    /// Creates a handler that writes to a target.
+    pub fn new(target: ConsoleTarget) -> Self {
+        Self { trees: RunTrees::new(), target }
     }
 }
 
 impl CallbackHandler for PrintTrees {
-    fn interests(&self) -> EventMask {
-        self.trees.interests()
+    fn event_mask(&self) -> EventMask {
+        self.trees.event_mask()
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
         self.trees.on_event(run, event);
         if event.kind().is_terminal() {
             for tree in self.trees.take() {
-                self.output.write(&format!("{tree}\n"));
+                self.target.write(&format!("{tree}\n"));
             }
         }
     }

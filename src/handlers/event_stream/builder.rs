@@ -2,20 +2,17 @@ use std::{future::Future, sync::Arc};
 
 use super::{
     DrivenEvents, EventStream,
-    filter::{Filter, Which},
+    filter::{Filter, Selector},
     handler,
-    queue::{Queue, Settings},
+    queue::{Queue, QueueConfig},
+    reader::Reader,
 };
-use crate::{
-    callbacks::{Callbacks, RunConfig},
-    handler::EventMask,
-    run::RunType,
-};
+use crate::{callbacks::Callbacks, handler::EventMask, lifecycle::RunConfig, run::RunType};
 
-/// Says what an [`EventStream`] gives, and of what.
+/// Configures an [`EventStream`]. Created by [`EventStream::builder`].
 ///
-/// Without any `include_…` it gives the events of all runs; with some, of those that one of them names. What
-/// an `exclude_…` names is left out in any case.
+/// By default the stream yields the events of all runs. If any `include_…` is set, a run must match one of them. A run
+/// that matches an `exclude_…` is left out in any case.
 ///
 /// ```
 /// use futures::StreamExt;
@@ -28,17 +25,17 @@ use crate::{
 ///
 /// let mut events = EventStream::builder()
 ///     .exclude_types([RunType::Retriever])
-///     .run(async move { shout.ready().await?.call("hi".to_owned()).await });
+///     .of(async move { shout.ready().await?.call("hi".to_owned()).await });
 /// while let Some(event) = events.next().await {
 ///     println!("{}", serde_json::to_string(&event)?);
 /// }
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "it observes nothing until it is attached or run"]
+#[must_use = "a builder observes nothing until `attach` or `of` is called"]
 pub struct EventStreamBuilder {
     filter: Filter,
-    interests: EventMask,
+    event_mask: EventMask,
     capacity: usize,
     waits: bool,
 }
@@ -46,78 +43,79 @@ pub struct EventStreamBuilder {
 impl EventStreamBuilder {
     pub(super) fn new() -> Self {
         let filter = Filter::default();
-        Self { filter, interests: EventMask::ALL, capacity: 256, waits: false }
+        Self { filter, event_mask: EventMask::ALL, capacity: 256, waits: false }
     }
 
-    /// Gives the events of runs with one of these names.
+    /// Includes runs with one of these names.
     pub fn include_names<T: Into<Arc<str>>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        add(&mut self.filter.include, |which| &mut which.names, names);
+        add(&mut self.filter.include, |runs| &mut runs.names, names);
         self
     }
 
-    /// Gives the events of runs of one of these types.
+    /// Includes runs of one of these types.
     pub fn include_types(mut self, types: impl IntoIterator<Item = RunType>) -> Self {
         self.filter.include.types.extend(types);
         self
     }
 
-    /// Gives the events of runs with one of these tags.
+    /// Includes runs with one of these tags.
     pub fn include_tags<T: Into<Arc<str>>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        add(&mut self.filter.include, |which| &mut which.tags, tags);
+        add(&mut self.filter.include, |runs| &mut runs.tags, tags);
         self
     }
 
-    /// Leaves out the events of runs with one of these names.
+    /// Excludes runs with one of these names.
     pub fn exclude_names<T: Into<Arc<str>>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        add(&mut self.filter.exclude, |which| &mut which.names, names);
+        add(&mut self.filter.exclude, |runs| &mut runs.names, names);
         self
     }
 
-    /// Leaves out the events of runs of one of these types.
+    /// Excludes runs of one of these types.
     pub fn exclude_types(mut self, types: impl IntoIterator<Item = RunType>) -> Self {
         self.filter.exclude.types.extend(types);
         self
     }
 
-    /// Leaves out the events of runs with one of these tags.
+    /// Excludes runs with one of these tags.
     pub fn exclude_tags<T: Into<Arc<str>>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        add(&mut self.filter.exclude, |which| &mut which.tags, tags);
+        add(&mut self.filter.exclude, |runs| &mut runs.tags, tags);
         self
     }
 
-    /// Sets which events are given; all are by default.
-    pub fn interests(mut self, interests: EventMask) -> Self {
-        self.interests = interests;
+    /// Sets which events the stream yields; the default is all.
+    pub fn event_mask(mut self, event_mask: EventMask) -> Self {
+        self.event_mask = event_mask;
         self
     }
 
-    /// Sets how many events wait to be read at most; 256 is the default. Where calls do not wait for whoever
-    /// reads, that is so for each run: what there is no room for is dropped, starts and ends of runs aside.
-    /// (Where 20,000 of those wait, runs that start are left out.) Where calls do wait, it is so for all
-    /// together, and each run may have as many more on their way.
+    /// Sets the maximum number of unread events; the default is 256.
+    ///
+    /// For an attached stream the limit applies to each run. Events that do not fit are dropped, but never the start
+    /// or end of a run (if 20,000 of those are unread, new runs are left out). With [`wait`](Self::wait) the limit
+    /// applies to all runs together, and each run may queue as many events again.
     ///
     /// # Panics
     ///
-    /// If the capacity is 0.
+    /// Panics if the capacity is 0.
     pub fn capacity(mut self, events: usize) -> Self {
         assert!(events > 0, "an event stream's capacity must be at least 1 event");
         self.capacity = events;
         self
     }
 
-    /// Lets the calls wait for whoever reads an [attached](Self::attach) stream: no token is dropped, and a
-    /// stream that is neither read nor dropped holds the calls up.
+    /// Makes calls wait for the reader of an [attached](Self::attach) stream, so that no token is dropped. A stream
+    /// that is neither read nor dropped holds the calls up.
     pub fn wait(mut self) -> Self {
         self.waits = true;
         self
     }
 
-    /// A stream of a run that others make, and the callbacks to attach to it: at request time (with
-    /// [`RunConfig::callbacks`]), or as a layer's inheritable ones.
+    /// Creates a stream, and the callbacks to attach to a call: at request time (with [`RunConfig::callbacks`]), or as
+    /// a layer's inheritable callbacks.
     ///
-    /// The first run that has the callbacks is the root, and the stream ends with it; other roots are left
-    /// out. The calls do not wait for whoever reads: where that one is slow, tokens and custom events are
-    /// dropped and, in the ends of model runs, counted (see [`wait`](Self::wait)).
+    /// The first run with the callbacks is the root, and the stream ends with it. Other root runs are left out. Calls
+    /// do not wait for a slow reader: tokens and custom events are dropped, and the end of a model's run has the number
+    /// of dropped tokens (see [`wait`](Self::wait)).
     ///
     /// ```
     /// use futures::StreamExt;
@@ -125,7 +123,7 @@ impl EventStreamBuilder {
     ///
     /// # async fn call_a_chain() {}
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-    /// let (callbacks, events) = EventStream::builder().attach();
+    /// let (callbacks, events) = EventStream::attach();
     /// tokio::spawn(RunConfig::new().callbacks(&callbacks).scope(call_a_chain()));
     /// # drop(callbacks);
     /// let kinds: Vec<_> = events.map(|event| event.kind()).collect().await;
@@ -134,32 +132,33 @@ impl EventStreamBuilder {
     /// ```
     pub fn attach(self) -> (Callbacks, EventStream) {
         let waits = self.waits;
-        self.build(waits, true)
+        let (callbacks, events) = self.build(waits, true);
+        (callbacks, EventStream::new(events))
     }
 
-    /// A stream that drives a future, and gives the events of all the runs that are made in it: LangChain's
+    /// Creates a stream that drives a future and yields the events of all runs made in it: LangChain's
     /// `astream_events`.
     ///
-    /// The future is polled while no event waits, so that no event is dropped, however slowly they are read.
-    /// A run is in it if its service is called in it, and a [scope](RunConfig::scope) if it is made in it: a
-    /// call `chain.call(input)` is observed as `async { chain.call(input).await }`.
-    pub fn run<F: Future>(self, future: F) -> DrivenEvents<F> {
+    /// The future is polled only while no event is unread: no event is dropped, however slow the reader is. A run is
+    /// observed if its service is *called* inside the future. So pass `async { chain.call(input).await }`, not
+    /// `chain.call(input)`; likewise for a [scope](RunConfig::scope).
+    pub fn of<F: Future>(self, future: F) -> DrivenEvents<F> {
         let (callbacks, events) = self.build(true, false);
         let config = RunConfig::new().callbacks(&callbacks);
         DrivenEvents::new(config.scope(future), events)
     }
 
-    fn build(self, waits: bool, ends_with_root: bool) -> (Callbacks, EventStream) {
-        let Self { filter, interests: wanted, capacity, .. } = self;
-        let queue = Queue::new(Settings { filter, wanted, capacity, waits, ends_with_root });
-        (handler::callbacks(&queue, capacity), EventStream::new(queue))
+    fn build(self, waits: bool, ends_with_root: bool) -> (Callbacks, Reader) {
+        let Self { filter, event_mask: wanted, capacity, .. } = self;
+        let queue = Queue::new(QueueConfig { filter, wanted, capacity, waits, ends_with_root });
+        (handler::callbacks(&queue, capacity), Reader::new(queue))
     }
 }
 
 fn add<T: Into<Arc<str>>>(
-    which: &mut Which,
-    list: impl FnOnce(&mut Which) -> &mut Vec<Arc<str>>,
-    words: impl IntoIterator<Item = T>,
+    selector: &mut Selector,
+    list: impl FnOnce(&mut Selector) -> &mut Vec<Arc<str>>,
+    values: impl IntoIterator<Item = T>,
 ) {
-    list(which).extend(words.into_iter().map(Into::into));
+    list(selector).extend(values.into_iter().map(Into::into));
 }

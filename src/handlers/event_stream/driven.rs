@@ -7,32 +7,32 @@ use std::{
 
 use futures_core::Stream;
 
-use super::{EventStream, RunEvent};
+use super::{RunEvent, reader::Reader};
 use crate::run::InRun;
 
-/// The events of the runs that a future makes; reading them is what drives the future.
+/// The events of the runs that a future makes. Reading them drives the future.
 ///
-/// It ends when the future is done and everything was given that its runs told until then. What the
-/// future gave is its [`output`](Self::output). Dropped before, it drops the future, and its runs end as
-/// cancelled.
+/// The stream ends when the future has completed and every event that its runs emitted has been yielded. The
+/// future's output is then available from [`output`](Self::output). Dropping the stream earlier drops the future, and
+/// its runs end as cancelled.
 ///
-/// Made by [`EventStreamBuilder::run`](super::EventStreamBuilder::run).
+/// Created by [`EventStream::of`](super::EventStream::of) and [`EventStreamBuilder::of`](super::EventStreamBuilder::of).
 #[must_use = "streams do nothing unless polled"]
 pub struct DrivenEvents<F: Future> {
     future: Option<Pin<Box<InRun<F>>>>,
     output: Option<F::Output>,
-    events: EventStream,
+    events: Reader,
 }
 
-/// The future is in a box, and its output is never pinned.
+/// The future is boxed, and the output is never pinned.
 impl<F: Future> Unpin for DrivenEvents<F> {}
 
 impl<F: Future> DrivenEvents<F> {
-    pub(super) fn new(future: InRun<F>, events: EventStream) -> Self {
+    pub(super) fn new(future: InRun<F>, events: Reader) -> Self {
         Self { future: Some(Box::pin(future)), output: None, events }
     }
 
-    /// What the future gave, once: none while it is not done, or was taken.
+    /// Takes the future's output. Returns `None` if the future has not completed or the output was already taken.
     pub fn output(&mut self) -> Option<F::Output> {
         self.output.take()
     }
@@ -43,13 +43,13 @@ impl<F: Future> Stream for DrivenEvents<F> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RunEvent>> {
         loop {
-            if let Poll::Ready(event) = Pin::new(&mut self.events).poll_next(cx) {
+            if let Poll::Ready(event) = self.events.poll_next(cx) {
                 return Poll::Ready(event);
             }
             let Some(future) = &mut self.future else { return Poll::Pending };
             let output = ready!(future.as_mut().poll(cx));
             self.output = Some(output);
-            // Runs that it was still in end here.
+            // Dropping the future ends the runs that it still holds.
             self.future = None;
             self.events.end();
         }

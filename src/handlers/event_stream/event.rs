@@ -8,7 +8,7 @@ use crate::{
 
 /// An event of an [`EventStream`](super::EventStream): owned, and cheap to clone.
 ///
-/// It serialises as the event's [record](Event::record), with a key `parent_ids` added.
+/// Serializes as the event's [record](Event::record) with an additional key `parent_ids`.
 #[derive(Debug, Clone)]
 pub struct RunEvent {
     run: Run,
@@ -16,8 +16,8 @@ pub struct RunEvent {
 }
 
 impl RunEvent {
-    /// An event at the moment when it is told, of a run that dropped so many tokens.
-    pub(super) fn told(run: &Run, event: &Event, dropped_tokens: u64) -> Self {
+    /// Copies an event while it is delivered. The end of a model's run gets the number of tokens that the stream dropped.
+    pub(super) fn new(run: &Run, event: &Event, dropped_tokens: u64) -> Self {
         let data = match dropped_tokens {
             0 => event.data().clone(),
             dropped => event.data().with_dropped_tokens(dropped),
@@ -25,27 +25,27 @@ impl RunEvent {
         Self { run: run.clone(), event: Event::new(event.seq(), Some(event.time()), data) }
     }
 
-    /// The run: its id, name, type, tags and metadata.
+    /// Returns the run: its id, name, type, tags and metadata.
     pub fn run(&self) -> &Run {
         &self.run
     }
 
-    /// The ids of the runs that the run is in, root first.
+    /// Returns the ids of the run's ancestors, root first.
     pub fn parent_ids(&self) -> &[Uuid] {
         self.run.parent_ids()
     }
 
-    /// The event: its number in the run, and when it happened.
+    /// Returns the event: its number in the run, its time and its data.
     pub fn event(&self) -> &Event {
         &self.event
     }
 
-    /// Which event it is.
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         self.event.kind()
     }
 
-    /// What it tells.
+    /// Returns the event's data.
     pub fn data(&self) -> &EventData {
         self.event.data()
     }

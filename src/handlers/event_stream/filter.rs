@@ -2,33 +2,33 @@ use std::sync::Arc;
 
 use crate::run::{Run, RunType};
 
-/// Of which runs events are given. What is excluded counts before what is included.
+/// Selects the runs of a stream. Exclusion takes precedence over inclusion.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
-    pub(super) include: Which,
-    pub(super) exclude: Which,
+    pub(super) include: Selector,
+    pub(super) exclude: Selector,
 }
 
-/// Runs by name, type or tag.
+/// Matches runs by name, type or tag.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Which {
+pub(super) struct Selector {
     pub(super) names: Vec<Arc<str>>,
     pub(super) types: Vec<RunType>,
     pub(super) tags: Vec<Arc<str>>,
 }
 
 impl Filter {
-    pub(super) fn lets_through(&self, run: &Run) -> bool {
-        (self.include.is_empty() || self.include.has(run)) && !self.exclude.has(run)
+    pub(super) fn matches(&self, run: &Run) -> bool {
+        (self.include.is_empty() || self.include.matches(run)) && !self.exclude.matches(run)
     }
 }
 
-impl Which {
+impl Selector {
     fn is_empty(&self) -> bool {
         self.names.is_empty() && self.types.is_empty() && self.tags.is_empty()
     }
 
-    fn has(&self, run: &Run) -> bool {
+    fn matches(&self, run: &Run) -> bool {
         self.names.iter().any(|name| **name == *run.name())
             || self.types.contains(&run.run_type())
             || self.tags.iter().any(|tag| run.tags().contains(tag))

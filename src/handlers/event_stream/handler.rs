@@ -8,37 +8,35 @@ use crate::{
     run::Run,
 };
 
-/// Puts events into the queue as they are told. When it is gone, nothing is told any more.
-struct Teller(Arc<Queue>);
+/// Puts events into the queue as they are emitted. Dropped when no more events can come, which ends the stream.
+struct Writer(Arc<Queue>);
 
-impl CallbackHandler for Teller {
-    fn interests(&self) -> EventMask {
-        // Starts and ends of all runs: by them the stream knows which runs are its, and when it ends.
-        self.0.wanted()
-            | EventMask::LLM_START
-            | EventMask::LLM_END
-            | EventMask::LLM_ERROR
-            | EventMask::CHAIN
-            | EventMask::TOOL
-            | EventMask::RETRIEVER
+impl CallbackHandler for Writer {
+    fn event_mask(&self) -> EventMask {
+        // The start and end of every run show which runs belong to the stream, and when it ends.
+        let others = EventMask::LLM_NEW_TOKEN
+            | EventMask::TOKEN_TIMES
+            | EventMask::RETRY
+            | EventMask::CUSTOM;
+        self.0.wanted() | (EventMask::ALL - others)
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
-        self.0.tell(run, event);
+        self.0.push(run, event);
     }
 }
 
-impl Drop for Teller {
+impl Drop for Writer {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-/// Holds calls up while too many events wait to be read.
-struct Gate(Arc<Queue>);
+/// Holds calls up while the queue is full.
+struct Throttle(Arc<Queue>);
 
-impl AsyncCallbackHandler for Gate {
-    fn interests(&self) -> EventMask {
+impl AsyncCallbackHandler for Throttle {
+    fn event_mask(&self) -> EventMask {
         self.0.wanted()
     }
 
@@ -49,14 +47,14 @@ impl AsyncCallbackHandler for Gate {
     }
 }
 
-/// The handlers of a stream.
+/// Creates the handlers of a stream.
 pub(super) fn callbacks(queue: &Arc<Queue>, capacity: usize) -> Callbacks {
-    let teller = Registration::inline(Teller(Arc::clone(queue))).name("event stream");
-    let callbacks = Callbacks::new().add(teller);
+    let writer = Registration::inline(Writer(Arc::clone(queue))).name("event stream");
+    let callbacks = Callbacks::new().add(writer);
     if !queue.waits() {
         return callbacks;
     }
-    // Whoever reads may take all the time.
-    let gate = Registration::async_handler(Gate(Arc::clone(queue))).deadline(Duration::MAX);
-    callbacks.add(gate.capacity(capacity).name("event stream, waiting"))
+    // No deadline: the reader may be arbitrarily slow.
+    let throttle = Registration::async_handler(Throttle(Arc::clone(queue))).deadline(Duration::MAX);
+    callbacks.add(throttle.capacity(capacity).name("event stream, waiting"))
 }

@@ -1,4 +1,4 @@
-//! The events of a run and its children as a stream, as LangChain's `astream_events` gives them.
+//! The events of a run and its children as a stream: LangChain's `astream_events`.
 
 mod builder;
 mod driven;
@@ -6,6 +6,7 @@ mod event;
 mod filter;
 mod handler;
 mod queue;
+mod reader;
 mod stream;
 
 pub use self::{

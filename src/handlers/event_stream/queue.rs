@@ -1,6 +1,6 @@
 use std::{
     collections::{HashMap, VecDeque},
-    mem,
+    fmt, mem,
     pin::pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -18,75 +18,75 @@ use crate::{
     sync::lock,
 };
 
-/// How many starts and ends wait to be read at most, where calls do not wait for whoever reads: beyond, runs
-/// that start are left out.
-const MOST_STARTS_AND_ENDS: usize = 20_000;
+/// The maximum number of unread starts and ends if calls do not wait for the reader. Beyond it, runs that start are
+/// left out.
+const MAX_STARTS_AND_ENDS: usize = 20_000;
 
-/// The events of a stream that wait to be read, in the order in which they were told.
+/// The unread events of a stream, in the order in which they were emitted.
 pub(super) struct Queue {
-    settings: Settings,
-    state: Mutex<State>,
+    config: QueueConfig,
+    state: Mutex<QueueState>,
     reader: AtomicWaker,
-    /// Tells the calls that wait for room.
+    /// Notifies calls that wait for room.
     read: Notify,
 }
 
-pub(super) struct Settings {
+pub(super) struct QueueConfig {
     pub(super) filter: Filter,
     pub(super) wanted: EventMask,
     pub(super) capacity: usize,
-    /// Calls wait for room; otherwise what there is no room for is dropped.
+    /// Whether calls wait for room. Otherwise events that do not fit are dropped.
     pub(super) waits: bool,
-    /// The stream is that of the first run which is seen, and ends with it.
+    /// Whether the stream is limited to the first root run, and ends with it.
     pub(super) ends_with_root: bool,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     events: VecDeque<RunEvent>,
     ended: bool,
     root: Option<Uuid>,
-    /// Those that are given and have not ended.
-    runs: HashMap<Uuid, Unread>,
+    /// The runs of the stream that have not ended.
+    runs: HashMap<Uuid, RunState>,
     starts_and_ends: usize,
 }
 
-/// What of a run waits to be read, start and end aside, and what there was no room for.
 #[derive(Default)]
-struct Unread {
-    waiting: usize,
+struct RunState {
+    /// The number of unread events, start and end aside.
+    unread: usize,
     dropped_tokens: u64,
 }
 
 impl Queue {
-    pub(super) fn new(settings: Settings) -> Arc<Self> {
+    pub(super) fn new(config: QueueConfig) -> Arc<Self> {
         let (state, reader, read) = (Mutex::default(), AtomicWaker::new(), Notify::new());
-        Arc::new(Self { settings, state, reader, read })
+        Arc::new(Self { config, state, reader, read })
     }
 
     pub(super) fn waits(&self) -> bool {
-        self.settings.waits
+        self.config.waits
     }
 
     pub(super) fn wanted(&self) -> EventMask {
-        self.settings.wanted
+        self.config.wanted
     }
 
-    /// Whether somebody may read the event.
+    /// Returns whether the stream yields the event.
     pub(super) fn wants(&self, run: &Run, kind: EventKind) -> bool {
-        let Settings { filter, wanted, .. } = &self.settings;
-        wanted.contains_in(kind, run.run_type()) && filter.lets_through(run)
+        let QueueConfig { filter, wanted, .. } = &self.config;
+        wanted.wants_in(kind, run.run_type()) && filter.matches(run)
     }
 
-    /// Adds an event that is told at this moment.
-    pub(super) fn tell(&self, run: &Run, event: &Event) {
+    /// Adds an event, if the stream yields it.
+    pub(super) fn push(&self, run: &Run, event: &Event) {
         let wants = self.wants(run, event.kind());
         let ended = {
             let mut state = lock(&self.state);
             if state.ended {
                 return;
             }
-            state.tell(&self.settings, run, event, wants);
+            state.push(&self.config, run, event, wants);
             state.ended
         };
         self.reader.wake();
@@ -95,24 +95,20 @@ impl Queue {
         }
     }
 
-    /// Nothing is added any more; what there is may be read.
+    /// Accepts no more events. Those in the queue can still be read.
     pub(super) fn end(&self) {
         lock(&self.state).ended = true;
         self.reader.wake();
         self.read.notify_waiters();
     }
 
-    /// Nobody reads any more.
+    /// Discards all events, because the reader is gone.
     pub(super) fn detach(&self) {
-        let ended = State { ended: true, ..State::default() };
+        let ended = QueueState { ended: true, ..QueueState::default() };
         let unread = mem::replace(&mut *lock(&self.state), ended);
         self.read.notify_waiters();
-        // Not under the lock: they may be the last that keep the callbacks.
+        // Not under the lock: the events may hold the last references to the callbacks.
         drop((unread, self.reader.take()));
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        lock(&self.state).ended
     }
 
     pub(super) fn poll_read(&self, cx: &Context<'_>) -> Poll<Option<RunEvent>> {
@@ -125,20 +121,20 @@ impl Queue {
                 Some(event) => event,
             }
         };
-        if self.settings.waits {
+        if self.config.waits {
             self.read.notify_waiters();
         }
         Poll::Ready(Some(event))
     }
 
-    /// Waits until no more events wait than may, as long as the stream gives those of the run.
+    /// Waits until the queue is within its capacity, unless the run has ended or is not in the stream.
     pub(super) async fn room(&self, run_id: Uuid) {
         loop {
             let mut read = pin!(self.read.notified());
             read.as_mut().enable();
             {
                 let state = lock(&self.state);
-                let has_room = state.events.len() <= self.settings.capacity;
+                let has_room = state.events.len() <= self.config.capacity;
                 if state.ended || has_room || !state.runs.contains_key(&run_id) {
                     return;
                 }
@@ -148,31 +144,30 @@ impl Queue {
     }
 }
 
-impl State {
-    fn tell(&mut self, settings: &Settings, run: &Run, event: &Event, wants: bool) {
+impl QueueState {
+    fn push(&mut self, config: &QueueConfig, run: &Run, event: &Event, wants: bool) {
         let (run_id, kind) = (run.run_id(), event.kind());
         if kind.is_start() {
             let root = *self.root.get_or_insert(run_id);
-            let is_its = run_id == root || run.parent_ids().contains(&root);
-            let has_room = settings.waits || self.starts_and_ends < MOST_STARTS_AND_ENDS;
-            if (is_its || !settings.ends_with_root) && has_room {
-                self.runs.insert(run_id, Unread::default());
+            let in_tree = run_id == root || run.parent_ids().contains(&root);
+            let has_room = config.waits || self.starts_and_ends < MAX_STARTS_AND_ENDS;
+            if (in_tree || !config.ends_with_root) && has_room {
+                self.runs.insert(run_id, RunState::default());
             }
         }
-        let Some(unread) = self.runs.get_mut(&run_id) else { return };
-        let is_bound = kind.is_start() || kind.is_terminal();
-        let has_room = settings.waits || is_bound || unread.waiting < settings.capacity;
+        let Some(state) = self.runs.get_mut(&run_id) else { return };
+        let is_edge = kind.is_start() || kind.is_terminal();
+        let has_room = config.waits || is_edge || state.unread < config.capacity;
         if wants && has_room {
-            self.starts_and_ends += usize::from(is_bound);
-            unread.waiting += usize::from(!is_bound);
-            let event = RunEvent::told(run, event, unread.dropped_tokens);
-            self.events.push_back(event);
+            self.starts_and_ends += usize::from(is_edge);
+            state.unread += usize::from(!is_edge);
+            self.events.push_back(RunEvent::new(run, event, state.dropped_tokens));
         } else if wants {
-            unread.dropped_tokens += u64::from(kind == EventKind::LlmNewToken);
+            state.dropped_tokens += u64::from(kind == EventKind::LlmNewToken);
         }
         if kind.is_terminal() {
             self.runs.remove(&run_id);
-            self.ended = settings.ends_with_root && self.root == Some(run_id);
+            self.ended = config.ends_with_root && self.root == Some(run_id);
         }
     }
 
@@ -181,9 +176,15 @@ impl State {
         let kind = event.kind();
         if kind.is_start() || kind.is_terminal() {
             self.starts_and_ends -= 1;
-        } else if let Some(unread) = self.runs.get_mut(&event.run().run_id()) {
-            unread.waiting = unread.waiting.saturating_sub(1);
+        } else if let Some(state) = self.runs.get_mut(&event.run().run_id()) {
+            state.unread = state.unread.saturating_sub(1);
         }
         Some(event)
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("ended", &lock(&self.state).ended).finish_non_exhaustive()
     }
 }

@@ -1,39 +1,45 @@
 use std::{
-    fmt,
+    future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
 
-use super::{EventStreamBuilder, RunEvent, queue::Queue};
+use super::{DrivenEvents, EventStreamBuilder, RunEvent, reader::Reader};
+use crate::callbacks::Callbacks;
 
-/// The events of a run and its children, as they happen.
+/// The events of a run and of the runs inside it, as they happen.
 ///
-/// They come in the order in which they are told: each run's start first and exactly one end or error last,
-/// errors included; a run's start before those of the runs in it. It ends with the root run's end: of runs that
-/// have not ended by then the rest is not given. Dropped, it is detached: the calls go on unobserved.
+/// Events come in the order in which they are emitted: each run's start first and exactly one end or error last, a
+/// run's start before those of the runs inside it. The stream ends with the root run: events of runs that have not
+/// ended by then are not yielded. Dropping the stream detaches it; the calls go on unobserved.
 ///
-/// Made by [`EventStream::builder`].
+/// Created by [`attach`](Self::attach), or by [`builder`](Self::builder) to filter the events.
+#[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
-pub struct EventStream {
-    queue: Arc<Queue>,
-}
+pub struct EventStream(Reader);
 
 impl EventStream {
-    /// A builder: says of which runs, and which events, and is attached to a call or drives one.
+    /// Returns a builder, which selects runs and events.
     pub fn builder() -> EventStreamBuilder {
         EventStreamBuilder::new()
     }
 
-    pub(super) fn new(queue: Arc<Queue>) -> Self {
-        Self { queue }
+    /// Creates a stream with the default settings, and the callbacks to attach to a call: see
+    /// [`EventStreamBuilder::attach`].
+    pub fn attach() -> (Callbacks, EventStream) {
+        Self::builder().attach()
     }
 
-    /// It ends when everything is given that was told by now.
-    pub(super) fn end(&self) {
-        self.queue.end();
+    /// Creates a stream with the default settings that drives a future and yields the events of all runs made in it:
+    /// see [`EventStreamBuilder::of`].
+    pub fn of<F: Future>(future: F) -> DrivenEvents<F> {
+        Self::builder().of(future)
+    }
+
+    pub(super) fn new(reader: Reader) -> Self {
+        Self(reader)
     }
 }
 
@@ -41,18 +47,6 @@ impl Stream for EventStream {
     type Item = RunEvent;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RunEvent>> {
-        self.queue.poll_read(cx)
-    }
-}
-
-impl Drop for EventStream {
-    fn drop(&mut self) {
-        self.queue.detach();
-    }
-}
-
-impl fmt::Debug for EventStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream").field("ended", &self.queue.has_ended()).finish()
+        self.0.poll_next(cx)
     }
 }

@@ -7,8 +7,8 @@ pub(super) const ENDED: &str = "llm_runs_ended_total";
 pub(super) const IN_FLIGHT: &str = "llm_runs_in_flight";
 pub(super) const DURATION: &str = "llm_run_duration_seconds";
 pub(super) const FIRST_TOKEN: &str = "llm_time_to_first_token_seconds";
-pub(super) const GAP: &str = "llm_inter_token_seconds";
-pub(super) const PIECES: &str = "llm_token_events_total";
+pub(super) const INTERVAL: &str = "llm_inter_token_seconds";
+pub(super) const TOKEN_EVENTS: &str = "llm_token_events_total";
 pub(super) const TOKENS: &str = "llm_tokens_total";
 pub(super) const RETRIES: &str = "llm_retries_total";
 pub(super) const HANDLER_TIME: &str = "llm_callbacks_handler_seconds";
@@ -17,31 +17,35 @@ pub(super) const EVENTS: &str = "llm_callbacks_undelivered_events";
 pub(super) const RUNS: &str = "llm_callbacks_undelivered_runs";
 pub(super) const DROPPED: &str = "llm_callbacks_dropped_tokens_total";
 
-/// Says what the metrics are, once to each recorder that is the process's.
+/// Describes the metrics to the process's recorder, once.
 pub(super) fn describe() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         describe_counter!(STARTED, Unit::Count, "Runs that started");
         describe_counter!(ENDED, Unit::Count, "Runs that ended, by outcome");
         describe_gauge!(IN_FLIGHT, Unit::Count, "Runs that have started and not ended");
-        describe_histogram!(DURATION, Unit::Seconds, "From the start of a run to its end");
+        describe_histogram!(DURATION, Unit::Seconds, "Time from the start of a run to its end");
         describe_histogram!(
             FIRST_TOKEN,
             Unit::Seconds,
-            "From the start of a run to its first content"
+            "Time from the start of a run to its first content"
         );
-        describe_histogram!(GAP, Unit::Seconds, "Between two pieces of an answer");
-        describe_counter!(PIECES, Unit::Count, "Pieces of answers");
-        describe_counter!(TOKENS, Unit::Count, "Tokens as providers count them, by direction");
+        describe_histogram!(INTERVAL, Unit::Seconds, "Time between two token events of a run");
+        describe_counter!(TOKEN_EVENTS, Unit::Count, "Token events of model calls");
+        describe_counter!(TOKENS, Unit::Count, "Tokens as reported by providers, by direction");
         describe_counter!(
             RETRIES,
             Unit::Count,
-            "Attempts that started since the one before failed"
+            "Attempts that started because the previous one failed"
         );
-        describe_histogram!(HANDLER_TIME, Unit::Seconds, "Time that handlers take for an event");
+        describe_histogram!(HANDLER_TIME, Unit::Seconds, "Time that a handler takes for an event");
         describe_counter!(FAULTS, Unit::Count, "Faults of handlers");
-        describe_gauge!(EVENTS, Unit::Count, "Events that handlers have not handled");
-        describe_gauge!(RUNS, Unit::Count, "Runs that have such events");
-        describe_counter!(DROPPED, Unit::Count, "Token events that handlers did not get");
+        describe_gauge!(EVENTS, Unit::Count, "Events that a handler has not handled yet");
+        describe_gauge!(RUNS, Unit::Count, "Runs with events that a handler has not handled yet");
+        describe_counter!(
+            DROPPED,
+            Unit::Count,
+            "Token events dropped because a handler's queue was full"
+        );
     });
 }

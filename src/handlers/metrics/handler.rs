@@ -3,40 +3,39 @@ use std::{fmt, sync::Arc, time::Duration};
 use metrics::{Label, SharedString, counter, gauge, histogram};
 
 use super::{
+    LlmMetricsBuilder,
     describe::{
-        DURATION, ENDED, FIRST_TOKEN, GAP, IN_FLIGHT, PIECES, RETRIES, STARTED, TOKENS, describe,
+        DURATION, ENDED, FIRST_TOKEN, IN_FLIGHT, INTERVAL, RETRIES, STARTED, TOKEN_EVENTS, TOKENS,
     },
-    live::{Live, Pieces, piece},
+    live::{Live, TokenTimer, record_token},
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::{labels::Labels, open::Open, outermost::Outermost},
     run::Run,
 };
 
-/// Runs of which no end is heard, since the handler was given up on in them, must not add up for ever.
-const MAX_RUNS: usize = 100_000;
-
-/// A handler that tells runs as metrics of the [`metrics`] facade, to whatever recorder the process has.
+/// A handler that records runs as metrics of the [`metrics`] facade.
 ///
 /// | metric | type | labels |
 /// |---|---|---|
-/// | `llm_runs_started_total` | counter | `run_type`; of models `provider`, `api`, `model`; of others `name` |
+/// | `llm_runs_started_total` | counter | `run_type`; for models `provider`, `api`, `model`, for others `name` |
 /// | `llm_runs_ended_total`, `llm_run_duration_seconds` | counter, histogram | the same, and `outcome`: `completed`, or the kind of error |
 /// | `llm_runs_in_flight` | gauge | as started |
 /// | `llm_time_to_first_token_seconds`, `llm_inter_token_seconds` | histograms | as started |
 /// | `llm_token_events_total` | counter | as started |
-/// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and of these `cache_read`, `cache_write`, `reasoning` |
+/// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and their parts `cache_read`, `cache_write`, `reasoning` |
 /// | `llm_retries_total` | counter | as started |
 ///
-/// However a run ends, what was reported of its tokens counts. A model's run inside another one, as a typed
-/// layer over an HTTP layer makes them, is the same call, and counts once. No label has contents; `model`,
-/// `provider`, `api` and `name`, which clients and models may choose, have at most
-/// [so many](Self::max_words) values each, and `other`.
+/// Reported token counts are recorded however a run ends. A model's run inside another one is the same call (a
+/// typed layer over an HTTP layer) and is counted once. Labels contain no content. Clients and models choose the
+/// values of `model`, `provider`, `api` and `name`: each label has a
+/// [bounded number](LlmMetricsBuilder::max_label_values) of values, all others become `other`.
 ///
-/// Make it after the process's recorder is installed, so that the recorder hears what the metrics are. Add it as
-/// inline. It holds some 300 bytes for each run in flight. Clones count as one handler.
+/// Create the handler after the process's recorder is installed, so that the recorder gets the metrics'
+/// descriptions. Add it as an inline handler. It keeps about 300 bytes for each run in flight. Clones share their
+/// state, and count as one handler.
 ///
 /// ```
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, handlers::LlmMetrics};
@@ -44,16 +43,17 @@ const MAX_RUNS: usize = 100_000;
 /// let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
 /// ```
 #[derive(Clone)]
-pub struct LlmMetrics(Arc<Inner>);
+pub struct LlmMetrics(pub(super) Arc<Inner>);
 
-struct Inner {
-    open: Open<Live>,
-    outermost: Outermost,
-    tokens: bool,
-    providers: Labels,
-    apis: Labels,
-    models: Labels,
-    names: Labels,
+pub(super) struct Inner {
+    pub(super) open: Open<Live>,
+    pub(super) outermost: Outermost,
+    /// Whether token events are recorded.
+    pub(super) tokens: bool,
+    pub(super) providers: Labels,
+    pub(super) apis: Labels,
+    pub(super) models: Labels,
+    pub(super) names: Labels,
 }
 
 impl Default for LlmMetrics {
@@ -63,29 +63,14 @@ impl Default for LlmMetrics {
 }
 
 impl LlmMetrics {
-    /// A handler whose labels have at most 200 values each.
+    /// Creates a handler with the default settings.
     pub fn new() -> Self {
-        describe();
-        Self::with(200, true)
+        Self::builder().build()
     }
 
-    /// Sets how many values the labels that others choose have at most, each. Before it is cloned.
-    #[must_use]
-    pub fn max_words(self, words: usize) -> Self {
-        Self::with(words, self.0.tokens)
-    }
-
-    /// Leaves out what has to hear of each token: `llm_token_events_total` and `llm_inter_token_seconds`.
-    #[must_use]
-    pub fn without_tokens(self) -> Self {
-        Self::with(self.0.models.max(), false)
-    }
-
-    fn with(words: usize, tokens: bool) -> Self {
-        let list = || Labels::at_most(words);
-        let (providers, apis, models, names) = (list(), list(), list(), list());
-        let (open, outermost) = (Open::new(MAX_RUNS), Outermost::default());
-        Self(Arc::new(Inner { open, outermost, tokens, providers, apis, models, names }))
+    /// Returns a builder.
+    pub fn builder() -> LlmMetricsBuilder {
+        LlmMetricsBuilder::new()
     }
 
     fn start(&self, run: &Run, model: Option<&LlmStart>) {
@@ -96,11 +81,12 @@ impl LlmMetrics {
         counter!(STARTED, labels.clone()).increment(1);
         let in_flight = gauge!(IN_FLIGHT, labels.clone());
         in_flight.increment(1);
-        let pieces = model.map(|_| {
-            Pieces::new(counter!(PIECES, labels.clone()), histogram!(GAP, labels.clone()))
+        let tokens = model.map(|_| {
+            let count = counter!(TOKEN_EVENTS, labels.clone());
+            TokenTimer::new(count, histogram!(INTERVAL, labels.clone()))
         });
-        if let Some(given_up) = self.0.open.insert(run, Live { labels, in_flight, pieces }) {
-            given_up.in_flight.decrement(1);
+        if let Some(evicted) = self.0.open.insert(run, Live { labels, in_flight, tokens }) {
+            evicted.in_flight.decrement(1);
         }
     }
 
@@ -117,14 +103,20 @@ impl LlmMetrics {
         labels
     }
 
-    fn end(&self, run: &Run, outcome: &'static str, duration: Duration, of: Option<&LlmResult>) {
-        if of.is_some() {
+    fn end(
+        &self,
+        run: &Run,
+        outcome: &'static str,
+        duration: Duration,
+        result: Option<&LlmResult>,
+    ) {
+        if result.is_some() {
             self.0.outermost.end(run);
         }
         let Some(Live { labels, in_flight, .. }) = self.0.open.remove(run) else { return };
         in_flight.decrement(1);
-        if let Some(result) = of {
-            tokens(&labels, result);
+        if let Some(result) = result {
+            record_usage(&labels, result);
         }
         let mut labels = labels;
         labels.push(Label::from_static_parts("outcome", outcome));
@@ -132,36 +124,32 @@ impl LlmMetrics {
         histogram!(DURATION, labels).record(duration);
     }
 
-    fn error(&self, run: &Run, error: &RunError, of: Option<&LlmResult>) {
-        self.end(run, error.kind().as_str(), error.result().duration, of);
+    fn error(&self, run: &Run, error: &RunError, result: Option<&LlmResult>) {
+        self.end(run, error.kind().as_str(), error.duration(), result);
     }
 }
 
 impl CallbackHandler for LlmMetrics {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         let all = EventMask::ALL - EventMask::TOKEN_TIMES - EventMask::CUSTOM;
         if self.0.tokens { all } else { all - EventMask::LLM_NEW_TOKEN }
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
         match event.data() {
-            EventData::LlmNewToken(_) => piece(&self.0.open, run),
+            EventData::LlmNewToken(_) => record_token(&self.0.open, run),
             EventData::LlmStart(start) => self.start(run, Some(start)),
-            EventData::ChainStart(_) | EventData::ToolStart(_) | EventData::RetrieverStart(_) => {
+            EventData::RunStart(_, _) => {
                 self.start(run, None);
             }
             EventData::LlmEnd(result) => self.end(run, "completed", result.duration, Some(result)),
-            EventData::ChainEnd(output)
-            | EventData::ToolEnd(output)
-            | EventData::RetrieverEnd(output) => self.end(run, "completed", output.duration, None),
-            EventData::LlmError(error) => self.error(run, error, Some(error.result())),
-            EventData::ChainError(error)
-            | EventData::ToolError(error)
-            | EventData::RetrieverError(error) => self.error(run, error, None),
+            EventData::RunEnd(_, output) => self.end(run, "completed", output.duration, None),
+            EventData::LlmError(error) => self.error(run, error, error.result()),
+            EventData::RunError(_, error) => self.error(run, error, None),
             EventData::Retry(_) => {
                 if let Some(labels) = self.0.open.with(run.run_id(), |live| live.labels.clone()) {
                     counter!(RETRIES, labels).increment(1);
@@ -177,7 +165,7 @@ fn label(name: &'static str, labels: &Labels, value: &str) -> Label {
     Label::new(name, value)
 }
 
-fn tokens(labels: &[Label], result: &LlmResult) {
+fn record_usage(labels: &[Label], result: &LlmResult) {
     if let Some(time) = result.time_to_first_token {
         histogram!(FIRST_TOKEN, labels.to_vec()).record(time);
     }

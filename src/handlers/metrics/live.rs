@@ -4,44 +4,44 @@ use metrics::{Counter, Gauge, Histogram, Label};
 
 use crate::{handlers::open::Open, run::Run};
 
-/// What is kept of a run in flight.
+/// The state of a run in flight.
 pub(super) struct Live {
     pub(super) labels: Vec<Label>,
     pub(super) in_flight: Gauge,
-    /// Of models.
-    pub(super) pieces: Option<Pieces>,
+    /// `None` for chains, tools and retrievers.
+    pub(super) tokens: Option<TokenTimer>,
 }
 
-/// The pieces of an answer.
-pub(super) struct Pieces {
-    meters: Arc<Meters>,
+/// Counts a run's token events and measures the time between them.
+pub(super) struct TokenTimer {
+    metrics: Arc<TokenMetrics>,
     last: Option<Instant>,
 }
 
-/// Kept, so that a token costs no look-up by labels.
-struct Meters {
+/// Kept for the run, so that a token needs no lookup by labels.
+struct TokenMetrics {
     count: Counter,
-    gap: Histogram,
+    interval: Histogram,
 }
 
-impl Pieces {
-    pub(super) fn new(count: Counter, gap: Histogram) -> Self {
-        Self { meters: Arc::new(Meters { count, gap }), last: None }
+impl TokenTimer {
+    pub(super) fn new(count: Counter, interval: Histogram) -> Self {
+        Self { metrics: Arc::new(TokenMetrics { count, interval }), last: None }
     }
 }
 
-/// A piece of a run's answer came.
-pub(super) fn piece(open: &Open<Live>, run: &Run) {
+/// Records a token event of a run.
+pub(super) fn record_token(open: &Open<Live>, run: &Run) {
     let now = Instant::now();
     let found = open.with(run.run_id(), |live| {
-        let Pieces { meters, last } = live.pieces.as_mut()?;
-        Some((Arc::clone(meters), last.replace(now)))
+        let TokenTimer { metrics, last } = live.tokens.as_mut()?;
+        Some((Arc::clone(metrics), last.replace(now)))
     });
-    // Not under the lock: the recorder is anybody's.
-    if let Some((meters, last)) = found.flatten() {
-        meters.count.increment(1);
+    // Not under the lock: the recorder is user code.
+    if let Some((metrics, last)) = found.flatten() {
+        metrics.count.increment(1);
         if let Some(last) = last {
-            meters.gap.record(now.saturating_duration_since(last));
+            metrics.interval.record(now.saturating_duration_since(last));
         }
     }
 }

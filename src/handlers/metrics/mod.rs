@@ -1,9 +1,12 @@
 //! Runs and handlers as metrics of the `metrics` facade.
 
+mod builder;
 mod describe;
 mod handler;
 mod live;
 mod sets;
 mod timed;
 
-pub use self::{handler::LlmMetrics, sets::HandlerMetrics, timed::TimedHandler};
+pub use self::{
+    builder::LlmMetricsBuilder, handler::LlmMetrics, sets::HandlerMetrics, timed::TimedHandler,
+};

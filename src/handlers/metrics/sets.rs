@@ -6,7 +6,7 @@ use crate::{
     event::EventKind,
 };
 
-/// Metrics of the handlers themselves: how much they have still to handle, and what they lose.
+/// Metrics of the handlers of a set: the events that they have not handled yet, and what they lose.
 ///
 /// | metric | type | labels |
 /// |---|---|---|
@@ -14,27 +14,28 @@ use crate::{
 /// | `llm_callbacks_undelivered_events`, `llm_callbacks_undelivered_runs` | gauges | `handler` |
 /// | `llm_callbacks_dropped_tokens_total` | counter | `handler` |
 ///
-/// Faults are counted as they happen; the others are told when [`sample`](Self::sample) is called, as a rule before
-/// each scrape.
+/// Faults are counted as they happen. The other metrics are recorded by [`sample`](Self::sample): call it before each
+/// scrape.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::HandlerMetrics};
 ///
 /// # let callbacks = Callbacks::new();
-/// let metrics = HandlerMetrics::new(&callbacks);
-/// // … and for each scrape:
+/// let (callbacks, metrics) = HandlerMetrics::observe(callbacks);
+/// // … and before each scrape:
 /// metrics.sample();
 /// ```
 #[derive(Debug, Clone)]
 pub struct HandlerMetrics(Callbacks);
 
 impl HandlerMetrics {
-    /// Metrics of the handlers of a set.
-    pub fn new(callbacks: &Callbacks) -> Self {
+    /// Returns the set with a hook that counts the faults of its handlers, and their metrics.
+    pub fn observe(callbacks: Callbacks) -> (Callbacks, Self) {
         describe();
-        let callbacks = callbacks.clone().on_fault(|fault| {
+        let callbacks = callbacks.on_fault(|fault| {
             let kind = match fault.kind {
                 FaultKind::Panicked => "panicked",
+                FaultKind::Failed => "failed",
                 FaultKind::DeadlineExceeded => "deadline_exceeded",
                 FaultKind::NoRuntime => "no_runtime",
                 FaultKind::RuntimeShutDown => "runtime_shut_down",
@@ -44,10 +45,10 @@ impl HandlerMetrics {
             let handler = fault.handler.to_string();
             counter!(FAULTS, "handler" => handler, "kind" => kind, "event" => event).increment(1);
         });
-        Self(callbacks)
+        (callbacks.clone(), Self(callbacks))
     }
 
-    /// Tells how the handlers are doing now.
+    /// Records the current [`Callbacks::stats`].
     pub fn sample(&self) {
         for stats in self.0.stats() {
             let handler = stats.handler.to_string();

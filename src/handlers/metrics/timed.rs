@@ -5,14 +5,14 @@ use metrics::{Histogram, histogram};
 use super::describe::{HANDLER_TIME, describe};
 use crate::{
     event::Event,
-    handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
+    handler::{AsyncCallbackHandler, CallbackHandler, EventMask, Identity},
     run::Run,
 };
 
-/// A handler around another one that tells how long it takes for an event, as `llm_callbacks_handler_seconds` with
-/// a label `handler`. An async one's time is from the first poll to its end, its waits included.
+/// A wrapper that measures how long a handler takes for an event.
 ///
-/// Reads the clock twice for each event.
+/// The time is recorded as `llm_callbacks_handler_seconds` with a label `handler`. For an async handler it is the time
+/// from the first poll to completion, including waits. Each event reads the clock twice.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, on_llm_end, handlers::TimedHandler};
@@ -28,7 +28,7 @@ pub struct TimedHandler<H> {
 }
 
 impl<H> TimedHandler<H> {
-    /// Times a handler, under a name.
+    /// Wraps a handler. The name is the value of the label.
     pub fn new(name: impl Into<Arc<str>>, handler: H) -> Self {
         describe();
         Self { name: name.into(), inner: handler }
@@ -40,11 +40,11 @@ impl<H> TimedHandler<H> {
 }
 
 impl<H: CallbackHandler> CallbackHandler for TimedHandler<H> {
-    fn interests(&self) -> EventMask {
-        self.inner.interests()
+    fn event_mask(&self) -> EventMask {
+        self.inner.event_mask()
     }
 
-    fn identity(&self) -> Option<usize> {
+    fn identity(&self) -> Option<Identity> {
         self.inner.identity()
     }
 
@@ -56,11 +56,11 @@ impl<H: CallbackHandler> CallbackHandler for TimedHandler<H> {
 }
 
 impl<H: AsyncCallbackHandler> AsyncCallbackHandler for TimedHandler<H> {
-    fn interests(&self) -> EventMask {
-        self.inner.interests()
+    fn event_mask(&self) -> EventMask {
+        self.inner.event_mask()
     }
 
-    fn identity(&self) -> Option<usize> {
+    fn identity(&self) -> Option<Identity> {
         self.inner.identity()
     }
 

@@ -1,4 +1,4 @@
-//! What the user says of runs in their metadata, by the conventions' names.
+//! Attributes that users set in a run's metadata, under the conventions' names.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ pub(super) fn metadata<'a>(run: &'a Run, key: &str) -> Option<&'a str> {
     run.metadata().get(key).and_then(Value::as_str)
 }
 
-/// The agent that a run says it is, or is in, if its metadata are inherited.
+/// Returns the agent that the metadata name: the run itself or, if inherited, a run above it.
 pub(super) fn agent(run: &Run) -> Option<Arc<str>> {
     metadata(run, names::AGENT_NAME).map(Into::into)
 }
 
-/// What else is said of an agent.
-pub(super) fn describe(run: &Run, attributes: &mut Vec<KeyValue>) {
+/// Copies the attributes of an agent.
+pub(super) fn copy_agent(run: &Run, attributes: &mut Vec<KeyValue>) {
     for key in [
         names::AGENT_NAME,
         names::AGENT_ID,
@@ -31,7 +31,7 @@ pub(super) fn describe(run: &Run, attributes: &mut Vec<KeyValue>) {
     }
 }
 
-/// Takes a text over from the metadata.
+/// Copies a string from the metadata.
 pub(super) fn copy(run: &Run, key: &'static str, attributes: &mut Vec<KeyValue>) {
     if let Some(text) = metadata(run, key) {
         attributes.push(value::text(key, value::cut(text)));

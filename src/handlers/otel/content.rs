@@ -1,20 +1,19 @@
-/// Whether prompts, answers, tool definitions, and what tools are given and give back, are written, and where.
+/// The destination of content: prompts, answers, tool definitions, and the inputs and outputs of tools and retrievers.
 ///
-/// Whatever is not captured by a layer ([`ContentCapture`](crate::ContentCapture)) is not written either, and
-/// limits of the layer hold here too. Of a model run in a model run that the handler heard of, content is written
-/// with the outer one only.
+/// Content that a layer does not capture ([`ContentCapture`](crate::ContentCapture)) is never recorded, and the
+/// layer's limits apply. If a model run is nested in another model run that the handler observed, content is
+/// recorded with the outer run only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OtelContent {
-    /// Nowhere. The default.
+    /// Content is not recorded. The default.
     #[default]
     Off,
-    /// In attributes of the span, as JSON texts.
+    /// In span attributes, as JSON strings.
     Span,
-    /// In an event `gen_ai.client.inference.operation.details` when the call ends: a log record with
-    /// structured attributes where there is a
-    /// [logger](super::OtelSpansBuilder::logger_provider), else an event of the span. (Tools have no such
-    /// event: what they are given is not written.)
+    /// In an event `gen_ai.client.inference.operation.details` when the call ends: a log record with structured
+    /// attributes if a [logger](super::OtelSpansBuilder::logger_provider) is set, otherwise a span event. Tools
+    /// have no such event, so their inputs and outputs are not recorded.
     Event,
     /// In both.
     Both,

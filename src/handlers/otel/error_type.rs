@@ -3,11 +3,11 @@ use crate::{
     redact,
 };
 
-/// A code is a word, not a sentence.
+/// Longer texts are messages, not error codes.
 const MAX_CODE: usize = 64;
 
-/// `error.type`: the provider's own code, else the HTTP status, else what kind of failure it was:
-/// `provider`, `transport`, `truncated`, `cancelled`, `aborted`, `panic`.
+/// Returns the value of `error.type`: the provider's error code, else the HTTP status, else the kind of failure
+/// (`provider`, `transport`, `truncated`, `cancelled`, `aborted` or `panic`).
 pub(super) fn error_type(error: &RunError) -> String {
     let kind = error.kind();
     if kind != ErrorKind::Provider {
@@ -21,7 +21,7 @@ pub(super) fn error_type(error: &RunError) -> String {
     }
 }
 
-/// Whatever stands there is the provider's choice: it may be a text, and even quote a key.
+/// The provider may send any text as a code, even one that quotes an API key.
 fn is_code(code: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
     !code.is_empty()
@@ -35,7 +35,7 @@ mod tests {
     use super::is_code;
 
     #[test]
-    fn what_is_a_code() {
+    fn codes_are_short_identifiers() {
         for code in ["overloaded_error", "rate_limit_exceeded", "429", "a.b:c-d"] {
             assert!(is_code(code), "{code}");
         }

@@ -6,46 +6,46 @@ use opentelemetry::{
 use super::{SemanticConventions, names, value::text};
 use crate::event::Usage;
 
-/// What is measured.
+/// The instruments of [`OtelMetrics`](super::OtelMetrics).
 pub(super) struct Instruments {
     pub(super) duration: Histogram<f64>,
     pub(super) time_to_first_chunk: Histogram<f64>,
     pub(super) time_per_output_chunk: Histogram<f64>,
-    tokens: Tokens,
+    tokens: TokenInstruments,
 }
 
-enum Tokens {
-    /// One histogram, of input and output.
-    Usage(Histogram<u64>),
-    Latest(Box<Counters>),
+enum TokenInstruments {
+    /// One histogram of input and output tokens.
+    V1_41(Histogram<u64>),
+    Latest(Box<TokenCounters>),
 }
 
-/// What became of it.
-struct Counters {
+struct TokenCounters {
     input: Counter<u64>,
     output: Counter<u64>,
     cache_read: Counter<u64>,
     cache_write: Counter<u64>,
     reasoning: Counter<u64>,
-    of_input: Histogram<u64>,
-    of_output: Histogram<u64>,
+    input_per_call: Histogram<u64>,
+    output_per_call: Histogram<u64>,
 }
 
 impl Instruments {
     pub(super) fn new(meter: &Meter, conventions: SemanticConventions) -> Self {
-        let seconds = |name: &'static str, what: &'static str| {
-            let histogram = meter.f64_histogram(name).with_unit("s").with_description(what);
+        let seconds = |name: &'static str, description: &'static str| {
+            let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
             histogram.with_boundaries(names::SECOND_BUCKETS.to_vec()).build()
         };
-        let tokens = |name: &'static str, what: &'static str| {
-            let histogram = meter.u64_histogram(name).with_unit("{token}").with_description(what);
+        let tokens = |name: &'static str, description: &'static str| {
+            let histogram = meter.u64_histogram(name).with_unit("{token}");
+            let histogram = histogram.with_description(description);
             histogram.with_boundaries(names::TOKEN_BUCKETS.to_vec()).build()
         };
-        let count = |name: &'static str, what: &'static str| {
-            meter.u64_counter(name).with_unit("{token}").with_description(what).build()
+        let count = |name: &'static str, description: &'static str| {
+            meter.u64_counter(name).with_unit("{token}").with_description(description).build()
         };
         Self {
-            duration: seconds(conventions.duration(), "How long model calls took."),
+            duration: seconds(conventions.duration(), "Duration of model calls."),
             time_to_first_chunk: seconds(
                 conventions.time_to_first_chunk(),
                 "Time from the start of a model call to the first chunk of its answer.",
@@ -55,21 +55,21 @@ impl Instruments {
                 "Time from one chunk of an answer to the next.",
             ),
             tokens: match conventions {
-                SemanticConventions::V1_41 => Tokens::Usage(tokens(
+                SemanticConventions::V1_41 => TokenInstruments::V1_41(tokens(
                     names::TOKEN_USAGE,
                     "Input and output tokens of model calls.",
                 )),
-                SemanticConventions::Latest => Tokens::Latest(Box::new(Counters {
-                    input: count(names::USAGE_INPUT, "Input tokens, those of caches included."),
-                    output: count(names::USAGE_OUTPUT, "Output tokens, reasoning included."),
+                SemanticConventions::Latest => TokenInstruments::Latest(Box::new(TokenCounters {
+                    input: count(names::USAGE_INPUT, "Input tokens, including cached ones."),
+                    output: count(names::USAGE_OUTPUT, "Output tokens, including reasoning."),
                     cache_read: count(names::USAGE_CACHE_READ, "Input tokens read from a cache."),
                     cache_write: count(
                         names::USAGE_CACHE_WRITE,
                         "Input tokens written to a cache.",
                     ),
-                    reasoning: count(names::USAGE_REASONING, "Output tokens that were reasoning."),
-                    of_input: tokens(names::OPERATION_INPUT, "Input tokens of a model call."),
-                    of_output: tokens(names::OPERATION_OUTPUT, "Output tokens of a model call."),
+                    reasoning: count(names::USAGE_REASONING, "Output tokens used for reasoning."),
+                    input_per_call: tokens(names::OPERATION_INPUT, "Input tokens of a call."),
+                    output_per_call: tokens(names::OPERATION_OUTPUT, "Output tokens of a call."),
                 })),
             },
         }
@@ -78,22 +78,22 @@ impl Instruments {
     pub(super) fn usage(&self, usage: &Usage, attributes: &[KeyValue]) {
         let with = |more| [attributes, &[more]].concat();
         match &self.tokens {
-            Tokens::Usage(tokens) => {
+            TokenInstruments::V1_41(tokens) => {
                 let of = |kind: &'static str| with(text(names::TOKEN_TYPE, kind));
                 tokens.record(usage.input_tokens, &of("input"));
                 tokens.record(usage.output_tokens, &of("output"));
             }
-            Tokens::Latest(counters) => {
-                counters.of_input.record(usage.input_tokens, attributes);
-                counters.of_output.record(usage.output_tokens, attributes);
-                // Providers do not say which of them are texts.
+            TokenInstruments::Latest(latest) => {
+                latest.input_per_call.record(usage.input_tokens, attributes);
+                latest.output_per_call.record(usage.output_tokens, attributes);
+                // Providers do not report the modality of tokens.
                 let unknown = with(text(names::TOKEN_MODALITY, "unknown"));
-                counters.input.add(usage.input_tokens, &unknown);
-                counters.output.add(usage.output_tokens, &unknown);
+                latest.input.add(usage.input_tokens, &unknown);
+                latest.output.add(usage.output_tokens, &unknown);
                 for (counter, tokens) in [
-                    (&counters.cache_read, usage.cache_read_tokens),
-                    (&counters.cache_write, usage.cache_write_tokens),
-                    (&counters.reasoning, usage.reasoning_tokens),
+                    (&latest.cache_read, usage.cache_read_tokens),
+                    (&latest.cache_write, usage.cache_write_tokens),
+                    (&latest.reasoning, usage.reasoning_tokens),
                 ] {
                     if tokens > 0 {
                         counter.add(tokens, &unknown);

@@ -1,4 +1,4 @@
-//! The spans of model calls.
+//! Spans of model calls.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use opentelemetry::{
 use serde_json::Value;
 
 use super::{
+    call_info::CallInfo,
     error_type::error_type,
-    facts::Facts,
     logs::LogEvent,
-    message::{Prompt, output},
+    message::{InputMessages, output},
     names, result,
-    span::{Asked, OpenSpan, end_time},
-    spans::Shared,
-    starting::builder,
+    span::{CallStart, OpenSpan, end_time},
+    spans::SpansInner,
+    starting::span_builder,
     tools,
-    value::{of_attribute, structured, text},
+    value::{log_value, structured, text},
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError},
     run::Run,
 };
 
-/// Content, by the attribute it is in.
-type Content = Vec<(&'static str, Value)>;
+/// Content by attribute name.
+type ContentAttributes = Vec<(&'static str, Value)>;
 
-impl Shared {
+impl SpansInner {
     pub(super) fn llm_start(&self, run: &Run, start: &Arc<LlmStart>) {
-        let facts = Facts::of(start);
-        let attributes = facts.attributes(run, start, self.conventions);
-        // A call inside a call is a part of it, such as a try.
+        let info = CallInfo::of(start);
+        let attributes = info.attributes(run, start, self.conventions);
+        // A model run inside another one is part of that call, such as one attempt.
         let is_call = self.outermost.start(run);
         let kind = if is_call { SpanKind::Client } else { SpanKind::Internal };
-        let asked = (is_call && self.content.in_events())
-            .then(|| Asked { start: Arc::clone(start), attributes: attributes.clone() });
-        let builder = builder(run, facts.span_name(), kind, attributes);
-        self.open(run, builder, (is_call, asked), |span| {
+        let call_start = (is_call && self.content.in_events())
+            .then(|| CallStart { start: Arc::clone(start), attributes: attributes.clone() });
+        let builder = span_builder(run, info.span_name(), kind, attributes);
+        self.open(run, builder, (is_call, call_start), |span| {
             if is_call && self.content.on_spans() && span.is_recording() {
-                span.set_attributes(texts(given(start)));
+                span.set_attributes(json_strings(input_content(start)));
             }
         });
     }
@@ -50,9 +50,9 @@ impl Shared {
         self.outermost.end(run);
         let Some(mut open) = self.open.remove(run) else { return };
         let attributes = result::attributes(result, error.is_some(), self.conventions);
-        let answered = || (names::OUTPUT_MESSAGES, output(result, error.is_some()));
-        if let Some(asked) = open.asked.take() {
-            self.details(run, &mut open, asked, &attributes, answered(), (result, error));
+        let output = || (names::OUTPUT_MESSAGES, output(result, error.is_some()));
+        if let Some(start) = open.call_start.take() {
+            self.emit_details(run, &mut open, start, &attributes, output(), (result, error));
         }
         if let (true, Some(logs), Some(error)) = (open.is_call, &self.logs, error) {
             let mut attributes = vec![(names::EXCEPTION_TYPE.into(), error_type(error).into())];
@@ -71,7 +71,7 @@ impl Shared {
         if open.span.is_recording() {
             open.span.set_attributes(attributes);
             if open.is_call && self.content.on_spans() {
-                open.span.set_attributes(texts(vec![answered()]));
+                open.span.set_attributes(json_strings(vec![output()]));
             }
             if let Some(error) = error {
                 open.fail(error, self.content.on_spans());
@@ -80,26 +80,26 @@ impl Shared {
         open.end(run, result.duration);
     }
 
-    /// The event that tells all of a call.
-    fn details(
+    /// Emits the event with all attributes and the content of a call.
+    fn emit_details(
         &self,
         run: &Run,
         open: &mut OpenSpan,
-        asked: Asked,
+        call: CallStart,
         attributes: &[KeyValue],
-        answered: (&'static str, Value),
+        output: (&'static str, Value),
         (result, error): (&LlmResult, Option<&RunError>),
     ) {
-        let failed = error.map(|error| text(names::ERROR_TYPE, error_type(error)));
-        let mut content = given(&asked.start);
-        content.push(answered);
-        let all = asked.attributes.into_iter().chain(attributes.iter().cloned()).chain(failed);
+        let error = error.map(|error| text(names::ERROR_TYPE, error_type(error)));
+        let mut content = input_content(&call.start);
+        content.push(output);
+        let all = call.attributes.into_iter().chain(attributes.iter().cloned()).chain(error);
         let time = end_time(run, result.duration);
         let Some(logs) = &self.logs else {
-            let all = all.chain(texts(content)).collect();
+            let all = all.chain(json_strings(content)).collect();
             return open.span.add_event_with_timestamp(names::DETAILS, time, all);
         };
-        let all = all.map(|it| (it.key, of_attribute(it.value)));
+        let all = all.map(|it| (it.key, log_value(it.value)));
         let content = content.into_iter().map(|(key, value)| (key.into(), structured(&value)));
         logs.emit(LogEvent {
             name: names::DETAILS,
@@ -111,10 +111,10 @@ impl Shared {
     }
 }
 
-/// What a model is given, as far as it is captured.
-fn given(start: &LlmStart) -> Content {
-    let mut content = Content::new();
-    if let Some(Prompt { system, messages }) = Prompt::of(start) {
+/// Returns the prompt and the tool definitions, as far as they are captured.
+fn input_content(start: &LlmStart) -> ContentAttributes {
+    let mut content = ContentAttributes::new();
+    if let Some(InputMessages { system, messages }) = InputMessages::of(start) {
         content.extend(system.map(|system| (names::SYSTEM_INSTRUCTIONS, system)));
         content.push((names::INPUT_MESSAGES, messages));
     }
@@ -122,7 +122,7 @@ fn given(start: &LlmStart) -> Content {
     content
 }
 
-/// Spans have no structured attributes: JSON stands in a text.
-fn texts(content: Content) -> Vec<KeyValue> {
+/// Encodes content as JSON strings: span attributes cannot be structured.
+fn json_strings(content: ContentAttributes) -> Vec<KeyValue> {
     content.into_iter().map(|(key, value)| text(key, value.to_string())).collect()
 }

@@ -6,10 +6,10 @@ use opentelemetry::{
     trace::SpanContext,
 };
 
-/// Where events go that are log records.
-pub(super) struct Logs(Box<dyn Emit>);
+/// The logger of [`OtelSpans`](super::OtelSpans), with its type erased.
+pub(super) struct ErasedLogger(Box<dyn EmitLog>);
 
-/// One of them.
+/// An event that is emitted as a log record.
 pub(super) struct LogEvent<'a> {
     pub(super) name: &'static str,
     pub(super) severity: Severity,
@@ -18,14 +18,14 @@ pub(super) struct LogEvent<'a> {
     pub(super) attributes: Vec<(Key, AnyValue)>,
 }
 
-/// A logger has a type of record of its own, and so cannot be a trait object itself.
-trait Emit: Send + Sync {
+/// [`Logger`] has an associated record type and is not usable as a trait object.
+trait EmitLog: Send + Sync {
     fn emit(&self, event: LogEvent<'_>);
 }
 
-impl Logs {
-    pub(super) fn to(logger: impl Logger + Send + Sync + 'static) -> Self {
-        Self(Box::new(To(logger)))
+impl ErasedLogger {
+    pub(super) fn new(logger: impl Logger + Send + Sync + 'static) -> Self {
+        Self(Box::new(LoggerAdapter(logger)))
     }
 
     pub(super) fn emit(&self, event: LogEvent<'_>) {
@@ -33,9 +33,9 @@ impl Logs {
     }
 }
 
-struct To<L>(L);
+struct LoggerAdapter<L>(L);
 
-impl<L: Logger + Send + Sync> Emit for To<L> {
+impl<L: Logger + Send + Sync> EmitLog for LoggerAdapter<L> {
     fn emit(&self, event: LogEvent<'_>) {
         let LogEvent { name, severity, time, span, attributes } = event;
         if !self.0.event_enabled(severity, env!("CARGO_PKG_NAME"), Some(name)) {
@@ -55,8 +55,8 @@ impl<L: Logger + Send + Sync> Emit for To<L> {
     }
 }
 
-impl fmt::Debug for Logs {
+impl fmt::Debug for ErasedLogger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Logs")
+        f.write_str("ErasedLogger")
     }
 }

@@ -1,4 +1,4 @@
-//! Prompts and answers in the conventions' JSON, after the schemas of version 1.41.1.
+//! Prompts and answers in the conventions' JSON form (the schemas of version 1.41.1).
 
 use std::borrow::Cow;
 
@@ -10,20 +10,21 @@ use crate::{
     redact,
 };
 
-/// What a model is given.
-pub(super) struct Prompt {
-    /// How it is to behave, where that is given apart from the messages.
+/// The prompt of a model call.
+pub(super) struct InputMessages {
+    /// The system instructions, if the format keeps them apart from the messages.
     pub(super) system: Option<Value>,
     pub(super) messages: Value,
 }
 
-impl Prompt {
-    /// None where it is not captured.
+impl InputMessages {
+    /// Returns `None` if the prompt is not captured.
     pub(super) fn of(start: &LlmStart) -> Option<Self> {
         let messages = Cow::Borrowed(start.messages.get()?.as_array()?.as_slice());
-        // Over HTTP the secrets in it are covered; of a typed request, files are as they are.
-        let messages = if start.http.is_some() { messages } else { covered(messages.into_owned()) };
-        // In Chat Completions, and Ollama's chat, instructions are one of the messages.
+        // Prompts over HTTP are redacted already. Typed requests still contain their files.
+        let messages =
+            if start.http.is_some() { messages } else { redacted(messages.into_owned()) };
+        // Chat Completions and Ollama's chat keep instructions among the messages.
         let in_history = matches!(&*start.api, "chat_completions" | "completions" | "chat");
         let (mut system, mut rest) = (None, &*messages);
         if let ([first, others @ ..], false) = (rest, in_history)
@@ -35,7 +36,7 @@ impl Prompt {
     }
 }
 
-fn covered(messages: Vec<Value>) -> Cow<'static, [Value]> {
+fn redacted(messages: Vec<Value>) -> Cow<'static, [Value]> {
     let mut messages = Value::Array(messages);
     redact::prompt(&mut messages);
     match messages {
@@ -48,7 +49,7 @@ fn message(value: &Value) -> Value {
     let parts = parts(value);
     let responses = |part: &Value| part["type"] == "tool_call_response";
     let role = if !parts.is_empty() && parts.iter().all(responses) {
-        // Anthropic and Gemini have the user say what tools gave.
+        // Anthropic and Gemini put tool results into user messages.
         "tool"
     } else {
         role(value)
@@ -66,7 +67,7 @@ fn role(message: &Value) -> &str {
         Some("assistant" | "model") => "assistant",
         Some("tool" | "function") => "tool",
         Some(other) => other,
-        // Responses has items that are no messages.
+        // The Responses API has items other than messages.
         None => match message["type"].as_str() {
             Some(kind) if kind == "reasoning" || kind.ends_with("_call") => "assistant",
             _ => "user",
@@ -90,27 +91,27 @@ fn parts(message: &Value) -> Vec<Value> {
     parts.extend(get("refusal").as_str().map(part::text));
     let images = get("images").as_array().into_iter().flatten();
     parts.extend(images.map(|data| part::blob("image", data)));
-    parts.extend(get("tool_calls").as_array().into_iter().flatten().map(asked));
+    parts.extend(get("tool_calls").as_array().into_iter().flatten().map(tool_call));
     parts
 }
 
-/// A tool call in a message of OpenAI's or Ollama's.
-fn asked(call: &Value) -> Value {
+/// Converts a tool call in a message of OpenAI or Ollama.
+fn tool_call(call: &Value) -> Value {
     part::tool_call(&call["id"], &call["function"]["name"], &call["function"]["arguments"])
 }
 
-/// What a model has answered, as far as it got.
+/// Returns the answer's messages, one for each choice; they are partial if the run did not complete.
 pub(super) fn output(result: &LlmResult, failed: bool) -> Value {
     let choices = result.choices.iter().map(|choice| {
-        let said = |text: &String, of: fn(&str) -> Value| (!text.is_empty()).then(|| of(text));
+        let part = |text: &String, of: fn(&str) -> Value| (!text.is_empty()).then(|| of(text));
         let calls = choice.tool_calls.iter().map(|call| {
             let id = if call.id.is_empty() { Value::Null } else { call.id.as_str().into() };
             part::tool_call(&id, &call.name.as_str().into(), &call.arguments.as_str().into())
         });
-        let parts = said(&choice.reasoning, part::reasoning)
+        let parts = part(&choice.reasoning, part::reasoning)
             .into_iter()
-            .chain(said(&choice.text, part::text))
-            .chain(said(&choice.refusal, part::text))
+            .chain(part(&choice.text, part::text))
+            .chain(part(&choice.refusal, part::text))
             .chain(calls);
         let mut message = Map::new();
         message.insert("role".to_owned(), "assistant".into());

@@ -4,38 +4,38 @@ use opentelemetry::KeyValue;
 
 use super::{
     OtelMetricsBuilder,
+    call_info::CallInfo,
     error_type::error_type,
-    facts::Facts,
     instruments::Instruments,
     names,
     value::{bounded, text},
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::{labels::Labels, open::Open, outermost::Outermost},
     run::Run,
 };
 
-/// A handler that measures model calls by OpenTelemetry metrics, after the semantic conventions for generative
-/// AI, with their units and buckets.
+/// A handler that records OpenTelemetry metrics of model calls, with the names, units and buckets of the semantic
+/// conventions for generative AI.
 ///
-/// Clones measure together, and count as one handler. It never waits, so that it may be added as inline.
+/// Clones share their state and count as one handler. The handler never waits, so it can be registered inline.
 ///
-/// | metric | of | when |
+/// | metric | recorded for | when |
 /// |---|---|---|
 /// | `gen_ai.client.operation.duration` | each call | at its end, however it ended |
-/// | `gen_ai.client.token.usage` | each call whose provider reported usage | at its end, also of one that was broken off |
+/// | `gen_ai.client.token.usage` | each call whose provider reported usage | at its end, also if it failed |
 /// | `gen_ai.client.operation.time_to_first_chunk` | each call with streamed content | at its end |
-/// | `gen_ai.client.operation.time_per_output_chunk` | each piece of content but the first | as it comes |
+/// | `gen_ai.client.operation.time_per_output_chunk` | each piece of content after the first | on arrival |
 ///
-/// Attributes are operation, provider, model, server, and at the end the model that answered; `error.type` is with
-/// the duration of a failed call, as [`OtelSpans`](super::OtelSpans) has it. How many different values they have is
-/// [bounded](OtelMetricsBuilder::max_models), whatever clients send.
+/// The attributes are operation, provider, model and server; metrics recorded at the end also have the model that
+/// answered, and the duration of a failed call has `error.type`, as in [`OtelSpans`](super::OtelSpans). The number of
+/// distinct values is [bounded](OtelMetricsBuilder::max_models), whatever clients send.
 ///
-/// A model run inside a model run that it heard of, such as that of a layer over HTTP below a typed model, is not
-/// measured: its call is the outer one's. So of a typed model the server is not known, unless the handler is
-/// attached to the layer over HTTP alone.
+/// A model run inside another observed model run, such as that of an HTTP layer below a typed model, is not measured:
+/// the outer run stands for the call. The server of a typed model's call is therefore unknown, unless the handler is
+/// registered with the HTTP layer only.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::OtelMetrics};
@@ -45,27 +45,27 @@ use crate::{
 /// # let _ = callbacks;
 /// ```
 #[derive(Clone)]
-pub struct OtelMetrics(pub(super) Arc<Shared>);
+pub struct OtelMetrics(pub(super) Arc<MetricsInner>);
 
-pub(super) struct Shared {
+pub(super) struct MetricsInner {
     pub(super) instruments: Instruments,
-    pub(super) labels: AllLabels,
-    pub(super) chunks: bool,
-    pub(super) open: Open<Call>,
+    pub(super) labels: AttributeLabels,
+    pub(super) chunk_times: bool,
+    pub(super) open: Open<OpenCall>,
     pub(super) outermost: Outermost,
 }
 
-/// What attributes may say.
-pub(super) struct AllLabels {
+/// The bounded values of attributes.
+pub(super) struct AttributeLabels {
     pub(super) models: Labels,
-    pub(super) answering: Labels,
+    pub(super) response_models: Labels,
     pub(super) providers: Labels,
     pub(super) servers: Labels,
     pub(super) errors: Labels,
 }
 
 /// A call that has not ended.
-pub(super) struct Call {
+pub(super) struct OpenCall {
     attributes: Arc<[KeyValue]>,
     last_chunk: Option<SystemTime>,
 }
@@ -77,43 +77,43 @@ impl Default for OtelMetrics {
 }
 
 impl OtelMetrics {
-    /// A handler whose instruments the global provider makes, as it is now.
+    /// Creates a handler with the default settings, whose instruments come from the current global meter provider.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Settings to start with.
+    /// Returns a builder with the default settings.
     pub fn builder() -> OtelMetricsBuilder {
         OtelMetricsBuilder::new()
     }
 
-    /// How many calls that are measured have not ended.
+    /// Returns the number of measured calls that have not ended.
     pub fn open_runs(&self) -> usize {
         self.0.open.len()
     }
 }
 
-impl Shared {
+impl MetricsInner {
     fn start(&self, run: &Run, start: &LlmStart) {
         if !self.outermost.start(run) {
             return;
         }
-        let facts = Facts::of(start);
+        let info = CallInfo::of(start);
         let mut attributes = vec![
-            text(names::OPERATION, facts.operation),
-            text(names::PROVIDER, bounded(&self.labels.providers, &facts.provider)),
+            text(names::OPERATION, info.operation),
+            text(names::PROVIDER, bounded(&self.labels.providers, &info.provider)),
         ];
-        let model = facts.model.as_deref().map(|model| bounded(&self.labels.models, model));
+        let model = info.model.as_deref().map(|model| bounded(&self.labels.models, model));
         attributes.extend(model.map(|model| text(names::MODEL, model)));
-        if let Some(server) = &facts.server {
+        if let Some(server) = &info.server {
             let address = bounded(&self.labels.servers, &server.address);
-            // A port of nobody is no series of its own either.
+            // Ports of servers that are not recorded would be unbounded series.
             let port = server.port.filter(|_| address.as_str() == server.address);
             attributes.push(text(names::SERVER_ADDRESS, address));
             let port = port.map(|port| KeyValue::new(names::SERVER_PORT, i64::from(port)));
             attributes.extend(port);
         }
-        self.open.insert(run, Call { attributes: attributes.into(), last_chunk: None });
+        self.open.insert(run, OpenCall { attributes: attributes.into(), last_chunk: None });
     }
 
     fn token(&self, run: &Run, time: SystemTime) {
@@ -121,9 +121,9 @@ impl Shared {
             let before = call.last_chunk.replace(time)?;
             Some((before, Arc::clone(&call.attributes)))
         });
-        // Not under the lock: the instrument is anybody's.
+        // Outside of the lock: the instrument may run user code.
         if let Some((before, attributes)) = chunk.flatten() {
-            // The clock may have been set back.
+            // The system clock may have been set back.
             let elapsed = time.duration_since(before).unwrap_or_default();
             self.instruments.time_per_output_chunk.record(elapsed.as_secs_f64(), &attributes);
         }
@@ -133,31 +133,32 @@ impl Shared {
         let measured = self.outermost.end(run);
         let Some(call) = self.open.remove(run).filter(|_| measured) else { return };
         let mut attributes = call.attributes.to_vec();
-        let answered = result.model.as_deref().map(|model| bounded(&self.labels.answering, model));
-        attributes.extend(answered.map(|model| text(names::RESPONSE_MODEL, model)));
+        let model = result.model.as_deref();
+        let model = model.map(|model| bounded(&self.labels.response_models, model));
+        attributes.extend(model.map(|model| text(names::RESPONSE_MODEL, model)));
         if let Some(usage) = &result.usage {
             self.instruments.usage(usage, &attributes);
         }
         if let Some(first) = result.time_to_first_token {
             self.instruments.time_to_first_chunk.record(first.as_secs_f64(), &attributes);
         }
-        let failed = error.map(|error| bounded(&self.labels.errors, &error_type(error)));
-        attributes.extend(failed.map(|error| text(names::ERROR_TYPE, error)));
+        let error = error.map(|error| bounded(&self.labels.errors, &error_type(error)));
+        attributes.extend(error.map(|error| text(names::ERROR_TYPE, error)));
         self.instruments.duration.record(result.duration.as_secs_f64(), &attributes);
     }
 }
 
 impl CallbackHandler for OtelMetrics {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
-        match self.0.chunks {
+        match self.0.chunk_times {
             true => ends | EventMask::LLM_NEW_TOKEN | EventMask::TOKEN_TIMES,
             false => ends,
         }
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0) as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -165,7 +166,11 @@ impl CallbackHandler for OtelMetrics {
             EventData::LlmStart(start) => self.0.start(run, start),
             EventData::LlmNewToken(_) => self.0.token(run, event.time()),
             EventData::LlmEnd(result) => self.0.end(run, result, None),
-            EventData::LlmError(error) => self.0.end(run, error.result(), Some(error)),
+            EventData::LlmError(error) => {
+                if let Some(result) = error.result() {
+                    self.0.end(run, result, Some(error));
+                }
+            }
             _ => {}
         }
     }

@@ -8,75 +8,74 @@ use opentelemetry::{
 use super::{
     OtelMetrics, SemanticConventions,
     instruments::Instruments,
-    metrics::{AllLabels, Shared},
-    scope::scope,
+    metrics::{AttributeLabels, MetricsInner},
 };
 use crate::handlers::{labels::Labels, open::Open, outermost::Outermost};
 
 const MAX_MODELS: usize = 200;
 const MAX_RUNS: usize = 10_000;
 
-/// Settings of an [`OtelMetrics`].
+/// A builder for [`OtelMetrics`].
 #[must_use]
 pub struct OtelMetricsBuilder {
     meter: Option<Box<dyn FnOnce(InstrumentationScope) -> Meter>>,
     conventions: SemanticConventions,
     max_models: usize,
-    chunks: bool,
+    chunk_times: bool,
 }
 
 impl OtelMetricsBuilder {
     pub(super) fn new() -> Self {
         let conventions = SemanticConventions::default();
-        Self { meter: None, conventions, max_models: MAX_MODELS, chunks: true }
+        Self { meter: None, conventions, max_models: MAX_MODELS, chunk_times: true }
     }
 
-    /// Sets who makes the instruments. Otherwise it is the global provider, as it is when this is built.
+    /// Sets the provider of the instruments. The default is the global one at the time of [`build`](Self::build).
     pub fn meter_provider(mut self, provider: impl MeterProvider + 'static) -> Self {
         self.meter = Some(Box::new(move |scope| provider.meter_with_scope(scope)));
         self
     }
 
-    /// Sets the names that are written.
+    /// Sets which version of the conventions names metrics and attributes.
     pub fn conventions(mut self, conventions: SemanticConventions) -> Self {
         self.conventions = conventions;
         self
     }
 
-    /// Sets how many models are told apart; 200 is the default. All further ones, and names of more than 128
-    /// bytes, are `_OTHER`: each name is a time series for ever, and clients can send any. The same bound holds
-    /// for the models that answer, for providers, servers and types of errors.
+    /// Sets the number of distinct models (default 200). Further models, and names longer than 128 bytes, are
+    /// recorded as `_OTHER`: each name is a time series forever, and clients can send any name. The same bound
+    /// applies to models that answer, providers, servers and error types.
     pub fn max_models(mut self, models: usize) -> Self {
         self.max_models = models;
         self
     }
 
-    /// Sets whether the time of each chunk is measured (`…time_per_output_chunk`); it is, unless this is called.
-    /// It is all that a token costs: without it the handler does not hear of tokens.
-    pub fn chunk_times(mut self, measured: bool) -> Self {
-        self.chunks = measured;
+    /// Sets whether the time between chunks (`…time_per_output_chunk`) is recorded (default `true`). Recording it is
+    /// the handler's only cost per token: otherwise it does not receive token events.
+    pub fn chunk_times(mut self, recorded: bool) -> Self {
+        self.chunk_times = recorded;
         self
     }
 
-    /// The handler.
+    /// Builds the handler.
     #[must_use]
     pub fn build(self) -> OtelMetrics {
-        let scope = scope(self.conventions);
+        let scope = self.conventions.scope();
         let meter = match self.meter {
             Some(meter) => meter(scope),
             None => global::meter_with_scope(scope),
         };
         let labels = || Labels::at_most(self.max_models);
-        OtelMetrics(Arc::new(Shared {
+        OtelMetrics(Arc::new(MetricsInner {
             instruments: Instruments::new(&meter, self.conventions),
-            labels: AllLabels {
+            labels: AttributeLabels {
                 models: labels(),
-                answering: labels(),
+                response_models: labels(),
                 providers: labels(),
                 servers: labels(),
                 errors: labels(),
             },
-            chunks: self.chunks,
+            chunk_times: self.chunk_times,
             open: Open::new(MAX_RUNS),
             outermost: Outermost::default(),
         }))
@@ -88,7 +87,7 @@ impl fmt::Debug for OtelMetricsBuilder {
         f.debug_struct("OtelMetricsBuilder")
             .field("conventions", &self.conventions)
             .field("max_models", &self.max_models)
-            .field("chunks", &self.chunks)
+            .field("chunk_times", &self.chunk_times)
             .finish_non_exhaustive()
     }
 }

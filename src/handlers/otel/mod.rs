@@ -1,15 +1,15 @@
-//! Spans and metrics after OpenTelemetry's semantic conventions for generative AI.
+//! Spans and metrics that follow OpenTelemetry's semantic conventions for generative AI.
 //!
-//! Written against the conventions' version 1.41.1, the last that was released with them in it, and against
-//! the API crate alone: which SDK and exporter is up to the application.
+//! The names are those of version 1.41.1, the last release of the conventions that contained them. The handlers
+//! depend on the OpenTelemetry API crate only: the application chooses the SDK and the exporters.
 
-// What is known of a call is read once (`Facts`), and written by two handlers, spans and metrics. Each keeps
-// what it has of a run in an `Open`, which is bounded.
+// `CallInfo` reads a call's facts once, for both handlers. Each handler keeps the state of unfinished runs in an
+// `Open`, which is bounded.
 
 mod agent;
+mod call_info;
 mod content;
 mod error_type;
-mod facts;
 mod finish;
 mod instruments;
 mod llm_span;
@@ -23,7 +23,6 @@ mod parent;
 mod part;
 mod result;
 mod run_span;
-mod scope;
 mod server;
 mod span;
 mod spans;

@@ -1,29 +1,34 @@
-//! Every name that is written, in one place. Own constants: those of the published crate are deprecated all
-//! together since the conventions moved to a repository of their own.
+//! The names of all spans, metrics, events and attributes. They are defined here because the published crate
+//! deprecated its constants when the conventions moved to their own repository.
 
-/// Which set of names is written.
+use opentelemetry::InstrumentationScope;
+
+/// A version of the semantic conventions for generative AI.
 ///
-/// The conventions are not stable. Those of version 1.41.1 are the last that were released as part of
-/// OpenTelemetry's; since then they are kept elsewhere, and renamed.
+/// The conventions are not stable. Version 1.41.1 is the last that was released as part of OpenTelemetry's general
+/// conventions; since then they live in a repository of their own, where names have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[allow(non_camel_case_types, reason = "a version")]
 #[non_exhaustive]
 pub enum SemanticConventions {
-    /// Those of version 1.41.1. The default.
+    /// Version 1.41.1. The default.
     #[default]
     V1_41,
-    /// What became of them since, as of November 2026: metrics of inference have names of their own
-    /// (`gen_ai.client.inference.*`), token usage is counted by counters, and tokens written to a cache are
-    /// `cache_write`. It changes with releases of this crate.
+    /// The conventions' own repository, as of November 2026: inference metrics are named
+    /// `gen_ai.client.inference.*`, counters count token usage, and tokens written to a cache are `cache_write`.
+    /// The names change with releases of this crate.
     Latest,
 }
 
 impl SemanticConventions {
-    pub(super) fn schema_url(self) -> Option<&'static str> {
+    /// Returns the instrumentation scope of the handlers' spans, metrics and logs.
+    pub(super) fn scope(self) -> InstrumentationScope {
+        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(env!("CARGO_PKG_VERSION"));
         match self {
-            Self::V1_41 => Some("https://opentelemetry.io/schemas/1.41.1"),
-            // Not published.
-            Self::Latest => None,
+            Self::V1_41 => scope.with_schema_url("https://opentelemetry.io/schemas/1.41.1").build(),
+            // No schema is published.
+            Self::Latest => scope.build(),
         }
     }
 
@@ -73,7 +78,7 @@ pub(super) const EXECUTE_TOOL: &str = "execute_tool";
 pub(super) const INVOKE_AGENT: &str = "invoke_agent";
 pub(super) const RETRIEVAL: &str = "retrieval";
 
-// What is asked.
+// Requests.
 pub(super) const OPERATION: &str = "gen_ai.operation.name";
 pub(super) const PROVIDER: &str = "gen_ai.provider.name";
 pub(super) const CONVERSATION: &str = "gen_ai.conversation.id";
@@ -94,9 +99,9 @@ pub(super) const SERVER_PORT: &str = "server.port";
 pub(super) const OPENAI_API: &str = "openai.api.type";
 pub(super) const OPENAI_TIER: &str = "openai.request.service_tier";
 
-// What came of it.
+// Responses.
 pub(super) const ERROR_TYPE: &str = "error.type";
-/// What stands for all values beyond a bound: the conventions' own word for it, of `error.type`.
+/// The conventions' fallback value of `error.type`, used for all values beyond a bound.
 pub(super) const OTHER: &str = "_OTHER";
 pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
 pub(super) const RESPONSE_MODEL: &str = "gen_ai.response.model";
@@ -107,7 +112,7 @@ pub(super) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
 
-// Agents, tools, retrievers.
+// Agents, tools and retrievers.
 pub(super) const AGENT_NAME: &str = "gen_ai.agent.name";
 pub(super) const AGENT_ID: &str = "gen_ai.agent.id";
 pub(super) const AGENT_DESCRIPTION: &str = "gen_ai.agent.description";
@@ -116,7 +121,7 @@ pub(super) const DATA_SOURCE: &str = "gen_ai.data_source.id";
 pub(super) const TOOL_NAME: &str = "gen_ai.tool.name";
 pub(super) const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
 
-// Content: opt-in.
+// Content (opt-in).
 pub(super) const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";
 pub(super) const INPUT_MESSAGES: &str = "gen_ai.input.messages";
 pub(super) const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
@@ -132,13 +137,13 @@ pub(super) const EXCEPTION: &str = "gen_ai.client.operation.exception";
 pub(super) const EXCEPTION_TYPE: &str = "exception.type";
 pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
 
-// The conventions have no names for these.
+// Names that the conventions do not define.
 pub(super) const RETRY: &str = "retry";
 pub(super) const RETRY_ATTEMPT: &str = "retry.attempt";
 pub(super) const RETRY_ERROR: &str = "retry.error";
 pub(super) const CUSTOM_VALUE: &str = "value";
 
-/// Bounds of the buckets for tokens.
+/// Bucket boundaries of token histograms.
 pub(super) const TOKEN_BUCKETS: [f64; 14] = [
     1.0,
     4.0,
@@ -155,6 +160,6 @@ pub(super) const TOKEN_BUCKETS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
-/// Bounds of the buckets for seconds.
+/// Bucket boundaries of duration histograms.
 pub(super) const SECOND_BUCKETS: [f64; 14] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];

@@ -1,4 +1,4 @@
-//! The parameters of a request, whoever's names they have.
+//! Request parameters, read under the names of all providers.
 
 use opentelemetry::{KeyValue, StringValue};
 use serde_json::{Map, Value};
@@ -8,15 +8,15 @@ use super::{
     value::{cut, text, texts},
 };
 
-/// More stop sequences are not written.
+/// The maximum number of stop sequences to record.
 const MAX_STOPS: usize = 16;
 
-/// Where Gemini and Ollama have theirs.
+/// The objects in which Gemini and Ollama nest parameters.
 const NESTED: [&str; 3] = ["generationConfig", "generation_config", "options"];
 
 type Params = Map<String, Value>;
 
-/// What is written of them, in the conventions' order.
+/// Adds the attributes of a request's parameters, in the conventions' order.
 pub(super) fn attributes(
     params: &Params,
     conventions: SemanticConventions,
@@ -54,13 +54,13 @@ pub(super) fn attributes(
     attributes.extend(output_type(params).map(|kind| text(names::OUTPUT_TYPE, kind)));
 }
 
-/// The conversation that a request of OpenAI's Responses continues.
+/// Returns the conversation that a Responses request continues.
 pub(super) fn conversation(params: &Params) -> Option<&str> {
     let conversation = params.get("conversation")?;
     conversation.as_str().or_else(|| conversation.get("id")?.as_str())
 }
 
-/// OpenAI's tier of service, where one is asked for.
+/// Returns OpenAI's service tier if the request asks for one.
 pub(super) fn service_tier(params: &Params) -> Option<&str> {
     params.get("service_tier")?.as_str().filter(|tier| *tier != "auto")
 }
@@ -79,7 +79,7 @@ fn stops(params: &Params) -> Option<Vec<StringValue>> {
     }
 }
 
-/// In which form the answer is asked for.
+/// Returns the output format that the request asks for.
 fn output_type(params: &Params) -> Option<&'static str> {
     let format = params.get("response_format").or_else(|| params.get("text")?.get("format"));
     let format = format.and_then(|format| format.get("type")).or_else(|| {
@@ -89,7 +89,7 @@ fn output_type(params: &Params) -> Option<&'static str> {
     match format.as_str() {
         Some("text" | "text/plain") => Some("text"),
         Some("json" | "json_object" | "json_schema" | "application/json") => Some("json"),
-        // Ollama takes a schema there.
+        // Ollama accepts a schema here.
         None if format.is_object() => Some("json"),
         _ => None,
     }

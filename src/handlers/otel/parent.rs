@@ -9,8 +9,8 @@ use crate::{
     run::{Run, TraceParent},
 };
 
-/// What a run's span is in: the span of the nearest run above it that has one; else where the request says it
-/// comes from; else whatever is current here.
+/// Returns the context of a run's parent span: that of the nearest run above it with an open span, else that of the
+/// request's `traceparent`, else the current one.
 pub(super) fn parent(open: &Open<OpenSpan>, run: &Run) -> Context {
     let above = run.parent_ids().iter().rev();
     if let Some(span) = above.filter_map(|id| open.with(*id, |above| above.context.clone())).next()
@@ -19,7 +19,7 @@ pub(super) fn parent(open: &Open<OpenSpan>, run: &Run) -> Context {
     }
     let current = Context::current();
     let Some(inbound) = run.inbound_traceparent().and_then(remote) else { return current };
-    // A span of the same trace that is current here is below the caller's, and nearer.
+    // A current span of the same trace is below the caller's span, and so nearer.
     let (trace_id, current_trace) = (inbound.trace_id(), current.span().span_context().trace_id());
     if trace_id == current_trace {
         return current;
@@ -34,9 +34,9 @@ fn remote(parent: &TraceParent) -> Option<SpanContext> {
     Some(SpanContext::new(trace_id, span_id, flags, true, TraceState::default()))
 }
 
-/// A span as what is called hears of it; none where nothing makes spans.
-pub(super) fn named(span: &SpanContext) -> Option<TraceParent> {
+/// Returns the `traceparent` of a span, or `None` if the span is not valid because no SDK is installed.
+pub(super) fn trace_parent(span: &SpanContext) -> Option<TraceParent> {
     let (trace_id, span_id) = (span.trace_id(), span.span_id());
     let ids = (u128::from_be_bytes(trace_id.to_bytes()), u64::from_be_bytes(span_id.to_bytes()));
-    span.is_valid().then(|| TraceParent::of(ids.0, ids.1, span.trace_flags().to_u8() & 1))
+    span.is_valid().then(|| TraceParent::new(ids.0, ids.1, span.trace_flags().to_u8() & 1))
 }

@@ -1,8 +1,8 @@
-//! The parts of messages: from each provider's form to the conventions'.
+//! Converts message parts from each provider's form to the conventions'.
 
 use serde_json::{Map, Value, json};
 
-/// What is in a message, whether a text, a part or several.
+/// Converts a message's content: a string, a part or an array of parts.
 pub(super) fn parts(content: &Value) -> Vec<Value> {
     match content {
         Value::Null => Vec::new(),
@@ -20,7 +20,7 @@ pub(super) fn reasoning(text: &str) -> Value {
 }
 
 pub(super) fn tool_call(id: &Value, name: &Value, arguments: &Value) -> Value {
-    // OpenAI's arguments are a JSON text.
+    // OpenAI encodes arguments as a JSON string.
     let parsed = arguments.as_str().and_then(|text| serde_json::from_str(text).ok());
     let mut call = json!({"type": "tool_call", "name": name});
     call["arguments"] = parsed.unwrap_or_else(|| arguments.clone());
@@ -34,11 +34,11 @@ pub(super) fn tool_response(id: &Value, response: &Value) -> Value {
     json!({"type": "tool_call_response", "id": id, "response": response})
 }
 
-/// A file that is in the message itself: what kind and type it is. Its bytes are not for telemetry.
+/// Describes a file in the message by its kind and MIME type. Its bytes are omitted from telemetry.
 pub(super) fn blob(mime: &str, data: &Value) -> Value {
     let length = data.as_str().map_or(0, str::len);
-    let covered = data.as_str().filter(|data| data.starts_with("[redacted"));
-    let content = covered.map_or_else(|| format!("[redacted, {length} characters]"), Into::into);
+    let redacted = data.as_str().filter(|data| data.starts_with("[redacted"));
+    let content = redacted.map_or_else(|| format!("[redacted, {length} characters]"), Into::into);
     json!({"type": "blob", "modality": modality(mime), "mime_type": mime, "content": content})
 }
 
@@ -46,7 +46,7 @@ fn modality(mime: &str) -> &str {
     mime.split('/').next().filter(|kind| !kind.is_empty()).unwrap_or("file")
 }
 
-/// A file that is elsewhere.
+/// Describes a file by its URI.
 fn uri(modality: &str, uri: &Value) -> Value {
     match uri.as_str().and_then(|uri| uri.strip_prefix("data:")) {
         Some(data) => blob(data.split([';', ',']).next().unwrap_or_default(), uri),
@@ -63,22 +63,22 @@ fn part(value: &Value) -> Value {
         return value.as_str().map_or_else(|| unknown(value), text);
     };
     let get = |name: &str| part.get(name).unwrap_or(&Value::Null);
-    let say = |name: &str| get(name).as_str().unwrap_or_default();
-    let some = |first: &str, second: &str| part.get(first).unwrap_or_else(|| get(second));
+    let string = |name: &str| get(name).as_str().unwrap_or_default();
+    let either = |first: &str, second: &str| part.get(first).unwrap_or_else(|| get(second));
     match get("type").as_str() {
-        Some("text" | "input_text" | "output_text") => text(say("text")),
-        Some("thinking") => reasoning(say("thinking")),
-        Some("reasoning") => reasoning_of(part),
+        Some("text" | "input_text" | "output_text") => text(string("text")),
+        Some("thinking") => reasoning(string("thinking")),
+        Some("reasoning") => reasoning_item(part),
         Some("tool_use") => tool_call(get("id"), get("name"), get("input")),
         Some("tool_call") => tool_call(get("id"), get("name"), get("arguments")),
         Some("function_call") => tool_call(get("call_id"), get("name"), get("arguments")),
-        Some("tool_result") => tool_response(some("tool_use_id", "tool_call_id"), get("content")),
+        Some("tool_result") => tool_response(either("tool_use_id", "tool_call_id"), get("content")),
         Some("function_call_output") => tool_response(get("call_id"), get("output")),
         Some("server_tool_use") => json!({
             "type": "server_tool_call", "id": get("id"), "name": get("name"),
             "server_tool_call": {"type": get("name"), "arguments": get("input")},
         }),
-        Some(kind @ ("image" | "document")) => source(kind, part),
+        Some(kind @ ("image" | "document")) => file_part(kind, part),
         Some("image_url") if part.contains_key("url") => uri("image", get("url")),
         Some("image_url" | "input_image") => match get("image_url") {
             Value::Null => file("image", get("file_id")),
@@ -94,17 +94,16 @@ fn part(value: &Value) -> Value {
             }
         }
         Some(_) => value.clone(),
-        None => of_gemini(part).unwrap_or_else(|| unknown(value)),
+        None => gemini_part(part).unwrap_or_else(|| unknown(value)),
     }
 }
 
-/// In a form that nobody knows.
 fn unknown(value: &Value) -> Value {
     json!({"type": "unknown", "content": value})
 }
 
-/// Reasoning of the typed requests, and of Responses, which gives summaries.
-fn reasoning_of(part: &Map<String, Value>) -> Value {
+/// Converts reasoning of typed requests and of the Responses API, which has summaries.
+fn reasoning_item(part: &Map<String, Value>) -> Value {
     let texts = |name: &str| {
         let all = part.get(name).and_then(Value::as_array).into_iter().flatten();
         all.filter_map(|text| text["text"].as_str()).collect::<Vec<_>>().join("\n")
@@ -115,8 +114,8 @@ fn reasoning_of(part: &Map<String, Value>) -> Value {
     }
 }
 
-/// Anthropic's files, and those of the typed requests.
-fn source(kind: &str, part: &Map<String, Value>) -> Value {
+/// Converts files of Anthropic and of typed requests.
+fn file_part(kind: &str, part: &Map<String, Value>) -> Value {
     let Some(source) = part.get("source") else {
         let mime = part.get("media_type").and_then(Value::as_str).unwrap_or(kind);
         return blob(mime, part.get("data_base64").unwrap_or(&Value::Null));
@@ -129,27 +128,27 @@ fn source(kind: &str, part: &Map<String, Value>) -> Value {
     }
 }
 
-fn of_gemini(part: &Map<String, Value>) -> Option<Value> {
+fn gemini_part(part: &Map<String, Value>) -> Option<Value> {
     let either = |one: &str, other: &str| part.get(one).or_else(|| part.get(other));
-    if let Some(said) = part.get("text").and_then(Value::as_str) {
+    if let Some(content) = part.get("text").and_then(Value::as_str) {
         let thought = part.get("thought").and_then(Value::as_bool) == Some(true);
-        return Some(if thought { reasoning(said) } else { text(said) });
+        return Some(if thought { reasoning(content) } else { text(content) });
     }
     if let Some(call) = either("functionCall", "function_call") {
         return Some(tool_call(&call["id"], &call["name"], &call["args"]));
     }
-    if let Some(answer) = either("functionResponse", "function_response") {
-        let id = if answer["id"].is_null() { &answer["name"] } else { &answer["id"] };
-        return Some(tool_response(id, &answer["response"]));
+    if let Some(response) = either("functionResponse", "function_response") {
+        let id = if response["id"].is_null() { &response["name"] } else { &response["id"] };
+        return Some(tool_response(id, &response["response"]));
     }
-    let mime = |of: &Value| {
-        let mime = of.get("mimeType").or_else(|| of.get("mime_type"));
+    let mime = |data: &Value| {
+        let mime = data.get("mimeType").or_else(|| data.get("mime_type"));
         mime.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     if let Some(data) = either("inlineData", "inline_data") {
         return Some(blob(&mime(data), &data["data"]));
     }
     let data = either("fileData", "file_data")?;
-    let place = data.get("fileUri").or_else(|| data.get("file_uri")).unwrap_or(&Value::Null);
-    Some(uri(modality(&mime(data)), place))
+    let file_uri = data.get("fileUri").or_else(|| data.get("file_uri")).unwrap_or(&Value::Null);
+    Some(uri(modality(&mime(data)), file_uri))
 }

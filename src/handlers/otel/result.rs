@@ -8,7 +8,7 @@ use super::{
 };
 use crate::event::LlmResult;
 
-/// What is known when a model call ends.
+/// Returns the attributes that are known when a model call ends.
 pub(super) fn attributes(
     result: &LlmResult,
     failed: bool,
@@ -27,7 +27,7 @@ pub(super) fn attributes(
     if let Some(usage) = &result.usage {
         attributes.push(count(names::INPUT_TOKENS, usage.input_tokens));
         attributes.push(count(names::OUTPUT_TOKENS, usage.output_tokens));
-        // Parts of them. Zero is also what providers have that do not count them.
+        // Parts of the totals. They are also zero if the provider does not count them.
         let parts = [
             (names::CACHE_READ_TOKENS, usage.cache_read_tokens),
             (conventions.cache_write(), usage.cache_write_tokens),

@@ -1,4 +1,4 @@
-//! What spans of all runs have in common, and those of chains, tools and retrievers.
+//! What spans of all runs have in common, and the spans of chains, tools and retrievers.
 
 use std::{sync::atomic::Ordering, time::SystemTime};
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::{
     agent::agent,
     names,
-    parent::{named, parent},
-    span::{Asked, OpenSpan},
-    spans::Shared,
-    starting::of_runnable,
+    parent::{parent, trace_parent},
+    span::{CallStart, OpenSpan},
+    spans::SpansInner,
+    starting::runnable_span,
     value::{cut, text},
 };
 use crate::{
@@ -23,22 +23,22 @@ use crate::{
     run::{Run, RunType},
 };
 
-impl Shared {
-    /// Makes a run's span, and says that it stands for the run.
+impl SpansInner {
+    /// Starts a run's span and sets it as the run's span context.
     pub(super) fn open(
         &self,
         run: &Run,
         builder: SpanBuilder,
-        (is_call, asked): (bool, Option<Asked>),
+        (is_call, call_start): (bool, Option<CallStart>),
         add: impl FnOnce(&mut BoxedSpan),
     ) {
         let mut span = self.tracer.build_with_context(builder, &parent(&self.open, run));
         add(&mut span);
         let context = span.span_context().clone();
-        if let Some(span) = named(&context) {
+        if let Some(span) = trace_parent(&context) {
             run.set_span_context(span);
         }
-        let open = OpenSpan { span, context, agent: agent(run), is_call, asked };
+        let open = OpenSpan { span, context, agent: agent(run), is_call, call_start };
         if let Some(oldest) = self.open.insert(run, open) {
             self.given_up.fetch_add(1, Ordering::Relaxed);
             oldest.give_up();
@@ -46,18 +46,18 @@ impl Shared {
     }
 
     pub(super) fn start(&self, run: &Run, input: &RunInput) {
-        let builder = of_runnable(run, input, self.is_agent(run));
+        let builder = runnable_span(run, input, self.is_agent(run));
         self.open(run, builder, (true, None), |span| {
             let key = match run.run_type() {
                 RunType::Tool => Some(names::TOOL_ARGUMENTS),
                 RunType::Retriever => Some(names::RETRIEVAL_QUERY),
                 _ => None,
             };
-            self.content_of(span, key, input.input.as_ref());
+            self.record_content(span, key, input.input.as_ref());
         });
     }
 
-    /// Metadata may be inherited: then the agent is the run above that has them too.
+    /// Returns whether the run itself is the agent that its metadata name. If they are inherited, the run above it is.
     fn is_agent(&self, run: &Run) -> bool {
         let Some(name) = agent(run) else { return false };
         let mut above = run.parent_ids().iter().rev();
@@ -72,14 +72,14 @@ impl Shared {
             RunType::Retriever => Some(names::RETRIEVAL_DOCUMENTS),
             _ => None,
         };
-        self.content_of(&mut open.span, key, output.output.as_ref());
+        self.record_content(&mut open.span, key, output.output.as_ref());
         open.end(run, output.duration);
     }
 
     pub(super) fn error(&self, run: &Run, error: &RunError) {
         let Some(mut open) = self.open.remove(run) else { return };
         open.fail(error, self.content.on_spans());
-        open.end(run, error.result().duration);
+        open.end(run, error.duration());
     }
 
     pub(super) fn retry(&self, run: &Run, retry: &Retry, time: SystemTime) {
@@ -106,18 +106,23 @@ impl Shared {
     }
 
     fn event(&self, run: &Run, name: String, time: SystemTime, attributes: Vec<KeyValue>) {
-        // Under the lock: adding an event to a span calls no processor, only its end does.
+        // Under the lock: adding an event to a span calls no span processor, ending the span does.
         self.open.with(run.run_id(), |open| {
             open.span.add_event_with_timestamp(name, time, attributes);
         });
     }
 
-    /// What a tool or retriever was given or made, where that is asked for: a text as it is, else JSON.
-    fn content_of(&self, span: &mut BoxedSpan, key: Option<&'static str>, value: Option<&Value>) {
+    /// Records the input or output of a tool or retriever if content is recorded: strings as they are, else JSON.
+    fn record_content(
+        &self,
+        span: &mut BoxedSpan,
+        key: Option<&'static str>,
+        value: Option<&Value>,
+    ) {
         let (Some(key), Some(value)) = (key, value) else { return };
         if self.content.on_spans() && span.is_recording() {
-            let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            span.set_attribute(text(key, said));
+            let content = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            span.set_attribute(text(key, content));
         }
     }
 }

@@ -2,13 +2,13 @@ use http::Uri;
 
 use crate::event::LlmStart;
 
-/// Whom a request goes to, where its target says so. On a gateway it is what the client calls the gateway.
-pub(super) struct Server {
+/// The server that a request's URL names. On a gateway it is the name under which clients reach the gateway.
+pub(super) struct ServerAddress {
     pub(super) address: String,
     pub(super) port: Option<u16>,
 }
 
-impl Server {
+impl ServerAddress {
     pub(super) fn of(start: &LlmStart) -> Option<Self> {
         let uri: Uri = start.http.as_ref()?.url.parse().ok()?;
         let address = uri.host()?.trim_matches(['[', ']']).to_owned();

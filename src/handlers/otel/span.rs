@@ -19,37 +19,37 @@ use crate::{
 pub(super) struct OpenSpan {
     pub(super) span: BoxedSpan,
     pub(super) context: SpanContext,
-    /// The agent that the run says it is in.
+    /// The agent that the run's metadata name.
     pub(super) agent: Option<Arc<str>>,
-    /// It is a call of its own: events of calls and their content are written once.
+    /// Whether the run is a call of its own. Events and content are recorded once per call.
     pub(super) is_call: bool,
-    /// What the event tells that is written at the end, if one is.
-    pub(super) asked: Option<Asked>,
+    /// The start of a call whose details event is emitted at the end.
+    pub(super) call_start: Option<CallStart>,
 }
 
-/// What was known when a model call started.
-pub(super) struct Asked {
+/// The facts known when a model call started.
+pub(super) struct CallStart {
     pub(super) start: Arc<LlmStart>,
     pub(super) attributes: Vec<KeyValue>,
 }
 
 impl OpenSpan {
-    /// The span is over: the run ended so long after its start. By the monotonic clock, so that clocks that
-    /// are set do not make it negative.
+    /// Ends the span at the run's start time plus its duration. The duration is measured by a monotonic clock, so
+    /// it stays positive if the system clock is set back.
     pub(super) fn end(mut self, run: &Run, duration: Duration) {
         self.span.end_with_timestamp(end_time(run, duration));
     }
 
-    /// The run has failed. What it says of it is content.
+    /// Marks the span as failed. The error's message is content.
     pub(super) fn fail(&mut self, error: &RunError, with_message: bool) {
         self.span.set_attribute(text(names::ERROR_TYPE, error_type(error)));
         self.span.set_status(Status::error(description(error, with_message)));
     }
 
-    /// No end was heard, and there is no room for it any longer.
+    /// Ends the span without its run's end event, to make room.
     pub(super) fn give_up(mut self) {
         self.span.set_attribute(text(names::ERROR_TYPE, names::OTHER));
-        self.span.set_status(Status::error("its end was not heard of"));
+        self.span.set_status(Status::error("no end event received"));
         self.span.end();
     }
 }
@@ -58,7 +58,8 @@ pub(super) fn end_time(run: &Run, duration: Duration) -> SystemTime {
     run.start_time().checked_add(duration).unwrap_or_else(|| run.start_time())
 }
 
-/// Messages of providers quote prompts, those of transports URLs, and reasons to abort are anybody's.
+/// Returns the status description. Messages are content: those of providers quote prompts, those of transports quote
+/// URLs, and abort reasons come from user code.
 pub(super) fn description(error: &RunError, with_message: bool) -> String {
     if with_message {
         return error.message().to_owned();

@@ -7,16 +7,16 @@ use opentelemetry::{
     trace::{Span, Tracer, TracerProvider},
 };
 
-use super::{OtelContent, OtelSpans, SemanticConventions, logs::Logs, scope::scope, spans::Shared};
+use super::{OtelContent, OtelSpans, SemanticConventions, logs::ErasedLogger, spans::SpansInner};
 use crate::handlers::{open::Open, outermost::Outermost};
 
 const MAX_RUNS: usize = 10_000;
 
-/// Settings of an [`OtelSpans`].
+/// A builder for [`OtelSpans`].
 #[must_use]
 pub struct OtelSpansBuilder {
     tracer: Option<Box<dyn FnOnce(InstrumentationScope) -> BoxedTracer>>,
-    logger: Option<Box<dyn FnOnce(InstrumentationScope) -> Logs>>,
+    logger: Option<Box<dyn FnOnce(InstrumentationScope) -> ErasedLogger>>,
     conventions: SemanticConventions,
     content: OtelContent,
     max_runs: usize,
@@ -33,7 +33,7 @@ impl OtelSpansBuilder {
         }
     }
 
-    /// Sets who makes the spans. Otherwise it is the global provider, as it is when this is built.
+    /// Sets the provider of the tracer. The default is the global one at the time of [`build`](Self::build).
     pub fn tracer_provider<P>(mut self, provider: P) -> Self
     where
         P: TracerProvider + 'static,
@@ -44,7 +44,7 @@ impl OtelSpansBuilder {
         self
     }
 
-    /// Sets the tracer itself, whose scope stays.
+    /// Sets the tracer itself, which keeps its instrumentation scope.
     pub fn tracer<T>(mut self, tracer: T) -> Self
     where
         T: Tracer<Span: Span + Send + Sync + 'static> + Send + Sync + 'static,
@@ -53,47 +53,47 @@ impl OtelSpansBuilder {
         self
     }
 
-    /// Sets where events go that are log records: that with a call's [content](OtelContent::Event), if it is
-    /// asked for, and `gen_ai.client.operation.exception` for each model call that fails. There is no global
-    /// one.
+    /// Sets the provider of the logger, which receives an event with each call's [content](OtelContent::Event), if
+    /// content is recorded in events, and `gen_ai.client.operation.exception` for each model call that fails. There
+    /// is no default: OpenTelemetry has no global logger provider.
     pub fn logger_provider<P>(mut self, provider: P) -> Self
     where
         P: LoggerProvider + 'static,
         P::Logger: Logger + Send + Sync + 'static,
     {
-        let logger = move |scope| Logs::to(provider.logger_with_scope(scope));
+        let logger = move |scope| ErasedLogger::new(provider.logger_with_scope(scope));
         self.logger = Some(Box::new(logger));
         self
     }
 
-    /// Sets the names that are written.
+    /// Sets which version of the conventions names spans and attributes.
     pub fn conventions(mut self, conventions: SemanticConventions) -> Self {
         self.conventions = conventions;
         self
     }
 
-    /// Sets whether and where content is written. It is not, unless this is called.
+    /// Sets where content is recorded (default [`OtelContent::Off`]).
     pub fn content(mut self, content: OtelContent) -> Self {
         self.content = content;
         self
     }
 
-    /// Sets how many runs may be open at the same time; 10,000 is the default. Beyond that the span of an old
-    /// one is ended as it is, as an error.
+    /// Sets the maximum number of open runs (default 10,000). Beyond it the span of an old run is ended with status
+    /// `Error`.
     pub fn max_runs(mut self, runs: usize) -> Self {
         self.max_runs = runs;
         self
     }
 
-    /// The handler.
+    /// Builds the handler.
     #[must_use]
     pub fn build(self) -> OtelSpans {
-        let scope = scope(self.conventions);
+        let scope = self.conventions.scope();
         let tracer = match self.tracer {
             Some(tracer) => tracer(scope.clone()),
             None => global::tracer_with_scope(scope.clone()),
         };
-        OtelSpans(Arc::new(Shared {
+        OtelSpans(Arc::new(SpansInner {
             tracer,
             logs: self.logger.map(|logger| logger(scope)),
             conventions: self.conventions,

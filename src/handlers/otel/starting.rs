@@ -1,4 +1,4 @@
-//! What spans are called, and what they have from their creation.
+//! The names and initial attributes of spans.
 
 use opentelemetry::{
     KeyValue,
@@ -6,7 +6,7 @@ use opentelemetry::{
 };
 
 use super::{
-    agent::{copy, describe, metadata},
+    agent::{copy, copy_agent, metadata},
     names,
     value::{cut, text},
 };
@@ -15,8 +15,8 @@ use crate::{
     run::{Run, RunType},
 };
 
-/// A span of a kind, from the start of a run.
-pub(super) fn builder(
+/// Returns a builder for a span that starts with its run.
+pub(super) fn span_builder(
     run: &Run,
     name: String,
     kind: SpanKind,
@@ -28,8 +28,8 @@ pub(super) fn builder(
         .with_attributes(attributes)
 }
 
-/// The span of a run that is not a model's.
-pub(super) fn of_runnable(run: &Run, input: &RunInput, is_agent: bool) -> SpanBuilder {
+/// Returns a builder for the span of a chain, tool or retriever.
+pub(super) fn runnable_span(run: &Run, input: &RunInput, is_agent: bool) -> SpanBuilder {
     let mut attributes = Vec::new();
     copy(run, names::CONVERSATION, &mut attributes);
     let named = |operation: &str, name: &str| format!("{operation} {}", cut(name));
@@ -49,12 +49,12 @@ pub(super) fn of_runnable(run: &Run, input: &RunInput, is_agent: bool) -> SpanBu
         }
         _ if is_agent => {
             attributes.push(text(names::OPERATION, names::INVOKE_AGENT));
-            describe(run, &mut attributes);
+            copy_agent(run, &mut attributes);
             let agent = metadata(run, names::AGENT_NAME);
             named(names::INVOKE_AGENT, agent.unwrap_or_else(|| run.name()))
         }
-        // The conventions have no word for it.
+        // The conventions define no operation for chains.
         _ => cut(run.name()),
     };
-    builder(run, name, SpanKind::Internal, attributes)
+    span_builder(run, name, SpanKind::Internal, attributes)
 }

@@ -1,11 +1,11 @@
 use serde_json::{Map, Value};
 
-/// The tools that a model may call, as the conventions write them; none where there are none.
+/// Returns the tools that the model may call, in the conventions' form, or `None` if the request has no tools.
 pub(super) fn definitions(params: &Map<String, Value>) -> Option<Value> {
     let tools = params.get("tools")?.as_array()?;
     let mut all = Vec::with_capacity(tools.len());
     for tool in tools {
-        // Gemini groups them.
+        // Gemini groups function declarations.
         let group = tool.get("functionDeclarations").or_else(|| tool.get("function_declarations"));
         match group.and_then(Value::as_array) {
             Some(group) => all.extend(group.iter().map(definition)),
@@ -18,7 +18,7 @@ pub(super) fn definitions(params: &Map<String, Value>) -> Option<Value> {
 fn definition(tool: &Value) -> Value {
     let inner = tool.get("function").unwrap_or(tool);
     let kind = tool.get("type").and_then(Value::as_str).unwrap_or("function");
-    // Tools of the provider's own are in its own form.
+    // The provider's own tools keep the provider's form.
     if !matches!(kind, "function" | "custom") || !inner.is_object() {
         return tool.clone();
     }

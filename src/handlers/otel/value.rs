@@ -1,4 +1,4 @@
-//! Texts of others as values: short, and JSON in both of OpenTelemetry's forms.
+//! Attribute values: bounded strings, and JSON in OpenTelemetry's two forms.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,23 +8,23 @@ use serde_json::Value as Json;
 use super::names;
 use crate::{event::prefix, handlers::labels::Labels};
 
-/// Names, ids and words of clients and providers are cut here: they may be of any length.
+/// The maximum length of names and ids. Clients and providers may send longer ones.
 const MAX_TEXT: usize = 256;
 
-/// As deep as JSON that was parsed may be.
+/// The depth to which JSON is parsed.
 const MAX_DEPTH: usize = 128;
 
-/// A word that somebody else chose.
+/// Truncates a name or id that is longer than [`MAX_TEXT`] bytes.
 pub(super) fn short(text: &Arc<str>) -> StringValue {
     if text.len() <= MAX_TEXT { Arc::clone(text).into() } else { cut(text).into() }
 }
 
-/// The same of a borrowed text.
+/// Truncates a borrowed text like [`short`].
 pub(super) fn cut(text: &str) -> String {
     prefix(text, MAX_TEXT).to_owned()
 }
 
-/// One of the values of a label of metrics, or what stands for all others.
+/// Returns a metric label's value, or `_OTHER` beyond the label's bound.
 pub(super) fn bounded(labels: &Labels, value: &str) -> StringValue {
     labels.of(value).map_or(names::OTHER.into(), StringValue::from)
 }
@@ -37,12 +37,12 @@ pub(super) fn texts(key: &'static str, values: Vec<StringValue>) -> KeyValue {
     KeyValue::new(key, Value::Array(Array::String(values)))
 }
 
-/// Counts are signed there.
+/// Integer attributes are signed.
 pub(super) fn count(key: &'static str, value: u64) -> KeyValue {
     KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-/// JSON as a structured value.
+/// Converts JSON to a structured value.
 pub(super) fn structured(json: &Json) -> AnyValue {
     nested(json, 0)
 }
@@ -60,7 +60,7 @@ fn nested(json: &Json, depth: usize) -> AnyValue {
             AnyValue::ListAny(Box::new(values.collect()))
         }
         Json::Object(members) if depth < MAX_DEPTH => {
-            // It has no null.
+            // `AnyValue` has no null.
             let members = members.iter().filter(|(_, value)| !value.is_null());
             let members =
                 members.map(|(key, value)| (Key::from(key.clone()), nested(value, depth + 1)));
@@ -71,8 +71,8 @@ fn nested(json: &Json, depth: usize) -> AnyValue {
     }
 }
 
-/// An attribute's value as one of a log record.
-pub(super) fn of_attribute(value: Value) -> AnyValue {
+/// Converts an attribute's value to a log record's.
+pub(super) fn log_value(value: Value) -> AnyValue {
     match value {
         Value::Bool(flag) => flag.into(),
         Value::I64(integer) => integer.into(),

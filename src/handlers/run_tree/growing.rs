@@ -8,19 +8,19 @@ use crate::{
     run::Run,
 };
 
-/// How many custom events and retries of a run are kept.
-const EVENTS: usize = 64;
+/// The maximum number of custom events and retries kept for a run.
+const MAX_EVENTS: usize = 64;
 
-/// How deep a tree is at most: a run below that is the root of another.
-pub(super) const DEPTH: u32 = 256;
+/// The maximum depth of a tree. A deeper run becomes the root of another tree.
+pub(super) const MAX_DEPTH: u32 = 256;
 
-/// A tree of which runs have not ended.
+/// A tree with runs that have not ended.
 #[derive(Debug, Default)]
-pub(super) struct Growing {
-    /// Parents before their children.
+pub(super) struct GrowingTree {
+    /// Parents come before their children.
     nodes: Vec<Node>,
     at: HashMap<Uuid, usize>,
-    /// How many of its runs have not ended.
+    /// The number of runs that have not ended.
     open: usize,
 }
 
@@ -31,8 +31,8 @@ struct Node {
     depth: u32,
 }
 
-impl Growing {
-    /// Adds a run below another, or as the root.
+impl GrowingTree {
+    /// Adds a run below its parent, or as the root.
     pub(super) fn add(&mut self, run: &Run, start: EventData, parent: Option<Uuid>) {
         let parent = parent.and_then(|parent| self.at.get(&parent).copied());
         let depth = parent.map_or(0, |parent| self.nodes[parent].depth + 1);
@@ -45,13 +45,13 @@ impl Growing {
         self.at.get(&run_id).map(|&at| self.nodes[at].depth)
     }
 
-    /// An event of one of its runs, other than its start.
+    /// Adds an event other than a start to its run.
     pub(super) fn event(&mut self, run: &Run, event: &Event) {
         let Some(tree) = self.at.get(&run.run_id()).map(|&at| &mut self.nodes[at].tree) else {
             return;
         };
         if !event.kind().is_terminal() {
-            if tree.events.len() < EVENTS {
+            if tree.events.len() < MAX_EVENTS {
                 tree.events.push(TreeEvent::new(event));
             }
         } else if tree.end.is_none() {
@@ -69,9 +69,9 @@ impl Growing {
         self.nodes.iter().map(|node| node.tree.run_id)
     }
 
-    /// The tree as it is.
+    /// Returns the tree as it is.
     pub(super) fn finish(mut self) -> Option<RunTree> {
-        // From the end: a run's children are whole before it becomes a child itself.
+        // From the end: a run's children are complete before it is added to its parent.
         while let Some(Node { mut tree, parent, .. }) = self.nodes.pop() {
             tree.children.reverse();
             match parent {
@@ -86,13 +86,8 @@ impl Growing {
 fn duration(end: &EventData) -> Option<Duration> {
     match end {
         EventData::LlmEnd(result) => Some(result.duration),
-        EventData::ChainEnd(output)
-        | EventData::ToolEnd(output)
-        | EventData::RetrieverEnd(output) => Some(output.duration),
-        EventData::LlmError(error)
-        | EventData::ChainError(error)
-        | EventData::ToolError(error)
-        | EventData::RetrieverError(error) => Some(error.result().duration),
+        EventData::RunEnd(_, output) => Some(output.duration),
+        EventData::LlmError(error) | EventData::RunError(_, error) => Some(error.duration()),
         _ => None,
     }
 }

@@ -1,11 +1,14 @@
-//! Runs put together into trees, to look at, print and keep.
+//! Trees of runs.
 
+mod builder;
 mod forest;
 mod growing;
 mod print;
 mod tree;
+mod trees;
 
 pub use self::{
-    forest::RunTrees,
+    builder::RunTreesBuilder,
     tree::{RunTree, TreeEvent},
+    trees::RunTrees,
 };

@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use super::RunTree;
 use crate::event::{EventData, LlmResult};
 
-/// The tree, a line a run:
+/// Writes the tree, one line for each run:
 ///
 /// ```text
 /// agent (chain) 1.24 s
@@ -66,18 +66,17 @@ fn counts(result: &LlmResult, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// A text on one line: names and messages may be anybody's.
+/// Replaces control characters: names and messages are untrusted input.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if is_obeyed(c) { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
-/// Whether it is no text, but does something: controls, separators of lines, and what turns the direction of
-/// writing around.
-fn is_obeyed(c: char) -> bool {
+/// Returns whether a terminal acts on a character: controls, line separators and changes of the writing direction.
+fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Three digits or so.
+/// A duration with about three digits.
 struct Time(Duration);
 
 impl fmt::Display for Time {

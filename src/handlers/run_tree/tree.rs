@@ -12,40 +12,40 @@ use crate::{
     run::{Run, RunInfo, RunType},
 };
 
-/// A run with what was told of it, and the runs inside it: of [`RunTrees`](super::RunTrees).
+/// A run with its events and the runs inside it, collected by [`RunTrees`](super::RunTrees).
 ///
-/// Its `Display` form is the tree, a line a run, with times and token counts, but without contents. As JSON
-/// it is an object with the children inside.
+/// The `Display` form has one line for each run with its duration and token counts, but no content. A tree serializes
+/// as an object with nested children.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunTree {
     /// The run's id.
     pub run_id: Uuid,
-    /// Its parent's id; of the tree's root it is that of a run which is not in the tree, if any.
+    /// The parent's id. The parent of the tree's root is not in the tree.
     pub parent_run_id: Option<Uuid>,
     /// The id of the root run of the whole trace.
     pub root_run_id: Uuid,
-    /// What it was an execution of.
+    /// The type of the run.
     pub run_type: RunType,
-    /// Its name.
+    /// The run's name.
     pub name: Arc<str>,
-    /// Its tags.
+    /// The run's tags.
     pub tags: Arc<[Arc<str>]>,
-    /// Its metadata.
+    /// The run's metadata.
     pub metadata: Arc<Map<String, Value>>,
-    /// Which attempt it was.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// When it started, by the wall clock.
+    /// The time of the start, by the wall clock.
     pub start_time: SystemTime,
-    /// From its start to its end; none where it had not ended when the tree was given up.
+    /// The time from start to end. `None` if the run had not ended when the tree was evicted.
     pub duration: Option<Duration>,
-    /// What its start told.
+    /// The data of the start event.
     pub start: EventData,
-    /// What its terminal event told; none where it had not ended when the tree was given up.
+    /// The data of the terminal event. `None` if the run had not ended when the tree was evicted.
     pub end: Option<EventData>,
-    /// Its custom events and retries, the first 64.
+    /// The first 64 custom events and retries.
     pub events: Vec<TreeEvent>,
-    /// The runs inside it, in the order in which they started.
+    /// The runs inside the run, in the order in which they started.
     pub children: Vec<RunTree>,
 }
 
@@ -53,15 +53,15 @@ pub struct RunTree {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TreeEvent {
-    /// When it happened.
+    /// The time of the event.
     pub time: SystemTime,
-    /// What it told.
+    /// The data of the event.
     pub data: EventData,
 }
 
 impl RunTree {
-    /// A run that starts. It does not keep the run itself, which would keep the callbacks that its children
-    /// inherit, and they the tree.
+    /// Copies a run that starts. Keeping the [`Run`] would keep the callbacks that its children inherit, which keep
+    /// the tree.
     pub(super) fn new(run: &Run, start: EventData) -> Self {
         let RunInfo { name, tags, metadata, .. } = run.info();
         Self {
@@ -82,61 +82,50 @@ impl RunTree {
         }
     }
 
-    /// The answer of a model's run, whole or as far as it came.
+    /// Returns the result of a model's run, which is partial after an error.
     pub fn result(&self) -> Option<&LlmResult> {
         match &self.end {
             Some(EventData::LlmEnd(result)) => Some(result),
-            Some(EventData::LlmError(error)) => Some(error.result()),
+            Some(EventData::LlmError(error)) => error.result(),
             _ => None,
         }
     }
 
-    /// What a chain, tool or retriever was given, where that is captured.
+    /// Returns the input of a chain, tool or retriever, if it was captured.
     pub fn input(&self) -> Option<&Value> {
         match &self.start {
-            EventData::ChainStart(input)
-            | EventData::ToolStart(input)
-            | EventData::RetrieverStart(input) => input.input.as_ref(),
+            EventData::RunStart(_, input) => input.input.as_ref(),
             _ => None,
         }
     }
 
-    /// What a chain, tool or retriever made of it, where that is captured.
+    /// Returns the output of a chain, tool or retriever, if it was captured.
     pub fn output(&self) -> Option<&Value> {
         match &self.end {
-            Some(
-                EventData::ChainEnd(output)
-                | EventData::ToolEnd(output)
-                | EventData::RetrieverEnd(output),
-            ) => output.output.as_ref(),
+            Some(EventData::RunEnd(_, output)) => output.output.as_ref(),
             _ => self.error().and_then(RunError::output),
         }
     }
 
-    /// How it failed, if it did.
+    /// Returns the run's error, if it failed.
     pub fn error(&self) -> Option<&RunError> {
         match &self.end {
-            Some(
-                EventData::LlmError(error)
-                | EventData::ChainError(error)
-                | EventData::ToolError(error)
-                | EventData::RetrieverError(error),
-            ) => Some(error),
+            Some(EventData::LlmError(error) | EventData::RunError(_, error)) => Some(error),
             _ => None,
         }
     }
 
-    /// How many runs it has, itself included.
+    /// Returns the number of runs in the tree, including this one.
     pub fn len(&self) -> usize {
         1 + self.children.iter().map(RunTree::len).sum::<usize>()
     }
 
-    /// Always false: there is the run itself.
+    /// Returns `false`: a tree has at least one run.
     pub fn is_empty(&self) -> bool {
         false
     }
 
-    /// The first run with a name, itself included, in the order of the `Display` form.
+    /// Finds the first run with a name, including this one, in the order of the `Display` form.
     pub fn find(&self, name: &str) -> Option<&RunTree> {
         if *self.name == *name {
             return Some(self);

@@ -1,31 +1,34 @@
-//! Runs as spans of `tracing`.
+//! Runs as `tracing` spans.
 
 mod record;
 mod span;
 
-use tracing::{Level, Span, event};
+use std::sync::LazyLock;
+use tracing::{Level, event};
 
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     run::Run,
 };
 
-/// A handler that makes a [`tracing`] span of each run, in which the code inside the run is polled: so people's
-/// own logs inside a call are the call's, children's spans are inside their parents', and `tracing-opentelemetry`
-/// can export them.
+/// A handler that creates a [`tracing`] span for each run.
 ///
-/// Add it as inline: it never blocks, and only so is the span there when the inner service is called, inside the
-/// span that is current where the call is made. It keeps nothing itself; a run's span dies with the run. Tokens
-/// are not told, and no contents: neither prompts nor answers, inputs, outputs or error messages.
+/// The code inside a run is polled in its span: logs inside a call belong to the call, spans of child runs are
+/// inside their parents', and `tracing-opentelemetry` can export them. A root run's span is a child of the span
+/// that is current where the call is made.
+///
+/// Add it as an inline handler: it never blocks, and the span must exist before the inner service is called. It
+/// keeps no state; a run's span is dropped with the run. Spans contain neither token events nor content (prompts,
+/// answers, inputs, outputs, error messages).
 ///
 /// | | |
 /// |---|---|
 /// | target | `tower_llm_callbacks::run` |
 /// | spans | `llm`, `chain`, `tool`, `retriever`, of level `INFO` |
-/// | fields from the start | `otel.name`, `otel.kind`, `run_id`, `parent_run_id`, `root_run_id`, `name`, `attempt`; of models: `provider`, `api`, `model` |
-/// | from the end | `duration_ms`, `otel.status_code` and `error.kind` of errors; of models: `response_model`, `finish_reason`, `input_tokens`, `output_tokens`, `tokens`, `time_to_first_token_ms` |
-/// | events | start (`DEBUG`), end (`INFO`), error (`WARN`, with the kind; also cancelled and aborted), retry (`WARN`), custom event (`DEBUG`, its name) |
+/// | fields at the start | `otel.name`, `otel.kind`, `run_id`, `parent_run_id`, `root_run_id`, `name`, `attempt`; for models `provider`, `api`, `model` |
+/// | fields at the end | `duration_ms`; for errors `otel.status_code`, `error.kind`; for models `response_model`, `finish_reason`, `input_tokens`, `output_tokens`, `tokens`, `time_to_first_token_ms` |
+/// | events | start (`DEBUG`), end (`INFO`), error (`WARN`, with its kind; also cancelled and aborted), retry (`WARN`), custom event (`DEBUG`, its name) |
 ///
 /// ```
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, handlers::TracingSpans};
@@ -36,21 +39,22 @@ use crate::{
 pub struct TracingSpans(());
 
 impl TracingSpans {
-    /// A handler for any number of sets.
+    /// Creates the handler.
     pub fn new() -> Self {
         Self(())
     }
 }
 
 impl CallbackHandler for TracingSpans {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::ALL - EventMask::LLM_NEW_TOKEN - EventMask::TOKEN_TIMES
     }
 
-    /// Two of them would make one span all the same.
-    fn identity(&self) -> Option<usize> {
-        static PLACE: u8 = 0;
-        Some(std::ptr::from_ref(&PLACE) as usize)
+    /// All instances are the same handler: a run has one span.
+    fn identity(&self) -> Option<Identity> {
+        // Without state, all instances are one.
+        static INSTANCE: LazyLock<Identity> = LazyLock::new(Identity::unique);
+        Some(INSTANCE.clone())
     }
 
     fn on_event(&self, run: &Run, event: &Event) {
@@ -62,22 +66,18 @@ impl CallbackHandler for TracingSpans {
             return;
         }
         let Some(span) = run.tracing_span() else { return };
-        span.in_scope(|| tell(run, span, event));
-    }
-}
-
-fn tell(run: &Run, span: &Span, event: &Event) {
-    match event.data() {
-        EventData::Retry(retry) => event!(
-            target: span::TARGET,
-            Level::WARN,
-            attempt = retry.attempt,
-            failed_run_id = %retry.failed_run_id,
-            "retry"
-        ),
-        EventData::Custom(custom) => {
-            event!(target: span::TARGET, Level::DEBUG, event = &*custom.name, "custom event");
-        }
-        data => record::end(run, span, data),
+        span.in_scope(|| match event.data() {
+            EventData::Retry(retry) => event!(
+                target: span::TARGET,
+                Level::WARN,
+                attempt = retry.attempt,
+                failed_run_id = %retry.failed_run_id,
+                "retry"
+            ),
+            EventData::Custom(custom) => {
+                event!(target: span::TARGET, Level::DEBUG, event = &*custom.name, "custom event");
+            }
+            data => record::end(run, span, data),
+        });
     }
 }

@@ -8,28 +8,26 @@ use crate::{
     run::Run,
 };
 
-/// A run has ended.
+/// Records a run's terminal event in its span.
 pub(super) fn end(run: &Run, span: &Span, data: &EventData) {
     match data {
         EventData::LlmEnd(result) => {
             answer(span, result);
             completed(span, result.duration);
         }
-        EventData::ChainEnd(output)
-        | EventData::ToolEnd(output)
-        | EventData::RetrieverEnd(output) => {
+        EventData::RunEnd(_, output) => {
             let RunOutput { duration, .. } = &**output;
             completed(span, *duration);
         }
         EventData::LlmError(error) => {
-            answer(span, error.result());
+            if let Some(result) = error.result() {
+                answer(span, result);
+            }
             failed(span, error);
         }
-        EventData::ChainError(error)
-        | EventData::ToolError(error)
-        | EventData::RetrieverError(error) => failed(span, error),
+        EventData::RunError(_, error) => failed(span, error),
         _ => {
-            // A kind of event that is to come: nothing is known of it but that it ends the run.
+            // A terminal event of a future version: only its time is known.
             span.record("duration_ms", milliseconds(run.elapsed()));
         }
     }
@@ -40,9 +38,9 @@ fn completed(span: &Span, duration: Duration) {
     event!(target: TARGET, Level::INFO, "end");
 }
 
-/// The message is left out: it may quote anything.
+/// Leaves the error's message out, because it may quote content.
 fn failed(span: &Span, error: &RunError) {
-    span.record("duration_ms", milliseconds(error.result().duration));
+    span.record("duration_ms", milliseconds(error.duration()));
     span.record("otel.status_code", "ERROR");
     span.record("error.kind", error.kind().as_str());
     let (kind, status) = (error.kind().as_str(), error.status());

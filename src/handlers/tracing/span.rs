@@ -8,9 +8,9 @@ use crate::{
 
 pub(super) const TARGET: &str = "tower_llm_callbacks::run";
 
-/// A span for a run, inside the current one.
+/// Creates the span of a run, as a child of the current span.
 pub(super) fn open(run: &Run, start: &EventData) -> Span {
-    // A span's name and fields are constants.
+    // `tracing` requires the name and the fields of a span to be constants.
     macro_rules! span {
         ($name:literal, $otel_name:expr, $kind:expr $(, $field:ident = $value:expr)*) => {{
             let span = info_span!(

@@ -2,10 +2,9 @@ use std::{error::Error, fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
-/// An amount of money, exact: a whole number of millionths of a millionth of the currency's unit.
+/// An exact amount of money: a whole number of pico-units (millionths of a millionth of the currency's unit).
 ///
-/// It is read from, shown and serialised as a plain decimal. Sums that would overflow stay at the largest
-/// amount there is.
+/// Amounts are parsed from, displayed as and serialised as plain decimals. Sums saturate at [`Amount::MAX`].
 ///
 /// ```
 /// use tower_llm_callbacks::handlers::Amount;
@@ -22,38 +21,38 @@ const DECIMALS: usize = 12;
 const UNIT: u128 = 1_000_000_000_000;
 
 impl Amount {
-    /// Nothing.
+    /// The amount zero.
     pub const ZERO: Self = Self(0);
     /// The largest amount.
     pub const MAX: Self = Self(u128::MAX);
 
-    /// An amount in millionths of a millionth of the currency's unit.
+    /// Creates an amount from millionths of a millionth of the currency's unit.
     pub const fn from_pico(pico: u128) -> Self {
         Self(pico)
     }
 
-    /// The amount in millionths of a millionth of the currency's unit.
+    /// Returns the amount in millionths of a millionth of the currency's unit.
     pub const fn pico(self) -> u128 {
         self.0
     }
 
-    /// The sum of two amounts.
+    /// Returns the sum of two amounts.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// What is left of it when another is taken away; nothing where that is larger.
+    /// Returns the difference of two amounts, or zero if the other is larger.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 }
 
-/// Reads a decimal without sign and exponent as a whole number of its smallest parts.
+/// Parses a decimal without sign and exponent as a multiple of 10^-`decimals`.
 pub(super) fn decimal(text: &str, decimals: usize) -> Option<u128> {
     let (whole, fraction) = match text.split_once('.') {
-        // `1.` and `.5` are no numbers in JSON either.
+        // `1.` and `.5` are invalid, as in JSON.
         Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
         Some(_) => return None,
         None => (text, ""),
@@ -79,19 +78,20 @@ impl FromStr for Amount {
     }
 }
 
-/// The text is no [`Amount`].
+/// An error of parsing an [`Amount`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseAmountError(Box<str>);
 
 impl fmt::Display for ParseAmountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no amount: write a decimal such as 2.50, of at most 12 decimals", self.0)
+        let expected = "a decimal such as 2.50, with at most 12 decimal places";
+        write!(f, "invalid amount {:?}: expected {expected}", self.0)
     }
 }
 
 impl Error for ParseAmountError {}
 
-/// A plain decimal, without trailing zeros.
+/// Formats the amount as a plain decimal, without trailing zeros.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, fraction) = (self.0 / UNIT, self.0 % UNIT);
@@ -109,7 +109,7 @@ impl fmt::Debug for Amount {
     }
 }
 
-/// A string: a JSON number would be read as a float.
+/// Serialises the amount as a string, since JSON numbers are read as floats.
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

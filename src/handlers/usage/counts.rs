@@ -3,72 +3,72 @@ use serde::Serialize;
 use super::{Amount, ModelPrice, measured::Measured};
 use crate::event::{ErrorKind, LlmResult, Usage};
 
-/// What some runs used, together.
+/// The usage of a set of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct UsageCounts {
-    /// Runs that have ended, in whatever way.
+    /// Runs that have ended, completed or not.
     pub runs: u64,
     /// Runs that completed.
     pub completed: u64,
-    /// Runs that did not, by why.
+    /// Runs that did not complete, by cause.
     pub errors: ErrorCounts,
-    /// Runs of which the provider reported no usage.
+    /// Runs without usage reported by the provider.
     pub unreported_runs: u64,
     /// Tokens, as the providers reported them.
     pub reported: Usage,
-    /// Token events that stand for output tokens of which there is no report: all that were seen of a run
-    /// without one, and, of a run that did not complete, those beyond what was reported until then.
+    /// Output tokens estimated from token events, because the provider reported no usage or had reported fewer
+    /// tokens before a run failed.
     ///
-    /// They are pieces, as the providers sent them: one may be several tokens, and the input is not
-    /// among them.
+    /// A token event is a piece as the provider sent it and may hold several tokens. Input tokens are not
+    /// estimated.
     pub counted_tokens: u64,
-    /// All token events of all runs, reported or not. Answers that came whole have none.
+    /// All token events of all runs, reported or not. Answers that are not streamed have no token events.
     pub seen_tokens: u64,
-    /// What it cost; none where there are [no prices](super::UsageTotals::prices).
+    /// The cost of the runs, or `None` if there are [no prices](super::UsageTotalsBuilder::prices).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
 }
 
-/// How many runs did not complete, by why: see [`ErrorKind`].
+/// The numbers of runs that did not complete, by [`ErrorKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct ErrorCounts {
-    /// The provider reported an error.
+    /// Runs whose provider reported an error.
     pub provider: u64,
-    /// The call failed on the way.
+    /// Runs whose transport failed.
     pub transport: u64,
-    /// The answer ended without its end mark.
+    /// Runs whose answer ended without its end mark.
     pub truncated: u64,
-    /// The call was dropped.
+    /// Runs whose call was dropped.
     pub cancelled: u64,
-    /// The run was aborted.
+    /// Runs that were aborted.
     pub aborted: u64,
-    /// The inner service panicked.
+    /// Runs whose inner service panicked.
     pub panic: u64,
 }
 
-/// What some runs cost, together.
+/// The cost of a set of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Cost {
-    /// Of the tokens that were reported.
+    /// The cost of reported tokens.
     pub reported: Amount,
-    /// Of those that were [counted](UsageCounts::counted_tokens), as output tokens.
+    /// The cost of [counted tokens](UsageCounts::counted_tokens), at the price of output tokens.
     pub counted: Amount,
-    /// Runs that used something at a price that is not known. They add nothing to the others.
+    /// Runs that used tokens of a model without a price. They add nothing to the amounts.
     pub unpriced_runs: u64,
 }
 
 impl Cost {
-    /// What was reported and what was counted, together.
+    /// Returns the cost of reported and counted tokens.
     pub fn total(&self) -> Amount {
         self.reported.plus(self.counted)
     }
 }
 
 impl ErrorCounts {
-    /// All of them.
+    /// Returns the number of runs that did not complete.
     pub fn total(&self) -> u64 {
         self.provider + self.transport + self.truncated + self.cancelled + self.aborted + self.panic
     }
@@ -85,24 +85,24 @@ impl ErrorCounts {
     }
 }
 
-/// What one run adds.
+/// The usage of one run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Addition {
+pub(super) struct RunCounts {
     pub(super) error: Option<ErrorKind>,
     pub(super) measured: Measured,
     pub(super) seen: u64,
-    /// None where there are no prices.
+    /// `None` if there are no prices.
     pub(super) cost: Option<Cost>,
 }
 
-impl Addition {
+impl RunCounts {
     pub(super) fn new(result: &LlmResult, error: Option<ErrorKind>) -> Self {
         let measured = Measured::of(result, error.is_none());
         Self { error, measured, seen: result.tokens, cost: None }
     }
 
-    /// Prices it. False if there is something to pay for, and the price is not known.
-    pub(super) fn priced(&mut self, price: Option<&ModelPrice>) -> bool {
+    /// Sets the cost. Returns `false` if tokens were used and their price is unknown.
+    pub(super) fn set_price(&mut self, price: Option<&ModelPrice>) -> bool {
         let Measured { reported, counted } = self.measured;
         let cost = match price {
             Some(price) => Cost {
@@ -110,9 +110,7 @@ impl Addition {
                 counted: price.of_output(counted),
                 unpriced_runs: 0,
             },
-            None => {
-                Cost { unpriced_runs: u64::from(!self.measured.is_nothing()), ..Cost::default() }
-            }
+            None => Cost { unpriced_runs: u64::from(!self.measured.is_zero()), ..Cost::default() },
         };
         self.cost = Some(cost);
         cost.unpriced_runs == 0
@@ -120,7 +118,7 @@ impl Addition {
 }
 
 impl UsageCounts {
-    pub(super) fn add(&mut self, run: &Addition) {
+    pub(super) fn add(&mut self, run: &RunCounts) {
         self.runs += 1;
         match run.error {
             None => self.completed += 1,
@@ -140,12 +138,12 @@ impl UsageCounts {
         }
     }
 
-    /// Output tokens, those that were counted included.
+    /// Returns the output tokens, reported and counted.
     pub fn output_tokens(&self) -> u64 {
         self.reported.output_tokens.saturating_add(self.counted_tokens)
     }
 
-    /// What the runs of both add up to: of what was [taken](super::UsageTotals::take) twice, for example.
+    /// Returns the sum of both, for example of two snapshots that were [taken](super::UsageTotals::take).
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let cost = match (self.cost, other.cost) {

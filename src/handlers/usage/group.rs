@@ -6,70 +6,70 @@ use serde_json::Value;
 use super::names::name;
 use crate::run::Run;
 
-/// What runs are told apart by.
+/// A property by which runs are grouped.
 #[derive(Debug, Clone)]
 pub(super) struct Dimension {
-    /// What it is called in keys.
+    /// The name in group keys.
     name: Arc<str>,
-    of: Of,
+    source: Source,
 }
 
 #[derive(Debug, Clone)]
-enum Of {
+enum Source {
     Model,
     Provider,
-    /// Tags that begin so.
+    /// Tags that begin with a prefix.
     Tag(Arc<str>),
     Metadata(Arc<str>),
 }
 
 impl Dimension {
     pub(super) fn model() -> Self {
-        Self { name: "model".into(), of: Of::Model }
+        Self { name: "model".into(), source: Source::Model }
     }
 
     pub(super) fn provider() -> Self {
-        Self { name: "provider".into(), of: Of::Provider }
+        Self { name: "provider".into(), source: Source::Provider }
     }
 
     pub(super) fn tag(prefix: &str) -> Self {
         let name = if prefix.is_empty() { "tag".into() } else { format!("tag:{prefix}").into() };
-        Self { name, of: Of::Tag(prefix.into()) }
+        Self { name, source: Source::Tag(prefix.into()) }
     }
 
     pub(super) fn metadata(key: &str) -> Self {
-        Self { name: format!("metadata.{key}").into(), of: Of::Metadata(key.into()) }
+        Self { name: format!("metadata.{key}").into(), source: Source::Metadata(key.into()) }
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// What a run has of it, at least one: none is a value too.
-    fn values(&self, run: &Run, model: Option<&str>, provider: Option<&str>) -> Vec<Has> {
-        let tags = |prefix: &str| -> Vec<Has> {
+    /// Returns a run's values, at least one: a missing value is a value of its own.
+    fn values(&self, run: &Run, model: Option<&str>, provider: Option<&str>) -> Vec<GroupValue> {
+        let tags = |prefix: &str| -> Vec<GroupValue> {
             let tags = run.tags().iter().filter(|tag| tag.starts_with(prefix));
             tags.take(MAX_GROUPS_OF_A_RUN + 1).map(|tag| Some(name(tag))).collect()
         };
-        let values = match &self.of {
-            Of::Model => vec![model.map(name)],
-            Of::Provider => vec![provider.map(name)],
-            Of::Metadata(key) => vec![run.metadata().get(&**key).and_then(text)],
-            Of::Tag(prefix) => tags(prefix),
+        let values = match &self.source {
+            Source::Model => vec![model.map(name)],
+            Source::Provider => vec![provider.map(name)],
+            Source::Metadata(key) => vec![run.metadata().get(&**key).and_then(text)],
+            Source::Tag(prefix) => tags(prefix),
         };
         if values.is_empty() { vec![None] } else { values }
     }
 }
 
-/// A value that runs may have.
-type Has = Option<Arc<str>>;
+/// A run's value of one dimension.
+type GroupValue = Option<Arc<str>>;
 
 /// The values of a group, in the order of the dimensions.
-pub(super) type Values = Arc<[Has]>;
+pub(super) type Values = Arc<[GroupValue]>;
 
 const MAX_GROUPS_OF_A_RUN: usize = 64;
 
-/// A metadata value that is a single one.
+/// Returns a scalar metadata value as text.
 pub(super) fn text(value: &Value) -> Option<Arc<str>> {
     match value {
         Value::String(text) => Some(name(text)),
@@ -78,7 +78,7 @@ pub(super) fn text(value: &Value) -> Option<Arc<str>> {
     }
 }
 
-/// The groups that a run is in, and whether there are more of them: several where it has several tags.
+/// Returns a run's groups, several if it has several tags, and whether some were left out.
 pub(super) fn groups(
     by: &[Dimension],
     run: &Run,
@@ -88,7 +88,7 @@ pub(super) fn groups(
     if by.is_empty() {
         return (Vec::new(), false);
     }
-    let mut groups: Vec<Vec<Has>> = vec![Vec::new()];
+    let mut groups: Vec<Vec<GroupValue>> = vec![Vec::new()];
     let mut more = false;
     for dimension in by {
         let values = dimension.values(run, model, provider);
@@ -107,9 +107,9 @@ pub(super) fn groups(
     (groups.into_iter().map(Values::from).collect(), more)
 }
 
-/// What the runs of a group have in common.
+/// The values that the runs of a group have in common.
 ///
-/// As JSON it is an object: `{"model":"gpt-5","metadata.user":null}`.
+/// Serialises to an object: `{"model":"gpt-5","metadata.user":null}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
     names: Arc<[Arc<str>]>,
@@ -121,13 +121,13 @@ impl GroupKey {
         Self { names: Arc::clone(names), values }
     }
 
-    /// The value of what is grouped by, under its name: `model`, `provider`, `tag`, `tag:team:` (where the
-    /// prefix is `team:`), `metadata.user`. None where the runs have none.
+    /// Returns a value by the name of its dimension: `model`, `provider`, `tag`, `tag:team:` (if the prefix is
+    /// `team:`), `metadata.user`. Returns `None` if the runs have no such value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(other, _)| *other == name).and_then(|(_, value)| value)
     }
 
-    /// Names and values, in the order in which it was set what to group by.
+    /// Returns an iterator over names and values, in the order in which the dimensions were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.names.iter().zip(self.values.iter()).map(|(name, value)| (&**name, value.as_deref()))
     }

@@ -6,34 +6,35 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{counts::Addition, group::Values, names::Names, period::Period};
+use super::{counts::RunCounts, group::Values, names::Names, period::Period};
 use crate::event::LlmStart;
 
-/// How many runs are remembered between start and end. What is beyond loses what its start said.
+/// The maximum number of runs that are remembered between start and end. Further runs are counted without the
+/// provider and model of their start.
 const MAX_OPEN: usize = 100_000;
 
-/// What was counted up to now.
+/// The state of [`UsageTotals`](super::UsageTotals).
 #[derive(Debug)]
 pub(super) struct Ledger {
-    pub(super) open: HashMap<Uuid, Asked>,
+    pub(super) open: HashMap<Uuid, StartedRun>,
     pub(super) books: Books,
 }
 
-/// What a run's start said.
+/// The facts that a run's start states.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct StartedRun {
     pub(super) provider: Arc<str>,
     pub(super) model: Option<Arc<str>>,
 }
 
-/// What is taken as a whole.
+/// All counts since the last [`take`](super::UsageTotals::take).
 #[derive(Debug)]
 pub(super) struct Books {
     pub(super) since: SystemTime,
     pub(super) all: Period,
-    /// The window that is now, by its number.
+    /// The current window and its number.
     pub(super) current: Option<(u64, Period)>,
-    /// Windows that are over, and do not change: so they are copied without the lock.
+    /// Past windows. They do not change, so they are copied without the lock.
     pub(super) past: VecDeque<(u64, Arc<Period>)>,
     pub(super) unpriced: Names,
 }
@@ -49,7 +50,8 @@ impl Books {
         }
     }
 
-    /// Makes a window the current one. Gives those that are not kept any longer, for they may be large.
+    /// Makes a window the current one. Returns the windows that are no longer kept, to be dropped outside of the
+    /// lock: they may be large.
     pub(super) fn turn_to(&mut self, now: u64, keep: usize) -> Vec<Arc<Period>> {
         if let Some((number, _)) = &self.current
             && *number < now
@@ -58,7 +60,7 @@ impl Books {
             self.past.push_back((number, Arc::new(period)));
         }
         let mut dropped = Vec::new();
-        // The current one is one of those that are kept.
+        // The current window is one of the windows to keep.
         while let Some((number, _)) = self.past.front()
             && now - number >= keep as u64
         {
@@ -69,7 +71,7 @@ impl Books {
 
     pub(super) fn add(
         &mut self,
-        run: &Addition,
+        run: &RunCounts,
         (groups, more): (&[Values], bool),
         window: Option<u64>,
         max: usize,
@@ -91,7 +93,7 @@ impl Ledger {
         if self.open.len() < MAX_OPEN {
             let provider = Arc::clone(&start.provider);
             let model = start.model.clone();
-            self.open.insert(run_id, Asked { provider, model });
+            self.open.insert(run_id, StartedRun { provider, model });
         }
     }
 }

@@ -1,17 +1,17 @@
 use crate::event::{LlmResult, Usage};
 
-/// What a run used, as far as it is known, and how it is known.
+/// The usage of a run, reported and estimated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measured {
-    /// What the provider said; none where it said nothing.
+    /// The usage that the provider reported, if any.
     pub(super) reported: Option<Usage>,
-    /// Pieces of the answer that no report covers: each stands for a token.
+    /// Token events that no report covers, each counted as one token.
     pub(super) counted: u64,
 }
 
 impl Measured {
-    /// A provider's report of a run that did not complete may be that of its beginning: Anthropic's first
-    /// event has the input, and an output of a token or so.
+    /// Measures a run. The last report of a run that did not complete may be an early one: Anthropic's first event
+    /// reports the input and about one output token.
     pub(super) fn of(result: &LlmResult, completed: bool) -> Self {
         let reported = result.usage;
         let counted = match reported {
@@ -22,16 +22,15 @@ impl Measured {
         Self { reported, counted }
     }
 
-    /// Tokens of all kinds.
+    /// Returns the tokens of all kinds.
     pub(super) fn tokens(&self) -> u64 {
         let usage = self.reported.unwrap_or_default();
-        // Some providers' total has more in it than its parts.
+        // Some providers report a total that is larger than its parts.
         let parts = usage.input_tokens.saturating_add(usage.output_tokens);
         usage.total_tokens.max(parts).saturating_add(self.counted)
     }
 
-    /// Whether there is nothing to pay for.
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(super) fn is_zero(&self) -> bool {
         self.tokens() == 0
     }
 }

@@ -1,4 +1,4 @@
-//! What model calls use and cost, and budgets for it.
+//! Totals of what model calls use and cost, and budgets that limit it.
 
 mod amount;
 mod budget;
@@ -9,17 +9,18 @@ mod measured;
 mod names;
 mod period;
 mod price;
-mod setup;
 mod snapshot;
 mod totals;
+mod totals_builder;
 mod window;
 
 pub use self::{
     amount::{Amount, ParseAmountError},
-    budget::{BudgetGuard, BudgetKey, BudgetReport},
+    budget::{BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport},
     counts::{Cost, ErrorCounts, UsageCounts},
     group::GroupKey,
     price::{ModelPrice, PriceTable, PriceTableError},
     snapshot::{UsageGroup, UsageSnapshot, UsageWindow},
     totals::UsageTotals,
+    totals_builder::UsageTotalsBuilder,
 };

@@ -2,13 +2,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::event::prefix;
 
-/// Anybody's text as a name to keep: at most so many bytes of it.
+/// Truncates a name that clients or providers chose.
 pub(super) fn name(text: &str) -> Arc<str> {
     const BYTES: usize = 256;
     prefix(text, BYTES).into()
 }
 
-/// Some names: the first hundred different ones.
+/// The first hundred distinct names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     names: BTreeSet<Arc<str>>,

@@ -1,25 +1,25 @@
 use std::collections::HashMap;
 
 use super::{
-    counts::{Addition, UsageCounts},
+    counts::{RunCounts, UsageCounts},
     group::Values,
 };
 
-/// What was counted in a time.
+/// The counts of a period.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Period {
-    /// Each run once.
+    /// All runs, each once.
     pub(super) total: UsageCounts,
     pub(super) groups: HashMap<Values, UsageCounts>,
-    /// What there was no room for.
+    /// Runs with groups beyond the maximum.
     pub(super) other: UsageCounts,
 }
 
 impl Period {
     /// Adds a run to each of its groups.
-    pub(super) fn add(&mut self, run: &Addition, groups: &[Values], more: bool, max: usize) {
+    pub(super) fn add(&mut self, run: &RunCounts, groups: &[Values], more: bool, max: usize) {
         self.total.add(run);
-        // What does not fit is counted there once.
+        // A run is counted once in `other`, however many of its groups are beyond the maximum.
         let mut other = more;
         for group in groups {
             if let Some(counts) = self.groups.get_mut(group) {

@@ -11,65 +11,65 @@ use super::{
     window::Windows,
 };
 
-/// What [`UsageTotals`](super::UsageTotals) had counted at one moment.
+/// A snapshot of [`UsageTotals`](super::UsageTotals).
 ///
-/// It is a copy, and serialises to one JSON object.
+/// Serialises to one JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UsageSnapshot {
-    /// Since when was counted.
+    /// The start of counting: when the handler was built, or the last [`take`](super::UsageTotals::take).
     #[serde(serialize_with = "timestamp")]
     pub since: SystemTime,
-    /// Up to when.
+    /// The time of the snapshot.
     #[serde(serialize_with = "timestamp")]
     pub until: SystemTime,
-    /// All runs, each once.
+    /// The counts of all runs, each counted once.
     pub total: UsageCounts,
-    /// The groups, by key.
+    /// The groups, sorted by key.
     pub groups: Vec<UsageGroup>,
-    /// Runs of groups for which there was no room.
+    /// The counts of runs of groups beyond [`max_groups`](super::UsageTotalsBuilder::max_groups).
     pub other: UsageCounts,
-    /// The windows in which runs ended, the oldest first.
+    /// The windows in which runs ended, oldest first.
     pub windows: Vec<UsageWindow>,
-    /// What prices are in; none where there are no prices.
+    /// The currency of the prices, or `None` if there are no prices.
     pub currency: Option<Arc<str>>,
-    /// Models that were used and have no price: the first hundred.
+    /// The first hundred models that were used and have no price.
     pub unpriced_models: Vec<Arc<str>>,
-    /// Whether there were more of them.
+    /// Whether more than a hundred models have no price.
     pub more_unpriced_models: bool,
 }
 
-/// The runs that have a key in common.
+/// The counts of the runs with a common key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UsageGroup {
-    /// What they have in common.
+    /// The values that the runs have in common.
     pub key: GroupKey,
-    /// What they used.
+    /// The counts of the runs.
     #[serde(flatten)]
     pub counts: UsageCounts,
 }
 
-/// The runs that ended in a window of time.
+/// The counts of the runs that ended in a time window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UsageWindow {
-    /// When it started.
+    /// The start of the window.
     #[serde(serialize_with = "timestamp")]
     pub start: SystemTime,
-    /// How long it is.
+    /// The length of the window.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub length: Duration,
-    /// All runs, each once.
+    /// The counts of all runs, each counted once.
     pub total: UsageCounts,
-    /// The groups, by key.
+    /// The groups, sorted by key.
     pub groups: Vec<UsageGroup>,
-    /// Runs of groups for which there was no room.
+    /// The counts of runs of groups beyond [`max_groups`](super::UsageTotalsBuilder::max_groups).
     pub other: UsageCounts,
 }
 
 impl UsageSnapshot {
-    /// The group with some values, under their [names](GroupKey::get).
+    /// Returns the group with these values, given by [name](GroupKey::get).
     pub fn group(&self, values: &[(&str, &str)]) -> Option<&UsageGroup> {
         find(&self.groups, values)
     }
@@ -96,7 +96,7 @@ impl UsageSnapshot {
 }
 
 impl UsageWindow {
-    /// The group with some values, under their [names](GroupKey::get).
+    /// Returns the group with these values, given by [name](GroupKey::get).
     pub fn group(&self, values: &[(&str, &str)]) -> Option<&UsageGroup> {
         find(&self.groups, values)
     }

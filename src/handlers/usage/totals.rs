@@ -5,46 +5,42 @@ use std::{
 };
 
 use super::{
-    UsageSnapshot, UsageWindow,
-    counts::Addition,
+    UsageSnapshot, UsageTotalsBuilder, UsageWindow,
+    counts::RunCounts,
     group::groups,
     ledger::{Books, Ledger},
     period::Period,
-    setup::Settings,
 };
 use crate::{
     event::{ErrorKind, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask},
+    handler::{CallbackHandler, EventMask, Identity},
     handlers::outermost::Outermost,
     run::Run,
     sync::lock,
 };
 
-/// A handler that adds up what model calls use and cost, however they end: a call that was cancelled,
-/// aborted or truncated, or that failed, has used something too.
+/// A handler that adds up the usage and cost of model calls, including those that were cancelled, aborted or truncated,
+/// or that failed.
 ///
-/// It never waits, so that it may be added as inline, and is told of starts and ends only: tokens cost it
-/// nothing. Clones share what they count, and count as one handler. Set it up first: what sets
-/// something gives a handler that has counted nothing, and shares nothing with clones from before.
+/// The handler never waits, so it can be registered inline, and receives start and end events only: tokens cost
+/// nothing. Clones share their counts and count as one handler.
 ///
-/// # What is counted
+/// # Counting
 ///
-/// A run is counted when it ends. Tokens are those that the provider **reported**. Where it reported none,
-/// and where a run did not complete, the token events that no report covers are **counted** in their
-/// place: see [`UsageCounts`](super::UsageCounts). So a completed run has what the provider said; a run that
-/// was cancelled, aborted or truncated midway has the input that was reported until then, if any, and as
-/// output what was reported or seen, whichever is more; a run that failed before there was any answer
-/// counts as a run with nothing.
+/// A run is counted when it ends. Its tokens are those that the provider **reported**. If the provider reported no
+/// usage, or the run did not complete, token events that no report covers are **counted** instead: see
+/// [`UsageCounts`](super::UsageCounts). A completed run has the reported usage. A run that was cancelled, aborted or
+/// truncated midway has the input reported so far, if any, and as output the tokens reported or seen, whichever is
+/// more. A run that failed before any answer has no usage.
 ///
-/// Of a typed layer over a layer over HTTP, which make two runs of one call, the outer one is counted, if
-/// the handler hears of both (and is not delivered to in the background). Each attempt of a retried call
-/// is a run.
+/// A typed layer above an HTTP layer makes two runs of one call. The outer run is counted if the handler observes both
+/// (and is not registered in the background). Each attempt of a retried call is a run.
 ///
-/// # What it holds
+/// # Memory
 ///
-/// Runs that have not ended, up to 100,000; up to [`max_groups`](Self::max_groups) groups of all time, and
-/// as many of each window that is kept; some 400 bytes each, and their keys, of at most 256 bytes a value.
-/// Whatever clients send as their model's name, that is all.
+/// The handler holds up to 100,000 open runs, and up to [`max_groups`](UsageTotalsBuilder::max_groups) groups in total
+/// and in each window it keeps: some 400 bytes each, plus keys of at most 256 bytes a value. The bound holds for any
+/// model names that clients send.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,11 +54,12 @@ use crate::{
 /// let prices: PriceTable = r#"{"currency": "USD", "models": {
 ///     "claude-haiku-4-5*": {"input": 1.00, "output": 5.00, "cache_read": 0.10, "cache_write": 1.25}
 /// }}"#.parse()?;
-/// let totals = UsageTotals::new()
+/// let totals = UsageTotals::builder()
 ///     .by_model()
 ///     .by_metadata("user")
 ///     .window(Duration::from_secs(3600))
-///     .prices(prices);
+///     .prices(prices)
+///     .build();
 ///
 /// let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone())).metadata("user", "ada");
 /// let mut model = layer.layer(model);
@@ -70,16 +67,16 @@ use crate::{
 /// chat::collect(model.ready().await?.call(request).await?).await?;
 ///
 /// let snapshot = totals.snapshot();
-/// let ada = snapshot.group(&[("metadata.user", "ada")]).expect("she has asked something");
+/// let ada = snapshot.group(&[("metadata.user", "ada")]).expect("ada made a call");
 /// assert_eq!(ada.counts.reported.output_tokens, 340);
 /// assert_eq!(ada.counts.cost.expect("there are prices").total().to_string(), "0.001712");
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct UsageTotals(Arc<Shared>);
+pub struct UsageTotals(Arc<TotalsInner>);
 
-struct Shared {
-    settings: Settings,
+struct TotalsInner {
+    settings: UsageTotalsBuilder,
     outermost: Outermost,
     ledger: Mutex<Ledger>,
 }
@@ -91,24 +88,22 @@ impl Default for UsageTotals {
 }
 
 impl UsageTotals {
-    /// A handler that counts all runs together.
+    /// Creates a handler with the default settings, which counts all runs together.
     pub fn new() -> Self {
-        Self::of(Settings::default())
+        Self::builder().build()
     }
 
-    fn of(settings: Settings) -> Self {
+    /// Returns a builder with the default settings.
+    pub fn builder() -> UsageTotalsBuilder {
+        UsageTotalsBuilder::new()
+    }
+
+    pub(super) fn with_settings(settings: UsageTotalsBuilder) -> Self {
         let (outermost, ledger) = (Outermost::default(), Mutex::new(Ledger::new()));
-        Self(Arc::new(Shared { settings, outermost, ledger }))
+        Self(Arc::new(TotalsInner { settings, outermost, ledger }))
     }
 
-    pub(super) fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self.0.settings.clone();
-        set(&mut settings);
-        Self::of(settings)
-    }
-
-    /// What was counted up to now. It takes the lock for as long as it copies the groups of all time and of
-    /// the current window.
+    /// Returns all counts so far. Holds the lock while it copies the groups of the total and the current window.
     pub fn snapshot(&self) -> UsageSnapshot {
         let settings = &self.0.settings;
         let (books, dropped) = {
@@ -125,11 +120,11 @@ impl UsageTotals {
             (copy, dropped)
         };
         drop(dropped);
-        self.write_up(books)
+        self.to_snapshot(books)
     }
 
-    /// What was counted up to now, which is then forgotten: each run is in one of the snapshots that are
-    /// taken. Runs that have not ended will be in the next.
+    /// Returns all counts so far and resets them: each run is in exactly one of the snapshots taken. Runs that have
+    /// not ended will be in a later one.
     pub fn take(&self) -> UsageSnapshot {
         let settings = &self.0.settings;
         let (books, dropped) = {
@@ -139,15 +134,15 @@ impl UsageTotals {
             (books, dropped)
         };
         drop(dropped);
-        self.write_up(books)
+        self.to_snapshot(books)
     }
 
-    /// How many runs have started and not ended.
+    /// Returns the number of runs that have started and not ended.
     pub fn open_runs(&self) -> usize {
         lock(&self.0.ledger).open.len()
     }
 
-    fn write_up(&self, books: Books) -> UsageSnapshot {
+    fn to_snapshot(&self, books: Books) -> UsageSnapshot {
         let settings = &self.0.settings;
         let names = settings.by.iter().map(|it| Arc::clone(it.name())).collect();
         let currency = settings.prices.as_ref().map(|prices| Arc::clone(prices.shared_currency()));
@@ -163,28 +158,28 @@ impl UsageTotals {
     }
 
     fn end(&self, run: &Run, result: &LlmResult, error: Option<ErrorKind>) {
-        let Shared { settings, outermost, ledger } = &*self.0;
+        let TotalsInner { settings, outermost, ledger } = &*self.0;
         if !outermost.end(run) {
             return;
         }
-        let asked = lock(ledger).open.remove(&run.run_id());
-        let asked_for = asked.as_ref().and_then(|asked| asked.model.as_deref());
-        let provider = asked.as_ref().map(|asked| &*asked.provider);
-        let model = result.model.as_deref().or(asked_for);
-        let mut addition = Addition::new(result, error);
+        let started = lock(ledger).open.remove(&run.run_id());
+        let requested = started.as_ref().and_then(|started| started.model.as_deref());
+        let provider = started.as_ref().map(|started| &*started.provider);
+        let model = result.model.as_deref().or(requested);
+        let mut counts = RunCounts::new(result, error);
         let mut priced = true;
         if let Some(prices) = &settings.prices {
-            priced = addition.priced(prices.of_either(result.model.as_deref(), asked_for));
+            priced = counts.set_price(prices.of_either(result.model.as_deref(), requested));
         }
         let (groups, more) = groups(&settings.by, run, model, provider);
 
         let dropped = {
             let mut ledger = lock(ledger);
             let books = &mut ledger.books;
-            // Asked under the lock: so no window comes after a later one.
+            // Read under the lock, so that window numbers never decrease.
             let window = settings.windows.map(|windows| windows.now());
             let dropped = window.map(|window| books.turn_to(window, settings.keep));
-            books.add(&addition, (&groups, more), window, settings.max_groups);
+            books.add(&counts, (&groups, more), window, settings.max_groups);
             if !priced {
                 books.unpriced.add(model);
             }
@@ -195,12 +190,12 @@ impl UsageTotals {
 }
 
 impl CallbackHandler for UsageTotals {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
     }
 
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).cast::<()>() as usize)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     fn on_llm_start(&self, run: &Run, start: &LlmStart) {
@@ -214,7 +209,9 @@ impl CallbackHandler for UsageTotals {
     }
 
     fn on_llm_error(&self, run: &Run, error: &RunError) {
-        self.end(run, error.result(), Some(error.kind()));
+        if let Some(result) = error.result() {
+            self.end(run, result, Some(error.kind()));
+        }
     }
 }
 

@@ -2,28 +2,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Time cut into windows of one length, one after the other.
+/// Consecutive time windows of equal length.
 ///
-/// They go by a monotonic clock: a wall clock that is set back does not bring a window back.
+/// Windows follow a monotonic clock: setting the system clock back does not repeat a window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) length: Duration,
     origin: Instant,
-    /// How far the first window had come at the origin.
+    /// The time between the start of the first window and the origin.
     offset: Duration,
     /// The start of the first window.
     first: SystemTime,
 }
 
 impl Windows {
-    /// Windows of which the first starts now.
+    /// Creates windows, the first of which starts now.
     pub(super) fn new(length: Duration) -> Self {
-        assert!(!length.is_zero(), "a window must be longer than zero");
+        assert!(!length.is_zero(), "`length` of a window must be greater than zero");
         let (origin, first) = (Instant::now(), SystemTime::now());
         Self { length, origin, offset: Duration::ZERO, first }
     }
 
-    /// Windows that start at whole multiples of their length since 1970, UTC.
+    /// Creates windows that start at multiples of their length since 1970, UTC.
     pub(super) fn aligned(length: Duration) -> Self {
         let mut windows = Self::new(length);
         let time = windows.first.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -32,14 +32,14 @@ impl Windows {
         windows
     }
 
-    /// The number of the window that is now; it never goes down.
+    /// Returns the number of the current window, which never decreases.
     pub(super) fn now(&self) -> u64 {
         let elapsed = Instant::now().saturating_duration_since(self.origin);
         let nanos = elapsed.saturating_add(self.offset).as_nanos() / self.length.as_nanos();
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
-    /// When a window starts, or did.
+    /// Returns the start of a window.
     pub(super) fn start(&self, number: u64) -> SystemTime {
         let nanos = self.length.as_nanos().saturating_mul(u128::from(number));
         let since = u64::try_from(nanos / 1_000_000_000)

@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-use crate::{chat::ContentPart, model::content::Part};
+use crate::{chat::ContentPart, model::content::ProviderPart};
 
 /// A content block in Anthropic's form, borrowed from the request.
 #[derive(Serialize)]
@@ -41,7 +41,7 @@ pub(super) enum Source<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// The block for a part; none for reasoning that the provider did not sign.
+    /// Returns the block for a part; `None` for reasoning that the provider did not sign.
     pub(super) fn new(part: &'a ContentPart) -> Option<Self> {
         Some(match part {
             ContentPart::Text { text } => Block::Text { text },
@@ -63,7 +63,7 @@ impl<'a> Block<'a> {
     }
 }
 
-impl Part for Block<'_> {
+impl ProviderPart for Block<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Block::Text { text } => Some(text),
@@ -72,7 +72,7 @@ impl Part for Block<'_> {
     }
 }
 
-/// Arguments that are null are those of a call without any.
+/// Serializes arguments, null as an empty object.
 fn object<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Value::Null => serializer.serialize_map(Some(0))?.end(),

@@ -1,15 +1,16 @@
 use std::fmt;
 
-use super::{
-    Auth,
-    endpoint::{BASE_URL, endpoint},
-};
-use crate::model::{ConfigError, Secret, environment};
+use crate::model::{ConfigError, Secret, api::Api, base_url::BaseUrl, environment::Environment};
 
-/// Where Anthropic's Messages API is, and how to ask it.
+pub(super) const BASE_URL: BaseUrl = BaseUrl {
+    example: "https://api.anthropic.com",
+    path: "/v1/messages",
+    excess: &["/v1", "/v1/messages"],
+};
+
+/// The configuration of an [`AnthropicModel`](super::AnthropicModel).
 ///
-/// The debug form shows neither the key nor the values of extra headers, and a base URL only where it
-/// is one that can be used: another may hold a secret.
+/// The `Debug` form omits the key, the values of extra headers, and an invalid base URL, which may hold a secret.
 ///
 /// ```
 /// use tower_llm_callbacks::model::anthropic::{AnthropicConfig, Auth};
@@ -19,7 +20,7 @@ use crate::model::{ConfigError, Secret, environment};
 ///     .version("2026-10-21")
 ///     .auth(Auth::Bearer)
 ///     .beta("interleaved-thinking-2025-05-14");
-/// assert!(config.validate().is_err(), "that key is none");
+/// assert!(config.validate().is_err(), "a key is plain ASCII");
 /// ```
 #[derive(Clone)]
 pub struct AnthropicConfig {
@@ -32,8 +33,19 @@ pub struct AnthropicConfig {
     pub(super) default_max_tokens: Option<u32>,
 }
 
+/// The header that carries the API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Auth {
+    /// `x-api-key`.
+    #[default]
+    ApiKey,
+    /// `authorization`, as a bearer token.
+    Bearer,
+}
+
 impl AnthropicConfig {
-    /// The public API, version 2023-06-01, with a key in `x-api-key`.
+    /// Creates a configuration for the public API, version 2023-06-01, with the key in `x-api-key`.
     pub fn new(api_key: impl Into<Secret>) -> Self {
         Self {
             api_key: api_key.into(),
@@ -46,85 +58,77 @@ impl AnthropicConfig {
         }
     }
 
-    /// As [`new`](Self::new), with the key in the environment variable `ANTHROPIC_API_KEY` and, where
-    /// there is one, the URL in `ANTHROPIC_BASE_URL`.
+    /// Creates a configuration from the environment variables `ANTHROPIC_API_KEY` and, if set,
+    /// `ANTHROPIC_BASE_URL`.
     ///
     /// # Errors
     ///
-    /// If there is no key, or one of the two cannot be used.
+    /// Returns an error if the key is not set or if a variable is invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(environment::variable)
+        Self::from_environment(&Environment::process())
     }
 
-    fn from_variables(
-        variable: impl Fn(&str) -> Result<Option<String>, ConfigError>,
-    ) -> Result<Self, ConfigError> {
-        let variable = |name| variable(name).map(environment::filled);
-        let key = variable("ANTHROPIC_API_KEY")?.ok_or_else(|| {
-            ConfigError::new("set the environment variable ANTHROPIC_API_KEY to your API key")
-        })?;
-        let mut config = Self::new(key);
-        if let Some(url) = variable("ANTHROPIC_BASE_URL")? {
+    fn from_environment(environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        let mut config = Self::new(environment.api_key("ANTHROPIC_API_KEY")?);
+        if let Some(url) = environment.optional("ANTHROPIC_BASE_URL")? {
             config = config.base_url(url);
         }
         config.validate()?;
         Ok(config)
     }
 
-    /// Sets the URL to which `/v1/messages` is added: `http` or `https`, with a path if need be,
-    /// without user and query.
+    /// Sets the URL to which `/v1/messages` is appended: an `http` or `https` URL without user and query, possibly
+    /// with a path.
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
         self
     }
 
-    /// Sets the version of the API. `2026-10-21` takes no sampling fields.
+    /// Sets the version of the API. `2026-10-21` accepts no sampling fields.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// Sets how the key is sent.
+    /// Sets the header that carries the key.
     #[must_use]
     pub fn auth(mut self, auth: Auth) -> Self {
         self.auth = auth;
         self
     }
 
-    /// Adds a beta feature to ask for.
+    /// Adds a beta feature to the requests.
     #[must_use]
     pub fn beta(mut self, name: impl Into<String>) -> Self {
         self.betas.push(name.into());
         self
     }
 
-    /// Adds a header to every request; it takes the place of one that is sent anyway. Its value is
-    /// treated as a secret.
+    /// Adds a header to every request. It replaces a header of the same name, and its value is treated as a secret.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the `max_tokens` of requests that have none, 4096 unless this is called. Without one such
-    /// requests are refused, since the API takes none without.
+    /// Sets the default of `max_tokens` (4096). Without a default, requests without `max_tokens` are refused,
+    /// since the API requires it.
     #[must_use]
     pub fn default_max_tokens(mut self, tokens: impl Into<Option<u32>>) -> Self {
         self.default_max_tokens = tokens.into();
         self
     }
 
-    /// Whether it can be used. A model made with a configuration that cannot refuses every request
-    /// with the same message.
+    /// Checks the configuration. A model with an invalid configuration refuses every request with the same message.
     ///
     /// # Errors
     ///
-    /// If the URL is none of those that [`base_url`](Self::base_url) takes, or the key, the version or
-    /// a header cannot be sent.
+    /// Returns an error if the URL does not meet the requirements of [`base_url`](Self::base_url), or if the key,
+    /// the version or a header cannot be sent.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        endpoint(self).map(drop)
+        self.endpoint().map(drop)
     }
 }
 
@@ -132,7 +136,7 @@ impl fmt::Debug for AnthropicConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnthropicConfig")
             .field("api_key", &self.api_key)
-            .field("base_url", &BASE_URL.shown(&self.base_url))
+            .field("base_url", &BASE_URL.debug(&self.base_url))
             .field("version", &self.version)
             .field("auth", &self.auth)
             .field("betas", &self.betas)
@@ -147,14 +151,11 @@ mod tests {
     use super::*;
 
     fn from(variables: &[(&str, &str)]) -> Result<AnthropicConfig, ConfigError> {
-        AnthropicConfig::from_variables(|name| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            Ok(found.map(|(_, value)| (*value).to_owned()))
-        })
+        AnthropicConfig::from_environment(&Environment::of(variables))
     }
 
     #[test]
-    fn the_environment_gives_key_and_url() {
+    fn key_and_url_are_read_from_the_environment() {
         let config = from(&[("ANTHROPIC_API_KEY", "k\n"), ("ANTHROPIC_BASE_URL", "http://h/p")]);
         let config = config.unwrap();
         assert_eq!((config.api_key.expose(), config.base_url.as_str()), ("k", "http://h/p"));
@@ -164,12 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
+    fn errors_name_the_missing_or_invalid_value() {
         for variables in [&[][..], &[("ANTHROPIC_API_KEY", " ")]] {
-            let error = from(variables).unwrap_err().to_string();
-            assert!(error.contains("ANTHROPIC_API_KEY"), "{error}");
+            let error = from(variables).unwrap_err();
+            assert!(error.is_missing() && error.field() == "ANTHROPIC_API_KEY", "{error}");
         }
         let error = from(&[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "nowhere")]);
-        assert!(error.unwrap_err().to_string().contains("base URL"));
+        let error = error.unwrap_err();
+        assert!(error.is_invalid() && error.field() == "base_url", "{error}");
     }
 }

@@ -2,29 +2,27 @@
 //!
 //! [`AnthropicLayer`] turns an HTTP client service into an [`AnthropicModel`].
 //!
-//! | of the [`ChatRequest`](crate::chat::ChatRequest) | becomes |
+//! | [`ChatRequest`](crate::chat::ChatRequest) | Messages API |
 //! |---|---|
-//! | `system`, and messages of the role `system` | `system`, in this order |
-//! | messages of the role `tool` | `user` messages; those in a row are one |
+//! | `system`, messages of the role `system` | `system`, in this order |
+//! | messages of the role `tool` | `user` messages; consecutive ones are merged |
 //! | `Reasoning` with a signature | a `thinking` block |
-//! | `Reasoning` without one | nothing: the provider takes back only what it signed |
+//! | `Reasoning` without a signature | omitted: the provider accepts only signed reasoning |
 //! | `ToolCall`, `ToolResult` | `tool_use`, `tool_result` blocks |
-//! | `Raw` | itself |
+//! | `Raw` | the value, unchanged |
 //! | `stop` | `stop_sequences` |
 //! | `ToolChoice::Required` | `{"type": "any"}` |
-//! | `params` | fields of their own names, before all others |
+//! | `params` | fields of the same names, which take precedence over all others |
 //!
-//! Nothing is sent that is not set, `max_tokens` and `stream` aside.
+//! Unset fields are not sent, except `max_tokens` and `stream`.
 
-mod auth;
+mod api;
 mod block;
 mod config;
-mod endpoint;
-mod layer;
 mod request;
-mod service;
 
 pub use self::{
-    auth::Auth, config::AnthropicConfig, layer::AnthropicLayer, service::AnthropicModel,
+    api::{AnthropicLayer, AnthropicModel},
+    config::{AnthropicConfig, Auth},
 };
 pub use super::ResponseFuture;

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The body of the HTTP request for a chat request.
+/// Returns the body of the HTTP request for a chat request.
 pub(super) fn body(
     request: &ChatRequest,
     default_max_tokens: Option<u32>,
@@ -30,7 +30,7 @@ struct Body<'a> {
 struct Turn<'a> {
     role: &'static str,
     content: Content<Block<'a>>,
-    /// Whether it is made of tool results, to which those that follow are added.
+    /// Whether the turn consists of tool results, to which the following ones are added.
     #[serde(skip)]
     tool: bool,
 }
@@ -40,8 +40,8 @@ impl<'a> Body<'a> {
         check::model(request)?;
         let max_tokens = request.max_tokens.or(default);
         if max_tokens.is_none() && !request.params.contains_key("max_tokens") {
-            let what = "Anthropic wants max_tokens: set it, or default_max_tokens";
-            return Err(ModelError::invalid(what));
+            let message = "max_tokens is not set: set it on the request, or default_max_tokens";
+            return Err(ModelError::invalid(message));
         }
         check::max_tokens(request, max_tokens, "max_tokens")?;
         check::numbers(request)?;
@@ -51,7 +51,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// What belongs to `system`, and the rest.
+/// Returns the blocks of `system` and the other messages.
 fn turns(request: &ChatRequest) -> (Vec<Block<'_>>, Vec<Turn<'_>>) {
     let mut system: Vec<_> = request.system.iter().map(|text| Block::Text { text }).collect();
     let mut turns: Vec<Turn<'_>> = Vec::new();

@@ -1,15 +1,11 @@
 use std::fmt;
 
-use super::{
-    MaxTokensField, OpenAiApi,
-    endpoint::{base_url, endpoint},
-};
-use crate::model::{ConfigError, Secret};
+use super::options::{MaxTokensField, OpenAiApi};
+use crate::model::{ConfigError, Secret, api::Api, environment::Environment};
 
-/// Where OpenAI's API is, or that of a server which speaks it too, and how to ask it.
+/// The configuration of an [`OpenAiModel`](super::OpenAiModel), for OpenAI or a compatible server.
 ///
-/// The debug form shows neither the key nor the values of extra headers, and a base URL only where it
-/// is one that can be used: another may hold a secret.
+/// The `Debug` form omits the key, the values of extra headers, and an invalid base URL, which may hold a secret.
 ///
 /// ```
 /// use tower_llm_callbacks::model::openai::{MaxTokensField, OpenAiApi, OpenAiConfig};
@@ -35,12 +31,13 @@ pub struct OpenAiConfig {
 }
 
 impl OpenAiConfig {
-    /// OpenAI's own API, `https://api.openai.com/v1`, with a key.
+    /// Creates a configuration for OpenAI's own API, `https://api.openai.com/v1`.
     pub fn new(api_key: impl Into<Secret>) -> Self {
         Self { api_key: Some(api_key.into()), ..Self::without_key("https://api.openai.com/v1") }
     }
 
-    /// A server that wants no key, such as one on this machine: no authorization is sent.
+    /// Creates a configuration for a server that requires no key, for example a local one. No `authorization` is
+    /// sent.
     pub fn without_key(base_url: impl Into<String>) -> Self {
         Self {
             api_key: None,
@@ -54,18 +51,39 @@ impl OpenAiConfig {
         }
     }
 
-    /// Sets the URL to which `/chat/completions` or `/responses` is added, as OpenAI's own libraries
-    /// do: `http` or `https`, with a path if need be, without user and query.
+    /// Creates a configuration from the environment variables `OPENAI_API_KEY` and, if set, `OPENAI_BASE_URL`,
+    /// `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`.
     ///
-    /// Mostly it ends in `/v1`, as in `http://localhost:8000/v1` (vLLM), `http://localhost:8080/v1`
-    /// (llama.cpp), `http://localhost:11434/v1` (Ollama) and `https://api.groq.com/openai/v1`.
+    /// # Errors
+    ///
+    /// Returns an error if the key is not set or if a variable is invalid.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_environment(&Environment::process())
+    }
+
+    fn from_environment(environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        let mut config = Self::new(environment.api_key("OPENAI_API_KEY")?);
+        if let Some(url) = environment.optional("OPENAI_BASE_URL")? {
+            config = config.base_url(url);
+        }
+        config.organization = environment.optional("OPENAI_ORG_ID")?;
+        config.project = environment.optional("OPENAI_PROJECT_ID")?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Sets the URL to which `/chat/completions` or `/responses` is appended, as in OpenAI's own libraries: an
+    /// `http` or `https` URL without user and query, possibly with a path.
+    ///
+    /// It usually ends in `/v1`, as in `http://localhost:8000/v1` (vLLM), `http://localhost:8080/v1` (llama.cpp),
+    /// `http://localhost:11434/v1` (Ollama) and `https://api.groq.com/openai/v1`.
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
         self
     }
 
-    /// Sets the organization that pays, for keys that belong to several.
+    /// Sets the organization to bill, for keys that belong to several.
     #[must_use]
     pub fn organization(mut self, id: impl Into<String>) -> Self {
         self.organization = Some(id.into());
@@ -79,18 +97,16 @@ impl OpenAiConfig {
         self
     }
 
-    /// Adds a header to every request; it takes the place of one that is sent anyway. Its value is
-    /// treated as a secret.
+    /// Adds a header to every request. It replaces a header of the same name, and its value is treated as a secret.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets which interface is spoken, [Chat Completions](OpenAiApi::ChatCompletions) unless this is
-    /// called.
+    /// Sets the API (default [Chat Completions](OpenAiApi::ChatCompletions)).
     ///
-    /// A request does not know of it. So that events say who answers, say it there too:
+    /// Requests do not depend on the configuration. Set the names of provider and API in events on the request:
     ///
     /// ```
     /// use tower_llm_callbacks::chat::ChatRequest;
@@ -104,31 +120,29 @@ impl OpenAiConfig {
         self
     }
 
-    /// Sets whether streamed answers of Chat Completions are asked for their usage, as they are unless
-    /// this is called. Without, most servers leave it out of a stream; some do not know the field,
-    /// `stream_options`. All other answers have their usage anyway.
+    /// Sets whether streamed Chat Completions request the usage with `stream_options` (default true). If not, most
+    /// servers omit it from a stream; some do not support the field. All other answers include their usage anyway.
     #[must_use]
     pub fn include_usage(mut self, include: bool) -> Self {
         self.include_usage = include;
         self
     }
 
-    /// Sets the field in which Chat Completions is told a request's `max_tokens`.
+    /// Sets the field of Chat Completions that carries a request's `max_tokens`.
     #[must_use]
     pub fn max_tokens_field(mut self, field: MaxTokensField) -> Self {
         self.max_tokens_field = field;
         self
     }
 
-    /// Whether it can be used. A model made with a configuration that cannot refuses every request
-    /// with the same message.
+    /// Checks the configuration. A model with an invalid configuration refuses every request with the same message.
     ///
     /// # Errors
     ///
-    /// If the URL is none of those that [`base_url`](Self::base_url) takes, or the key, the
-    /// organization, the project or a header is empty or cannot be sent.
+    /// Returns an error if the URL does not meet the requirements of [`base_url`](Self::base_url), or if the key,
+    /// the organization, the project or a header is empty or cannot be sent.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        endpoint(self).map(drop)
+        self.endpoint().map(drop)
     }
 }
 
@@ -136,7 +150,7 @@ impl fmt::Debug for OpenAiConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiConfig")
             .field("api_key", &self.api_key)
-            .field("base_url", &base_url(self.api).shown(&self.base_url))
+            .field("base_url", &self.api.base_url().debug(&self.base_url))
             .field("organization", &self.organization)
             .field("project", &self.project)
             .field("headers", &self.headers)
@@ -144,5 +158,47 @@ impl fmt::Debug for OpenAiConfig {
             .field("include_usage", &self.include_usage)
             .field("max_tokens_field", &self.max_tokens_field)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(variables: &[(&str, &str)]) -> Result<OpenAiConfig, ConfigError> {
+        OpenAiConfig::from_environment(&Environment::of(variables))
+    }
+
+    #[test]
+    fn key_url_organization_and_project_are_read_from_the_environment() {
+        let config = from(&[
+            ("OPENAI_API_KEY", "k\n"),
+            ("OPENAI_BASE_URL", "http://h/v1"),
+            ("OPENAI_ORG_ID", "org-1"),
+            ("OPENAI_PROJECT_ID", "proj_1"),
+        ])
+        .unwrap();
+        assert_eq!(config.api_key.unwrap().expose(), "k");
+        assert_eq!(config.base_url, "http://h/v1");
+        assert_eq!(config.organization.as_deref(), Some("org-1"));
+        assert_eq!(config.project.as_deref(), Some("proj_1"));
+
+        let config = from(&[("OPENAI_API_KEY", "k"), ("OPENAI_ORG_ID", " ")]).unwrap();
+        assert_eq!(config.base_url, "https://api.openai.com/v1");
+        assert_eq!((config.organization, config.project), (None, None));
+    }
+
+    #[test]
+    fn errors_name_the_missing_or_invalid_value() {
+        for variables in [&[][..], &[("OPENAI_API_KEY", " ")]] {
+            let error = from(variables).unwrap_err();
+            assert!(error.is_missing() && error.field() == "OPENAI_API_KEY", "{error}");
+        }
+        for (name, value, field) in
+            [("OPENAI_BASE_URL", "nowhere", "base_url"), ("OPENAI_PROJECT_ID", "ü", "project")]
+        {
+            let error = from(&[("OPENAI_API_KEY", "k"), (name, value)]).unwrap_err();
+            assert!(error.is_invalid() && error.field() == field, "{error}");
+        }
     }
 }

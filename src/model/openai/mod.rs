@@ -1,5 +1,4 @@
-//! OpenAI's Chat Completions and Responses, also of servers that speak them too: vLLM, llama.cpp, Ollama,
-//! Groq …
+//! OpenAI's Chat Completions and Responses, also of compatible servers: vLLM, llama.cpp, Ollama, Groq …
 //!
 //! [`OpenAiLayer`] turns an HTTP client service into an [`OpenAiModel`].
 //!
@@ -27,47 +26,41 @@
 //! # tokio_test::block_on(answer()).unwrap();
 //! ```
 //!
-//! | of the [`ChatRequest`](crate::chat::ChatRequest) | becomes, in Chat Completions | in Responses |
+//! | [`ChatRequest`](crate::chat::ChatRequest) | Chat Completions | Responses |
 //! |---|---|---|
 //! | `system` | the first message, of the role `system` | `instructions` |
-//! | messages | `messages`, of their roles | `message` items of `input`, of their roles |
-//! | what messages of the role `tool` have beside results | `user` messages | `user` messages |
-//! | a `Text` alone in its message | the content, a string | the content, a string |
-//! | `Text` | a `text` part | an `input_text` part, the assistant's an `output_text` part |
-//! | `Image`, `ImageUrl` | an `image_url` part, with a `data:` URL for what is in the request | an `input_image` part, likewise, with `detail` `auto` |
-//! | `Reasoning` | nothing: it is not taken back | nothing; the provider's own item goes as a `Raw` one |
+//! | messages | `messages` of the same role | `message` items of `input`, of the same role |
+//! | other parts than results in messages of the role `tool` | `user` messages | `user` messages |
+//! | a `Text` alone in a message | the content, a string | the content, a string |
+//! | `Text` | a `text` part | an `input_text` part, in the assistant's messages an `output_text` part |
+//! | `Image`, `ImageUrl` | an `image_url` part, with a `data:` URL for an `Image` | an `input_image` part with `detail` `auto` and the same URL |
+//! | `Reasoning` | omitted: it is not accepted | omitted; use `Raw` for the provider's own item |
 //! | `ToolCall` | in `tool_calls` of its message, whose `content` is null if it has no other | a `function_call` item |
-//! | its arguments | a string of JSON; null is `{}`, a string goes as it is | the same |
-//! | `ToolResult` | a message of the role `tool`, before whatever else its message says | a `function_call_output` item, likewise |
-//! | … in a message of the assistant | in its place, behind the calls before it | the same |
-//! | … `is_error` | nothing: its content says what went wrong | nothing |
-//! | `Raw` | itself, as a content part | a content part if its `type` begins with `input_` or `output_` or is `refusal`, else an item in its place |
-//! | `max_tokens` | `max_completion_tokens`, or [another](OpenAiConfig::max_tokens_field) | `max_output_tokens` |
-//! | `stop` | `stop` | refused: there is none |
-//! | `top_k` | `top_k`, which OpenAI does not take, but others do | refused: there is none |
+//! | arguments of a `ToolCall` | a string of JSON; null is `{}`, a string is sent unchanged | the same |
+//! | `ToolResult` | a message of the role `tool`, before the other parts of its message | a `function_call_output` item, likewise |
+//! | … in a message of the assistant | in its place, after the calls before it | the same |
+//! | … `is_error` | omitted: the content describes the error | omitted |
+//! | `Raw` | the value as a content part | a content part if its `type` begins with `input_` or `output_` or is `refusal`, otherwise an item in its place |
+//! | `max_tokens` | `max_completion_tokens`, or [another field](OpenAiConfig::max_tokens_field) | `max_output_tokens` |
+//! | `stop` | `stop` | refused: not supported |
+//! | `top_k` | `top_k`, which some compatible servers support but OpenAI does not | refused: not supported |
 //! | `tools` | `function` tools | `function` tools that are not `strict` |
 //! | `ToolChoice::Tool` | `{"type": "function", "function": {"name": …}}` | `{"type": "function", "name": …}` |
 //! | `stream` | `stream`, and `stream_options` with [`include_usage`](OpenAiConfig::include_usage) | `stream` |
-//! | `params` | fields of their own names, before all others | the same |
+//! | `params` | fields of the same names, which take precedence over all others | the same |
 //!
-//! Nothing is sent that is not set, `stream` and `stream_options` aside. So OpenAI keeps the answers of
-//! the Responses API, unless a request has `.param("store", false)`.
+//! Unset fields are not sent, except `stream` and `stream_options`. OpenAI therefore stores the answers of the
+//! Responses API, unless a request has `.param("store", false)`.
 
 mod api;
-mod arguments;
 mod chat;
-mod check;
+mod common;
 mod config;
-mod endpoint;
-mod from_env;
-mod image;
-mod layer;
-mod max_tokens_field;
+mod options;
 mod responses;
-mod service;
-mod tool_choice;
 
 pub use self::{
-    api::OpenAiApi, config::OpenAiConfig, layer::OpenAiLayer, max_tokens_field::MaxTokensField,
-    service::OpenAiModel,
+    api::{OpenAiLayer, OpenAiModel},
+    config::OpenAiConfig,
+    options::{MaxTokensField, OpenAiApi},
 };

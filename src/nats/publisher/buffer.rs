@@ -7,31 +7,34 @@ use uuid::Uuid;
 
 use super::{
     PublishLosses, PublisherStats,
-    item::{Item, Settled},
+    queued::{Outcome, QueuedEvent},
 };
 use crate::event::EventKind;
 
-/// The events that the server has not acknowledged, in the order in which they came. Each has a number.
+/// The unacknowledged events, numbered in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    /// None for what went before its turn.
-    events: VecDeque<Option<Item>>,
-    /// The number of the first of them.
+    /// `None` for an event that was removed out of order.
+    events: VecDeque<Option<QueuedEvent>>,
+    /// The number of the first event in the buffer.
     first: u64,
-    /// The number of the next to send on this connection.
+    /// The number of the next event to send on this connection.
     next: u64,
-    /// The numbers of those that may go for others. What was ever sent may be at the server, and is not among them.
+    /// The numbers of events that may be dropped to make room. Excludes events that were sent once: the server may have
+    /// received them.
     droppable: VecDeque<u64>,
-    /// How many there are, how many of them are starts and ends, and their bytes.
+    /// The number of events in the buffer.
     live: usize,
+    /// The number of starts and ends in the buffer.
     edges: usize,
+    /// The total size of the payloads.
     bytes: usize,
-    /// Runs whose start was lost.
+    /// The runs whose start was lost.
     headless: HashSet<Uuid>,
     max_events: usize,
     max_bytes: usize,
     pub(super) stats: PublisherStats,
-    /// The pump found nothing to send.
+    /// Whether the pump found nothing to send, and has to be woken.
     pub(super) idle: bool,
 }
 
@@ -53,7 +56,7 @@ impl Buffer {
         }
     }
 
-    /// The numbers of those that are not settled.
+    /// Returns the numbers of the events that are neither acknowledged nor lost.
     pub(super) fn unsettled(&self) -> Range<u64> {
         self.first..self.end()
     }
@@ -70,39 +73,39 @@ impl Buffer {
         &mut self.stats.lost
     }
 
-    /// Takes an event, or loses it.
-    pub(super) fn push(&mut self, item: Item) {
-        if self.headless.contains(&item.run_id) {
-            self.lose_headless(&item);
+    /// Adds an event, or counts it as lost.
+    pub(super) fn push(&mut self, event: QueuedEvent) {
+        if self.headless.contains(&event.run_id) {
+            self.lose_headless(&event);
             return;
         }
-        let room = if item.kind.is_start() {
-            // Its end needs room too.
-            self.edges < self.max_events.div_ceil(2) && self.make_room(item.payload.len())
-        } else if item.is_edge() {
-            self.make_room(item.payload.len())
+        let room = if event.kind.is_start() {
+            // Half of the buffer is reserved for ends.
+            self.edges < self.max_events.div_ceil(2) && self.make_room(event.payload.len())
+        } else if event.is_edge() {
+            self.make_room(event.payload.len())
         } else {
-            self.has_room(item.payload.len())
+            self.has_room(event.payload.len())
         };
         if !room {
             self.lost().no_room += 1;
-            self.lost_start(item.run_id, item.kind);
+            self.lost_start(event.run_id, event.kind);
             return;
         }
         self.live += 1;
-        self.edges += usize::from(item.is_edge());
-        self.bytes += item.payload.len();
-        if !item.is_edge() {
+        self.edges += usize::from(event.is_edge());
+        self.bytes += event.payload.len();
+        if !event.is_edge() {
             self.droppable.push_back(self.end());
         }
-        self.events.push_back(Some(item));
+        self.events.push_back(Some(event));
     }
 
     fn has_room(&self, bytes: usize) -> bool {
         self.live < self.max_events && self.bytes.saturating_add(bytes) <= self.max_bytes
     }
 
-    /// The latest tokens go: so that what is told of an answer is its beginning.
+    /// Drops the latest tokens, so that the beginnings of answers are kept.
     fn make_room(&mut self, bytes: usize) -> bool {
         while !self.has_room(bytes) {
             let Some(number) = self.droppable.pop_back() else { return false };
@@ -112,74 +115,74 @@ impl Buffer {
         true
     }
 
-    /// Nobody can be told of a run whose start is not there.
+    /// Marks a run whose start was lost: without it, no handler can receive the run's other events.
     fn lost_start(&mut self, run_id: Uuid, kind: EventKind) {
         if kind.is_start() {
             self.headless.insert(run_id);
         }
     }
 
-    /// Counts an event that is none in JSON.
+    /// Counts an event that cannot be serialized.
     pub(super) fn unwritable(&mut self, run_id: Uuid, kind: EventKind) {
         self.lost().unwritable += 1;
         self.lost_start(run_id, kind);
     }
 
-    fn lose_headless(&mut self, item: &Item) {
+    fn lose_headless(&mut self, event: &QueuedEvent) {
         self.lost().without_start += 1;
-        if item.kind.is_terminal() {
-            self.headless.remove(&item.run_id);
+        if event.kind.is_terminal() {
+            self.headless.remove(&event.run_id);
         }
     }
 
-    fn remove(&mut self, number: u64) -> Option<Item> {
+    fn remove(&mut self, number: u64) -> Option<QueuedEvent> {
         let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let item = self.events.get_mut(at)?.take()?;
+        let event = self.events.get_mut(at)?.take()?;
         self.live -= 1;
-        self.edges -= usize::from(item.is_edge());
-        self.bytes -= item.payload.len();
-        Some(item)
+        self.edges -= usize::from(event.is_edge());
+        self.bytes -= event.payload.len();
+        Some(event)
     }
 
-    /// On a new connection all is sent again that was not acknowledged.
+    /// Starts again with the first unacknowledged event, for a new connection.
     pub(super) fn rewind(&mut self) {
         self.next = self.first;
     }
 
-    /// The next ones to send, with their numbers.
-    pub(super) fn take(&mut self, most: usize, into: &mut VecDeque<(u64, Item)>) {
-        while into.len() < most && self.next < self.end() {
+    /// Returns the next events to send, with their numbers.
+    pub(super) fn take(&mut self, max: usize, into: &mut VecDeque<(u64, QueuedEvent)>) {
+        while into.len() < max && self.next < self.end() {
             let number = self.next;
             self.next += 1;
             while self.droppable.front().is_some_and(|first| *first <= number) {
                 self.droppable.pop_front();
             }
-            let Some(item) = self.events[(number - self.first) as usize].clone() else { continue };
-            if self.headless.contains(&item.run_id) {
+            let Some(event) = self.events[(number - self.first) as usize].clone() else { continue };
+            if self.headless.contains(&event.run_id) {
                 self.remove(number);
-                self.lose_headless(&item);
+                self.lose_headless(&event);
             } else {
-                into.push_back((number, item));
+                into.push_back((number, event));
             }
         }
         self.trim();
         self.idle = into.is_empty();
     }
 
-    /// Says what became of an event that was sent.
-    pub(super) fn settle(&mut self, number: u64, settled: Settled) {
-        let Some(item) = self.remove(number) else { return };
-        if item.kind.is_terminal() {
-            self.headless.remove(&item.run_id);
+    /// Removes an event that was sent, and counts its outcome.
+    pub(super) fn settle(&mut self, number: u64, outcome: Outcome) {
+        let Some(event) = self.remove(number) else { return };
+        if event.kind.is_terminal() {
+            self.headless.remove(&event.run_id);
         }
-        match settled {
-            Settled::Acknowledged { duplicate } => {
+        match outcome {
+            Outcome::Acknowledged { duplicate } => {
                 self.stats.acknowledged += 1;
                 self.stats.duplicates += u64::from(duplicate);
             }
-            Settled::Refused => {
+            Outcome::Refused => {
                 self.lost().refused += 1;
-                self.lost_start(item.run_id, item.kind);
+                self.lost_start(event.run_id, event.kind);
             }
         }
         self.trim();

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::nats::StreamConfig;
 
-/// How a [`Publisher`](super::Publisher) publishes.
+/// The configuration of a [`Publisher`](super::Publisher).
 #[derive(Debug, Clone)]
 pub struct PublisherConfig {
     pub(super) stream: StreamConfig,
@@ -13,7 +13,7 @@ pub struct PublisherConfig {
 }
 
 impl PublisherConfig {
-    /// The defaults, to a stream.
+    /// Creates the default configuration for a stream.
     pub fn new(stream: StreamConfig) -> Self {
         Self {
             stream,
@@ -24,40 +24,41 @@ impl PublisherConfig {
         }
     }
 
-    /// Sets how many events of all runs wait for the server at most; 10,000 is the default. Where there is no
-    /// room, tokens (and custom and retry events) go before starts and ends, and ends before starts: half of it is
-    /// for ends alone.
+    /// Sets the maximum number of unacknowledged events of all runs; the default is 10,000.
+    ///
+    /// If the buffer is full, tokens (and custom and retry events) are dropped in favour of starts and ends. Starts may
+    /// use only half of the buffer, so that there is room for ends.
     ///
     /// # Panics
     ///
-    /// If it is less than 2.
+    /// Panics if the number is less than 2.
     #[must_use]
     pub fn buffer(mut self, events: usize) -> Self {
-        assert!(events > 1, "the buffer must have room for a start and an end");
+        assert!(events > 1, "a publisher's buffer must hold at least 2 events, not {events}");
         self.events = events;
         self
     }
 
-    /// Sets how many bytes they may have together; 64 MiB is the default.
+    /// Sets the maximum size of the buffered records; the default is 64 MiB.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// Sets how many events are on their way at once; 1,024 is the default.
+    /// Sets the maximum number of events that are sent and not yet acknowledged; the default is 1,024.
     ///
     /// # Panics
     ///
-    /// If it is 0.
+    /// Panics if the number is 0.
     #[must_use]
     pub fn window(mut self, events: usize) -> Self {
-        assert!(events > 0, "at least 1 event must be on its way");
+        assert!(events > 0, "a publisher's window must be at least 1 event");
         self.window = events;
         self
     }
 
-    /// Sets how often losses are logged at most; every 10 s is the default.
+    /// Sets the minimum interval between log messages about losses; the default is 10 s.
     #[must_use]
     pub fn report_every(mut self, interval: Duration) -> Self {
         self.report = interval.max(Duration::from_millis(1));

@@ -1,21 +1,21 @@
 use std::fmt;
 
-/// Events that were not published, and why: of [`Publisher::lost`](super::Publisher::lost).
+/// The number of events that were not published, by reason: see [`Publisher::lost`](super::Publisher::lost).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PublishLosses {
-    /// There was no room in the buffer.
+    /// Events that did not fit into the buffer.
     pub no_room: u64,
-    /// The server did not take them: the stream is full, or they are larger than it takes.
+    /// Events that the server refused: the stream is full, or the event exceeds the server's maximum size.
     pub refused: u64,
-    /// They are of a run whose start was lost, and nobody could be told of them.
+    /// Events of a run whose start was lost. No handler could receive them.
     pub without_start: u64,
-    /// They could not be written as JSON.
+    /// Events that could not be serialized as JSON.
     pub unwritable: u64,
 }
 
 impl PublishLosses {
-    /// All of them.
+    /// Returns the number of all lost events.
     pub fn total(&self) -> u64 {
         self.no_room + self.refused + self.without_start + self.unwritable
     }
@@ -24,26 +24,26 @@ impl PublishLosses {
 impl fmt::Display for PublishLosses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let PublishLosses { no_room, refused, without_start, unwritable } = self;
-        write!(f, "{no_room} had no room, {refused} were refused by the server, ")?;
+        write!(f, "{no_room} did not fit into the buffer, {refused} were refused by the server, ")?;
         write!(
             f,
-            "{without_start} were of runs whose start was lost, {unwritable} were not writable"
+            "{without_start} belonged to runs whose start was lost, {unwritable} could not be serialized"
         )
     }
 }
 
-/// What became of a publisher's events. Each that it took is one of these.
+/// The counters of a publisher. Each event that it accepted is acknowledged, waiting or lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PublisherStats {
     /// Events that the server has acknowledged.
     pub acknowledged: u64,
-    /// Of these, those that it knew already: they were published again.
+    /// Acknowledged events that the server had already received: they were published again.
     pub duplicates: u64,
-    /// Events that wait to be sent or acknowledged.
+    /// Events that are waiting to be sent or acknowledged.
     pub waiting: u64,
     /// Events that were lost.
     pub lost: PublishLosses,
-    /// How often it has connected.
+    /// The number of connections that were made.
     pub connections: u64,
 }

@@ -1,184 +1,136 @@
-use std::{
-    collections::VecDeque,
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
+use async_nats::jetstream::Context;
 use tokio::{
-    sync::{Notify, watch},
     task::JoinHandle,
     time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    PublishLosses, PublisherConfig, PublisherStats,
-    buffer::Buffer,
-    item::{Item, Settled},
-    pump,
+    PublishLosses, PublisherConfig, PublisherStats, outbox::Outbox, pump, queued::QueuedEvent,
 };
 use crate::{
-    callbacks::Registration, event::Event, handler::AsyncCallbackHandler, nats::Error, run::Run,
+    callbacks::Registration,
+    event::Event,
+    handler::{AsyncCallbackHandler, Identity},
+    nats::Error,
+    run::Run,
     sync::lock,
 };
 
 /// A handler that publishes each event's [record](Event::record) to a stream of NATS JetStream: see the
 /// [module](crate::nats).
 ///
-/// It never waits: an event is put into a [bounded buffer](PublisherConfig::buffer), and a task sends what is in
-/// there, in order, with several on their way at once. What is not acknowledged when the connection breaks is sent
-/// again, from the first on, over a new one; the server knows by its `Nats-Msg-Id`, `{run_id}:{seq}`, what it has.
-/// Losses are counted, and logged now and then as a warning of `tracing`.
+/// The handler never waits: it puts the event into a [bounded buffer](PublisherConfig::buffer). A task sends the buffered
+/// events in order, several at once. If the connection breaks, everything from the first unacknowledged event on is sent
+/// again over a new one; the server recognizes duplicates by their `Nats-Msg-Id`, `{run_id}:{seq}`. Losses are counted,
+/// and logged from time to time as a `tracing` warning.
 ///
-/// Clones are one publisher, and count as one handler. When the last is dropped, it stops: [`flush`](Self::flush)
-/// before.
+/// Clones share one publisher, and count as one handler. Publishing stops when the last clone is dropped: call
+/// [`flush`](Self::flush) before.
 #[derive(Clone)]
 pub struct Publisher(Arc<Tasks>);
 
-pub(super) struct Shared {
-    pub(super) config: PublisherConfig,
-    pub(super) buffer: Mutex<Buffer>,
-    /// There is something to send again.
-    pub(super) wake: Notify,
-    /// The number of the first event that is not settled.
-    settled: watch::Sender<u64>,
-}
-
-/// What ends with the last clone.
+/// Stops the tasks when the last clone is dropped.
 struct Tasks {
-    shared: Arc<Shared>,
+    outbox: Arc<Outbox>,
     tasks: [JoinHandle<()>; 2],
 }
 
 impl Publisher {
-    /// Connects, and creates the stream where it is not there.
+    /// Connects, and creates the stream if it does not exist.
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached now, or the stream is another than is configured.
+    /// Returns an error if the server cannot be reached, or the stream exists with another partitioning.
     ///
     /// # Panics
     ///
-    /// If it is not polled in a tokio runtime with I/O and timers, as [`start`](Self::start).
+    /// Panics if it is not polled in a tokio runtime with I/O and timers.
     pub async fn connect(config: PublisherConfig) -> Result<Self, Error> {
-        let shared = Shared::new(config);
-        let context = pump::open(&shared, 0).await?;
-        Ok(Self::spawn(&shared, Some(context)))
+        let outbox = Outbox::new(config);
+        let context = pump::open(&outbox, 0).await?;
+        Ok(Self::spawn(&outbox, Some(context)))
     }
 
-    /// The same without waiting: while the server is not there, or its stream is another than is configured,
-    /// events are buffered, and it tries again.
+    /// Starts without waiting for the connection. While the server cannot be reached, or the stream has another
+    /// partitioning, the publisher buffers events and retries.
     ///
     /// # Panics
     ///
-    /// If it is not called in a tokio runtime with I/O and timers.
+    /// Panics if it is not called in a tokio runtime with I/O and timers.
     #[must_use]
     pub fn start(config: PublisherConfig) -> Self {
-        Self::spawn(&Shared::new(config), None)
+        Self::spawn(&Outbox::new(config), None)
     }
 
-    fn spawn(shared: &Arc<Shared>, connected: Option<async_nats::jetstream::Context>) -> Self {
-        let pump = tokio::spawn(pump::run(Arc::clone(shared), connected));
-        let report = tokio::spawn(report(Arc::clone(shared)));
-        Self(Arc::new(Tasks { shared: Arc::clone(shared), tasks: [pump, report] }))
+    fn spawn(outbox: &Arc<Outbox>, connection: Option<Context>) -> Self {
+        let pump = tokio::spawn(pump::run(Arc::clone(outbox), connection));
+        let log = tokio::spawn(log_losses(Arc::clone(outbox)));
+        Self(Arc::new(Tasks { outbox: Arc::clone(outbox), tasks: [pump, log] }))
     }
 
-    /// It as a [background](Registration::background) handler, whose queue of a run has 4,096 events.
+    /// Returns the registration of the handler: in the [background](Registration::background), with a queue of 4,096
+    /// events for each run.
     pub fn handler(&self) -> Registration {
         Registration::async_handler(self.clone()).background().capacity(4096).name("nats")
     }
 
-    /// Waits until the server has acknowledged every event that it was told before, or they are lost, but no
-    /// longer than the deadline. How many are not there by then.
+    /// Waits until the server has acknowledged every event that the handler received before the call, or the event was
+    /// lost, but no longer than the deadline. Returns the number of events that are still unacknowledged.
     ///
-    /// Call [`Callbacks::flush`](crate::Callbacks::flush) before, for what is still in its handler's queues.
+    /// Call [`Callbacks::flush`](crate::Callbacks::flush) first, for events that are still in the handler's queues.
     pub async fn flush(&self, deadline: Duration) -> u64 {
-        let target = lock(&self.0.shared.buffer).unsettled().end;
-        let mut settled = self.0.shared.settled.subscribe();
+        let target = lock(&self.0.outbox.buffer).unsettled().end;
+        let mut settled = self.0.outbox.settled.subscribe();
         let _ = timeout(deadline, settled.wait_for(|first| *first >= target)).await;
         let first = *settled.borrow();
         target.saturating_sub(first)
     }
 
-    /// The events that were lost, ever, and why.
+    /// Returns how many events were lost since the start, by reason.
     pub fn lost(&self) -> PublishLosses {
         self.stats().lost
     }
 
-    /// How it is doing.
+    /// Returns the publisher's counters.
     pub fn stats(&self) -> PublisherStats {
-        lock(&self.0.shared.buffer).stats()
+        lock(&self.0.outbox.buffer).stats()
     }
 }
 
-impl Shared {
-    fn new(config: PublisherConfig) -> Arc<Self> {
-        let buffer = Mutex::new(Buffer::new(config.events, config.bytes));
-        Arc::new(Self { config, buffer, wake: Notify::new(), settled: watch::Sender::new(0) })
-    }
-
-    fn push(&self, item: Item) {
-        let mut buffer = lock(&self.buffer);
-        buffer.push(item);
-        let idle = std::mem::take(&mut buffer.idle);
-        drop(buffer);
-        if idle {
-            self.wake.notify_one();
-        }
-    }
-
-    pub(super) fn take(&self, most: usize, into: &mut VecDeque<(u64, Item)>) {
-        let mut buffer = lock(&self.buffer);
-        buffer.take(most, into);
-        let first = buffer.unsettled().start;
-        drop(buffer);
-        // Some may have been lost meanwhile.
-        self.settled.send_if_modified(|told| std::mem::replace(told, first) != first);
-    }
-
-    pub(super) fn settle(&self, settled: &mut Vec<(u64, Settled)>) {
-        let mut buffer = lock(&self.buffer);
-        for (number, settled) in settled.drain(..) {
-            buffer.settle(number, settled);
-        }
-        let first = buffer.unsettled().start;
-        drop(buffer);
-        self.settled.send_replace(first);
-    }
-}
-
-/// Logs losses.
-async fn report(shared: Arc<Shared>) {
-    let mut told = PublishLosses::default();
-    let mut ticks = interval(shared.config.report);
+/// Logs new losses in intervals.
+async fn log_losses(outbox: Arc<Outbox>) {
+    let mut logged = PublishLosses::default();
+    let mut ticks = interval(outbox.config.report);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let lost = *lock(&shared.buffer).lost();
-        if lost != told {
-            let more = lost.total() - told.total();
-            tracing::warn!("{more} events were not published; since the start, {lost}");
-            told = lost;
+        let lost = *lock(&outbox.buffer).lost();
+        if lost != logged {
+            let new = lost.total() - logged.total();
+            tracing::warn!("{new} events were not published; since the start: {lost}");
+            logged = lost;
         }
     }
 }
 
 impl AsyncCallbackHandler for Publisher {
-    fn identity(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.0).addr())
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::of(&self.0))
     }
 
     async fn on_event(&self, run: &Run, event: &Event) {
-        let shared = &self.0.shared;
+        let outbox = &self.0.outbox;
         match serde_json::to_vec(&event.record(run)) {
-            Ok(payload) => shared.push(Item {
+            Ok(payload) => outbox.push(QueuedEvent {
                 run_id: run.run_id(),
                 seq: event.seq(),
                 kind: event.kind(),
                 run_type: run.run_type(),
                 payload: payload.into(),
             }),
-            Err(_) => lock(&shared.buffer).unwritable(run.run_id(), event.kind()),
+            Err(_) => lock(&outbox.buffer).unwritable(run.run_id(), event.kind()),
         }
     }
 }

@@ -9,101 +9,104 @@ use async_nats::jetstream::{
 use futures_util::FutureExt;
 
 use super::{
-    item::{Item, Settled},
-    publisher::Shared,
+    outbox::Outbox,
+    queued::{Outcome, QueuedEvent},
 };
 use crate::{
-    nats::{Error, link, pause::Pause},
+    nats::{Error, backoff::Backoff, link},
     sync::lock,
 };
 
-/// How many events are taken from the buffer at a time.
+/// The number of events taken from the buffer at a time.
 const CHUNK: usize = 64;
 
-type Flight = (u64, <PublishAckFuture as IntoFuture>::IntoFuture);
+/// An event that was sent: its number, and the acknowledgement to come.
+type InFlight = (u64, <PublishAckFuture as IntoFuture>::IntoFuture);
 
-/// Publishes what is in the buffer, for ever, over one connection after the other.
-pub(super) async fn run(shared: Arc<Shared>, mut connected: Option<Context>) {
+/// Publishes the events in the buffer until the task is aborted, over one connection after the other.
+pub(super) async fn run(outbox: Arc<Outbox>, mut connection: Option<Context>) {
     let mut attempt = 0;
-    let mut pauses = Pause::new();
+    let mut backoff = Backoff::new();
     loop {
-        let before = lock(&shared.buffer).stats.acknowledged;
-        let error = match connected.take() {
-            Some(context) => publish(&shared, context).await,
-            None => match open(&shared, attempt).await {
-                Ok(context) => publish(&shared, context).await,
+        let before = lock(&outbox.buffer).stats.acknowledged;
+        let error = match connection.take() {
+            Some(context) => publish(&outbox, context).await,
+            None => match open(&outbox, attempt).await {
+                Ok(context) => publish(&outbox, context).await,
                 Err(error) => error,
             },
         };
-        let stats = lock(&shared.buffer).stats();
-        let (pause, first) = pauses.after(stats.acknowledged > before);
+        let stats = lock(&outbox.buffer).stats();
+        let (pause, first) = backoff.next(stats.acknowledged > before);
         if first {
-            tracing::warn!(waiting = stats.waiting, "publishing is interrupted: {error}");
+            let source = error.source().map(tracing::field::display);
+            tracing::warn!(waiting = stats.waiting, source, "publishing is interrupted: {error}");
         }
         tokio::time::sleep(pause).await;
         attempt += 1;
     }
 }
 
-/// Connects, and sees to it that the stream is there.
-pub(super) async fn open(shared: &Shared, attempt: usize) -> Result<Context, Error> {
-    let context = link::connect(&shared.config.stream, attempt).await?;
-    shared.config.stream.open(&context).await?;
+/// Connects, and opens or creates the stream.
+pub(super) async fn open(outbox: &Outbox, attempt: usize) -> Result<Context, Error> {
+    let context = link::connect(&outbox.config.stream, attempt).await?;
+    outbox.config.stream.open(&context).await?;
     Ok(context)
 }
 
-/// Publishes over one connection, until something is wrong with it. Acknowledgements are awaited in order: what
-/// comes after one that is missing is sent again with it.
-async fn publish(shared: &Shared, context: Context) -> Error {
+/// Publishes over one connection until it fails. Acknowledgements are awaited in order: if one is missing, everything
+/// after it is sent again too.
+async fn publish(outbox: &Outbox, context: Context) -> Error {
     {
-        let mut buffer = lock(&shared.buffer);
+        let mut buffer = lock(&outbox.buffer);
         buffer.rewind();
         buffer.stats.connections += 1;
     }
-    let window = shared.config.window;
-    let mut flights: VecDeque<Flight> = VecDeque::new();
+    let window = outbox.config.window;
+    let stream = &*outbox.config.stream.name;
+    let mut in_flight: VecDeque<InFlight> = VecDeque::new();
     let mut outgoing = VecDeque::new();
-    let mut settled = Vec::new();
+    let mut outcomes = Vec::new();
     loop {
-        while flights.len() < window {
+        while in_flight.len() < window {
             if outgoing.is_empty() {
-                shared.take(CHUNK, &mut outgoing);
+                outbox.take(CHUNK, &mut outgoing);
             }
-            let Some((number, item)) = outgoing.pop_front() else { break };
-            match send(shared, &context, item).await {
-                Ok(flight) => flights.push_back((number, flight.into_future())),
-                Err(error) => match refusal(&error) {
-                    // Those before it are settled first, so that they are in order.
-                    true => flights.push_back((number, Box::pin(async { Err(error) }))),
-                    false => return Error::server("publishing", error),
+            let Some((number, event)) = outgoing.pop_front() else { break };
+            match send(outbox, &context, event).await {
+                Ok(ack) => in_flight.push_back((number, ack.into_future())),
+                Err(error) => match is_refusal(&error) {
+                    // Settled after the events before it, to keep the order.
+                    true => in_flight.push_back((number, Box::pin(async { Err(error) }))),
+                    false => return Error::request("publish to", stream, error),
                 },
             }
         }
-        let more = outgoing.is_empty() && flights.len() < window;
-        let Some((_, front)) = flights.front_mut() else {
-            shared.wake.notified().await;
+        let more = outgoing.is_empty() && in_flight.len() < window;
+        let Some((_, front)) = in_flight.front_mut() else {
+            outbox.wake.notified().await;
             continue;
         };
         let first = tokio::select! {
             biased;
-            outcome = front => outcome,
-            () = shared.wake.notified(), if more => continue,
+            result = front => result,
+            () = outbox.wake.notified(), if more => continue,
         };
-        let mut outcome = Some(first);
+        let mut next = Some(first);
         let mut broken = None;
-        while let Some(result) = outcome.take() {
-            let Some((number, _)) = flights.pop_front() else { break };
-            match settle(result) {
-                Ok(settlement) => settled.push((number, settlement)),
+        while let Some(result) = next.take() {
+            let Some((number, _)) = in_flight.pop_front() else { break };
+            match outcome_of(result, stream) {
+                Ok(outcome) => outcomes.push((number, outcome)),
                 Err(error) => {
                     broken = Some(error);
                     break;
                 }
             }
-            // Others may have come with it.
-            outcome = flights.front_mut().and_then(|(_, next)| next.now_or_never());
+            // More acknowledgements may have arrived at once.
+            next = in_flight.front_mut().and_then(|(_, ack)| ack.now_or_never());
         }
-        shared.settle(&mut settled);
+        outbox.settle(&mut outcomes);
         if let Some(error) = broken {
             return error;
         }
@@ -111,26 +114,26 @@ async fn publish(shared: &Shared, context: Context) -> Error {
 }
 
 async fn send(
-    shared: &Shared,
+    outbox: &Outbox,
     context: &Context,
-    item: Item,
+    event: QueuedEvent,
 ) -> Result<PublishAckFuture, PublishError> {
-    let Item { run_id, seq, kind, run_type, payload } = item;
-    let subject = shared.config.stream.subject(run_id, run_type.as_str(), kind.as_str());
+    let QueuedEvent { run_id, seq, kind, run_type, payload } = event;
+    let subject = outbox.config.stream.subject(run_id, run_type.as_str(), kind.as_str());
     let id = format!("{run_id}:{seq}");
     context.send_publish(subject, PublishMessage::build().payload(payload).message_id(id)).await
 }
 
-fn settle(outcome: Result<PublishAck, PublishError>) -> Result<Settled, Error> {
-    match outcome {
-        Ok(ack) => Ok(Settled::Acknowledged { duplicate: ack.duplicate }),
-        Err(error) if refusal(&error) => Ok(Settled::Refused),
-        Err(error) => Err(Error::server("acknowledging", error)),
+fn outcome_of(result: Result<PublishAck, PublishError>, stream: &str) -> Result<Outcome, Error> {
+    match result {
+        Ok(ack) => Ok(Outcome::Acknowledged { duplicate: ack.duplicate }),
+        Err(error) if is_refusal(&error) => Ok(Outcome::Refused),
+        Err(error) => Err(Error::request("publish to", stream, error)),
     }
 }
 
-/// Whether the server will not have the event, however often it is sent.
-fn refusal(error: &PublishError) -> bool {
+/// Returns whether the server refuses the event for good, so that sending it again is useless.
+fn is_refusal(error: &PublishError) -> bool {
     const FULL: [ErrorCode; 5] = [
         ErrorCode::STREAM_STORE_FAILED,
         ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,

@@ -2,29 +2,29 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Further behind than this, a run's events may be among those that are yet to be read.
+/// The maximum number of unread messages to count as caught up. With more, a silent run's events may be among them.
 const NEAR: u64 = 1000;
-/// How long everything must have been read before a run counts as silent: what publishers held back while the server
-/// was away gets time to come.
+/// How long the reader must have been caught up before a run counts as silent: publishers need time to send what they
+/// buffered during an outage.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// Since when there was next to nothing left to read on this connection.
+/// The time since which the reader has been caught up on this connection.
 #[derive(Debug, Default)]
 pub(super) struct CaughtUp(Option<Instant>);
 
 impl CaughtUp {
-    /// So much is left.
-    pub(super) fn read(&mut self, pending: u64) {
+    /// Records the number of unread messages.
+    pub(super) fn received(&mut self, pending: u64) {
         self.0 = (pending <= NEAR).then(|| self.0.unwrap_or_else(Instant::now));
     }
 
-    /// Whether a run of which nothing came for so long is silent, rather than its events unread.
-    pub(super) fn can_tell_silence(&self, timeout: Duration) -> bool {
+    /// Returns whether a run without events for the timeout is silent, rather than its events unread.
+    pub(super) fn can_detect_silence(&self, timeout: Duration) -> bool {
         self.0.is_some_and(|since| since.elapsed() >= timeout.min(SETTLED))
     }
 
-    /// How often it is worth while to look for silent runs.
-    pub(super) fn look_every(timeout: Duration) -> Duration {
+    /// Returns how often to look for silent runs.
+    pub(super) fn check_interval(timeout: Duration) -> Duration {
         (timeout / 4).clamp(Duration::from_millis(10), SETTLED)
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::nats::StreamConfig;
 
-/// How a [`Worker`](super::Worker) reads.
+/// The configuration of a [`Worker`](super::Worker).
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
     pub(super) stream: StreamConfig,
@@ -15,7 +15,7 @@ pub struct WorkerConfig {
 }
 
 impl WorkerConfig {
-    /// The only worker of the group `workers`, on a stream.
+    /// Creates the default configuration: the only worker of a group `workers`.
     pub fn new(stream: StreamConfig) -> Self {
         Self {
             stream,
@@ -28,61 +28,63 @@ impl WorkerConfig {
         }
     }
 
-    /// Sets the group's name. Each group is told of everything.
+    /// Sets the name of the group; the default is `workers`. Each group receives all events.
     ///
     /// # Panics
     ///
-    /// If it is not made of letters, digits and dashes.
+    /// Panics if the name is empty or contains anything but ASCII letters, digits and dashes.
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();
-        let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        assert!(!self.group.is_empty() && self.group.chars().all(good), "no name of a group");
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let valid = !self.group.is_empty() && self.group.chars().all(allowed);
+        let group = &self.group;
+        assert!(valid, "group name must be non-empty and contain only [A-Za-z0-9-], not `{group}`");
         self
     }
 
-    /// Sets which of the group's workers it is, from 0, and how many there are: it reads the partitions whose number
-    /// modulo `of` is its own. Another with the same number takes them over.
+    /// Sets the index of this worker in the group, from 0, and the number of workers. The worker reads the partitions
+    /// whose number modulo `of` is its index. Another worker with the same index takes its partitions over.
     ///
     /// # Panics
     ///
-    /// If `worker` is not less than `of`.
+    /// Panics if `worker` is not less than `of`.
     #[must_use]
     pub fn share(mut self, worker: u32, of: u32) -> Self {
-        assert!(worker < of, "of {of} workers there is none with the number {worker}");
+        assert!(worker < of, "worker index {worker} is out of range for {of} workers");
         (self.index, self.of) = (worker, of);
         self
     }
 
-    /// Sets how long nothing may come of a run before it is [ended](crate::relay::Relay::end_silent); an hour is the
-    /// default. Until then, what came after its start is told again when the worker is killed.
+    /// Sets after how long without events a run is [ended](crate::relay::Relay::end_silent); the default is an hour. Until
+    /// then, a restarted worker reads everything since the run's start again.
     #[must_use]
     pub fn run_timeout(mut self, timeout: Duration) -> Self {
         self.run_timeout = timeout;
         self
     }
 
-    /// Sets how many events of a partition may wait for slow handlers before it reads no more; 1,024 is the default.
+    /// Sets how many events of a partition may wait for slow handlers before reading stops; the default is 1,024.
     ///
     /// # Panics
     ///
-    /// If it is 0.
+    /// Panics if the number is 0.
     #[must_use]
     pub fn read_ahead(mut self, events: usize) -> Self {
-        assert!(events > 0, "at least 1 event must be read");
+        assert!(events > 0, "a worker must read at least 1 event ahead");
         self.ahead = events;
         self
     }
 
-    /// Sets how often the server is told how far it is; every 100 ms is the default. What a worker that is killed
-    /// has told since is told again.
+    /// Sets the interval between acknowledgements; the default is 100 ms. When a worker is killed, what it delivered
+    /// since the last one is delivered again.
     #[must_use]
     pub fn acknowledge_every(mut self, interval: Duration) -> Self {
         self.ack_every = interval.max(Duration::from_millis(1));
         self
     }
 
-    /// The partitions that it reads.
+    /// Returns the partitions that the worker reads.
     pub(super) fn partitions(&self) -> impl Iterator<Item = u32> + use<> {
         let (index, of) = (self.index, self.of);
         (0..self.stream.partitions).filter(move |partition| partition % of == index)

@@ -10,62 +10,62 @@ use uuid::Uuid;
 use super::WorkerConfig;
 use crate::nats::Error;
 
-/// Longer than any run: a message is not to come again while its run is open.
+/// Longer than any run, so that the server does not redeliver messages of open runs.
 const ACK_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
-/// The consumers of a partition that a worker has made.
-pub(super) struct Own {
-    /// What their names end with, and no other's.
-    mark: String,
-    /// The highest of their numbers; of the last one it is not known whether the server has made it.
+/// The consumers of a partition that a worker has created.
+pub(super) struct OwnConsumers {
+    /// The unique suffix of their names.
+    suffix: String,
+    /// The highest of their numbers. The server may not have created the last one.
     number: u64,
 }
 
-impl Own {
+impl OwnConsumers {
     pub(super) fn new() -> Self {
-        // The end of an id is random.
-        Self { mark: Uuid::now_v7().simple().to_string()[20..].to_owned(), number: 0 }
+        // The last digits of an id are random.
+        Self { suffix: Uuid::now_v7().simple().to_string()[20..].to_owned(), number: 0 }
     }
 }
 
-/// Makes a consumer of a partition that begins after what is done, in the place of the one that is there: so nothing
-/// waits for what the old one has given and nobody has acknowledged.
+/// Creates a consumer of a partition that starts after `done`, and deletes the previous one: the server would not
+/// redeliver the previous consumer's unacknowledged messages in time.
 ///
-/// The new one is there before the old one goes, so that being killed in between loses nothing. Their names have a
-/// number that rises: who finds another's that is higher than its own has been replaced.
+/// The new consumer is created before the previous one is deleted, so that being killed in between loses nothing. Names
+/// contain an increasing number: a worker that finds another's higher number has been replaced.
 pub(super) async fn take_over(
     stream: &Stream,
     config: &WorkerConfig,
     partition: u32,
-    own: &mut Own,
+    own: &mut OwnConsumers,
     mut done: u64,
 ) -> Result<Consumer<pull::Config>, Error> {
-    let failed = |error: String| Error::server("reading its consumers", error);
+    let name = &config.stream.name;
     let prefix = format!("{}_{partition}_", config.group);
     let names = stream.consumer_names().try_collect::<Vec<_>>().await;
-    let mut old = names.map_err(|error| failed(error.to_string()))?;
+    let mut old = names.map_err(|error| Error::request("list consumers of", name, error))?;
     old.retain(|name| name.starts_with(&prefix));
     let mut number = own.number;
-    for name in &old {
-        let (theirs, mark) = name[prefix.len()..].split_once('_').unwrap_or_default();
+    for consumer in &old {
+        let (theirs, suffix) = consumer[prefix.len()..].split_once('_').unwrap_or_default();
         let theirs = theirs.parse().unwrap_or(0);
-        if own.number > 0 && theirs > own.number && mark != own.mark {
-            return Err(Error::TakenOver { partition });
+        if own.number > 0 && theirs > own.number && suffix != own.suffix {
+            return Err(Error::taken_over(partition, &config.group));
         }
         number = number.max(theirs);
-        let there = stream.get_consumer::<pull::Config>(name).await;
-        let there = there.map_err(|error| failed(error.to_string()))?;
-        let info = there.cached_info();
-        let began = match info.config.deliver_policy {
+        let consumer = stream.get_consumer::<pull::Config>(consumer).await;
+        let consumer =
+            consumer.map_err(|error| Error::request("read a consumer of", name, error))?;
+        let info = consumer.cached_info();
+        let before = match info.config.deliver_policy {
             DeliverPolicy::ByStartSequence { start_sequence } => start_sequence.saturating_sub(1),
             _ => 0,
         };
-        done = done.max(info.ack_floor.stream_sequence).max(began);
+        done = done.max(info.ack_floor.stream_sequence).max(before);
     }
     own.number = number + 1;
-    let name = format!("{prefix}{:010}_{}", own.number, own.mark);
-    let made = stream.create_consumer(pull::Config {
-        durable_name: Some(name),
+    let created = stream.create_consumer(pull::Config {
+        durable_name: Some(format!("{prefix}{:010}_{}", own.number, own.suffix)),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: done + 1 },
         ack_policy: AckPolicy::All,
         ack_wait: ACK_WAIT,
@@ -74,10 +74,11 @@ pub(super) async fn take_over(
         filter_subject: config.stream.subjects(partition),
         ..pull::Config::default()
     });
-    let made = made.await.map_err(|error| Error::server("making a consumer", error))?;
-    for name in &old {
-        // Where it fails, it is left to the next one.
-        let _ = stream.delete_consumer(name).await;
+    let created = created.await;
+    let created = created.map_err(|error| Error::request("create a consumer of", name, error))?;
+    for consumer in &old {
+        // If this fails, the next worker deletes it.
+        let _ = stream.delete_consumer(consumer).await;
     }
-    Ok(made)
+    Ok(created)
 }

@@ -11,27 +11,27 @@ use crate::{
     relay::{Relay, Relayed},
 };
 
-/// Records that are being told: those of one run one after the other, those of different runs at once.
+/// The records that are being delivered: those of one run one after the other, those of different runs concurrently.
 pub(super) struct Deliveries {
     relay: Arc<Relay>,
     running: FuturesUnordered<BoxFuture<'static, Delivered>>,
-    /// Of each run one record of which is being told, those that come next.
-    next: HashMap<Uuid, VecDeque<Delivery>>,
-    /// How many all of them are.
+    /// For each run with a running delivery, the records that come next.
+    next: HashMap<Uuid, VecDeque<Pending>>,
+    /// The number of running deliveries and of records that come next.
     waiting: usize,
 }
 
-struct Delivery {
+struct Pending {
     record: EventRecord,
     opened: bool,
 }
 
-/// A record that was told, or not.
+/// A record that was passed to the relay.
 pub(super) struct Delivered {
     pub(super) run_id: Uuid,
     pub(super) kind: EventKind,
     pub(super) relayed: Relayed,
-    /// It is what opened the run in the [floor](super::floor::Floor).
+    /// Whether the record opened the run in the [floor](super::floor::Floor).
     pub(super) opened: bool,
 }
 
@@ -40,49 +40,51 @@ impl Deliveries {
         Self { relay, running: FuturesUnordered::new(), next: HashMap::new(), waiting: 0 }
     }
 
-    /// How many records are not told.
+    /// Returns the number of records that are not delivered yet.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Tells a record, when those of its run before it are told: now, if it can be.
+    /// Delivers a record after the earlier ones of its run. Returns it if that was possible at once.
     pub(super) fn add(&mut self, record: EventRecord, opened: bool) -> Option<Delivered> {
-        let delivery = Delivery { record, opened };
-        if let Some(next) = self.next.get_mut(&delivery.record.run_id) {
-            next.push_back(delivery);
+        let run_id = record.run_id;
+        let pending = Pending { record, opened };
+        if let Some(next) = self.next.get_mut(&run_id) {
+            next.push_back(pending);
             self.waiting += 1;
             return None;
         }
-        let run_id = delivery.record.run_id;
-        let mut telling = self.tell(delivery);
-        // Most need not wait for anybody.
-        let told = (&mut telling).now_or_never();
-        if told.is_none() {
+        let mut delivery = self.deliver(pending);
+        // Most deliveries complete at once.
+        let delivered = (&mut delivery).now_or_never();
+        if delivered.is_none() {
             self.next.insert(run_id, VecDeque::new());
-            self.running.push(telling);
+            self.running.push(delivery);
             self.waiting += 1;
         }
-        told
+        delivered
     }
 
-    fn tell(&self, Delivery { record, opened }: Delivery) -> BoxFuture<'static, Delivered> {
+    fn deliver(&self, Pending { record, opened }: Pending) -> BoxFuture<'static, Delivered> {
         let relay = Arc::clone(&self.relay);
         let (run_id, kind) = (record.run_id, record.kind());
-        let telling = async move {
+        let delivery = async move {
             let relayed = relay.deliver(record).await;
             Delivered { run_id, kind, relayed, opened }
         };
-        telling.boxed()
+        delivery.boxed()
     }
 
-    /// The next of those that waited; never, where none does.
+    /// Waits for the next record to be delivered. Never completes if no record is waiting.
     pub(super) async fn next(&mut self) -> Delivered {
-        let Some(told) = self.running.next().await else { return std::future::pending().await };
+        let Some(delivered) = self.running.next().await else {
+            return std::future::pending().await;
+        };
         self.waiting -= 1;
-        match self.next.get_mut(&told.run_id).and_then(VecDeque::pop_front) {
-            Some(next) => self.running.push(self.tell(next)),
-            None => drop(self.next.remove(&told.run_id)),
+        match self.next.get_mut(&delivered.run_id).and_then(VecDeque::pop_front) {
+            Some(next) => self.running.push(self.deliver(next)),
+            None => drop(self.next.remove(&delivered.run_id)),
         }
-        told
+        delivered
     }
 }

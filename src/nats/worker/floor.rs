@@ -3,44 +3,45 @@ use std::collections::{BTreeMap, HashMap};
 use async_nats::Subject;
 use uuid::Uuid;
 
-/// How far a partition is done: everything before the start of the earliest run that is not told to its end. There
-/// a worker begins that takes its place.
+/// The position in a partition before which everything is done: the start of the earliest unfinished run. A successor
+/// of the worker starts there.
 #[derive(Debug, Default)]
 pub(super) struct Floor {
-    /// The runs that are not told to their end, and where their starts are in the stream.
+    /// The unfinished runs, and the positions of their starts in the stream.
     open: HashMap<Uuid, u64>,
-    /// Those places, and the subject that acknowledges all before; none where nothing came before on this
-    /// connection.
+    /// The positions of the starts, and the subject that acknowledges everything before. `None` if no message came
+    /// before it on this connection.
     starts: BTreeMap<u64, Option<Subject>>,
-    /// The last message that was read, ever, and the subject that acknowledges it and all before.
+    /// The position of the last message that was read on any connection.
     last: u64,
+    /// The subject that acknowledges everything that was read on this connection.
     last_ack: Option<Subject>,
     acknowledged: Option<Subject>,
 }
 
 impl Floor {
-    /// The last message that was read.
+    /// Returns the position of the last message that was read.
     pub(super) fn last(&self) -> u64 {
         self.last
     }
 
-    /// The last message that need not be read again.
+    /// Returns the position of the last message that need not be read again.
     pub(super) fn done(&self) -> u64 {
         self.starts.first_key_value().map_or(self.last, |(start, _)| start - 1)
     }
 
-    /// All the places are of another stream.
+    /// Forgets everything, because the stream is a new one.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// A new connection: what acknowledged on the old one does no more.
+    /// Forgets the acknowledgement subjects, which are not valid on a new connection.
     pub(super) fn reconnected(&mut self) {
         self.starts.values_mut().for_each(|ack| *ack = None);
         (self.last_ack, self.acknowledged) = (None, None);
     }
 
-    /// A run starts with the message that is about to be read. Whether it was not open before.
+    /// Opens a run that starts with the message being read. Returns whether it was not open before.
     pub(super) fn start(&mut self, run_id: Uuid, at: u64) -> bool {
         if self.open.contains_key(&run_id) {
             return false;
@@ -50,15 +51,15 @@ impl Floor {
         true
     }
 
-    /// A run is told to its end.
+    /// Closes a run that is finished.
     pub(super) fn end(&mut self, run_id: Uuid) {
         if let Some(at) = self.open.remove(&run_id) {
             self.starts.remove(&at);
         }
     }
 
-    /// A message was read, perhaps again.
-    pub(super) fn read(&mut self, at: u64, ack: Subject) {
+    /// Records a message that was read, perhaps again.
+    pub(super) fn received(&mut self, at: u64, ack: Subject) {
         if at > self.last {
             self.last = at;
         } else if let Some(start) = self.starts.get_mut(&at) {
@@ -67,7 +68,7 @@ impl Floor {
         self.last_ack = Some(ack);
     }
 
-    /// What to acknowledge, where there is more than the last time.
+    /// Returns the subject to acknowledge, if there is more to acknowledge than the last time.
     pub(super) fn acknowledge(&mut self) -> Option<Subject> {
         let ack = match self.starts.first_key_value() {
             Some((_, before)) => before,

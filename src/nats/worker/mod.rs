@@ -1,4 +1,4 @@
-//! The reader of a stream.
+//! The reader of a stream, which delivers events to handlers.
 
 mod caught_up;
 mod config;
@@ -6,10 +6,10 @@ mod consumer;
 mod deliveries;
 mod floor;
 mod partition;
+mod receive;
 mod session;
 mod stats;
-mod telling;
-#[expect(clippy::module_inception, reason = "the folder is about working, the file about `Worker`")]
+#[expect(clippy::module_inception, reason = "the folder is about reading, the file about `Worker`")]
 mod worker;
 
 pub use self::{config::WorkerConfig, stats::WorkerStats, worker::Worker};

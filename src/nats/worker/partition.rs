@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -8,7 +8,7 @@ use tokio::{
 use super::{
     WorkerConfig,
     caught_up::CaughtUp,
-    consumer::Own,
+    consumer::OwnConsumers,
     deliveries::Deliveries,
     floor::Floor,
     session::Session,
@@ -16,13 +16,14 @@ use super::{
 };
 use crate::{
     callbacks::Callbacks,
-    nats::{Error, pause::Pause},
+    nats::{Error, backoff::Backoff},
     relay::Relay,
 };
 
-/// How many messages are read before others have their turn.
+/// The number of messages that are read before other work has its turn.
 const TURN: usize = 64;
-/// One partition, read and told.
+
+/// The reader of one partition.
 pub(super) struct Partition {
     pub(super) config: Arc<WorkerConfig>,
     pub(super) number: u32,
@@ -31,8 +32,8 @@ pub(super) struct Partition {
     pub(super) floor: Floor,
     pub(super) counters: Arc<Counters>,
     stop: watch::Receiver<bool>,
-    own: Own,
-    /// When the stream was made that the floor is in.
+    own: OwnConsumers,
+    /// The creation time of the stream that the floor refers to.
     created: Option<i128>,
     pub(super) caught_up: CaughtUp,
 }
@@ -54,15 +55,15 @@ impl Partition {
             floor: Floor::default(),
             counters: Arc::clone(counters),
             stop: stop.clone(),
-            own: Own::new(),
+            own: OwnConsumers::new(),
             created: None,
             caught_up: CaughtUp::default(),
         }
     }
 
-    /// Works until it is stopped, over one connection after the other.
+    /// Reads until it is stopped, over one connection after the other.
     pub(super) async fn run(mut self) -> Result<(), Error> {
-        let mut pauses = Pause::new();
+        let mut backoff = Backoff::new();
         let mut attempt = 0;
         loop {
             let before = self.floor.last();
@@ -73,18 +74,19 @@ impl Partition {
                 },
                 Err(error) => error,
             };
-            if matches!(error, Error::TakenOver { .. }) {
+            if error.is_taken_over() {
                 self.finish().await;
                 return Err(error);
             }
-            let (pause, first) = pauses.after(self.floor.last() > before);
+            let (pause, first) = backoff.next(self.floor.last() > before);
             if first {
-                tracing::warn!(partition = self.number, "reading is interrupted: {error}");
+                let source = error.source().map(tracing::field::display);
+                tracing::warn!(partition = self.number, source, "reading is interrupted: {error}");
             }
             let wake = Instant::now() + pause;
             while Instant::now() < wake {
                 tokio::select! {
-                    told = self.deliveries.next() => self.told(&told),
+                    delivered = self.deliveries.next() => self.delivered(&delivered),
                     () = sleep(wake - Instant::now()) => {}
                     () = stopped(&mut self.stop) => {
                         self.finish().await;
@@ -109,7 +111,7 @@ impl Partition {
         let own = &mut self.own;
         let session = Session::open(&self.config, self.number, attempt, own, done).await?;
         self.created = Some(session.created);
-        self.caught_up.read(session.pending);
+        self.caught_up.received(session.pending);
         self.floor.reconnected();
         count(&self.counters.connections);
         Ok(session)
@@ -118,20 +120,20 @@ impl Partition {
     async fn work(&mut self, mut session: Session) -> Result<(), Error> {
         let mut acks = interval(self.config.ack_every);
         acks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looks = interval(CaughtUp::look_every(self.config.run_timeout));
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut checks = interval(CaughtUp::check_interval(self.config.run_timeout));
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let has_room = self.deliveries.waiting() < self.config.ahead;
             tokio::select! {
-                told = self.deliveries.next() => self.told(&told),
-                read = session.next(), if has_room => {
-                    self.read(read?);
+                delivered = self.deliveries.next() => self.delivered(&delivered),
+                received = session.next(), if has_room => {
+                    self.receive(received?);
                     for _ in 1..TURN {
                         if self.deliveries.waiting() >= self.config.ahead {
                             break;
                         }
-                        let Some(read) = session.try_next() else { break };
-                        self.read(read?);
+                        let Some(received) = session.try_next() else { break };
+                        self.receive(received?);
                     }
                 }
                 _ = acks.tick() => {
@@ -139,11 +141,11 @@ impl Partition {
                         session.acknowledge(ack).await;
                     }
                 }
-                _ = looks.tick() => self.end_silent(),
+                _ = checks.tick() => self.end_silent(),
                 () = stopped(&mut self.stop) => {
                     self.finish().await;
                     return match self.floor.acknowledge() {
-                        Some(ack) => session.acknowledge_surely(ack).await,
+                        Some(ack) => session.acknowledge_confirmed(ack).await,
                         None => Ok(()),
                     };
                 }
@@ -153,7 +155,7 @@ impl Partition {
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // Nobody is left to stop it: it is about to be dropped.
+    // The worker was dropped, and aborts this task.
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

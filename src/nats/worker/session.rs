@@ -8,42 +8,44 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::{
     WorkerConfig,
-    consumer::{self, Own},
+    consumer::{self, OwnConsumers},
 };
 use crate::nats::{Error, link};
 
-/// How many messages are asked for at a time.
+/// The number of messages requested at a time.
 const BATCH: usize = 1000;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
 
-/// A partition's messages, over one connection.
+/// The messages of a partition over one connection.
 pub(super) struct Session {
-    /// When the stream was made: another one has other places.
+    /// The creation time of the stream. Positions of another stream are meaningless.
     pub(super) created: i128,
-    /// How much there was to read when it began.
+    /// The number of unread messages at the beginning.
     pub(super) pending: u64,
+    stream: String,
     client: Client,
     messages: pull::Stream,
-    /// How many messages it was given.
-    given: u64,
+    /// The number of messages received.
+    received: u64,
 }
 
-/// A message, and where it is.
-pub(super) struct Read {
+/// A message and its position in the stream.
+pub(super) struct Received {
     pub(super) message: Message,
     pub(super) at: u64,
-    /// How many there are after it.
+    /// The number of messages after it.
     pub(super) pending: u64,
 }
 
 impl Session {
-    /// Connects. What is done is asked for when the stream is known: of one that was made anew, nothing is.
+    /// Connects. `done` returns the position to start after, given the stream's creation time and last position: for a
+    /// recreated stream it is 0.
     pub(super) async fn open(
         config: &WorkerConfig,
         partition: u32,
         attempt: usize,
-        own: &mut Own,
+        own: &mut OwnConsumers,
         done: impl FnOnce(i128, u64) -> u64 + Send,
     ) -> Result<Self, Error> {
         let context = link::connect(&config.stream, attempt).await?;
@@ -56,47 +58,58 @@ impl Session {
         let pending = consumer.cached_info().num_pending;
         let messages = consumer.stream().max_messages_per_batch(BATCH);
         let messages = messages.heartbeat(HEARTBEAT).expires(EXPIRES).messages().await;
-        let messages = messages.map_err(|error| Error::server("asking for messages", error))?;
-        Ok(Self { created, pending, client, messages, given: 0 })
+        let name = config.stream.name.clone();
+        let messages = messages.map_err(|error| Error::request("read from", &name, error))?;
+        Ok(Self { created, pending, stream: name, client, messages, received: 0 })
     }
 
-    /// The next message.
+    /// Waits for the next message.
     ///
     /// # Errors
     ///
-    /// If the connection broke, or a message is missing: it came while the connection was breaking.
-    pub(super) async fn next(&mut self) -> Result<Read, Error> {
+    /// Returns an error if the connection broke, or a message is missing because it came while the connection was
+    /// breaking.
+    pub(super) async fn next(&mut self) -> Result<Received, Error> {
         let next = self.messages.next().await;
-        self.read(next)
+        self.check(next)
     }
 
-    /// The next, if it is there.
-    pub(super) fn try_next(&mut self) -> Option<Result<Read, Error>> {
+    /// Returns the next message if it has arrived.
+    pub(super) fn try_next(&mut self) -> Option<Result<Received, Error>> {
         let next = self.messages.next().now_or_never()?;
-        Some(self.read(next))
+        Some(self.check(next))
     }
 
-    fn read(&mut self, next: Option<Result<Message, pull::MessagesError>>) -> Result<Read, Error> {
-        let message = next.ok_or(Error::Disconnected)?;
-        let message = message.map_err(|error| Error::server("reading", error))?;
-        let info = message.info().map_err(|error| Error::server("reading", error))?;
+    fn check(
+        &mut self,
+        next: Option<Result<Message, pull::MessagesError>>,
+    ) -> Result<Received, Error> {
+        let message = next.ok_or_else(Error::disconnected)?;
+        let message = message.map_err(|error| Error::request("read from", &self.stream, error))?;
+        let info = message.info();
+        let info = info.map_err(|error| Error::request("read from", &self.stream, error))?;
         let (at, number, pending) = (info.stream_sequence, info.consumer_sequence, info.pending);
-        self.given += 1;
-        if number != self.given {
-            return Err(Error::Disconnected);
+        self.received += 1;
+        if number != self.received {
+            return Err(Error::disconnected());
         }
-        Ok(Read { message, at, pending })
+        Ok(Received { message, at, pending })
     }
 
-    /// Acknowledges, without waiting.
+    /// Acknowledges without waiting for a confirmation.
     pub(super) async fn acknowledge(&self, ack: async_nats::Subject) {
-        // Should it not get there, the next one does.
+        // If it is lost, the next one acknowledges the same messages.
         let _ = self.client.publish(ack, jetstream::AckKind::Ack.into()).await;
     }
 
-    /// Acknowledges, and waits until the server has it.
-    pub(super) async fn acknowledge_surely(&self, ack: async_nats::Subject) -> Result<(), Error> {
-        let answer = self.client.request(ack, jetstream::AckKind::Ack.into()).await;
-        answer.map(drop).map_err(|error| Error::server("acknowledging", error))
+    /// Acknowledges, and waits for the server's confirmation.
+    pub(super) async fn acknowledge_confirmed(
+        &self,
+        ack: async_nats::Subject,
+    ) -> Result<(), Error> {
+        let response = self.client.request(ack, jetstream::AckKind::Ack.into()).await;
+        response
+            .map(drop)
+            .map_err(|error| Error::request("acknowledge messages of", &self.stream, error))
     }
 }

@@ -1,25 +1,24 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a worker has read: of [`Worker::stats`](super::Worker::stats).
+/// The counters of a worker: see [`Worker::stats`](super::Worker::stats).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct WorkerStats {
-    /// Events that its handlers were told of.
+    /// Events that were delivered to handlers.
     pub delivered: u64,
-    /// Events that they had been told of by this worker before.
+    /// Events that this worker had delivered before.
     pub duplicates: u64,
-    /// Messages that are no event records.
+    /// Messages that are not event records.
     pub invalid: u64,
-    /// Events of runs whose start did not come: it was lost, or the run had been told to its end before the worker
-    /// was started.
+    /// Events of runs without a start: it was lost, or the run was finished before the worker started.
     pub without_start: u64,
-    /// Runs that were ended since nothing came of them any more.
+    /// Runs that were ended because their events stopped coming.
     pub timed_out: u64,
-    /// How often a partition was opened on a new connection.
+    /// The number of connections to partitions that were made.
     pub connections: u64,
 }
 
-/// The same, counted by all partitions.
+/// The counters shared by all partitions.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) delivered: AtomicU64,
@@ -44,7 +43,6 @@ impl Counters {
     }
 }
 
-/// One more.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

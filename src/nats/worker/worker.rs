@@ -9,15 +9,15 @@ use crate::{
     nats::{Error, link},
 };
 
-/// Reads a stream's events and tells [`Callbacks`] of them: see the [module](crate::nats).
+/// Reads a stream and delivers its events to [`Callbacks`]: see the [module](crate::nats).
 ///
-/// Handlers are told as beside the call: one run's events one after the other, different runs at once, with each
-/// handler's queue and deadline. What is told to the end is acknowledged; so add handlers whose events must not be
-/// missed as awaited ones, which is what they are by default, and not as background ones. A slow handler holds up
-/// its run, and, when [many events](WorkerConfig::read_ahead) wait, the runs of its partition.
+/// Handlers behave as they do beside the call: they receive one run's events in order and different runs concurrently,
+/// each with its queue and deadline. Finished runs are acknowledged. So add handlers that must not miss events with an
+/// awaited delivery, which is the default, not in the background. A slow handler delays its run and, if
+/// [many events](WorkerConfig::read_ahead) are waiting, the other runs of the partition.
 ///
-/// When the connection breaks, it makes another one and goes on. When it is dropped, its runs that are open are
-/// ended with an error of kind [`Transport`](crate::ErrorKind::Transport); the next worker tells them again.
+/// If the connection breaks, the worker reconnects and continues. If the worker is dropped, its open runs end with an
+/// error of kind [`Transport`](crate::ErrorKind::Transport); the next worker delivers them again.
 pub struct Worker {
     counters: Arc<Counters>,
     stop: watch::Sender<bool>,
@@ -25,24 +25,24 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Connects, creates the stream where it is not there, and begins where the last worker of its group and number
-    /// was.
+    /// Connects, creates the stream if it does not exist, and continues where the last worker of the same group and index
+    /// stopped.
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached now, or the stream is another than is configured.
+    /// Returns an error if the server cannot be reached, or the stream exists with another partitioning.
     pub async fn connect(config: WorkerConfig, callbacks: Callbacks) -> Result<Self, Error> {
         let context = link::connect(&config.stream, 0).await?;
         config.stream.open(&context).await?;
         Ok(Self::start(config, callbacks))
     }
 
-    /// The same without waiting: while the server is not there, or its stream is another than is configured, it
-    /// tries again.
+    /// Starts without waiting for the connection. While the server cannot be reached, or the stream has another
+    /// partitioning, the worker retries.
     ///
     /// # Panics
     ///
-    /// If it is not called in a tokio runtime with I/O and timers.
+    /// Panics if it is not called in a tokio runtime with I/O and timers.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "as `connect`")]
     pub fn start(config: WorkerConfig, callbacks: Callbacks) -> Self {
@@ -56,30 +56,30 @@ impl Worker {
         Self { counters: Arc::clone(&counters), stop, partitions: partitions.collect() }
     }
 
-    /// What it has read.
+    /// Returns the worker's counters.
     pub fn stats(&self) -> WorkerStats {
         self.counters.read()
     }
 
-    /// Reads no more, waits until what was read is told, and acknowledges it. Runs that have not ended are ended
-    /// here, as when it is dropped; [flush](Callbacks::flush) the callbacks after it.
+    /// Stops reading, waits until everything that was read is delivered, and acknowledges it. Open runs are ended as if
+    /// the worker were dropped. [Flush](Callbacks::flush) the callbacks afterwards.
     ///
     /// # Errors
     ///
-    /// If the server could not be told how far it is, or a partition was taken over: the next worker begins
-    /// earlier.
+    /// Returns an error if the acknowledgement failed or a partition was taken over. The next worker then delivers some
+    /// events again.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
         let mut outcome = Ok(());
         for partition in std::mem::take(&mut self.partitions) {
-            let ended = partition.await.unwrap_or(Err(Error::Disconnected));
+            let ended = partition.await.unwrap_or_else(|_| Err(Error::disconnected()));
             outcome = outcome.and(ended);
         }
         outcome
     }
 
-    /// Ready when a partition is read no more, since [another worker](Error::TakenOver) reads it. Dropped before,
-    /// nothing is lost.
+    /// Waits until another worker [takes a partition over](Error::is_taken_over), and returns that error. The future can
+    /// be dropped at any time.
     pub async fn taken_over(&mut self) -> Error {
         while !self.partitions.is_empty() {
             let (ended, at, _) = select_all(&mut self.partitions).await;

@@ -9,25 +9,25 @@ use super::{
     usage::RunningUsage,
 };
 
-/// More tool calls than can sensibly be open at once; a bound on what a stream can make us hold.
+/// More tool calls than are ever open at once. Bounds the memory of a stream.
 const MAX_OPEN: usize = 1024;
 
-/// What is known of an answer while it is read, streamed or whole.
+/// The state of an answer while it is read.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct AnswerState {
     usage: RunningUsage,
-    /// How many tool calls there were.
+    /// The number of tool calls so far.
     tool_calls: u32,
-    /// The `tool_use` blocks that are open: the block's index, and the tool call's.
+    /// The open `tool_use` blocks: the index of the block and of the tool call.
     open: Vec<(Option<u64>, u32)>,
 }
 
-impl Answer {
+impl AnswerState {
     pub(super) fn new() -> Self {
         Self { usage: RunningUsage::new(), tool_calls: 0, open: Vec::new() }
     }
 
-    /// Tells who answers.
+    /// Emits the ids of the response and the model.
     pub(super) fn response<'a>(message: &mut Message<'a>, each: &mut dyn FnMut(Delta<'_>)) {
         let id = std::mem::take(&mut message.id).into_inner();
         let model = std::mem::take(&mut message.model).into_inner();
@@ -36,23 +36,23 @@ impl Answer {
 
     pub(super) fn usage(
         &mut self,
-        part: Option<Map<String, Value>>,
+        report: Option<Map<String, Value>>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
-        if let Some(part) = part {
-            self.usage.merge(part, each);
+        if let Some(report) = report {
+            self.usage.merge(report, each);
         }
     }
 
-    /// A block begins, or is there whole. What is neither text, thinking nor the caller's own tool
-    /// is no content: tools that run at the provider, their results, redacted thinking …
+    /// Begins a block, or reads a complete one. Only text, thinking and calls of the caller's own tools are
+    /// content: not tools that run at the provider, their results, redacted thinking …
     pub(super) fn block(
         &mut self,
         index: &Value,
         block: Block<'_>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
-        // Should the end of the one before have been lost, its call must not get this one's input.
+        // If the end of the previous block was lost, its call must not receive this block's input.
         self.close(index);
         match block.kind.as_deref() {
             Some("text") => text(block.text, each),
@@ -64,7 +64,7 @@ impl Answer {
                     self.open.remove(0);
                 }
                 self.open.push((index.as_u64(), call));
-                // An empty object stands for arguments yet to come, or for none.
+                // An empty object means arguments that follow, or a call without arguments.
                 let input = block.input.0.filter(|input| !input.is_empty());
                 each(Delta::ToolCall {
                     choice: 0,
@@ -80,7 +80,7 @@ impl Answer {
         }
     }
 
-    /// More of a block.
+    /// Reads a delta of a block.
     pub(super) fn block_delta(
         &mut self,
         index: &Value,
@@ -92,7 +92,7 @@ impl Answer {
             Some("thinking_delta") => reasoning(delta.thinking, each),
             Some("input_json_delta") => {
                 let index = index.as_u64();
-                // Blocks that are no tool calls have such deltas too.
+                // Blocks other than `tool_use` have such deltas too.
                 let call = self.open.iter().rev().find(|(block, _)| *block == index);
                 if let (Some(&(_, call)), Some(arguments)) = (call, delta.partial_json.filled()) {
                     each(Delta::ToolCall {
@@ -108,7 +108,7 @@ impl Answer {
         }
     }
 
-    /// A block has ended.
+    /// Ends a block.
     pub(super) fn close(&mut self, index: &Value) {
         let index = index.as_u64();
         self.open.retain(|(block, _)| *block != index);

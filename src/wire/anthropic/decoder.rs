@@ -1,12 +1,12 @@
 use super::protocol::Anthropic;
-use crate::wire::reading::{Reading, decoder};
+use crate::wire::body_decoder::{BodyDecoder, decoder};
 
-/// Reads an answer: streamed as server-sent events, or whole, as its first byte tells.
+/// A decoder of Anthropic's answers: server-sent events or a single JSON object, detected by the first byte.
 ///
-/// Event, block and delta types that it does not know are passed over in silence, as Anthropic's
-/// documentation asks; one that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on. Of an answer
-/// that comes whole nothing is told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed) and what the same
-/// answer, streamed, would have added up to.
+/// Unknown event, block and delta types are ignored, as Anthropic's documentation requires. An invalid event is
+/// skipped as a [`Delta::DecodeFault`](crate::Delta::DecodeFault). A non-streamed answer is emitted at the end of
+/// the body: [`Delta::NotStreamed`](crate::Delta::NotStreamed), then deltas that add up to the same result as
+/// those of the streamed answer.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, anthropic::AnthropicDecoder}};
@@ -42,6 +42,6 @@ use crate::wire::reading::{Reading, decoder};
 /// assert_eq!(deltas[2..], [Delta::text("Hello"), Delta::finish("end_turn"), Delta::Done]);
 /// ```
 #[derive(Debug)]
-pub struct AnthropicDecoder(Reading<Anthropic>);
+pub struct AnthropicDecoder(BodyDecoder<Anthropic>);
 
 decoder!(AnthropicDecoder, Anthropic::new());

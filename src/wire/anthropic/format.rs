@@ -3,9 +3,9 @@ use serde_json::json;
 
 use super::AnthropicDecoder;
 use crate::{
-    event::{LlmStart, ProviderError},
+    event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match, error,
+        Decoder, Format, LlmHttpRequest, Match,
         request::{items, message},
     },
 };
@@ -16,10 +16,7 @@ pub struct AnthropicMessages;
 
 impl Format for AnthropicMessages {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        match path.ends_with("/v1/messages") && method == Method::POST {
-            true => Match::Yes,
-            false => Match::No,
-        }
+        Match::when(method == Method::POST && path.ends_with("/v1/messages"))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -34,10 +31,6 @@ impl Format for AnthropicMessages {
             Some("application/json") => AnthropicDecoder::whole(),
             _ => AnthropicDecoder::new(),
         })
-    }
-
-    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
-        error::of_answer(status, body)
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

@@ -1,7 +1,6 @@
 //! Anthropic's Messages API, after "Streaming messages" and "Errors" in Anthropic's documentation.
 //!
-//! [`AnthropicDecoder`] reads answers, streamed and whole; [`AnthropicMessages`] is the format as a
-//! whole.
+//! [`AnthropicDecoder`] decodes streamed and non-streamed answers; [`AnthropicMessages`] is the format.
 
 mod answer;
 mod decoder;

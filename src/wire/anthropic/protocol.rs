@@ -1,32 +1,32 @@
 use serde_json::Value;
 
 use super::{
-    answer::Answer,
+    answer::AnswerState,
     event::{DeltaEvent, Event, Message},
 };
 use crate::{
     event::Delta,
     wire::{
-        error::within_answer,
-        json::{self, Fault},
+        error::in_band,
+        json::{self, ReadError},
         protocol::Protocol,
     },
 };
 
 const DELTA: &str = "content_block_delta";
 
-/// What Anthropic's events and messages say.
+/// The protocol of Anthropic's events and messages.
 #[derive(Debug)]
 pub(super) struct Anthropic {
-    answer: Answer,
+    answer: AnswerState,
 }
 
 impl Anthropic {
     pub(super) fn new() -> Self {
-        Self { answer: Answer::new() }
+        Self { answer: AnswerState::new() }
     }
 
-    /// Reads an event that is said to be a `content_block_delta`. False if it is none, or broken.
+    /// Reads an event named `content_block_delta`. Returns false if it has another type or is invalid.
     fn block_delta(&mut self, data: &str, each: &mut dyn FnMut(Delta<'_>)) -> bool {
         match json::read(data) {
             Ok(DeltaEvent { kind, index, delta }) if kind.as_deref().unwrap_or(DELTA) == DELTA => {
@@ -46,21 +46,21 @@ impl Protocol for Anthropic {
         name: Option<&str>,
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ReadError> {
         if name == Some(DELTA) && self.block_delta(data, each) {
             return Ok(());
         }
         let event: Event<'_> = match data {
-            // Another protocol's end, which gateways append.
+            // The end mark of another protocol, which gateways append.
             "[DONE]" => return Ok(()),
-            // The name alone may do: `event: ping`.
+            // An event may be only a name: `event: ping`.
             "" => Event::default(),
             data => json::read(data)?,
         };
         match event.kind.as_deref().or(name) {
             Some("message_start") => {
                 if let Some(mut message) = event.message.0 {
-                    Answer::response(&mut message, each);
+                    AnswerState::response(&mut message, each);
                     self.answer.usage(message.usage.0, each);
                 }
             }
@@ -78,40 +78,40 @@ impl Protocol for Anthropic {
             Some("message_delta") => {
                 self.answer.usage(event.usage.0, each);
                 if let Some(delta) = event.delta.0 {
-                    Answer::finish(delta.stop_reason, each);
+                    AnswerState::finish(delta.stop_reason, each);
                 }
             }
             Some("message_stop") => each(Delta::Done),
-            // Gateways leave out the type, or put that of the error in its place.
+            // Gateways omit the type, or replace it by the type of the error.
             kind if kind == Some("error")
                 || name == Some("error")
                 || (kind.is_none() && event.error.is_some()) =>
             {
-                each(Delta::Error(within_answer(data)));
+                each(Delta::Error(in_band(data)));
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Fault> {
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let mut message: Message<'_> = json::read(json)?;
         let content = message.content.0.take();
         let kind = message.kind.as_deref();
         if kind == Some("error") || (content.is_none() && message.error.is_some()) {
-            each(Delta::Error(within_answer(json)));
+            each(Delta::Error(in_band(json)));
             return Ok(());
         }
         if kind != Some("message") && content.is_none() {
-            return Err(Fault::Unreadable);
+            return Err(ReadError::Unreadable);
         }
         each(Delta::NotStreamed);
-        Answer::response(&mut message, each);
+        AnswerState::response(&mut message, each);
         for block in content.into_iter().flatten() {
             self.answer.block(&Value::Null, block, each);
         }
         self.answer.usage(message.usage.0, each);
-        Answer::finish(message.stop_reason, each);
+        AnswerState::finish(message.stop_reason, each);
         each(Delta::Done);
         Ok(())
     }

@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::event::{Delta, Usage};
 
-/// More keys than any usage object has; a bound on what a stream can make us hold.
+/// More keys than any usage object has. Bounds the memory of a stream.
 const MAX_KEYS: usize = 64;
 
-/// The usage of an answer, which comes in parts: the later overwrite the earlier, key by key. They
-/// are running totals, so nothing is ever added up.
+/// The usage of an answer, merged from several reports. Reports are running totals: a later value replaces the
+/// earlier one, key by key.
 #[derive(Debug)]
 pub(super) struct RunningUsage(Value);
 
@@ -17,22 +17,22 @@ impl RunningUsage {
         Self(Value::Object(Map::new()))
     }
 
-    /// Merges another part and tells the state; a part that says nothing is not told.
-    pub(super) fn merge(&mut self, part: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+    /// Merges a report and emits the totals, unless the report has no values.
+    pub(super) fn merge(&mut self, report: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
         let Value::Object(merged) = &mut self.0 else { return };
-        let mut told = false;
-        for (key, value) in part {
+        let mut changed = false;
+        for (key, value) in report {
             if !value.is_null() && (merged.len() < MAX_KEYS || merged.contains_key(&key)) {
                 merged.insert(key, value);
-                told = true;
+                changed = true;
             }
         }
-        if told {
+        if changed {
             each(Delta::Usage { usage: self.counts(), raw: Some(Cow::Borrowed(&self.0)) });
         }
     }
 
-    /// Anthropic's `input_tokens` are only those that were neither read from nor written to a cache.
+    /// Anthropic's `input_tokens` exclude those read from or written to a cache.
     fn counts(&self) -> Usage {
         let (read, write) =
             (self.count("/cache_read_input_tokens"), self.count("/cache_creation_input_tokens"));

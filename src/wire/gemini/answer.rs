@@ -1,44 +1,50 @@
 use super::{
-    call::Calls,
+    call::ToolCalls,
     chunk::{Candidate, Chunk, Part},
     usage,
 };
 use crate::event::Delta;
 
-/// More candidates than can be asked for; a bound on what a stream can make us hold.
+/// More candidates than can be requested. Bounds the memory of a stream.
 const MAX_CANDIDATES: usize = 64;
-/// How much arguments that come in pieces may take, all together.
+/// The memory for fragmented arguments, of all calls together.
 const MAX_ARGUMENTS: usize = 16 * 1024 * 1024;
 
-/// What is known of an answer while it is read, streamed or whole.
+/// The state of an answer while it is read.
 #[derive(Debug)]
-pub(super) struct Answer {
-    candidates: Vec<State>,
+pub(super) struct AnswerState {
+    candidates: Vec<CandidateState>,
     blocked: bool,
-    /// What was told of the response: its id, its model.
-    told: (bool, bool),
+    has_id: bool,
+    has_model: bool,
     room: usize,
 }
 
 #[derive(Debug)]
-struct State {
+struct CandidateState {
     choice: u32,
     finished: bool,
-    calls: Calls,
+    calls: ToolCalls,
 }
 
-impl Answer {
+impl AnswerState {
     pub(super) fn new() -> Self {
-        let told = (false, false);
-        Self { candidates: Vec::new(), blocked: false, told, room: MAX_ARGUMENTS }
+        Self {
+            candidates: Vec::new(),
+            blocked: false,
+            has_id: false,
+            has_model: false,
+            room: MAX_ARGUMENTS,
+        }
     }
 
-    /// Tells what a part of the answer says.
+    /// Reads an event, or a non-streamed answer.
     pub(super) fn chunk(&mut self, chunk: Chunk<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-        let id = chunk.response_id.filled().filter(|_| !self.told.0);
-        let model = chunk.model_version.filled().filter(|_| !self.told.1);
+        let id = chunk.response_id.filled().filter(|_| !self.has_id);
+        let model = chunk.model_version.filled().filter(|_| !self.has_model);
         if id.is_some() || model.is_some() {
-            self.told = (self.told.0 || id.is_some(), self.told.1 || model.is_some());
+            self.has_id |= id.is_some();
+            self.has_model |= model.is_some();
             each(Delta::Response { id, model });
         }
         let reason = chunk.prompt_feedback.0.and_then(|feedback| feedback.block_reason.filled());
@@ -51,17 +57,17 @@ impl Answer {
             self.candidate(at, candidate, each);
         }
         if let Some(metadata) = chunk.usage_metadata.0 {
-            usage::tell(metadata, each);
+            usage::emit(metadata, each);
         }
     }
 
     fn candidate(&mut self, at: usize, candidate: Candidate<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-        // The index of the first is mostly left out.
+        // The index of the first candidate is usually omitted.
         let index = candidate.index.as_u64().unwrap_or(at as u64);
         let Ok(choice) = u32::try_from(index) else { return };
         let known = self.candidates.iter().position(|known| known.choice == choice);
         let known = known.unwrap_or_else(|| {
-            let state = State { choice, finished: false, calls: Calls::default() };
+            let state = CandidateState { choice, finished: false, calls: ToolCalls::default() };
             self.candidates.push(state);
             self.candidates.len() - 1
         });
@@ -75,7 +81,7 @@ impl Answer {
         for part in parts.into_iter().flatten() {
             state.part(part, &mut self.room, each);
         }
-        // More may follow, and another reason: with tools that run at the provider each step has one.
+        // More content and another reason may follow: with tools that run at the provider each step has one.
         let reason = candidate.finish_reason.filled();
         if let Some(reason) = reason.filter(|reason| reason != "FINISH_REASON_UNSPECIFIED") {
             state.finished = true;
@@ -83,7 +89,7 @@ impl Answer {
         }
     }
 
-    /// No more will come: tells what is left of calls. Whether the answer is complete.
+    /// Ends the answer: emits the rest of open calls. Returns whether the answer is complete.
     pub(super) fn end(&mut self, each: &mut dyn FnMut(Delta<'_>)) -> bool {
         let Self { candidates, room, .. } = self;
         for state in candidates.iter_mut() {
@@ -94,7 +100,7 @@ impl Answer {
     }
 }
 
-impl State {
+impl CandidateState {
     fn part(&mut self, part: Part<'_>, room: &mut usize, each: &mut dyn FnMut(Delta<'_>)) {
         let choice = self.choice;
         if let Some(text) = part.text.filled() {

@@ -3,15 +3,15 @@ use super::{
     json_path::{Step, steps},
 };
 
-/// What a value costs besides its text; a bound on how many of them there can be.
-const COST: usize = 4096;
+/// The cost of a value besides its text. Bounds the number of values.
+const NODE_COST: usize = 4096;
 
-/// The arguments of a call that come in pieces, each with its place: one JSON object, its members in
-/// the order in which they first came.
+/// The arguments of a call, assembled from fragments with a JSON path each: one JSON object, its members in the
+/// order of their first fragment.
 #[derive(Debug, Default)]
-pub(super) struct Arguments {
+pub(super) struct PartialArguments {
     root: Node,
-    /// What it costs to hold it.
+    /// The cost of all fragments.
     cost: usize,
 }
 
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 enum Node {
     /// A JSON text.
     Value(Box<str>),
-    /// A text, and whether there is more of it to come.
+    /// A string, and whether more of it follows.
     Text(String, bool),
     Object(Vec<(Box<str>, Node)>),
     Array(Vec<Node>),
@@ -31,12 +31,13 @@ impl Default for Node {
     }
 }
 
-impl Arguments {
+impl PartialArguments {
     pub(super) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Puts a piece into its place. False where it has none, or costs more than there is room for.
+    /// Adds a fragment at its path and subtracts its cost from `room`. Returns false if the path is invalid or
+    /// the cost exceeds `room`.
     #[must_use]
     pub(super) fn put(&mut self, piece: PartialArg<'_>, room: &mut usize) -> bool {
         let Some(steps) = piece.json_path.as_deref().and_then(steps) else { return false };
@@ -46,14 +47,12 @@ impl Arguments {
         let length = match (&text, value, piece.null_value) {
             (Some(text), _, _) => text.len(),
             (_, Some(value), _) => value.get().len(),
-            // An empty text may have been left out.
+            // An empty string may be omitted.
             (_, _, None) if more => 0,
             _ => 4,
         };
-        let new: usize = self.root.new_nodes(&steps);
-        let Some(left) = room.checked_sub(new.saturating_mul(COST).saturating_add(length)) else {
-            return false;
-        };
+        let cost = self.root.new_nodes(&steps).saturating_mul(NODE_COST).saturating_add(length);
+        let Some(left) = room.checked_sub(cost) else { return false };
         self.cost += *room - left;
         *room = left;
         let node = self.root.at(steps);
@@ -75,7 +74,6 @@ impl Arguments {
         true
     }
 
-    /// As a JSON text.
     pub(super) fn into_json(self) -> String {
         let mut json = String::new();
         self.root.write(&mut json);
@@ -84,7 +82,7 @@ impl Arguments {
 }
 
 impl Node {
-    /// How many nodes it takes to go these steps, that are not there.
+    /// Returns the number of nodes missing on the path.
     fn new_nodes(&self, steps: &[Step<'_>]) -> usize {
         let Some((first, rest)) = steps.split_first() else { return 0 };
         let (next, gap) = match (self, first) {
@@ -100,12 +98,12 @@ impl Node {
         };
         match next {
             Some(node) => node.new_nodes(rest),
-            // Nothing is there either where the rest of the steps lead.
+            // Below a missing node all others are missing too.
             None => Node::Array(Vec::new()).new_nodes(rest).saturating_add(gap).saturating_add(1),
         }
     }
 
-    /// The node at the end of some steps, made if need be.
+    /// Returns the node at the end of the path, creating missing nodes.
     fn at(&mut self, steps: Vec<Step<'_>>) -> &mut Node {
         let mut node = self;
         for step in steps {
@@ -164,6 +162,6 @@ impl Node {
 }
 
 fn write_text(text: &str, json: &mut String) {
-    // A text always has a JSON form.
+    // A string can always be serialized.
     json.push_str(&serde_json::to_string(text).unwrap_or_default());
 }

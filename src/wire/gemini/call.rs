@@ -2,32 +2,32 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{arguments::Arguments, chunk::FunctionCall};
+use super::{arguments::PartialArguments, chunk::FunctionCall};
 use crate::{
     event::Delta,
-    wire::json::{self, Fault},
+    wire::json::{self, ReadError, compact},
 };
 
 /// The tool calls of a candidate.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
-    /// How many there were.
+pub(super) struct ToolCalls {
+    /// The number of calls so far.
     count: u32,
-    open: Option<Open>,
+    open: Option<OpenCall>,
 }
 
-/// A call whose arguments come in pieces.
+/// A call whose arguments are fragmented.
 #[derive(Debug)]
-struct Open {
+struct OpenCall {
     index: u32,
     name: Option<String>,
     id: Option<String>,
-    arguments: Arguments,
+    arguments: PartialArguments,
 }
 
-impl Calls {
-    /// Tells a call that comes whole, or the beginning of one that comes in pieces. The pieces are not
-    /// in the order of the text that they make up, so they are told together at the end of the call.
+impl ToolCalls {
+    /// Emits a complete call, or the beginning of a fragmented one. The order of fragments is not that of the
+    /// resulting JSON text, so the arguments are emitted at the end of the call.
     pub(super) fn add(
         &mut self,
         choice: u32,
@@ -39,21 +39,21 @@ impl Calls {
         let pieces = call.partial_args.0.unwrap_or_default();
         let (id, name) = (call.id.filled(), call.name.filled());
         let args = call.args.filter(|args| args.get().starts_with('{'));
-        let goes_on = args.is_none() && self.open.as_ref().is_some_and(|it| it.is(&id, &name));
-        if !goes_on {
+        let continues = args.is_none() && self.open.as_ref().is_some_and(|it| it.is(&id, &name));
+        if !continues {
             self.close(choice, room, each);
             if args.is_none() && name.is_none() && id.is_none() && pieces.is_empty() && !more {
                 return;
             }
             let index = self.count;
             self.count = index.saturating_add(1);
-            let in_pieces = more || !pieces.is_empty();
-            if in_pieces {
+            let fragmented = more || !pieces.is_empty();
+            if fragmented {
                 let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
-                let (id, name) = (owned(&id), owned(&name));
-                self.open = Some(Open { index, name, id, arguments: Arguments::default() });
+                let (id, name, arguments) = (owned(&id), owned(&name), Default::default());
+                self.open = Some(OpenCall { index, name, id, arguments });
             }
-            let arguments = args.filter(|_| !in_pieces).map_or(Cow::Borrowed(""), text);
+            let arguments = args.filter(|_| !fragmented).map_or(Cow::Borrowed(""), text);
             each(Delta::ToolCall { choice, index, id, name, arguments });
         }
         let Some(open) = &mut self.open else { return };
@@ -67,9 +67,9 @@ impl Calls {
         }
     }
 
-    /// Tells the arguments of a call that came in pieces: it has ended, or no more will come.
+    /// Ends a fragmented call and emits its arguments.
     pub(super) fn close(&mut self, choice: u32, room: &mut usize, each: &mut dyn FnMut(Delta<'_>)) {
-        if let Some(Open { index, arguments, .. }) = self.open.take() {
+        if let Some(OpenCall { index, arguments, .. }) = self.open.take() {
             *room += arguments.cost();
             let arguments = Cow::Owned(arguments.into_json());
             each(Delta::ToolCall { choice, index, id: None, name: None, arguments });
@@ -77,46 +77,24 @@ impl Calls {
     }
 }
 
-impl Open {
-    /// Whether it is this call that another piece names.
+impl OpenCall {
+    /// Whether a fragment with this id and name belongs to the call.
     fn is(&self, id: &Option<Cow<'_, str>>, name: &Option<Cow<'_, str>>) -> bool {
-        let same = |known: &Option<String>, told: &Option<Cow<'_, str>>| {
-            told.is_none() || known.as_deref() == told.as_deref()
+        let same = |known: &Option<String>, sent: &Option<Cow<'_, str>>| {
+            sent.is_none() || known.as_deref() == sent.as_deref()
         };
         same(&self.id, id) && same(&self.name, name)
     }
 }
 
-/// A JSON text without white space, and with its lone surrogates replaced.
+/// Returns a JSON text without white space and with its lone surrogates replaced.
 fn text(json: &RawValue) -> Cow<'_, str> {
     let json = json.get();
-    // Only these can be lone surrogates, which are passed over as long as nobody wants the value.
+    // Only these escapes can be lone surrogates, which serde does not detect in a raw value.
     if (json.contains("\\ud") || json.contains("\\uD"))
-        && let Err(Fault::Repaired(json)) = json::read::<Map<String, Value>>(json)
+        && let Err(ReadError::Repaired(json)) = json::read::<Map<String, Value>>(json)
     {
         return Cow::Owned(compact(&json).into_owned());
     }
     compact(json)
-}
-
-fn compact(json: &str) -> Cow<'_, str> {
-    let mut compact = String::new();
-    let (mut copied, mut in_string, mut escaped) = (0, false, false);
-    for (at, byte) in json.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
-            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
-                compact.push_str(&json[copied..at]);
-                copied = at + 1;
-            }
-            _ => {}
-        }
-    }
-    if copied == 0 {
-        return Cow::Borrowed(json);
-    }
-    compact.push_str(&json[copied..]);
-    Cow::Owned(compact)
 }

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::wire::json::{List, Object, Text};
 
-/// An event of a streamed answer, or a whole one: they have the same form.
+/// An event of a streamed answer, or a non-streamed answer, which has the same form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Chunk<'a> {
@@ -36,20 +36,20 @@ pub(super) struct Content<'a> {
     pub(super) parts: List<Part<'a>>,
 }
 
-/// What the model made. Parts of other kinds are no content of the answer: code that was run at the
+/// A part of the model's output. Parts of other kinds are not content of the answer: code that ran at the
 /// provider and its output, calls of the provider's own tools, inline data …
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Part<'a> {
     #[serde(borrow)]
     pub(super) text: Text<'a>,
-    /// True where the text is the model's reasoning.
+    /// Whether the text is the model's reasoning.
     pub(super) thought: Value,
     #[serde(borrow)]
     pub(super) function_call: Object<FunctionCall<'a>>,
 }
 
-/// A tool call, or a piece of one.
+/// A tool call, or a fragment of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct FunctionCall<'a> {
@@ -61,11 +61,11 @@ pub(super) struct FunctionCall<'a> {
     pub(super) args: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) partial_args: List<PartialArg<'a>>,
-    /// True where another piece of the call follows.
+    /// Whether another fragment of the call follows.
     pub(super) will_continue: Value,
 }
 
-/// A piece of an argument: one of the four values.
+/// A fragment of an argument: one of the four values.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PartialArg<'a> {
@@ -79,7 +79,7 @@ pub(super) struct PartialArg<'a> {
     pub(super) bool_value: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) null_value: Option<&'a RawValue>,
-    /// True where another piece of the argument follows.
+    /// Whether another fragment of the argument follows.
     pub(super) will_continue: Value,
 }
 

@@ -1,21 +1,22 @@
 use super::protocol::Generate;
-use crate::wire::reading::{Reading, decoder};
+use crate::wire::body_decoder::{BodyDecoder, decoder};
 
-/// Reads an answer: streamed as server-sent events or as a JSON array, or whole, as its first byte
-/// tells.
+/// A decoder of Gemini's answers: server-sent events, a JSON array or a single JSON object, detected by the first
+/// byte.
 ///
-/// The protocol has no end mark. [`Delta::Done`](crate::Delta::Done) is told at the end of the body if every candidate has a
-/// finish reason by then, or the prompt was blocked; then the reason of the block is that of choice 0.
-/// What follows a finish reason is read too: with tools that run at the provider there may be several.
+/// The protocol has no end mark. [`Delta::Done`](crate::Delta::Done) is emitted at the end of the body if every
+/// candidate has a finish reason, or if the prompt was blocked: the block reason is then the finish reason of
+/// choice 0. Content after a finish reason is decoded too: with tools that run at the provider there may be
+/// several reasons.
 ///
-/// Texts with `thought: true` are reasoning. A function call comes whole; on Vertex AI its arguments may
-/// be streamed, each piece with its place in them (`partialArgs`). Then the call is told when it begins,
-/// and its arguments when it ends, as one JSON object. Parts that are neither text nor a call of the
-/// caller's own function are no content.
+/// Text parts with `thought: true` are reasoning. A function call is usually complete; Vertex AI may stream its
+/// arguments as fragments with a JSON path each (`partialArgs`). Such a call is emitted when it begins, and its
+/// arguments when it ends, as one JSON object. Parts that are neither text nor a call of the caller's own
+/// function are not content.
 ///
-/// An event that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on. Of an answer that comes
-/// whole nothing is told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed) and what the same answer,
-/// streamed, would have added up to.
+/// An invalid event is skipped as a [`Delta::DecodeFault`](crate::Delta::DecodeFault). A non-streamed answer is
+/// emitted at the end of the body: [`Delta::NotStreamed`](crate::Delta::NotStreamed), then deltas that add up to
+/// the same result as those of the streamed answer.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, gemini::GeminiDecoder}};
@@ -42,6 +43,6 @@ use crate::wire::reading::{Reading, decoder};
 /// );
 /// ```
 #[derive(Debug)]
-pub struct GeminiDecoder(Reading<Generate>);
+pub struct GeminiDecoder(BodyDecoder<Generate>);
 
 decoder!(GeminiDecoder, Generate::new());

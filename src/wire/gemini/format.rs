@@ -3,14 +3,14 @@ use serde_json::{Value, json};
 
 use super::GeminiDecoder;
 use crate::{
-    event::{LlmStart, ProviderError},
+    event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match, error,
+        Decoder, Format, LlmHttpRequest, Match,
         request::{items, message},
     },
 };
 
-/// The members of a request that are its prompt. Google takes both spellings.
+/// The members of a request that form the prompt. Google accepts both spellings.
 const PROMPT: [&str; 3] = ["systemInstruction", "system_instruction", "contents"];
 
 /// Google's Gemini API as a [`Format`], on Google AI and on Vertex AI:
@@ -20,43 +20,36 @@ pub struct Gemini;
 
 impl Format for Gemini {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        match Target::of(path) {
-            Some(_) if method == Method::POST => Match::Yes,
-            _ => Match::No,
-        }
+        Match::when(method == Method::POST && Target::parse(path).is_some())
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let path = call.uri.path();
-        let vertex = path.contains("/publishers/") || call.host().is_some_and(is_vertex);
+        let vertex = path.contains("/publishers/") || call.uri.host().is_some_and(is_vertex);
         let provider = if vertex { "gcp.vertex_ai" } else { "gcp.gemini" };
         let members = call.members();
         let mut start =
-            LlmStart::new(provider, "generate_content").messages(members.messages(|members| {
+            LlmStart::new(provider, "generate_content").messages(members.prompt(|members| {
                 let system = PROMPT[..2].iter().find_map(|name| members.value(name));
                 let contents = items(members.value(PROMPT[2]));
                 system.map(as_system).into_iter().chain(contents).collect()
             }));
         start.params = members.params(&PROMPT);
-        match Target::of(path) {
+        match Target::parse(path) {
             Some(target) => start.model(target.model).stream(target.streamed),
             None => start.stream(false),
         }
     }
 
     fn decoder(&self, _content_type: Option<&str>) -> Box<dyn Decoder> {
-        // `application/json` may be an array, which is streamed, and errors come as event streams.
+        // `application/json` may be an array, which is streamed, and errors may be event streams.
         Box::new(GeminiDecoder::new())
-    }
-
-    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
-        error::of_answer(status, body)
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
         let code = status.as_u16();
         // The canonical codes of Google's APIs.
-        let word = match code {
+        let name = match code {
             400 => "INVALID_ARGUMENT",
             401 => "UNAUTHENTICATED",
             403 => "PERMISSION_DENIED",
@@ -70,19 +63,19 @@ impl Format for Gemini {
             _ if status.is_client_error() => "FAILED_PRECONDITION",
             _ => "INTERNAL",
         };
-        let error = json!({"error": {"code": code, "message": message, "status": word}});
+        let error = json!({"error": {"code": code, "message": message, "status": name}});
         error.to_string().into_bytes()
     }
 }
 
-/// What a path says.
+/// The model and method in a path.
 struct Target<'a> {
     model: &'a str,
     streamed: bool,
 }
 
 impl<'a> Target<'a> {
-    fn of(path: &'a str) -> Option<Self> {
+    fn parse(path: &'a str) -> Option<Self> {
         let (resource, method) = path.rsplit_once(':')?;
         let streamed = match method {
             "streamGenerateContent" => true,
@@ -99,7 +92,7 @@ fn is_vertex(host: &str) -> bool {
     host.to_ascii_lowercase().ends_with("aiplatform.googleapis.com")
 }
 
-/// The instruction as a message, whatever role it was given.
+/// Returns an instruction as a message of the role `system`, whatever role it has.
 fn as_system(instruction: Value) -> Value {
     match instruction {
         Value::Object(mut content) => {

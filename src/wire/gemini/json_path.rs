@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-/// No arguments are nested as deeply; a bound on what a path can make us recurse.
+/// Deeper than arguments are ever nested. Bounds the recursion.
 const MAX_STEPS: usize = 64;
 
 /// One step down into a value.
@@ -10,8 +10,8 @@ pub(super) enum Step<'a> {
     Item(usize),
 }
 
-/// The steps of a path that names exactly one place: `$.foo.bar[0]['a b']`, after RFC 9535. None where
-/// it is another kind of path, or none.
+/// Parses a singular query of RFC 9535, such as `$.foo.bar[0]['a b']`. Returns `None` for other queries and
+/// invalid ones.
 pub(super) fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     let mut rest = path.trim().strip_prefix('$')?;
     let mut steps = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn steps(path: &str) -> Option<Vec<Step<'_>>> {
     (!steps.is_empty()).then_some(steps)
 }
 
-/// A step in brackets, and what follows it.
+/// Parses a step in brackets. Returns the step and the rest of the path.
 fn bracket(rest: &str) -> Option<(Step<'_>, &str)> {
     let quote = rest.chars().next().filter(|first| matches!(first, '\'' | '"'));
     let Some(quote) = quote else {
@@ -52,14 +52,14 @@ fn bracket(rest: &str) -> Option<(Step<'_>, &str)> {
     let (name, after) = (&rest[1..=end], rest[end + 2..].strip_prefix(']')?);
     let name = match (name.contains('\\'), quote) {
         (false, _) => Cow::Borrowed(name),
-        // The escapes are those of JSON, but for the quotes.
+        // The escapes are those of JSON, except for the quotes.
         (true, '"') => Cow::Owned(serde_json::from_str(&format!("\"{name}\"")).ok()?),
         (true, _) => Cow::Owned(serde_json::from_str(&format!("\"{}\"", requoted(name))).ok()?),
     };
     Some((Step::Member(name), after))
 }
 
-/// What is in single quotes, as it is in double ones.
+/// Converts a single-quoted name to a double-quoted one.
 fn requoted(name: &str) -> String {
     let mut requoted = String::with_capacity(name.len());
     let mut chars = name.chars();

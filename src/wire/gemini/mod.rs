@@ -1,7 +1,7 @@
 //! Google's Gemini API, on Google AI and on Vertex AI, after "generateContent" and
 //! "streamGenerateContent" in Google's documentation.
 //!
-//! [`GeminiDecoder`] reads answers, streamed and whole; [`Gemini`] is the format as a whole.
+//! [`GeminiDecoder`] decodes streamed and non-streamed answers; [`Gemini`] is the format.
 
 mod answer;
 mod arguments;

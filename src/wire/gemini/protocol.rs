@@ -1,62 +1,62 @@
-use super::{answer::Answer, chunk::Chunk};
+use super::{answer::AnswerState, chunk::Chunk};
 use crate::{
     event::Delta,
     wire::{
-        error::within_answer,
-        json::{self, Fault},
-        protocol::{Array, Protocol},
+        error::in_band,
+        json::{self, ReadError},
+        protocol::{ArrayBody, Protocol},
     },
 };
 
-/// What Google's answers say.
+/// The protocol of Gemini's answers.
 #[derive(Debug)]
 pub(super) struct Generate {
-    answer: Answer,
-    /// The last event could not be read, so that it may have been cut.
+    answer: AnswerState,
+    /// The last event was invalid, possibly truncated.
     unread: bool,
 }
 
 impl Generate {
     pub(super) fn new() -> Self {
-        Self { answer: Answer::new(), unread: false }
+        Self { answer: AnswerState::new(), unread: false }
     }
 }
 
 impl Protocol for Generate {
     // Without `alt=sse` a streamed answer is an array.
-    const ARRAY: Array = Array::Items;
+    const ARRAY: ArrayBody = ArrayBody::Items;
 
     fn event(
         &mut self,
         _name: Option<&str>,
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
-    ) -> Result<(), Fault> {
-        // Another protocol's end, which gateways append, and events that are only a name.
+    ) -> Result<(), ReadError> {
+        // The end mark of another protocol, which gateways append, and events that are only a name.
         if matches!(data, "" | "[DONE]") {
             return Ok(());
         }
         self.unread = true;
-        let chunk: Chunk<'_> = json::read(alone(data))?;
+        let chunk: Chunk<'_> = json::read(unwrapped(data))?;
         self.unread = false;
         match chunk.error {
-            Some(_) => each(Delta::Error(within_answer(data))),
+            Some(_) => each(Delta::Error(in_band(data))),
             None => self.answer.chunk(chunk, each),
         }
         Ok(())
     }
 
-    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Fault> {
-        let chunk: Chunk<'_> = json::read(alone(json))?;
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
+        let chunk: Chunk<'_> = json::read(unwrapped(json))?;
         if chunk.error.is_some() {
-            each(Delta::Error(within_answer(json)));
+            each(Delta::Error(in_band(json)));
             return Ok(());
         }
         if chunk.candidates.0.is_none()
             && chunk.prompt_feedback.0.is_none()
             && chunk.usage_metadata.0.is_none()
         {
-            return Err(Fault::Unreadable);
+            return Err(ReadError::Unreadable);
         }
         each(Delta::NotStreamed);
         self.answer.chunk(chunk, each);
@@ -72,8 +72,8 @@ impl Protocol for Generate {
     }
 }
 
-/// The only item of an array, as which errors come; a text that is no such array as it is.
-fn alone(json: &str) -> &str {
+/// Strips the brackets of an array of one item, the form of errors. Returns other texts unchanged.
+fn unwrapped(json: &str) -> &str {
     let inner = json.trim().strip_prefix('[').and_then(|json| json.strip_suffix(']'));
     inner.unwrap_or(json)
 }

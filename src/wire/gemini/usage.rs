@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::event::{Delta, Usage};
 
-/// Tells the running totals of an answer: the last ones count. Objects without any count are passed
-/// over: Vertex AI sends such that only name the kind of traffic.
-pub(super) fn tell(metadata: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+/// Emits the running totals of an answer. Objects without counts are skipped: Vertex AI sends some that only
+/// name the kind of traffic.
+pub(super) fn emit(metadata: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
     let count = |name: &str| metadata.get(name).and_then(Value::as_u64);
     let (prompt, tools) = (count("promptTokenCount"), count("toolUsePromptTokenCount"));
     let (answer, thoughts) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));

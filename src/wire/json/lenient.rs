@@ -1,4 +1,4 @@
-/// The methods of a visitor for values that are of no use to it: they are passed over.
+/// Implements visitor methods that accept values of the given kinds and ignore them.
 macro_rules! lenient {
     ($($kind:ident)*) => { $(lenient!(@ $kind);)* };
     (@ scalars) => {

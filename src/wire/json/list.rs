@@ -7,7 +7,7 @@ use serde::{
 
 use super::{Object, lenient};
 
-/// An array of objects, those of its items left out that are none; none where it is not an array.
+/// An array of objects. Items that are not objects are skipped; `None` if the value is not an array.
 #[derive(Debug)]
 pub(in crate::wire) struct List<T>(pub(in crate::wire) Option<Vec<T>>);
 

@@ -2,9 +2,8 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::memchr;
 
-/// Finds the members of an object, and where their values are in its text; those before the fault if
-/// it is cut short or broken. The values are passed over without a look at what is in them: one that
-/// is no JSON is found too.
+/// Calls `each` with the name of each member of an object and the range of its value, up to the first fault if
+/// the text is truncated or invalid. Values are delimited but not parsed: an invalid value is reported too.
 pub(in crate::wire) fn members<'a>(
     json: &'a [u8],
     mut each: impl FnMut(Cow<'a, str>, Range<usize>),
@@ -35,7 +34,7 @@ fn after_blanks(json: &[u8], at: usize) -> usize {
     at + blanks.take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-/// The end of the value that begins at an index; none where there is no value, or no end of it.
+/// Returns the end of the value that begins at `start`; `None` if there is no value or it does not end.
 fn value_end(json: &[u8], start: usize) -> Option<usize> {
     match json.get(start)? {
         b'"' => string_end(json, start),
@@ -66,7 +65,7 @@ fn value_end(json: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Only quotes are looked for, since a prompt has more escapes of other characters.
+/// Searches for quotes only: in a prompt most escapes are of other characters.
 fn string_end(json: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_found_as_they_stand() {
+    fn values_are_delimited_but_not_parsed() {
         let json =
             r#" { "a" : [ {"b]": "}\"\\"}, 1 ] ,"ä\n":"\\\"" , "c":-1.5e3,"d":null ,"e":{ } } x"#;
         let expected = [
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_ends_it() {
+    fn a_fault_ends_the_search() {
         for json in [
             "",
             " ",

@@ -5,7 +5,7 @@ use serde::{
 
 use super::lenient;
 
-/// An object; none where it is not one.
+/// An object; `None` if the value is not an object.
 #[derive(Debug)]
 pub(in crate::wire) struct Object<T>(pub(in crate::wire) Option<T>);
 

@@ -1,9 +1,9 @@
 use memchr::memchr;
 
-/// Replaces escapes of lone surrogates, which are no text, by that of U+FFFD. None where the JSON
-/// text has none of them.
+/// Replaces escapes of lone surrogates, which are not valid text, by the escape of U+FFFD. Returns `None` if
+/// the JSON text has no lone surrogates.
 ///
-/// Providers that cut an answer in the midst of a UTF-16 pair send them.
+/// Providers send them if they split an answer inside a UTF-16 pair.
 pub(super) fn repair(json: &str) -> Option<String> {
     let bytes = json.as_bytes();
     let mut repaired = String::new();
@@ -28,7 +28,7 @@ pub(super) fn repair(json: &str) -> Option<String> {
     })
 }
 
-/// The UTF-16 unit of a `\uXXXX` that begins at an index.
+/// Returns the UTF-16 unit of an escape `\uXXXX` that begins at an index.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, &digit| {

@@ -7,9 +7,9 @@ use serde::{
 
 use super::lenient;
 
-/// A string, borrowed from the JSON text unless it has escapes; none where it is not a string.
+/// A string, borrowed from the JSON text unless it has escapes; `None` if the value is not a string.
 ///
-/// A type of its own because serde only ever fills an `Option<Cow<str>>` with a copy.
+/// Needed because serde always fills an `Option<Cow<str>>` with a copy.
 #[derive(Debug, Default)]
 pub(in crate::wire) struct Text<'a>(Option<Cow<'a, str>>);
 
@@ -22,7 +22,7 @@ impl<'a> Text<'a> {
         self.0
     }
 
-    /// The string unless it is empty.
+    /// Returns the string unless it is empty.
     pub(in crate::wire) fn filled(self) -> Option<Cow<'a, str>> {
         self.0.filter(|text| !text.is_empty())
     }

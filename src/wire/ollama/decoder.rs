@@ -1,13 +1,13 @@
 use super::protocol::Ollama;
-use crate::wire::reading::{Reading, decoder};
+use crate::wire::body_decoder::{BodyDecoder, decoder};
 
-/// Reads an answer of `chat` or `generate`: a JSON object a line, the last of which says `done`.
+/// A decoder of `chat` and `generate` answers: one JSON object per line, the last of which has `done`.
 ///
-/// A line that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on; one that is an error ends the
-/// answer in [`Delta::Error`](crate::Delta::Error). Tool calls come whole, and their arguments are told as the object's text
-/// without white space. The finish reason is `done_reason`; Ollama gives no id of the answer, and not all
-/// of its versions give ids of tool calls. [`usage_raw`](crate::LlmResult::usage_raw) holds its counts and
-/// durations.
+/// An invalid line is skipped as a [`Delta::DecodeFault`](crate::Delta::DecodeFault); an error line ends the
+/// answer with [`Delta::Error`](crate::Delta::Error). Tool calls are not fragmented, and their arguments are
+/// emitted as JSON without white space. The finish reason is `done_reason`. Ollama sends no id of the answer,
+/// and some versions send no ids of tool calls. [`usage_raw`](crate::LlmResult::usage_raw) holds the counts
+/// and durations.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, ollama::OllamaDecoder}};
@@ -32,6 +32,6 @@ use crate::wire::reading::{Reading, decoder};
 /// );
 /// ```
 #[derive(Debug)]
-pub struct OllamaDecoder(Reading<Ollama>);
+pub struct OllamaDecoder(BodyDecoder<Ollama>);
 
 decoder!(OllamaDecoder, Ollama::default());

@@ -3,7 +3,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::wire::json::{List, Object, Text};
 
-/// A line of a streamed answer, or a whole one, of either interface.
+/// A line of a streamed answer, or a non-streamed answer, of either API.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Line<'a> {
@@ -29,7 +29,7 @@ pub(super) struct Line<'a> {
     pub(super) error: Option<IgnoredAny>,
 }
 
-/// The message of a chat, or a piece of it.
+/// The message of a chat, or a fragment of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Message<'a> {
@@ -41,18 +41,18 @@ pub(super) struct Message<'a> {
     pub(super) tool_calls: List<ToolCall<'a>>,
 }
 
-/// A tool call, which comes whole.
+/// A tool call, which is never fragmented.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ToolCall<'a> {
-    /// Not from older versions.
+    /// Absent in older versions.
     #[serde(borrow)]
     pub(super) id: Text<'a>,
     #[serde(borrow)]
     pub(super) function: Object<Function<'a>>,
 }
 
-/// What a tool call calls.
+/// The function that a tool call calls.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Function<'a> {

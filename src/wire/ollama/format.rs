@@ -1,23 +1,109 @@
-use http::Method;
-use serde_json::json;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::OllamaDecoder;
-use crate::wire::{Decoder, Match};
+use crate::{
+    event::LlmStart,
+    wire::{
+        Decoder, Format, LlmHttpRequest, Match,
+        request::{Members, items, message},
+    },
+};
 
-pub(super) fn matches(method: &Method, path: &str, end: &str) -> Match {
-    match path.ends_with(end) && method == Method::POST {
-        true => Match::Yes,
-        false => Match::No,
+/// Ollama's chat API as a [`Format`]: `POST …/api/chat`.
+///
+/// An image in the prompt is replaced by its size.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Match, ollama::OllamaChat};
+///
+/// assert_eq!(OllamaChat.matches(&Method::POST, "/api/chat"), Match::Yes);
+/// assert_eq!(OllamaChat.matches(&Method::GET, "/api/tags"), Match::No);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OllamaChat;
+
+/// Ollama's completion API as a [`Format`]: `POST …/api/generate`.
+///
+/// The prompt is read as messages: `system`, if present, and `prompt`, with an image replaced by its size.
+/// `context`, an earlier conversation in tokens, is omitted.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Match, ollama::OllamaGenerate};
+///
+/// assert_eq!(OllamaGenerate.matches(&Method::POST, "/api/generate"), Match::Yes);
+/// assert_eq!(OllamaGenerate.matches(&Method::POST, "/api/chat"), Match::No);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OllamaGenerate;
+
+impl Format for OllamaChat {
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        Match::when(method == Method::POST && path.ends_with("/api/chat"))
+    }
+
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        start(call, "chat", &["messages"], |members| items(members.value("messages")))
+    }
+
+    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        decoder(content_type)
+    }
+
+    fn error_body(&self, _status: StatusCode, message: &str) -> Vec<u8> {
+        error_body(message)
     }
 }
 
-pub(super) fn decoder(content_type: Option<&str>) -> Box<dyn Decoder> {
+impl Format for OllamaGenerate {
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        Match::when(method == Method::POST && path.ends_with("/api/generate"))
+    }
+
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        let prompt = &["system", "prompt", "suffix", "images", "context"];
+        start(call, "generate", prompt, |members| {
+            let system = members.value("system").map(|system| message("system", system));
+            let mut user = message("user", members.value("prompt").unwrap_or_else(|| "".into()));
+            for name in ["suffix", "images"] {
+                if let Some(value) = members.value(name) {
+                    user[name] = value;
+                }
+            }
+            system.into_iter().chain([user]).collect()
+        })
+    }
+
+    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
+        decoder(content_type)
+    }
+
+    fn error_body(&self, _status: StatusCode, message: &str) -> Vec<u8> {
+        error_body(message)
+    }
+}
+
+fn start(
+    call: &LlmHttpRequest<'_>,
+    api: &str,
+    prompt: &'static [&'static str],
+    messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
+) -> LlmStart {
+    let members = call.members();
+    let start = members.start("ollama", api, prompt, messages);
+    // Ollama streams by default.
+    start.stream(members.flag("stream").unwrap_or(true))
+}
+
+fn decoder(content_type: Option<&str>) -> Box<dyn Decoder> {
     Box::new(match content_type {
         Some("application/json") => OllamaDecoder::whole(),
         _ => OllamaDecoder::new(),
     })
 }
 
-pub(super) fn error_body(message: &str) -> Vec<u8> {
+fn error_body(message: &str) -> Vec<u8> {
     json!({ "error": message }).to_string().into_bytes()
 }

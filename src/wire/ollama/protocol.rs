@@ -2,44 +2,41 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{
-    compact::compact,
-    event::{Line, ToolCall},
-};
+use super::event::{Line, ToolCall};
 use crate::{
     event::{Delta, Usage},
     wire::{
-        error::within_answer,
-        json::{self, Fault, Text},
-        protocol::{Object, Protocol},
+        error::in_band,
+        json::{self, ReadError, Text, compact},
+        protocol::{ObjectBody, Protocol},
     },
 };
 
-/// What Ollama's lines and answers say.
+/// The protocol of Ollama's lines and non-streamed answers.
 #[derive(Debug, Default)]
 pub(super) struct Ollama {
-    /// Whether the model was told.
-    model: bool,
-    /// How many tool calls there were.
+    /// Whether the model was emitted.
+    has_model: bool,
+    /// The number of tool calls so far.
     calls: u32,
 }
 
 impl Protocol for Ollama {
-    const OBJECT: Object = Object::Line;
+    const OBJECT: ObjectBody = ObjectBody::Line;
 
     fn event(
         &mut self,
         _name: Option<&str>,
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
-    ) -> Result<(), Fault> {
-        // Not Ollama's own, but gateways make events of its lines.
+    ) -> Result<(), ReadError> {
+        // Ollama sends neither, but gateways turn its lines into events.
         if matches!(data, "" | "[DONE]") {
             return Ok(());
         }
         let mut line: Line<'_> = json::read(data)?;
         if line.error.is_some() {
-            each(Delta::Error(within_answer(data)));
+            each(Delta::Error(in_band(data)));
             return Ok(());
         }
         self.content(&mut line, each);
@@ -49,15 +46,15 @@ impl Protocol for Ollama {
         Ok(())
     }
 
-    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Fault> {
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let mut answer: Line<'_> = json::read(json)?;
         if answer.error.is_some() {
-            each(Delta::Error(within_answer(json)));
+            each(Delta::Error(in_band(json)));
             return Ok(());
         }
         let is_answer = answer.message.0.is_some() || answer.response.as_deref().is_some();
         if !is_answer && !answer.done.is_boolean() {
-            return Err(Fault::Unreadable);
+            return Err(ReadError::Unreadable);
         }
         each(Delta::NotStreamed);
         self.content(&mut answer, each);
@@ -68,10 +65,10 @@ impl Protocol for Ollama {
 
 impl Ollama {
     fn content(&mut self, line: &mut Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-        if !self.model
+        if !self.has_model
             && let Some(model) = std::mem::take(&mut line.model).filled()
         {
-            self.model = true;
+            self.has_model = true;
             each(Delta::Response { id: None, model: Some(model) });
         }
         let message = line.message.0.take().unwrap_or_default();
@@ -113,7 +110,7 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         ];
         let sent = members.into_iter().filter(|(_, value)| value.is_number());
         let raw: Map<String, Value> = sent.map(|(name, value)| (name.to_owned(), value)).collect();
-        // Older versions leave out the count of a prompt that was cached.
+        // Older versions omit the count of a cached prompt.
         let usage = Usage::new(input.unwrap_or(0), output.unwrap_or(0));
         each(Delta::Usage { usage, raw: Some(Cow::Owned(raw.into())) });
     }
@@ -123,7 +120,7 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
     each(Delta::Done);
 }
 
-/// Arguments as a JSON text without white space. Some proxies send them as a string, as OpenAI does.
+/// Returns arguments as a JSON text without white space. Some proxies send a string, like OpenAI.
 fn arguments(raw: &str) -> Cow<'_, str> {
     match raw.as_bytes().first() {
         Some(b'{') => compact(raw),

@@ -5,37 +5,37 @@ use super::{
 };
 use crate::{event::Delta, wire::json::Text};
 
-/// More choices than can be asked for; a bound on what a stream can make us hold.
+/// More choices than can be requested. Bounds the memory of a stream.
 const MAX_CHOICES: usize = 1024;
 
-/// How an answer comes.
+/// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Streamed,
     Whole,
 }
 
-/// What is known of an answer while it is read, streamed or whole.
+/// The state of an answer while it is read.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct AnswerState {
     has_id: bool,
     has_model: bool,
     choices: Vec<ChoiceState>,
-    /// How many tool calls all of them have.
+    /// The number of tool calls in all choices.
     calls: usize,
-    /// An object that says so itself was the last.
+    /// An object `chat.completion.done` was read.
     ended: bool,
 }
 
-impl Answer {
-    /// Whether nothing is missing, although no end mark came.
+impl AnswerState {
+    /// Returns whether an answer without an end mark is complete.
     pub(super) fn is_complete(&self) -> bool {
         let finished =
             !self.choices.is_empty() && self.choices.iter().all(ChoiceState::is_finished);
         finished || self.ended
     }
 
-    /// Tells what a chunk says, but for an error.
+    /// Emits the contents of a chunk, except for an error.
     pub(super) fn chunk(&mut self, chunk: Chunk<'_>, form: Form, each: &mut dyn FnMut(Delta<'_>)) {
         self.response(chunk.id, chunk.model, each);
         for (position, choice) in chunk.choices.into_iter().enumerate() {
@@ -43,12 +43,12 @@ impl Answer {
         }
         let usage = chunk.usage.0.or_else(|| chunk.x_groq.0?.usage.0);
         if let Some(usage) = usage {
-            usage::tell(usage, each);
+            usage::emit(usage, each);
         }
         self.ended |= chunk.object.as_deref() == Some("chat.completion.done");
     }
 
-    /// Tells who answers: the first words that are not empty.
+    /// Emits the first nonempty ids of the response and the model.
     fn response(&mut self, id: Text<'_>, model: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         if self.has_id && self.has_model {
             return;
@@ -73,7 +73,7 @@ impl Answer {
         let finish = finish_reason.filled();
         let (delta, message) = (delta.0, message.0);
         if delta.is_none() && message.is_none() && text.as_deref().is_none() && finish.is_none() {
-            // What Azure's content filter found, for example.
+            // For example the results of Azure's content filter.
             return;
         }
         let index = index.as_u64().and_then(|index| u32::try_from(index).ok());
@@ -84,7 +84,7 @@ impl Answer {
         };
         let calls = &mut self.calls;
         match (form, delta, message) {
-            // In a whole answer the delta is the empty one.
+            // In a non-streamed answer a delta is empty.
             (Form::Whole, _, Some(message)) => state.message(*message, calls, each),
             // In a stream the message repeats the delta, or all deltas so far.
             (_, Some(delta), _) => state.message(delta, calls, each),
@@ -98,14 +98,14 @@ impl Answer {
     }
 }
 
-/// The state of a choice, and whether it is new; none where there are too many.
+/// Returns the state of a choice and whether it is new; `None` if there are too many choices.
 fn state(choices: &mut Vec<ChoiceState>, index: u32) -> Option<(&mut ChoiceState, bool)> {
     let known = choices.iter().position(|choice| choice.index == index);
     let at = match known {
         Some(at) => at,
         None if choices.len() == MAX_CHOICES => return None,
         None => {
-            // Mostly there is one; `push` would make room for four.
+            // Usually there is one choice; `push` would reserve space for four.
             choices.reserve_exact(usize::from(choices.is_empty()));
             choices.push(ChoiceState::new(index));
             choices.len() - 1

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::wire::json::lenient;
 
-/// The arguments of a tool call, or a fragment: a JSON text. From servers that send the object itself
-/// it is made.
+/// The arguments of a tool call, or a fragment: a JSON text. An object, which some servers send instead, is
+/// serialized.
 #[derive(Debug, Default)]
 pub(super) struct Arguments<'a>(pub(super) Cow<'a, str>);
 
@@ -36,7 +36,7 @@ impl<'de: 'a, 'a> Visitor<'de> for ArgumentsVisitor<'a> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Arguments<'a>, A::Error> {
         let object = Map::deserialize(MapAccessDeserializer::new(map))?;
-        // An empty object may stand for arguments yet to come.
+        // An empty object may mean arguments that follow.
         if object.is_empty() {
             return Ok(Arguments::default());
         }

@@ -2,20 +2,19 @@ use std::borrow::Cow;
 
 use super::{
     chunk::{Custom, Function, Message, ToolCall},
-    mark::Mark,
-    tools::{Fragment, Tools},
+    tools::{Fragment, Tools, WordHash},
 };
 use crate::{event::Delta, wire::json::Text};
 
-/// The key of a legacy function call, of which there is one.
+/// The key of the one legacy function call.
 const FUNCTION_CALL: u64 = u64::MAX;
 
-/// What is known of a choice while an answer is read.
+/// The state of a choice while an answer is read.
 #[derive(Debug)]
 pub(super) struct ChoiceState {
     pub(super) index: u32,
     tools: Tools,
-    finish: Option<Mark>,
+    finish: Option<WordHash>,
 }
 
 impl ChoiceState {
@@ -27,7 +26,7 @@ impl ChoiceState {
         self.finish.is_some()
     }
 
-    /// `known` is how many tool calls all choices have.
+    /// Emits a message or its delta. `known` is the number of tool calls in all choices.
     pub(super) fn message(
         &mut self,
         message: Message<'_>,
@@ -35,7 +34,7 @@ impl ChoiceState {
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let choice = self.index;
-        // Servers that know several names for it send the same under each.
+        // Servers that support several names send the same reasoning under each.
         let mut reasoned = false;
         for text in [message.reasoning_content, message.reasoning] {
             if !reasoned && let Some(text) = text.filled() {
@@ -78,11 +77,11 @@ impl ChoiceState {
         }
     }
 
-    /// Said again it is not told again.
+    /// Emits a finish reason, unless it repeats the last one.
     pub(super) fn finish(&mut self, reason: Cow<'_, str>, each: &mut dyn FnMut(Delta<'_>)) {
-        let mark = Some(Mark::of(&reason));
-        if self.finish != mark {
-            self.finish = mark;
+        let hash = Some(WordHash::new(&reason));
+        if self.finish != hash {
+            self.finish = hash;
             each(Delta::Finish { choice: self.index, reason });
         }
     }
@@ -102,13 +101,13 @@ impl ChoiceState {
             return;
         }
         let fragment = Fragment { index, position, id: id.as_deref(), named: name.is_some() };
-        let Some(place) = self.tools.place(&fragment, known) else {
+        let Some(placement) = self.tools.place(&fragment, known) else {
             each(Delta::DecodeFault);
             return;
         };
-        let (id, name) = (id.filter(|_| place.new_id), name.filter(|_| place.new_name));
-        if place.opens || id.is_some() || name.is_some() || !arguments.is_empty() {
-            let (choice, index) = (self.index, place.call);
+        let (id, name) = (id.filter(|_| placement.new_id), name.filter(|_| placement.new_name));
+        if placement.opens || id.is_some() || name.is_some() || !arguments.is_empty() {
+            let (choice, index) = (self.index, placement.call);
             each(Delta::ToolCall { choice, index, id, name, arguments });
         }
     }

@@ -1,20 +1,20 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::{arguments::Arguments, content::Content, few::Few};
+use super::{arguments::Arguments, inline_vec1::InlineVec1, message_content::MessageContent};
 use crate::wire::json::{List, Object, Text, in_place};
 
-/// A chunk of a streamed answer, or a whole one: they differ in their choices only.
+/// A chunk of a streamed answer, or a non-streamed answer: only their choices differ.
 #[derive(Debug, Default)]
 pub(super) struct Chunk<'a> {
     pub(super) id: Text<'a>,
     pub(super) model: Text<'a>,
     pub(super) object: Text<'a>,
-    pub(super) choices: Few<Choice<'a>>,
+    pub(super) choices: InlineVec1<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) x_groq: Object<Groq>,
     pub(super) error: Option<IgnoredAny>,
-    // Of errors that have all of it at the top.
+    // Members of errors without an envelope.
     pub(super) kind: Text<'a>,
     pub(super) message: Text<'a>,
     pub(super) code: Option<IgnoredAny>,
@@ -37,7 +37,7 @@ in_place! {
     }
 }
 
-/// What Groq adds to a chunk.
+/// Groq's addition to a chunk.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Groq {
@@ -48,7 +48,7 @@ pub(super) struct Groq {
 pub(super) struct Choice<'a> {
     pub(super) index: Value,
     pub(super) delta: Object<Message<'a>>,
-    // Apart, since few have one beside the delta, and it makes the others larger.
+    // Boxed because it is rare beside a delta and would enlarge every choice.
     pub(super) message: Object<Box<Message<'a>>>,
     /// The content of legacy Completions.
     pub(super) text: Text<'a>,
@@ -65,10 +65,10 @@ in_place! {
     }
 }
 
-/// A message, or what is new of it.
+/// A message or its delta.
 #[derive(Debug, Default)]
 pub(super) struct Message<'a> {
-    pub(super) content: Content<'a>,
+    pub(super) content: MessageContent<'a>,
     pub(super) refusal: Text<'a>,
     pub(super) reasoning_content: Text<'a>,
     pub(super) reasoning: Text<'a>,
@@ -89,7 +89,7 @@ in_place! {
     }
 }
 
-/// Without a text where it is encrypted.
+/// An item of reasoning. Encrypted reasoning has no text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ReasoningDetail<'a> {
@@ -105,7 +105,7 @@ pub(super) struct ToolCall<'a> {
     pub(super) id: Text<'a>,
     #[serde(borrow)]
     pub(super) function: Object<Function<'a>>,
-    /// In the place of a function, that of a tool whose input is free text.
+    /// The call of a tool with free-text input, in place of a function.
     #[serde(borrow)]
     pub(super) custom: Object<Custom<'a>>,
 }

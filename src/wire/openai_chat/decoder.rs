@@ -1,16 +1,18 @@
 use super::protocol::OpenAi;
-use crate::wire::reading::{Reading, decoder};
+use crate::wire::body_decoder::{BodyDecoder, decoder};
 
-/// Reads an answer of Chat Completions or legacy Completions: streamed as server-sent events, or whole,
-/// as its first byte tells.
+/// A decoder of Chat Completions and legacy Completions: server-sent events or a single JSON object, detected by
+/// the first byte.
 ///
-/// The end is `[DONE]`. Of servers that send none, an answer is complete at the body's end if each of
-/// its choices has a finish reason, which is told once. Tool calls are numbered in the order in which
-/// they come, whatever the server's numbers. Reasoning is told under whatever name a server has for it;
-/// audio is not, nor its transcript. What it does not know is passed over in silence; a chunk that
-/// cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on. Of an answer that comes whole nothing is
-/// told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed) and what the same answer, streamed, would
-/// have added up to.
+/// The end mark is `[DONE]`. Without it, an answer is complete at the end of the body if each choice has a finish
+/// reason. A repeated finish reason is emitted once. Tool calls are numbered in order of appearance, whatever the
+/// server's numbers. Reasoning is decoded under each name that servers use for it; audio and its transcript are
+/// not decoded.
+///
+/// Unknown members are ignored, and an invalid chunk is skipped as a
+/// [`Delta::DecodeFault`](crate::Delta::DecodeFault). A non-streamed answer is emitted at the end of the body:
+/// [`Delta::NotStreamed`](crate::Delta::NotStreamed), then deltas that add up to the same result as those of the
+/// streamed answer.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, openai_chat::OpenAiChatDecoder}};
@@ -44,6 +46,6 @@ use crate::wire::reading::{Reading, decoder};
 /// assert_eq!(deltas[2..], [Delta::text("Hello"), Delta::finish("stop"), Delta::Done]);
 /// ```
 #[derive(Debug)]
-pub struct OpenAiChatDecoder(Reading<OpenAi>);
+pub struct OpenAiChatDecoder(BodyDecoder<OpenAi>);
 
 decoder!(OpenAiChatDecoder, OpenAi::default());

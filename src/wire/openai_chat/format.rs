@@ -3,17 +3,17 @@ use serde_json::Value;
 
 use super::OpenAiChatDecoder;
 use crate::{
-    event::{LlmStart, ProviderError},
+    event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match, error, openai,
+        Decoder, Format, LlmHttpRequest, Match, openai,
         request::{Members, items, message},
     },
 };
 
-/// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions`, whoever serves it.
+/// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions` of any server.
 ///
-/// The provider is told by its name in OpenTelemetry's GenAI conventions where host or path give it
-/// away, and is `openai` otherwise.
+/// The provider is detected from host and path and has its name in OpenTelemetry's GenAI conventions; otherwise
+/// it is `openai`.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -44,7 +44,7 @@ pub struct OpenAiCompletions;
 
 impl Format for OpenAiChat {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        recognition(method == Method::POST && is_chat(path))
+        Match::when(method == Method::POST && is_chat(path))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -55,19 +55,15 @@ impl Format for OpenAiChat {
         decoder(content_type)
     }
 
-    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
-        error::of_answer(status, body)
-    }
-
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
-        openai::error::body(status, message)
+        openai::error_body(status, message)
     }
 }
 
 impl Format for OpenAiCompletions {
     fn matches(&self, method: &Method, path: &str) -> Match {
         let is_legacy = path.ends_with("/completions") && !is_chat(path);
-        recognition(method == Method::POST && is_legacy)
+        Match::when(method == Method::POST && is_legacy)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -81,7 +77,7 @@ impl Format for OpenAiCompletions {
                 prompt
             };
             match members.value("prompt") {
-                // A prompt of tokens is one.
+                // An array of numbers is one prompt, in tokens.
                 Some(Value::Array(all)) if !all.iter().all(Value::is_number) => {
                     all.into_iter().map(prompt).collect()
                 }
@@ -94,21 +90,13 @@ impl Format for OpenAiCompletions {
         decoder(content_type)
     }
 
-    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
-        error::of_answer(status, body)
-    }
-
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
-        openai::error::body(status, message)
+        openai::error_body(status, message)
     }
 }
 
 fn is_chat(path: &str) -> bool {
     path.ends_with("/chat/completions")
-}
-
-fn recognition(is_call: bool) -> Match {
-    if is_call { Match::Yes } else { Match::No }
 }
 
 fn start(
@@ -117,9 +105,9 @@ fn start(
     prompt: &'static [&'static str],
     messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
 ) -> LlmStart {
-    let mut start = call.members().start(openai::dialect::provider(call), api, prompt, messages);
+    let mut start = call.members().start(openai::provider(call), api, prompt, messages);
     if start.model.is_none() {
-        start.model = openai::dialect::deployment(call.uri.path()).map(Into::into);
+        start.model = openai::deployment(call.uri.path()).map(Into::into);
     }
     start
 }

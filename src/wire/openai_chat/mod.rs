@@ -1,19 +1,18 @@
 //! OpenAI's Chat Completions and legacy Completions, after "Streaming" and "Error codes" in OpenAI's
-//! documentation, with the dialects of those who speak them too: Azure, OpenRouter, Groq, Mistral,
-//! DeepSeek, xAI, Perplexity, vLLM, llama.cpp …
+//! documentation, with the dialects of compatible servers: Azure, OpenRouter, Groq, Mistral, DeepSeek, xAI,
+//! Perplexity, vLLM, llama.cpp …
 //!
-//! [`OpenAiChatDecoder`] reads the answers of both, streamed and whole; [`OpenAiChat`] and
-//! [`OpenAiCompletions`] are the formats as a whole.
+//! [`OpenAiChatDecoder`] decodes streamed and non-streamed answers of both; [`OpenAiChat`] and
+//! [`OpenAiCompletions`] are the formats.
 
 mod answer;
 mod arguments;
 mod choice;
 mod chunk;
-mod content;
 mod decoder;
-mod few;
 mod format;
-mod mark;
+mod inline_vec1;
+mod message_content;
 mod protocol;
 mod tools;
 mod usage;

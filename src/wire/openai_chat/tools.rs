@@ -1,43 +1,59 @@
-use super::mark::Mark;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// More tool calls than an answer can sensibly have in all its choices; a bound on what a stream can
-/// make us hold.
+/// More tool calls than an answer has in all its choices. Bounds the memory of a stream.
 const MAX_CALLS: usize = 1024;
 
-/// The tool calls of a choice, in the order in which they were opened: which one a fragment belongs to.
+/// The tool calls of a choice, in the order in which they were opened. Assigns fragments to calls.
 #[derive(Debug, Default)]
 pub(super) struct Tools(Vec<Tool>);
 
 #[derive(Debug)]
 struct Tool {
     key: u64,
-    id: Option<Mark>,
+    id: Option<WordHash>,
     named: bool,
 }
 
-/// Where a fragment belongs, and what of it is new.
-pub(super) struct Place {
+/// The call that a fragment belongs to, and which members of the fragment are new.
+pub(super) struct Placement {
     pub(super) call: u32,
     pub(super) opens: bool,
     pub(super) new_id: bool,
     pub(super) new_name: bool,
 }
 
-/// What a fragment tells of its call.
+/// The members of a fragment that identify its call.
 pub(super) struct Fragment<'a> {
     /// The provider's index.
     pub(super) index: Option<u64>,
-    /// Where among the fragments of its chunk it is.
+    /// The position among the fragments of the chunk.
     pub(super) position: usize,
     pub(super) id: Option<&'a str>,
-    /// Whether it has a name.
+    /// Whether the fragment has a name.
     pub(super) named: bool,
 }
 
+/// The hash of a word that is only compared, so that long words use no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WordHash(u64);
+
+impl WordHash {
+    pub(super) fn new(word: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        word.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
 impl Tools {
-    /// None where there are too many calls: `known` is how many there are in all choices.
-    pub(super) fn place(&mut self, fragment: &Fragment<'_>, known: &mut usize) -> Option<Place> {
-        let id = fragment.id.map(Mark::of);
+    /// Assigns a fragment to a call. Returns `None` if there are too many calls; `known` is the number of calls in
+    /// all choices.
+    pub(super) fn place(
+        &mut self,
+        fragment: &Fragment<'_>,
+        known: &mut usize,
+    ) -> Option<Placement> {
+        let id = fragment.id.map(WordHash::new);
         let position = u64::try_from(fragment.position).unwrap_or(u64::MAX);
         let key = fragment.index.unwrap_or(position);
         let (at, opens) = match self.find(fragment, key, id) {
@@ -54,14 +70,14 @@ impl Tools {
         let new_name = fragment.named && !tool.named;
         tool.id = tool.id.or(id);
         tool.named |= fragment.named;
-        Some(Place { call: u32::try_from(at).ok()?, opens, new_id, new_name })
+        Some(Placement { call: u32::try_from(at).ok()?, opens, new_id, new_name })
     }
 
-    fn find(&self, fragment: &Fragment<'_>, key: u64, id: Option<Mark>) -> Option<usize> {
+    fn find(&self, fragment: &Fragment<'_>, key: u64, id: Option<WordHash>) -> Option<usize> {
         let by_key = || self.0.iter().rposition(|tool| tool.key == key);
         match (fragment.index, id) {
-            // Gemini's calls all have the index 0. A new id alone opens none: vLLM had one for each
-            // fragment.
+            // Gemini's calls all have index 0. A new id alone does not open a call: vLLM sent a new one with
+            // each fragment.
             (Some(_), id) => by_key().filter(|&at| {
                 let tool = &self.0[at];
                 let other = id.is_some() && tool.id.is_some() && id != tool.id;

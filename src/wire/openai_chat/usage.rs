@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::event::{Delta, Usage};
 
-/// Tells the counts of an answer, unless there are none.
-pub(super) fn tell(usage: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+/// Emits the usage of an answer, unless all counts are null.
+pub(super) fn emit(usage: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
     if usage.values().all(Value::is_null) {
         return;
     }
@@ -14,7 +14,7 @@ pub(super) fn tell(usage: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
     each(Delta::Usage { usage, raw: Some(Cow::Owned(raw)) });
 }
 
-/// OpenAI's counts include cached and reasoning tokens.
+/// Normalizes the counts. OpenAI's include cached and reasoning tokens.
 fn counts(raw: &Value) -> Usage {
     let count = |pointers: &[&str]| {
         pointers.iter().find_map(|pointer| raw.pointer(pointer).and_then(Value::as_u64))
@@ -25,16 +25,16 @@ fn counts(raw: &Value) -> Usage {
     let reasoning = count(&["/completion_tokens_details/reasoning_tokens"]).unwrap_or(0);
     let read = count(&[
         "/prompt_tokens_details/cached_tokens",
-        // Writer's.
+        // Writer.
         "/prompt_token_details/cached_tokens",
-        // DeepSeek's.
+        // DeepSeek.
         "/prompt_cache_hit_tokens",
     ]);
     let write = count(&[
         "/prompt_tokens_details/cache_write_tokens",
         "/prompt_token_details/cache_write_tokens",
     ]);
-    // xAI counts reasoning beside the completion, which only its total shows.
+    // xAI's completion tokens exclude reasoning, which shows only in the total.
     let all = output.saturating_add(reasoning);
     let output = if total == Some(input.saturating_add(all)) { all } else { output };
     let mut usage = Usage::new(input, output)

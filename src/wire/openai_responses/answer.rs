@@ -2,63 +2,61 @@ use serde_json::Value;
 
 use super::{
     event::{Event, Item, Response},
-    items::{Items, Key, Kind, Known, Reasoning, Told},
-    whole::{call, content, is_call},
+    items::{Emitted, ItemState, Items, Key, Kind, Reasoning},
+    whole_item::{call, content, is_call},
 };
 use crate::{event::Delta, wire::json::Text};
 
-/// What is known of an answer while it is read, streamed or whole.
+/// The state of an answer while it is read.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct AnswerState {
     items: Items,
-    /// How many tool calls there were.
+    /// The number of tool calls so far.
     calls: u32,
-    told: Told,
-    /// Whether the answer's id and its model were told.
-    id: bool,
-    model: bool,
+    emitted: Emitted,
+    has_id: bool,
+    has_model: bool,
 }
 
-impl Answer {
-    /// Tells who answers, the first time it is said.
+impl AnswerState {
+    /// Emits the ids of the response and the model, once each.
     pub(super) fn response(
         &mut self,
         response: &mut Response<'_>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
-        let id = std::mem::take(&mut response.id).filled().filter(|_| !self.id);
-        let model = std::mem::take(&mut response.model).filled().filter(|_| !self.model);
+        let id = std::mem::take(&mut response.id).filled().filter(|_| !self.has_id);
+        let model = std::mem::take(&mut response.model).filled().filter(|_| !self.has_model);
         if id.is_some() || model.is_some() {
-            self.id |= id.is_some();
-            self.model |= model.is_some();
+            self.has_id |= id.is_some();
+            self.has_model |= model.is_some();
             each(Delta::Response { id, model });
         }
     }
 
-    /// A piece of text.
+    /// Reads a delta of text.
     pub(super) fn text(&mut self, event: Event<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(text) = event.delta.filled() else { return };
         if let Some(item) = self.items.get(Key::new(&event.output_index, event.item_id.as_deref()))
         {
-            item.told.text = true;
+            item.emitted.text = true;
         }
-        self.told.text = true;
+        self.emitted.text = true;
         each(Delta::Text { choice: 0, text });
     }
 
-    /// A piece of a refusal.
+    /// Reads a delta of a refusal.
     pub(super) fn refusal(&mut self, event: Event<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(text) = event.delta.filled() else { return };
         if let Some(item) = self.items.get(Key::new(&event.output_index, event.item_id.as_deref()))
         {
-            item.told.refusal = true;
+            item.emitted.refusal = true;
         }
-        self.told.refusal = true;
+        self.emitted.refusal = true;
         each(Delta::Refusal { choice: 0, text });
     }
 
-    /// A piece of reasoning, or of its summary. Where an item has both, the one that comes first is
-    /// told.
+    /// Reads a delta of reasoning or of its summary. If an item has both, only the first one is emitted.
     pub(super) fn reasoning(
         &mut self,
         which: Reasoning,
@@ -71,18 +69,18 @@ impl Answer {
             if *item.reasoning.get_or_insert(which) != which {
                 return;
             }
-            item.told.reasoning = true;
+            item.emitted.reasoning = true;
         }
-        self.told.reasoning = true;
+        self.emitted.reasoning = true;
         each(Delta::Reasoning { choice: 0, text });
     }
 
-    /// An item is announced. What it holds already comes again.
+    /// Announces an item. Its content is ignored, since it is repeated later.
     pub(super) fn open(&mut self, index: &Value, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let known = self.items.open(Key::new(index, item.id.as_deref()));
         if is_call(&item) {
             let index = next(&mut self.calls);
-            self.told.call = true;
+            self.emitted.call = true;
             known.kind = Kind::Call(index);
             let (id, name, _) = call(item);
             known.named = id.is_some() && name.is_some();
@@ -92,86 +90,86 @@ impl Answer {
         }
     }
 
-    /// A fragment of a call's arguments, or all of them once more.
+    /// Reads a fragment of a call's arguments, or their repetition as a whole.
     pub(super) fn arguments(
         &mut self,
         key: Key<'_>,
-        arguments: Arguments<'_>,
+        arguments: CallArguments<'_>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let Some(item) = self.items.get(key) else { return };
-        let Some(index) = call_of(item, &mut self.calls) else { return };
+        let Some(index) = call_index(item, &mut self.calls) else { return };
         let text = match arguments {
-            Arguments::Fragment(text) => text.filled(),
-            Arguments::All(text) => text.filled().filter(|_| !item.told.call),
+            CallArguments::Fragment(text) => text.filled(),
+            CallArguments::Whole(text) => text.filled().filter(|_| !item.emitted.call),
         };
         if let Some(text) = text {
-            item.told.call = true;
-            self.told.call = true;
+            item.emitted.call = true;
+            self.emitted.call = true;
             each(Delta::ToolCall { choice: 0, index, id: None, name: None, arguments: text });
         }
     }
 
-    /// An item has ended: tells what of it was not told.
+    /// Ends an item: emits the content that was not emitted before.
     pub(super) fn close(&mut self, index: &Value, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(known) = self.items.get(Key::new(index, item.id.as_deref())) else { return };
         known.open = false;
         if std::mem::replace(&mut known.done, true) {
             return;
         }
-        let told = known.told;
+        let before = known.emitted;
         if !is_call(&item) {
-            content(item, told, &mut self.told, each);
+            content(item, before, &mut self.emitted, each);
             return;
         }
-        let fresh = known.kind == Kind::Unknown;
-        let Some(index) = call_of(known, &mut self.calls) else { return };
-        self.told.call = true;
+        let is_new = known.kind == Kind::Unknown;
+        let Some(index) = call_index(known, &mut self.calls) else { return };
+        self.emitted.call = true;
         let (mut id, mut name, arguments) = call(item);
         if known.named {
             (id, name) = (None, None);
         }
-        let arguments = arguments.filter(|_| !told.call);
-        if fresh || arguments.is_some() || id.is_some() || name.is_some() {
+        let arguments = arguments.filter(|_| !before.call);
+        if is_new || arguments.is_some() || id.is_some() || name.is_some() {
             let arguments = arguments.unwrap_or_default();
             each(Delta::ToolCall { choice: 0, index, id, name, arguments });
         }
     }
 
-    /// The output as a whole: tells what is of a kind of which nothing was told.
+    /// Reads the output as a whole: emits the content of each kind that was not emitted before.
     ///
-    /// By kind, since neither ids nor places of its items need be those of the events.
+    /// By kind, since ids and positions of the items may differ from those of the events.
     pub(super) fn output(&mut self, items: Vec<Item<'_>>, each: &mut dyn FnMut(Delta<'_>)) {
-        let told = self.told;
+        let before = self.emitted;
         for item in items {
             if !is_call(&item) {
-                content(item, told, &mut self.told, each);
-            } else if !told.call {
+                content(item, before, &mut self.emitted, each);
+            } else if !before.call {
                 let index = next(&mut self.calls);
                 let (id, name, arguments) = call(item);
                 let arguments = arguments.unwrap_or_default();
-                self.told.call = true;
+                self.emitted.call = true;
                 each(Delta::ToolCall { choice: 0, index, id, name, arguments });
             }
         }
     }
 
-    /// Whether something was told, and no item is known to be unfinished.
+    /// Returns whether content was emitted and no item is known to be unfinished.
     pub(super) fn looks_complete(&self) -> bool {
-        let Told { text, refusal, reasoning: _, call } = self.told;
+        let Emitted { text, refusal, reasoning: _, call } = self.emitted;
         (text || refusal || call) && !self.items.any_open()
     }
 }
 
-/// A piece of a call's arguments.
+/// The arguments in an event.
 #[derive(Debug)]
-pub(super) enum Arguments<'a> {
+pub(super) enum CallArguments<'a> {
     Fragment(Text<'a>),
-    All(Text<'a>),
+    Whole(Text<'a>),
 }
 
-/// The index of an item's call; none where it is no call.
-fn call_of(item: &mut Known, calls: &mut u32) -> Option<u32> {
+/// Returns the index of an item's tool call; `None` if the item is not a call.
+fn call_index(item: &mut ItemState, calls: &mut u32) -> Option<u32> {
     if item.kind == Kind::Unknown {
         item.kind = Kind::Call(next(calls));
     }

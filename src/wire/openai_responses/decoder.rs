@@ -1,26 +1,25 @@
 use super::protocol::Responses;
-use crate::wire::reading::{Reading, decoder};
+use crate::wire::body_decoder::{BodyDecoder, decoder};
 
-/// Reads an answer: streamed as server-sent events, or whole, as its first byte tells.
+/// A decoder of Responses: server-sent events or a single JSON object, detected by the first byte.
 ///
-/// A stream tells most of its output up to four times; it is told once, from the first that says it:
-/// a delta, the end of its item, the end of the answer. Event and item types that it does not know are
-/// passed over in silence; an event that cannot be read is a [`Delta::DecodeFault`](crate::Delta::DecodeFault), and it goes on.
+/// A stream repeats most of its output up to four times. The decoder emits it once, from the first event that
+/// carries it: a delta, the end of the item, or the end of the answer. Unknown event and item types are ignored;
+/// an invalid event is skipped as a [`Delta::DecodeFault`](crate::Delta::DecodeFault).
 ///
-/// - All is told of choice 0.
-/// - Tool calls are `function_call` and `custom_tool_call` items, whose id is the `call_id` and whose
-///   arguments, of a custom tool, are its input as it is. Tools that run at the provider are not told.
-/// - Reasoning is the raw text or its summary: of an item that has both, the one that is streamed
-///   first, and the raw one where it comes whole.
-/// - The finish reason is `incomplete_details.reason` of an incomplete answer, such as
-///   `max_output_tokens` or `content_filter`, else its `status`: `completed` or `incomplete`. Tool
-///   calls do not change it.
-/// - An answer that failed or was cancelled ends in [`Delta::Error`](crate::Delta::Error), as does an `error` event.
-/// - `[DONE]`, which some vendors append, is only an end mark where the answer's own is missing, something
-///   was told, and no item is unfinished.
-/// - Of an answer that comes whole nothing is told before the body's end, then [`Delta::NotStreamed`](crate::Delta::NotStreamed)
-///   and what the same answer, streamed, would have added up to. One that is still queued or in
-///   progress, in the background, has no finish reason.
+/// - All deltas belong to choice 0.
+/// - Tool calls are `function_call` and `custom_tool_call` items. Their id is the `call_id`; the arguments of a
+///   custom tool are its input, unchanged. Calls of tools that run at the provider are not emitted.
+/// - Reasoning is the raw text or its summary. If an item has both, it is the one streamed first, or the raw text
+///   if the item is not streamed.
+/// - The finish reason is `incomplete_details.reason` of an incomplete answer, such as `max_output_tokens` or
+///   `content_filter`, otherwise the `status`: `completed` or `incomplete`. Tool calls do not change it.
+/// - A failed or cancelled answer ends with [`Delta::Error`](crate::Delta::Error), and so does an `error` event.
+/// - `[DONE]`, which some vendors append, counts as an end mark only if the answer's own is missing, content was
+///   emitted, and no item is unfinished.
+/// - A non-streamed answer is emitted at the end of the body: [`Delta::NotStreamed`](crate::Delta::NotStreamed),
+///   then deltas that add up to the same result as those of the streamed answer. A background answer that is
+///   queued or in progress has no finish reason.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, openai_responses::OpenAiResponsesDecoder}};
@@ -50,6 +49,6 @@ use crate::wire::reading::{Reading, decoder};
 /// );
 /// ```
 #[derive(Debug)]
-pub struct OpenAiResponsesDecoder(Reading<Responses>);
+pub struct OpenAiResponsesDecoder(BodyDecoder<Responses>);
 
 decoder!(OpenAiResponsesDecoder, Responses::default());

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::wire::json::{List, Object, Text};
 
-/// Any event of a stream. Flat, since serde buffers a tagged enum before it knows its variant.
+/// Any event of a stream. Flat, since serde buffers a tagged enum until it knows the variant.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Event<'a> {
@@ -16,10 +16,10 @@ pub(super) struct Event<'a> {
     pub(super) item_id: Text<'a>,
     #[serde(borrow)]
     pub(super) item: Object<Item<'a>>,
-    /// All arguments of a function call, once more.
+    /// All arguments of a function call, repeated.
     #[serde(borrow)]
     pub(super) arguments: Text<'a>,
-    /// The same of a custom tool's call.
+    /// The input of a custom tool's call, repeated.
     #[serde(borrow)]
     pub(super) input: Text<'a>,
     #[serde(borrow)]
@@ -27,11 +27,11 @@ pub(super) struct Event<'a> {
     pub(super) error: Option<IgnoredAny>,
 }
 
-/// An answer as a whole, as far as it has come.
+/// The answer so far, as a whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Response<'a> {
-    /// `error` where the body is an error instead.
+    /// `error` if the body is an error.
     #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
@@ -51,7 +51,7 @@ pub(super) struct Response<'a> {
     pub(super) usage: Object<Map<String, Value>>,
 }
 
-/// Why an answer is incomplete.
+/// The reason why an answer is incomplete.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Incomplete<'a> {
@@ -59,7 +59,7 @@ pub(super) struct Incomplete<'a> {
     pub(super) reason: Text<'a>,
 }
 
-/// An item of an answer's output, whole or as it begins.
+/// An item of an answer's output, complete or as it begins.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Item<'a> {

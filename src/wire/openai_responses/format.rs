@@ -3,15 +3,15 @@ use serde_json::Value;
 
 use super::OpenAiResponsesDecoder;
 use crate::{
-    event::{LlmStart, Prompt, ProviderError},
+    event::{LlmStart, Prompt},
     wire::{
-        Decoder, Format, LlmHttpRequest, Match, error, openai,
+        Decoder, Format, LlmHttpRequest, Match, openai,
         request::{items, message},
     },
 };
 
-/// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}`, which is a
-/// call if the answer is streamed.
+/// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}` if the answer is
+/// streamed.
 ///
 /// ```
 /// use http::Method;
@@ -39,9 +39,9 @@ impl Format for OpenAiResponses {
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        let provider = openai::dialect::provider(call);
+        let provider = openai::provider(call);
         if call.method == Method::GET {
-            // What was asked for was said elsewhere.
+            // The request that created the answer is unknown.
             return LlmStart::new(provider, "responses").messages(Prompt::none());
         }
         call.members().start(provider, "responses", &["instructions", "input"], |members| {
@@ -61,11 +61,7 @@ impl Format for OpenAiResponses {
         })
     }
 
-    fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
-        error::of_answer(status, body)
-    }
-
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
-        openai::error::body(status, message)
+        openai::error_body(status, message)
     }
 }

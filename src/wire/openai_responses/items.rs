@@ -1,54 +1,54 @@
 use serde_json::Value;
 
-/// More items than an answer sensibly has; a bound on what a stream can make us hold.
+/// More items than an answer has. Bounds the memory of a stream.
 const MAX_ITEMS: usize = 1024;
-/// Longer than any id by far; likewise.
+/// Longer than any id. Bounds the memory of a stream.
 const MAX_ID: usize = 256;
 
-/// What was told, so that nothing is told again when the stream repeats it.
+/// The kinds of content emitted so far, which are not emitted again when the stream repeats them.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Told {
+pub(super) struct Emitted {
     pub(super) text: bool,
     pub(super) refusal: bool,
     pub(super) reasoning: bool,
-    /// Of an item: its arguments. Of an answer: any call.
+    /// The arguments of an item, or any call of an answer.
     pub(super) call: bool,
 }
 
-/// Which of the two texts of a reasoning item.
+/// One of the two texts of a reasoning item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reasoning {
     Summary,
     Raw,
 }
 
-/// What kind of an item it is, as far as it matters.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Its opening was not seen, as where a stream is resumed in its midst.
+    /// The item was not announced, for example because the stream was resumed in the middle.
     Unknown,
-    /// A call of the caller's own tool: the tool call's index.
+    /// A call of the caller's own tool, with the index of the tool call.
     Call(u32),
     Other,
 }
 
-/// What is known of an item.
+/// The state of an item.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct ItemState {
     index: Option<u64>,
     id: Option<Box<str>>,
     pub(super) kind: Kind,
-    /// Whether the name and the id of a call were told.
+    /// Whether the name and the id of a call were emitted.
     pub(super) named: bool,
-    /// The text that stands for the item's reasoning: the one that came first.
+    /// The text that came first, the only one to be emitted.
     pub(super) reasoning: Option<Reasoning>,
-    pub(super) told: Told,
-    /// Whether it was announced, and its end has not come.
+    pub(super) emitted: Emitted,
+    /// Whether the item was announced and has not ended.
     pub(super) open: bool,
     pub(super) done: bool,
 }
 
-/// How an event names an item.
+/// The item that an event refers to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key<'a> {
     index: Option<u64>,
@@ -65,43 +65,43 @@ impl<'a> Key<'a> {
 /// The items of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Items {
-    known: Vec<Known>,
-    /// There were too many. What is not known may have been told, so it is not told again.
-    forgot: bool,
+    known: Vec<ItemState>,
+    /// Items were evicted. An unknown item may be one of them, whose content was emitted.
+    evicted: bool,
 }
 
 impl Items {
-    /// An item is announced.
-    pub(super) fn open(&mut self, key: Key<'_>) -> &mut Known {
+    /// Adds an announced item.
+    pub(super) fn open(&mut self, key: Key<'_>) -> &mut ItemState {
         let known = self.add(key);
         known.open = true;
         known
     }
 
-    /// The item that an event is about, which becomes known by that if need be; none where it may
-    /// have been forgotten.
-    pub(super) fn get(&mut self, key: Key<'_>) -> Option<&mut Known> {
+    /// Returns the item that an event refers to, and adds it if it is new. Returns `None` if it may have been
+    /// evicted.
+    pub(super) fn get(&mut self, key: Key<'_>) -> Option<&mut ItemState> {
         if let Some(at) = self.find(key) {
             return Some(&mut self.known[at]);
         }
-        if let Some(at) = self.nameless() {
-            // Its deltas did not say which item they belong to.
+        if let Some(at) = self.unidentified() {
+            // Its deltas had neither index nor id.
             let known = &mut self.known[at];
             (known.index, known.id) = (key.index, key.id.map(Into::into));
             return Some(known);
         }
-        (!self.forgot).then(|| self.add(key))
+        (!self.evicted).then(|| self.add(key))
     }
 
-    /// Whether an item that was announced has not ended.
+    /// Returns whether an announced item has not ended.
     pub(super) fn any_open(&self) -> bool {
         self.known.iter().any(|item| item.open)
     }
 
-    /// By place first: there are gateways whose ids change from event to event.
+    /// Searches by index first: the ids of some gateways change from event to event.
     fn find(&self, key: Key<'_>) -> Option<usize> {
-        let last = |is: &dyn Fn(&Known) -> bool| self.known.iter().rposition(is);
-        let named = |item: &Known| key.id.is_some() && item.id.as_deref() == key.id;
+        let last = |is: &dyn Fn(&ItemState) -> bool| self.known.iter().rposition(is);
+        let named = |item: &ItemState| key.id.is_some() && item.id.as_deref() == key.id;
         match key {
             Key { index: None, id: None } => last(&|item| !item.done),
             Key { index: None, .. } => last(&named),
@@ -110,24 +110,24 @@ impl Items {
         }
     }
 
-    fn nameless(&self) -> Option<usize> {
-        let nameless = |item: &Known| item.index.is_none() && item.id.is_none() && !item.done;
-        self.known.iter().rposition(nameless)
+    fn unidentified(&self) -> Option<usize> {
+        let matches = |item: &ItemState| item.index.is_none() && item.id.is_none() && !item.done;
+        self.known.iter().rposition(matches)
     }
 
-    fn add(&mut self, key: Key<'_>) -> &mut Known {
+    fn add(&mut self, key: Key<'_>) -> &mut ItemState {
         if self.known.len() == MAX_ITEMS {
             let oldest = self.known.iter().position(|item| item.done).unwrap_or(0);
             self.known.remove(oldest);
-            self.forgot = true;
+            self.evicted = true;
         }
-        self.known.push(Known {
+        self.known.push(ItemState {
             index: key.index,
             id: key.id.map(Into::into),
             kind: Kind::Unknown,
             named: false,
             reasoning: None,
-            told: Told::default(),
+            emitted: Emitted::default(),
             open: false,
             done: false,
         });

@@ -1,8 +1,7 @@
-//! OpenAI's Responses API, after "Responses" and "Streaming events" in OpenAI's API reference, as other
-//! vendors and gateways serve it too.
+//! OpenAI's Responses API, after "Responses" and "Streaming events" in OpenAI's API reference. Other vendors and
+//! gateways serve it too.
 //!
-//! [`OpenAiResponsesDecoder`] reads answers, streamed and whole; [`OpenAiResponses`] is the format as a
-//! whole.
+//! [`OpenAiResponsesDecoder`] decodes streamed and non-streamed answers; [`OpenAiResponses`] is the format.
 
 mod answer;
 mod decoder;
@@ -11,7 +10,7 @@ mod format;
 mod items;
 mod protocol;
 mod usage;
-mod whole;
+mod whole_item;
 
 pub use decoder::OpenAiResponsesDecoder;
 pub use format::OpenAiResponses;

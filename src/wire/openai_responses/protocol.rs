@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    answer::{Answer, Arguments},
+    answer::{AnswerState, CallArguments},
     event::{Event, Response},
     items::{Key, Reasoning},
     usage,
@@ -11,16 +11,16 @@ use super::{
 use crate::{
     event::{Delta, ProviderError},
     wire::{
-        error::within_answer,
-        json::{self, Fault},
+        error::in_band,
+        json::{self, ReadError},
         protocol::Protocol,
     },
 };
 
-/// What the events and objects of the Responses API say.
+/// The protocol of the Responses API.
 #[derive(Debug, Default)]
 pub(super) struct Responses {
-    answer: Answer,
+    answer: AnswerState,
 }
 
 impl Protocol for Responses {
@@ -29,9 +29,9 @@ impl Protocol for Responses {
         name: Option<&str>,
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ReadError> {
         let mut event: Event<'_> = match data {
-            // Gateways append it to any stream, broken ones too.
+            // Gateways append it to any stream, even a truncated one.
             "[DONE]" => {
                 if self.answer.looks_complete() {
                     each(Delta::Done);
@@ -53,15 +53,15 @@ impl Protocol for Responses {
             "response.reasoning_text.delta" => answer.reasoning(Reasoning::Raw, event, each),
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
                 let key = Key::new(&event.output_index, event.item_id.as_deref());
-                answer.arguments(key, Arguments::Fragment(event.delta), each);
+                answer.arguments(key, CallArguments::Fragment(event.delta), each);
             }
             "response.function_call_arguments.done" => {
                 let key = Key::new(&event.output_index, event.item_id.as_deref());
-                answer.arguments(key, Arguments::All(event.arguments), each);
+                answer.arguments(key, CallArguments::Whole(event.arguments), each);
             }
             "response.custom_tool_call_input.done" => {
                 let key = Key::new(&event.output_index, event.item_id.as_deref());
-                answer.arguments(key, Arguments::All(event.input), each);
+                answer.arguments(key, CallArguments::Whole(event.input), each);
             }
             "response.output_item.added" => {
                 if let Some(item) = event.item.0 {
@@ -84,34 +84,34 @@ impl Protocol for Responses {
             | "response.cancelled" => {
                 let response = event.response.0.unwrap_or_default();
                 let status = kind.strip_prefix("response.").and_then(terminal);
-                // The other names leave no doubt.
+                // Only `response.completed` may have another status.
                 let status = match response.status.as_deref().and_then(terminal) {
                     Some(other) if status == Some("completed") => Some(other),
                     _ => status,
                 };
                 self.end(status, response, each);
             }
-            // Gateways leave out the type, or put that of the error in its place.
+            // Gateways omit the type, or replace it by the type of the error.
             _ if kind == "error"
                 || name == Some("error")
                 || (typed.as_deref().is_none() && event.error.is_some()) =>
             {
-                each(Delta::Error(within_answer(data)));
+                each(Delta::Error(in_band(data)));
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Fault> {
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let response: Response<'_> = json::read(json)?;
         let is_response =
             response.object.as_deref() == Some("response") || response.output.0.is_some();
         if !is_response {
             if response.kind.as_deref() != Some("error") && response.error.is_none() {
-                return Err(Fault::Unreadable);
+                return Err(ReadError::Unreadable);
             }
-            each(Delta::Error(within_answer(json)));
+            each(Delta::Error(in_band(json)));
             return Ok(());
         }
         each(Delta::NotStreamed);
@@ -122,7 +122,7 @@ impl Protocol for Responses {
 }
 
 impl Responses {
-    /// The answer has ended with a status, or, without one, goes on elsewhere: in the background.
+    /// Ends the answer with a status. An answer without one continues in the background.
     fn end(
         &mut self,
         status: Option<&'static str>,
@@ -131,7 +131,7 @@ impl Responses {
     ) {
         self.answer.response(&mut response, each);
         self.answer.output(response.output.0.unwrap_or_default(), each);
-        usage::tell(response.usage.0, each);
+        usage::emit(response.usage.0, each);
         let reason = match status {
             Some("failed") => {
                 each(Delta::Error(failure(response.error.map(RawValue::get))));
@@ -155,11 +155,11 @@ impl Responses {
     }
 }
 
-/// A status that an answer ends in.
+/// Returns a status if it is terminal.
 fn terminal(status: &str) -> Option<&'static str> {
     ["completed", "incomplete", "failed", "cancelled"].into_iter().find(|known| *known == status)
 }
 
 fn failure(error: Option<&str>) -> ProviderError {
-    within_answer(&format!("{{\"error\":{}}}", error.unwrap_or("null")))
+    in_band(&format!("{{\"error\":{}}}", error.unwrap_or("null")))
 }

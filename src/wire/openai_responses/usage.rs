@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::event::{Delta, Usage};
 
-/// Tells the usage of an answer; an object without any member says nothing.
+/// Emits the usage of an answer, unless the object is empty.
 ///
-/// OpenAI's `input_tokens` include cached ones and its `output_tokens` reasoning, as ours do.
-pub(super) fn tell(raw: Option<Map<String, Value>>, each: &mut dyn FnMut(Delta<'_>)) {
+/// OpenAI's `input_tokens` include cached tokens and its `output_tokens` include reasoning, like those of
+/// [`Usage`].
+pub(super) fn emit(raw: Option<Map<String, Value>>, each: &mut dyn FnMut(Delta<'_>)) {
     let Some(raw) = raw.filter(|raw| !raw.is_empty()) else { return };
     let raw = Value::Object(raw);
     let count = |pointer: &str| raw.pointer(pointer).and_then(Value::as_u64);

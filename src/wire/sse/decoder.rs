@@ -3,23 +3,23 @@ use std::mem;
 use memchr::memchr2;
 
 use super::{
-    Piece, SseEvent,
-    block::{Block, Kept},
+    SseEvent,
+    event_builder::{EventBuilder, OwnedFields},
 };
+use crate::wire::framed::{EVENT_LIMIT, Framed, clear};
 
-const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Splits the bytes of an event stream into events, as the WHATWG HTML standard says in section
-/// 9.2.6, "Interpreting an event stream".
+/// A decoder that splits an event stream into events, as specified in section 9.2.6 of the WHATWG HTML
+/// standard, "Interpreting an event stream".
 ///
-/// An event whose lines lie within one pushed slice, with a single `data` line of valid UTF-8,
-/// borrows from that slice: no copy, no allocation. Every byte is looked at once, however the bytes
-/// are cut. Beyond the standard:
+/// An event whose lines lie within one pushed slice, with a single `data` line of valid UTF-8, borrows from
+/// that slice without a copy or an allocation. Every byte is read once, however the bytes are split.
+/// Beyond the standard:
 ///
-/// - [`finish`](Self::finish) tells a last event that lacks its blank line;
-/// - a line `error: …` is an event of the type `error` (old llama.cpp servers send such lines);
-/// - an event over the limit is passed over up to the next blank line, and counted.
+/// - [`finish`](Self::finish) emits a last event that lacks its blank line;
+/// - a line `error: …` is an event of type `error` (old llama.cpp servers send such lines);
+/// - an event over the limit is skipped up to the next blank line and counted.
 ///
 /// ```
 /// use tower_llm_callbacks::wire::SseDecoder;
@@ -34,66 +34,66 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 #[derive(Debug)]
 pub struct SseDecoder {
     limit: usize,
-    /// Bytes of the byte order mark seen so far; none once the start of the stream is behind.
+    /// Bytes of the byte order mark seen so far; `None` after the start of the stream.
     bom: Option<usize>,
-    /// The last line ended in a carriage return: a line feed that follows belongs to it.
+    /// The last line ended in a carriage return: a line feed that follows belongs to that line.
     after_cr: bool,
     /// The line that the last slice left unfinished.
     line: Vec<u8>,
-    kept: Kept,
+    kept: OwnedFields,
     skip: Skip,
     overflows: u64,
 }
 
-/// Where it is in an event that is over the limit.
+/// The position in an event that exceeds the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Skip {
     No,
     /// At the beginning of a line.
     Lines,
-    /// Within a line, so that its end makes no blank line.
+    /// Within a line, whose end is therefore not a blank line.
     WithinLine,
 }
 
 impl SseDecoder {
-    /// A decoder for events of at most 16 MiB.
+    /// Creates a decoder for events of up to 16 MiB.
     pub fn new() -> Self {
-        Self::with_limit(DEFAULT_LIMIT)
+        Self::with_limit(EVENT_LIMIT)
     }
 
-    /// A decoder for events of at most so many bytes. Counted are the event's type and data, and
-    /// the line at hand.
+    /// Creates a decoder for events of up to `max_event_bytes` bytes, counting the event's type and data and
+    /// the current line.
     pub fn with_limit(max_event_bytes: usize) -> Self {
         Self {
             limit: max_event_bytes,
             bom: Some(0),
             after_cr: false,
             line: Vec::new(),
-            kept: Kept::default(),
+            kept: OwnedFields::default(),
             skip: Skip::No,
             overflows: 0,
         }
     }
 
-    /// Takes the next bytes, of any length, and tells the events that they complete.
+    /// Decodes the next bytes and calls `each` with the events that they complete.
     pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(SseEvent<'_>)) {
-        self.read(bytes, &mut |piece| only_events(piece, each));
+        self.read(bytes, &mut |framed| only_events(framed, each));
     }
 
-    /// The stream has ended: tells a last event that lacks its blank line, as not
-    /// [`complete`](SseEvent::complete). After that the decoder is ready for another stream.
+    /// Ends the stream and calls `each` with a last event that lacks its blank line, which is not
+    /// [`complete`](SseEvent::complete). The decoder can then decode another stream.
     pub fn finish(&mut self, each: &mut dyn FnMut(SseEvent<'_>)) {
-        self.end(&mut |piece| only_events(piece, each));
+        self.end(&mut |framed| only_events(framed, each));
     }
 
-    /// How many events were passed over because they were over the limit.
+    /// Returns the number of events skipped because they exceeded the limit.
     pub fn overflows(&self) -> u64 {
         self.overflows
     }
 
-    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
+    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
         let mut rest = self.after_bom(bytes);
-        let mut block = Block::new(&mut self.kept);
+        let mut event = EventBuilder::new(&mut self.kept);
         loop {
             if self.after_cr && !rest.is_empty() {
                 rest = rest.strip_prefix(b"\n").unwrap_or(rest);
@@ -117,58 +117,57 @@ impl SseDecoder {
             let fits = if !self.line.is_empty() {
                 let fits = self.line.len().saturating_add(head.len()) <= self.limit && {
                     self.line.extend_from_slice(head);
-                    block.passing_line(&self.line, self.limit)
+                    event.transient_line(&self.line, self.limit)
                 };
-                self.line.clear();
-                self.line.shrink_to(64 * 1024);
+                clear(&mut self.line);
                 fits
             } else if !head.is_empty() {
-                block.line(head, self.limit)
+                event.line(head, self.limit)
             } else {
-                block.dispatch(true, each);
+                event.dispatch(true, each);
                 true
             };
             if !fits {
                 self.skip = Skip::Lines;
                 self.overflows += 1;
-                block.clear();
-                each(Piece::Overflow);
+                event.clear();
+                each(Framed::Overflow);
             }
         }
         if !rest.is_empty() {
             if self.skip != Skip::No {
                 self.skip = Skip::WithinLine;
-            } else if self.line.len().saturating_add(rest.len()).saturating_add(block.len())
+            } else if self.line.len().saturating_add(rest.len()).saturating_add(event.len())
                 > self.limit
             {
                 self.skip = Skip::WithinLine;
                 self.overflows += 1;
                 self.line = Vec::new();
-                block.clear();
-                each(Piece::Overflow);
+                event.clear();
+                each(Framed::Overflow);
             } else {
                 self.line.extend_from_slice(rest);
             }
         }
-        block.keep();
+        event.keep();
     }
 
-    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Piece<'_>)) {
+    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
         let mut next = Self::with_limit(self.limit);
         next.overflows = self.overflows;
         let mut last = mem::replace(self, next);
         if last.skip == Skip::No {
-            let mut block = Block::new(&mut last.kept);
-            if block.passing_line(&last.line, last.limit) {
-                block.dispatch(false, each);
+            let mut event = EventBuilder::new(&mut last.kept);
+            if event.transient_line(&last.line, last.limit) {
+                event.dispatch(false, each);
             } else {
                 self.overflows += 1;
-                each(Piece::Overflow);
+                each(Framed::Overflow);
             }
         }
     }
 
-    /// Takes the byte order mark off the start of the stream, even one that comes in pieces.
+    /// Strips the byte order mark from the start of the stream, even if it is split across slices.
     fn after_bom<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(seen) = self.bom else { return bytes };
         let common = bytes.iter().zip(&BOM[seen..]).take_while(|(a, b)| a == b).count();
@@ -177,7 +176,7 @@ impl SseDecoder {
         } else if common == bytes.len() {
             self.bom = Some(seen + common);
         } else {
-            // It was none: what was taken for its beginning is the beginning of a line.
+            // Not a byte order mark: the bytes seen so far begin a line.
             self.bom = None;
             self.line.extend_from_slice(&BOM[..seen]);
             return bytes;
@@ -192,8 +191,8 @@ impl Default for SseDecoder {
     }
 }
 
-fn only_events(piece: Piece<'_>, each: &mut dyn FnMut(SseEvent<'_>)) {
-    if let Piece::Event(event) = piece {
+fn only_events(framed: Framed<'_>, each: &mut dyn FnMut(SseEvent<'_>)) {
+    if let Framed::Event(event) = framed {
         each(event);
     }
 }

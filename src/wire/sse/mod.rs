@@ -1,9 +1,8 @@
 //! Server-sent events, after the WHATWG HTML standard, section 9.2.
 
-mod block;
 mod decoder;
 mod event;
+mod event_builder;
 
 pub use decoder::SseDecoder;
-pub(in crate::wire) use event::Piece;
 pub use event::SseEvent;

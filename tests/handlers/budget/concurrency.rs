@@ -23,8 +23,8 @@ use super::{all, ask, asking, layer, model, report, used};
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_more_calls_are_admitted_than_the_budget_allows() {
     for round in 0..20 {
-        // Each run uses what it reserved: ten of 64 fit.
-        let guard = BudgetGuard::new().tokens(1_000).per_metadata("user");
+        // Each takes what it has reserved: ten of 64 fit.
+        let guard = BudgetGuard::builder().tokens(1_000).per_metadata("user").build();
         let barrier = Arc::new(Barrier::new(64));
         let (used_up, mut calls) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
         for _ in 0..64 {
@@ -52,7 +52,7 @@ async fn no_more_calls_are_admitted_than_the_budget_allows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_limit_is_exceeded_by_unreserved_usage_only() {
     for reserve in [0, 10, 60] {
-        let guard = BudgetGuard::new().tokens(1_000).reserve(reserve);
+        let guard = BudgetGuard::builder().tokens(1_000).reserve(reserve).build();
         let (used_up, mut calls) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
         for call in 0..64_u64 {
             let used_up = Arc::clone(&used_up);
@@ -85,9 +85,10 @@ async fn the_limit_is_exceeded_by_unreserved_usage_only() {
 /// Runs with several keys end in every way, on every thread: in the end no reservation is left, and each key
 /// has spent exactly what its runs used.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn each_run_is_settled_exactly_once() {
+async fn nothing_is_lost_or_settled_twice() {
     support::quiet_panics();
-    let guard = BudgetGuard::new().tokens(u64::MAX).per_metadata("user").max_run_tokens(6);
+    let guard =
+        BudgetGuard::builder().tokens(u64::MAX).per_metadata("user").max_run_tokens(6).build();
     let mut calls = JoinSet::new();
     for call in 0..1_000_u64 {
         let layer = layer(&guard).metadata("user", call % 4);
@@ -172,7 +173,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let day = Duration::from_secs(24 * 3600);
-            let guard = BudgetGuard::new().tokens(LIMIT).per_metadata("user").every(day);
+            let guard = BudgetGuard::builder().tokens(LIMIT).per_metadata("user").every(day).build();
             let (mut hours, mut going) = (0_u64, Vec::new());
             // Spent and reserved tokens of this window.
             let mut accounts = std::collections::BTreeMap::<u8, (u64, u64)>::new();
@@ -237,15 +238,14 @@ proptest! {
 }
 
 #[tokio::test]
-async fn clones_share_their_budget() {
-    let guard = BudgetGuard::new().tokens(25);
+async fn clones_share() {
+    let guard = BudgetGuard::builder().tokens(25).build();
     let callbacks = tower_llm_callbacks::Callbacks::new();
     let callbacks = callbacks.inline(guard.clone()).inline(guard.clone());
     assert_eq!(callbacks.len(), 1);
-    let fresh = guard.clone().tokens(50);
     let (_, mut model) = model(&guard, used(10, 10));
     ask(&mut model, asking(1)).await;
-    assert_eq!((all(&guard).remaining_tokens, fresh.key("").is_none()), (Some(5), true));
+    assert_eq!(all(&guard.clone()).remaining_tokens, Some(5));
     let report = serde_json::json!(guard.report());
     assert_eq!(report["keys"][0]["remaining_tokens"], 5);
     assert_eq!(

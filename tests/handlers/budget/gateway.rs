@@ -33,7 +33,7 @@ async fn refused(path: &str, body: Value) -> (StatusCode, Value, usize) {
         upstream.fetch_add(1, Ordering::SeqCst);
         async { Ok::<_, BoxError>(event_stream(Full::<Bytes>::from(HELLO.concat()))) }
     });
-    let guard = BudgetGuard::new().tokens(5);
+    let guard = BudgetGuard::builder().tokens(5).build();
     let mut gateway = layer(&guard).layer(inner);
     let mut call = async || {
         let request = Request::post(path).header("content-type", "application/json");
@@ -80,8 +80,8 @@ async fn a_refusal_has_the_providers_format() {
 }
 
 #[tokio::test]
-async fn a_spent_budget_refuses_calls() {
-    let guard = BudgetGuard::new().tokens(14).per_metadata("path");
+async fn a_spent_budget_and_one_for_each_key() {
+    let guard = BudgetGuard::builder().tokens(14).per_metadata("path").build();
     let layer = layer(&guard);
     for (status, spent) in [(200, 5), (200, 10), (429, 10)] {
         let response = answered(&layer, || event_stream(Scripted::chunks(HELLO))).await;
@@ -101,8 +101,8 @@ async fn a_spent_budget_refuses_calls() {
 }
 
 #[tokio::test]
-async fn the_frame_that_exceeds_the_limit_is_withheld() {
-    let guard = BudgetGuard::new().max_run_tokens(3);
+async fn the_frame_that_passes_the_limit_is_kept_back() {
+    let guard = BudgetGuard::builder().max_run_tokens(3).build();
     let texts = ["a", "b", "c", "d"].map(text_event);
     // Two events in one frame.
     let frames =
@@ -124,10 +124,10 @@ async fn the_frame_that_exceeds_the_limit_is_withheld() {
 #[tokio::test]
 async fn one_call_with_two_runs_is_settled_once() {
     for limit in [None, Some(1)] {
-        let guard = BudgetGuard::new().tokens(14);
+        let guard = BudgetGuard::builder().tokens(14);
         let guard = match limit {
-            Some(tokens) => guard.max_run_tokens(tokens),
-            None => guard,
+            Some(tokens) => guard.max_run_tokens(tokens).build(),
+            None => guard.build(),
         };
         let callbacks = Callbacks::new().inline(guard.clone());
         let calls = Arc::new(AtomicUsize::new(0));

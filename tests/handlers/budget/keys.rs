@@ -28,10 +28,10 @@ fn spent(guard: &BudgetGuard) -> Vec<(String, u64)> {
 }
 
 #[tokio::test]
-async fn each_key_has_its_own_budget() {
-    let guard = BudgetGuard::new().tokens(15).per_metadata("user");
-    for (user, admitted) in [("a", true), ("a", true), ("a", false), ("b", true)] {
-        assert_eq!(call(layer(&guard).metadata("user", user), asking(1)).await, admitted, "{user}");
+async fn each_has_its_own() {
+    let guard = BudgetGuard::builder().tokens(15).per_metadata("user").build();
+    for (user, let_in) in [("a", true), ("a", true), ("a", false), ("b", true)] {
+        assert_eq!(call(layer(&guard).metadata("user", user), asking(1)).await, let_in, "{user}");
     }
     assert!(guard.key("c").is_none());
     assert!(call(layer(&guard).metadata("user", 7), asking(1)).await);
@@ -45,20 +45,23 @@ async fn each_key_has_its_own_budget() {
 }
 
 #[tokio::test]
-async fn keys_by_model_tag_or_function() {
-    let guard = BudgetGuard::new().tokens(100).per_model();
+async fn by_model_tag_or_anything() {
+    let guard = BudgetGuard::builder().tokens(100).per_model().build();
     call(layer(&guard), ChatRequest::new("m1")).await;
     call(layer(&guard), ChatRequest::new("m2")).await;
     assert_eq!(spent(&guard), [("m1".into(), 10), ("m2".into(), 10)]);
 
-    let guard = BudgetGuard::new().tokens(100).per_tag("team:");
+    let guard = BudgetGuard::builder().tokens(100).per_tag("team:").build();
     call(layer(&guard).tags(["x", "team:a", "team:b"]), asking(1)).await;
     call(layer(&guard).tags(["x"]), asking(1)).await;
     assert_eq!(spent(&guard), [("".into(), 10), ("team:a".into(), 10)]);
 
-    let guard = BudgetGuard::new().tokens(15).per(|run, start| {
-        (run.name() != "free").then(|| format!("{}-{}", start.provider, run.name()))
-    });
+    let guard = BudgetGuard::builder()
+        .tokens(15)
+        .per(|run, start| {
+            (run.name() != "free").then(|| format!("{}-{}", start.provider, run.name()))
+        })
+        .build();
     for _ in 0..5 {
         assert!(call(layer(&guard).name("free"), asking(1)).await);
     }
@@ -70,7 +73,7 @@ async fn keys_by_model_tag_or_function() {
 
 #[tokio::test]
 async fn keys_are_bounded() {
-    let guard = BudgetGuard::new().tokens(15).per_model().max_keys(2);
+    let guard = BudgetGuard::builder().tokens(15).per_model().max_keys(2).build();
     for model in ["a", "b"] {
         assert!(call(layer(&guard), ChatRequest::new(model)).await);
     }
@@ -88,14 +91,14 @@ async fn keys_are_bounded() {
     assert_eq!((rest.spent_tokens, rest.refused_runs, rest.remaining_tokens), (20, 2, Some(0)));
 
     let long = "x".repeat(100_000);
-    let guard = BudgetGuard::new().tokens(15).per_model();
+    let guard = BudgetGuard::builder().tokens(15).per_model().build();
     call(layer(&guard), ChatRequest::new(long)).await;
     assert_eq!(spent(&guard), [("x".repeat(256), 10)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn windows_renew_budgets() {
-    let guard = BudgetGuard::new().tokens(15).every(DAY);
+    let guard = BudgetGuard::builder().tokens(15).every(DAY).build();
     let first = guard.report().window_start.unwrap();
     for admitted in [true, true, false] {
         assert_eq!(call(layer(&guard), asking(1)).await, admitted);
@@ -110,16 +113,16 @@ async fn windows_renew_budgets() {
     assert_eq!((all(&guard).spent_tokens, all(&guard).refused_runs), (10, 0));
     assert_eq!(guard.report().refused_runs, 2, "ever");
 
-    let aligned = BudgetGuard::new().tokens(15).every_aligned(DAY);
+    let aligned = BudgetGuard::builder().tokens(15).every_aligned(DAY).build();
     let start = aligned.report().window_start.unwrap().duration_since(UNIX_EPOCH).unwrap();
     assert_eq!(start.as_secs() % DAY.as_secs(), 0);
-    assert!(BudgetGuard::new().tokens(15).report().window_start.is_none());
+    assert!(BudgetGuard::builder().tokens(15).build().report().window_start.is_none());
 }
 
 /// A run is settled in the window in which it started.
 #[tokio::test(start_paused = true)]
-async fn a_run_is_settled_in_the_window_of_its_start() {
-    let guard = BudgetGuard::new().tokens(100).every(DAY);
+async fn a_run_over_the_end_of_a_window() {
+    let guard = BudgetGuard::builder().tokens(100).every(DAY).build();
     let script =
         Script::new().respond().text("a").pause(DAY).chunk(report(10, 60)).complete("stop");
     let (_, mut long) = model(&guard, script);
@@ -149,8 +152,8 @@ async fn a_run_is_settled_in_the_window_of_its_start() {
 #[tokio::test]
 async fn several_guards_must_all_admit() {
     let (user, all_together) = (
-        BudgetGuard::new().tokens(15).per_metadata("user"),
-        BudgetGuard::new().tokens(25).reserve(5),
+        BudgetGuard::builder().tokens(15).per_metadata("user").build(),
+        BudgetGuard::builder().tokens(25).reserve(5).build(),
     );
     let callbacks =
         tower_llm_callbacks::Callbacks::new().inline(all_together.clone()).inline(user.clone());

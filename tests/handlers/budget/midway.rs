@@ -5,6 +5,7 @@ use http::StatusCode;
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     Aborted, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, Registration,
+    RunType,
     chat::ChatChunk,
     handlers::BudgetGuard,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
@@ -16,12 +17,12 @@ fn texts(count: usize) -> Script {
     (0..count).fold(Script::new().respond(), |script, n| script.text(format!("{n} ")))
 }
 
-const PASSED: &str = "the answer has passed its limit of tokens";
+const PASSED: &str = "the answer exceeds the token limit of a call";
 
 #[tokio::test]
 async fn the_consumer_receives_exactly_the_limit() {
     for limit in [0, 1, 3, 5] {
-        let guard = BudgetGuard::new().max_run_tokens(limit);
+        let guard = BudgetGuard::builder().max_run_tokens(limit).build();
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(guard.clone()).inline(recorder.clone());
         let scripted = ScriptedModel::new(texts(6).complete("stop"));
@@ -38,8 +39,8 @@ async fn the_consumer_receives_exactly_the_limit() {
         assert_eq!((report.aborted_runs, report.refused_runs, report.open_runs), (1, 0, 0));
         assert!(report.keys.is_empty(), "no budget is configured");
     }
-    // An answer of exactly the limit completes.
-    let guard = BudgetGuard::new().max_run_tokens(6);
+    // As many as there are.
+    let guard = BudgetGuard::builder().max_run_tokens(6).build();
     let (_, mut model) = model(&guard, texts(6).complete("stop"));
     assert!(ask(&mut model, asking(9)).await.1.is_none());
     assert_eq!(guard.report().aborted_runs, 0);
@@ -60,15 +61,15 @@ async fn all_token_kinds_count() {
         .chunk(Delta::Refusal { choice: 1, text: "no".into() })
         .chunk(tool("{"))
         .chunk(tool("}"));
-    let guard = BudgetGuard::new().max_run_tokens(3);
+    let guard = BudgetGuard::builder().max_run_tokens(3).build();
     let (_, mut model) = model(&guard, script.complete("stop"));
     let (chunks, error) = ask(&mut model, asking(9)).await;
     assert_eq!((chunks, refusal(error).0.as_str()), (3, PASSED));
 }
 
 #[tokio::test]
-async fn a_lockstep_guard_is_exact() {
-    let guard = BudgetGuard::new().max_run_tokens(2);
+async fn a_lockstep_guard_is_as_exact() {
+    let guard = BudgetGuard::builder().max_run_tokens(2).build();
     let handler = Registration::blocking(guard.clone()).lockstep();
     let mut model = CallbackLayer::new(Callbacks::new().add(handler))
         .layer(ScriptedModel::new(texts(6).complete("stop")));
@@ -77,8 +78,8 @@ async fn a_lockstep_guard_is_exact() {
 }
 
 #[tokio::test]
-async fn emitted_tokens_are_settled() {
-    let guard = BudgetGuard::new().tokens(1_000).max_run_tokens(4);
+async fn what_was_seen_is_settled() {
+    let guard = BudgetGuard::builder().tokens(1_000).max_run_tokens(4).build();
     let (_, mut model) = model(&guard, texts(9));
     ask(&mut model, asking(500)).await;
     let key = super::all(&guard);
@@ -86,8 +87,8 @@ async fn emitted_tokens_are_settled() {
 }
 
 #[tokio::test]
-async fn the_limit_applies_to_each_run() {
-    let guard = BudgetGuard::new().max_run_tokens(4);
+async fn each_run_counts_for_itself() {
+    let guard = BudgetGuard::builder().max_run_tokens(4).build();
     let (_, mut model) = model(&guard, texts(4).complete("stop"));
     let mut answers = Vec::new();
     for _ in 0..10 {
@@ -103,23 +104,23 @@ async fn the_limit_applies_to_each_run() {
 
 #[test]
 fn tokens_are_masked_without_a_run_limit() {
-    let receives_tokens = |guard: BudgetGuard| guard.interests().contains(EventKind::LlmNewToken);
+    let receives_tokens = |guard: BudgetGuard| guard.event_mask().wants(EventKind::LlmNewToken);
     let prices =
         || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
-    assert!(!receives_tokens(BudgetGuard::new().tokens(5)));
-    assert!(!receives_tokens(BudgetGuard::new().abort_running()), "no budget is configured");
-    assert!(receives_tokens(BudgetGuard::new().max_run_tokens(5)));
+    assert!(!receives_tokens(BudgetGuard::builder().tokens(5).build()));
+    assert!(!receives_tokens(BudgetGuard::builder().abort_running().build()), "there is no budget");
+    assert!(receives_tokens(BudgetGuard::builder().max_run_tokens(5).build()));
     assert!(receives_tokens(
-        BudgetGuard::new().max_run_cost("1".parse().unwrap()).prices(prices())
+        BudgetGuard::builder().max_run_cost("1".parse().unwrap()).prices(prices()).build()
     ));
-    assert!(receives_tokens(BudgetGuard::new().tokens(5).abort_running()));
-    assert!(!BudgetGuard::new().interests().contains(EventKind::ToolStart));
+    assert!(receives_tokens(BudgetGuard::builder().tokens(5).abort_running().build()));
+    assert!(!BudgetGuard::new().event_mask().wants(EventKind::RunStart(RunType::Tool)));
 }
 
 /// The guard aborts the outer run, even if the inner run exceeds the limit first.
 #[tokio::test]
-async fn the_outer_of_two_runs_is_aborted() {
-    let guard = BudgetGuard::new().tokens(100).max_run_tokens(2);
+async fn the_outer_of_two_runs() {
+    let guard = BudgetGuard::builder().tokens(100).max_run_tokens(2).build();
     let layer = super::layer(&guard);
     let mut model = layer.layer(layer.layer(ScriptedModel::new(texts(5).complete("stop"))));
     let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;

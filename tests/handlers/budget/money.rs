@@ -4,7 +4,7 @@ use http::StatusCode;
 use tower_llm_callbacks::{
     Delta, Usage,
     chat::ChatRequest,
-    handlers::{Amount, BudgetGuard, PriceTable},
+    handlers::{Amount, BudgetGuard, BudgetGuardBuilder, PriceTable},
     testing::Script,
 };
 
@@ -25,8 +25,12 @@ fn micro(count: u64) -> Amount {
     Amount::from_pico(u128::from(count) * 1_000_000)
 }
 
+fn builder(limit: u64) -> BudgetGuardBuilder {
+    BudgetGuard::builder().money(micro(limit)).prices(prices())
+}
+
 fn guard(limit: u64) -> BudgetGuard {
-    BudgetGuard::new().money(micro(limit)).prices(prices())
+    builder(limit).build()
 }
 
 fn asking(model: &str, max_tokens: u32) -> ChatRequest {
@@ -42,7 +46,7 @@ async fn reservations_use_the_output_price_and_settling_is_exact() {
     assert_eq!(
         refusal(ask(&mut model, asking("m", 101)).await.1),
         (
-            "the call may cost more than is left of the budget".to_owned(),
+            "the call may cost more than the budget has left".to_owned(),
             StatusCode::TOO_MANY_REQUESTS
         )
     );
@@ -73,9 +77,8 @@ async fn open_runs_reserve_money() {
 }
 
 #[tokio::test]
-async fn token_and_money_limits_combine() {
-    let limited = || guard(1_000).tokens(50);
-    let guard = limited();
+async fn both_limits() {
+    let guard = builder(1_000).tokens(50).build();
     let (_, mut model) = super::model(&guard, super::used(10, 10));
     assert_eq!(refusal(ask(&mut model, asking("m", 51)).await.1).0, super::TOO_MUCH);
     assert!(ask(&mut model, asking("m", 50)).await.1.is_none());
@@ -89,25 +92,25 @@ async fn a_model_without_a_price_is_refused() {
     let (scripted, mut model) = model(&guard_, super::used(10, 10));
     assert_eq!(
         refusal(ask(&mut model, asking("who?", 1)).await.1),
-        ("the model has no price, which its budget needs".to_owned(), StatusCode::BAD_REQUEST)
+        ("the model has no price, which the budget requires".to_owned(), StatusCode::BAD_REQUEST)
     );
     assert_eq!((scripted.calls(), guard_.report().refused_runs), (0, 1));
-    // Also without a price table.
-    let unpriced = BudgetGuard::new().money(micro(5));
-    let (_, mut model) = super::model(&unpriced, super::used(1, 1));
+    // Also where no price is known of any.
+    let none = BudgetGuard::builder().money(micro(5)).build();
+    let (_, mut model) = super::model(&none, super::used(1, 1));
     assert!(ask(&mut model, asking("m", 1)).await.1.is_some());
-    let unpriced = BudgetGuard::new().max_run_cost(micro(5));
-    let (_, mut model) = super::model(&unpriced, super::used(1, 1));
+    let none = BudgetGuard::builder().max_run_cost(micro(5)).build();
+    let (_, mut model) = super::model(&none, super::used(1, 1));
     assert!(ask(&mut model, asking("m", 1)).await.1.is_some());
 
-    let guard = guard(1_000).allow_unpriced();
+    let guard = builder(1_000).allow_unpriced().build();
     let (_, mut model) = super::model(&guard, super::used(10, 10));
     assert!(ask(&mut model, asking("who?", 1)).await.1.is_none());
     let report = guard.report();
     assert_eq!((report.unpriced_runs, &*report.unpriced_models[0]), (1, "who?"));
     assert_eq!((all(&guard).spent, all(&guard).spent_tokens), (Amount::ZERO, 20));
-    // A token budget needs no price.
-    let tokens = BudgetGuard::new().tokens(100).prices(prices());
+    // Tokens alone need no price.
+    let tokens = BudgetGuard::builder().tokens(100).prices(prices()).build();
     let (_, mut model) = super::model(&tokens, super::used(10, 10));
     assert!(ask(&mut model, asking("who?", 1)).await.1.is_none());
 }
@@ -132,21 +135,26 @@ async fn a_cost_limit_per_run() {
     let texts = |count| (0..count).fold(Script::new().respond(), |script, _| script.text("a"));
     // 39 millionths buy 3 tokens of `m`, or 39 of `cheap`.
     for (name, limit) in [("m", 3), ("cheap", 39)] {
-        let guard = BudgetGuard::new().prices(prices()).max_run_cost(micro(39));
+        let guard = BudgetGuard::builder().prices(prices()).max_run_cost(micro(39)).build();
         let (_, mut model) = model(&guard, texts(50));
         let (chunks, error) = ask(&mut model, asking(name, 1)).await;
         assert_eq!(chunks, limit);
-        assert_eq!(refusal(error).0, "the answer has passed its limit of cost");
-        // The lower limit applies.
-        let guard = BudgetGuard::new().prices(prices()).max_run_cost(micro(39)).max_run_tokens(5);
+        assert_eq!(refusal(error).0, "the answer exceeds the cost limit of a call");
+        // Fewer pieces, whichever is less.
+        let guard = BudgetGuard::builder()
+            .prices(prices())
+            .max_run_cost(micro(39))
+            .max_run_tokens(5)
+            .build();
         let (_, mut model) = super::model(&guard, texts(50));
         assert_eq!(ask(&mut model, asking(name, 1)).await.0, limit.min(5));
     }
-    let guard = BudgetGuard::new()
+    let guard = BudgetGuard::builder()
         .prices(prices())
         .max_run_cost(micro(39))
         .max_run_tokens(5)
-        .allow_unpriced();
+        .allow_unpriced()
+        .build();
     let (_, mut model) = model(&guard, texts(50));
     assert_eq!(ask(&mut model, asking("who?", 1)).await.0, 5);
 }

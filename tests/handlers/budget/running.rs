@@ -16,8 +16,8 @@ fn texts(count: usize) -> Script {
 }
 
 #[tokio::test]
-async fn open_runs_continue_and_are_settled() {
-    let guard = BudgetGuard::new().tokens(100).reserve(0);
+async fn are_settled_and_not_killed() {
+    let guard = BudgetGuard::builder().tokens(100).reserve(0).build();
     let (_, mut going) = model(&guard, texts(3).chunk(report(10, 500)).complete("stop"));
     let mut answer = going.call(asking(9)).await.unwrap();
     answer.next().await.unwrap().unwrap();
@@ -29,8 +29,9 @@ async fn open_runs_continue_and_are_settled() {
 }
 
 #[tokio::test]
-async fn open_runs_are_aborted_with_abort_running() {
-    let guard = BudgetGuard::new().tokens(100).reserve(10).abort_running().per_metadata("user");
+async fn unless_they_are_to_be_aborted() {
+    let guard =
+        BudgetGuard::builder().tokens(100).reserve(10).abort_running().per_metadata("user").build();
     let going = |user: &str| {
         let model = ScriptedModel::new(texts(3).hang());
         let layered = layer(&guard).metadata("user", user).layer(model.clone());
@@ -72,7 +73,7 @@ async fn open_runs_are_aborted_with_abort_running() {
 #[tokio::test]
 async fn a_run_beyond_its_reservation_uses_the_rest() {
     for reserve in [0, 4, 10] {
-        let guard = BudgetGuard::new().tokens(10).reserve(reserve).abort_running();
+        let guard = BudgetGuard::builder().tokens(10).reserve(reserve).abort_running().build();
         let (_, mut model) = model(&guard, texts(50));
         let (chunks, error) = ask(&mut model, asking(9)).await;
         assert_eq!(
@@ -83,8 +84,8 @@ async fn a_run_beyond_its_reservation_uses_the_rest() {
         let key = all(&guard);
         assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (11, 0, 1));
     }
-    // Tokens that a run uses are not available to others.
-    let guard = BudgetGuard::new().tokens(10).reserve(2).abort_running();
+    // What it draws is nobody else's.
+    let guard = BudgetGuard::builder().tokens(10).reserve(2).abort_running().build();
     let (_, mut going) = model(&guard, texts(7).hang());
     let mut answer = going.call(asking(9)).await.unwrap();
     for tokens in 1..=7 {
@@ -104,7 +105,8 @@ async fn a_run_beyond_its_reservation_uses_the_rest() {
 async fn money_budgets_abort_open_runs() {
     let prices = r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 10}}}"#;
     let limit = Amount::from_pico(99 * 1_000_000);
-    let guard = BudgetGuard::new().money(limit).prices(prices.parse().unwrap()).abort_running();
+    let guard =
+        BudgetGuard::builder().money(limit).prices(prices.parse().unwrap()).abort_running().build();
     let (_, mut model) = model(&guard, texts(50));
     let (chunks, error) = ask(&mut model, ChatRequest::new("m")).await;
     assert_eq!((chunks, refusal(error).0.as_str()), (9, "the budget is spent"));
@@ -112,8 +114,8 @@ async fn money_budgets_abort_open_runs() {
 
 /// Two guards abort the same run without a deadlock.
 #[tokio::test]
-async fn two_guards_abort_one_run_once() {
-    let guards = [1, 2].map(|_| BudgetGuard::new().tokens(5).abort_running());
+async fn guards_of_one_run() {
+    let guards = [1, 2].map(|_| BudgetGuard::builder().tokens(5).abort_running().build());
     let [a, b] = guards.clone();
     let layer = CallbackLayer::new(Callbacks::new().inline(a).inline(b));
     let mut model = layer.layer(ScriptedModel::new(texts(50)));

@@ -8,7 +8,7 @@ use tower::Service;
 use tower_llm_callbacks::{
     Abort, CallbackLayer, Callbacks, Delta, ProviderError,
     chat::ChatRequest,
-    handlers::BudgetGuard,
+    handlers::{BudgetGuard, BudgetGuardBuilder},
     on_llm_start,
     testing::{Script, ScriptedModel},
 };
@@ -17,7 +17,7 @@ use super::{SPENT, TOO_MUCH, all, ask, asking, model, refusal, report, used};
 
 /// A budget of 1,000 tokens. Each run reserves 100.
 fn guard() -> BudgetGuard {
-    BudgetGuard::new().tokens(1_000).reserve(100)
+    BudgetGuard::builder().tokens(1_000).reserve(100).build()
 }
 
 /// The tokens spent by one call.
@@ -107,8 +107,8 @@ fn begun_and(then: impl FnOnce(Script) -> Script) -> Script {
 }
 
 #[tokio::test]
-async fn a_spent_budget_refuses_all_calls() {
-    let guard = BudgetGuard::new().tokens(100);
+async fn a_spent_budget_lets_nobody_in() {
+    let guard = BudgetGuard::builder().tokens(100).build();
     let (scripted, mut model) = model(&guard, used(30, 30));
     // The request has no token limit, so no tokens are reserved.
     let request = || ChatRequest::new("any").user("Hi");
@@ -129,20 +129,20 @@ async fn a_spent_budget_refuses_all_calls() {
 }
 
 #[tokio::test]
-async fn an_exactly_spent_budget_refuses_calls() {
-    let guard = BudgetGuard::new().tokens(60);
+async fn exactly_spent() {
+    let guard = BudgetGuard::builder().tokens(60).build();
     let (_, mut model) = model(&guard, used(30, 30));
     assert!(ask(&mut model, ChatRequest::new("any")).await.1.is_none());
     assert_eq!(refusal(ask(&mut model, ChatRequest::new("any")).await.1).0, SPENT);
 
-    let empty = BudgetGuard::new().tokens(0);
+    let empty = BudgetGuard::builder().tokens(0).build();
     let (_, mut model) = super::model(&empty, used(1, 1));
     assert_eq!(refusal(ask(&mut model, ChatRequest::new("any")).await.1).0, SPENT);
 }
 
 #[tokio::test]
-async fn a_budget_below_the_reservation_refuses_the_call() {
-    let guard = BudgetGuard::new().tokens(100);
+async fn what_does_not_cover_the_reservation() {
+    let guard = BudgetGuard::builder().tokens(100).build();
     let (scripted, mut model) = model(&guard, used(10, 30));
     assert!(ask(&mut model, asking(100)).await.1.is_none());
     // 60 tokens are left.
@@ -152,15 +152,16 @@ async fn a_budget_below_the_reservation_refuses_the_call() {
     assert_eq!((scripted.calls(), all(&guard).spent_tokens), (2, 80));
     // The largest numbers do not overflow.
     assert_eq!(refusal(ask(&mut model, asking(u32::MAX)).await.1).0, TOO_MUCH);
-    let huge = BudgetGuard::new().tokens(u64::MAX).reserve(u64::MAX);
+    let huge = BudgetGuard::builder().tokens(u64::MAX).reserve(u64::MAX).build();
     let (_, mut model) = super::model(&huge, used(u64::MAX, u64::MAX));
     assert!(ask(&mut model, asking(1)).await.1.is_none());
     assert_eq!((all(&huge).spent_tokens, all(&huge).remaining_tokens), (u64::MAX, Some(0)));
 }
 
 #[tokio::test]
-async fn the_reservation_follows_the_request() {
-    let reserved = async |guard: BudgetGuard, request: ChatRequest| {
+async fn what_is_reserved() {
+    let reserved = async |guard: BudgetGuardBuilder, request: ChatRequest| {
+        let guard = guard.build();
         let (_, mut model) = model(&guard, Script::new().respond().hang());
         let answer = model.call(request).await.unwrap();
         let reserved = all(&guard).reserved_tokens;
@@ -168,7 +169,7 @@ async fn the_reservation_follows_the_request() {
         assert_eq!(all(&guard).reserved_tokens, 0);
         reserved
     };
-    let limited = || BudgetGuard::new().tokens(1_000_000);
+    let limited = || BudgetGuard::builder().tokens(1_000_000);
     let with = |name: &str, value: serde_json::Value| ChatRequest::new("any").param(name, value);
     assert_eq!(reserved(limited(), ChatRequest::new("any")).await, 0);
     assert_eq!(reserved(limited(), asking(25)).await, 25);

@@ -32,7 +32,7 @@ const MASK: EventMask = EventMask::LLM;
 macro_rules! implement_all {
     ($($method:ident: $payload:ty,)*) => {
         impl CallbackHandler for MethodLog {
-            fn interests(&self) -> EventMask {
+            fn event_mask(&self) -> EventMask {
                 MASK
             }
             $(fn $method(&self, _: &Run, _: &$payload) {
@@ -41,7 +41,7 @@ macro_rules! implement_all {
         }
 
         impl AsyncCallbackHandler for MethodLog {
-            fn interests(&self) -> EventMask {
+            fn event_mask(&self) -> EventMask {
                 MASK
             }
             $(async fn $method(&self, _: &Run, _: &$payload) {
@@ -152,12 +152,12 @@ fn every_method_is_forwarded() {
 fn interests_are_forwarded() {
     let log = MethodLog::default();
     fn blocking(handler: &impl CallbackHandler) -> EventMask {
-        handler.interests()
+        handler.event_mask()
     }
     fn async_handler(handler: &impl AsyncCallbackHandler) -> EventMask {
-        handler.interests()
+        handler.event_mask()
     }
-    for interests in [
+    for event_mask in [
         blocking(&Box::new(log.clone())),
         blocking(&Arc::new(log.clone())),
         blocking(&Some(log.clone())),
@@ -166,7 +166,7 @@ fn interests_are_forwarded() {
         async_handler(&Arc::new(log.clone())),
         async_handler(&Some(log)),
     ] {
-        assert_eq!(interests, MASK);
+        assert_eq!(event_mask, MASK);
     }
     assert_eq!(blocking(&None::<MethodLog>), EventMask::NONE);
     assert_eq!(async_handler(&None::<MethodLog>), EventMask::NONE);
@@ -213,7 +213,7 @@ fn events_reach_the_method_for_their_kind() {
                 self.0.note(&format!("end {}", result.text()));
             }
             $($async_handler)? fn on_llm_error(&self, _: &Run, error: &RunError) {
-                self.0.note(&format!("{error} {}", error.result().text()));
+                self.0.note(&format!("{error} {}", error.result().unwrap().text()));
             }
             $($async_handler)? fn on_custom_event(&self, _: &Run, custom: &CustomEvent) {
                 self.0.note(&custom.name);
@@ -253,7 +253,7 @@ fn the_innermost_handler_is_the_identity() {
         let set = Callbacks::new().blocking(wrapped()).async_handler(wrapped()).inline(wrapped());
         assert_eq!(set.len(), 1);
         let layer = CallbackLayer::new(set.clone())
-            .inheritable_callbacks(&Callbacks::new().inline(wrapped()));
+            .inheritable_callbacks(Callbacks::new().inline(wrapped()));
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         read(model.call(request()).await.unwrap()).await;
         assert!(set.flush(PATIENCE).await.is_complete());

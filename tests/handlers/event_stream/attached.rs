@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, task::yield_now};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, EventData, EventKind, LlmRequest, LlmStart, Prompt, RunConfig,
-    RunLayer, emit,
+    RunLayer, RunType, emit,
     handlers::{EventStream, EventStreamBuilder, RunEvent},
     testing::{Recorder, Script, ScriptedModel},
 };
@@ -109,7 +109,7 @@ fn reading_frees_capacity() {
             Ok(())
         });
         let call = tokio::spawn(RunConfig::new().callbacks(&callbacks).scope(emits));
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
         for n in 0..5 {
             sender.send(n).await.unwrap();
             assert_eq!(json!(events.next().await)["data"]["value"], n);
@@ -228,7 +228,7 @@ fn a_stream_dropped_before_the_call_is_ignored() {
 fn callbacks_attached_twice_are_one_stream() {
     on_each_runtime(|| async {
         let (callbacks, events) = EventStream::builder().attach();
-        let config = RunConfig::new().callbacks(&callbacks).callbacks(&callbacks.clone());
+        let config = RunConfig::new().callbacks(&callbacks).callbacks(callbacks.clone());
         let ((), all) = tokio::join!(
             async {
                 let inner = RunConfig::new().callbacks(&callbacks).scope(agent());

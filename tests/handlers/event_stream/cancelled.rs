@@ -149,7 +149,7 @@ async fn schedule(case: Case) -> bool {
     let mut yielded: Vec<RunEvent> = Vec::new();
     let slow = |yielded: usize| case.slow > 0 && yielded.is_multiple_of(usize::from(case.slow));
     let done = if case.driven {
-        let mut events = builder.run(async { config.scope(root(case.work, case.polls)).await });
+        let mut events = builder.of(async { config.scope(root(case.work, case.polls)).await });
         while let Some(event) = events.next().await {
             yielded.push(event);
             if slow(yielded.len()) {

@@ -17,7 +17,7 @@ use tokio::{task::yield_now, time::timeout};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, Run, RunLayer,
+    CallbackLayer, Callbacks, ErrorKind, EventKind, InCurrentRun, Run, RunLayer, RunType,
     chat::{ChatChunk, ChatRequest},
     handlers::EventStream,
     testing::{Recorder, Script, ScriptedModel},
@@ -32,7 +32,7 @@ use super::{
 fn all_events_are_yielded_in_order() {
     on_each_runtime(|| async {
         for capacity in [1, 2, 256] {
-            let mut events = EventStream::builder().capacity(capacity).run(agent());
+            let mut events = EventStream::builder().capacity(capacity).of(agent());
             assert!(events.output().is_none());
             let all: Vec<_> = events.by_ref().collect().await;
             assert_agent(&all);
@@ -61,7 +61,7 @@ fn parent_ids_contain_all_ancestors() {
         async move { chain.call(()).await }.boxed()
     }
     on_each_runtime(|| async {
-        let events = collect(EventStream::builder().run(nest(30))).await;
+        let events = collect(EventStream::builder().of(nest(30))).await;
         let mut path = Vec::new();
         let runs = by_run(&events);
         assert_eq!(runs.len(), 32);
@@ -85,13 +85,13 @@ fn all_root_runs_of_the_future_are_yielded() {
             agent().await?;
             look().await
         };
-        let events = collect(EventStream::builder().run(twice)).await;
+        let events = collect(EventStream::builder().of(twice)).await;
         let roots = by_run(&events).into_iter().filter(|(_, run)| run[0].parent_ids().is_empty());
         let roots: Vec<_> = roots.map(|(_, run)| run[0].run().name().to_owned()).collect();
         assert_eq!(roots, ["search", "agent", "look"]);
         assert_in_order(&events, true);
 
-        let mut events = EventStream::builder().run(async {
+        let mut events = EventStream::builder().of(async {
             yield_now().await;
             7
         });
@@ -119,7 +119,7 @@ fn a_slow_reader_loses_no_events_and_is_not_overtaken() {
             });
             let mut model = CallbackLayer::new(Callbacks::new()).layer(model);
             let call = async move { read(model.call(request()).await.unwrap()).await.0.len() };
-            let mut events = EventStream::builder().capacity(capacity).run(call);
+            let mut events = EventStream::builder().capacity(capacity).of(call);
             let mut all = Vec::new();
             while let Some(event) = events.next().await {
                 all.push(event);
@@ -151,7 +151,7 @@ fn polling_the_stream_drives_the_future() {
     let callbacks = Callbacks::new().inline(recorder.clone());
     let mut call = CallbackLayer::new(callbacks).layer(model.clone());
     let call = async move { call.call(request()).await };
-    let mut events = task::spawn(EventStream::builder().run(call));
+    let mut events = task::spawn(EventStream::builder().of(call));
     assert_eq!((model.calls(), recorder.events().len()), (0, 0));
     assert_pending!(events.poll_next());
     // The start phase waits for the reader.
@@ -180,7 +180,7 @@ fn dropping_the_stream_cancels_the_call() {
             read(wrapped.call(request()).await?).await;
             Ok::<_, BoxError>(())
         };
-        let mut events = EventStream::builder().run(async move { chain.run(inside).await });
+        let mut events = EventStream::builder().of(async move { chain.run(inside).await });
         for _ in 0..3 {
             assert!(events.next().await.is_some());
         }
@@ -205,7 +205,7 @@ fn the_stream_does_not_wait_for_detached_runs() {
             support::until(|| model.live() == 1).await;
             Ok(task)
         });
-        let mut events = EventStream::builder().run(spawns);
+        let mut events = EventStream::builder().of(spawns);
         let all: Vec<_> = events.by_ref().collect().await;
         let task = events.output().unwrap().unwrap();
         assert!(!task.is_finished());
@@ -222,7 +222,7 @@ fn a_service_future_can_be_driven() {
     on_each_runtime(|| async {
         let model = ScriptedModel::new(Script::answer(["a"]));
         let model = CallbackLayer::new(Callbacks::new()).layer(model);
-        let mut events = EventStream::builder().run(model.oneshot(request()));
+        let mut events = EventStream::builder().of(model.oneshot(request()));
         assert_eq!(events.next().await.unwrap().kind(), EventKind::LlmStart);
         assert!(events.next().await.is_none());
         assert_eq!(read(events.output().unwrap().unwrap()).await.0.len(), 3);
@@ -242,8 +242,8 @@ fn a_panic_propagates_to_the_reader() {
             assert!(!panics, "scripted");
             Ok::<_, BoxError>(())
         };
-        let mut events = EventStream::builder().run(async move { chain.run(inside).await });
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
+        let mut events = EventStream::builder().of(async move { chain.run(inside).await });
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
         assert!(AssertUnwindSafe(events.next()).catch_unwind().await.is_err());
         drop(events);
         assert_eq!(recorder.terminals()[0].error().unwrap().kind(), ErrorKind::Panic);
@@ -254,11 +254,11 @@ fn a_panic_propagates_to_the_reader() {
 #[test]
 fn the_future_runs_inside_the_surrounding_run() {
     on_each_runtime(|| async {
-        let events = RunLayer::chain("around").callbacks(&Callbacks::new().inline(Recorder::new()));
+        let events = RunLayer::chain("around").callbacks(Callbacks::new().inline(Recorder::new()));
         let (around, events) = events
             .run(async {
                 let around = Run::current().unwrap().run_id();
-                let events = collect(EventStream::builder().run(agent())).await;
+                let events = collect(EventStream::builder().of(agent())).await;
                 Ok::<_, BoxError>((around, events))
             })
             .await
@@ -287,7 +287,7 @@ fn concurrent_children_are_complete() {
             let all = join_all((0..50).map(children)).await;
             Ok(all.into_iter().map(Result::unwrap).collect::<Vec<_>>())
         });
-        let mut events = EventStream::builder().capacity(3).run(root);
+        let mut events = EventStream::builder().capacity(3).of(root);
         let all: Vec<_> = events.by_ref().collect().await;
         assert_in_order(&all, true);
         assert_nested(&all);
@@ -316,12 +316,12 @@ async fn a_pause_leaves_the_stream_pending() {
     let pause = Duration::from_secs(60);
     let call =
         ask("slow", Script::new().pause(pause).respond().text("a").pause(pause).complete("stop"));
-    let mut events = pin!(EventStream::builder().run(call));
+    let mut events = pin!(EventStream::builder().of(call));
     let begun = tokio::time::Instant::now();
     let all: Vec<_> = events.by_ref().collect().await;
     assert_eq!(all.len(), 3);
     assert_eq!(begun.elapsed().as_secs(), 120);
-    let mut events = task::spawn(EventStream::builder().run(ready(1)));
+    let mut events = task::spawn(EventStream::builder().of(ready(1)));
     assert!(assert_ready!(events.poll_next()).is_none());
 }
 

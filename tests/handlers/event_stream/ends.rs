@@ -11,7 +11,7 @@ use tokio::{
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, EventKind, InCurrentRun, RunConfig, RunLayer,
+    CallbackLayer, Callbacks, EventKind, InCurrentRun, RunConfig, RunLayer, RunType,
     handlers::{EventStream, RunEvent},
     testing::{Recorder, Script, ScriptedModel},
 };
@@ -113,11 +113,11 @@ fn a_child_waiting_for_the_reader_does_not_block_the_end() {
             Ok(task)
         });
         let call = tokio::spawn(RunConfig::new().callbacks(&callbacks).scope(root));
-        assert_eq!(events.next().await.unwrap().kind(), EventKind::ChainStart);
+        assert_eq!(events.next().await.unwrap().kind(), EventKind::RunStart(RunType::Chain));
         sender.send(()).unwrap();
         let rest = collect(events).await;
         let task = call.await.unwrap().unwrap();
-        assert!(rest.iter().any(|event| event.kind() == EventKind::ChainEnd));
+        assert!(rest.iter().any(|event| event.kind() == EventKind::RunEnd(RunType::Chain)));
         // The stream has ended, and the child continues.
         assert_eq!(task.await.unwrap().unwrap(), "a");
     });
@@ -195,8 +195,7 @@ fn the_root_may_be_a_child_run() {
     on_each_runtime(|| async {
         let recorder = Recorder::new();
         let (callbacks, events) = EventStream::builder().attach();
-        let around =
-            RunLayer::chain("around").callbacks(&Callbacks::new().inline(recorder.clone()));
+        let around = RunLayer::chain("around").callbacks(Callbacks::new().inline(recorder.clone()));
         let config = RunConfig::new().callbacks(&callbacks);
         around.run(async { config.scope(agent()).await }).await.unwrap();
         let events = collect(events).await;
@@ -255,7 +254,7 @@ fn a_call_outside_a_runtime() {
         assert_agent(&events);
         assert_nested(&events);
     }
-    let mut events = EventStream::builder().run(agent());
+    let mut events = EventStream::builder().of(agent());
     assert_agent(&executor::block_on(collect(&mut events)));
     assert_eq!(events.output().unwrap().unwrap(), "ab");
 }
@@ -297,7 +296,7 @@ fn a_runtime_shutdown_ends_the_stream() {
             let (callbacks, mut events) = builder.attach();
             let witness = Recorder::new();
             let config = RunConfig::new().callbacks(&callbacks);
-            let config = config.callbacks(&Callbacks::new().inline(witness.clone()));
+            let config = config.callbacks(Callbacks::new().inline(witness.clone()));
             let call = runtime.spawn(config.scope(chain("root", async {
                 ask("child", Script::new().respond().text("a").text("b").hang()).await
             })));
@@ -311,7 +310,7 @@ fn a_runtime_shutdown_ends_the_stream() {
             });
             runtime.shutdown_background();
             let rest = executor::block_on(collect(events));
-            assert_eq!(rest.last().unwrap().kind(), EventKind::ChainError);
+            assert_eq!(rest.last().unwrap().kind(), EventKind::RunError(RunType::Chain));
             assert_eq!(rest.iter().filter(|event| is_end(event)).count(), witness.run_ids().len());
             drop(call);
             // The recorder is notified after the stream.

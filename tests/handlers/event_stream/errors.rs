@@ -14,10 +14,7 @@ use super::{assert_in_order, by_run, chain, collect};
 
 fn error(event: &RunEvent) -> Option<&RunError> {
     match event.data() {
-        EventData::LlmError(error)
-        | EventData::ChainError(error)
-        | EventData::ToolError(error)
-        | EventData::RetrieverError(error) => Some(error),
+        EventData::LlmError(error) | EventData::RunError(_, error) => Some(error),
         _ => None,
     }
 }
@@ -49,14 +46,14 @@ fn scripts() -> [(Script, usize, ErrorKind); 7] {
 fn failed_models() {
     on_each_runtime(|| async {
         for (script, reads, kind) in scripts() {
-            let driven = collect(EventStream::builder().run(call(script.clone(), reads))).await;
+            let driven = collect(EventStream::builder().of(call(script.clone(), reads))).await;
             let (callbacks, attached) = EventStream::builder().attach();
             RunConfig::new().callbacks(&callbacks).scope(call(script, reads)).await;
             for events in [driven, collect(attached).await] {
                 assert_in_order(&events, true);
                 let error = error(events.last().unwrap()).unwrap();
                 assert_eq!(error.kind(), kind);
-                assert_eq!(error.result().tokens, events.len() as u64 - 2);
+                assert_eq!(error.result().unwrap().tokens, events.len() as u64 - 2);
             }
         }
     });
@@ -76,7 +73,7 @@ fn runs_around_a_failed_call() {
                 }
             });
             let mut service = layer.layer(fails);
-            let mut events = EventStream::builder().run(async move { service.call(()).await });
+            let mut events = EventStream::builder().of(async move { service.call(()).await });
             let all: Vec<_> = events.by_ref().collect().await;
             assert!(events.output().unwrap().is_err());
             assert_in_order(&all, true);
@@ -85,9 +82,9 @@ fn runs_around_a_failed_call() {
             let kinds: Vec<_> =
                 all.iter().map(RunEvent::kind).filter(|kind| kind.is_terminal()).collect();
             let outer = match all[0].run().run_type() {
-                RunType::Chain => EventKind::ChainError,
-                RunType::Tool => EventKind::ToolError,
-                _ => EventKind::RetrieverError,
+                RunType::Chain => EventKind::RunError(RunType::Chain),
+                RunType::Tool => EventKind::RunError(RunType::Tool),
+                _ => EventKind::RunError(RunType::Retriever),
             };
             assert_eq!(kinds, [EventKind::LlmError, outer]);
         }
@@ -98,7 +95,7 @@ fn runs_around_a_failed_call() {
 fn aborted_by_the_reader() {
     on_each_runtime(|| async {
         let script = Script::new().respond().text("so far").hang();
-        let mut events = EventStream::builder().run(call(script, 9));
+        let mut events = EventStream::builder().of(call(script, 9));
         let mut last = None;
         while let Some(event) = events.next().await {
             if event.kind() == EventKind::LlmNewToken {

@@ -14,7 +14,7 @@ use super::{AGENT, agent, by_name, collect};
 
 /// Names of the runs whose events the stream yields.
 async fn names(builder: EventStreamBuilder) -> Vec<String> {
-    by_name(&collect(builder.run(agent())).await).into_keys().collect()
+    by_name(&collect(builder.of(agent())).await).into_keys().collect()
 }
 
 #[test]
@@ -56,13 +56,13 @@ fn by_name_type_and_tag() {
 #[test]
 fn children_of_an_excluded_run_are_yielded() {
     on_each_runtime(|| async {
-        let everything = collect(EventStream::builder().run(agent())).await;
+        let everything = collect(EventStream::builder().of(agent())).await;
         let depth = |events: &[RunEvent]| {
             let inner = events.iter().find(|event| event.run().name() == "inner").unwrap();
             inner.parent_ids().len()
         };
         let some = EventStream::builder().exclude_names(["agent", "look"]);
-        let some = collect(some.run(agent())).await;
+        let some = collect(some.of(agent())).await;
         assert_eq!((depth(&everything), depth(&some)), (2, 2));
     });
 }
@@ -99,11 +99,18 @@ impl Filter {
 
 fn masks() -> impl Strategy<Value = EventMask> {
     use EventKind::*;
-    let parts: Vec<EventMask> = [LlmStart, LlmNewToken, LlmEnd, ChainStart, ToolEnd, Custom]
-        .map(EventMask::of)
-        .into_iter()
-        .chain(TYPES.map(EventMask::of_runs))
-        .collect();
+    let parts: Vec<EventMask> = [
+        LlmStart,
+        LlmNewToken,
+        LlmEnd,
+        EventKind::RunStart(RunType::Chain),
+        EventKind::RunEnd(RunType::Tool),
+        Custom,
+    ]
+    .map(EventMask::of)
+    .into_iter()
+    .chain(TYPES.map(EventMask::of_runs))
+    .collect();
     prop_oneof![
         Just(EventMask::ALL),
         vec(select(parts), 0..4)
@@ -129,7 +136,7 @@ proptest! {
     ) {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let all = collect(EventStream::builder().run(agent())).await;
+            let all = collect(EventStream::builder().of(agent())).await;
             let builder = EventStream::builder()
                 .include_names(include.names.clone())
                 .include_types(include.types.clone())
@@ -137,9 +144,9 @@ proptest! {
                 .exclude_names(exclude.names.clone())
                 .exclude_types(exclude.types.clone())
                 .exclude_tags(exclude.tags.clone())
-                .interests(mask);
+                .event_mask(mask);
             let filtered = if driven {
-                collect(builder.run(agent())).await
+                collect(builder.of(agent())).await
             } else {
                 let (callbacks, events) = builder.attach();
                 let config = tower_llm_callbacks::RunConfig::new().callbacks(&callbacks);
@@ -149,7 +156,7 @@ proptest! {
             let wanted = |event: &&RunEvent| {
                 (include.is_empty() || include.has(event))
                     && !exclude.has(event)
-                    && mask.contains_in(event.kind(), event.run().run_type())
+                    && mask.wants_in(event.kind(), event.run().run_type())
             };
             let expected: Vec<_> = all.iter().filter(wanted).cloned().collect();
             assert_eq!(keys(&filtered), keys(&expected));
@@ -162,7 +169,7 @@ proptest! {
 fn masked_events_leave_gaps() {
     on_each_runtime(|| async {
         let mask = EventMask::LLM_END | EventMask::CUSTOM;
-        let events = collect(EventStream::builder().interests(mask).run(agent())).await;
+        let events = collect(EventStream::builder().event_mask(mask).of(agent())).await;
         let expected = [("agent", 1, EventKind::Custom), ("inner", 2, EventKind::LlmEnd)];
         let last = [("look", 1, EventKind::Custom), ("plan", 3, EventKind::LlmEnd)];
         let expected = [expected, last].concat();
@@ -170,8 +177,8 @@ fn masked_events_leave_gaps() {
             expected.into_iter().map(|(name, seq, kind)| (name.to_owned(), seq, kind)).collect();
         assert_eq!(keys(&events), expected);
         // With an empty mask the stream still ends.
-        let empty = EventStream::builder().interests(EventMask::NONE);
-        assert!(collect(empty.run(agent())).await.is_empty());
+        let empty = EventStream::builder().event_mask(EventMask::NONE);
+        assert!(collect(empty.of(agent())).await.is_empty());
         assert_eq!(AGENT.len(), 5);
     });
 }

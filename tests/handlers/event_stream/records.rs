@@ -29,7 +29,7 @@ fn a_record_with_parent_ids() {
         let builder = EventStream::builder();
         let config =
             tower_llm_callbacks::RunConfig::new().metadata("k", json!({"deep": [1, null]}));
-        let events = collect(builder.run(async { config.scope(agent()).await })).await;
+        let events = collect(builder.of(async { config.scope(agent()).await })).await;
         for event in &events {
             let text = serde_json::to_string(event).unwrap();
             let record: Value = serde_json::from_str(&text).unwrap();
@@ -72,7 +72,7 @@ fn a_record_with_parent_ids() {
 fn an_event_outlives_its_runtime() {
     let events = {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(collect(EventStream::builder().run(agent())))
+        runtime.block_on(collect(EventStream::builder().of(agent())))
     };
     let kept = std::thread::spawn(move || {
         let last = events.last().unwrap().clone();

@@ -14,7 +14,7 @@ use super::{Done, chain, config, only, shape, shapes, tool};
 #[test]
 fn the_last_finished_trees_are_kept() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new().max_trees(3);
+        let trees = RunTrees::builder().max_trees(3).build();
         for n in 0..5 {
             config(&trees).scope(tool(&n.to_string())).await.unwrap();
         }
@@ -30,7 +30,7 @@ fn the_last_finished_trees_are_kept() {
         }
         assert_eq!((trees.take().len(), trees.dropped()), (100, 2));
 
-        let empty = RunTrees::new().max_trees(0);
+        let empty = RunTrees::builder().max_trees(0).build();
         config(&empty).scope(tool("a")).await.unwrap();
         assert_eq!((empty.take().len(), empty.dropped()), (0, 1));
     });
@@ -63,7 +63,7 @@ async fn wide(trees: &RunTrees, name: &str, width: usize) -> Vec<RunTree> {
 #[test]
 fn growing_trees_share_one_bound() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new().max_runs(4);
+        let trees = RunTrees::builder().max_runs(4).build();
         assert!(wide(&trees, "fits", 3).await.is_empty());
         assert_eq!(shapes(&trees), ["fits(0 1 2)"]);
 
@@ -96,7 +96,7 @@ fn growing_trees_share_one_bound() {
 #[test]
 fn a_bound_of_zero_runs() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new().max_runs(0);
+        let trees = RunTrees::builder().max_runs(0).build();
         config(&trees).scope(chain("root", tool("a"))).await.unwrap();
         assert_eq!(shapes(&trees), ["root", "a"]);
         assert_eq!(trees.growing_runs(), 0);
@@ -106,7 +106,7 @@ fn a_bound_of_zero_runs() {
 /// An endless root whose children end one after the other: they are kept up to the bound.
 #[test]
 fn an_endless_root_is_bounded() {
-    let trees = RunTrees::new().max_runs(100).max_trees(2_000);
+    let trees = RunTrees::builder().max_runs(100).max_trees(2_000).build();
     let root = chain("root", async {
         for n in 0..1_000 {
             tool(&n.to_string()).await?;
@@ -217,12 +217,10 @@ fn an_endless_line_of_runs_is_bounded() {
     assert_eq!((trees.take().len(), trees.dropped(), trees.growing_runs()), (100, 1_900, 0));
 }
 
-/// Settings apply to all clones.
 #[test]
-fn settings_are_shared() {
+fn both_bounds_of_one() {
     on_each_runtime(|| async {
-        let trees = RunTrees::new();
-        let _same = trees.clone().max_trees(1).max_runs(1);
+        let trees = RunTrees::builder().max_trees(1).max_runs(1).build();
         for name in ["a", "b"] {
             config(&trees).scope(chain(name, tool("inner"))).await.unwrap();
         }

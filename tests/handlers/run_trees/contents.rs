@@ -14,7 +14,7 @@ use tower::{
 };
 use tower_llm_callbacks::{
     Abort, AttemptsLayer, CallbackLayer, Callbacks, ContentCapture, Delta, ErrorKind, EventData,
-    Run, RunInput, RunLayer, ToolCall, Usage,
+    Run, RunInput, RunLayer, RunType, ToolCall, Usage,
     chat::{self, ChatRequest},
     emit,
     handlers::{RunTree, RunTrees},
@@ -91,7 +91,7 @@ fn inputs_and_outputs() {
         let [look, fails, words, breaks] = &finished[..] else { panic!("{finished:?}") };
         for tool in [look, fails] {
             assert_eq!(tool.input(), Some(&json!({"n": 1})));
-            let EventData::ToolStart(input) = &tool.start else { panic!("{tool:?}") };
+            let EventData::RunStart(RunType::Tool, input) = &tool.start else { panic!("{tool:?}") };
             assert_eq!(input.tool_call_id.as_deref(), Some("call_1"));
         }
         assert_eq!(look.output(), Some(&json!({"answer": "look!"})));
@@ -103,7 +103,7 @@ fn inputs_and_outputs() {
             (breaks.output(), breaks.error().unwrap().message()),
             (Some(&json!("ab")), "broken")
         );
-        assert_eq!(breaks.duration, Some(breaks.error().unwrap().result().duration));
+        assert_eq!(breaks.duration, Some(breaks.error().unwrap().duration()));
     });
 }
 
@@ -153,9 +153,11 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
 
 /// A chain that emits events and whose model succeeds at the third attempt.
 pub(super) fn retried() -> Done<String> {
-    let model = ScriptedModel::new(Script::new().fail("refused").respond())
-        .then(Script::new().fail("reset").respond())
-        .then(Script::answer(["a"]));
+    let model = ScriptedModel::new([
+        Script::new().fail("refused").respond(),
+        Script::new().fail("reset").respond(),
+        Script::answer(["a"]),
+    ]);
     let mut model = ServiceBuilder::new()
         .layer(AttemptsLayer::new())
         .layer(RetryLayer::new(Retries(5)))

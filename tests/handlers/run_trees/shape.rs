@@ -134,8 +134,8 @@ fn unobserved_runs_are_left_out() {
     on_each_runtime(|| async {
         let (own, inherited) = (RunTrees::new(), RunTrees::new());
         let layer = RunLayer::chain("layer")
-            .callbacks(&Callbacks::new().inline(own.clone()))
-            .inheritable_callbacks(&Callbacks::new().inline(inherited.clone()));
+            .callbacks(Callbacks::new().inline(own.clone()))
+            .inheritable_callbacks(Callbacks::new().inline(inherited.clone()));
         super::run(layer, agent()).await.unwrap();
         assert_eq!(shapes(&own), ["layer"]);
         assert_eq!(shapes(&inherited), [format!("layer({AGENT})")]);
@@ -170,7 +170,7 @@ fn a_run_only_others_observe_splits_the_tree() {
             let answer = inner.call(request()).await?;
             tower_llm_callbacks::chat::collect(answer).await
         });
-        let outer = RunLayer::chain("outer").callbacks(&Callbacks::new().inline(trees.clone()));
+        let outer = RunLayer::chain("outer").callbacks(Callbacks::new().inline(trees.clone()));
         super::run(outer, between).await.unwrap();
         let finished = trees.take();
         assert_eq!(finished.iter().map(shape).collect::<Vec<_>>(), ["inner", "outer"]);

@@ -36,12 +36,13 @@ fn assert_consistent(snapshot: &UsageSnapshot) {
 fn totals_taken_by_threads_while_runs_end() {
     const CALLS: u64 = 2_000;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
-    let totals = UsageTotals::new()
+    let totals = UsageTotals::builder()
         .by_model()
         .max_groups(5)
         .window(Duration::from_millis(3))
         .keep_windows(100_000)
-        .prices(r#"{"currency":"USD","models":{"m*":{"input":1,"output":2}}}"#.parse().unwrap());
+        .prices(r#"{"currency":"USD","models":{"m*":{"input":1,"output":2}}}"#.parse().unwrap())
+        .build();
     let done = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {
         let takers: Vec<_> = (0..3)
@@ -110,7 +111,7 @@ proptest! {
     fn taken_parts_add_up(calls in proptest::collection::vec(calls(), 0..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let totals = UsageTotals::new().by_model().window(Duration::from_secs(1)).keep_windows(1_000);
+            let totals = UsageTotals::builder().by_model().window(Duration::from_secs(1)).keep_windows(1_000).build();
             let mut parts = Vec::new();
             let (mut input, mut output, mut counted, mut runs, mut silent) = (0, 0, 0, 0, 0);
             for call in &calls {
@@ -154,11 +155,11 @@ proptest! {
     }
 }
 
-/// Clones are one handler. A differently configured copy counts separately.
+/// Clones are one handler; another handler counts for itself.
 #[tokio::test]
 async fn clones_share_their_totals() {
     let totals = UsageTotals::new();
-    let other = totals.clone().by_model();
+    let other = UsageTotals::builder().by_model().build();
     let callbacks = tower_llm_callbacks::Callbacks::new()
         .inline(totals.clone())
         .inline(totals.clone())

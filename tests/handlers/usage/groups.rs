@@ -33,9 +33,9 @@ async fn without_grouping_there_is_only_the_total() {
 }
 
 #[tokio::test]
-async fn groups_by_model_and_provider() {
-    let totals = UsageTotals::new().by_model().by_provider();
-    // The response model is used, or the requested one if the response has no model.
+async fn by_model_and_provider() {
+    let totals = UsageTotals::builder().by_model().by_provider().build();
+    // The model that answers counts, and the one that was asked for where it does not say.
     ask(&totals, ChatRequest::new("claude-x"), answer_of("claude-x-1", 1, 2)).await;
     ask(&totals, ChatRequest::new("claude-x"), answer_of("claude-x-1", 10, 20)).await;
     ask(&totals, ChatRequest::new("claude-x"), Script::new().fail("refused").respond()).await;
@@ -60,8 +60,8 @@ async fn groups_by_model_and_provider() {
 }
 
 #[tokio::test]
-async fn groups_by_metadata() {
-    let totals = UsageTotals::new().by_metadata("user");
+async fn by_metadata() {
+    let totals = UsageTotals::builder().by_metadata("user").build();
     let layer = layer(&totals);
     for value in [json!("ada"), json!(7), json!(true), json!({"a": 1}), json!([1]), json!(null)] {
         run(&layer.clone().metadata("user", value), used(1, 1)).await;
@@ -75,8 +75,8 @@ async fn groups_by_metadata() {
 }
 
 #[tokio::test]
-async fn groups_by_tag() {
-    let totals = UsageTotals::new().by_tag("team:").by_tag("env:");
+async fn by_tag() {
+    let totals = UsageTotals::builder().by_tag("team:").by_tag("env:").build();
     let layer = layer(&totals);
     run(&layer.clone().tags(["team:a", "team:b", "env:x", "odd"]), used(1, 1)).await;
     run(&layer.clone().tags(["team:a"]), used(1, 1)).await;
@@ -95,7 +95,7 @@ async fn groups_by_tag() {
     assert_eq!((snapshot.total.runs, snapshot.other.runs), (3, 0));
     assert_eq!(snapshot.groups[3].key.get("tag:env:"), Some("env:x"));
 
-    let totals = UsageTotals::new().by_tag("");
+    let totals = UsageTotals::builder().by_tag("").build();
     run(&super::layer(&totals).tags(["b", "a"]), used(1, 1)).await;
     assert_eq!(keys(&totals.snapshot()), [[Some("a")], [Some("b")]]);
     assert!(totals.snapshot().group(&[("tag", "b")]).is_some());
@@ -104,14 +104,14 @@ async fn groups_by_tag() {
 #[tokio::test]
 async fn a_run_with_many_tags_is_in_64_groups_and_in_other() {
     for (tags, other) in [(64, 0), (65, 1), (500, 1)] {
-        let totals = UsageTotals::new().by_tag("");
+        let totals = UsageTotals::builder().by_tag("").build();
         let tags = (0..tags).map(|n| format!("tag-{n}")).collect::<Vec<_>>();
         run(&layer(&totals).tags(tags), used(1, 1)).await;
         let snapshot = totals.snapshot();
         assert_eq!((snapshot.groups.len(), snapshot.other.runs), (64, other));
     }
-    // The product of two tag prefixes too.
-    let totals = UsageTotals::new().by_tag("a").by_tag("b");
+    // The product of two kinds too.
+    let totals = UsageTotals::builder().by_tag("a").by_tag("b").build();
     let tags = (0..20).flat_map(|n| [format!("a{n}"), format!("b{n}")]).collect::<Vec<_>>();
     run(&layer(&totals).tags(tags), used(1, 1)).await;
     let snapshot = totals.snapshot();
@@ -121,7 +121,7 @@ async fn a_run_with_many_tags_is_in_64_groups_and_in_other() {
 /// Whatever model names clients send.
 #[tokio::test]
 async fn groups_are_bounded() {
-    let totals = UsageTotals::new().by_model().max_groups(3);
+    let totals = UsageTotals::builder().by_model().max_groups(3).build();
     for model in 0..10 {
         ask(&totals, ChatRequest::new(format!("m{model}")), used(1, 2)).await;
         ask(&totals, ChatRequest::new("m1"), used(1, 2)).await;
@@ -133,8 +133,8 @@ async fn groups_are_bounded() {
     assert_eq!(snapshot.total.runs, 20);
     assert_adds_up(&snapshot.total);
 
-    // Names are cut at a char boundary.
-    let totals = UsageTotals::new().by_model();
+    // Names are cut, between characters.
+    let totals = UsageTotals::builder().by_model().build();
     let long = "é".repeat(100_000);
     ask(&totals, ChatRequest::new(long.clone()), used(1, 1)).await;
     ask(&totals, ChatRequest::new("x"), by(&long, Script::new().respond()).complete("stop")).await;
@@ -145,8 +145,8 @@ async fn groups_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_fixed_and_serializes() {
-    let totals = UsageTotals::new().by_model();
+async fn a_snapshot_is_a_value_and_json() {
+    let totals = UsageTotals::builder().by_model().build();
     run(&layer(&totals), answer_of("m", 1, 2)).await;
     let snapshot = totals.snapshot();
     run(&layer(&totals), answer_of("m", 1, 2)).await;

@@ -27,7 +27,7 @@ use super::{answer_of, used};
 /// A typed layer over an HTTP layer: two runs, one answer.
 #[tokio::test]
 async fn one_call_is_counted_once() {
-    let (totals, inner_only) = (UsageTotals::new().by_provider(), UsageTotals::new());
+    let (totals, inner_only) = (UsageTotals::builder().by_provider().build(), UsageTotals::new());
     let recorder = Recorder::new();
     let callbacks = Callbacks::new().inline(totals.clone());
     let http = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
@@ -76,7 +76,7 @@ async fn calls_in_a_chain_count_separately() {
     let totals = UsageTotals::new();
     let layer = CallbackLayer::new(Callbacks::new());
     let chain = RunLayer::chain("chain");
-    let config = RunConfig::new().callbacks(&Callbacks::new().inline(totals.clone()));
+    let config = RunConfig::new().callbacks(Callbacks::new().inline(totals.clone()));
     config
         .scope(chain.run(async {
             for _ in 0..2 {
@@ -116,9 +116,8 @@ impl<S> Policy<ChatRequest, S, BoxError> for Retries {
 #[tokio::test]
 async fn attempts_count_separately_or_as_parts_of_an_outer_run() {
     let failing = || {
-        ScriptedModel::new(Script::new().fail("refused").respond())
-            .then(Script::new().fail("refused").respond())
-            .then(used(1, 2))
+        let refused = || Script::new().fail("refused").respond();
+        ScriptedModel::new([refused(), refused(), used(1, 2)])
     };
     for above in [false, true] {
         let totals = UsageTotals::new();

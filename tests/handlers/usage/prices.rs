@@ -27,7 +27,7 @@ fn amount(text: &str) -> Amount {
 }
 
 async fn cost(script: Script) -> Cost {
-    let totals = UsageTotals::new().prices(table(TABLE));
+    let totals = UsageTotals::builder().prices(table(TABLE)).build();
     run(&layer(&totals), script).await;
     let snapshot = totals.snapshot();
     assert_eq!(snapshot.currency.as_deref(), Some("USD"));
@@ -61,8 +61,8 @@ async fn emitted_tokens_are_priced_as_output_and_kept_apart() {
 }
 
 #[tokio::test]
-async fn unpriced_models_are_listed() {
-    let totals = UsageTotals::new().by_model().prices(table(TABLE));
+async fn models_without_a_price_are_named() {
+    let totals = UsageTotals::builder().by_model().prices(table(TABLE)).build();
     let layer = layer(&totals);
     run(&layer, answer_of("who?", 5, 5)).await;
     run(&layer, answer_of("who?", 5, 5)).await;
@@ -94,7 +94,7 @@ async fn the_response_models_price_applies_or_the_requested_ones() {
         ("gpt-5", None, Some("0.0000125")),
         ("who?", None, None),
     ] {
-        let totals = UsageTotals::new().prices(table(TABLE));
+        let totals = UsageTotals::builder().prices(table(TABLE)).build();
         let script = Script::new().respond().chunk(report(Usage::new(2, 1)));
         let script = match answered {
             Some(model) => by(model, script),
@@ -251,7 +251,7 @@ fn amounts_are_decimals() {
         "٣",
     ] {
         let error = text.parse::<Amount>().unwrap_err().to_string();
-        assert!(error.contains("write a decimal such as 2.50"), "{text}: {error}");
+        assert!(error.contains("expected a decimal such as 2.50"), "{text}: {error}");
     }
     assert_eq!(format!("{:?}", amount("2.50")), "Amount(2.5)");
     assert_eq!(serde_json::json!(amount("2.50")), serde_json::json!("2.5"));

@@ -75,50 +75,61 @@ fn omitted_prices_have_defaults() {
 #[test]
 fn errors_name_the_place_and_the_remedy() {
     let model = |price: &str| format!(r#"{{"currency": "USD", "models": {{"m": {price}}}}}"#);
-    for (json, expected) in [
-        ("".to_owned(), "the price table is not as expected"),
-        ("[]".to_owned(), "expected an object"),
-        ("{} x".to_owned(), "trailing characters"),
-        (r#"{"models": {}}"#.to_owned(), r#""currency": "USD""#),
-        (r#"{"currency": "", "models": {}}"#.to_owned(), r#""currency": "USD""#),
-        (r#"{"currency": 7, "models": {}}"#.to_owned(), r#""currency": "USD""#),
-        (r#"{"currency": "USD"}"#.to_owned(), r#"has no "models""#),
-        (r#"{"currency": "USD", "models": []}"#.to_owned(), "`models` is not as expected"),
+    for (json, says) in [
+        ("".to_owned(), "the price table is not a valid JSON object; EOF"),
+        ("[]".to_owned(), "not a valid JSON object; invalid type: sequence, expected an object"),
+        ("{} x".to_owned(), "not a valid JSON object; trailing characters"),
+        (
+            r#"{"models": {}}"#.to_owned(),
+            r#"`currency` is missing: expected a string such as "USD""#,
+        ),
+        (r#"{"currency": "", "models": {}}"#.to_owned(), r#"`currency` is "": expected a string"#),
+        (r#"{"currency": 7, "models": {}}"#.to_owned(), "`currency` is 7: expected a string"),
+        (r#"{"currency": "USD"}"#.to_owned(), "`models` is missing: expected an object"),
+        (
+            r#"{"currency": "USD", "models": []}"#.to_owned(),
+            "`models` is not a valid JSON object",
+        ),
         (
             r#"{"currency": "USD", "model": {}}"#.to_owned(),
-            r#"the key "model" is not known: a price table has `currency` and `models`"#,
+            r#"unknown key "model" in the price table: expected `currency` or `models`"#,
         ),
         (
             r#"{"currency": "USD", "models": {}, "models": {}}"#.to_owned(),
-            r#"the key "models" is in the price table twice"#,
+            r#"duplicate key "models" in the price table"#,
         ),
         (
             r#"{"currency": "USD", "models": {"a": {"input": 1, "output": 1}, "a": {"input": 1, "output": 1}}}"#
                 .to_owned(),
-            r#"the key "a" is in `models` twice"#,
+            r#"duplicate key "a" in `models`"#,
         ),
-        (model("7"), r#"the model "m" is not as expected"#),
-        (model(r#"{"output": 1}"#), r#"the model "m" has no `input`"#),
-        (model(r#"{"input": 1}"#), r#"the model "m" has no `output`"#),
+        (model("7"), r#"the price of model "m" is not a valid JSON object"#),
+        (model(r#"{"output": 1}"#), r#"`input` of model "m" is missing"#),
+        (model(r#"{"input": 1}"#), r#"`output` of model "m" is missing"#),
         (
             model(r#"{"input": 1, "output": 1, "cached": 1}"#),
-            r#"the key "cached" of the model "m" is not known: a price has `input`, `output`, `cache_read`"#,
+            r#"unknown key "cached" in the price of model "m": expected `input`, `output`, `cache_read`"#,
         ),
-        (model(r#"{"input": 1, "output": 1, "input": 1}"#), r#"is in the model "m" twice"#),
-        (model(r#"{"input": -1, "output": 1}"#), r#"`input` of the model "m" is -1: write a decimal"#),
-        (model(r#"{"input": 1, "output": 1e2}"#), r#"`output` of the model "m" is 1e2: write"#),
-        (model(r#"{"input": 0.0000001, "output": 1}"#), "at most 6 decimals"),
-        (model(r#"{"input": "$3", "output": 1}"#), r#"is "$3": write a decimal such as 2.50"#),
-        (model(r#"{"input": null, "output": 1}"#), "is null: write a decimal"),
-        (model(r#"{"input": [1], "output": 1}"#), "is [1]: write a decimal"),
-        (model(r#"{"input": 99999999999999999999, "output": 1}"#), "write a decimal"),
+        (
+            model(r#"{"input": 1, "output": 1, "input": 1}"#),
+            r#"duplicate key "input" in the price of model "m""#,
+        ),
+        (model(r#"{"input": -1, "output": 1}"#), r#"`input` of model "m" is -1: expected the price"#),
+        (model(r#"{"input": 1, "output": 1e2}"#), r#"`output` of model "m" is 1e2: expected"#),
+        (model(r#"{"input": 0.0000001, "output": 1}"#), "at most 6 decimal places"),
+        (model(r#"{"input": "$3", "output": 1}"#), r#"is "$3": expected the price"#),
+        (model(r#"{"input": null, "output": 1}"#), "is null: expected the price"),
+        (model(r#"{"input": [1], "output": 1}"#), "is [1]: expected the price"),
+        (model(r#"{"input": 99999999999999999999, "output": 1}"#), "as a decimal such as 2.50"),
         (
             r#"{"currency": "USD", "models": {"a*b*": {"input": 1, "output": 1}}}"#.to_owned(),
-            r#"the model "a*b*" has several `*`"#,
+            r#"the model pattern "a*b*" has several `*`"#,
         ),
     ] {
-        let error = json.parse::<PriceTable>().unwrap_err().to_string();
-        assert!(error.contains(expected), "{json}: {error}");
+        let error = json.parse::<PriceTable>().unwrap_err();
+        let source = error.source().map(|source| format!("; {source}")).unwrap_or_default();
+        let error = format!("{error}{source}");
+        assert!(error.contains(says), "{json}: {error}");
     }
 }
 
@@ -127,7 +138,7 @@ fn tables_from_files_and_readers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prices.json");
     let error = PriceTable::open(&path).unwrap_err();
-    assert!(error.to_string().contains("prices.json: the price table cannot be read"), "{error}");
+    assert!(error.to_string().ends_with("prices.json: cannot read the price table"), "{error}");
     assert!(error.source().is_some_and(|source| source.is::<io::Error>()));
 
     let json = r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 2}}}"#;
@@ -136,7 +147,8 @@ fn tables_from_files_and_readers() {
     assert_eq!(PriceTable::from_reader(json.as_bytes()).unwrap().len(), 1);
     fs::write(&path, "{").unwrap();
     let error = PriceTable::open(&path).unwrap_err();
-    assert!(error.to_string().contains("prices.json: the price table is not as expected"));
-    assert!(error.source().is_none());
+    let text = error.to_string();
+    assert!(text.ends_with("prices.json: the price table is not a valid JSON object"), "{text}");
+    assert!(error.source().is_some_and(|source| source.is::<serde_json::Error>()));
     assert!(PriceTable::from_reader(&b"\xff"[..]).is_err());
 }

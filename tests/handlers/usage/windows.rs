@@ -23,8 +23,8 @@ fn hours(snapshot: &UsageSnapshot) -> Vec<(u64, u64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_are_counted_in_their_windows() {
-    let totals = UsageTotals::new().by_model().window(HOUR).keep_windows(3);
+async fn one_after_the_other() {
+    let totals = UsageTotals::builder().by_model().window(HOUR).keep_windows(3).build();
     let layer = layer(&totals);
     assert!(totals.snapshot().windows.is_empty());
     run(&layer, answer_of("a", 1, 1)).await;
@@ -54,21 +54,21 @@ async fn runs_are_counted_in_their_windows() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_counts_when_it_ends() {
-    let totals = UsageTotals::new().window(HOUR);
+    let totals = UsageTotals::builder().window(HOUR).build();
     let script = tower_llm_callbacks::testing::Script::new().respond().pause(HOUR * 5).text("a");
     run(&layer(&totals), script.complete("stop")).await;
     assert_eq!(hours(&totals.snapshot()), [(5, 1)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_last_windows_are_kept() {
-    let totals = UsageTotals::new().window(HOUR).keep_windows(1);
+async fn only_the_last_are_kept() {
+    let totals = UsageTotals::builder().window(HOUR).keep_windows(1).build();
     for _ in 0..100 {
         run(&layer(&totals), used(1, 1)).await;
         assert_eq!(totals.snapshot().windows.len(), 1);
         advance(HOUR).await;
     }
-    let totals = UsageTotals::new().window(HOUR);
+    let totals = UsageTotals::builder().window(HOUR).build();
     for _ in 0..100 {
         run(&layer(&totals), used(1, 1)).await;
         advance(HOUR).await;
@@ -78,8 +78,8 @@ async fn only_the_last_windows_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_are_bounded_per_window() {
-    let totals = UsageTotals::new().by_model().max_groups(1).window(HOUR);
+async fn groups_of_a_window_are_bounded_for_themselves() {
+    let totals = UsageTotals::builder().by_model().max_groups(1).window(HOUR).build();
     run(&layer(&totals), answer_of("a", 1, 1)).await;
     run(&layer(&totals), answer_of("b", 1, 1)).await;
     advance(HOUR).await;
@@ -91,8 +91,8 @@ async fn groups_are_bounded_per_window() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn taking_totals_starts_new_windows() {
-    let totals = UsageTotals::new().window(HOUR);
+async fn taken_windows_begin_again() {
+    let totals = UsageTotals::builder().window(HOUR).build();
     run(&layer(&totals), used(1, 1)).await;
     assert_eq!(totals.take().windows.len(), 1);
     assert!(totals.snapshot().windows.is_empty());
@@ -104,7 +104,7 @@ async fn taking_totals_starts_new_windows() {
 
 #[tokio::test(start_paused = true)]
 async fn aligned_to_the_clock() {
-    let totals = UsageTotals::new().aligned_window(HOUR);
+    let totals = UsageTotals::builder().aligned_window(HOUR).build();
     for _ in 0..3 {
         run(&layer(&totals), used(1, 1)).await;
         let snapshot = totals.snapshot();
@@ -118,7 +118,7 @@ async fn aligned_to_the_clock() {
 }
 
 #[test]
-#[should_panic(expected = "longer than zero")]
-fn a_window_of_length_zero_panics() {
-    let _ = UsageTotals::new().window(Duration::ZERO);
+#[should_panic(expected = "greater than zero")]
+fn no_window_of_no_length() {
+    let _ = UsageTotals::builder().window(Duration::ZERO).build();
 }

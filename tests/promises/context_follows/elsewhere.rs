@@ -8,7 +8,7 @@ use support::{PATIENCE, everywhere, read, request};
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, InCurrentRun, Run, RunConfig,
+    AttemptsLayer, CallbackLayer, Callbacks, InCurrentRun, Run, RunConfig,
     chat::{ChatChunk, ChatRequest},
     scope::RunContextLayer,
     testing::{Script, ScriptedModel},
@@ -162,7 +162,7 @@ fn the_request_carries_inherited_settings_through_a_buffer() {
             .layer(AttemptsLayer::new())
             .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
-            .layer(CallbackLayer::new(Default::default()).name("parent"))
+            .layer(CallbackLayer::new(Callbacks::new()).name("parent"))
             .service(model);
         let config = RunConfig::new().callbacks(&recorders.callbacks).tags(["urgent"]);
         let work =

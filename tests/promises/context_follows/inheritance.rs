@@ -126,7 +126,7 @@ fn handlers_are_notified_inherited_first_then_local() {
             })
         };
         let parent = CallbackLayer::new(set(["parent's 1", "parent's 2"]))
-            .inheritable_callbacks(&set(["inheritable 1", "inheritable 2"]));
+            .inheritable_callbacks(set(["inheritable 1", "inheritable 2"]));
         let child = CallbackLayer::new(set(["child's 1", "child's 2"]));
         let model = leaf(&child);
         let at_request = set(["request 1", "request 2"]);
@@ -137,7 +137,7 @@ fn handlers_are_notified_inherited_first_then_local() {
                 chunks()
             }
         };
-        RunConfig::new().callbacks(&set(["first", "second"])).scope(outer(&parent, work)).await;
+        RunConfig::new().callbacks(set(["first", "second"])).scope(outer(&parent, work)).await;
         let received = received.lock().unwrap();
         let by = |run: &str| -> Vec<_> {
             received.iter().filter(|(name, _)| name == run).map(|(_, handler)| *handler).collect()

@@ -113,7 +113,7 @@ fn a_panic_in_any_method_is_one_fault() {
                 assert_eq!(&*fault.handler, FRAGILE);
                 assert_eq!(fault.run_id, runs.lock().unwrap()[0].run_id());
                 assert_eq!(fault.event, Some(at));
-                assert_eq!(fault.panic_message.as_deref(), Some(&*format!("broken at {at}")));
+                assert_eq!(fault.message.as_deref(), Some(&*format!("broken at {at}")));
                 // The panicking event, and the events emitted until then.
                 let waited_for = match mode {
                     Mode::Inline => true,

@@ -46,7 +46,7 @@ fn a_panic_aborts_the_call() {
                 Ok(stream) => read(stream).await.1.expect("an error"),
                 Err(error) => error,
             };
-            assert_eq!(reason(&error), "required handler `fragile` panicked");
+            assert_eq!(reason(&error), "callback handler `fragile` panicked");
             assert_eq!(inner.live(), 0);
             if at == EventKind::LlmStart && (mode.is_awaited() || mode == Mode::Inline) {
                 assert_eq!(inner.calls(), 0);
@@ -143,7 +143,7 @@ fn a_missed_deadline_aborts_the_call() {
                 Ok(stream) => read(stream).await.1.expect("an error"),
                 Err(error) => error,
             };
-            assert_eq!(reason(&error), "required handler `fragile` exceeded its deadline");
+            assert_eq!(reason(&error), "callback handler `fragile` exceeded its deadline");
             assert_eq!(inner.calls(), usize::from(delivery == Delivery::Background));
             ended_aborted(&mut recorders, FaultKind::DeadlineExceeded).await;
         });
@@ -156,7 +156,7 @@ fn a_missing_runtime_aborts_the_call() {
         .with(Registration::blocking(Recorder::new()).name(FRAGILE).abort_on_fault());
     let (inner, mut model) = recorders.model(Script::answer(["a"]));
     let error = block_on(call(&mut model)).unwrap_err();
-    assert_eq!(reason(&error), "required handler `fragile` has no runtime");
+    assert_eq!(reason(&error), "callback handler `fragile` has no runtime");
     assert_eq!(inner.calls(), 0);
     Flavor::Current.runtime().block_on(ended_aborted(&mut recorders, FaultKind::NoRuntime));
 }
@@ -170,7 +170,7 @@ fn a_runtime_shutdown_aborts_the_call() {
     let mut stream = runtime.block_on(call(&mut model)).unwrap();
     drop(runtime);
     let error = block_on(stream.next()).unwrap().unwrap_err();
-    assert_eq!(reason(&error), "required handler `fragile` lost its runtime");
+    assert_eq!(reason(&error), "callback handler `fragile` lost its runtime");
     assert_eq!(inner.live(), 0);
     Flavor::Current.runtime().block_on(ended_aborted(&mut recorders, FaultKind::RuntimeShutDown));
 }
@@ -188,7 +188,7 @@ fn too_many_runs_abort_the_call() {
         let (inner, mut model) = recorders.model(Script::answer(["a"]));
         let first = call(&mut model).await.unwrap();
         let error = call(&mut model).await.unwrap_err();
-        assert_eq!(reason(&error), "required handler `fragile` holds too many runs");
+        assert_eq!(reason(&error), "callback handler `fragile` has too many undelivered runs");
         assert_eq!(inner.calls(), 1);
         assert_eq!(recorders.faults.one().kind, FaultKind::TooManyRuns);
         release.send(true).unwrap();

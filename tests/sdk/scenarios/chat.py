@@ -23,7 +23,7 @@ def role(model, index=0):
     return chunk(model, {"role": "assistant", "content": "", "refusal": None}, index=index)
 
 
-def said(model, *texts, finish="stop"):
+def answer_events(model, *texts, finish="stop"):
     return [role(model), *[chunk(model, {"content": text}) for text in texts], chunk(model, {}, finish)]
 
 
@@ -61,8 +61,8 @@ FAULT = {"error": {"message": "The server had an error", "type": "server_error",
 WITH_USAGE = {"stream_options": {"include_usage": True}}
 
 ALL = [
-    scenario("text", chunks(lambda model: said(model, *HELLO))),
-    scenario("usage", chunks(lambda model: [*[event | {"usage": None} for event in said(model, *HELLO)],
+    scenario("text", chunks(lambda model: answer_events(model, *HELLO))),
+    scenario("usage", chunks(lambda model: [*[event | {"usage": None} for event in answer_events(model, *HELLO)],
         completion(model, "chat.completion.chunk", usage=USAGE)]), **WITH_USAGE),
     scenario("text-whole", lambda model: whole(completion(model, usage=USAGE) | {
         "choices": [answer(model, {"content": "Hello"})]}), stream=False),
@@ -84,17 +84,17 @@ ALL = [
     failure(400, "invalid_request_error", None),
     failure(404, "invalid_request_error", "model_not_found"),
     failure(429, "requests", "rate_limit_exceeded"),
-    scenario("error-midstream", chunks(lambda model: [*said(model, "Hel")[:2], FAULT]), "provider"),
-    scenario("truncated", chunks(lambda model: said(model, *HELLO)[:4], done=b": and then nothing\n\n"), "truncated"),
-    scenario("cut", chunks(lambda model: said(model, *HELLO)[:4], done=b"", cut=True), "transport"),
-    scenario("gzip", chunks(lambda model: said(model, *HELLO), gzip=True)),
-    scenario("stop-reading", chunks(lambda model: said(model, *["word "] * 100), pause=0.02), "cancelled") | {"break_after": 6},
-    scenario("linger", chunks(lambda model: said(model, *HELLO), linger=0.2)),
-    scenario("unicode", lambda model: streamed(shredded(unnamed(*said(model, "Grüße ", "🚲🇫🇷", " 你好", " a\u2028b")) + DONE))),
-    scenario("crlf", lambda model: streamed([*[unnamed(event, end="\r\n") for event in said(model, *HELLO)], b"data: [DONE]\r\n\r\n"])),
+    scenario("error-midstream", chunks(lambda model: [*answer_events(model, "Hel")[:2], FAULT]), "provider"),
+    scenario("truncated", chunks(lambda model: answer_events(model, *HELLO)[:4], done=b": and then nothing\n\n"), "truncated"),
+    scenario("cut", chunks(lambda model: answer_events(model, *HELLO)[:4], done=b"", cut=True), "transport"),
+    scenario("gzip", chunks(lambda model: answer_events(model, *HELLO), gzip=True)),
+    scenario("stop-reading", chunks(lambda model: answer_events(model, *["word "] * 100), pause=0.02), "cancelled") | {"break_after": 6},
+    scenario("linger", chunks(lambda model: answer_events(model, *HELLO), linger=0.2)),
+    scenario("unicode", lambda model: streamed(shredded(unnamed(*answer_events(model, "Grüße ", "🚲🇫🇷", " 你好", " a\u2028b")) + DONE))),
+    scenario("crlf", lambda model: streamed([*[unnamed(event, end="\r\n") for event in answer_events(model, *HELLO)], b"data: [DONE]\r\n\r\n"])),
     scenario("helper", chunks(lambda model: [role(model), chunk(model, {"content": "I"}), chunk(model, {"content": " look."}),
         *call(model, 0, '{"ci', 'ty": "Par', 'is"}'), *call(model, 1, '{"city": "Rome"}'), chunk(model, {}, "tool_calls"),
         completion(model, "chat.completion.chunk", usage=USAGE)]), stream=False, tools=TOOLS, **WITH_USAGE) | {"helper": True},
     scenario("comments", lambda model: streamed([b": PROCESSING\n\n" * 3, *[
-        unnamed(event) + b": keep-alive\n\n" for event in said(model, *HELLO)], DONE])),
+        unnamed(event) + b": keep-alive\n\n" for event in answer_events(model, *HELLO)], DONE])),
 ]

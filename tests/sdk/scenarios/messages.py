@@ -47,7 +47,7 @@ def tool(index, number, *parts):
     return [block(index, opened), *[delta(index, "input_json_delta", partial_json=part) for part in parts], close(index)]
 
 
-def said(model, *texts, end="end_turn"):
+def answer_events(model, *texts, end="end_turn"):
     return [start(model), open_text(0), *[text(0, part) for part in texts], close(0), *stop(end)]
 
 
@@ -75,7 +75,7 @@ CALL = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"c
 OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
 ALL = [
-    scenario("text", events(lambda model: said(model, *HELLO))),
+    scenario("text", events(lambda model: answer_events(model, *HELLO))),
     scenario("text-whole", lambda model: whole(message(model, [{"type": "text", "text": "Hello"}], "end_turn")), stream=False),
     scenario("tool", events(lambda model: [start(model), open_text(0), text(0, "I look."), close(0),
         *tool(1, 1, "", '{"ci', 'ty": "Par', 'is"}'), *stop("tool_use")]), tools=TOOLS),
@@ -90,21 +90,21 @@ ALL = [
         stream=False, thinking=THINKING),
     scenario("refusal", events(lambda model: [start(model), *stop("refusal", 0, stop_details={
         "type": "refusal", "category": "cyber", "explanation": "no"})])),
-    scenario("max-tokens", events(lambda model: said(model, "Hello", end="max_tokens"))),
+    scenario("max-tokens", events(lambda model: answer_events(model, "Hello", end="max_tokens"))),
     failure(400, "invalid_request_error"),
     failure(404, "not_found_error"),
     failure(429, "rate_limit_error"),
     scenario("error-midstream", events(lambda model: [start(model), open_text(0), text(0, "Hel"), OVERLOADED]), "provider"),
-    scenario("truncated", events(lambda model: said(model, *HELLO)[:4]), "truncated"),
-    scenario("cut", events(lambda model: said(model, *HELLO)[:4], cut=True), "transport"),
-    scenario("gzip", events(lambda model: said(model, *HELLO), gzip=True)),
-    scenario("stop-reading", events(lambda model: said(model, *["word "] * 100), pause=0.02), "cancelled")
+    scenario("truncated", events(lambda model: answer_events(model, *HELLO)[:4]), "truncated"),
+    scenario("cut", events(lambda model: answer_events(model, *HELLO)[:4], cut=True), "transport"),
+    scenario("gzip", events(lambda model: answer_events(model, *HELLO), gzip=True)),
+    scenario("stop-reading", events(lambda model: answer_events(model, *["word "] * 100), pause=0.02), "cancelled")
         | {"break_after": 6},
-    scenario("linger", events(lambda model: said(model, *HELLO), linger=0.2)),
-    scenario("unicode", lambda model: streamed(shredded(named(*said(model, "Grüße ", "🚲🇫🇷", " 你好", " a\u2028b"))))),
-    scenario("crlf", lambda model: streamed([named(event, end="\r\n") for event in said(model, *HELLO)])),
+    scenario("linger", events(lambda model: answer_events(model, *HELLO), linger=0.2)),
+    scenario("unicode", lambda model: streamed(shredded(named(*answer_events(model, "Grüße ", "🚲🇫🇷", " 你好", " a\u2028b"))))),
+    scenario("crlf", lambda model: streamed([named(event, end="\r\n") for event in answer_events(model, *HELLO)])),
     scenario("helper", events(lambda model: [start(model), *THOUGHT, open_text(1), text(1, "I"), text(1, " look."), close(1),
         *tool(2, 1, "", '{"ci', 'ty":"Par', 'is"}'), *stop("tool_use")]), stream=False, tools=TOOLS) | {"helper": True},
     scenario("pings", lambda model: streamed([b": hello\n\n", named({"type": "ping"}), *[
-        named(event, {"type": "ping"}) + b": keep-alive\n\n" for event in said(model, *HELLO)[:-1]], named({"type": "message_stop"})])),
+        named(event, {"type": "ping"}) + b": keep-alive\n\n" for event in answer_events(model, *HELLO)[:-1]], named({"type": "message_stop"})])),
 ]

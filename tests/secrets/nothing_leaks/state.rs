@@ -127,13 +127,13 @@ fn calls_leave_no_memory() {
 #[test]
 fn handlers_with_masked_events_leave_no_state() {
     on_each_runtime(|| async {
-        for interests in [
+        for event_mask in [
             EventMask::LLM_START,
             EventMask::LLM_NEW_TOKEN,
             EventMask::CUSTOM,
             EventMask::LLM_START | EventMask::LLM_ERROR,
         ] {
-            let part = || Part(interests);
+            let part = || Part(event_mask);
             let callbacks = Callbacks::new()
                 .blocking(part())
                 .add(Registration::blocking(part()).background().capacity(1))
@@ -151,7 +151,7 @@ fn handlers_with_masked_events_leave_no_state() {
 struct Part(EventMask);
 
 impl tower_llm_callbacks::CallbackHandler for Part {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.0
     }
 }

@@ -25,7 +25,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_llm_callbacks::{
     ErrorKind, HttpCallbackLayer,
     http_layer::{RequestBody, TransportFailure},

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, Run,
+    Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventData, EventKind, Run, RunType,
     batch::Batch,
     chat::{ChatChunk, ChatRequest},
     on_event, on_event_async,
@@ -39,7 +39,7 @@ fn an_aborted_prompt_does_not_affect_the_others() {
     everywhere(|recorders| async move {
         let script = Script::new().respond().text("so far").text("bad").complete("stop");
         let prompts = Prompts::new([answer("a"), script, answer("b")]);
-        let callbacks = recorders.callbacks.clone().merge(&aborting(EventKind::LlmNewToken, "bad"));
+        let callbacks = recorders.callbacks.clone().merge(aborting(EventKind::LlmNewToken, "bad"));
         let model = CallbackLayer::new(callbacks).layer(prompts.clone());
         let generate = Batch::new().callbacks(&recorders.callbacks);
         let batch = generate.run(&model, prompts.requests()).await.unwrap();
@@ -52,7 +52,7 @@ fn an_aborted_prompt_does_not_affect_the_others() {
         for (_, recorder) in &recorders.each {
             let run = recorder.run(batch.run_ids[1].unwrap());
             assert_eq!(run.last().unwrap().error().unwrap().kind(), ErrorKind::Aborted);
-            assert_eq!(chain(recorder).1.kind(), EventKind::ChainEnd);
+            assert_eq!(chain(recorder).1.kind(), EventKind::RunEnd(RunType::Chain));
         }
     });
 }
@@ -98,7 +98,7 @@ fn an_aborted_batch_cancels_its_prompts() {
         // Before any prompt is called.
         let prompts = Prompts::new(["a", "b"].map(answer));
         let model = recorders.layer().layer(prompts.clone());
-        let run = Batch::new().callbacks(&aborting(EventKind::ChainStart, ""));
+        let run = Batch::new().callbacks(aborting(EventKind::RunStart(RunType::Chain), ""));
         let error = run.run(&model, prompts.requests()).await.unwrap_err();
         assert_eq!(error.downcast_ref::<Aborted>().unwrap().abort().reason(), "enough");
         assert_eq!(prompts.calls(), [0, 0]);
@@ -108,7 +108,7 @@ fn an_aborted_batch_cancels_its_prompts() {
         let batch_run: Arc<Mutex<Option<Run>>> = Arc::default();
         let kept = Arc::clone(&batch_run);
         let keeps = Mode::Inline.closure(move |run, event| {
-            if event.kind() == EventKind::ChainStart {
+            if event.kind() == EventKind::RunStart(RunType::Chain) {
                 *kept.lock().unwrap() = Some(run.clone());
             }
         });

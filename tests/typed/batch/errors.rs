@@ -11,8 +11,8 @@ use futures::FutureExt;
 use support::{everywhere, on_each_runtime, request};
 use tower::{BoxError, Layer, Service};
 use tower_llm_callbacks::{
-    Delta, ErrorKind, EventKind, ProviderError,
-    batch::Batch,
+    Delta, ErrorKind, EventKind, ProviderError, RunType,
+    batch::{Batch, BatchError},
     chat::ChatRequest,
     event::Truncated,
     testing::{Script, ScriptedStream},
@@ -35,6 +35,11 @@ fn failing() -> [(Script, Option<ErrorKind>); 8] {
         (begins(), Some(Truncated)),
         (answer("fine, too"), None),
     ]
+}
+
+/// The message of the call's error.
+fn message(error: &BatchError) -> String {
+    error.source().unwrap().to_string()
 }
 
 #[test]
@@ -66,12 +71,13 @@ fn errors_keep_their_place_and_carry_partial_results() {
                 );
             }
             // A failed prompt does not fail the batch.
-            assert_eq!(chain(recorder).1.kind(), EventKind::ChainEnd);
+            assert_eq!(chain(recorder).1.kind(), EventKind::RunEnd(RunType::Chain));
         }
 
         let mut errors = batch.generations.into_iter().filter_map(Result::err);
         let refused = errors.next().unwrap();
-        assert_eq!(refused.to_string(), "refused");
+        assert_eq!(refused.to_string(), "a call of the batch failed");
+        assert_eq!(message(&refused), "refused");
         assert!(refused.source().unwrap().is::<io::Error>());
         assert!(refused.into_inner().is::<io::Error>());
         let overloaded = errors.next().unwrap();
@@ -99,7 +105,7 @@ fn into_results_returns_the_first_error_in_order() {
         let prompts = Prompts::new([answer("fine"), late, soon]);
         let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
         let error = batch.into_results().unwrap_err();
-        assert_eq!(error.to_string(), "late");
+        assert_eq!(message(&error), "late");
 
         let prompts = Prompts::new(["a", "b"].map(answer));
         let batch = Batch::new().run(&prompts, prompts.requests()).await.unwrap();
@@ -123,11 +129,8 @@ fn items_after_the_end_do_not_count() {
         let model = recorders.layer().layer(prompts.clone());
         let batch = Batch::new().run(&model, prompts.requests()).await.unwrap();
         assert_delivered(&recorders).await;
-        let errors: Vec<_> = batch
-            .generations
-            .iter()
-            .map(|result| result.as_ref().err().map(ToString::to_string))
-            .collect();
+        let errors: Vec<_> =
+            batch.generations.iter().map(|result| result.as_ref().err().map(message)).collect();
         let overloaded = Some("overloaded".to_owned());
         assert_eq!(errors, [None, None, overloaded.clone(), overloaded]);
         for (_, recorder) in &recorders.each {
@@ -194,7 +197,7 @@ fn a_service_that_is_not_ready_makes_no_run() {
         let model = recorders.layer().layer(NeverReady);
         let batch = Batch::new().run(&model, [request(), request()]).await.unwrap();
         for error in batch.generations.iter().map(|result| result.as_ref().unwrap_err()) {
-            assert_eq!((error.to_string(), error.partial().tokens), ("closed".to_owned(), 0));
+            assert_eq!((message(error), error.partial().tokens), ("closed".to_owned(), 0));
         }
         assert_eq!(batch.run_ids, [None, None]);
         recorders.nothing();

@@ -138,7 +138,7 @@ fn the_default_limit_is_sixteen() {
 #[test]
 fn a_limit_of_zero_panics() {
     let message = panic_of(|| Batch::new().limit(0));
-    assert!(message.downcast_ref::<&str>().unwrap().contains("at least 1 call"));
+    assert!(message.downcast_ref::<&str>().unwrap().contains("must be at least 1"));
 }
 
 /// A batch waits for a service whose own limit is tighter.

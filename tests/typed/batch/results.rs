@@ -7,7 +7,11 @@ use serde_json::json;
 use support::{assert_same_answer, everywhere, on_each_runtime};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Delta, LlmChunk, ProviderError, Usage, batch::Batch, event::Choice, testing::Script,
+    Delta, LlmChunk, ProviderError, Usage,
+    batch::Batch,
+    chat::{ChatRequest, ModelError},
+    event::Choice,
+    testing::{Script, ScriptedStream},
 };
 
 use super::{Prompts, answer, assert_delivered};
@@ -191,6 +195,20 @@ fn the_json_is_langchains() {
                 "errors": [null, null, "key sk-[redacted] refused", null],
             })
         );
+    });
+}
+
+/// Errors do not repeat their sources, so their JSON has the messages of both.
+#[test]
+fn the_json_of_an_error_has_its_sources() {
+    on_each_runtime(|| async {
+        let model = service_fn(|_: ChatRequest| async {
+            let overloaded = ProviderError::new("overloaded").status(529);
+            Err::<ScriptedStream, _>(ModelError::Provider(overloaded))
+        });
+        let batch = Batch::new().run(&model, [ChatRequest::new("any")]).await.unwrap();
+        let errors = &json!(batch)["errors"];
+        assert_eq!(*errors, json!(["the provider reported an error (529): overloaded"]));
     });
 }
 

@@ -37,9 +37,11 @@ fn each_prompt_is_a_run_under_one_chain() {
         for (mode, recorder) in &recorders.each {
             let (start, end) = chain(recorder);
             assert_eq!((&*start.name, start.parent_run_id), ("generate", None), "{mode:?}");
-            let EventData::ChainStart(input) = &start.data else { panic!("{start:?}") };
+            let EventData::RunStart(RunType::Chain, input) = &start.data else {
+                panic!("{start:?}")
+            };
             assert_eq!(input.input, Some(json!({"prompts": 5})));
-            let EventData::ChainEnd(output) = &end.data else { panic!("{end:?}") };
+            let EventData::RunEnd(RunType::Chain, output) = &end.data else { panic!("{end:?}") };
             assert_eq!(output.output, Some(json!(batch.llm_output())));
             let prompts = prompt_starts(recorder);
             assert_eq!(batch.run_ids, ids(&prompts));
@@ -72,7 +74,7 @@ fn prompts_of_an_unobserved_batch_are_children_of_the_nearest_run() {
         // Local callbacks of the run around are not inherited by its children.
         let (inside, outer) = (Recorder::new(), Recorder::new());
         let model = CallbackLayer::new(inline(&inside)).layer(prompts.clone());
-        let around = RunLayer::chain("around").callbacks(&inline(&outer));
+        let around = RunLayer::chain("around").callbacks(inline(&outer));
         let generate = Batch::new();
         let batch = around.run(generate.run(&model, prompts.requests())).await.unwrap();
         let around = chain(&outer).0.run_id;
@@ -131,10 +133,10 @@ fn settings_apply_to_the_chain_or_are_inherited() {
         let model = CallbackLayer::new(Callbacks::new()).layer(prompts.clone());
         let generate = Batch::new()
             .name("batch")
-            .callbacks(&inline(&own))
+            .callbacks(inline(&own))
             .tags(["own"])
             .metadata("own", 1)
-            .inheritable_callbacks(&inline(&all))
+            .inheritable_callbacks(inline(&all))
             .inheritable_tags(["all"])
             .inheritable_metadata("all", 2);
         generate.run(&model, prompts.requests()).await.unwrap();
@@ -165,7 +167,7 @@ fn a_prompts_run_is_the_outermost_of_its_call() {
             }
         });
         let model = RunLayer::chain("asks").streaming().layer(forward);
-        let config = RunConfig::new().callbacks(&inline(&recorder));
+        let config = RunConfig::new().callbacks(inline(&recorder));
         let generate = Batch::new();
         let batch = config.scope(generate.run(&model, prompts.requests())).await.unwrap();
         let parents = prompt_starts(&recorder).into_iter().map(|start| start.parent_run_id);

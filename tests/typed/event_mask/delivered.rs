@@ -21,7 +21,7 @@ use super::masks;
 struct Masked(Recorder, EventMask);
 
 impl CallbackHandler for Masked {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.1
     }
 
@@ -31,7 +31,7 @@ impl CallbackHandler for Masked {
 }
 
 impl AsyncCallbackHandler for Masked {
-    fn interests(&self) -> EventMask {
+    fn event_mask(&self) -> EventMask {
         self.1
     }
 
@@ -181,7 +181,8 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
         let recorder = Recorder::new();
         let handler: Registration = listener.mode.handler(Masked(recorder.clone(), listener.own));
         let narrowed = listener.narrowed.iter();
-        callbacks = callbacks.add(narrowed.fold(handler, |handler, mask| handler.interests(*mask)));
+        callbacks =
+            callbacks.add(narrowed.fold(handler, |handler, mask| handler.event_mask(*mask)));
         recorders.push(recorder);
     }
     callbacks = callbacks.inline(witness.clone());
@@ -191,11 +192,10 @@ async fn schedule(acts: Vec<Act>, listeners: Vec<Listener>) {
     let truth = witness.events();
     for (recorder, listener) in recorders.iter().zip(&listeners) {
         let wanted = listener.wanted();
-        let expected =
-            truth.iter().filter(|event| wanted.contains_in(event.kind(), event.run_type));
+        let expected = truth.iter().filter(|event| wanted.wants_in(event.kind(), event.run_type));
         let events = recorder.events();
         assert_eq!(ids(&events), ids(expected), "{listener:?}");
-        let violations = Checker::new().interests(wanted).check(&events);
+        let violations = Checker::new().event_mask(wanted).check(&events);
         assert!(violations.is_empty(), "{violations:?}");
     }
 }
@@ -241,7 +241,7 @@ fn a_mask_that_changes_is_read_once() {
     };
     struct Changes(Arc<AtomicUsize>, Recorder);
     impl CallbackHandler for Changes {
-        fn interests(&self) -> EventMask {
+        fn event_mask(&self) -> EventMask {
             match self.0.fetch_add(1, Ordering::SeqCst) {
                 0 => EventMask::LLM_END,
                 _ => EventMask::ALL,

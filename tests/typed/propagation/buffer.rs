@@ -5,7 +5,7 @@ use tower::{
     BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer, service_fn,
 };
 use tower_llm_callbacks::{
-    CallbackLayer, RunConfig, RunLayer, chat,
+    CallbackLayer, Callbacks, RunConfig, RunLayer, chat,
     scope::{HasExtensions, RunContextLayer},
     testing::{Script, ScriptedModel, assert_promises},
 };
@@ -19,7 +19,7 @@ fn tower_buffer() {
         let mut model = ServiceBuilder::new()
             .layer(RunContextLayer::new())
             .layer(BufferLayer::new(4))
-            .layer(CallbackLayer::new(Default::default()))
+            .layer(CallbackLayer::new(Callbacks::new()))
             .service(ScriptedModel::new(Script::answer(["a"])));
         let answer = model.ready().await?.call(request()).await?;
         chat::collect(answer).await?;
@@ -29,7 +29,7 @@ fn tower_buffer() {
     children(0, || async {
         let mut model = ServiceBuilder::new()
             .layer(BufferLayer::new(4))
-            .layer(CallbackLayer::new(Default::default()))
+            .layer(CallbackLayer::new(Callbacks::new()))
             .service(ScriptedModel::new(Script::answer(["a"])));
         let answer = model.ready().await?.call(request()).await?;
         chat::collect(answer).await?;
@@ -95,7 +95,7 @@ fn a_request_carries_its_configuration() {
             super::ask().await?;
             Ok::<_, BoxError>(futures::stream::iter([Ok::<_, BoxError>(chat::ChatChunk::Done)]))
         });
-        let mut model = CallbackLayer::new(Default::default()).name("own").layer(inner);
+        let mut model = CallbackLayer::new(Callbacks::new()).name("own").layer(inner);
         let config =
             RunConfig::new().callbacks(&recorders.callbacks).tags(["asked"]).run_name("chain");
         let mut asked = request();

@@ -16,8 +16,10 @@ use super::{Retries, ask, kinds, once, runs};
 
 /// Fails once, then answers with this many tokens.
 fn failing_once(tokens: usize) -> ScriptedModel {
-    ScriptedModel::new(Script::new().fail("refused").respond())
-        .then(Script::answer((0..tokens).map(|n| format!("{n} "))))
+    ScriptedModel::new([
+        Script::new().fail("refused").respond(),
+        Script::answer((0..tokens).map(|n| format!("{n} "))),
+    ])
 }
 
 /// A handler that blocks in the start of the second attempt.

@@ -12,9 +12,11 @@ use super::{Retries, ask, once, retries, runs};
 /// Fails in two ways that quote the prompt.
 fn quoting() -> ScriptedModel {
     let filtered = ProviderError::new("'my secret' was filtered").status(400);
-    ScriptedModel::new(Script::new().fail("could not send 'my secret'").respond())
-        .then(Script::new().provider_error(filtered).respond())
-        .then(Script::answer(["a"]))
+    ScriptedModel::new([
+        Script::new().fail("could not send 'my secret'").respond(),
+        Script::new().provider_error(filtered).respond(),
+        Script::answer(["a"]),
+    ])
 }
 
 fn errors(recorder: &Recorder) -> Vec<String> {
@@ -117,7 +119,7 @@ fn secrets_are_redacted() {
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))
             .layer(CallbackLayer::new(Callbacks::new().inline(recorder.clone())))
-            .service(ScriptedModel::new(script).then(Script::answer(["a"])));
+            .service(ScriptedModel::new([script, Script::answer(["a"])]));
         ask(model).await.unwrap();
         assert_eq!(errors(&recorder), ["no access with sk-[redacted]"]);
     });

@@ -50,9 +50,24 @@ fn every_run_type_has_retries() {
     everywhere(|recorders| async move {
         use EventKind::*;
         let layers = [
-            (RunLayer::chain("c"), ChainStart, ChainError, ChainEnd),
-            (RunLayer::tool("t"), ToolStart, ToolError, ToolEnd),
-            (RunLayer::retriever("r"), RetrieverStart, RetrieverError, RetrieverEnd),
+            (
+                RunLayer::chain("c"),
+                EventKind::RunStart(RunType::Chain),
+                EventKind::RunError(RunType::Chain),
+                EventKind::RunEnd(RunType::Chain),
+            ),
+            (
+                RunLayer::tool("t"),
+                EventKind::RunStart(RunType::Tool),
+                EventKind::RunError(RunType::Tool),
+                EventKind::RunEnd(RunType::Tool),
+            ),
+            (
+                RunLayer::retriever("r"),
+                EventKind::RunStart(RunType::Retriever),
+                EventKind::RunError(RunType::Retriever),
+                EventKind::RunEnd(RunType::Retriever),
+            ),
         ];
         for (layer, start, error, end) in layers {
             let layer = layer.callbacks(&recorders.callbacks);
@@ -143,7 +158,7 @@ fn event_masks_select_retries_by_run_type() {
         let all = [EventMask::RETRY, EventMask::NONE, EventMask::ALL - EventMask::RETRY];
         for mask in masks.into_iter().chain(all) {
             let recorder = Recorder::new();
-            let handler: Registration = mode.handler(recorder.clone()).interests(mask);
+            let handler: Registration = mode.handler(recorder.clone()).event_mask(mask);
             callbacks = callbacks.add(handler);
             handlers.push(recorder);
         }

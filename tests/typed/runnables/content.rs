@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::{Value, json};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, EventData, EventKind, EventMask, Registration, RunLayer,
+    Callbacks, ContentCapture, EventData, EventKind, EventMask, Registration, RunLayer, RunType,
     testing::Recorder,
 };
 
@@ -25,9 +25,10 @@ async fn captured(layer: RunLayer, content: ContentCapture) -> (Option<Value>, O
     service.oneshot(json!({"query": "long text", "api_key": "canary"})).await.unwrap();
     let events = recorder.events();
     match (&events[0].data, &events[1].data) {
-        (EventData::RetrieverStart(input), EventData::RetrieverEnd(output)) => {
-            (input.input.clone(), output.output.clone())
-        }
+        (
+            EventData::RunStart(RunType::Retriever, input),
+            EventData::RunEnd(RunType::Retriever, output),
+        ) => (input.input.clone(), output.output.clone()),
         other => panic!("{other:?}"),
     }
 }
@@ -61,23 +62,23 @@ async fn content_is_built_only_for_interested_handlers() {
         move || built.fetch_add(by, Ordering::SeqCst)
     };
     let of = |kind| EventMask::of(kind) | EventMask::CUSTOM;
-    for (interests, expected) in [
+    for (event_mask, expected) in [
         (EventMask::ALL, 11),
-        (of(EventKind::ChainStart), 1),
-        (of(EventKind::ChainEnd), 10),
+        (of(EventKind::RunStart(RunType::Chain)), 1),
+        (of(EventKind::RunEnd(RunType::Chain)), 10),
         (of(EventKind::LlmStart), 0),
     ] {
-        let handler = Registration::inline(Recorder::new()).interests(interests);
+        let handler = Registration::inline(Recorder::new()).event_mask(event_mask);
         let (input, output) = (count(1), count(10));
         let echo = service_fn(|request: i32| async move { Ok::<_, BoxError>(request) });
         let service = RunLayer::chain("echo")
-            .callbacks(&Callbacks::new().add(handler))
+            .callbacks(Callbacks::new().add(handler))
             .input(move |_: &i32| input())
             .output(move |_: &i32| output())
             .layer(echo);
         built.store(0, Ordering::SeqCst);
         service.oneshot(1).await.unwrap();
-        assert_eq!(built.load(Ordering::SeqCst), expected, "{interests:?}");
+        assert_eq!(built.load(Ordering::SeqCst), expected, "{event_mask:?}");
     }
 }
 

@@ -10,15 +10,34 @@ use tower_llm_callbacks::{
 
 #[test]
 fn each_run_type_has_its_events() {
-    use EventKind::*;
     everywhere(|recorders| async move {
         for (layer, run_type, kinds) in [
-            (RunLayer::chain("a"), RunType::Chain, [ChainStart, ChainEnd, ChainError]),
-            (RunLayer::tool("b"), RunType::Tool, [ToolStart, ToolEnd, ToolError]),
+            (
+                RunLayer::chain("a"),
+                RunType::Chain,
+                [
+                    EventKind::RunStart(RunType::Chain),
+                    EventKind::RunEnd(RunType::Chain),
+                    EventKind::RunError(RunType::Chain),
+                ],
+            ),
+            (
+                RunLayer::tool("b"),
+                RunType::Tool,
+                [
+                    EventKind::RunStart(RunType::Tool),
+                    EventKind::RunEnd(RunType::Tool),
+                    EventKind::RunError(RunType::Tool),
+                ],
+            ),
             (
                 RunLayer::retriever("c"),
                 RunType::Retriever,
-                [RetrieverStart, RetrieverEnd, RetrieverError],
+                [
+                    EventKind::RunStart(RunType::Retriever),
+                    EventKind::RunEnd(RunType::Retriever),
+                    EventKind::RunError(RunType::Retriever),
+                ],
             ),
         ] {
             let recorders =
@@ -57,7 +76,7 @@ async fn a_future_is_a_run_too() {
             .run(async { Ok::<_, BoxError>(Run::current().unwrap().name().to_owned()) });
         assert_eq!(report.await.unwrap(), "chain");
         let end = super::ended(&recorders, None).await;
-        assert_eq!(end.kind(), EventKind::ChainEnd);
+        assert_eq!(end.kind(), EventKind::RunEnd(RunType::Chain));
         assert_eq!(recorders.each[0].1.kinds()[0].as_str(), "chain_start");
     }
 }
@@ -104,14 +123,14 @@ async fn each_event_of_a_tool_carries_its_call_id() {
 async fn an_end_carries_the_call_id_without_its_start() {
     let recorder = Recorder::new();
     let ends = tower_llm_callbacks::Registration::inline(recorder.clone())
-        .interests(EventMask::TOOL - EventMask::of(EventKind::ToolStart));
+        .event_mask(EventMask::TOOL - EventMask::of(EventKind::RunStart(RunType::Tool)));
     let tool = service_fn(|_: ToolCall| async { Ok::<_, BoxError>(()) });
     let mut tool = RunLayer::tool("t")
-        .callbacks(&Callbacks::new().add(ends))
+        .callbacks(Callbacks::new().add(ends))
         .input(|call: &ToolCall| RunInput::from(call))
         .layer(tool);
     tool.ready().await.unwrap().call(ToolCall::new("call_1", "t", "{}")).await.unwrap();
-    assert_eq!(recorder.kinds(), [EventKind::ToolEnd]);
+    assert_eq!(recorder.kinds(), [EventKind::RunEnd(RunType::Tool)]);
     assert_eq!(data(&recorder.events()[0].data)["tool_call_id"], "call_1");
 }
 
@@ -132,11 +151,11 @@ fn without_handlers_no_run_is_made() {
 }
 
 fn data(data: &tower_llm_callbacks::EventData) -> serde_json::Value {
-    use tower_llm_callbacks::EventData::*;
+    use tower_llm_callbacks::EventData;
     match data {
-        ToolStart(input) => json!(input),
-        ToolEnd(output) => json!(output),
-        ToolError(error) => json!({
+        EventData::RunStart(RunType::Tool, input) => json!(input),
+        EventData::RunEnd(RunType::Tool, output) => json!(output),
+        EventData::RunError(RunType::Tool, error) => json!({
             "error": {"message": error.message()},
             "tool_call_id": error.tool_call_id(),
         })

@@ -8,7 +8,7 @@ use std::sync::{
 use futures::{FutureExt, StreamExt, poll, stream};
 use support::{Gate, on_each_runtime};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
-use tower_llm_callbacks::{Callbacks, EventKind, Run, RunLayer};
+use tower_llm_callbacks::{Callbacks, EventKind, Run, RunLayer, RunType};
 
 /// If no handler is awaited, the inner service is called in `call`.
 #[tokio::test]
@@ -32,8 +32,9 @@ async fn without_awaited_handlers_the_inner_service_is_called_in_call() {
 fn the_start_precedes_the_call_and_the_end_precedes_the_response() {
     on_each_runtime(|| async {
         let (start, end) = (Gate::new(), Gate::new());
-        let callbacks =
-            Callbacks::new().add(start.at(EventKind::ChainStart)).add(end.at(EventKind::ChainEnd));
+        let callbacks = Callbacks::new()
+            .add(start.at(EventKind::RunStart(RunType::Chain)))
+            .add(end.at(EventKind::RunEnd(RunType::Chain)));
         let called = Arc::new(AtomicBool::new(false));
         let inner = {
             let called = Arc::clone(&called);
@@ -66,7 +67,7 @@ fn the_start_precedes_the_call_and_the_end_precedes_the_response() {
 fn the_end_of_a_stream_waits_for_its_terminal() {
     on_each_runtime(|| async {
         let end = Gate::new();
-        let callbacks = Callbacks::new().add(end.at(EventKind::ChainEnd));
+        let callbacks = Callbacks::new().add(end.at(EventKind::RunEnd(RunType::Chain)));
         let inner = service_fn(|(): ()| async {
             Ok::<_, BoxError>(stream::iter([Ok::<_, BoxError>(1), Ok(2)]))
         });

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use support::{MODES, PATIENCE, Recorders, request};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    CallbackLayer, RunConfig, RunLayer,
+    CallbackLayer, Callbacks, RunConfig, RunLayer,
     testing::{Script, ScriptedModel, assert_promises},
 };
 
@@ -62,7 +62,7 @@ fn perform(work: Work) -> BoxFuture<'static, Result<(), BoxError>> {
                 let script = (0..tokens)
                     .fold(Script::new().yields().respond(), |script, _| script.text("t").yields());
                 let model = ScriptedModel::new(script.complete("stop"));
-                let mut model = CallbackLayer::new(Default::default()).layer(model);
+                let mut model = CallbackLayer::new(Callbacks::new()).layer(model);
                 let mut answer = model.ready().await?.call(request()).await?;
                 for _ in 0..read {
                     let Some(chunk) = answer.next().await else { break };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::{Recorders, everywhere};
 use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Delta, ErrorKind, EventData, Run, Usage,
+    Abort, Aborted, Delta, ErrorKind, EventData, Run, RunType, Usage,
     chat::ChatChunk,
     event::Accumulator,
     runnable::{Fold, RunStream},
@@ -18,8 +18,8 @@ use super::{chain, ended};
 
 fn output(end: &Recorded) -> Option<Value> {
     match &end.data {
-        EventData::ChainEnd(output) => output.output.clone(),
-        EventData::ChainError(error) => error.output().cloned(),
+        EventData::RunEnd(RunType::Chain, output) => output.output.clone(),
+        EventData::RunError(RunType::Chain, error) => error.output().cloned(),
         other => panic!("{other:?}"),
     }
 }

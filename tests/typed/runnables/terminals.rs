@@ -6,7 +6,7 @@ use futures::{FutureExt, StreamExt, poll};
 use support::{Gate, PATIENCE, everywhere, panic_of, read, request, runs};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
-    Abort, Aborted, CallbackLayer, ErrorKind, EventKind, ProviderError, Run,
+    Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventKind, ProviderError, Run, RunType,
     event::Truncated,
     testing::{Script, ScriptedModel, assert_promises},
 };
@@ -116,7 +116,7 @@ fn an_abort_in_the_start_phase_skips_the_inner_call() {
     everywhere(|recorders| async move {
         let gate = Gate::new();
         let (handler, runs) = runs();
-        let recorders = recorders.with(gate.at(EventKind::ChainStart)).with(handler);
+        let recorders = recorders.with(gate.at(EventKind::RunStart(RunType::Chain))).with(handler);
         let inner = service_fn(|(): ()| async { panic!("called") as Result<(), BoxError> });
         let service = chain(&recorders).layer(inner);
         let aborts = async {
@@ -154,7 +154,7 @@ fn an_abort_from_inside_replaces_the_response() {
 fn children_end_before_a_dropped_chain() {
     everywhere(|recorders| async move {
         let model = ScriptedModel::new(Script::new().respond().text("a").hang());
-        let model = CallbackLayer::new(Default::default()).layer(model);
+        let model = CallbackLayer::new(Callbacks::new()).layer(model);
         let inner = service_fn(move |(): ()| {
             let mut model = model.clone();
             async move {

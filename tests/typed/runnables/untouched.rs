@@ -17,7 +17,7 @@ use tower::{
     load_shed::LoadShedLayer, service_fn,
 };
 use tower_llm_callbacks::{
-    Callbacks, EventKind, RunLayer,
+    Callbacks, EventKind, RunLayer, RunType,
     chat::{ChatChunk, ChatRequest},
     runnable::RunService,
 };
@@ -105,7 +105,7 @@ async fn poll_ready_reaches_the_inner_service() {
 async fn errors_of_readiness_downcast() {
     let recorders = Recorders::new(&support::MODES);
     let gate = Gate::new();
-    let callbacks = Callbacks::new().add(gate.at(EventKind::ToolStart));
+    let callbacks = Callbacks::new().add(gate.at(EventKind::RunStart(RunType::Tool)));
     let mut service = ServiceBuilder::new()
         .layer(chain(&recorders))
         .layer(LoadShedLayer::new())

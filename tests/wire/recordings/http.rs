@@ -14,7 +14,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::Value;
 use support::recordings::folder;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_llm_callbacks::{
     Callbacks, ErrorKind, HttpCallbackLayer, LlmResult, Registration,
     event::Accumulator,

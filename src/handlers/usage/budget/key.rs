@@ -6,10 +6,10 @@ use crate::{
     run::Run,
 };
 
-/// Whose budget a run draws on.
+/// The rule that selects the budget of a run.
 #[derive(Clone, Default)]
-pub(super) enum KeyOf {
-    /// There is one for all.
+pub(super) enum KeyRule {
+    /// One budget for all runs.
     #[default]
     All,
     Model,
@@ -20,31 +20,31 @@ pub(super) enum KeyOf {
 
 type Closure = dyn Fn(&Run, &LlmStart) -> Option<Arc<str>> + Send + Sync;
 
-impl KeyOf {
-    /// None for a run that draws on no budget. Runs that lack what is asked for draw on one together: leaving
-    /// it out must not be a way around the limit.
-    pub(super) fn of(&self, run: &Run, start: &LlmStart) -> Option<Arc<str>> {
-        let found = match self {
-            KeyOf::All => None,
-            KeyOf::Model => start.model.as_deref().map(name),
-            KeyOf::Tag(prefix) => {
+impl KeyRule {
+    /// Returns a run's key, or `None` if the run draws on no budget. Runs without the tag or value share the empty
+    /// key: omitting it must not circumvent the limit.
+    pub(super) fn key(&self, run: &Run, start: &LlmStart) -> Option<Arc<str>> {
+        let key = match self {
+            KeyRule::All => None,
+            KeyRule::Model => start.model.as_deref().map(name),
+            KeyRule::Tag(prefix) => {
                 run.tags().iter().find(|tag| tag.starts_with(&**prefix)).map(|tag| name(tag))
             }
-            KeyOf::Metadata(key) => run.metadata().get(&**key).and_then(text),
-            KeyOf::Closure(key) => return key(run, start).map(|key| name(&key)),
+            KeyRule::Metadata(key) => run.metadata().get(&**key).and_then(text),
+            KeyRule::Closure(key) => return key(run, start).map(|key| name(&key)),
         };
-        Some(found.unwrap_or_default())
+        Some(key.unwrap_or_default())
     }
 }
 
-impl fmt::Debug for KeyOf {
+impl fmt::Debug for KeyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KeyOf::All => f.write_str("All"),
-            KeyOf::Model => f.write_str("Model"),
-            KeyOf::Tag(prefix) => f.debug_tuple("Tag").field(prefix).finish(),
-            KeyOf::Metadata(key) => f.debug_tuple("Metadata").field(key).finish(),
-            KeyOf::Closure(_) => f.write_str("Closure(..)"),
+            KeyRule::All => f.write_str("All"),
+            KeyRule::Model => f.write_str("Model"),
+            KeyRule::Tag(prefix) => f.debug_tuple("Tag").field(prefix).finish(),
+            KeyRule::Metadata(key) => f.debug_tuple("Metadata").field(key).finish(),
+            KeyRule::Closure(_) => f.write_str("Closure(..)"),
         }
     }
 }

@@ -1,16 +1,18 @@
-//! Budgets, and who guards them.
+//! Budgets of tokens and money for model calls.
 
-mod accounts;
+mod balances;
+mod builder;
 mod guard;
 mod key;
-mod open;
+mod open_run;
+mod refusal;
 mod report;
 mod reserve;
 mod settings;
-mod setup;
 mod spending;
 
 pub use self::{
+    builder::BudgetGuardBuilder,
     guard::BudgetGuard,
     report::{BudgetKey, BudgetReport},
 };

@@ -3,72 +3,72 @@ use std::{sync::Arc, time::SystemTime};
 use serde::Serialize;
 
 use super::{
-    accounts::Account,
-    spending::{Limit, Spending},
+    balances::Balance,
+    spending::{BudgetLimit, Spending},
 };
 use crate::handlers::usage::{Amount, snapshot::timestamp};
 
-/// What [`BudgetGuard`](super::BudgetGuard) knows at one moment.
+/// A snapshot of the budgets of a [`BudgetGuard`](super::BudgetGuard).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BudgetReport {
-    /// When the current window started; none where budgets are for all time.
+    /// The start of the current window, or `None` if budgets are not renewed.
     #[serde(serialize_with = "optional_timestamp")]
     pub window_start: Option<SystemTime>,
-    /// The budgets that were drawn on in the current window, by key.
+    /// The budgets that runs drew on in the current window, sorted by key.
     pub keys: Vec<BudgetKey>,
-    /// The one that those share for whose keys there was no room.
+    /// The budget shared by keys beyond [`max_keys`](super::BudgetGuardBuilder::max_keys).
     pub rest: Option<BudgetKey>,
-    /// Runs that are going.
+    /// The number of open runs.
     pub open_runs: usize,
-    /// Runs that were aborted at their start, ever.
+    /// The number of runs aborted at their start, in all windows.
     pub refused_runs: u64,
-    /// Runs that were aborted later, ever.
+    /// The number of runs aborted later, in all windows.
     pub aborted_runs: u64,
-    /// Runs that used something at a price that is not known, ever: no money was taken for them.
+    /// The number of runs that used tokens of a model without a price, in all windows. No money was charged for them.
     pub unpriced_runs: u64,
-    /// Their models: the first hundred.
+    /// The first hundred models that were used and have no price.
     pub unpriced_models: Vec<Arc<str>>,
 }
 
-/// The budget of a key, in the current window.
+/// The budget of a key in the current window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BudgetKey {
-    /// Whose it is: empty where there is one for all, or for those together that lack what keys are made of.
+    /// The key. Empty for the only budget, and for the budget shared by runs without a tag or value.
     pub key: Arc<str>,
-    /// Tokens that were used by runs that have ended.
+    /// Tokens that ended runs have used.
     pub spent_tokens: u64,
-    /// What they cost.
+    /// Money that ended runs have cost.
     pub spent: Amount,
-    /// Tokens that are reserved by runs that are going.
+    /// Tokens that open runs have reserved.
     pub reserved_tokens: u64,
-    /// Money that is reserved by them.
+    /// Money that open runs have reserved.
     pub reserved: Amount,
-    /// Tokens that are neither spent nor reserved; none where tokens are not limited.
+    /// Tokens that are neither spent nor reserved, or `None` if tokens are not limited.
     pub remaining_tokens: Option<u64>,
-    /// Money that is neither spent nor reserved; none where money is not limited.
+    /// Money that is neither spent nor reserved, or `None` if money is not limited.
     pub remaining: Option<Amount>,
-    /// Runs that were aborted at their start.
+    /// The number of runs aborted at their start.
     pub refused_runs: u64,
-    /// Runs that were aborted later.
+    /// The number of runs aborted later.
     pub aborted_runs: u64,
 }
 
 impl BudgetKey {
-    pub(super) fn new(key: Option<&Arc<str>>, account: &Account, limit: &Limit) -> Self {
-        let tokens = |of: Spending| u64::try_from(of.tokens).unwrap_or(u64::MAX);
-        let used = account.used();
+    pub(super) fn new(key: Option<&Arc<str>>, balance: &Balance, limit: &BudgetLimit) -> Self {
+        let tokens = |spending: Spending| u64::try_from(spending.tokens).unwrap_or(u64::MAX);
+        let used = balance.used();
         Self {
             key: key.cloned().unwrap_or_default(),
-            spent_tokens: tokens(account.spent),
-            spent: account.spent.cost,
-            reserved_tokens: tokens(account.reserved),
-            reserved: account.reserved.cost,
+            spent_tokens: tokens(balance.spent),
+            spent: balance.spent.cost,
+            reserved_tokens: tokens(balance.reserved),
+            reserved: balance.reserved.cost,
             remaining_tokens: limit.tokens_left(used),
             remaining: limit.money_left(used),
-            refused_runs: account.refused,
-            aborted_runs: account.aborted,
+            refused_runs: balance.refused,
+            aborted_runs: balance.aborted,
         }
     }
 }

@@ -4,36 +4,36 @@ use serde_json::Value;
 
 use crate::{event::LlmStart, run::Run};
 
-/// How many tokens a run reserves when it starts.
+/// The rule that sets how many tokens a run reserves at its start.
 #[derive(Clone, Default)]
-pub(super) enum Reserve {
-    /// As many as the request allows the answer; none where it does not say.
+pub(super) enum ReserveRule {
+    /// The request's limit for the answer, or 0 if it has no limit.
     #[default]
-    Asked,
+    Requested,
     Tokens(u64),
     Closure(Arc<Estimate>),
 }
 
 type Estimate = dyn Fn(&Run, &LlmStart) -> u64 + Send + Sync;
 
-impl Reserve {
+impl ReserveRule {
     pub(super) fn tokens(&self, run: &Run, start: &LlmStart) -> u64 {
         match self {
-            Reserve::Asked => asked(start),
-            Reserve::Tokens(tokens) => *tokens,
-            Reserve::Closure(estimate) => estimate(run, start),
+            ReserveRule::Requested => requested(start),
+            ReserveRule::Tokens(tokens) => *tokens,
+            ReserveRule::Closure(estimate) => estimate(run, start),
         }
     }
 }
 
-/// How long an answer the request allows, of all choices together.
-fn asked(start: &LlmStart) -> u64 {
+/// Returns the request's limit for the answer, all choices together.
+fn requested(start: &LlmStart) -> u64 {
     let number = |path: &[&str]| {
         let (first, rest) = path.split_first()?;
         let value = rest.iter().try_fold(start.params.get(*first)?, |value, key| value.get(key));
         value.and_then(Value::as_u64)
     };
-    // Of several the largest, for nobody knows which one the provider goes by.
+    // The largest of several limits, since it is unknown which one the provider applies.
     const LENGTHS: [&[&str]; 5] = [
         &["max_tokens"],
         &["max_completion_tokens"],
@@ -47,12 +47,12 @@ fn asked(start: &LlmStart) -> u64 {
     length.saturating_mul(choices.max(1))
 }
 
-impl fmt::Debug for Reserve {
+impl fmt::Debug for ReserveRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reserve::Asked => f.write_str("Asked"),
-            Reserve::Tokens(tokens) => f.debug_tuple("Tokens").field(tokens).finish(),
-            Reserve::Closure(_) => f.write_str("Closure(..)"),
+            ReserveRule::Requested => f.write_str("Requested"),
+            ReserveRule::Tokens(tokens) => f.debug_tuple("Tokens").field(tokens).finish(),
+            ReserveRule::Closure(_) => f.write_str("Closure(..)"),
         }
     }
 }

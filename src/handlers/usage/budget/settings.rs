@@ -1,10 +1,9 @@
-use std::sync::Arc;
-
 use super::{
-    key::KeyOf,
-    open::{Most, Refusal},
-    reserve::Reserve,
-    spending::{Limit, Spending, Unit},
+    key::KeyRule,
+    open_run::{OpenRun, RunLimit},
+    refusal::Refusal,
+    reserve::ReserveRule,
+    spending::{BudgetLimit, Spending, Unit},
 };
 use crate::{
     event::LlmStart,
@@ -12,14 +11,14 @@ use crate::{
     run::Run,
 };
 
-/// What a guard was told to do.
+/// The settings of a [`BudgetGuard`](super::BudgetGuard).
 #[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) limit: Limit,
+pub(super) struct BudgetSettings {
+    pub(super) limit: BudgetLimit,
     pub(super) prices: Option<PriceTable>,
-    pub(super) key: KeyOf,
+    pub(super) key: KeyRule,
     pub(super) windows: Option<Windows>,
-    pub(super) reserve: Reserve,
+    pub(super) reserve: ReserveRule,
     pub(super) max_run_tokens: Option<u64>,
     pub(super) max_run_cost: Option<Amount>,
     pub(super) abort_running: bool,
@@ -27,14 +26,14 @@ pub(super) struct Settings {
     pub(super) max_keys: usize,
 }
 
-impl Settings {
+impl BudgetSettings {
     pub(super) fn new() -> Self {
         Self {
-            limit: Limit::default(),
+            limit: BudgetLimit::default(),
             prices: None,
-            key: KeyOf::default(),
+            key: KeyRule::default(),
             windows: None,
-            reserve: Reserve::default(),
+            reserve: ReserveRule::default(),
             max_run_tokens: None,
             max_run_cost: None,
             abort_running: false,
@@ -43,62 +42,56 @@ impl Settings {
         }
     }
 
-    /// Whether money is limited, so that a price must be known.
+    /// Returns whether money is limited, which requires a price.
     pub(super) fn needs_prices(&self) -> bool {
         self.limit.money.is_some() || self.max_run_cost.is_some()
     }
 
-    /// Whether tokens are looked at.
     pub(super) fn watches_tokens(&self) -> bool {
         self.first_token() < u64::MAX
     }
 
-    /// Tokens of a run before this one are passed over: no limit can be passed by them, whatever the model.
+    /// Returns the first token of a run that can exceed a limit, whatever the model. Earlier tokens are skipped.
     pub(super) fn first_token(&self) -> u64 {
         if self.abort_running && self.limit.is_some() {
             return 0;
         }
         let highest = self.prices.as_ref().map_or(0, PriceTable::highest_output);
-        self.most(&ModelPrice::new(0, highest)).tokens
+        self.run_limit(&ModelPrice::new(0, highest)).tokens
     }
 
-    /// How many tokens a run may have that is not limited by money.
-    fn most_tokens(&self) -> Most {
-        Most { tokens: self.max_run_tokens.unwrap_or(u64::MAX), by: Unit::Tokens }
+    /// Returns the limit of a run whose cost is not limited.
+    fn run_token_limit(&self) -> RunLimit {
+        RunLimit { tokens: self.max_run_tokens.unwrap_or(u64::MAX), by: Unit::Tokens }
     }
 
-    /// How many tokens a run of a model may have.
-    pub(super) fn most(&self, price: &ModelPrice) -> Most {
-        let most = self.most_tokens();
+    /// Returns the limit of a run at a price.
+    pub(super) fn run_limit(&self, price: &ModelPrice) -> RunLimit {
+        let limit = self.run_token_limit();
         let affordable =
             self.max_run_cost.and_then(|cost| cost.pico().checked_div(price.output.into()));
         match affordable.and_then(|tokens| u64::try_from(tokens).ok()) {
-            Some(tokens) if tokens < most.tokens => Most { tokens, by: Unit::Money },
-            _ => most,
+            Some(tokens) if tokens < limit.tokens => RunLimit { tokens, by: Unit::Money },
+            _ => limit,
         }
     }
 
-    /// What a run may have, and wants to reserve.
-    pub(super) fn ask(&self, run: &Run, start: &LlmStart) -> Result<Ask, Refusal> {
+    /// Returns a run with its reservation and limit, to be admitted. Calls user code.
+    pub(super) fn open_run(&self, run: &Run, start: &LlmStart) -> Result<OpenRun, Refusal> {
         let model = start.model.as_deref();
         let price = self.prices.as_ref().and_then(|prices| prices.of_either(model, None)).copied();
         if price.is_none() && self.needs_prices() && !self.allow_unpriced {
             return Err(Refusal::Unpriced);
         }
         let tokens = self.reserve.tokens(run, start);
-        let asked = Spending {
-            tokens: tokens.into(),
-            cost: price.map_or(Amount::ZERO, |price| price.of_output(tokens)),
-        };
-        let most = price.as_ref().map_or_else(|| self.most_tokens(), |price| self.most(price));
-        Ok(Ask { reserve: self.limit.only(asked), price, most, model: start.model.clone() })
+        let cost = price.map_or(Amount::ZERO, |price| price.of_output(tokens));
+        Ok(OpenRun {
+            balance: None,
+            reserved: self.limit.only(Spending { tokens: tokens.into(), cost }),
+            price,
+            model: start.model.clone(),
+            limit: price.map_or_else(|| self.run_token_limit(), |price| self.run_limit(&price)),
+            run: self.abort_running.then(|| run.clone()),
+        })
     }
-}
-
-/// What a run asks for when it starts.
-pub(super) struct Ask {
-    pub(super) reserve: Spending,
-    pub(super) price: Option<ModelPrice>,
-    pub(super) most: Most,
-    pub(super) model: Option<Arc<str>>,
 }

@@ -1,6 +1,6 @@
 use crate::handlers::usage::Amount;
 
-/// Tokens and money, spent or reserved. Of tokens there is room for more than are ever added.
+/// An amount of tokens and money, spent or reserved. `u128` cannot overflow by adding `u64` token counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Spending {
     pub(super) tokens: u128,
@@ -17,45 +17,45 @@ impl Spending {
         Self { tokens, cost: self.cost.minus(other.cost) }
     }
 
-    /// The larger of both, of each.
+    /// Returns the larger number of tokens and the larger cost.
     pub(super) fn max(self, other: Self) -> Self {
         Self { tokens: self.tokens.max(other.tokens), cost: self.cost.max(other.cost) }
     }
 }
 
-/// How much may be spent, of what is limited.
+/// The limits of a budget, each optional.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Limit {
+pub(super) struct BudgetLimit {
     pub(super) tokens: Option<u64>,
     pub(super) money: Option<Amount>,
 }
 
-/// Which of the two it is.
+/// The unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     Tokens,
     Money,
 }
 
-impl Limit {
+impl BudgetLimit {
     pub(super) fn is_some(&self) -> bool {
         self.tokens.is_some() || self.money.is_some()
     }
 
-    /// What of a reservation is limited: the rest is not kept, so that its sums stay small.
-    pub(super) fn only(&self, asked: Spending) -> Spending {
+    /// Returns the limited parts of a reservation. The other parts are dropped, so that sums stay small.
+    pub(super) fn only(&self, reserved: Spending) -> Spending {
         Spending {
-            tokens: self.tokens.map_or(0, |_| asked.tokens),
-            cost: self.money.map_or(Amount::ZERO, |_| asked.cost),
+            tokens: self.tokens.map_or(0, |_| reserved.tokens),
+            cost: self.money.map_or(Amount::ZERO, |_| reserved.cost),
         }
     }
 
-    /// Whether so much is all there is, or more.
+    /// Returns the unit whose limit is reached, if any.
     pub(super) fn is_spent(&self, used: Spending) -> Option<Unit> {
         self.unit(|limit| used.tokens >= limit, |limit| used.cost >= limit)
     }
 
-    /// Whether so much is more than there is.
+    /// Returns the unit whose limit is exceeded, if any.
     pub(super) fn is_passed(&self, used: Spending) -> Option<Unit> {
         self.unit(|limit| used.tokens > limit, |limit| used.cost > limit)
     }
@@ -73,7 +73,7 @@ impl Limit {
 
     pub(super) fn tokens_left(&self, used: Spending) -> Option<u64> {
         let left = |limit: u64| u128::from(limit).saturating_sub(used.tokens);
-        // What is left of a number that fits does fit.
+        // The difference is at most `limit`, so it fits.
         self.tokens.map(|limit| left(limit) as u64)
     }
 

@@ -1,10 +1,10 @@
-use std::{error::Error, fmt, io, path::Path};
+use std::{error::Error, fmt, path::Path};
 
-/// A price table cannot be read, or is not valid. The message says where, and what is expected there.
+/// An error of reading a [`PriceTable`](super::PriceTable). The message names the field, its value and what is expected.
 #[derive(Debug)]
 pub struct PriceTableError {
     message: String,
-    source: Option<io::Error>,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl PriceTableError {
@@ -12,8 +12,12 @@ impl PriceTableError {
         Self { message: message.into(), source: None }
     }
 
-    pub(super) fn unreadable(error: io::Error) -> Self {
-        Self { message: format!("the price table cannot be read: {error}"), source: Some(error) }
+    pub(super) fn unreadable(error: std::io::Error) -> Self {
+        Self::new("cannot read the price table").with_source(error)
+    }
+
+    pub(super) fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
     }
 
     pub(super) fn in_file(self, path: &Path) -> Self {
@@ -29,6 +33,6 @@ impl fmt::Display for PriceTableError {
 
 impl Error for PriceTableError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.source.as_deref().map(|source| source as _)
     }
 }

@@ -1,4 +1,4 @@
-//! What models cost.
+//! Prices of models.
 
 mod error;
 mod model_price;

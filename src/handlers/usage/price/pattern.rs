@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 
 use super::ModelPrice;
 
-/// Names of models with any text at one place.
+/// A pattern of model names, with one wildcard.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
     before: String,
@@ -19,7 +19,8 @@ impl Pattern {
         model.strip_prefix(self.before.as_str()).is_some_and(|rest| rest.ends_with(&self.after))
     }
 
-    /// The more it says, the earlier it is looked at. No two that match the same model say as much.
+    /// Returns the sort key: longer patterns are tried first. Two patterns that match the same model never compare as
+    /// equal.
     pub(super) fn order(&self) -> impl Ord + use<> {
         Reverse((self.before.len() + self.after.len(), self.before.len()))
     }

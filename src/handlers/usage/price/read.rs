@@ -1,9 +1,10 @@
-//! Reading a price table. Numbers are read as they are written: a float would be another number.
+//! Reads a price table. Numbers are parsed from their text, since floats would round them.
 
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     fmt,
+    sync::Arc,
 };
 
 use serde::{
@@ -12,15 +13,22 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{ModelPrice, PriceTableError, pattern::Pattern, table::Table};
+use super::{ModelPrice, PriceTableError, pattern::Pattern};
 use crate::handlers::usage::amount::decimal;
 
-/// For a million tokens: so prices for one are whole millionths of a millionth.
+/// Decimal places of prices for a million tokens, so that prices for one token are whole pico-units.
 const DECIMALS: usize = 6;
 
-type Outcome<T> = Result<T, PriceTableError>;
+type ReadResult<T> = Result<T, PriceTableError>;
 
-/// The members of an object as they are written, those included that come twice.
+pub(super) struct Table {
+    pub(super) currency: Arc<str>,
+    pub(super) names: HashMap<String, ModelPrice>,
+    /// In the order in which they are tried.
+    pub(super) patterns: Vec<Pattern>,
+}
+
+/// The members of an object in order, including duplicate keys.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -45,26 +53,31 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-pub(super) fn table(json: &str) -> Outcome<Table> {
+fn error<T>(message: String) -> ReadResult<T> {
+    Err(PriceTableError::new(message))
+}
+
+pub(super) fn table(json: &str) -> ReadResult<Table> {
     let json = json.strip_prefix('\u{feff}').unwrap_or(json);
     let (mut currency, mut models) = (None, None);
     for (key, value) in members(json, "the price table")? {
         match key.as_str() {
-            "currency" => currency = Some(text(value)),
+            "currency" => currency = Some(value),
             "models" => models = Some(value),
             _ => {
-                let message = "is not known: a price table has `currency` and `models`";
-                return Err(PriceTableError::new(format!("the key {key:?} {message}")));
+                return error(format!(
+                    "unknown key {key:?} in the price table: expected `currency` or `models`"
+                ));
             }
         }
     }
-    let Some(currency) = currency.flatten().filter(|currency| !currency.is_empty()) else {
-        let message = r#"the price table must say what its prices are in, as in "currency": "USD""#;
-        return Err(PriceTableError::new(message));
+    let text = currency.and_then(text).filter(|currency| !currency.is_empty());
+    let Some(currency) = text else {
+        let found = currency.map_or("missing", RawValue::get);
+        return error(format!("`currency` is {found}: expected a string such as \"USD\""));
     };
     let Some(models) = models else {
-        let message = r#"the price table has no "models": an object with a member for each model"#;
-        return Err(PriceTableError::new(message));
+        return error("`models` is missing: expected an object with a price for each model".into());
     };
     let mut table =
         Table { currency: currency.into(), names: HashMap::new(), patterns: Vec::new() };
@@ -73,8 +86,9 @@ pub(super) fn table(json: &str) -> Outcome<Table> {
         match model.split_once('*') {
             None => drop(table.names.insert(model, price)),
             Some((_, after)) if after.contains('*') => {
-                let message = "has several `*`: a pattern has one, which stands for any text";
-                return Err(PriceTableError::new(format!("the model {model:?} {message}")));
+                return error(format!(
+                    "the model pattern {model:?} has several `*`: expected one, which matches any text"
+                ));
             }
             Some((before, after)) => table.patterns.push(Pattern::new(before, after, price)),
         }
@@ -83,26 +97,24 @@ pub(super) fn table(json: &str) -> Outcome<Table> {
     Ok(table)
 }
 
-fn read_price(model: &str, json: &str) -> Outcome<ModelPrice> {
+fn read_price(model: &str, json: &str) -> ReadResult<ModelPrice> {
     const KEYS: [&str; 5] = ["input", "output", "cache_read", "cache_write", "reasoning"];
     let mut prices = [None; KEYS.len()];
-    for (key, value) in members(json, &format!("the model {model:?}"))? {
+    for (key, value) in members(json, &format!("the price of model {model:?}"))? {
         let Some(at) = KEYS.iter().position(|known| *known == key) else {
             let known = KEYS.join("`, `");
-            let message = format!(
-                "the key {key:?} of the model {model:?} is not known: a price has `{known}`"
-            );
-            return Err(PriceTableError::new(message));
+            return error(format!(
+                "unknown key {key:?} in the price of model {model:?}: expected `{known}`"
+            ));
         };
         prices[at] = Some(number(model, &key, value)?);
     }
     let [input, output, cache_read, cache_write, reasoning] = prices;
     let (Some(input), Some(output)) = (input, output) else {
-        let missing = if input.is_none() { "input" } else { "output" };
-        let message = format!(
-            "the model {model:?} has no `{missing}`: give its price for a million tokens, 0 if it is free"
-        );
-        return Err(PriceTableError::new(message));
+        let key = if input.is_none() { "input" } else { "output" };
+        return error(format!(
+            "`{key}` of model {model:?} is missing: expected the price of a million tokens, 0 if they are free"
+        ));
     };
     Ok(ModelPrice {
         cache_read: cache_read.unwrap_or(input),
@@ -112,32 +124,33 @@ fn read_price(model: &str, json: &str) -> Outcome<ModelPrice> {
     })
 }
 
-fn number(model: &str, key: &str, value: &RawValue) -> Outcome<u64> {
-    let written = match text(value) {
-        Some(text) => Cow::Owned(text),
-        None => Cow::Borrowed(value.get()),
-    };
-    decimal(&written, DECIMALS).and_then(|price| u64::try_from(price).ok()).ok_or_else(|| {
-        let price = value.get();
-        PriceTableError::new(format!(
-            "`{key}` of the model {model:?} is {price}: write a decimal such as 2.50, without sign and exponent and of at most {DECIMALS} decimals, the price of a million tokens"
-        ))
-    })
+fn number(model: &str, key: &str, value: &RawValue) -> ReadResult<u64> {
+    let digits = text(value).map_or(Cow::Borrowed(value.get()), Cow::Owned);
+    let price = decimal(&digits, DECIMALS).and_then(|price| u64::try_from(price).ok());
+    price.map_or_else(
+        || {
+            error(format!(
+                "`{key}` of model {model:?} is {value}: expected the price of a million tokens as a decimal such as 2.50, \
+                 without sign and exponent, with at most {DECIMALS} decimal places"
+            ))
+        },
+        Ok,
+    )
 }
 
 fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// The members of an object, each of which may be there once.
-fn members<'a>(json: &'a str, what: &str) -> Outcome<Vec<(String, &'a RawValue)>> {
-    let Members(members) = serde_json::from_str(json)
-        .map_err(|error| PriceTableError::new(format!("{what} is not as expected: {error}")))?;
+/// Reads the members of an object, whose keys must be distinct.
+fn members<'a>(json: &'a str, what: &str) -> ReadResult<Vec<(String, &'a RawValue)>> {
+    let Members(members) = serde_json::from_str(json).map_err(|error| {
+        PriceTableError::new(format!("{what} is not a valid JSON object")).with_source(error)
+    })?;
     let mut keys = HashSet::new();
     for (key, _) in &members {
         if !keys.insert(key) {
-            let message = format!("the key {key:?} is in {what} twice: leave one of them");
-            return Err(PriceTableError::new(message));
+            return error(format!("duplicate key {key:?} in {what}: remove one of them"));
         }
     }
     Ok(members)

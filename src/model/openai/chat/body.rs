@@ -10,11 +10,11 @@ use crate::{
     model::{
         check,
         fields::{self, Fields},
-        openai::{self, OpenAiConfig},
+        openai::{common, config::OpenAiConfig},
     },
 };
 
-/// The body of the HTTP request for a chat request.
+/// Returns the body of the HTTP request for a chat request.
 pub(in crate::model::openai) fn body(
     request: &ChatRequest,
     config: &OpenAiConfig,
@@ -30,7 +30,7 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn new(request: &'a ChatRequest, config: &'a OpenAiConfig) -> Result<Self, ModelError> {
-        openai::check::request(request, config.max_tokens_field.name())?;
+        common::check(request, config.max_tokens_field.name())?;
         let mut messages = Vec::new();
         for message in request.messages.iter() {
             Message::add(message, &mut messages);
@@ -42,7 +42,7 @@ impl<'a> Body<'a> {
         Ok(Self { request, config, messages })
     }
 
-    /// The options of a stream, without which none may be sent.
+    /// Returns `stream_options`, which may be sent only if the answer is streamed.
     fn stream_options(&self) -> Option<serde_json::Value> {
         let param = self.request.params.get("stream");
         let stream = param.map_or(self.request.stream, |stream| stream == true);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::part::Part;
 use crate::{
     chat::{self, ContentPart, Role},
-    model::{content, openai::arguments},
+    model::{content, openai::common},
 };
 
 type Content<'a> = content::Content<Part<'a>>;
@@ -21,10 +21,10 @@ pub(super) enum Message<'a> {
         content: Content<'a>,
     },
     Assistant {
-        // Null beside calls: there are servers that want the field.
+        // Null beside calls: some servers require the field.
         content: Option<Content<'a>>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
-        tool_calls: Vec<Call<'a>>,
+        tool_calls: Vec<ToolCall<'a>>,
     },
     Tool {
         tool_call_id: &'a str,
@@ -33,7 +33,7 @@ pub(super) enum Message<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Call<'a> {
+pub(super) struct ToolCall<'a> {
     id: &'a str,
     r#type: &'static str,
     function: Function<'a>,
@@ -45,11 +45,11 @@ struct Function<'a> {
     arguments: Cow<'a, str>,
 }
 
-/// What is said at once: a message, or what is between the results in one.
+/// The parts of one provider message: all parts of a message except results, or those between two results.
 #[derive(Debug, Default)]
 struct Turn<'a> {
     content: Content<'a>,
-    calls: Vec<Call<'a>>,
+    calls: Vec<ToolCall<'a>>,
 }
 
 impl<'a> Message<'a> {
@@ -57,10 +57,10 @@ impl<'a> Message<'a> {
         Message::System { content: content::Content(vec![Part::Text { text }]) }
     }
 
-    /// Adds the messages for one of the request's.
+    /// Adds the provider messages for a message of the request.
     ///
-    /// Results must come right after the message with their calls. So they go before whatever else a
-    /// message says, but for the assistant's, which may have the calls themselves.
+    /// Results must directly follow the message with their calls. They are therefore moved before the other parts of
+    /// a message, except in the assistant's, which may contain the calls themselves.
     pub(super) fn add(message: &'a chat::Message, to: &mut Vec<Self>) {
         let role = message.role;
         let mut turn = Turn::default();
@@ -68,24 +68,24 @@ impl<'a> Message<'a> {
             match part {
                 ContentPart::ToolResult { tool_call_id, content, is_error: _ } => {
                     if role == Role::Assistant {
-                        to.extend(std::mem::take(&mut turn).said_by(role));
+                        to.extend(std::mem::take(&mut turn).into_message(role));
                     }
                     to.push(Message::Tool { tool_call_id, content });
                 }
                 ContentPart::ToolCall { id, name, arguments } => {
-                    let function = Function { name, arguments: arguments::text(arguments) };
-                    turn.calls.push(Call { id, r#type: "function", function });
+                    let function = Function { name, arguments: common::arguments(arguments) };
+                    turn.calls.push(ToolCall { id, r#type: "function", function });
                 }
                 part => turn.content.0.extend(Part::new(part)),
             }
         }
-        to.extend(turn.said_by(role));
+        to.extend(turn.into_message(role));
     }
 }
 
 impl<'a> Turn<'a> {
-    /// The message for it; none where nothing is said.
-    fn said_by(self, role: Role) -> Option<Message<'a>> {
+    /// Returns the message, unless it is empty.
+    fn into_message(self, role: Role) -> Option<Message<'a>> {
         let Self { content, calls } = self;
         let content = Some(content).filter(|content| !content.0.is_empty());
         Some(match role {

@@ -1,4 +1,4 @@
-//! Requests of Chat Completions.
+//! Requests to Chat Completions.
 
 mod body;
 mod message;

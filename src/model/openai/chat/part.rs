@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     chat::ContentPart,
-    model::{content, openai::image},
+    model::{content::ProviderPart, openai::common::data_url},
 };
 
 /// A content part in the form of Chat Completions.
@@ -28,14 +28,14 @@ pub(super) struct ImageUrl<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// None for what is no content here: reasoning is not taken back, and calls and their results have
-    /// places of their own.
+    /// Returns the content part for a part; `None` for reasoning, which is not accepted, and for calls and results,
+    /// which are not content parts.
     pub(super) fn new(part: &'a ContentPart) -> Option<Self> {
         let image = |url| Part::ImageUrl { image_url: ImageUrl { url } };
         Some(match part {
             ContentPart::Text { text } => Part::Text { text },
             ContentPart::Image { media_type, data_base64 } => {
-                image(image::data_url(media_type, data_base64).into())
+                image(data_url(media_type, data_base64).into())
             }
             ContentPart::ImageUrl { url } => image(url.into()),
             ContentPart::Raw(value) => Part::Raw(value),
@@ -46,7 +46,7 @@ impl<'a> Part<'a> {
     }
 }
 
-impl content::Part for Part<'_> {
+impl ProviderPart for Part<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Part::Text { text } => Some(text),

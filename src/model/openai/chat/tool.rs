@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::{Tool, ToolChoice},
-    model::openai::tool_choice::tool_choice,
+    model::openai::common::tool_choice,
 };
 
 /// A tool in the form of Chat Completions.

@@ -9,11 +9,11 @@ use crate::{
     model::{
         check,
         fields::{self, Fields},
-        openai,
+        openai::common,
     },
 };
 
-/// The body of the HTTP request for a chat request.
+/// Returns the body of the HTTP request for a chat request.
 pub(in crate::model::openai) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
     fields::write(&Body::new(request)?)
 }
@@ -25,14 +25,14 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn new(request: &'a ChatRequest) -> Result<Self, ModelError> {
-        openai::check::request(request, "max_output_tokens")?;
+        common::check(request, "max_output_tokens")?;
         for (name, is_set) in
             [("stop", !request.stop.is_empty()), ("top_k", request.top_k.is_some())]
         {
             if is_set && !request.params.contains_key(name) {
                 return Err(ModelError::invalid(format!(
-                    "the Responses API takes no {name}: leave it out, or use \
-                     OpenAiApi::ChatCompletions; a server that takes it gets it with \
+                    "the Responses API takes no {name}: omit it or use \
+                     OpenAiApi::ChatCompletions; if the server supports it, set it with \
                      ChatRequest::param"
                 )));
             }

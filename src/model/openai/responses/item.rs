@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::part::Part;
 use crate::{
     chat::{ContentPart, Message, Role},
-    model::{content::Content, openai::arguments},
+    model::{content::Content, openai::common},
 };
 
 /// An item of the input, borrowed from the request.
@@ -31,14 +31,14 @@ pub(super) enum Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// Adds the items for a message: what it has, in its order. Only results go before whatever else is
-    /// said, for servers that make messages of the items again; the assistant's stay behind its calls.
+    /// Adds the items for a message, in order. Only results are moved before the other parts, for servers that
+    /// convert the items back to messages; in the assistant's messages they stay after the calls.
     pub(super) fn add(message: &'a Message, to: &mut Vec<Self>) {
         let mut content = Content::default();
         for part in &message.content {
             let (item, is_in_place) = match part {
                 ContentPart::ToolCall { id, name, arguments } => {
-                    let arguments = arguments::text(arguments);
+                    let arguments = common::arguments(arguments);
                     (Item::FunctionCall { call_id: id, name, arguments }, true)
                 }
                 ContentPart::ToolResult { tool_call_id, content, is_error: _ } => {
@@ -59,11 +59,11 @@ impl<'a> Item<'a> {
         to.extend(Self::message(message.role, content));
     }
 
-    /// The item of what was said so far; none where that is nothing.
+    /// Returns the message item for some content, unless it is empty.
     fn message(role: Role, content: Content<Part<'a>>) -> Option<Self> {
         let role = match role {
             Role::System => "system",
-            // What a tool gave is not said in messages.
+            // Tools have no messages here, only results.
             Role::User | Role::Tool => "user",
             Role::Assistant => "assistant",
         };
@@ -71,7 +71,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Whether a raw value belongs into a message: its type says so.
+/// Whether a raw value is a content part, by its type.
 fn is_part(value: &Value) -> bool {
     let kind = value["type"].as_str().unwrap_or_default();
     kind.starts_with("input_") || kind.starts_with("output_") || kind == "refusal"

@@ -1,4 +1,4 @@
-//! Requests of the Responses API.
+//! Requests to the Responses API.
 
 mod body;
 mod item;

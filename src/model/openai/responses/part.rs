@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     chat::{ContentPart, Role},
-    model::{content, openai::image},
+    model::{content::ProviderPart, openai::common::data_url},
 };
 
 /// A content part in the form of the Responses API.
@@ -20,7 +20,7 @@ pub(super) enum Part<'a> {
     },
     InputImage {
         image_url: Cow<'a, str>,
-        // The default; there are servers that want the field.
+        // The default; some servers require the field.
         detail: &'static str,
     },
     #[serde(untagged)]
@@ -28,15 +28,15 @@ pub(super) enum Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// None for what is no content here: reasoning without its item is not taken back, and calls,
-    /// results and raw items are no parts.
+    /// Returns the content part for a part; `None` for reasoning, which is accepted only as the provider's item, and
+    /// for calls and results, which are not content parts.
     pub(super) fn new(part: &'a ContentPart, role: Role) -> Option<Self> {
         let image = |image_url| Part::InputImage { image_url, detail: "auto" };
         Some(match part {
             ContentPart::Text { text } if role == Role::Assistant => Part::OutputText { text },
             ContentPart::Text { text } => Part::InputText { text },
             ContentPart::Image { media_type, data_base64 } => {
-                image(image::data_url(media_type, data_base64).into())
+                image(data_url(media_type, data_base64).into())
             }
             ContentPart::ImageUrl { url } => image(url.into()),
             ContentPart::Raw(value) => Part::Raw(value),
@@ -47,7 +47,7 @@ impl<'a> Part<'a> {
     }
 }
 
-impl content::Part for Part<'_> {
+impl ProviderPart for Part<'_> {
     fn text(&self) -> Option<&str> {
         match self {
             Part::InputText { text } | Part::OutputText { text } => Some(text),

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::{Tool, ToolChoice},
-    model::openai::tool_choice::tool_choice,
+    model::openai::common::tool_choice,
 };
 
 /// A tool in the form of the Responses API.
@@ -14,8 +14,7 @@ pub(super) struct WireTool<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     parameters: &'a Value,
-    /// Tools are strict here unless it is said that they are not, and a strict one must have a schema
-    /// of a certain kind.
+    /// Always false. The default is true here, and a strict tool requires a restricted kind of schema.
     strict: bool,
 }
 

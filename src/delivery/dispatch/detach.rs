@@ -1,0 +1,61 @@
+//! Ends lanes and detaches handlers from a run.
+
+use super::dispatch::{Dispatch, LaneRef, report};
+use crate::delivery::{Fault, FaultKind};
+
+impl Dispatch {
+    /// Ends a lane: the handler has finished the terminal event, or is detached.
+    pub(super) fn end(&self, index: usize) {
+        let lane = &self.lanes()[index];
+        if let Some(key) = lane.end(self.run().control()) {
+            tracing::trace!(
+                target: "tower_llm_callbacks",
+                run_id = %self.run().run_id(),
+                handler = %lane.slot.name,
+                "delivered"
+            );
+            if let Some(executor) = self.executor(index) {
+                executor.ended(key);
+            }
+        }
+    }
+
+    /// Detaches a handler from this run, and reports the fault. Does nothing the second time.
+    ///
+    /// The lane ends only after the report: neither the call nor a flush overtakes the report, or the abort that comes
+    /// with it.
+    pub(super) fn detach(&self, index: usize, kind: FaultKind, describe: impl FnOnce(&mut Fault)) {
+        struct End<'a>(&'a Dispatch, usize);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                let End(dispatch, index) = self;
+                dispatch.end(*index);
+                // The emitter need not wait for room any more.
+                dispatch.run().control().wake();
+            }
+        }
+        let lane = &self.lanes()[index];
+        let Some(detached) = lane.detach() else { return };
+        let _end = End(self, index);
+        if let Some(task) = detached.task {
+            task.abort();
+        }
+        let mut fault = Fault::new(kind, &lane.slot.name, self.run().run_id());
+        fault.lost_events = detached.lost;
+        describe(&mut fault);
+        drop(detached.events);
+        report(&lane.slot, &lane.hooks, self.run(), &fault);
+    }
+}
+
+impl LaneRef {
+    /// Ends the lane after its terminal event.
+    pub(crate) fn end(&self) {
+        self.dispatch.end(self.index);
+    }
+
+    /// Detaches the handler from the run, and reports the fault.
+    pub(crate) fn detach(&self, kind: FaultKind, describe: impl FnOnce(&mut Fault)) {
+        self.dispatch.detach(self.index, kind, describe);
+    }
+}

@@ -1,0 +1,204 @@
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::runtime::Handle;
+
+use super::flag::DispatchFlag;
+use crate::{
+    delivery::{Fault, FaultKind, Hooks, Slot, hooks, queue::Lane},
+    event::EventData,
+    run::{EventSink, Run},
+    sync::lock,
+};
+
+/// Numbers a run's events and fans them out to the lanes of its handlers.
+///
+/// One thread dispatches at a time: the one that has set the [`DispatchFlag`]. A thread that finds it set leaves its
+/// event in the backlog, and the dispatching thread takes it from there (flat combining). So a run's events have one
+/// order for all handlers, no thread waits, and no lock is held while a handler runs.
+///
+/// Held by the emitter and by the drains of its lanes. The run refers to it weakly, so that a handler that keeps runs
+/// does not keep itself.
+pub(crate) struct Dispatch {
+    run: Run,
+    lanes: Box<[Lane]>,
+    members: Box<[Arc<Member>]>,
+    seq: AtomicU64,
+    pub(super) flag: DispatchFlag,
+    pub(super) backlog: Mutex<Backlog>,
+}
+
+/// A handler of a set: what it is, what drains its lanes, and the settings of the set.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) slot: Arc<Slot>,
+    /// `None` for inline handlers.
+    pub(crate) executor: Option<Arc<dyn Executor>>,
+    pub(crate) hooks: Hooks,
+    pub(crate) runtime: Option<Handle>,
+}
+
+/// What drains the lanes of a handler.
+///
+/// The dispatch starts executors through this trait, and knows neither threads nor tasks.
+pub(crate) trait Executor: Send + Sync {
+    /// Watches the deadline of a new lane, in the given runtime. Returns a key for [`ended`](Self::ended).
+    fn opened(&self, lane: &LaneRef, runtime: &Handle) -> u32;
+
+    /// Drains a lane that became active.
+    fn start(self: Arc<Self>, lane: LaneRef);
+
+    /// A lane has ended.
+    fn ended(&self, key: u32);
+
+    /// Returns the lanes that have not ended.
+    fn lanes(&self) -> Vec<LaneRef>;
+}
+
+/// A lane of a run, as its drain holds it.
+#[derive(Clone)]
+pub(crate) struct LaneRef {
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) index: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Backlog {
+    pub(super) queue: VecDeque<Enqueued>,
+    /// The terminal event was enqueued.
+    pub(super) closed: bool,
+}
+
+pub(super) struct Enqueued {
+    pub(super) data: EventData,
+    /// For a custom or retry event: which lanes have a place for it.
+    pub(super) places: Option<Box<[bool]>>,
+}
+
+impl Dispatch {
+    /// Opens a lane for each handler of the run.
+    pub(crate) fn new(run: Run, members: Vec<Arc<Member>>) -> Arc<Self> {
+        let mut lanes = Vec::with_capacity(members.len());
+        let members = members.into_iter().filter(|member| {
+            let Member { slot, hooks, .. } = &**member;
+            match runtime(member) {
+                Ok(runtime) => {
+                    lanes.push(Lane::new(Arc::clone(slot), hooks.clone(), runtime, &run));
+                    true
+                }
+                Err(kind) => {
+                    report(slot, hooks, &run, &Fault::new(kind, &slot.name, run.run_id()));
+                    false
+                }
+            }
+        });
+        let members = members.collect();
+        let dispatch = Arc::new(Self {
+            run,
+            lanes: lanes.into(),
+            members,
+            seq: AtomicU64::new(0),
+            flag: DispatchFlag::default(),
+            backlog: Mutex::default(),
+        });
+        let sink: Arc<dyn EventSink> = dispatch.clone();
+        dispatch.run.set_sink(Arc::downgrade(&sink));
+        dispatch.watch();
+        dispatch
+    }
+
+    /// Has the deadlines of the lanes watched in the runtime that makes the call, which waits for the handlers. If it
+    /// stands still, so does the call. The runtime of a handler may stand still while the call goes on.
+    fn watch(self: &Arc<Self>) {
+        let caller = Handle::try_current().ok();
+        for (index, lane) in self.lanes.iter().enumerate() {
+            if let (Some(executor), Some(runtime)) = (self.executor(index), lane.runtime()) {
+                let lane_ref = LaneRef { dispatch: Arc::clone(self), index };
+                let key = executor.opened(&lane_ref, caller.as_ref().unwrap_or(runtime));
+                lane.set_watch_key(key);
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    #[inline]
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    pub(super) fn executor(&self, index: usize) -> Option<&Arc<dyn Executor>> {
+        self.members[index].executor.as_ref()
+    }
+
+    /// Whether another thread dispatches, so that an enqueued event may not be in its lanes yet. If so, the run's task
+    /// and a flush are woken when that thread is through. They register before they call this.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.flag.is_set()
+    }
+
+    /// Returns how many events are in the backlog.
+    pub(crate) fn backlog(&self) -> usize {
+        lock(&self.backlog).queue.len()
+    }
+
+    /// Polls the drains that the emitter drives.
+    pub(crate) fn drive(&self) {
+        for lane in &self.lanes {
+            if let Some(driver) = lane.driver() {
+                // The handler's futures belong to its runtime, whichever thread polls them.
+                let _in_runtime = lane.runtime().map(Handle::enter);
+                // When the drain is done, the lane has ended.
+                let _done = driver.drive();
+            }
+        }
+    }
+
+    /// Returns the next number. Called by the dispatching thread only, hence plain loads and stores.
+    #[inline]
+    pub(super) fn next_seq(&self) -> u64 {
+        let seq = self.seq.load(Ordering::Relaxed);
+        self.seq.store(seq + 1, Ordering::Relaxed);
+        seq
+    }
+}
+
+impl LaneRef {
+    pub(crate) fn lane(&self) -> &Lane {
+        &self.dispatch.lanes[self.index]
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        &self.dispatch.run
+    }
+}
+
+/// Reports a fault, and aborts the call if the handler was registered so.
+pub(super) fn report(slot: &Slot, hooks: &Hooks, run: &Run, fault: &Fault) {
+    slot.count_fault();
+    hooks.report(fault);
+    if slot.settings.abort_on_fault {
+        hooks::abort(run, fault);
+    }
+}
+
+/// The runtime that a lane of this handler needs: that of the set, else the one that the call is made in.
+fn runtime(member: &Member) -> Result<Option<Handle>, FaultKind> {
+    if member.slot.is_inline() {
+        return Ok(None);
+    }
+    if !member.slot.takes_another_run() {
+        return Err(FaultKind::TooManyRuns);
+    }
+    let runtime = member.runtime.clone().or_else(|| Handle::try_current().ok());
+    runtime.map(Some).ok_or(FaultKind::NoRuntime)
+}

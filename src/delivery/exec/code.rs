@@ -1,0 +1,46 @@
+use std::sync::Arc;
+
+use super::{
+    blocking::Blocking,
+    tasks::{Drain, Tasks},
+};
+use crate::{
+    delivery::{Delivery, Executor, Settings, Slot},
+    handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
+    run::Identity,
+};
+
+/// The handler of a registration.
+#[derive(Clone)]
+pub(crate) enum Code {
+    Blocking(Arc<dyn CallbackHandler>),
+    Async(Arc<dyn Drain>),
+}
+
+impl Code {
+    pub(crate) fn asynchronous<H: AsyncCallbackHandler>(handler: H) -> Self {
+        Code::Async(Arc::new(handler))
+    }
+
+    /// Returns the slot of a handler, and the executor of its lanes. Inline handlers have no executor.
+    pub(crate) fn into_slot(
+        self,
+        (event_mask, name, identity): (EventMask, Arc<str>, Identity),
+        settings: Settings,
+    ) -> (Arc<Slot>, Option<Arc<dyn Executor>>) {
+        let inline = match &self {
+            Code::Blocking(handler) if settings.delivery == Delivery::Inline => {
+                Some(Arc::clone(handler))
+            }
+            _ => None,
+        };
+        let is_async = matches!(self, Code::Async(_));
+        let executor: Option<Arc<dyn Executor>> = match self {
+            _ if inline.is_some() => None,
+            Code::Blocking(handler) => Some(Arc::new(Blocking::new(handler, &settings))),
+            Code::Async(handler) => Some(Arc::new(Tasks::new(handler, &settings))),
+        };
+        let slot = Slot::new((event_mask, name, identity), settings, inline, is_async);
+        (Arc::new(slot), executor)
+    }
+}

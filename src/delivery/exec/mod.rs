@@ -1,0 +1,10 @@
+//! What runs handlers: threads for blocking ones, tasks for async ones, and a watch over their deadlines.
+
+mod blocking;
+mod code;
+mod driver;
+mod pool;
+mod tasks;
+mod watch;
+
+pub(crate) use self::code::Code;

@@ -1,0 +1,174 @@
+//! Runs an async handler: a task for each run, which sleeps while there are no events and ends with the run.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use pin_project_lite::pin_project;
+use tokio::{runtime::Handle, task::AbortHandle};
+use tower::BoxError;
+
+use super::{
+    driver::{DrainFuture, Driver},
+    watch::Watch,
+};
+use crate::{
+    delivery::{
+        Executor, FaultKind, LaneRef, Settings,
+        dispatch::failed,
+        queue::{BATCH, SPARE},
+    },
+    event::Event,
+    handler::AsyncCallbackHandler,
+    panics::{Panic, catch},
+    run::Scope,
+};
+
+/// The executor of an async handler.
+pub(super) struct Tasks {
+    handler: Arc<dyn Drain>,
+    watch: Arc<Watch>,
+}
+
+impl Tasks {
+    pub(super) fn new(handler: Arc<dyn Drain>, settings: &Settings) -> Self {
+        Self { handler, watch: Watch::new(settings.deadline) }
+    }
+}
+
+impl Executor for Tasks {
+    fn opened(&self, lane: &LaneRef, runtime: &Handle) -> u32 {
+        self.watch.add(lane, runtime)
+    }
+
+    fn start(self: Arc<Self>, lane_ref: LaneRef) {
+        let Some(runtime) = lane_ref.lane().runtime().cloned() else { return };
+        let task = DrainTask(lane_ref.clone());
+        let handler = Arc::clone(&self.handler);
+        let start = || {
+            if !lane_ref.lane().slot.is_driven {
+                return handler.spawn(task, &runtime);
+            }
+            let driver = Driver::new(handler.drain(task));
+            lane_ref.lane().set_driver(driver.clone());
+            runtime.spawn(driver.task()).abort_handle()
+        };
+        // `spawn` may panic while the runtime shuts down. The task is dropped, and detaches the handler.
+        if let Ok(task) = catch(start) {
+            lane_ref.lane().set_task(task);
+        }
+    }
+
+    fn ended(&self, key: u32) {
+        self.watch.remove(key);
+    }
+
+    fn lanes(&self) -> Vec<LaneRef> {
+        self.watch.lanes()
+    }
+}
+
+/// The private counterpart of [`AsyncCallbackHandler`] that can be a trait object.
+///
+/// It erases the loop over a run's events rather than the call for one event, so that an event costs no boxed future.
+pub(crate) trait Drain: Send + Sync {
+    fn drain(self: Arc<Self>, task: DrainTask) -> DrainFuture;
+
+    /// Spawns the drain, without a box.
+    fn spawn(self: Arc<Self>, task: DrainTask, runtime: &Handle) -> AbortHandle;
+}
+
+impl<H: AsyncCallbackHandler> Drain for H {
+    fn drain(self: Arc<Self>, task: DrainTask) -> DrainFuture {
+        Box::pin(run(self, task))
+    }
+
+    fn spawn(self: Arc<Self>, task: DrainTask, runtime: &Handle) -> AbortHandle {
+        runtime.spawn(run(self, task)).abort_handle()
+    }
+}
+
+/// The lane that a task drains. If it is dropped before the lane has ended, the runtime is gone.
+pub(crate) struct DrainTask(LaneRef);
+
+impl Drop for DrainTask {
+    fn drop(&mut self) {
+        self.0.detach(FaultKind::RuntimeShutDown, |_| {});
+    }
+}
+
+pin_project! {
+    /// A handler's future, polled in the scope of handlers. Catches its panic.
+    struct Guarded<'a, F> {
+        scope: &'a mut Scope,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = Result<(), BoxError>>> Future for Guarded<'_, F> {
+    type Output = Result<F::Output, Panic>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (scope, future) = (this.scope, this.future);
+        match catch(|| scope.enter(|| future.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
+    let lane_ref = &task.0;
+    let (lane, run) = (lane_ref.lane(), lane_ref.run());
+    let control = run.control();
+    let event_mask = lane.slot.event_mask;
+    let mut scope = lane.scope();
+    let mut batch: VecDeque<Event> = VecDeque::with_capacity(1);
+    let (mut last_batch, mut since_break) = (0, 0);
+    loop {
+        poll_fn(|cx| {
+            let taken = lane.poll_take(&mut batch, control, cx);
+            if taken.is_pending() && last_batch <= SPARE && batch.capacity() > SPARE {
+                batch = VecDeque::new();
+            }
+            taken
+        })
+        .await;
+        last_batch = batch.len();
+        while let Some(event) = batch.pop_front() {
+            if lane.is_detached() {
+                return;
+            }
+            let kind = event.kind();
+            lane.begin(kind, control);
+            if event_mask.wants(kind) {
+                // In a block, because the method may panic before it returns a future.
+                let future = async { handler.try_on_event(run, &event).await };
+                let outcome = Guarded { scope: &mut scope, future }.await;
+                if !matches!(outcome, Ok(Ok(()))) {
+                    failed(outcome, &lane_ref.dispatch, lane_ref.index, kind);
+                    return;
+                }
+            }
+            lane.finish_one();
+            if kind.is_terminal() {
+                lane_ref.end();
+                return;
+            }
+        }
+        since_break += last_batch;
+        if since_break < BATCH {
+            continue;
+        }
+        // A handler that never waits must not keep the worker from other tasks.
+        since_break = 0;
+        poll_fn(|cx| tokio::task::coop::poll_proceed(cx).map(|progress| progress.made_progress()))
+            .await;
+    }
+}

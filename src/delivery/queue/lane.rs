@@ -1,0 +1,139 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+    task::{Poll, Waker},
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use super::room::Room;
+use crate::{
+    delivery::{Hooks, Slot},
+    event::{Event, EventKind},
+    run::{HandlerFrame, Run, RunType, Scope},
+    sync::modelled::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+        lock,
+    },
+};
+
+/// The queue of one run's events to one handler, and how far the handler is.
+///
+/// One side pushes: the thread that dispatches the run's events. One side drains: a task, or one thread at a time.
+/// Lanes of inline handlers use only `detached`.
+pub(crate) struct Lane {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) hooks: Hooks,
+    runtime: Option<Handle>,
+    run_type: RunType,
+    scope: Scope,
+    /// Set once the drain of a driven lane has started.
+    driver: OnceLock<Arc<dyn Drive>>,
+    pub(super) detached: AtomicBool,
+    /// Whether the state is `Active`, readable without the lock.
+    pub(super) active: AtomicBool,
+    pub(super) room: Room,
+    pub(super) queue: Mutex<Queue>,
+}
+
+/// A drain that the stream polls itself, because it waits for the handler in any case.
+pub(crate) trait Drive: Send + Sync {
+    fn drive(&self) -> Poll<()>;
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) events: VecDeque<Event>,
+    /// The most events that it held since it was last empty.
+    pub(super) peak: usize,
+    pub(super) pushed: u64,
+    pub(super) dropped_tokens: u64,
+    pub(super) state: LaneState,
+    /// The emitter waits for the lane to be drained.
+    pub(super) wants_drain: bool,
+    pub(super) consumer: Option<Waker>,
+    pub(super) task: Option<AbortHandle>,
+    pub(super) watch_key: Option<u32>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LaneState {
+    /// Nothing was pushed yet.
+    #[default]
+    Unstarted,
+    /// Every event that was pushed is handled.
+    Idle,
+    /// There are events, queued or in the handler's hands.
+    Active,
+    /// The terminal event is handled, or the handler is detached.
+    Ended,
+}
+
+impl Lane {
+    pub(crate) fn new(slot: Arc<Slot>, hooks: Hooks, runtime: Option<Handle>, run: &Run) -> Self {
+        let frame = HandlerFrame { handler: slot.identity.clone(), outer: run.frame().cloned() };
+        let room = Room::new(slot.settings.capacity);
+        Self {
+            slot,
+            hooks,
+            runtime,
+            run_type: run.run_type(),
+            scope: Scope::Handler(Arc::new(frame)),
+            driver: OnceLock::new(),
+            detached: AtomicBool::new(false),
+            active: AtomicBool::new(false),
+            room,
+            queue: Mutex::new(Queue { events: VecDeque::with_capacity(1), ..Queue::default() }),
+        }
+    }
+
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.as_ref()
+    }
+
+    /// Returns the scope of the handler's code: no current run, and calls in it do not notify the handler.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+
+    pub(crate) fn set_watch_key(&self, key: u32) {
+        lock(&self.queue).watch_key = Some(key);
+    }
+
+    pub(crate) fn wants(&self, kind: EventKind) -> bool {
+        self.slot.event_mask.wants_in(kind, self.run_type) && !self.is_detached()
+    }
+
+    /// Whether the handler is detached from this run.
+    #[inline]
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Acquire)
+    }
+
+    /// Sets the drain that the stream polls. Called once, when the drain starts.
+    pub(crate) fn set_driver(&self, driver: Arc<dyn Drive>) {
+        let _ = self.driver.set(driver);
+    }
+
+    pub(crate) fn driver(&self) -> Option<&dyn Drive> {
+        self.driver.get().map(|driver| &**driver)
+    }
+
+    /// Returns how many events were pushed, and how many of them the handler has finished.
+    pub(crate) fn progress(&self) -> Progress {
+        let queue = lock(&self.queue);
+        Progress {
+            active: queue.state == LaneState::Active,
+            pushed: queue.pushed,
+            finished: self.room.finished(),
+        }
+    }
+}
+
+/// How far a handler is in a run.
+pub(crate) struct Progress {
+    pub(crate) active: bool,
+    pub(crate) pushed: u64,
+    pub(crate) finished: u64,
+}

@@ -1,0 +1,12 @@
+//! The queue of one run's events to one handler.
+
+mod lane;
+mod push;
+mod room;
+mod take;
+
+pub(crate) use self::{
+    lane::{Drive, Lane, Progress},
+    push::Pushed,
+    take::{BATCH, SPARE},
+};

@@ -1,0 +1,71 @@
+use std::fmt;
+
+use crate::run::RunType;
+
+/// The kind of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A model call started.
+    LlmStart,
+    /// A piece of a model's answer arrived.
+    LlmNewToken,
+    /// A model call completed.
+    LlmEnd,
+    /// A model call failed or was cancelled.
+    LlmError,
+    /// A run of another type started.
+    RunStart(RunType),
+    /// A run of another type completed.
+    RunEnd(RunType),
+    /// A run of another type failed or was cancelled.
+    RunError(RunType),
+    /// Another attempt of a call started.
+    Retry,
+    /// An event of the application.
+    Custom,
+}
+
+impl EventKind {
+    /// Returns the name of the event in an event record: `llm_start`, `llm_new_token`, `chain_start` …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventKind::LlmStart => "llm_start",
+            EventKind::LlmNewToken => "llm_new_token",
+            EventKind::LlmEnd => "llm_end",
+            EventKind::LlmError => "llm_error",
+            EventKind::RunStart(run_type) => run_type.event_names()[0],
+            EventKind::RunEnd(run_type) => run_type.event_names()[1],
+            EventKind::RunError(run_type) => run_type.event_names()[2],
+            EventKind::Retry => "retry",
+            EventKind::Custom => "custom",
+        }
+    }
+
+    /// Returns the kind with a name in event records.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        use EventKind::*;
+        let others = RunType::ALL.iter().filter(|run_type| **run_type != RunType::Llm);
+        let others = others.flat_map(|&of| [RunStart(of), RunEnd(of), RunError(of)]);
+        let mut all =
+            [LlmStart, LlmNewToken, LlmEnd, LlmError, Retry, Custom].into_iter().chain(others);
+        all.find(|kind| kind.as_str() == name)
+    }
+
+    /// Returns true if this is the first event of a run.
+    pub fn is_start(self) -> bool {
+        matches!(self, EventKind::LlmStart | EventKind::RunStart(_))
+    }
+
+    /// Returns true if this is the last event of a run.
+    pub fn is_terminal(self) -> bool {
+        use EventKind::*;
+        matches!(self, LlmEnd | LlmError | RunEnd(_) | RunError(_))
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{HttpRequestInfo, Prompt};
+
+/// What is known of an LLM call when it starts: the payload of `on_llm_start`.
+///
+/// ```
+/// use serde_json::json;
+/// use tower_llm_callbacks::{LlmStart, Prompt};
+///
+/// let start = LlmStart::new("anthropic", "messages")
+///     .model("claude-3-haiku-20240307")
+///     .messages(Prompt::json(json!([{"role": "user", "content": "Tell me a joke"}])))
+///     .param("max_tokens", 25);
+/// assert_eq!(start.model.as_deref(), Some("claude-3-haiku-20240307"));
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LlmStart {
+    /// The provider: `anthropic`, `openai`, `gcp.gemini`, `ollama` …
+    pub provider: Arc<str>,
+    /// The provider's interface: `messages`, `chat_completions`, `responses` …
+    pub api: Arc<str>,
+    /// The requested model.
+    #[serde(default)]
+    pub model: Option<Arc<str>>,
+    /// Whether a streamed answer was requested.
+    #[serde(default)]
+    pub stream: bool,
+    /// The prompt. Null in records where content is not captured.
+    #[serde(default)]
+    pub messages: Prompt,
+    /// Parameters such as `max_tokens` and `temperature`, as sent.
+    #[serde(default)]
+    pub params: Map<String, Value>,
+    /// The HTTP request, if an HTTP layer observed the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Box<HttpRequestInfo>>,
+}
+
+impl LlmStart {
+    /// Creates the start of a streamed call of a provider's interface, without model and prompt.
+    pub fn new(provider: impl Into<Arc<str>>, api: impl Into<Arc<str>>) -> Self {
+        Self {
+            provider: provider.into(),
+            api: api.into(),
+            model: None,
+            stream: true,
+            messages: Prompt::none(),
+            params: Map::new(),
+            http: None,
+        }
+    }
+
+    /// Sets the requested model.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<Arc<str>>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Sets whether a streamed answer was requested.
+    #[must_use]
+    pub fn stream(mut self, stream: bool) -> Self {
+        self.stream = stream;
+        self
+    }
+
+    /// Sets the prompt.
+    #[must_use]
+    pub fn messages(mut self, messages: Prompt) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// Adds a parameter as it was sent.
+    #[must_use]
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.params.insert(name.into(), value.into());
+        self
+    }
+}

@@ -1,0 +1,62 @@
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The prompt of a call as JSON: an array of messages, or nothing if it is not captured.
+///
+/// Cheap to clone. A lazy prompt is built when the first handler reads it, once for all handlers.
+#[derive(Clone, Default)]
+pub struct Prompt(Option<Arc<Lazy>>);
+
+type Lazy = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
+
+impl Prompt {
+    /// Creates a prompt that is not captured.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Creates a prompt from a JSON value.
+    pub fn json(value: Value) -> Self {
+        Self::lazy(move || value)
+    }
+
+    /// Creates a prompt that is built when it is read first.
+    pub fn lazy(build: impl FnOnce() -> Value + Send + 'static) -> Self {
+        Self(Some(Arc::new(LazyLock::new(Box::new(build)))))
+    }
+
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns the prompt, and builds it if this is the first read of a lazy one. `None` if it is not captured.
+    pub fn get(&self) -> Option<&Value> {
+        self.0.as_deref().map(|lazy| &**lazy)
+    }
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(_) => f.write_str("Prompt(..)"),
+            None => f.write_str("Prompt(none)"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Prompt {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::<Value>::deserialize(from)?.map_or_else(Self::none, Self::json))
+    }
+}
+
+impl Serialize for Prompt {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.get().serialize(serializer)
+    }
+}

@@ -1,0 +1,190 @@
+use std::{collections::HashMap, mem, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{
+    open_run::{BalanceKey, OpenRun},
+    refusal::Refusal,
+    settings::BudgetSettings,
+    spending::Spending,
+};
+use crate::{
+    handlers::usage::{Amount, ModelPrice, measured::Measured, names::Names},
+    run::Run,
+};
+
+/// The maximum number of open runs. Further runs are refused, since their usage would be lost.
+const MAX_OPEN: usize = 100_000;
+
+/// The balances of all budgets in the current window, and the open runs.
+#[derive(Debug, Default)]
+pub(super) struct Balances {
+    window: u64,
+    pub(super) keys: HashMap<BalanceKey, Balance>,
+    pub(super) open: HashMap<Uuid, OpenRun>,
+    pub(super) tally: Tally,
+}
+
+/// The balance of one budget.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Balance {
+    pub(super) spent: Spending,
+    pub(super) reserved: Spending,
+    pub(super) refused: u64,
+    pub(super) aborted: u64,
+    /// Whether the running calls were aborted and no run was admitted since.
+    stopped: bool,
+}
+
+/// The counters of all keys and windows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) refused: u64,
+    pub(super) aborted: u64,
+    pub(super) unpriced_runs: u64,
+    pub(super) unpriced: Names,
+}
+
+impl Balance {
+    pub(super) fn used(&self) -> Spending {
+        self.spent.plus(self.reserved)
+    }
+}
+
+impl Balances {
+    /// Makes a window the current one. Returns the balances of the previous one, to be dropped outside of the lock:
+    /// they may be many.
+    pub(super) fn turn_to(&mut self, now: u64) -> HashMap<BalanceKey, Balance> {
+        if self.window == now {
+            return HashMap::new();
+        }
+        self.window = now;
+        mem::take(&mut self.keys)
+    }
+
+    pub(super) fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// Admits a run if the budget covers its reservation.
+    pub(super) fn start(
+        &mut self,
+        settings: &BudgetSettings,
+        run_id: Uuid,
+        key: Option<&BalanceKey>,
+        mut open: OpenRun,
+    ) -> Result<(), Refusal> {
+        if self.open.len() >= MAX_OPEN {
+            return Err(Refusal::TooManyRuns);
+        }
+        if let Some(key) = key {
+            let balance = self.keys.entry(key.clone()).or_default();
+            let used = balance.used();
+            if let Some(unit) = settings.limit.is_spent(used) {
+                return Err(Refusal::Spent(unit));
+            }
+            if let Some(unit) = settings.limit.is_passed(used.plus(open.reserved)) {
+                return Err(Refusal::TooMuch(unit));
+            }
+            balance.reserved = balance.reserved.plus(open.reserved);
+            balance.stopped = false;
+            open.balance = Some((key.clone(), self.window));
+        }
+        self.open.insert(run_id, open);
+        Ok(())
+    }
+
+    /// Returns the key of a run's budget: its own, or the shared one if there are `max` keys.
+    pub(super) fn balance_key(&self, key: Arc<str>, max: usize) -> BalanceKey {
+        let key = Some(key);
+        if self.keys.contains_key(&key) || self.keys.len() < max { key } else { None }
+    }
+
+    /// Notes the number of a run's tokens. Returns a refusal if the run must not continue.
+    pub(super) fn token(
+        &mut self,
+        settings: &BudgetSettings,
+        run_id: Uuid,
+        tokens: u64,
+    ) -> Option<(Option<BalanceKey>, Refusal)> {
+        let open = self.open.get_mut(&run_id)?;
+        let key = open.balance.as_ref().map(|(key, _)| key.clone());
+        if tokens > open.limit.tokens {
+            return Some((key, Refusal::PassedRunLimit(open.limit.by)));
+        }
+        let (_, window) = open.balance.as_ref()?;
+        if !settings.abort_running || *window != self.window {
+            return None;
+        }
+        let balance = self.keys.get_mut(key.as_ref()?)?;
+        // Tokens beyond the reservation are no longer available to other runs.
+        let drawn = open.drawn(tokens, &settings.limit);
+        balance.reserved = balance.reserved.minus(open.reserved).plus(drawn);
+        open.reserved = drawn;
+        let passed = settings.limit.is_passed(balance.used());
+        passed.map(|unit| (key, Refusal::Spent(unit)))
+    }
+
+    /// Settles a run that has ended: its usage replaces its reservation. Returns the runs that must not continue.
+    pub(super) fn end(
+        &mut self,
+        settings: &BudgetSettings,
+        run_id: Uuid,
+        used: &RunUsage<'_>,
+    ) -> Vec<(Run, Option<BalanceKey>, Refusal)> {
+        let Some(open) = self.open.remove(&run_id) else { return Vec::new() };
+        let price = used.price.or(open.price.as_ref());
+        if settings.prices.is_some() && price.is_none() && !used.measured.is_zero() {
+            self.tally.unpriced_runs += 1;
+            self.tally.unpriced.add(used.model.or(open.model.as_deref()));
+        }
+        // Budgets of past windows are gone.
+        let Some((key, window)) = open.balance.filter(|(_, window)| *window == self.window) else {
+            return Vec::new();
+        };
+        let Some(balance) = self.keys.get_mut(&key) else { return Vec::new() };
+        balance.reserved = balance.reserved.minus(open.reserved);
+        balance.spent = balance.spent.plus(used.spending(price));
+        let limit = &settings.limit;
+        let over = limit.is_spent(balance.spent).or_else(|| limit.is_passed(balance.used()));
+        let Some(unit) = over.filter(|_| settings.abort_running && !balance.stopped) else {
+            return Vec::new();
+        };
+        balance.stopped = true;
+        let drained = (key, window);
+        let open = self.open.values().filter(|open| open.balance.as_ref() == Some(&drained));
+        let runs = open.filter_map(|open| open.run.clone());
+        runs.map(|run| (run, Some(drained.0.clone()), Refusal::Spent(unit))).collect()
+    }
+
+    /// Counts an aborted run.
+    pub(super) fn count_abort(&mut self, key: Option<&BalanceKey>, at_start: bool) {
+        let balance = key.and_then(|key| self.keys.get_mut(key));
+        if at_start {
+            self.tally.refused += 1;
+            balance.into_iter().for_each(|balance| balance.refused += 1);
+        } else {
+            self.tally.aborted += 1;
+            balance.into_iter().for_each(|balance| balance.aborted += 1);
+        }
+    }
+}
+
+/// The usage of a run that has ended.
+pub(super) struct RunUsage<'a> {
+    pub(super) measured: Measured,
+    /// The model that answered, and its price.
+    pub(super) model: Option<&'a str>,
+    pub(super) price: Option<&'a ModelPrice>,
+}
+
+impl RunUsage<'_> {
+    fn spending(&self, price: Option<&ModelPrice>) -> Spending {
+        let Measured { reported, counted } = self.measured;
+        let cost = price.map_or(Amount::ZERO, |price| {
+            let reported = reported.map_or(Amount::ZERO, |usage| price.cost(&usage));
+            reported.plus(price.of_output(counted))
+        });
+        Spending { tokens: self.measured.tokens().into(), cost }
+    }
+}

@@ -1,0 +1,43 @@
+use http::StatusCode;
+
+use super::spending::Unit;
+use crate::run::Abort;
+
+/// The reason why a run is not admitted, or not allowed to continue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Spent(Unit),
+    /// The budget is not spent, but does not cover the reservation.
+    TooMuch(Unit),
+    PassedRunLimit(Unit),
+    Unpriced,
+    TooManyRuns,
+}
+
+impl Refusal {
+    /// Returns the abort, whose reason the client sees: it contains no numbers and nothing about other clients.
+    pub(super) fn abort(self) -> Abort {
+        const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+        let (reason, status) = match self {
+            Refusal::Spent(Unit::Tokens) => ("the token budget is spent", LIMITED),
+            Refusal::Spent(Unit::Money) => ("the budget is spent", LIMITED),
+            Refusal::TooMuch(Unit::Tokens) => {
+                ("the call may use more tokens than the budget has left", LIMITED)
+            }
+            Refusal::TooMuch(Unit::Money) => {
+                ("the call may cost more than the budget has left", LIMITED)
+            }
+            Refusal::PassedRunLimit(Unit::Tokens) => {
+                ("the answer exceeds the token limit of a call", LIMITED)
+            }
+            Refusal::PassedRunLimit(Unit::Money) => {
+                ("the answer exceeds the cost limit of a call", LIMITED)
+            }
+            Refusal::Unpriced => {
+                ("the model has no price, which the budget requires", StatusCode::BAD_REQUEST)
+            }
+            Refusal::TooManyRuns => ("too many calls are open", StatusCode::SERVICE_UNAVAILABLE),
+        };
+        Abort::new(reason).status(status)
+    }
+}

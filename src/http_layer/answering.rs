@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use http::{Response, header::CONTENT_LENGTH, response::Parts};
+use http_body::Body;
+
+use super::{
+    ResponseBody,
+    body_reader::{BodyReader, content_type},
+    captured_request::CapturedRequest,
+};
+use crate::{
+    lifecycle::{Ending, Llm, LlmEmitter, NewRun, start_llm},
+    wire::Format,
+};
+
+/// How the response of a call is read.
+pub(super) struct Answering {
+    pub(super) format: Arc<dyn Format>,
+    /// The run of a request that is an LLM call only if its answer is streamed.
+    deferred: Option<Deferred>,
+}
+
+struct Deferred {
+    new_run: NewRun,
+    request: CapturedRequest<'static>,
+    limit: usize,
+}
+
+/// What becomes of a response.
+pub(super) enum Answered<B, E> {
+    /// Return it to the caller.
+    Response(Response<ResponseBody<B>>),
+    /// Without a body: return it when the run's terminal event is handled.
+    Ended(Ending<Llm, Result<Response<B>, E>>),
+}
+
+impl Answering {
+    pub(super) fn new(format: Arc<dyn Format>) -> Self {
+        Self { format, deferred: None }
+    }
+
+    pub(super) fn deferred(
+        format: Arc<dyn Format>,
+        new_run: NewRun,
+        request: CapturedRequest<'static>,
+        limit: usize,
+    ) -> Self {
+        Self { format, deferred: Some(Deferred { new_run, request, limit }) }
+    }
+
+    /// Wraps the response of a call that has no run yet.
+    pub(super) fn unobserved<B: Body, E>(&mut self, response: Response<B>) -> Answered<B, E> {
+        let (head, body) = response.into_parts();
+        let streamed = content_type(&head.headers).as_deref() == Some("text/event-stream");
+        match self.deferred.take() {
+            Some(deferred) if streamed && head.status.is_success() => {
+                let Deferred { new_run, request, limit } = deferred;
+                let emitter = start_llm(new_run, || request.start(&*self.format, limit));
+                self.read(head, body, Box::new(emitter), true)
+            }
+            _ => Answered::Response(Response::from_parts(head, ResponseBody::unobserved(body))),
+        }
+    }
+
+    /// Wraps the response of a run's call.
+    pub(super) fn observed<B: Body, E>(
+        &self,
+        response: Response<B>,
+        emitter: Box<LlmEmitter>,
+    ) -> Answered<B, E> {
+        let (head, body) = response.into_parts();
+        self.read(head, body, emitter, false)
+    }
+
+    fn read<B: Body, E>(
+        &self,
+        head: Parts,
+        body: B,
+        mut emitter: Box<LlmEmitter>,
+        starting: bool,
+    ) -> Answered<B, E> {
+        let mut reader = BodyReader::new(Arc::clone(&self.format), &head, &mut emitter);
+        let declared = head.headers.get(CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+        let left = declared.or_else(|| body.size_hint().exact());
+        if body.is_end_stream() || left == Some(0) {
+            reader.finish(&mut emitter);
+            let response = Response::from_parts(head, body);
+            return Answered::Ended(Ending::new(emitter, Some(Ok(response))));
+        }
+        let body = ResponseBody::new(body, reader, left, emitter, starting);
+        Answered::Response(Response::from_parts(head, body))
+    }
+}

@@ -1,0 +1,198 @@
+use std::{mem, sync::Arc};
+
+use http::{HeaderMap, StatusCode, header, response::Parts};
+
+use super::{TransportFailure, inflate::Inflate};
+use crate::{
+    event::{Delta, ErrorKind, Failure, HttpResponseInfo},
+    lifecycle::LlmEmitter,
+    panics::catch,
+    redact,
+    wire::{Decoder, Format},
+};
+
+/// The most bytes of an answer's texts that are kept: an upstream may send without end.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+/// The most bytes of an error answer that are read.
+const ERROR_LIMIT: usize = 1024 * 1024;
+
+/// Decodes a response's body for the run's emitter, beside the consumer.
+///
+/// Whatever is in the body, it neither fails nor panics.
+pub(super) struct BodyReader {
+    mode: Mode,
+    inflate: Inflate,
+    /// The content type is that of a single JSON text.
+    json: bool,
+}
+
+enum Mode {
+    /// A successful answer.
+    Answer(Box<dyn Decoder>),
+    /// The provider's error answer.
+    Error(ErrorAnswer),
+    /// An error answer in place of a call that did not reach the provider.
+    Failed(Failure),
+    /// The body cannot be decoded.
+    Blind,
+}
+
+struct ErrorAnswer {
+    format: Arc<dyn Format>,
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl BodyReader {
+    pub(super) fn new(format: Arc<dyn Format>, head: &Parts, emitter: &mut LlmEmitter) -> Self {
+        let status = head.status;
+        emitter.answer().bound(ANSWER_LIMIT);
+        emitter
+            .answer()
+            .http(HttpResponseInfo::new(status.as_u16(), redact::recorded(&head.headers)));
+        let content_type = content_type(&head.headers);
+        let json = content_type.as_deref() == Some("application/json");
+        let failure = head.extensions.get::<TransportFailure>();
+        let mode = match failure.filter(|_| !status.is_success()) {
+            Some(failure) => {
+                let message = redact::text(failure.message()).into_owned();
+                let status = Some(status.as_u16());
+                Mode::Failed(Failure { status, ..Failure::new(ErrorKind::Transport, message) })
+            }
+            None if status.is_success() => {
+                let decoder = guarded(|| format.decoder(content_type.as_deref()));
+                decoder.map_or(Mode::Blind, Mode::Answer)
+            }
+            None => Mode::Error(ErrorAnswer { format, status, body: Vec::new() }),
+        };
+        let (mode, inflate) = match (mode, Inflate::of(&head.headers)) {
+            (mode, Some(inflate)) => (mode, inflate),
+            (Mode::Answer(_), None) => (Mode::Blind, Inflate::identity()),
+            // An error answer is an error, readable or not.
+            (Mode::Error(answer), None) => (Mode::Failed(answer.failure()), Inflate::identity()),
+            (mode, None) => (mode, Inflate::identity()),
+        };
+        if let Mode::Blind = mode {
+            emitter.answer().skip();
+        }
+        Self { mode, inflate, json }
+    }
+
+    /// Decodes a piece of the body.
+    pub(super) fn data(&mut self, bytes: &[u8], emitter: &mut LlmEmitter) {
+        let Self { mode, inflate, .. } = self;
+        if matches!(mode, Mode::Blind | Mode::Failed(_)) {
+            return;
+        }
+        let read = guarded(|| {
+            if inflate.is_identity() {
+                mode.read(bytes, emitter);
+                return true;
+            }
+            inflate.push(bytes, &mut |bytes| mode.read(bytes, emitter)).is_ok()
+        });
+        // After the end of the answer nothing is missed.
+        if read != Some(true) && !emitter.is_over() {
+            emitter.delta(&Delta::DecodeFault);
+            self.give_up(emitter);
+        }
+    }
+
+    /// Stops decoding: the rest of the body passes.
+    fn give_up(&mut self, emitter: &mut LlmEmitter) {
+        emitter.answer().skip();
+        self.mode = match mem::replace(&mut self.mode, Mode::Blind) {
+            // The part of an error that was read may be enough.
+            Mode::Error(answer) => Mode::Failed(answer.failure()),
+            Mode::Failed(failure) => Mode::Failed(failure),
+            Mode::Answer(_) | Mode::Blind => Mode::Blind,
+        };
+    }
+
+    /// The body has ended.
+    pub(super) fn finish(&mut self, emitter: &mut LlmEmitter) {
+        match mem::replace(&mut self.mode, Mode::Blind) {
+            Mode::Answer(mut decoder) => {
+                let read = guarded(|| decoder.finish(&mut |delta| emitter.delta(&delta)));
+                if read.is_none() {
+                    emitter.delta(&Delta::DecodeFault);
+                }
+                emitter.end_of_stream(true);
+                if self.json {
+                    emitter.whole_error();
+                }
+            }
+            Mode::Error(answer) => fail(emitter, answer.failure()),
+            Mode::Failed(failure) => fail(emitter, failure),
+            // Nothing indicates otherwise.
+            Mode::Blind => emitter.complete(),
+        }
+    }
+
+    /// The body failed, or was dropped. An answer that had arrived in full has completed all the same, and an error
+    /// answer is an error whatever became of its body.
+    pub(super) fn broken_off(&mut self, emitter: &mut LlmEmitter) {
+        match mem::replace(&mut self.mode, Mode::Blind) {
+            Mode::Answer(mut decoder) if self.json && !emitter.is_over() => {
+                let mut deltas = Vec::new();
+                guarded(|| decoder.finish(&mut |delta| deltas.push(delta.into_owned())));
+                let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
+                let whole = deltas.contains(&Delta::NotStreamed);
+                if deltas.last().is_some_and(|last| ends(last) && (whole || deltas.len() == 1)) {
+                    deltas.iter().for_each(|delta| emitter.delta(delta));
+                }
+            }
+            Mode::Answer(_) | Mode::Blind => {}
+            Mode::Error(answer) => fail(emitter, answer.failure()),
+            Mode::Failed(failure) => fail(emitter, failure),
+        }
+    }
+}
+
+impl Mode {
+    fn read(&mut self, bytes: &[u8], emitter: &mut LlmEmitter) {
+        match self {
+            Mode::Answer(decoder) => decoder.push(bytes, &mut |delta| emitter.delta(&delta)),
+            Mode::Error(ErrorAnswer { body, .. }) => {
+                let room = ERROR_LIMIT - body.len();
+                body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            Mode::Failed(_) | Mode::Blind => {}
+        }
+    }
+}
+
+impl ErrorAnswer {
+    fn failure(&self) -> Failure {
+        let Self { format, status, body } = self;
+        let error = guarded(|| format.error(*status, body));
+        let mut failure = match error {
+            Some(error) => Failure::provider(&error),
+            None => Failure::new(ErrorKind::Provider, format!("HTTP status {}", status.as_u16())),
+        };
+        failure.status = Some(status.as_u16());
+        failure
+    }
+}
+
+/// Ends the run in an error answer, which is not streamed.
+fn fail(emitter: &mut LlmEmitter, failure: Failure) {
+    emitter.fail(failure);
+    emitter.whole_error();
+}
+
+/// Returns the content type of a body, in lower case and without parameters.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next()?.trim().to_ascii_lowercase();
+    (!essence.is_empty()).then_some(essence)
+}
+
+/// Calls a wire format, which may be user code and must not break the call. Returns `None` if it panicked.
+fn guarded<T>(f: impl FnOnce() -> T) -> Option<T> {
+    let result = catch(f).ok();
+    if result.is_none() {
+        tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on an answer");
+    }
+    result
+}

@@ -1,0 +1,78 @@
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri, request::Parts};
+use http_body::Body;
+
+use super::{capture::Capture, inflate::Inflate};
+use crate::{
+    event::{HttpRequestInfo, LlmStart},
+    panics::catch,
+    redact,
+    wire::{Format, LlmHttpRequest},
+};
+
+/// The captured request of a call.
+pub(super) struct CapturedRequest<'a> {
+    method: Cow<'a, Method>,
+    uri: Cow<'a, Uri>,
+    headers: Cow<'a, HeaderMap>,
+    body: Bytes,
+    /// Whether that is all of the body.
+    complete: bool,
+}
+
+impl<'a> CapturedRequest<'a> {
+    pub(super) fn of<B: Body>(head: &'a Parts, capture: &Capture<B>) -> Self {
+        Self {
+            method: Cow::Borrowed(&head.method),
+            uri: Cow::Borrowed(&head.uri),
+            headers: Cow::Borrowed(&head.headers),
+            body: capture.bytes(),
+            complete: capture.is_complete(),
+        }
+    }
+
+    pub(super) fn into_owned(self) -> CapturedRequest<'static> {
+        CapturedRequest {
+            method: Cow::Owned(self.method.into_owned()),
+            uri: Cow::Owned(self.uri.into_owned()),
+            headers: Cow::Owned(self.headers.into_owned()),
+            body: self.body,
+            complete: self.complete,
+        }
+    }
+
+    /// Reads the start of the call. A compressed body may inflate to `limit` bytes.
+    pub(super) fn start(self, format: &dyn Format, limit: usize) -> LlmStart {
+        let Self { method, uri, headers, body, complete } = self;
+        let (body, inflated) = inflated(&headers, body, limit);
+        let complete = complete && inflated;
+        let request = LlmHttpRequest::new(&method, &uri, &headers, &body).complete(complete);
+        // A format may be user code, and must not break the call.
+        let mut start = catch(|| format.start(&request)).unwrap_or_else(|_| {
+            tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on a request");
+            LlmStart::new("unknown", "unknown")
+        });
+        start.http = Some(Box::new(HttpRequestInfo::new(
+            method.to_string(),
+            redact::target(&uri),
+            redact::recorded(&headers),
+            complete,
+        )));
+        start
+    }
+}
+
+/// Returns the inflated body, and whether all of it could be inflated.
+fn inflated(headers: &HeaderMap, body: Bytes, limit: usize) -> (Bytes, bool) {
+    let Some(mut inflate) = Inflate::of(headers).map(|it| it.at_most(limit)) else {
+        return (Bytes::new(), false);
+    };
+    if inflate.is_identity() {
+        return (body, true);
+    }
+    let mut plain = Vec::new();
+    let result = inflate.push(&body, &mut |bytes| plain.extend_from_slice(bytes));
+    (plain.into(), result.is_ok() && inflate.has_ended())
+}

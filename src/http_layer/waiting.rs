@@ -1,0 +1,101 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, request};
+use http_body::Body;
+
+use super::{
+    RequestBody, TracePropagation, answering::Answering, capture::Capture,
+    captured_request::CapturedRequest, routes::Matched,
+};
+use crate::{
+    lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
+    run::Run,
+};
+
+/// A call whose request is still arriving. Dropped like that, its run starts and is cancelled.
+pub(super) struct Waiting<B: Body> {
+    request: Option<(request::Parts, Capture<B>)>,
+    new_run: Option<NewRun>,
+    matched: Matched,
+    limit: usize,
+    propagation: TracePropagation,
+}
+
+/// A call whose request is captured.
+pub(super) struct Started<B: Body> {
+    pub(super) request: Request<RequestBody<B>>,
+    /// `None` if the response will show whether the request was an LLM call.
+    pub(super) emitter: Option<Box<LlmEmitter>>,
+    pub(super) answering: Box<Answering>,
+    pub(super) prepare: Option<Prepare<Request<RequestBody<B>>>>,
+}
+
+impl<B: Body> Waiting<B> {
+    pub(super) fn new(
+        head: request::Parts,
+        capture: Capture<B>,
+        new_run: NewRun,
+        matched: Matched,
+        (limit, propagation): (usize, TracePropagation),
+    ) -> Box<Self> {
+        let (request, new_run) = (Some((head, capture)), Some(new_run));
+        Box::new(Self { request, new_run, matched, limit, propagation })
+    }
+
+    /// Waits until the request's body has arrived, as far as it is captured.
+    pub(super) fn poll_captured(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.request {
+            Some((_, capture)) => capture.poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// Starts the run. Returns the request for the inner service.
+    pub(super) fn start(&mut self) -> Started<B> {
+        let (Some((mut head, capture)), Some(new_run)) = (self.request.take(), self.new_run.take())
+        else {
+            unreachable!("a call starts once");
+        };
+        let format = Arc::clone(&self.matched.format);
+        let (emitter, answering) = if self.matched.if_streamed {
+            let request = CapturedRequest::of(&head, &capture).into_owned();
+            (None, Answering::deferred(format, new_run, request, self.limit))
+        } else {
+            let emitter = self.emitter(new_run, &head, &capture);
+            head.extensions.insert(emitter.scope());
+            (Some(emitter), Answering::new(format))
+        };
+        let prepare: Option<Prepare<_>> = match self.propagation {
+            TracePropagation::Child => Some(|request: &mut Request<_>, run: &Run| {
+                TracePropagation::set_child(request.headers_mut(), run);
+            }),
+            TracePropagation::PassThrough | TracePropagation::Strip => None,
+        };
+        let request = Request::from_parts(head, RequestBody::captured(capture));
+        Started { request, emitter, answering: Box::new(answering), prepare }
+    }
+
+    fn emitter(
+        &self,
+        new_run: NewRun,
+        head: &request::Parts,
+        capture: &Capture<B>,
+    ) -> Box<LlmEmitter> {
+        let (format, limit) = (&*self.matched.format, self.limit);
+        let start = || CapturedRequest::of(head, capture).start(format, limit);
+        Box::new(start_llm(new_run, start))
+    }
+}
+
+impl<B: Body> Drop for Waiting<B> {
+    fn drop(&mut self) {
+        if let (Some((head, capture)), Some(new_run), false) =
+            (self.request.take(), self.new_run.take(), self.matched.if_streamed)
+        {
+            drop(self.emitter(new_run, &head, &capture));
+        }
+    }
+}

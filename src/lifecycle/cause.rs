@@ -1,0 +1,62 @@
+//! Classifies the error of a call by the chain of its sources.
+
+use std::{error::Error, io, iter};
+
+use crate::{
+    event::{ErrorKind, Failure, ProviderError, Truncated},
+    redact,
+    run::{Abort, Aborted},
+};
+
+/// Returns the failure for an error of the inner service.
+pub(super) fn classify(error: &(dyn Error + 'static)) -> Failure {
+    for cause in causes(error) {
+        if let Some(provider) = cause.downcast_ref::<ProviderError>() {
+            return Failure::provider(provider);
+        }
+        if let Some(error) = cause.downcast_ref::<Aborted>() {
+            return aborted(error.abort());
+        }
+        if cause.is::<Truncated>() {
+            return Failure::new(ErrorKind::Truncated, redact::text(&error.to_string()));
+        }
+    }
+    Failure::new(ErrorKind::Transport, redact::text(&message(error)))
+}
+
+/// Returns the failure for an abort.
+pub(super) fn aborted(abort: &Abort) -> Failure {
+    Failure {
+        status: Some(abort.status_code().as_u16()),
+        ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
+    }
+}
+
+/// Returns an error and its sources, outermost first. An `io::Error` does not have the error that it wraps as its
+/// source, but in itself.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&cause| match wrapped(cause) {
+        Some(wrapped) => Some(wrapped),
+        None => cause.source(),
+    })
+}
+
+fn wrapped<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>()?.get_ref()?;
+    Some(wrapped)
+}
+
+/// Returns an error's message, with the cause that the system reports. The messages of other sources are left out,
+/// because they may quote anything.
+fn message(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    for cause in causes(error) {
+        if cause.is::<io::Error>() && wrapped(cause).is_none() {
+            let system = cause.to_string();
+            if !message.contains(&system) {
+                message = format!("{message}: {system}");
+            }
+        }
+    }
+    message
+}

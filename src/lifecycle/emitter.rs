@@ -1,0 +1,242 @@
+use std::{
+    error::Error,
+    mem,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    cause::{aborted, classify},
+    new_run::NewRun,
+    phases::Phases,
+};
+use crate::{
+    delivery::Dispatch,
+    event::{ContentCapture, ErrorKind, EventData, EventKind, Failure},
+    run::{Abort, Aborted, Attempts, FailedAttempt, Run, Scope},
+};
+
+/// Emits a run's events, from its start to its one terminal event.
+///
+/// Dropped before that, it emits the terminal event at once. Model calls and other runs differ in the account `A`.
+pub(crate) struct Emitter<A: Account> {
+    pub(crate) phases: Phases,
+    pub(super) account: A,
+    /// The scope of the inner call, swapped in for each poll.
+    scope: Scope,
+    outcome: RunOutcome,
+    terminal_emitted: bool,
+    /// The abort that ended the run.
+    ended_by: Option<Abort>,
+    attempts: Option<Arc<Attempts>>,
+    /// An item is being read. If this is set in a drop, its reading panicked.
+    reading: bool,
+}
+
+/// What a run adds up to, for its terminal event.
+pub(crate) trait Account {
+    /// Restricts a failure to what handlers may receive.
+    fn failure(&self, failure: Failure) -> Failure;
+
+    /// The call has completed.
+    fn complete(&mut self);
+
+    /// Builds the terminal event. Called once.
+    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData;
+}
+
+/// How the run ends. The first value stays.
+enum RunOutcome {
+    /// Not known. If the emitter is dropped now, the run was cancelled.
+    Open,
+    Completed,
+    /// Boxed, because most runs never need the room.
+    Failed(Box<Failure>),
+}
+
+impl<A: Account> Emitter<A> {
+    /// Starts a run: emits its start event, which is built only if a handler wants it.
+    pub(super) fn start(
+        new_run: NewRun,
+        kind: EventKind,
+        start: impl FnOnce() -> EventData,
+        account: impl FnOnce(&Dispatch) -> A,
+    ) -> Self {
+        let NewRun { run, members, retry, attempts, .. } = new_run;
+        // Built first: if that panics, no handler was notified of the run.
+        let wanted = members.iter().any(|member| member.slot.event_mask.wants(kind));
+        let start = wanted.then(start);
+        let scope = Scope::of(&run);
+        let dispatch = Dispatch::new(run, members);
+        let account = account(&dispatch);
+        let emitter = Self {
+            phases: Phases::new(dispatch),
+            account,
+            scope,
+            outcome: RunOutcome::Open,
+            terminal_emitted: false,
+            ended_by: None,
+            attempts,
+            reading: false,
+        };
+        tracing::trace!(target: "tower_llm_callbacks", run_id = %emitter.run().run_id(), "started");
+        emitter.phases.dispatch.enqueue_start(start, retry);
+        emitter
+    }
+
+    #[inline]
+    pub(crate) fn run(&self) -> &Run {
+        self.phases.run()
+    }
+
+    /// Returns the scope of the run, for the request's extensions.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+
+    /// Calls a closure of the inner call, with the run as the current one. If the closure panics, the run ends there.
+    #[inline]
+    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        struct EndOnPanic<'a, A: Account>(&'a mut Emitter<A>);
+        impl<A: Account> Drop for EndOnPanic<'_, A> {
+            fn drop(&mut self) {
+                self.0.fail(Failure::new(ErrorKind::Panic, "the inner service panicked"));
+                self.0.emit_terminal();
+            }
+        }
+        let guard = EndOnPanic(self);
+        let output = guard.0.scope.enter(f);
+        mem::forget(guard);
+        output
+    }
+
+    /// Whether no handler has to be waited for before the inner call.
+    pub(crate) fn may_call_at_once(&self) -> bool {
+        self.phases.is_drained() && !self.phases.is_aborted()
+    }
+
+    /// Waits for the start phase. Returns false if the run was aborted in it.
+    pub(crate) fn poll_started(&self, cx: &Context<'_>) -> Poll<bool> {
+        if self.phases.watch_for_abort(cx) {
+            return Poll::Ready(false);
+        }
+        ready!(self.phases.poll_drained(cx));
+        Poll::Ready(!self.phases.is_aborted())
+    }
+
+    /// Reads an item. If the closure panics, the run ends as panicked when the emitter is dropped.
+    #[inline]
+    pub(crate) fn read(&mut self, read: impl FnOnce(&mut Self)) {
+        self.reading = true;
+        read(self);
+        self.reading = false;
+    }
+
+    /// Whether it is known how the run ends.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(self.outcome, RunOutcome::Open)
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.outcome, RunOutcome::Completed)
+    }
+
+    /// Sets the outcome: the call has completed.
+    pub(crate) fn complete(&mut self) {
+        if !self.is_over() {
+            self.account.complete();
+            self.outcome = RunOutcome::Completed;
+        }
+    }
+
+    /// Sets the outcome: the call has failed.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if !self.is_over() {
+            self.outcome = RunOutcome::Failed(Box::new(self.account.failure(failure)));
+        }
+    }
+
+    /// Sets the outcome at the end of the stream: complete, or truncated if the protocol has an end mark that did not
+    /// come.
+    pub(crate) fn end_of_stream(&mut self, has_end_mark: bool) {
+        if has_end_mark {
+            let message = "the stream ended without the protocol's end mark";
+            self.fail(Failure::new(ErrorKind::Truncated, message));
+        } else {
+            self.complete();
+        }
+    }
+
+    /// Sets the outcome: the call or its stream returned an error.
+    pub(crate) fn error(&mut self, error: &(dyn Error + 'static)) {
+        if !self.is_over() {
+            self.fail(classify(error));
+        }
+    }
+
+    /// Emits the terminal event, if no handler has to be waited for before it.
+    pub(crate) fn emit_terminal_if_drained(&mut self) {
+        if self.phases.is_drained() {
+            self.emit_terminal();
+        }
+    }
+
+    /// Ends the run in phases: waits until the tokens are handled, emits the terminal event, and waits until that is
+    /// handled. Then the last item may go to the consumer.
+    pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if !self.terminal_emitted {
+            ready!(self.phases.poll_drained(cx));
+            self.emit_terminal();
+        }
+        self.phases.poll_drained(cx)
+    }
+
+    /// Emits the terminal event, unless it was emitted.
+    fn emit_terminal(&mut self) {
+        if mem::replace(&mut self.terminal_emitted, true) {
+            return;
+        }
+        if self.reading {
+            self.fail(Failure::new(ErrorKind::Panic, "reading an item panicked"));
+        }
+        self.ended_by = self.run().control().end();
+        let outcome = match (&self.ended_by, &self.outcome) {
+            (Some(abort), _) => Err(aborted(abort)),
+            (None, RunOutcome::Completed) => Ok(()),
+            (None, RunOutcome::Failed(failure)) => Err(Failure::clone(failure)),
+            (None, RunOutcome::Open) => {
+                Err(Failure::new(ErrorKind::Cancelled, "the call was dropped before its end"))
+            }
+        };
+        let dispatch = &self.phases.dispatch;
+        if let (Err(failure), Some(attempts)) = (&outcome, &self.attempts) {
+            attempts.fail(FailedAttempt {
+                run_id: dispatch.run().run_id(),
+                error: Arc::clone(&failure.message),
+                without_content: ContentCapture::Off.failure(failure.clone()).message,
+            });
+        }
+        let terminal = self.account.terminal(dispatch.run(), outcome);
+        tracing::trace!(
+            target: "tower_llm_callbacks",
+            run_id = %dispatch.run().run_id(),
+            event = terminal.kind().as_str(),
+            "terminal emitted"
+        );
+        dispatch.enqueue(terminal);
+    }
+
+    /// Returns what the consumer gets instead of the last item, if the run was aborted.
+    pub(crate) fn take_aborted(&mut self) -> Option<Aborted> {
+        self.ended_by.take().map(Aborted::new)
+    }
+}
+
+impl<A: Account> Drop for Emitter<A> {
+    fn drop(&mut self) {
+        self.emit_terminal();
+        // A run that is kept does not keep the task.
+        self.run().control().forget_task();
+    }
+}

@@ -1,0 +1,277 @@
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use tower::BoxError;
+
+use super::emitter::{Account, Emitter};
+
+/// How the items of a wrapped stream or body are polled and read.
+/// `T` is the type of the items, `H` that of held ones.
+pub(crate) trait Source<St, T, H, A: Account>: Reader<A> {
+    /// Polls the inner stream.
+    fn poll(inner: Pin<&mut St>, cx: &mut Context<'_>) -> Poll<Option<Result<T, BoxError>>>;
+
+    /// Reads an item; only counts it if the answer is over. Returns whether another item may follow.
+    fn item(&mut self, item: &T, inner: Pin<&St>, emitter: &mut Emitter<A>) -> Position;
+
+    /// Holds an item until handlers have returned. Returns the item if it is not to be held.
+    fn hold(item: T) -> Result<H, T>;
+
+    /// Returns a held item.
+    fn release(held: H) -> T;
+
+    /// The inner stream has ended.
+    fn end(&mut self, emitter: &mut Emitter<A>);
+
+    /// The inner stream returned an error.
+    fn error(&mut self, error: &BoxError, emitter: &mut Emitter<A>) {
+        emitter.error(&**error);
+    }
+}
+
+/// What reads the items of a stream.
+pub(crate) trait Reader<A: Account> {
+    /// The stream is dropped, and its run ends. Not called for an aborted run, whose terminal event may be emitted.
+    fn dropped(&mut self, emitter: &mut Emitter<A>) {
+        let _ = emitter;
+    }
+}
+
+/// Where an item is in its stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Position {
+    Inner,
+    /// No consumer polls again after this item.
+    Last,
+}
+
+pin_project! {
+    /// A stream or body of a run.
+    ///
+    /// Dropped before its end, it drops the inner stream and ends the run as cancelled.
+    // `H` and `A` are parameters because a projection of `St` in a field would keep tasks from being `Send` where
+    // `St` is boxed.
+    pub(crate) struct Gated<St, Src: Reader<A>, H, A: Account> {
+        // Before the gate: the inner stream is dropped first.
+        #[pin]
+        inner: Option<St>,
+        gate: Option<Gate<Src, H, A>>,
+    }
+}
+
+/// The one polling loop of the crate. It holds what must wait for handlers.
+struct Gate<Src: Reader<A>, H, A: Account> {
+    source: Src,
+    held: Held<H>,
+    /// The start phase is not over.
+    starting: bool,
+    emitter: Box<Emitter<A>>,
+}
+
+/// What waits for handlers before the consumer gets it.
+enum Held<H> {
+    Nothing,
+    /// An item waits for lockstep handlers.
+    Item(H),
+    /// The last thing that the run covers waits for the terminal event: an item, an error, or the end.
+    Last(Option<Result<H, BoxError>>),
+}
+
+impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
+    /// A stream that no handler is notified of.
+    pub(crate) fn unobserved(inner: Option<St>) -> Self {
+        Self { inner, gate: None }
+    }
+
+    /// A stream of a run. If the run has just started, the first poll waits for its start phase.
+    pub(crate) fn new(inner: St, source: Src, emitter: Box<Emitter<A>>, starting: bool) -> Self {
+        let gate = Gate { source, held: Held::Nothing, starting, emitter };
+        Self { inner: Some(inner), gate: Some(gate) }
+    }
+
+    pub(crate) fn is_observed(&self) -> bool {
+        self.gate.is_some()
+    }
+
+    /// Returns the inner stream. `None` after an abort.
+    pub(crate) fn inner(&self) -> Option<&St> {
+        self.inner.as_ref()
+    }
+
+    /// Returns the item that waits for handlers.
+    pub(crate) fn held_item(&self) -> Option<&H> {
+        match &self.gate.as_ref()?.held {
+            Held::Item(item) | Held::Last(Some(Ok(item))) => Some(item),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn poll_item<T>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, BoxError>>>
+    where
+        Src: Source<St, T, H, A>,
+    {
+        let mut this = self.project();
+        let Some(gate) = this.gate else {
+            return match this.inner.as_pin_mut() {
+                Some(inner) => Src::poll(inner, cx),
+                None => Poll::Ready(None),
+            };
+        };
+        match ready!(gate.poll_item(this.inner.as_mut(), cx)) {
+            Given::Item(item) => Poll::Ready(Some(Ok(item))),
+            Given::Last(item) => {
+                // What follows passes unobserved.
+                *this.gate = None;
+                Poll::Ready(item)
+            }
+        }
+    }
+}
+
+impl<St: Stream, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
+    pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
+        let mut held = 0;
+        if let Some(Gate { held: holds, emitter, .. }) = &self.gate {
+            match holds {
+                // The inner stream has ended, and may return anything. After an abort there is its error.
+                Held::Last(None) => {
+                    let left = usize::from(emitter.phases.is_aborted());
+                    return (left, Some(left));
+                }
+                Held::Nothing => {}
+                Held::Item(_) | Held::Last(Some(_)) => held = 1,
+            }
+        }
+        let (least, most) = self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint);
+        (least.saturating_add(held), most.and_then(|most| most.checked_add(held)))
+    }
+}
+
+impl<Src: Reader<A>, H, A: Account> Drop for Gate<Src, H, A> {
+    fn drop(&mut self) {
+        if !self.emitter.phases.is_aborted() {
+            self.source.dropped(&mut self.emitter);
+        }
+    }
+}
+
+/// What the consumer gets.
+enum Given<T> {
+    Item(T),
+    /// The run has ended.
+    Last(Option<Result<T, BoxError>>),
+}
+
+impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
+    fn poll_item<St, T>(
+        &mut self,
+        mut inner: Pin<&mut Option<St>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Given<T>>
+    where
+        Src: Source<St, T, H, A>,
+    {
+        let Self { source, held, starting, emitter } = self;
+        loop {
+            match held {
+                Held::Nothing => {}
+                Held::Item(_) => {
+                    ready!(emitter.phases.poll_lockstep(cx));
+                    // An item on which a guard aborts does not reach the consumer.
+                    if let Held::Item(item) = mem::replace(held, Held::Nothing)
+                        && !emitter.phases.is_aborted()
+                    {
+                        return Poll::Ready(Given::Item(Src::release(item)));
+                    }
+                }
+                Held::Last(last) => {
+                    if emitter.phases.is_aborted() {
+                        // At once, whatever handlers are still to be waited for.
+                        inner.set(None);
+                    }
+                    ready!(emitter.poll_end(cx));
+                    let last = match emitter.take_aborted() {
+                        Some(aborted) => {
+                            inner.set(None);
+                            Some(Err(aborted.into()))
+                        }
+                        None => last.take().map(|last| last.map(Src::release)),
+                    };
+                    return Poll::Ready(Given::Last(last));
+                }
+            }
+
+            if emitter.phases.is_aborted() {
+                *held = Held::Last(None);
+                continue;
+            }
+            if *starting {
+                ready!(emitter.poll_started(cx));
+                *starting = false;
+                continue;
+            }
+            let over = emitter.is_over();
+            if over {
+                // What follows the end of the answer passes unobserved, while the terminal event is handled.
+                let _ = emitter.poll_end(cx);
+            } else {
+                ready!(emitter.phases.poll_room(cx));
+            }
+            if emitter.phases.is_aborted() {
+                continue;
+            }
+
+            let Some(stream) = inner.as_mut().as_pin_mut() else {
+                return Poll::Ready(Given::Last(None));
+            };
+            let item = match emitter.enter(|| Src::poll(stream, cx)) {
+                Poll::Ready(item) => item,
+                Poll::Pending if over || !emitter.phases.watch_for_abort(cx) => {
+                    return Poll::Pending;
+                }
+                Poll::Pending => continue,
+            };
+            match item {
+                Some(Ok(item)) => {
+                    let Some(stream) = inner.as_ref().as_pin_ref() else { continue };
+                    let is_last = source.item(&item, stream, emitter) == Position::Last;
+                    // Checked before the terminal event is emitted: an item waits for its tokens only. An item on which
+                    // a guard has aborted is held too, and does not reach the consumer.
+                    let aborted = emitter.phases.is_aborted();
+                    let waits = is_last || aborted || !over && emitter.phases.must_hold_item();
+                    let item = match if waits { Src::hold(item) } else { Err(item) } {
+                        Ok(item) if is_last => {
+                            *held = Held::Last(Some(Ok(item)));
+                            continue;
+                        }
+                        Ok(item) => {
+                            *held = Held::Item(item);
+                            continue;
+                        }
+                        Err(item) => item,
+                    };
+                    if emitter.is_over() {
+                        emitter.emit_terminal_if_drained();
+                    }
+                    return Poll::Ready(Given::Item(item));
+                }
+                Some(Err(error)) => {
+                    source.error(&error, emitter);
+                    *held = Held::Last(Some(Err(error)));
+                }
+                None => {
+                    source.end(emitter);
+                    *held = Held::Last(None);
+                }
+            }
+        }
+    }
+}

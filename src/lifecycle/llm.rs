@@ -1,0 +1,99 @@
+use std::{mem, sync::Arc, time::Duration};
+
+use super::{
+    emitter::{Account, Emitter},
+    new_run::NewRun,
+};
+use crate::{
+    delivery::TokenLanes,
+    event::{
+        Accumulator, Content, ContentCapture, Delta, EventData, EventKind, Failure, LlmStart,
+        Partial, RunError,
+    },
+    run::Run,
+};
+
+/// The account of a model call: the deltas of its answer, of which those with content are token events.
+pub(crate) struct Llm {
+    answer: Accumulator,
+    content: ContentCapture,
+    time_to_first_token: Option<Duration>,
+    tokens: TokenLanes,
+}
+
+pub(crate) type LlmEmitter = Emitter<Llm>;
+
+/// Starts the run of a model call.
+pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> LlmEmitter {
+    let content = new_run.content;
+    let start = || EventData::LlmStart(Arc::new(content.start(start())));
+    Emitter::start(new_run, EventKind::LlmStart, start, |dispatch| Llm {
+        answer: Accumulator::capturing(content),
+        content,
+        time_to_first_token: None,
+        tokens: TokenLanes::of(dispatch),
+    })
+}
+
+impl LlmEmitter {
+    /// Adds a delta of the answer. After the end of the answer, deltas are ignored.
+    #[inline]
+    pub(crate) fn delta(&mut self, delta: &Delta<'_>) {
+        if self.is_over() {
+            return;
+        }
+        match delta {
+            Delta::Done => self.complete(),
+            Delta::Error(error) => self.fail(Failure::provider(error)),
+            _ => {
+                if let Some(content) = self.account.answer.add(delta) {
+                    self.token(content);
+                }
+            }
+        }
+    }
+
+    fn token(&mut self, content: Content<'_>) {
+        let Llm { answer, time_to_first_token, tokens, .. } = &mut self.account;
+        let dispatch = &self.phases.dispatch;
+        if time_to_first_token.is_none() {
+            *time_to_first_token = Some(dispatch.run().elapsed());
+        }
+        dispatch.token(answer.tokens() - 1, content, tokens);
+    }
+
+    /// Returns the answer so far.
+    pub(crate) fn answer(&mut self) -> &mut Accumulator {
+        &mut self.account.answer
+    }
+
+    /// Marks the answer as not streamed, if an error came in its place as one body.
+    pub(crate) fn whole_error(&mut self) {
+        if self.account.answer.tokens() == 0 && !self.is_complete() {
+            self.account.answer.whole();
+        }
+    }
+}
+
+impl Account for Llm {
+    fn failure(&self, failure: Failure) -> Failure {
+        self.content.failure(failure)
+    }
+
+    fn complete(&mut self) {
+        self.answer.complete();
+    }
+
+    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData {
+        let mut result = self.content.result(mem::take(&mut self.answer).finish());
+        result.duration = run.elapsed();
+        result.time_to_first_token = self.time_to_first_token;
+        let result = Arc::new(result);
+        match outcome {
+            Ok(()) => EventData::LlmEnd(result),
+            Err(failure) => {
+                EventData::LlmError(Arc::new(RunError::new(failure, Partial::Llm(result))))
+            }
+        }
+    }
+}

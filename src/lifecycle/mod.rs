@@ -1,0 +1,32 @@
+//! A run's life: what it is made of, its start, its items, and its one terminal event.
+//!
+//! A [`RunSpec`] opens a [`NewRun`]. An [`Emitter`] starts it and emits its events, with an account of what the run adds
+//! up to: [`llm`] for model calls, [`runnable`] for other runs. A [`CallFuture`] polls the inner call, and a [`Gate`]
+//! its response: the only polling loops of the crate.
+
+mod attached;
+mod call;
+mod cause;
+mod config;
+mod emitter;
+mod gate;
+mod llm;
+mod new_run;
+mod one_shot;
+mod phases;
+mod runnable;
+mod settings;
+mod spec;
+
+pub(crate) use self::{
+    call::{CallFuture, Ending, Outcome, Prepare},
+    emitter::Emitter,
+    gate::{Gated, Position, Reader, Source},
+    llm::{Llm, LlmEmitter, start_llm},
+    new_run::NewRun,
+    phases::Phases,
+    runnable::{Runnable, start_runnable},
+    settings::run_settings,
+    spec::RunSpec,
+};
+pub use self::{config::RunConfig, one_shot::RunHandle, runnable::PartialOutput};

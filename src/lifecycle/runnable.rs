@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    emitter::{Account, Emitter},
+    new_run::NewRun,
+};
+use crate::{
+    event::{
+        ContentCapture, EventData, EventKind, Failure, Partial, RunError, RunInput, RunOutput,
+    },
+    panics::catch,
+    run::{Run, RunType},
+};
+
+/// The account of a run of another type than a model call: its output, where that is captured.
+pub(crate) struct Runnable<K> {
+    run_type: RunType,
+    content: ContentCapture,
+    tool_call_id: Option<Arc<str>>,
+    /// Whether a handler wants the terminal event.
+    wanted: bool,
+    output: K,
+}
+
+pub(crate) type RunnableEmitter<K> = Emitter<Runnable<K>>;
+
+/// What is known of an output so far.
+pub trait PartialOutput {
+    /// Returns the output as JSON, or `None` if it is not captured. Called once.
+    #[doc(hidden)]
+    fn finish(&mut self) -> Option<Value>;
+}
+
+/// Starts the run of a chain, tool or retriever.
+pub(crate) fn start_runnable<K: PartialOutput>(
+    new_run: NewRun,
+    input: impl FnOnce() -> RunInput,
+    output: K,
+) -> RunnableEmitter<K> {
+    let (content, run_type) = (new_run.content, new_run.run.run_type());
+    let kind = EventKind::RunStart(run_type);
+    let wants = |kind| new_run.members.iter().any(|member| member.slot.event_mask.wants(kind));
+    let wanted = wants(EventKind::RunEnd(run_type)) || wants(EventKind::RunError(run_type));
+    // The end of a tool's run has the id of its call, too.
+    let input = (wants(kind) || wanted && run_type == RunType::Tool).then(input);
+    let tool_call_id = input.as_ref().and_then(|input| input.tool_call_id.clone());
+    let start =
+        || EventData::RunStart(run_type, Arc::new(content.input(input.unwrap_or_default())));
+    Emitter::start(new_run, kind, start, |_| Runnable {
+        run_type,
+        content,
+        tool_call_id,
+        wanted,
+        output,
+    })
+}
+
+impl<K: PartialOutput> RunnableEmitter<K> {
+    /// Adds to the output, if a handler wants the terminal event.
+    pub(crate) fn add(&mut self, add: impl FnOnce(&mut K)) {
+        if self.account.wanted && !self.is_over() {
+            // The closure is user code.
+            self.read(|emitter| add(&mut emitter.account.output));
+        }
+    }
+}
+
+impl<K: PartialOutput> Account for Runnable<K> {
+    fn failure(&self, failure: Failure) -> Failure {
+        self.content.failure(failure)
+    }
+
+    fn complete(&mut self) {}
+
+    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData {
+        // Turning the output into JSON is user code, and the run may be ending in a drop.
+        let output = catch(|| self.output.finish().filter(|_| self.wanted)).unwrap_or_else(|_| {
+            tracing::error!(target: "tower_llm_callbacks", "turning a run's output into JSON panicked");
+            None
+        });
+        let output = RunOutput {
+            output: self.content.value(output),
+            tool_call_id: self.tool_call_id.take(),
+            duration: run.elapsed(),
+        };
+        match outcome {
+            Ok(()) => EventData::RunEnd(self.run_type, Arc::new(output)),
+            Err(failure) => {
+                let error = RunError::new(failure, Partial::Run(output));
+                EventData::RunError(self.run_type, Arc::new(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use std::sync::Arc;
+
+use http::Extensions;
+use uuid::Uuid;
+
+use super::{
+    RunConfig,
+    attached::{Attached, Parts},
+    config::Config,
+    new_run::NewRun,
+    one_shot::OneShotSettings,
+};
+use crate::{
+    callbacks::Callbacks,
+    event::{ContentCapture, Retry},
+    handler::EventMask,
+    run::{Attempts, Inherited, Run, RunInfo, RunType, Scope, TraceParent},
+};
+
+/// The settings of a layer for the runs it makes.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSpec {
+    pub(crate) run_type: RunType,
+    pub(crate) name: Arc<str>,
+    /// For the layer's own runs.
+    pub(crate) local: Attached,
+    /// For their children too.
+    pub(crate) inheritable: Attached,
+    /// How much of their content handlers receive.
+    pub(crate) content: ContentCapture,
+}
+
+impl RunSpec {
+    pub(crate) fn new(run_type: RunType, callbacks: Callbacks) -> Self {
+        Self {
+            run_type,
+            name: run_type.as_str().into(),
+            local: Attached { callbacks, ..Attached::default() },
+            inheritable: Attached::default(),
+            content: ContentCapture::Full,
+        }
+    }
+
+    /// Opens a run. `None` if no handler is notified and nothing is handed on to children.
+    ///
+    /// The run's surroundings are those of the current scope or, in the root scope, those that the request carries. A
+    /// configuration that the request carries counts in any case.
+    pub(crate) fn open(&self, carried: Option<&Extensions>) -> Option<NewRun> {
+        self.open_traced(carried, || None)
+    }
+
+    /// As [`open`](Self::open), for a call that may have a `traceparent` header.
+    pub(crate) fn open_traced(
+        &self,
+        carried: Option<&Extensions>,
+        traceparent: impl FnOnce() -> Option<TraceParent>,
+    ) -> Option<NewRun> {
+        let mut scope = Scope::current();
+        if let (true, Some(carried)) = (scope.is_root(), carried.and_then(Extensions::get)) {
+            scope = Scope::clone(carried);
+        }
+        let own = carried.and_then(Extensions::get::<RunConfig>).map(RunConfig::config);
+        let sets_nothing = self.local.callbacks.is_empty() && self.inheritable.is_empty();
+        if scope.is_root() && own.is_none() && sets_nothing {
+            return None;
+        }
+        let around = scope.configs().iter().filter_map(|config| config.downcast_ref());
+        let configs: Vec<&Config> = around.chain(own.as_ref()).collect();
+
+        let inheritable = self.inheritable_parts(scope.parent(), &configs);
+        let mut parts = inheritable.clone();
+        parts.add(&self.local);
+        if let Some(frame) = scope.frame() {
+            // A handler is not notified of calls that its own code makes: they might never end.
+            parts.members.retain(|member| !frame.runs(&member.slot.identity));
+        }
+        let configures = configs.iter().any(|config| !config.attached.is_empty());
+        if parts.members.is_empty() && !configures && self.inheritable.is_empty() {
+            return None;
+        }
+        let mask = EventMask::of_runs(self.run_type);
+        parts.members.retain(|member| member.slot.event_mask.intersects(mask));
+
+        let (attempt, retry) = self.attempt(scope.attempts());
+        let Parts { members, tags, metadata } = parts;
+        let mut info = RunInfo {
+            run_id: Uuid::nil(),
+            parents: scope.parent().map(Run::path),
+            run_type: self.run_type,
+            name: Arc::clone(&self.name),
+            tags: tags.into(),
+            metadata: Arc::new(metadata),
+            attempt,
+            traceparent: None,
+            trace_id: None,
+        };
+        set_trace(&mut info, traceparent(), scope.parent());
+        set_one_shot(&mut info, &configs);
+        tracing::trace!(target: "tower_llm_callbacks", run_id = %info.run_id, name = %info.name, "opened");
+        let inherited = (!inheritable.is_empty()).then(|| Arc::new(inheritable) as Inherited);
+        Some(NewRun {
+            run: Run::new(info, inherited, scope.frame().cloned()),
+            members,
+            content: self.content,
+            attempts: scope.attempts().cloned(),
+            retry,
+        })
+    }
+
+    /// What the run hands on to its children.
+    ///
+    /// Handlers come in LangChain's order: inherited ones, those of request time, then those of the layer.
+    fn inheritable_parts(&self, parent: Option<&Run>, configs: &[&Config]) -> Parts {
+        let inherited = parent.and_then(Run::inherited);
+        let inherited = inherited.and_then(|inherited| inherited.downcast_ref::<Parts>());
+        let mut parts = inherited.cloned().unwrap_or_default();
+        configs.iter().for_each(|config| parts.add(&config.attached));
+        parts.add(&self.inheritable);
+        parts
+    }
+
+    /// Counts the run as an attempt of its call.
+    fn attempt(&self, attempts: Option<&Arc<Attempts>>) -> (u32, Option<Retry>) {
+        let Some(attempts) = attempts else { return (1, None) };
+        let (attempt, failed) = attempts.begin();
+        let retry = failed.map(|failed| Retry {
+            attempt,
+            error: self.content.error(failed.error, failed.without_content),
+            failed_run_id: failed.run_id,
+        });
+        (attempt, retry)
+    }
+}
+
+/// Sets the distributed trace: that of the request, else that of the run around.
+fn set_trace(info: &mut RunInfo, traceparent: Option<TraceParent>, parent: Option<&Run>) {
+    if let Some(traceparent) = &traceparent {
+        let metadata = Arc::make_mut(&mut info.metadata);
+        metadata.entry("trace_id").or_insert_with(|| traceparent.trace_id().into());
+    }
+    let trace_id = traceparent.as_ref().map(TraceParent::trace_id);
+    info.trace_id = trace_id.or_else(|| parent.and_then(Run::trace_id)).map(Arc::from);
+    info.traceparent = traceparent;
+}
+
+/// Sets what one run only takes from the configurations, the innermost first.
+fn set_one_shot(info: &mut RunInfo, configs: &[&Config]) {
+    let innermost_first = || configs.iter().rev().map(|config| &*config.one_shot);
+    info.run_id = innermost_first().find_map(OneShotSettings::take_id).unwrap_or_else(Uuid::now_v7);
+    if let Some(name) = innermost_first().find_map(OneShotSettings::take_name) {
+        info.name = name;
+    }
+    configs.iter().for_each(|config| config.one_shot.opened(info.run_id));
+}

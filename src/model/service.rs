@@ -1,0 +1,136 @@
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::{BoxError, Service};
+
+use super::{
+    ConfigError, ResponseFuture,
+    api::{Endpoint, ModelConfig},
+};
+use crate::chat::{ChatRequest, ChatStream, ModelError};
+
+/// A typed model over an HTTP client service: an [`AnthropicModel`](super::anthropic::AnthropicModel) or an
+/// [`OpenAiModel`](super::openai::OpenAiModel).
+///
+/// The extensions of the [`ChatRequest`] are moved to the HTTP request. Nothing is spawned: dropping the future or
+/// the stream drops the HTTP call. If the inner service is not ready because of an error, so is the model, with a
+/// [`ModelError::Transport`].
+#[derive(Debug, Clone)]
+pub struct ModelService<S, C> {
+    inner: S,
+    settings: Arc<Settings<C>>,
+}
+
+/// The state that a layer and its models share.
+#[derive(Debug)]
+pub(super) struct Settings<C> {
+    config: C,
+    endpoint: Result<Endpoint, ConfigError>,
+}
+
+impl<C: ModelConfig> Settings<C> {
+    pub(super) fn new(config: C) -> Self {
+        let endpoint = config.endpoint();
+        Self { config, endpoint }
+    }
+
+    fn request(&self, request: ChatRequest) -> Result<Request<Full<Bytes>>, ModelError> {
+        let endpoint = self.endpoint.as_ref();
+        let endpoint = endpoint.map_err(|error| ModelError::invalid(error.to_string()))?;
+        Ok(endpoint.request(self.config.body(&request)?, request.extensions))
+    }
+}
+
+impl<S, C: ModelConfig> ModelService<S, C> {
+    /// Creates a model over an HTTP client service. An invalid configuration makes every call fail.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::model::anthropic::{AnthropicConfig, AnthropicModel};
+    ///
+    /// let model = AnthropicModel::new("http", AnthropicConfig::new("key"));
+    /// assert_eq!(*model.get_ref(), "http");
+    /// assert_eq!(model.into_inner(), "http");
+    /// ```
+    pub fn new(inner: S, config: C) -> Self {
+        Self::with_settings(inner, Arc::new(Settings::new(config)))
+    }
+}
+
+impl<S, C> ModelService<S, C> {
+    pub(super) fn with_settings(inner: S, settings: Arc<Settings<C>>) -> Self {
+        Self { inner, settings }
+    }
+
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, C, B> ModelService<S, C>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    C: ModelConfig,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// Checks the bounds of the [`Service`] implementation here, where a compile error names the missing one,
+    /// instead of at the call.
+    #[must_use]
+    pub fn checked(self) -> Self {
+        self
+    }
+
+    /// Waits until the model is ready and calls it, like `tower::ServiceExt::oneshot`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the call.
+    pub async fn oneshot(mut self, request: ChatRequest) -> Result<ChatStream, ModelError> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.call(request).await
+    }
+}
+
+impl<S, C, B> Service<ChatRequest> for ModelService<S, C>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    C: ModelConfig,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = ChatStream;
+    type Error = ModelError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(|error| ModelError::Transport(error.into()))
+    }
+
+    fn call(&mut self, request: ChatRequest) -> Self::Future {
+        let (stream, reader) = (request.stream, self.settings.config.response_reader());
+        match self.settings.request(request) {
+            Ok(request) => ResponseFuture::new(self.inner.call(request), reader, stream),
+            Err(error) => ResponseFuture::failed(error),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Panics of user code.
+
+use std::{
+    any::Any,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+/// A caught panic, with its message if that is a text.
+pub(crate) struct Panic(pub(crate) Option<Arc<str>>);
+
+/// Calls user code, and catches its panic.
+///
+/// Unwind safety is asserted: the caller does not use what the code may have left broken.
+#[inline]
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+}
+
+impl Panic {
+    /// Takes the payload, because dropping it may panic again.
+    #[cold]
+    fn new(payload: Box<dyn Any + Send>) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let text = text.map(Arc::from);
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(again);
+        }
+        Self(text)
+    }
+}

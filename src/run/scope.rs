@@ -1,0 +1,151 @@
+use std::{cell::Cell, sync::Arc};
+
+use super::{Attempts, EmitError, HandlerFrame, Run, info::Inherited};
+
+thread_local! {
+    static CURRENT: Cell<Scope> = const { Cell::new(Scope::Root) };
+}
+
+/// What the running code is part of: swapped into a thread-local for each poll.
+///
+/// Values are moved in and out, never borrowed. So no user code runs, and nothing is dropped, while the
+/// thread-local is borrowed.
+#[derive(Clone, Default)]
+pub(crate) enum Scope {
+    /// Nothing: a call made here is a root.
+    #[default]
+    Root,
+    /// A run: a call made here is its child.
+    Run(Run),
+    /// A handler: a call made here is a root, and does not notify the handler.
+    Handler(Arc<HandlerFrame>),
+    /// A place with settings for the calls made directly in it.
+    Configured(Arc<ScopeSettings>),
+}
+
+/// The run around a call, if there is one, and settings for calls made directly in it.
+#[derive(Default)]
+pub(crate) struct ScopeSettings {
+    pub(crate) parent: Option<Run>,
+    pub(crate) frame: Option<Arc<HandlerFrame>>,
+    /// Request-time configurations, outermost first.
+    pub(crate) configs: Vec<Inherited>,
+    /// Counts the attempts of one call.
+    pub(crate) attempts: Option<Arc<Attempts>>,
+}
+
+impl Scope {
+    pub(crate) fn of(run: &Run) -> Self {
+        Scope::Run(run.clone())
+    }
+
+    pub(crate) fn current() -> Self {
+        // `try_with`: a drop during a thread's teardown may come after its thread-locals.
+        CURRENT
+            .try_with(|current| {
+                let scope = current.take();
+                let copy = scope.clone();
+                current.set(scope);
+                copy
+            })
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        matches!(self, Scope::Root)
+    }
+
+    pub(crate) fn parent(&self) -> Option<&Run> {
+        match self {
+            Scope::Run(run) => Some(run),
+            Scope::Configured(settings) => settings.parent.as_ref(),
+            Scope::Root | Scope::Handler(_) => None,
+        }
+    }
+
+    pub(crate) fn configs(&self) -> &[Inherited] {
+        match self {
+            Scope::Configured(settings) => &settings.configs,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn attempts(&self) -> Option<&Arc<Attempts>> {
+        match self {
+            Scope::Configured(settings) => settings.attempts.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the handlers whose code makes the call, or made a run above it.
+    pub(crate) fn frame(&self) -> Option<&Arc<HandlerFrame>> {
+        match self {
+            Scope::Root => None,
+            Scope::Run(run) => run.frame(),
+            Scope::Handler(frame) => Some(frame),
+            Scope::Configured(settings) => settings.frame.as_ref(),
+        }
+    }
+
+    /// Returns this scope with other settings.
+    pub(crate) fn configured(&self, change: impl FnOnce(&mut ScopeSettings)) -> Self {
+        let mut settings = ScopeSettings {
+            parent: self.parent().cloned(),
+            frame: self.frame().cloned(),
+            configs: self.configs().to_vec(),
+            attempts: self.attempts().cloned(),
+        };
+        change(&mut settings);
+        Scope::Configured(Arc::new(settings))
+    }
+
+    /// Calls a closure in this scope.
+    ///
+    /// The value is swapped in for the time of the call and then back out: no reference is counted.
+    #[inline]
+    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        struct Reset<'a>(&'a mut Scope);
+        impl Drop for Reset<'_> {
+            fn drop(&mut self) {
+                swap(self.0);
+            }
+        }
+        #[cfg(feature = "tracing-spans")]
+        let span = self.parent().and_then(Run::tracing_span).cloned();
+        #[cfg(feature = "tracing-spans")]
+        let _entered = span.as_ref().map(tracing::Span::enter);
+        swap(self);
+        let _reset = Reset(self);
+        f()
+    }
+}
+
+fn swap(scope: &mut Scope) {
+    let _ = CURRENT.try_with(|current| *scope = current.replace(std::mem::take(scope)));
+}
+
+/// The current run.
+impl Run {
+    /// Returns the run that the current task or thread is part of.
+    ///
+    /// Inside a call that a layer wraps, this is the call's run. Returns `None` inside a handler.
+    pub fn current() -> Option<Run> {
+        Scope::current().parent().cloned()
+    }
+
+    /// Calls a closure with this run as the current one: a wrapped call made in it is a child of the run.
+    ///
+    /// For futures and streams, see [`InCurrentRun`](crate::InCurrentRun).
+    pub fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
+        Scope::of(self).enter(f)
+    }
+}
+
+/// Emits a custom event of the current run: [`Run::emit`] of [`Run::current`].
+///
+/// # Errors
+///
+/// If there is no current run, and as [`Run::emit`].
+pub fn emit(name: &str, value: impl Into<serde_json::Value>) -> Result<(), EmitError> {
+    Run::current().ok_or_else(EmitError::outside_run)?.emit(name, value)
+}

@@ -1,0 +1,79 @@
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+
+use crate::wire::json::{InPlace, Object, lenient};
+
+/// An array of objects that stores the first one inline, without an allocation. Items that are not objects are
+/// skipped.
+#[derive(Debug)]
+pub(super) struct InlineVec1<T> {
+    first: Object<T>,
+    rest: Vec<T>,
+    is_array: bool,
+}
+
+impl<T> InlineVec1<T> {
+    /// Returns whether the value was an array, possibly an empty one.
+    pub(super) fn is_array(&self) -> bool {
+        self.is_array
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.0.is_none()
+    }
+}
+
+impl<T> Default for InlineVec1<T> {
+    fn default() -> Self {
+        Self { first: Object(None), rest: Vec::new(), is_array: false }
+    }
+}
+
+impl<T> IntoIterator for InlineVec1<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.0.into_iter().chain(self.rest)
+    }
+}
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for InlineVec1<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut place = Self::default();
+        Self::deserialize_in_place(deserializer, &mut place)?;
+        Ok(place)
+    }
+
+    fn deserialize_in_place<D: Deserializer<'de>>(
+        deserializer: D,
+        place: &mut Self,
+    ) -> Result<(), D::Error> {
+        *place = Self::default();
+        deserializer.deserialize_any(InlineVec1Visitor(place))
+    }
+}
+
+struct InlineVec1Visitor<'p, T>(&'p mut InlineVec1<T>);
+
+impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for InlineVec1Visitor<'_, T> {
+    type Value = ();
+
+    lenient!(scalars text map);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let InlineVec1 { first, rest, is_array } = self.0;
+        *is_array = true;
+        while first.0.is_none() {
+            if seq.next_element_seed(InPlace(first))?.is_none() {
+                return Ok(());
+            }
+        }
+        while let Some(Object(item)) = seq.next_element()? {
+            rest.extend(item);
+        }
+        Ok(())
+    }
+}
