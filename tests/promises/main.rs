@@ -1,5 +1,5 @@
 //! Tests of the crate's promises, by number, on both kinds of runtime. Promise 10 (nothing leaks) is tested
-//! in `tests/secrets`, promises 11 and 12 beside the features that they concern.
+//! in `state_is_freed` and `tests/secrets`, promises 11 and 12 beside the features that they concern.
 
 mod bounded;
 mod call_is_untouched;
@@ -14,4 +14,5 @@ mod order;
 mod pay_for_what_is_used;
 mod random_schedules;
 mod random_trees;
+mod state_is_freed;
 mod three_phases;

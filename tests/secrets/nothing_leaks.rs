@@ -1,7 +1,4 @@
-//! Promise 10, nothing leaks: secrets reach no event, log or error text, and a handler's state for a run is
-//! freed with the run.
-
-mod state;
+//! Promise 10, nothing leaks: secrets reach no event, log or error text.
 
 use std::{
     fmt::Write,

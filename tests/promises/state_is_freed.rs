@@ -1,4 +1,4 @@
-//! No state is held for an ended run, however it ended, while its layer is alive.
+//! Promise 10, nothing leaks: no state is held for an ended run, however it ended, while its layer is alive.
 
 use std::{
     sync::{
