@@ -120,6 +120,7 @@ pub mod wire;
 
 mod accessors;
 mod delivery;
+mod disposed;
 mod lifecycle;
 mod panics;
 mod redact;

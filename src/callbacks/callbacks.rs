@@ -1,10 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::timeout};
 
-use super::{FlushReport, HandlerStats, Registration, flush, stats};
+use super::{FlushReport, HandlerStats, Registration, flush::Flush, stats};
 use crate::{
-    delivery::{Fault, Hooks, Member},
+    delivery::{Fault, Hook, Hooks, Member},
     handler::{AsyncCallbackHandler, CallbackHandler},
 };
 
@@ -94,7 +94,7 @@ impl Callbacks {
     /// drops a stream. It must not block. Its panic is caught.
     #[must_use]
     pub fn on_fault(mut self, hook: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
-        let hook: Arc<dyn Fn(&Fault) + Send + Sync> = Arc::new(hook);
+        let hook: Hook = Arc::new(hook);
         self.hooks.add(&hook);
         self.change(|member| member.hooks.add(&hook));
         self
@@ -128,7 +128,26 @@ impl Callbacks {
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        flush::flush(&self.members, deadline).await
+        let mut flush = Flush::begin(&self.members);
+        let _ = timeout(deadline, flush.wait()).await;
+        flush.report()
+    }
+
+    /// As [`flush`](Self::flush), for code without a runtime: blocks the thread.
+    ///
+    /// Must not be called from async code: it would keep the thread from the tasks that it waits for.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_llm_callbacks::Callbacks;
+    /// # let callbacks = Callbacks::new();
+    /// let report = callbacks.flush_blocking(Duration::from_secs(5));
+    /// assert!(report.is_complete(), "{report:?}");
+    /// ```
+    pub fn flush_blocking(&self, deadline: Duration) -> FlushReport {
+        let mut flush = Flush::begin(&self.members);
+        flush.wait_blocking(deadline);
+        flush.report()
     }
 
     /// Returns, for each handler in the order of the set, how many events it has still to handle and how many it has
@@ -153,6 +172,28 @@ impl Callbacks {
     /// Returns true if the set has no handler.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Adds a hook for each handler, made from its label.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn on_fault_of_each(mut self, hook: impl Fn(String) -> Hook) -> Self {
+        let labels = self.labels();
+        for (member, label) in Arc::make_mut(&mut self.members).iter_mut().zip(labels) {
+            Arc::make_mut(member).hooks.add(&hook(label));
+        }
+        self
+    }
+
+    /// Returns a label for each handler: its name and, for a further handler of the same name, a number.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let mut counts = std::collections::HashMap::new();
+        let label = |member: &Arc<Member>| {
+            let name = &member.slot.name;
+            let count = counts.entry(Arc::clone(name)).and_modify(|count| *count += 1).or_insert(1);
+            if *count == 1 { name.to_string() } else { format!("{name}#{count}") }
+        };
+        self.members.iter().map(label).collect()
     }
 
     /// Adds the handlers of another set as they are: each reports to the hooks of the set that it was in.

@@ -1,9 +1,14 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Wake},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
 
-use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::delivery::{LaneRef, Member, Progress};
+use crate::delivery::{Flushing, LaneRef, Member, Progress, Slot};
 
 /// The events that a flush did not see handled: see [`Callbacks::flush`](super::Callbacks::flush).
 #[derive(Debug, Clone, Default)]
@@ -33,43 +38,104 @@ pub struct Undelivered {
     pub events: u64,
 }
 
-pub(super) async fn flush(members: &[Arc<Member>], deadline: Duration) -> FlushReport {
-    let now = Instant::now();
-    // A year, if the deadline cannot be represented.
-    let by = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400 * 365));
-    let mut waits = Vec::new();
-    for member in members {
-        let Some(executor) = &member.executor else { continue };
-        let flushing = member.slot.flushing();
-        for lane in executor.lanes() {
-            // An event that another thread has still to dispatch is in no lane.
-            let dispatched = flushing.until(|| !lane.dispatch.is_busy());
-            let dispatched = timeout_at(by, dispatched).await.is_ok();
-            let Progress { pushed, .. } = lane.lane().progress();
-            if !dispatched || missing(&lane, pushed) > 0 {
-                waits.push((&member.slot, lane, pushed, dispatched));
-            }
-        }
-    }
-    let mut report = FlushReport::default();
-    for (slot, lane, pushed, dispatched) in waits {
-        let flushing = slot.flushing();
-        let handled = flushing.until(|| missing(&lane, pushed) == 0);
-        if timeout_at(by, handled).await.is_ok() && dispatched {
-            continue;
-        }
-        let backlog = if dispatched { 0 } else { 1.max(lane.dispatch.backlog() as u64) };
-        let events = missing(&lane, pushed) + backlog;
-        if events > 0 {
-            let handler = Arc::clone(&slot.name);
-            let run_id = lane.run().run_id();
-            report.undelivered.push(Undelivered { handler, run_id, events });
-        }
-    }
-    report
+/// A flush: what it waits for, and what of it was not handled.
+pub(super) struct Flush {
+    flushing: Flushing,
+    lanes: Vec<Awaited>,
 }
 
-fn missing(lane: &LaneRef, pushed: u64) -> u64 {
-    let Progress { active, finished, .. } = lane.lane().progress();
-    if active { pushed.saturating_sub(finished) } else { 0 }
+struct Awaited {
+    slot: Arc<Slot>,
+    lane: LaneRef,
+    /// The number of events to wait for. `None` while some are in no lane yet.
+    pushed: Option<u64>,
+    done: bool,
+}
+
+impl Flush {
+    /// Begins a flush of the events that were emitted by now.
+    pub(super) fn begin(members: &[Arc<Member>]) -> Self {
+        let flushing = Flushing::begin();
+        let lanes = members.iter().flat_map(|member| {
+            let lanes = member.executor.as_ref().map_or_else(Vec::new, |it| it.lanes());
+            let slot = &member.slot;
+            lanes.into_iter().map(|lane| Awaited {
+                slot: Arc::clone(slot),
+                lane,
+                pushed: None,
+                done: false,
+            })
+        });
+        Self { lanes: lanes.collect(), flushing }
+    }
+
+    /// Waits until the events are handled or lost.
+    pub(super) async fn wait(&mut self) {
+        for awaited in &mut self.lanes {
+            self.flushing.until(|| awaited.is_dispatched(&self.flushing)).await;
+            awaited.pushed = Some(awaited.lane.lane().progress().pushed);
+        }
+        for awaited in &mut self.lanes {
+            self.flushing.until(|| awaited.is_handled(&self.flushing)).await;
+            awaited.done = true;
+        }
+    }
+
+    /// Waits until the events are handled or lost, and blocks the thread, at most until the deadline.
+    pub(super) fn wait_blocking(&mut self, deadline: Duration) {
+        struct Unpark(Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let began = Instant::now();
+        let waker = Arc::new(Unpark(thread::current())).into();
+        let mut wait = pin!(self.wait());
+        while wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            let left = deadline.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            thread::park_timeout(left);
+        }
+    }
+
+    pub(super) fn report(&self) -> FlushReport {
+        let undelivered = self.lanes.iter().filter(|awaited| !awaited.done).filter_map(|awaited| {
+            let (handler, run_id) = (Arc::clone(&awaited.slot.name), awaited.run_id());
+            let events = awaited.missing();
+            (events > 0).then_some(Undelivered { handler, run_id, events })
+        });
+        FlushReport { undelivered: undelivered.collect() }
+    }
+}
+
+impl Awaited {
+    fn run_id(&self) -> Uuid {
+        self.lane.run().run_id()
+    }
+
+    /// Whether all events are in the lane. An event that another thread has still to dispatch is not, nor is the
+    /// terminal event while it waits for handlers.
+    fn is_dispatched(&self, flushing: &Flushing) -> bool {
+        let dispatch = &self.lane.dispatch;
+        !(dispatch.is_busy() || dispatch.is_ending())
+            || flushing.need_not_wait_for_run(self.run_id())
+    }
+
+    fn is_handled(&self, flushing: &Flushing) -> bool {
+        self.missing() == 0 || flushing.need_not_wait_for(&self.slot, self.run_id())
+    }
+
+    /// Returns the number of events that are not handled.
+    fn missing(&self) -> u64 {
+        let Progress { active, pushed, finished } = self.lane.lane().progress();
+        let in_lane = self.pushed.unwrap_or(pushed).saturating_sub(finished);
+        let elsewhere = match self.pushed {
+            Some(_) => 0,
+            None => 1.max(self.lane.dispatch.backlog() as u64),
+        };
+        elsewhere + if active { in_lane } else { 0 }
+    }
 }

@@ -12,4 +12,4 @@ pub use self::{
     registration::Registration,
     stats::HandlerStats,
 };
-pub use crate::delivery::{Delivery, Fault, FaultKind, Overflow};
+pub use crate::delivery::{Delivery, Fault, FaultKind, Overflow, Suspension};

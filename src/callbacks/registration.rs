@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    delivery::{Code, Delivery, Executor, Overflow, Settings, Slot},
+    delivery::{Code, Delivery, Executor, Overflow, Settings, Slot, Suspension},
     handler::{AsyncCallbackHandler, CallbackHandler, EventMask, Identity},
 };
 
@@ -36,7 +36,7 @@ impl Registration {
             event_mask: handler.event_mask(),
             identity: handler.identity().unwrap_or_else(Identity::unique),
             name: handler.name().into(),
-            code: Code::Blocking(Arc::new(handler)),
+            code: Code::blocking(handler),
             settings: Settings::new(Delivery::Pipelined),
         }
     }
@@ -140,6 +140,14 @@ impl Registration {
     pub fn max_undelivered_runs(mut self, runs: usize) -> Self {
         assert!(runs > 0, "a handler must be allowed at least 1 run");
         self.settings.max_undelivered_runs = runs;
+        self
+    }
+
+    /// Sets when the handler is suspended because it keeps failing. `None` turns that off.
+    ///
+    /// A handler that [aborts calls](Self::abort_on_fault) is never suspended.
+    pub fn suspension(mut self, suspension: impl Into<Option<Suspension>>) -> Self {
+        self.settings.suspension = suspension.into();
         self
     }
 

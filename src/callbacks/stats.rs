@@ -16,6 +16,10 @@ pub struct HandlerStats {
     pub dropped_tokens: u64,
     /// The number of the handler's [faults](super::Fault), ever.
     pub faults: u64,
+    /// Whether the handler is [suspended](super::Suspension) now.
+    pub suspended: bool,
+    /// The number of runs that started without the handler because it was suspended, ever.
+    pub skipped_runs: u64,
 }
 
 pub(super) fn of(member: &Member) -> HandlerStats {
@@ -30,5 +34,7 @@ pub(super) fn of(member: &Member) -> HandlerStats {
         undelivered_events: lanes.iter().map(waiting).sum(),
         dropped_tokens: member.slot.dropped_tokens(),
         faults: member.slot.faults(),
+        suspended: member.slot.suspension.is_suspended(),
+        skipped_runs: member.slot.suspension.skipped(),
     }
 }

@@ -37,8 +37,13 @@ pub enum FaultKind {
     Failed,
     /// The handler finished no event within its deadline. It is detached from the run.
     DeadlineExceeded,
-    /// The call was made outside of any runtime, and the handler needs one. It receives no event of the run.
+    /// The handler failed, or missed its deadline, in several runs in a row. New runs start without it, but for a probe now
+    /// and then: see [`Suspension`](crate::callbacks::Suspension). Reported once, until it works again.
+    Suspended,
+    /// The call was made outside of any runtime, and the handler is async. It receives no event of the run.
     NoRuntime,
+    /// The system has no thread for the blocking handler. It is detached from the run.
+    NoThread,
     /// The runtime was shut down before the handler had all events of the run.
     RuntimeShutDown,
     /// The handler has too many runs with undelivered events. It receives no event of the run.
@@ -71,16 +76,37 @@ impl fmt::Display for Fault {
     }
 }
 
+impl FaultKind {
+    /// Returns the kind as a word, as in the labels of metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FaultKind::Panicked => "panicked",
+            FaultKind::Failed => "failed",
+            FaultKind::DeadlineExceeded => "deadline_exceeded",
+            FaultKind::Suspended => "suspended",
+            FaultKind::NoRuntime => "no_runtime",
+            FaultKind::NoThread => "no_thread",
+            FaultKind::RuntimeShutDown => "runtime_shut_down",
+            FaultKind::TooManyRuns => "too_many_runs",
+        }
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             FaultKind::Panicked => "panicked",
             FaultKind::Failed => "failed",
             FaultKind::DeadlineExceeded => "finished no event within its deadline",
+            FaultKind::Suspended => {
+                "is suspended after several failed runs in a row (it is probed with a run now and then, and comes back \
+                 when it works)"
+            }
             FaultKind::NoRuntime => {
                 "was skipped because the call was made outside a tokio runtime (make the call in one, set one with \
-                 `Callbacks::runtime`, or add the handler as inline)"
+                 `Callbacks::runtime`, or add a blocking handler instead)"
             }
+            FaultKind::NoThread => "was skipped because the system could not start a thread for it",
             FaultKind::RuntimeShutDown => {
                 "lost its runtime before it had all events (flush before shutting down, or set a runtime with \
                  `Callbacks::runtime`)"

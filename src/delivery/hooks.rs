@@ -12,7 +12,8 @@ use crate::{
 #[derive(Clone, Default)]
 pub(crate) struct Hooks(Option<Arc<Vec<Hook>>>);
 
-type Hook = Arc<dyn Fn(&Fault) + Send + Sync>;
+/// What is called with a fault.
+pub(crate) type Hook = Arc<dyn Fn(&Fault) + Send + Sync>;
 
 /// The bytes of an error's message that a fault keeps.
 const MAX_MESSAGE: usize = 1024;
@@ -56,7 +57,9 @@ pub(super) fn abort(run: &Run, fault: &Fault) {
         FaultKind::Panicked => "panicked",
         FaultKind::Failed => "failed",
         FaultKind::DeadlineExceeded => "exceeded its deadline",
+        FaultKind::Suspended => "is suspended",
         FaultKind::NoRuntime => "has no runtime",
+        FaultKind::NoThread => "has no thread",
         FaultKind::RuntimeShutDown => "lost its runtime",
         FaultKind::TooManyRuns => "has too many undelivered runs",
     };

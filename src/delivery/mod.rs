@@ -10,14 +10,17 @@ mod dispatch;
 mod exec;
 mod fault;
 mod hooks;
+mod progress;
 mod queue;
 mod settings;
 mod slot;
+mod suspension;
 
 pub(crate) use self::{
-    dispatch::{Dispatch, Executor, LaneRef, Member, TokenLanes},
+    dispatch::{Dispatch, Executor, LaneRef, Member, Terminal, TokenLanes},
     exec::Code,
-    hooks::Hooks,
+    hooks::{Hook, Hooks},
+    progress::Flushing,
     queue::{Lane, Progress},
     settings::Settings,
     slot::Slot,
@@ -25,6 +28,7 @@ pub(crate) use self::{
 pub use self::{
     fault::{Fault, FaultKind},
     settings::{Delivery, Overflow},
+    suspension::Suspension,
 };
 
 #[cfg(all(test, loom))]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::Suspension;
+
 /// How events reach a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -43,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) max_undelivered_runs: usize,
     pub(crate) abort_on_fault: bool,
+    pub(crate) suspension: Option<Suspension>,
 }
 
 impl Settings {
@@ -55,11 +58,7 @@ impl Settings {
             threads: 16,
             max_undelivered_runs: 10_000,
             abort_on_fault: false,
+            suspension: Some(Suspension::default()),
         }
-    }
-
-    /// Whether the stream waits for room in the queue.
-    pub(crate) fn waits(&self) -> bool {
-        self.delivery.is_awaited() && self.overflow == Overflow::Wait
     }
 }

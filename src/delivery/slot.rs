@@ -1,17 +1,12 @@
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use tokio::sync::Notify;
-
-use super::{Delivery, Settings};
+use super::{Settings, suspension::SuspensionState};
 use crate::{
     handler::{CallbackHandler, EventMask},
-    run::Identity,
+    run::{HandlerFrame, Identity, Run, Scope},
 };
 
 /// A registered handler: its settings, and counters over all its runs. Shared by all sets that have it.
@@ -22,14 +17,12 @@ pub(crate) struct Slot {
     pub(crate) settings: Settings,
     /// The handler, if it is inline.
     pub(crate) inline: Option<Arc<dyn CallbackHandler>>,
-    /// Whether the stream polls the handler's futures itself.
-    pub(crate) is_driven: bool,
+    is_async: bool,
+    pub(crate) suspension: SuspensionState,
     /// Runs that have events which the handler has not handled.
     undelivered: AtomicUsize,
     dropped_tokens: AtomicU64,
     faults: AtomicU64,
-    flushes: AtomicUsize,
-    flush_progress: Notify,
 }
 
 impl Slot {
@@ -40,7 +33,11 @@ impl Slot {
         is_async: bool,
     ) -> Self {
         Self {
-            is_driven: is_async && settings.delivery == Delivery::Lockstep,
+            is_async,
+            // A handler that aborts calls must not be left out of them.
+            suspension: SuspensionState::new(
+                settings.suspension.filter(|_| !settings.abort_on_fault),
+            ),
             event_mask,
             name,
             identity,
@@ -49,13 +46,27 @@ impl Slot {
             undelivered: AtomicUsize::new(0),
             dropped_tokens: AtomicU64::new(0),
             faults: AtomicU64::new(0),
-            flushes: AtomicUsize::new(0),
-            flush_progress: Notify::new(),
         }
+    }
+
+    /// Returns the scope of the handler's code in a run: no current run, and calls in it do not notify the handler.
+    pub(crate) fn scope_in(&self, run: &Run) -> Scope {
+        let handler = self.identity.clone();
+        let frame = HandlerFrame { handler, run_id: run.run_id(), outer: run.frame().cloned() };
+        Scope::Handler(Arc::new(frame))
     }
 
     pub(crate) fn is_inline(&self) -> bool {
         self.inline.is_some()
+    }
+
+    pub(crate) fn is_async(&self) -> bool {
+        self.is_async
+    }
+
+    /// Returns how many threads may run the handler. `None` if it runs elsewhere.
+    pub(crate) fn threads(&self) -> Option<usize> {
+        (!self.is_async && !self.is_inline()).then_some(self.settings.threads)
     }
 
     pub(crate) fn takes_another_run(&self) -> bool {
@@ -88,43 +99,5 @@ impl Slot {
 
     pub(crate) fn count_fault(&self) {
         self.faults.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Wakes a flush, if there is one, after an event was handled or lost.
-    ///
-    /// A flush counts itself before it checks what is handled, and this runs after an event was handled: one of the
-    /// two sees the other.
-    pub(crate) fn progressed(&self) {
-        if self.flushes.load(Ordering::SeqCst) > 0 {
-            self.flush_progress.notify_waiters();
-        }
-    }
-
-    pub(crate) fn flushing(&self) -> Flushing<'_> {
-        self.flushes.fetch_add(1, Ordering::SeqCst);
-        Flushing(self)
-    }
-}
-
-/// Keeps a slot reporting its progress.
-pub(crate) struct Flushing<'a>(&'a Slot);
-
-impl Flushing<'_> {
-    /// Waits until a condition holds, which is checked after each progress.
-    pub(crate) async fn until(&self, condition: impl Fn() -> bool) {
-        loop {
-            let mut progress = pin!(self.0.flush_progress.notified());
-            progress.as_mut().enable();
-            if condition() {
-                return;
-            }
-            progress.await;
-        }
-    }
-}
-
-impl Drop for Flushing<'_> {
-    fn drop(&mut self) {
-        self.0.flushes.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -174,6 +174,12 @@ impl Accumulator {
         self.answered = true;
     }
 
+    /// Whether there are choices, and each has its finish reason.
+    pub(crate) fn is_finished(&self) -> bool {
+        let choices = &self.result.choices;
+        !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some())
+    }
+
     fn position(&mut self, index: u32) -> usize {
         self.answered = true;
         let choices = &mut self.result.choices;

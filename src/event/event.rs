@@ -1,7 +1,8 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    CustomEvent, EventKind, LlmResult, LlmStart, Retry, RunError, RunInput, RunOutput, Token,
+    CustomEvent, ErrorKind, EventKind, Failure, LlmResult, LlmStart, Partial, Retry, RunError,
+    RunInput, RunOutput, Token,
 };
 use crate::run::RunType;
 
@@ -53,6 +54,23 @@ impl EventData {
         }
     }
 
+    /// Returns the terminal event of the same run, failed.
+    pub(crate) fn failed(self, failure: Failure) -> Self {
+        let error = |partial| Arc::new(RunError::new(failure, partial));
+        match self {
+            EventData::LlmEnd(result) => EventData::LlmError(error(Partial::Llm(result))),
+            EventData::LlmError(of) => EventData::LlmError(error(of.partial().clone())),
+            EventData::RunEnd(run_type, output) => {
+                let output = Arc::unwrap_or_clone(output);
+                EventData::RunError(run_type, error(Partial::Run(output)))
+            }
+            EventData::RunError(run_type, of) => {
+                EventData::RunError(run_type, error(of.partial().clone()))
+            }
+            other => other,
+        }
+    }
+
     /// Returns the same terminal event for a handler that did not receive all tokens.
     pub(crate) fn with_dropped_tokens(&self, dropped: u64) -> Self {
         match self {
@@ -70,6 +88,16 @@ impl EventData {
 }
 
 impl Event {
+    /// Whether this is the terminal event of a call that was dropped.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        match &self.data {
+            EventData::LlmError(error) | EventData::RunError(_, error) => {
+                error.kind() == ErrorKind::Cancelled
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn new(seq: u64, time: Option<SystemTime>, data: EventData) -> Self {
         Self { seq, time, data }
     }

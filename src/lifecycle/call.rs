@@ -14,12 +14,20 @@ use crate::run::{Aborted, Run};
 pin_project! {
     /// The inner call of a run, after its start phase. All response futures poll this.
     ///
-    /// Dropped, it drops the inner call and ends the run as cancelled.
+    /// Dropped, it drops the inner call, inside the run, and then ends the run as cancelled.
     pub(crate) struct CallFuture<S, Req, F, A: Account> {
-        // Before the emitter: the inner call is dropped first.
         #[pin]
         state: State<S, Req, F>,
         emitter: Option<Box<Emitter<A>>>,
+    }
+
+    impl<S, Req, F, A: Account> PinnedDrop for CallFuture<S, Req, F, A> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(emitter) = this.emitter {
+                emitter.enter(|| this.state.set(State::Done));
+            }
+        }
     }
 }
 
@@ -68,7 +76,7 @@ impl<S, Req, F, A: Account> CallFuture<S, Req, F, A> {
             if let Some(prepare) = prepare {
                 prepare(&mut request, emitter.run());
             }
-            let future = emitter.enter(|| service.call(request));
+            let future = emitter.call(|| service.call(request));
             return Self { state: State::Calling { future }, emitter: Some(emitter) };
         }
         let clone = service.clone();
@@ -119,7 +127,7 @@ impl<S, Req, F, A: Account> CallFuture<S, Req, F, A> {
                     if let Some(prepare) = prepare {
                         prepare(&mut request, emitter.run());
                     }
-                    let future = emitter.enter(|| service.call(request));
+                    let future = emitter.call(|| service.call(request));
                     state.set(State::Calling { future });
                 }
                 StateProj::Calling { .. } if emitter.phases.is_aborted() => break None,
@@ -131,7 +139,7 @@ impl<S, Req, F, A: Account> CallFuture<S, Req, F, A> {
                 StateProj::Done => panic!("a response future was polled after completion"),
             }
         };
-        state.set(State::Done);
+        emitter.enter(|| state.set(State::Done));
         let Some(emitter) = this.emitter.take() else {
             unreachable!("an observed call has its emitter until it is done");
         };

@@ -3,17 +3,16 @@ use std::{
     mem,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use super::{
-    cause::{aborted, classify},
-    new_run::NewRun,
-    phases::Phases,
+    cause::classify, clock::CallClock, new_run::NewRun, phases::Phases, terminal::Terminal,
 };
 use crate::{
     delivery::Dispatch,
-    event::{ContentCapture, ErrorKind, EventData, EventKind, Failure},
-    run::{Abort, Aborted, Attempts, FailedAttempt, Run, Scope},
+    event::{ErrorKind, EventData, EventKind, Failure},
+    run::{Aborted, Attempts, Run, Scope},
 };
 
 /// Emits a run's events, from its start to its one terminal event.
@@ -24,10 +23,10 @@ pub(crate) struct Emitter<A: Account> {
     pub(super) account: A,
     /// The scope of the inner call, swapped in for each poll.
     scope: Scope,
+    pub(super) clock: CallClock,
     outcome: RunOutcome,
-    terminal_emitted: bool,
-    /// The abort that ended the run.
-    ended_by: Option<Abort>,
+    /// The terminal event was handed to the dispatch.
+    closed: bool,
     attempts: Option<Arc<Attempts>>,
     /// An item is being read. If this is set in a drop, its reading panicked.
     reading: bool,
@@ -39,10 +38,16 @@ pub(crate) trait Account {
     fn failure(&self, failure: Failure) -> Failure;
 
     /// The call has completed.
-    fn complete(&mut self);
+    fn complete(&mut self) {}
+
+    /// Whether the answer has all that makes it complete but the protocol's end mark. Then it is complete though it stops
+    /// here.
+    fn is_finished(&self) -> bool {
+        false
+    }
 
     /// Builds the terminal event. Called once.
-    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData;
+    fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData;
 }
 
 /// How the run ends. The first value stays.
@@ -73,9 +78,9 @@ impl<A: Account> Emitter<A> {
             phases: Phases::new(dispatch),
             account,
             scope,
+            clock: CallClock::new(),
             outcome: RunOutcome::Open,
-            terminal_emitted: false,
-            ended_by: None,
+            closed: false,
             attempts,
             reading: false,
         };
@@ -110,6 +115,12 @@ impl<A: Account> Emitter<A> {
         output
     }
 
+    /// Makes the inner call.
+    pub(crate) fn call<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        self.clock.call(self.run().elapsed());
+        self.enter(call)
+    }
+
     /// Whether no handler has to be waited for before the inner call.
     pub(crate) fn may_call_at_once(&self) -> bool {
         self.phases.is_drained() && !self.phases.is_aborted()
@@ -122,6 +133,25 @@ impl<A: Account> Emitter<A> {
         }
         ready!(self.phases.poll_drained(cx));
         Poll::Ready(!self.phases.is_aborted())
+    }
+
+    /// Waits until an item may go to the consumer, or the run is aborted.
+    pub(super) fn poll_lockstep(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let poll = self.phases.poll_lockstep(cx);
+        if poll.is_pending() {
+            self.clock.hold(|| self.phases.run().elapsed());
+        }
+        poll
+    }
+
+    /// Waits until there is room in the queues that the stream waits for, or the run is aborted.
+    #[inline]
+    pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let poll = self.phases.poll_room(cx);
+        if poll.is_pending() {
+            self.clock.hold(|| self.phases.run().elapsed());
+        }
+        poll
     }
 
     /// Reads an item. If the closure panics, the run ends as panicked when the emitter is dropped.
@@ -145,24 +175,39 @@ impl<A: Account> Emitter<A> {
     /// Sets the outcome: the call has completed.
     pub(crate) fn complete(&mut self) {
         if !self.is_over() {
-            self.account.complete();
-            self.outcome = RunOutcome::Completed;
+            self.clock.end(self.run().elapsed());
+            self.completed();
         }
+    }
+
+    fn completed(&mut self) {
+        self.account.complete();
+        self.outcome = RunOutcome::Completed;
     }
 
     /// Sets the outcome: the call has failed.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if !self.is_over() {
+            self.clock.end(self.run().elapsed());
             self.outcome = RunOutcome::Failed(Box::new(self.account.failure(failure)));
         }
     }
 
+    /// Sets the outcome of a call that stops here: complete, since its finish, if the answer is finished. Else the
+    /// failure.
+    fn stop(&mut self, failure: impl FnOnce() -> Failure) {
+        if self.is_over() {
+            return;
+        }
+        if self.account.is_finished() { self.completed() } else { self.fail(failure()) }
+    }
+
     /// Sets the outcome at the end of the stream: complete, or truncated if the protocol has an end mark that did not
-    /// come.
+    /// come, nor every finish reason.
     pub(crate) fn end_of_stream(&mut self, has_end_mark: bool) {
         if has_end_mark {
             let message = "the stream ended without the protocol's end mark";
-            self.fail(Failure::new(ErrorKind::Truncated, message));
+            self.stop(|| Failure::new(ErrorKind::Truncated, message));
         } else {
             self.complete();
         }
@@ -170,66 +215,68 @@ impl<A: Account> Emitter<A> {
 
     /// Sets the outcome: the call or its stream returned an error.
     pub(crate) fn error(&mut self, error: &(dyn Error + 'static)) {
-        if !self.is_over() {
-            self.fail(classify(error));
+        if self.is_over() {
+            return;
         }
-    }
-
-    /// Emits the terminal event, if no handler has to be waited for before it.
-    pub(crate) fn emit_terminal_if_drained(&mut self) {
-        if self.phases.is_drained() {
-            self.emit_terminal();
+        let failure = classify(error);
+        match failure.kind {
+            ErrorKind::Transport | ErrorKind::Truncated => self.stop(|| failure),
+            _ => self.fail(failure),
         }
     }
 
     /// Ends the run in phases: waits until the tokens are handled, emits the terminal event, and waits until that is
     /// handled. Then the last item may go to the consumer.
     pub(crate) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if !self.terminal_emitted {
+        self.leave_terminal();
+        let dispatch = &self.phases.dispatch;
+        if dispatch.is_ending() {
             ready!(self.phases.poll_drained(cx));
-            self.emit_terminal();
+            dispatch.emit_terminal();
+            // A drain may be emitting it at this moment, and wakes the task when it has.
+            self.run().control().register(cx.waker());
+            if dispatch.is_ending() {
+                return Poll::Pending;
+            }
         }
         self.phases.poll_drained(cx)
     }
 
-    /// Emits the terminal event, unless it was emitted.
+    /// Hands the terminal event to the dispatch, which emits it as soon as awaited handlers have drained, whether or
+    /// not the call is polled again.
+    pub(crate) fn leave_terminal(&mut self) {
+        if let Some(terminal) = self.close() {
+            self.phases.dispatch.leave_terminal(terminal);
+        }
+    }
+
+    /// Emits the terminal event now, unless it was emitted.
     fn emit_terminal(&mut self) {
-        if mem::replace(&mut self.terminal_emitted, true) {
-            return;
+        self.leave_terminal();
+        self.phases.dispatch.emit_terminal();
+    }
+
+    /// Builds the terminal event, the first time.
+    fn close(&mut self) -> Option<Terminal> {
+        if mem::replace(&mut self.closed, true) {
+            return None;
         }
         if self.reading {
             self.fail(Failure::new(ErrorKind::Panic, "reading an item panicked"));
         }
-        self.ended_by = self.run().control().end();
-        let outcome = match (&self.ended_by, &self.outcome) {
-            (Some(abort), _) => Err(aborted(abort)),
-            (None, RunOutcome::Completed) => Ok(()),
-            (None, RunOutcome::Failed(failure)) => Err(Failure::clone(failure)),
-            (None, RunOutcome::Open) => {
-                Err(Failure::new(ErrorKind::Cancelled, "the call was dropped before its end"))
-            }
+        self.stop(|| Failure::new(ErrorKind::Cancelled, "the call was dropped before its end"));
+        let failed = match &self.outcome {
+            RunOutcome::Failed(failure) => Some(Failure::clone(failure)),
+            RunOutcome::Open | RunOutcome::Completed => None,
         };
-        let dispatch = &self.phases.dispatch;
-        if let (Err(failure), Some(attempts)) = (&outcome, &self.attempts) {
-            attempts.fail(FailedAttempt {
-                run_id: dispatch.run().run_id(),
-                error: Arc::clone(&failure.message),
-                without_content: ContentCapture::Off.failure(failure.clone()).message,
-            });
-        }
-        let terminal = self.account.terminal(dispatch.run(), outcome);
-        tracing::trace!(
-            target: "tower_llm_callbacks",
-            run_id = %dispatch.run().run_id(),
-            event = terminal.kind().as_str(),
-            "terminal emitted"
-        );
-        dispatch.enqueue(terminal);
+        let outcome = failed.clone().map_or(Ok(()), Err);
+        let event = self.account.terminal(self.clock.duration(self.run().elapsed()), outcome);
+        Some(Terminal { event, failed, attempts: self.attempts.take() })
     }
 
     /// Returns what the consumer gets instead of the last item, if the run was aborted.
     pub(crate) fn take_aborted(&mut self) -> Option<Aborted> {
-        self.ended_by.take().map(Aborted::new)
+        self.run().control().take_abort().map(Aborted::new)
     }
 }
 

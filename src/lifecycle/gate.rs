@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use super::emitter::{Account, Emitter};
+use crate::run::Scope;
 
 /// How the items of a wrapped stream or body are polled and read.
 /// `T` is the type of the items, `H` that of held ones.
@@ -53,15 +54,35 @@ pub(crate) enum Position {
 pin_project! {
     /// A stream or body of a run.
     ///
-    /// Dropped before its end, it drops the inner stream and ends the run as cancelled.
+    /// Dropped before its end, it drops the inner stream, inside the run, and then ends the run as cancelled.
     // `H` and `A` are parameters because a projection of `St` in a field would keep tasks from being `Send` where
     // `St` is boxed.
     pub(crate) struct Gated<St, Src: Reader<A>, H, A: Account> {
-        // Before the gate: the inner stream is dropped first.
         #[pin]
         inner: Option<St>,
-        gate: Option<Gate<Src, H, A>>,
+        part: Part<Src, H, A>,
     }
+
+    impl<St, Src: Reader<A>, H, A: Account> PinnedDrop for Gated<St, Src, H, A> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            match this.part {
+                Part::Unobserved => {}
+                Part::Run(gate) => gate.emitter.enter(|| this.inner.set(None)),
+                Part::Ended(scope) => scope.enter(|| this.inner.set(None)),
+            }
+        }
+    }
+}
+
+/// The part of a stream that its consumer reads.
+enum Part<Src: Reader<A>, H, A: Account> {
+    /// No handler is notified.
+    Unobserved,
+    /// The run.
+    Run(Gate<Src, H, A>),
+    /// What follows the run. It passes unobserved, in the scope of the run.
+    Ended(Scope),
 }
 
 /// The one polling loop of the crate. It holds what must wait for handlers.
@@ -85,17 +106,17 @@ enum Held<H> {
 impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
     /// A stream that no handler is notified of.
     pub(crate) fn unobserved(inner: Option<St>) -> Self {
-        Self { inner, gate: None }
+        Self { inner, part: Part::Unobserved }
     }
 
     /// A stream of a run. If the run has just started, the first poll waits for its start phase.
     pub(crate) fn new(inner: St, source: Src, emitter: Box<Emitter<A>>, starting: bool) -> Self {
         let gate = Gate { source, held: Held::Nothing, starting, emitter };
-        Self { inner: Some(inner), gate: Some(gate) }
+        Self { inner: Some(inner), part: Part::Run(gate) }
     }
 
     pub(crate) fn is_observed(&self) -> bool {
-        self.gate.is_some()
+        matches!(self.part, Part::Run(_))
     }
 
     /// Returns the inner stream. `None` after an abort.
@@ -105,8 +126,10 @@ impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
 
     /// Returns the item that waits for handlers.
     pub(crate) fn held_item(&self) -> Option<&H> {
-        match &self.gate.as_ref()?.held {
-            Held::Item(item) | Held::Last(Some(Ok(item))) => Some(item),
+        match &self.part {
+            Part::Run(Gate { held: Held::Item(item) | Held::Last(Some(Ok(item))), .. }) => {
+                Some(item)
+            }
             _ => None,
         }
     }
@@ -119,17 +142,21 @@ impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
         Src: Source<St, T, H, A>,
     {
         let mut this = self.project();
-        let Some(gate) = this.gate else {
-            return match this.inner.as_pin_mut() {
-                Some(inner) => Src::poll(inner, cx),
-                None => Poll::Ready(None),
-            };
+        let gate = match this.part {
+            Part::Run(gate) => gate,
+            part => {
+                let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
+                return match part {
+                    Part::Ended(scope) => scope.enter(|| Src::poll(inner, cx)),
+                    _ => Src::poll(inner, cx),
+                };
+            }
         };
         match ready!(gate.poll_item(this.inner.as_mut(), cx)) {
             Given::Item(item) => Poll::Ready(Some(Ok(item))),
             Given::Last(item) => {
-                // What follows passes unobserved.
-                *this.gate = None;
+                let scope = gate.emitter.scope();
+                *this.part = Part::Ended(scope);
                 Poll::Ready(item)
             }
         }
@@ -139,7 +166,7 @@ impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
 impl<St: Stream, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
     pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
         let mut held = 0;
-        if let Some(Gate { held: holds, emitter, .. }) = &self.gate {
+        if let Part::Run(Gate { held: holds, emitter, .. }) = &self.part {
             match holds {
                 // The inner stream has ended, and may return anything. After an abort there is its error.
                 Held::Last(None) => {
@@ -184,7 +211,7 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
             match held {
                 Held::Nothing => {}
                 Held::Item(_) => {
-                    ready!(emitter.phases.poll_lockstep(cx));
+                    ready!(emitter.poll_lockstep(cx));
                     // An item on which a guard aborts does not reach the consumer.
                     if let Held::Item(item) = mem::replace(held, Held::Nothing)
                         && !emitter.phases.is_aborted()
@@ -195,12 +222,12 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                 Held::Last(last) => {
                     if emitter.phases.is_aborted() {
                         // At once, whatever handlers are still to be waited for.
-                        inner.set(None);
+                        emitter.enter(|| inner.set(None));
                     }
                     ready!(emitter.poll_end(cx));
                     let last = match emitter.take_aborted() {
                         Some(aborted) => {
-                            inner.set(None);
+                            emitter.enter(|| inner.set(None));
                             Some(Err(aborted.into()))
                         }
                         None => last.take().map(|last| last.map(Src::release)),
@@ -223,7 +250,7 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                 // What follows the end of the answer passes unobserved, while the terminal event is handled.
                 let _ = emitter.poll_end(cx);
             } else {
-                ready!(emitter.phases.poll_room(cx));
+                ready!(emitter.poll_room(cx));
             }
             if emitter.phases.is_aborted() {
                 continue;
@@ -232,8 +259,12 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
             let Some(stream) = inner.as_mut().as_pin_mut() else {
                 return Poll::Ready(Given::Last(None));
             };
+            let held_up = emitter.clock.release(|| emitter.phases.run().elapsed());
             let item = match emitter.enter(|| Src::poll(stream, cx)) {
-                Poll::Ready(item) => item,
+                Poll::Ready(item) => {
+                    emitter.clock.subtract(held_up);
+                    item
+                }
                 Poll::Pending if over || !emitter.phases.watch_for_abort(cx) => {
                     return Poll::Pending;
                 }
@@ -247,6 +278,9 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                     // a guard has aborted is held too, and does not reach the consumer.
                     let aborted = emitter.phases.is_aborted();
                     let waits = is_last || aborted || !over && emitter.phases.must_hold_item();
+                    if emitter.is_over() {
+                        emitter.leave_terminal();
+                    }
                     let item = match if waits { Src::hold(item) } else { Err(item) } {
                         Ok(item) if is_last => {
                             *held = Held::Last(Some(Ok(item)));
@@ -258,9 +292,6 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                         }
                         Err(item) => item,
                     };
-                    if emitter.is_over() {
-                        emitter.emit_terminal_if_drained();
-                    }
                     return Poll::Ready(Given::Item(item));
                 }
                 Some(Err(error)) => {

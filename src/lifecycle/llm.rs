@@ -10,7 +10,6 @@ use crate::{
         Accumulator, Content, ContentCapture, Delta, EventData, EventKind, Failure, LlmStart,
         Partial, RunError,
     },
-    run::Run,
 };
 
 /// The account of a model call: the deltas of its answer, of which those with content are token events.
@@ -48,6 +47,8 @@ impl LlmEmitter {
             _ => {
                 if let Some(content) = self.account.answer.add(delta) {
                     self.token(content);
+                } else if let Delta::Finish { .. } = delta {
+                    self.clock.end(self.run().elapsed());
                 }
             }
         }
@@ -57,7 +58,7 @@ impl LlmEmitter {
         let Llm { answer, time_to_first_token, tokens, .. } = &mut self.account;
         let dispatch = &self.phases.dispatch;
         if time_to_first_token.is_none() {
-            *time_to_first_token = Some(dispatch.run().elapsed());
+            *time_to_first_token = Some(self.clock.since_call(dispatch.run().elapsed()));
         }
         dispatch.token(answer.tokens() - 1, content, tokens);
     }
@@ -84,9 +85,13 @@ impl Account for Llm {
         self.answer.complete();
     }
 
-    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData {
+    fn is_finished(&self) -> bool {
+        self.answer.is_finished()
+    }
+
+    fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData {
         let mut result = self.content.result(mem::take(&mut self.answer).finish());
-        result.duration = run.elapsed();
+        result.duration = duration;
         result.time_to_first_token = self.time_to_first_token;
         let result = Arc::new(result);
         match outcome {

@@ -7,6 +7,7 @@
 mod attached;
 mod call;
 mod cause;
+mod clock;
 mod config;
 mod emitter;
 mod gate;
@@ -17,6 +18,7 @@ mod phases;
 mod runnable;
 mod settings;
 mod spec;
+mod terminal;
 
 pub(crate) use self::{
     call::{CallFuture, Ending, Outcome, Prepare},

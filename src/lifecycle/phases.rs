@@ -21,7 +21,7 @@ pub(crate) struct Phases {
 
 impl Phases {
     pub(crate) fn new(dispatch: Arc<Dispatch>) -> Self {
-        let delivery = |lane: &Lane| lane.slot.settings.delivery;
+        let delivery = |lane: &Lane| lane.delivery();
         let awaited = dispatch.lanes().iter().any(|lane| delivery(lane).is_awaited());
         let lockstep = dispatch.lanes().iter().any(|lane| delivery(lane) == Delivery::Lockstep);
         Self { dispatch, awaited, lockstep }
@@ -52,17 +52,10 @@ impl Phases {
     }
 
     fn are_drained(&self, which: impl Fn(Delivery) -> bool) -> bool {
-        // Read first: an event that another thread has still to dispatch is in no lane, and may be in one when that
-        // thread is through.
-        let busy = self.dispatch.is_busy();
         if self.lockstep {
             self.dispatch.drive();
         }
-        // Every lane is asked, so that each wakes the task when it is drained.
-        let lanes = self.dispatch.lanes().iter();
-        let undrained =
-            lanes.filter(|lane| which(lane.slot.settings.delivery) && !lane.is_drained());
-        undrained.count() == 0 && !busy
+        self.dispatch.are_drained(which)
     }
 
     /// Waits until all awaited handlers have finished every event.
@@ -76,11 +69,13 @@ impl Phases {
 
     /// Waits until an item may go to the consumer, or the run is aborted.
     pub(crate) fn poll_lockstep(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.must_hold_item() {
+        // Once the terminal event is emitted, the item's tokens are handled. The terminal event does not hold it.
+        let waits = || self.must_hold_item() && !self.run().has_ended();
+        if !waits() {
             return Poll::Ready(());
         }
         self.run().control().register(cx.waker());
-        if self.must_hold_item() && !self.is_aborted() { Poll::Pending } else { Poll::Ready(()) }
+        if waits() && !self.is_aborted() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Whether an item has to wait for handlers before the consumer gets it.

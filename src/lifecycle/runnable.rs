@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
         ContentCapture, EventData, EventKind, Failure, Partial, RunError, RunInput, RunOutput,
     },
     panics::catch,
-    run::{Run, RunType},
+    run::RunType,
 };
 
 /// The account of a run of another type than a model call: its output, where that is captured.
@@ -72,9 +72,7 @@ impl<K: PartialOutput> Account for Runnable<K> {
         self.content.failure(failure)
     }
 
-    fn complete(&mut self) {}
-
-    fn terminal(&mut self, run: &Run, outcome: Result<(), Failure>) -> EventData {
+    fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData {
         // Turning the output into JSON is user code, and the run may be ending in a drop.
         let output = catch(|| self.output.finish().filter(|_| self.wanted)).unwrap_or_else(|_| {
             tracing::error!(target: "tower_llm_callbacks", "turning a run's output into JSON panicked");
@@ -83,7 +81,7 @@ impl<K: PartialOutput> Account for Runnable<K> {
         let output = RunOutput {
             output: self.content.value(output),
             tool_call_id: self.tool_call_id.take(),
-            duration: run.elapsed(),
+            duration,
         };
         match outcome {
             Ok(()) => EventData::RunEnd(self.run_type, Arc::new(output)),

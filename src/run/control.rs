@@ -25,7 +25,8 @@ enum Lifetime {
     #[default]
     Open,
     Aborted(Abort),
-    Ended,
+    /// With the abort that ended it, until the consumer gets that.
+    Ended(Option<Abort>),
 }
 
 impl Control {
@@ -50,14 +51,25 @@ impl Control {
 
     /// Closes the run for aborts, before its terminal event is emitted. Returns the abort that came before.
     pub(crate) fn end(&self) -> Option<Abort> {
-        match std::mem::replace(&mut *lock(&self.state), Lifetime::Ended) {
-            Lifetime::Aborted(abort) => Some(abort),
-            Lifetime::Open | Lifetime::Ended => None,
+        let mut state = lock(&self.state);
+        let abort = match &*state {
+            Lifetime::Aborted(abort) => Some(abort.clone()),
+            Lifetime::Open | Lifetime::Ended(_) => None,
+        };
+        *state = Lifetime::Ended(abort.clone());
+        abort
+    }
+
+    /// Returns the abort that ended the run, the first time.
+    pub(crate) fn take_abort(&self) -> Option<Abort> {
+        match &mut *lock(&self.state) {
+            Lifetime::Ended(abort) => abort.take(),
+            Lifetime::Open | Lifetime::Aborted(_) => None,
         }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(*lock(&self.state), Lifetime::Ended)
+        matches!(*lock(&self.state), Lifetime::Ended(_))
     }
 
     /// Registers the polling task. The caller checks what it waits for afterwards.

@@ -1,5 +1,7 @@
 use std::{fmt, sync::Arc};
 
+use crate::disposed::Disposed;
+
 /// The identity of a handler instance: handlers with equal identities count as one handler.
 ///
 /// An identity keeps the allocation alive that it compares, so an address is never used for two handlers.
@@ -23,12 +25,13 @@ impl Identity {
     /// Returns the identity of a shared value: that of its allocation.
     pub fn of<T: ?Sized + Send + Sync + 'static>(shared: &Arc<T>) -> Self {
         let address = Arc::as_ptr(shared).cast::<()>() as usize;
-        Self { address, _owner: Arc::new(Arc::clone(shared)) }
+        Self { address, _owner: Arc::new(Disposed::new(Arc::clone(shared))) }
     }
 
     /// Returns an identity that equals only its own clones.
     pub fn unique() -> Self {
-        Self::of(&Arc::new(0_u8))
+        let owner = Arc::new(0_u8);
+        Self { address: Arc::as_ptr(&owner) as usize, _owner: owner }
     }
 }
 

@@ -9,26 +9,36 @@ pin_project! {
     /// A future, stream or closure that runs inside a run, wherever it is polled or called.
     ///
     /// Created by the methods of [`InCurrentRun`].
+    ///
+    /// It is also dropped inside the run.
     #[must_use = "futures and streams do nothing unless polled, closures unless called"]
     pub struct InRun<T> {
+        // `None` once a closure was called.
         #[pin]
-        inner: T,
+        inner: Option<T>,
         scope: Scope,
+    }
+
+    impl<T> PinnedDrop for InRun<T> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.scope.enter(|| this.inner.set(None));
+        }
     }
 }
 
 impl<T> InRun<T> {
     pub(crate) fn new(inner: T, scope: Scope) -> Self {
-        Self { inner, scope }
+        Self { inner: Some(inner), scope }
     }
 
     /// Calls a closure inside the run.
-    pub fn call<R>(self) -> R
+    pub fn call<R>(mut self) -> R
     where
         T: FnOnce() -> R,
     {
-        let Self { inner, mut scope } = self;
-        scope.enter(inner)
+        let Some(inner) = self.inner.take() else { unreachable!("this consumes the closure") };
+        self.scope.enter(inner)
     }
 }
 
@@ -37,7 +47,7 @@ impl<T: Future> Future for InRun<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let inner = this.inner;
+        let Some(inner) = this.inner.as_pin_mut() else { unreachable!("only a call takes it") };
         this.scope.enter(|| inner.poll(cx))
     }
 }
@@ -47,12 +57,12 @@ impl<T: Stream> Stream for InRun<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let inner = this.inner;
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
         this.scope.enter(|| inner.poll_next(cx))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 }
 
@@ -85,7 +95,7 @@ pub trait InCurrentRun: Sized {
 
     /// Wraps a future, stream or closure so that a given run is current in each poll or in the call.
     fn in_run(self, run: &Run) -> InRun<Self> {
-        InRun::new(self, Scope::of(run))
+        InRun::new(self, Scope::within(run))
     }
 }
 

@@ -39,6 +39,19 @@ impl Scope {
         Scope::Run(run.clone())
     }
 
+    /// Returns the scope of code that enters a run. If it is the code of handlers, those are not notified of the calls
+    /// that it makes there.
+    pub(crate) fn within(run: &Run) -> Self {
+        match Scope::current().frame() {
+            None => Scope::of(run),
+            Some(frame) => Scope::Configured(Arc::new(ScopeSettings {
+                parent: Some(run.clone()),
+                frame: Some(frame.and(run.frame())),
+                ..ScopeSettings::default()
+            })),
+        }
+    }
+
     pub(crate) fn current() -> Self {
         // `try_with`: a drop during a thread's teardown may come after its thread-locals.
         CURRENT
@@ -136,8 +149,10 @@ impl Run {
     /// Calls a closure with this run as the current one: a wrapped call made in it is a child of the run.
     ///
     /// For futures and streams, see [`InCurrentRun`](crate::InCurrentRun).
+    ///
+    /// A handler that enters a run is not notified of the calls that it makes there. Other handlers are.
     pub fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
-        Scope::of(self).enter(f)
+        Scope::within(self).enter(f)
     }
 }
 

@@ -13,7 +13,7 @@ use support::{Faults, PATIENCE, call, on_each_runtime, read, request, runs};
 use tokio::task::JoinSet;
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, EventKind, FaultKind, ProviderError,
+    CallbackLayer, Callbacks, Delta, EventKind, FaultKind, ProviderError, Registration,
     handlers::JsonLines,
     testing::{Script, ScriptedModel},
 };
@@ -27,8 +27,8 @@ struct Logged {
 impl Logged {
     fn new(lines: JsonLines) -> Self {
         let faults = Faults::default();
-        let callbacks = Callbacks::new().on_fault(faults.hook()).blocking(lines);
-        Self { callbacks, faults }
+        let lines = Registration::blocking(lines).suspension(None);
+        Self { callbacks: Callbacks::new().on_fault(faults.hook()).add(lines), faults }
     }
 
     fn layer(&self) -> CallbackLayer {

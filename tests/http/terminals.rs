@@ -72,6 +72,8 @@ fn streams() -> Vec<Way> {
         way("a last event cut short", event_stream(cut(4, data(no_blank_line))), None, "Hello"),
         way("an error", event_stream(cut(2, Step::Fail)), Some(Transport), "Hel"),
         way("an error at once", event_stream(cut(0, Step::Fail)), Some(Transport), ""),
+        way("an error after the finish", event_stream(cut(4, Step::Fail)), None, "Hello"),
+        way("cut after the finish", event_stream(cut(4, Step::Wait)), None, "Hello"),
         way("an error after the mark", event_stream(hello_and(Step::Fail)), None, "Hello"),
         way("more after the mark", event_stream(hello_and(data(HELLO[1]))), None, "Hello"),
         way("truncated", event_stream(cut(2, Step::Wait)), Some(ErrorKind::Truncated), "Hel"),
@@ -89,11 +91,13 @@ fn streams() -> Vec<Way> {
         way("an empty body of unknown length", event_stream(Scripted::new([])), TRUNCATED, ""),
     ];
     for (frames, text) in ["", "", "Hel", "Hello", "Hello"].into_iter().enumerate() {
+        // The fourth frame has the finish reason.
+        let kind = (frames < 4).then_some(Cancelled);
         for (name, body) in [("known", hello().exact()), ("unknown", hello())] {
-            ways.push(dropped(way(name, event_stream(body), Some(Cancelled), text), frames));
+            ways.push(dropped(way(name, event_stream(body), kind, text), frames));
         }
         let hangs = event_stream(cut(frames, Step::Hang));
-        ways.push(dropped(way("hangs", hangs, Some(Cancelled), text), frames));
+        ways.push(dropped(way("hangs", hangs, kind, text), frames));
     }
     ways.extend([
         dropped(way("after the mark", event_stream(hello()), None, "Hello"), 5),

@@ -3,16 +3,22 @@
 
 mod bounded;
 mod call_is_untouched;
+mod clean_up;
 mod context_follows;
 mod drop_is_safe;
 mod emit;
 mod emit_races;
+mod ends;
+mod flush_in_handlers;
 mod handlers_cannot_break_it;
 mod lockstep;
 mod one_terminal;
 mod order;
+mod own_code;
+mod own_threads;
 mod pay_for_what_is_used;
 mod random_schedules;
 mod random_trees;
 mod state_is_freed;
+mod suspension;
 mod three_phases;

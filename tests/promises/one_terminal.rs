@@ -39,6 +39,9 @@ fn chunks() -> Vec<ChatChunk> {
     ]
 }
 
+/// The number of chunks up to the finish reason, which the end mark follows.
+const FINISHED: usize = 8;
+
 /// A response with the first `count` chunks.
 fn script(count: usize) -> Script {
     chunks().into_iter().take(count).fold(Script::new().respond(), Script::chunk)
@@ -184,15 +187,17 @@ fn an_error_kind_is_found_in_the_sources() {
 }
 
 #[test]
-fn a_stream_without_its_end_mark_is_truncated() {
-    everywhere(|recorders| async move {
-        let (_, mut model) = recorders.model(script(chunks().len() - 1));
-        let (got, error) = read(call(&mut model).await.unwrap()).await;
-        assert_eq!(got.len(), chunks().len() - 1);
-        assert!(error.is_none());
-        let end = recorders.ended(Some(ErrorKind::Truncated)).await;
-        assert_same_answer(end.result().unwrap(), &sum(usize::MAX));
-    });
+fn a_stream_without_its_end_mark_is_truncated_unless_it_is_finished() {
+    for (chunks, kind) in [(FINISHED - 1, Some(ErrorKind::Truncated)), (FINISHED, None)] {
+        everywhere(move |recorders| async move {
+            let (_, mut model) = recorders.model(script(chunks));
+            let (got, error) = read(call(&mut model).await.unwrap()).await;
+            assert_eq!(got.len(), chunks);
+            assert!(error.is_none());
+            let end = recorders.ended(kind).await;
+            assert_same_answer(end.result().unwrap(), &sum(chunks));
+        });
+    }
     // A layer below may have reported it already.
     everywhere(|recorders| async move {
         let model = service_fn(|_: ChatRequest| async {
@@ -291,7 +296,7 @@ fn drop_before_the_first_item_ends_cancelled() {
 }
 
 #[test]
-fn drop_after_each_item_ends_cancelled_until_the_end_mark() {
+fn drop_after_each_item_ends_cancelled_until_the_finish_reason() {
     for taken in 0..=chunks().len() {
         everywhere(move |recorders| async move {
             let (inner, mut model) = recorders.model(script(usize::MAX).hang());
@@ -300,8 +305,8 @@ fn drop_after_each_item_ends_cancelled_until_the_end_mark() {
             assert_eq!(got.len(), taken);
             drop(stream);
             assert_eq!(inner.live(), 0);
-            // With the end mark the answer is complete.
-            let cancelled = taken < chunks().len();
+            // With the finish reason the answer is complete.
+            let cancelled = taken < FINISHED;
             let end = recorders.ended(cancelled.then_some(ErrorKind::Cancelled)).await;
             assert_same_answer(end.result().unwrap(), &sum(taken));
         });

@@ -323,7 +323,7 @@ fn schedule(seed: u64, tally: &Tally) {
             handler = handler.threads(RUNS);
         }
         if matches!(moody.temper, Temper::Hangs(_)) {
-            handler = handler.deadline(Duration::from_millis(10));
+            handler = handler.deadline(Duration::from_millis(10)).suspension(None);
         }
         callbacks = callbacks.add(handler);
         handlers.push((moody, drops));

@@ -96,6 +96,8 @@ async fn answer(uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let saw = format!("{uri} {headers:?} {}", String::from_utf8_lossy(&body));
     let request_json: Value = serde_json::from_slice(&body).unwrap();
     let frames = if is_anthropic(&uri) { &ANTHROPIC } else { &OPENAI };
+    // Up to the text, without the finish reason.
+    let begun = if is_anthropic(&uri) { 3 } else { 2 };
     let pieces = stream::iter(frames.iter().map(|frame| Ok::<_, BoxError>(Bytes::from(*frame))));
     let streamed = Response::builder().header("content-type", "text/event-stream");
     let plain = Response::builder().header("content-type", "application/json");
@@ -108,14 +110,14 @@ async fn answer(uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
             plain.status(429).header("retry-after", "7").body(Body::from(body))
         }
         "endless" => {
-            let pieces = pieces.take(3).chain(stream::pending());
+            let pieces = pieces.take(begun).chain(stream::pending());
             streamed.body(Body::from_stream(pieces))
         }
         "broken" => {
             // With a delay, so that the pieces before it are sent.
             let error =
                 tokio::time::sleep(Duration::from_millis(50)).map(|()| Err("broken".into()));
-            let pieces = pieces.take(3).chain(error.into_stream());
+            let pieces = pieces.take(begun).chain(error.into_stream());
             streamed.body(Body::from_stream(pieces))
         }
         "gzip" => {

@@ -1,11 +1,13 @@
 //! Ends lanes and detaches handlers from a run.
 
+use std::sync::Arc;
+
 use super::dispatch::{Dispatch, LaneRef, report};
 use crate::delivery::{Fault, FaultKind};
 
 impl Dispatch {
     /// Ends a lane: the handler has finished the terminal event, or is detached.
-    pub(super) fn end(&self, index: usize) {
+    pub(super) fn end(self: &Arc<Self>, index: usize) {
         let lane = &self.lanes()[index];
         if let Some(key) = lane.end(self.run().control()) {
             tracing::trace!(
@@ -17,15 +19,26 @@ impl Dispatch {
             if let Some(executor) = self.executor(index) {
                 executor.ended(key);
             }
+            if !lane.is_detached() && lane.progress().finished > 0 {
+                lane.slot.suspension.succeeded();
+            } else if lane.is_probe() {
+                lane.slot.suspension.probe_failed();
+            }
         }
+        self.settled();
     }
 
     /// Detaches a handler from this run, and reports the fault. Does nothing the second time.
     ///
     /// The lane ends only after the report: neither the call nor a flush overtakes the report, or the abort that comes
     /// with it.
-    pub(super) fn detach(&self, index: usize, kind: FaultKind, describe: impl FnOnce(&mut Fault)) {
-        struct End<'a>(&'a Dispatch, usize);
+    pub(super) fn detach(
+        self: &Arc<Self>,
+        index: usize,
+        kind: FaultKind,
+        describe: impl FnOnce(&mut Fault),
+    ) {
+        struct End<'a>(&'a Arc<Dispatch>, usize);
         impl Drop for End<'_> {
             fn drop(&mut self) {
                 let End(dispatch, index) = self;
@@ -45,6 +58,14 @@ impl Dispatch {
         describe(&mut fault);
         drop(detached.events);
         report(&lane.slot, &lane.hooks, self.run(), &fault);
+        let keeps_failing = matches!(kind, FaultKind::Failed | FaultKind::DeadlineExceeded);
+        if keeps_failing && lane.slot.suspension.failed() {
+            let fault = Fault::new(FaultKind::Suspended, &lane.slot.name, self.run().run_id());
+            report(&lane.slot, &lane.hooks, self.run(), &fault);
+        }
+        if lane.is_probe() {
+            lane.slot.suspension.probe_failed();
+        }
     }
 }
 

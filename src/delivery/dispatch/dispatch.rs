@@ -2,15 +2,17 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use tokio::runtime::Handle;
 
-use super::flag::DispatchFlag;
+use super::{flag::DispatchFlag, terminal::Terminal};
 use crate::{
-    delivery::{Fault, FaultKind, Hooks, Slot, hooks, queue::Lane},
+    delivery::{
+        Delivery, Fault, FaultKind, Hooks, Slot, hooks, queue::Lane, suspension::Admission,
+    },
     event::EventData,
     run::{EventSink, Run},
     sync::lock,
@@ -31,6 +33,8 @@ pub(crate) struct Dispatch {
     seq: AtomicU64,
     pub(super) flag: DispatchFlag,
     pub(super) backlog: Mutex<Backlog>,
+    /// Whether a terminal event was left and not dispatched, readable without the lock.
+    pub(super) is_ending: AtomicBool,
 }
 
 /// A handler of a set: what it is, what drains its lanes, and the settings of the set.
@@ -47,8 +51,9 @@ pub(crate) struct Member {
 ///
 /// The dispatch starts executors through this trait, and knows neither threads nor tasks.
 pub(crate) trait Executor: Send + Sync {
-    /// Watches the deadline of a new lane, in the given runtime. Returns a key for [`ended`](Self::ended).
-    fn opened(&self, lane: &LaneRef, runtime: &Handle) -> u32;
+    /// Watches the deadline of a new lane. The caller is the runtime that makes the call. Returns a key for
+    /// [`ended`](Self::ended).
+    fn opened(&self, lane: &LaneRef, caller: Option<&Handle>) -> u32;
 
     /// Drains a lane that became active.
     fn start(self: Arc<Self>, lane: LaneRef);
@@ -72,6 +77,8 @@ pub(super) struct Backlog {
     pub(super) queue: VecDeque<Enqueued>,
     /// The terminal event was enqueued.
     pub(super) closed: bool,
+    /// The terminal event that waits for awaited handlers.
+    pub(super) terminal: Option<Box<dyn Terminal>>,
 }
 
 pub(super) struct Enqueued {
@@ -86,9 +93,12 @@ impl Dispatch {
         let mut lanes = Vec::with_capacity(members.len());
         let members = members.into_iter().filter(|member| {
             let Member { slot, hooks, .. } = &**member;
-            match runtime(member) {
-                Ok(runtime) => {
-                    lanes.push(Lane::new(Arc::clone(slot), hooks.clone(), runtime, &run));
+            let admitted = runtime(member).map(|runtime| (runtime, slot.suspension.admit()));
+            match admitted {
+                Ok((_, Admission::Suspended)) => false,
+                Ok((runtime, admission)) => {
+                    let is_probe = admission == Admission::Probe;
+                    lanes.push(Lane::new(Arc::clone(slot), hooks.clone(), runtime, &run, is_probe));
                     true
                 }
                 Err(kind) => {
@@ -105,6 +115,7 @@ impl Dispatch {
             seq: AtomicU64::new(0),
             flag: DispatchFlag::default(),
             backlog: Mutex::default(),
+            is_ending: AtomicBool::new(false),
         });
         let sink: Arc<dyn EventSink> = dispatch.clone();
         dispatch.run.set_sink(Arc::downgrade(&sink));
@@ -112,15 +123,13 @@ impl Dispatch {
         dispatch
     }
 
-    /// Has the deadlines of the lanes watched in the runtime that makes the call, which waits for the handlers. If it
-    /// stands still, so does the call. The runtime of a handler may stand still while the call goes on.
+    /// Has the deadlines of the lanes watched.
     fn watch(self: &Arc<Self>) {
         let caller = Handle::try_current().ok();
         for (index, lane) in self.lanes.iter().enumerate() {
-            if let (Some(executor), Some(runtime)) = (self.executor(index), lane.runtime()) {
+            if let Some(executor) = self.executor(index) {
                 let lane_ref = LaneRef { dispatch: Arc::clone(self), index };
-                let key = executor.opened(&lane_ref, caller.as_ref().unwrap_or(runtime));
-                lane.set_watch_key(key);
+                lane.set_watch_key(executor.opened(&lane_ref, caller.as_ref()));
             }
         }
     }
@@ -149,6 +158,18 @@ impl Dispatch {
     /// Returns how many events are in the backlog.
     pub(crate) fn backlog(&self) -> usize {
         lock(&self.backlog).queue.len()
+    }
+
+    /// Whether the handlers with some deliveries have finished every event. If not, the run's task is woken when they
+    /// have, and the terminal event that was left is emitted.
+    pub(crate) fn are_drained(&self, which: impl Fn(Delivery) -> bool) -> bool {
+        // Read first: an event that another thread has still to dispatch is in no lane, and may be in one when that
+        // thread is through.
+        let busy = self.is_busy();
+        // Every lane is asked, so that each wakes the task when it is drained.
+        let lanes = self.lanes.iter();
+        let undrained = lanes.filter(|lane| which(lane.delivery()) && !lane.is_drained());
+        undrained.count() == 0 && !busy
     }
 
     /// Polls the drains that the emitter drives.
@@ -183,9 +204,11 @@ impl LaneRef {
 }
 
 /// Reports a fault, and aborts the call if the handler was registered so.
+///
+/// Hooks run in the scope of the handler: calls that they make do not notify it.
 pub(super) fn report(slot: &Slot, hooks: &Hooks, run: &Run, fault: &Fault) {
     slot.count_fault();
-    hooks.report(fault);
+    slot.scope_in(run).enter(|| hooks.report(fault));
     if slot.settings.abort_on_fault {
         hooks::abort(run, fault);
     }
@@ -200,5 +223,9 @@ fn runtime(member: &Member) -> Result<Option<Handle>, FaultKind> {
         return Err(FaultKind::TooManyRuns);
     }
     let runtime = member.runtime.clone().or_else(|| Handle::try_current().ok());
-    runtime.map(Some).ok_or(FaultKind::NoRuntime)
+    // A thread needs no runtime.
+    if runtime.is_none() && member.slot.threads().is_none() {
+        return Err(FaultKind::NoRuntime);
+    }
+    Ok(runtime)
 }

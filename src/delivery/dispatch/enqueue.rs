@@ -7,7 +7,7 @@ use super::{
     inline,
 };
 use crate::{
-    delivery::queue::Pushed,
+    delivery::{progress::progressed, queue::Pushed},
     event::{Event, EventData, EventKind},
     sync::lock,
 };
@@ -57,7 +57,8 @@ impl Dispatch {
         if was_marked {
             // The emitter, or a flush, may wait for an event that was left to this thread, or for the flag.
             self.run().control().wake();
-            self.lanes().iter().for_each(|lane| lane.slot.progressed());
+            progressed();
+            self.settled();
         }
     }
 
@@ -88,7 +89,10 @@ impl Dispatch {
                 continue;
             }
             if let Some(handler) = &lane.slot.inline {
-                inline::call(&**handler, self, index, &mut lane.scope(), event);
+                let called = inline::call(&**handler, self, index, &mut lane.scope(), event);
+                if called && kind.is_terminal() {
+                    lane.slot.suspension.succeeded();
+                }
                 continue;
             }
             let has_place = match places {

@@ -1,5 +1,7 @@
 //! Calls handlers of plain methods.
 
+use std::sync::Arc;
+
 use tower::BoxError;
 
 use super::dispatch::Dispatch;
@@ -15,7 +17,7 @@ use crate::{
 #[inline]
 pub(crate) fn call(
     handler: &dyn CallbackHandler,
-    dispatch: &Dispatch,
+    dispatch: &Arc<Dispatch>,
     index: usize,
     scope: &mut Scope,
     event: &Event,
@@ -34,7 +36,7 @@ pub(crate) type Outcome = Result<Result<(), BoxError>, Panic>;
 
 /// Detaches a handler that panicked or returned an error.
 #[cold]
-pub(crate) fn failed(outcome: Outcome, dispatch: &Dispatch, index: usize, event: EventKind) {
+pub(crate) fn failed(outcome: Outcome, dispatch: &Arc<Dispatch>, index: usize, event: EventKind) {
     let (kind, message) = match outcome {
         Ok(Ok(())) => return,
         Ok(Err(error)) => (FaultKind::Failed, Some(hooks::message(&*error))),

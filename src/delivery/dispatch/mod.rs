@@ -7,6 +7,7 @@ mod emit;
 mod enqueue;
 mod flag;
 mod inline;
+mod terminal;
 mod token;
 
 #[cfg(all(test, loom))]
@@ -14,5 +15,6 @@ pub(super) use self::flag::DispatchFlag;
 pub(super) use self::inline::{call, failed};
 pub(crate) use self::{
     dispatch::{Dispatch, Executor, LaneRef, Member},
+    terminal::Terminal,
     token::TokenLanes,
 };

@@ -49,7 +49,7 @@ impl TokenLanes {
                 to.inline.push(InlineLane { index, handler, scope: lane.scope() });
             } else {
                 to.queued.push(index);
-                to.times |= !slot.is_driven && slot.event_mask.contains(EventMask::TOKEN_TIMES);
+                to.times |= !lane.is_driven() && slot.event_mask.contains(EventMask::TOKEN_TIMES);
             }
         }
         to
@@ -97,7 +97,7 @@ impl Dispatch {
                 continue;
             };
             let pushed =
-                if lane.slot.is_driven { lane.push_to_drive(event) } else { lane.push(event) };
+                if lane.is_driven() { lane.push_to_drive(event) } else { lane.push(event) };
             if !matches!(pushed, Pushed::Nothing) {
                 self.activate(index, pushed);
             }

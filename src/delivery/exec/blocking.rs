@@ -1,18 +1,19 @@
 //! Runs a blocking handler on threads of its own.
 
-use std::{collections::VecDeque, hint, sync::Arc, thread};
+use std::{collections::VecDeque, hint, mem, sync::Arc, thread};
 
 use tokio::runtime::Handle;
 
 use super::{
-    pool::{Pool, WakeUp},
+    paused::PausedClock,
+    pool::{Pool, Ready, WakeUp},
+    runtimes::{Runtimes, is_closed},
     watch::Watch,
 };
 use crate::{
     delivery::{Executor, FaultKind, LaneRef, Settings, dispatch::call, queue::BATCH},
     event::Event,
     handler::CallbackHandler,
-    panics::catch,
 };
 
 /// A batch of this size means that tokens arrive in a burst. Then it pays to look for more before the queue is left.
@@ -25,36 +26,58 @@ const IDLE_SPINS: usize = 30;
 /// The executor of a blocking handler.
 pub(super) struct Blocking {
     handler: Arc<dyn CallbackHandler>,
+    /// The name of the threads: that of the handler.
+    name: Arc<str>,
     pool: Pool,
     watch: Arc<Watch>,
 }
 
+/// What a worker thread keeps between two lanes.
+struct Worker {
+    batch: VecDeque<Event>,
+    runtimes: Runtimes,
+}
+
 impl Blocking {
-    pub(super) fn new(handler: Arc<dyn CallbackHandler>, settings: &Settings) -> Self {
+    pub(super) fn new(
+        handler: Arc<dyn CallbackHandler>,
+        name: Arc<str>,
+        settings: &Settings,
+    ) -> Self {
         let (pool, watch) = (Pool::new(settings.threads), Watch::new(settings.deadline));
-        Self { handler, pool, watch }
+        Self { handler, name, pool, watch }
     }
 
-    fn wake(self: &Arc<Self>, wake_up: &WakeUp, lane: &LaneRef) {
-        if let WakeUp::New = wake_up {
-            start_worker(Worker(Some(Arc::clone(self))), lane.lane().runtime());
-        }
-    }
-
-    fn work(self: &Arc<Self>) {
-        let mut batch = VecDeque::with_capacity(BATCH);
-        let mut begins = true;
-        while let Some((lane, wake_up)) = self.pool.next(std::mem::take(&mut begins)) {
-            self.wake(&wake_up, &lane);
-            if self.drain(&lane, &mut batch) == Turn::Interrupted {
-                self.pool.add_again(lane);
+    fn wake(self: &Arc<Self>, wake_up: &WakeUp) {
+        let WakeUp::New = wake_up else { return };
+        // A name with a NUL byte would be an error.
+        let name = self.name.replace('\0', "");
+        let blocking = Arc::clone(self);
+        if thread::Builder::new().name(name).spawn(move || blocking.work()).is_err() {
+            for Ready { lane, .. } in self.pool.worker_failed() {
+                lane.detach(FaultKind::NoThread, |_| {});
             }
         }
     }
 
-    fn drain(&self, lane_ref: &LaneRef, batch: &mut VecDeque<Event>) -> Turn {
+    fn work(self: &Arc<Self>) {
+        let batch = VecDeque::with_capacity(BATCH);
+        let mut worker = Worker { batch, runtimes: Runtimes::default() };
+        let mut begins = true;
+        while let Some((ready, wake_up)) = self.pool.next(mem::take(&mut begins)) {
+            self.wake(&wake_up);
+            if self.drain(&ready.lane, &mut worker) == Turn::Interrupted {
+                self.pool.add_again(ready);
+            }
+        }
+    }
+
+    /// Handles the events of a lane, in the runtime of its run.
+    fn drain(&self, lane_ref: &LaneRef, worker: &mut Worker) -> Turn {
+        let Worker { batch, runtimes } = worker;
         let lane = lane_ref.lane();
         let control = lane_ref.run().control();
+        let mut _entered = lane.runtime().and_then(|runtime| runtimes.enter(runtime));
         let mut scope = lane.scope();
         let mut handled = 0;
         let mut last_batch = 0;
@@ -63,6 +86,7 @@ impl Blocking {
                 look_for_more(lane_ref);
             }
             if !lane.take(batch, control) {
+                lane_ref.dispatch.settled();
                 return Turn::Done;
             }
             last_batch = batch.len();
@@ -74,6 +98,10 @@ impl Blocking {
                 }
                 let kind = event.kind();
                 lane.begin(kind, control);
+                // A call that is dropped may be dropped with its runtime.
+                if event.is_cancelled() && lane.runtime().is_some_and(is_closed) {
+                    _entered = None;
+                }
                 let LaneRef { dispatch, index } = lane_ref;
                 if lane.slot.event_mask.wants(kind)
                     && !call(&*self.handler, dispatch, *index, &mut scope, &event)
@@ -98,13 +126,12 @@ impl Blocking {
 }
 
 impl Executor for Blocking {
-    fn opened(&self, lane: &LaneRef, runtime: &Handle) -> u32 {
-        self.watch.add(lane, runtime)
+    fn opened(&self, lane: &LaneRef, _caller: Option<&Handle>) -> u32 {
+        self.watch.add(lane, None)
     }
 
     fn start(self: Arc<Self>, lane: LaneRef) {
-        let wake_up = self.pool.add(lane.clone());
-        self.wake(&wake_up, &lane);
+        self.wake(&self.pool.add(Ready { lane, _clock: PausedClock::hold() }));
     }
 
     fn ended(&self, key: u32) {
@@ -122,40 +149,6 @@ enum Turn {
     Done,
     /// The lane has more events, but it is another run's turn.
     Interrupted,
-}
-
-/// A worker that has not begun. If the runtime drops it while shutting down, it begins on a thread of its own.
-struct Worker(Option<Arc<Blocking>>);
-
-impl Worker {
-    fn run(mut self) {
-        if let Some(blocking) = self.0.take() {
-            blocking.work();
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let Some(blocking) = self.0.take() else { return };
-        let worker = Arc::clone(&blocking);
-        let name = "llm-callbacks".to_owned();
-        if thread::Builder::new().name(name).spawn(move || worker.work()).is_err() {
-            for lane in blocking.pool.worker_failed() {
-                lane.detach(FaultKind::NoRuntime, |_| {});
-            }
-        }
-    }
-}
-
-fn start_worker(worker: Worker, runtime: Option<&Handle>) {
-    match runtime {
-        // `spawn_blocking` panics if the system has no more threads. The worker is dropped, and tries itself.
-        Some(runtime) => {
-            let _ = catch(|| drop(runtime.spawn_blocking(move || worker.run())));
-        }
-        None => drop(worker),
-    }
 }
 
 fn look_for_more(lane_ref: &LaneRef) {

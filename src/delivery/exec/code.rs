@@ -1,13 +1,17 @@
 use std::sync::Arc;
 
+use tower::BoxError;
+
 use super::{
     blocking::Blocking,
     tasks::{Drain, Tasks},
 };
 use crate::{
     delivery::{Delivery, Executor, Settings, Slot},
+    disposed::Disposed,
+    event::Event,
     handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
-    run::Identity,
+    run::{Identity, Run},
 };
 
 /// The handler of a registration.
@@ -18,8 +22,12 @@ pub(crate) enum Code {
 }
 
 impl Code {
+    pub(crate) fn blocking<H: CallbackHandler>(handler: H) -> Self {
+        Code::Blocking(Arc::new(Disposed::new(handler)))
+    }
+
     pub(crate) fn asynchronous<H: AsyncCallbackHandler>(handler: H) -> Self {
-        Code::Async(Arc::new(handler))
+        Code::Async(Arc::new(Disposed::new(handler)))
     }
 
     /// Returns the slot of a handler, and the executor of its lanes. Inline handlers have no executor.
@@ -37,10 +45,29 @@ impl Code {
         let is_async = matches!(self, Code::Async(_));
         let executor: Option<Arc<dyn Executor>> = match self {
             _ if inline.is_some() => None,
-            Code::Blocking(handler) => Some(Arc::new(Blocking::new(handler, &settings))),
+            Code::Blocking(handler) => {
+                Some(Arc::new(Blocking::new(handler, Arc::clone(&name), &settings)))
+            }
             Code::Async(handler) => Some(Arc::new(Tasks::new(handler, &settings))),
         };
         let slot = Slot::new((event_mask, name, identity), settings, inline, is_async);
         (Arc::new(slot), executor)
+    }
+}
+
+/// Only what is called after the registration.
+impl<H: CallbackHandler> CallbackHandler for Disposed<H> {
+    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+        self.get().try_on_event(run, event)
+    }
+}
+
+impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Disposed<H> {
+    fn try_on_event(
+        &self,
+        run: &Run,
+        event: &Event,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        self.get().try_on_event(run, event)
     }
 }

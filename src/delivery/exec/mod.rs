@@ -3,8 +3,11 @@
 mod blocking;
 mod code;
 mod driver;
+mod paused;
 mod pool;
+mod runtimes;
 mod tasks;
 mod watch;
+mod watch_thread;
 
 pub(crate) use self::code::Code;

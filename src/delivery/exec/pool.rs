@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::paused::PausedClock;
 use crate::{delivery::LaneRef, sync::lock};
 
-/// How long a worker without work keeps its thread. Short, because it delays the runtime's shutdown.
-const LINGER: Duration = Duration::from_millis(10);
+/// How long a worker without work keeps its thread.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long lanes may wait while a worker is busy before another one takes them. Most handlers take far less time for
 /// an event, and then a second worker would only cost its waking.
@@ -28,13 +29,20 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Workers {
     /// Lanes with events and without a worker.
-    ready: VecDeque<LaneRef>,
+    ready: VecDeque<Ready>,
     count: usize,
     parked: usize,
     /// A worker was started or woken and has not looked for work yet.
     coming: bool,
     /// A parked worker checks every [`PATIENCE`] whether lanes wait.
     standing_by: bool,
+}
+
+/// A lane that has events.
+pub(super) struct Ready {
+    pub(super) lane: LaneRef,
+    /// Held until the events are handled.
+    pub(super) _clock: Option<PausedClock>,
 }
 
 /// How to get another worker.
@@ -69,20 +77,20 @@ impl Pool {
     }
 
     /// Adds a lane that has become active.
-    pub(super) fn add(&self, lane: LaneRef) -> WakeUp {
+    pub(super) fn add(&self, ready: Ready) -> WakeUp {
         let mut state = lock(&self.state);
-        state.ready.push_back(lane);
+        state.ready.push_back(ready);
         self.woken(state, false)
     }
 
     /// Adds a lane that has more events, after it had its turn.
-    pub(super) fn add_again(&self, lane: LaneRef) {
-        lock(&self.state).ready.push_back(lane);
+    pub(super) fn add_again(&self, ready: Ready) {
+        lock(&self.state).ready.push_back(ready);
     }
 
     /// Returns the next lane to drain, and how to get the next worker. `None` after a while without lanes: then the
     /// worker must end.
-    pub(super) fn next(&self, begins: bool) -> Option<(LaneRef, WakeUp)> {
+    pub(super) fn next(&self, begins: bool) -> Option<(Ready, WakeUp)> {
         let mut state = lock(&self.state);
         if begins {
             state.coming = false;
@@ -90,8 +98,8 @@ impl Pool {
         let mut held_up = false;
         let mut idle_since = None;
         loop {
-            if let Some(lane) = state.ready.pop_front() {
-                return Some((lane, self.woken(state, held_up)));
+            if let Some(ready) = state.ready.pop_front() {
+                return Some((ready, self.woken(state, held_up)));
             }
             let others_busy = state.count > state.parked + 1;
             let stands_by = others_busy && !state.standing_by;
@@ -129,7 +137,7 @@ impl Pool {
     }
 
     /// A worker could not be started. Returns the lanes that wait for it, unless other workers take them.
-    pub(super) fn worker_failed(&self) -> VecDeque<LaneRef> {
+    pub(super) fn worker_failed(&self) -> VecDeque<Ready> {
         let mut state = lock(&self.state);
         state.coming = false;
         state.count -= 1;

@@ -41,8 +41,10 @@ impl Tasks {
 }
 
 impl Executor for Tasks {
-    fn opened(&self, lane: &LaneRef, runtime: &Handle) -> u32 {
-        self.watch.add(lane, runtime)
+    /// Watches the deadline in the runtime that makes the call, which waits for the handler. If it stands still, so does
+    /// the call. The runtime of the handler may stand still while the call goes on.
+    fn opened(&self, lane: &LaneRef, caller: Option<&Handle>) -> u32 {
+        self.watch.add(lane, caller.or(lane.lane().runtime()))
     }
 
     fn start(self: Arc<Self>, lane_ref: LaneRef) {
@@ -50,7 +52,7 @@ impl Executor for Tasks {
         let task = DrainTask(lane_ref.clone());
         let handler = Arc::clone(&self.handler);
         let start = || {
-            if !lane_ref.lane().slot.is_driven {
+            if !lane_ref.lane().is_driven() {
                 return handler.spawn(task, &runtime);
             }
             let driver = Driver::new(handler.drain(task));
@@ -134,8 +136,11 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
     loop {
         poll_fn(|cx| {
             let taken = lane.poll_take(&mut batch, control, cx);
-            if taken.is_pending() && last_batch <= SPARE && batch.capacity() > SPARE {
-                batch = VecDeque::new();
+            if taken.is_pending() {
+                if last_batch <= SPARE && batch.capacity() > SPARE {
+                    batch = VecDeque::new();
+                }
+                lane_ref.dispatch.settled();
             }
             taken
         })

@@ -1,9 +1,5 @@
-//! Detaches handlers that miss their deadlines: one task for each handler and each runtime that makes calls, while
-//! there are runs.
-
 use std::{
     sync::{Arc, Mutex, Weak},
-    thread,
     time::Duration,
 };
 
@@ -13,12 +9,14 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use super::watch_thread;
 use crate::{
     delivery::{Dispatch, FaultKind, LaneRef, Progress},
     sync::lock,
 };
 
-/// The lanes of a handler, and since when it has been at the same event in each.
+/// The lanes of a handler, and since when it has been at the same event in each. Detaches it where it misses its
+/// deadline.
 ///
 /// The clock is read at intervals rather than for each event: a token costs nothing here.
 pub(super) struct Watch {
@@ -29,25 +27,23 @@ pub(super) struct Watch {
 #[derive(Default)]
 struct State {
     lanes: Slab<Watched>,
-    /// The runtimes that have a watcher.
-    watched_in: Vec<Id>,
+    /// The clocks by which lanes are watched.
+    clocks: Vec<Clock>,
 }
 
-impl State {
-    /// Whether the runtime's watcher is still needed. If not, the next lane starts another one.
-    fn needs_watcher(&mut self, runtime: Id) -> bool {
-        let needs = self.lanes.iter().any(|(_, watched)| watched.runtime == runtime);
-        if !needs {
-            self.watched_in.retain(|id| *id != runtime);
-        }
-        needs
-    }
+/// The clock of a deadline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// That of a runtime, which a test may pause: it runs the handler's futures.
+    Runtime(Id),
+    /// That of the system, for handlers that run on threads.
+    System,
 }
 
 struct Watched {
     dispatch: Weak<Dispatch>,
     index: usize,
-    runtime: Id,
+    clock: Clock,
     finished: u64,
     since: Option<Instant>,
 }
@@ -63,29 +59,33 @@ impl Watch {
         Arc::new(Self { deadline, state: Mutex::default() })
     }
 
-    /// Adds a lane, which is watched in the given runtime. Returns the key with which it must be removed when it ends.
-    pub(super) fn add(self: &Arc<Self>, lane: &LaneRef, runtime: &Handle) -> u32 {
+    /// Adds a lane, which is watched in a runtime or, without one, on a thread. Returns the key with which it must be
+    /// removed when it ends.
+    pub(super) fn add(self: &Arc<Self>, lane: &LaneRef, runtime: Option<&Handle>) -> u32 {
+        let clock = runtime.map_or(Clock::System, |runtime| Clock::Runtime(runtime.id()));
         let watched = Watched {
             dispatch: Arc::downgrade(&lane.dispatch),
             index: lane.index,
-            runtime: runtime.id(),
+            clock,
             finished: 0,
             since: None,
         };
         let (key, start) = {
             let mut state = lock(&self.state);
             let key = state.lanes.insert(watched);
-            let start = self.deadline != Duration::MAX && !state.watched_in.contains(&runtime.id());
+            let start = self.deadline != Duration::MAX && !state.clocks.contains(&clock);
             if start {
-                state.watched_in.push(runtime.id());
+                state.clocks.push(clock);
             }
             // Cannot truncate: 2^32 lanes do not fit in memory.
             (key as u32, start)
         };
         if start {
-            let watch = Arc::downgrade(self);
-            let watcher = Watcher { watch, runtime: runtime.id(), tick: self.tick(), done: false };
-            drop(runtime.spawn(watcher.watch()));
+            let watcher = Watcher { watch: Arc::downgrade(self), clock, done: false };
+            match runtime {
+                Some(runtime) => drop(runtime.spawn(watcher.watch(self.tick()))),
+                None => drop(watcher),
+            }
         }
         key
     }
@@ -100,20 +100,24 @@ impl Watch {
         lock(&self.state).lanes.iter().filter_map(|(_, watched)| watched.lane()).collect()
     }
 
-    fn tick(&self) -> Duration {
+    pub(super) fn tick(&self) -> Duration {
         (self.deadline / 8).max(Duration::from_millis(1))
     }
 
-    /// Checks every lane of a runtime, and detaches the handler where it is late. Returns false without lanes.
-    fn check(&self, runtime: Id, now: Instant) -> bool {
+    /// Checks every lane that is watched by a clock, and detaches the handler where it is late. Returns false without
+    /// lanes: then the next one starts another watcher.
+    pub(super) fn check(&self, clock: Clock) -> bool {
+        let now = Instant::now();
         let mut seen = Vec::new();
         let mut late = Vec::new();
         let more = {
             let mut state = lock(&self.state);
+            let mut more = false;
             for (_, watched) in &mut state.lanes {
-                if watched.runtime != runtime {
+                if watched.clock != clock {
                     continue;
                 }
+                more = true;
                 let Some(lane) = watched.lane() else { continue };
                 let Progress { active, finished, .. } = lane.lane().progress();
                 match watched.since {
@@ -131,7 +135,10 @@ impl Watch {
                 // Not dropped under the lock.
                 seen.push(lane);
             }
-            state.needs_watcher(runtime)
+            if !more {
+                state.clocks.retain(|other| *other != clock);
+            }
+            more
         };
         for lane in late {
             lane.detach(FaultKind::DeadlineExceeded, |_| {});
@@ -143,52 +150,27 @@ impl Watch {
 /// Checks the lanes of a handler at intervals. Does not keep the handler alive.
 struct Watcher {
     watch: Weak<Watch>,
-    runtime: Id,
-    tick: Duration,
+    clock: Clock,
     done: bool,
 }
 
 impl Watcher {
-    async fn watch(mut self) {
+    async fn watch(mut self, tick: Duration) {
         loop {
-            sleep(self.tick).await;
-            if !self.check() {
+            sleep(tick).await;
+            if self.watch.upgrade().is_none_or(|watch| !watch.check(self.clock)) {
                 self.done = true;
                 return;
             }
         }
     }
-
-    fn check(&self) -> bool {
-        self.watch.upgrade().is_some_and(|watch| watch.check(self.runtime, Instant::now()))
-    }
 }
 
-/// The runtime is gone, or has no timer, while there are runs: a thread goes on.
+/// There is no runtime, or it is gone or has no timer, while there are runs: the thread goes on.
 impl Drop for Watcher {
     fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let Some(watch) = self.watch.upgrade() else { return };
-        let runtime = self.runtime;
-        if !lock(&watch.state).needs_watcher(runtime) {
-            return;
-        }
-        let (weak, tick) = (Weak::clone(&self.watch), self.tick);
-        let go_on = move || {
-            while let Some(watch) = weak.upgrade() {
-                let more = watch.check(runtime, Instant::now());
-                drop(watch);
-                if !more {
-                    return;
-                }
-                thread::sleep(tick);
-            }
-        };
-        let name = "llm-callbacks-watch".to_owned();
-        if thread::Builder::new().name(name).spawn(go_on).is_err() {
-            lock(&watch.state).watched_in.retain(|id| *id != runtime);
+        if !self.done {
+            watch_thread::add(&self.watch, self.clock);
         }
     }
 }

@@ -8,9 +8,9 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::room::Room;
 use crate::{
-    delivery::{Hooks, Slot},
+    delivery::{Delivery, Hooks, Overflow, Slot},
     event::{Event, EventKind},
-    run::{HandlerFrame, Run, RunType, Scope},
+    run::{Run, RunType, Scope},
     sync::modelled::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -28,6 +28,8 @@ pub(crate) struct Lane {
     runtime: Option<Handle>,
     run_type: RunType,
     scope: Scope,
+    /// The handler is suspended, and the run probes it.
+    is_probe: bool,
     /// Set once the drain of a driven lane has started.
     driver: OnceLock<Arc<dyn Drive>>,
     pub(super) detached: AtomicBool,
@@ -71,15 +73,21 @@ pub(super) enum LaneState {
 }
 
 impl Lane {
-    pub(crate) fn new(slot: Arc<Slot>, hooks: Hooks, runtime: Option<Handle>, run: &Run) -> Self {
-        let frame = HandlerFrame { handler: slot.identity.clone(), outer: run.frame().cloned() };
-        let room = Room::new(slot.settings.capacity);
+    pub(crate) fn new(
+        slot: Arc<Slot>,
+        hooks: Hooks,
+        runtime: Option<Handle>,
+        run: &Run,
+        is_probe: bool,
+    ) -> Self {
+        let (room, scope) = (Room::new(slot.settings.capacity), slot.scope_in(run));
         Self {
             slot,
             hooks,
             runtime,
             run_type: run.run_type(),
-            scope: Scope::Handler(Arc::new(frame)),
+            scope,
+            is_probe,
             driver: OnceLock::new(),
             detached: AtomicBool::new(false),
             active: AtomicBool::new(false),
@@ -103,6 +111,29 @@ impl Lane {
 
     pub(crate) fn wants(&self, kind: EventKind) -> bool {
         self.slot.event_mask.wants_in(kind, self.run_type) && !self.is_detached()
+    }
+
+    /// Returns the delivery in this run: nothing waits for a handler that is probed.
+    #[inline]
+    pub(crate) fn delivery(&self) -> Delivery {
+        match self.slot.settings.delivery {
+            Delivery::Pipelined | Delivery::Lockstep if self.is_probe => Delivery::Background,
+            delivery => delivery,
+        }
+    }
+
+    pub(crate) fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
+    /// Whether the stream polls the handler's futures itself.
+    pub(crate) fn is_driven(&self) -> bool {
+        self.slot.is_async() && self.delivery() == Delivery::Lockstep
+    }
+
+    /// Whether the stream waits for room in the queue.
+    pub(crate) fn waits(&self) -> bool {
+        self.delivery().is_awaited() && self.slot.settings.overflow == Overflow::Wait
     }
 
     /// Whether the handler is detached from this run.

@@ -21,10 +21,7 @@ impl Lane {
     /// Whether the stream must wait for room.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.room.is_full()
-            && self.slot.settings.waits()
-            && !self.slot.is_inline()
-            && !self.is_detached()
+        self.room.is_full() && self.waits() && !self.slot.is_inline() && !self.is_detached()
     }
 
     /// Wakes the run's task when there is room. The caller checks `is_full` afterwards: see [`Room::free`].
@@ -42,7 +39,7 @@ impl Lane {
     /// exceed the capacity.
     #[inline]
     pub(crate) fn reserve_token(&self) -> bool {
-        if self.slot.settings.waits() {
+        if self.waits() {
             self.room.take();
             return true;
         }

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::lane::{Lane, LaneState, Queue};
 use crate::{
+    delivery::progress::progressed,
     event::{Event, EventKind},
     run::Control,
     sync::modelled::{MutexGuard, atomic::Ordering, lock},
@@ -107,7 +108,7 @@ impl Lane {
     #[inline]
     pub(crate) fn finish_one(&self) {
         self.room.finish();
-        self.slot.progressed();
+        progressed();
     }
 
     /// Ends the lane: the handler has finished the terminal event, or is detached. Returns the lane's key in the
@@ -151,7 +152,7 @@ impl Lane {
         self.slot.run_delivered();
         let wake = std::mem::take(&mut queue.wants_drain);
         drop(queue);
-        self.slot.progressed();
+        progressed();
         if wake {
             control.wake();
         }

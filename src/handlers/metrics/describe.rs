@@ -15,6 +15,8 @@ pub(super) const HANDLER_TIME: &str = "llm_callbacks_handler_seconds";
 pub(super) const FAULTS: &str = "llm_callbacks_faults_total";
 pub(super) const EVENTS: &str = "llm_callbacks_undelivered_events";
 pub(super) const RUNS: &str = "llm_callbacks_undelivered_runs";
+pub(super) const SUSPENDED: &str = "llm_callbacks_suspended";
+pub(super) const SKIPPED: &str = "llm_callbacks_skipped_runs_total";
 pub(super) const DROPPED: &str = "llm_callbacks_dropped_tokens_total";
 
 /// Describes the metrics to the process's recorder, once.
@@ -24,12 +26,8 @@ pub(super) fn describe() {
         describe_counter!(STARTED, Unit::Count, "Runs that started");
         describe_counter!(ENDED, Unit::Count, "Runs that ended, by outcome");
         describe_gauge!(IN_FLIGHT, Unit::Count, "Runs that have started and not ended");
-        describe_histogram!(DURATION, Unit::Seconds, "Time from the start of a run to its end");
-        describe_histogram!(
-            FIRST_TOKEN,
-            Unit::Seconds,
-            "Time from the start of a run to its first content"
-        );
+        describe_histogram!(DURATION, Unit::Seconds, "Time from a call to the end of its answer");
+        describe_histogram!(FIRST_TOKEN, Unit::Seconds, "Time from a call to its first content");
         describe_histogram!(INTERVAL, Unit::Seconds, "Time between two token events of a run");
         describe_counter!(TOKEN_EVENTS, Unit::Count, "Token events of model calls");
         describe_counter!(TOKENS, Unit::Count, "Tokens as reported by providers, by direction");
@@ -42,6 +40,8 @@ pub(super) fn describe() {
         describe_counter!(FAULTS, Unit::Count, "Faults of handlers");
         describe_gauge!(EVENTS, Unit::Count, "Events that a handler has not handled yet");
         describe_gauge!(RUNS, Unit::Count, "Runs with events that a handler has not handled yet");
+        describe_gauge!(SUSPENDED, Unit::Count, "Whether a handler is suspended: 1 or 0");
+        describe_counter!(SKIPPED, Unit::Count, "Runs without a handler that was suspended");
         describe_counter!(
             DROPPED,
             Unit::Count,

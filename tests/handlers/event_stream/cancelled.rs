@@ -141,7 +141,6 @@ fn is_part<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
 /// Compares the stream's events with those of a recorder in the same call. Returns whether the call
 /// completed.
 async fn schedule(case: Case) -> bool {
-    let spawns = format!("{:?}", case.work).contains("Spawned");
     let witness = Recorder::new();
     let callbacks = Callbacks::new().inline(witness.clone());
     let config = RunConfig::new().callbacks(&callbacks);
@@ -182,7 +181,7 @@ async fn schedule(case: Case) -> bool {
         observed.iter().position(|event| Some(event.0) == root && event.2.is_terminal());
     let until = root_ends.map_or(0, |at| at + 1);
     let complete = case.driven || case.wait;
-    if spawns && case.several_threads {
+    if case.several_threads {
         // Events emitted at the same moment may precede or follow the root's end.
         for (run, events) in by_run(&yielded) {
             let observed: Vec<_> = observed.iter().filter(|event| event.0 == run).collect();

@@ -58,7 +58,8 @@ fn trees_hold_neither_runs_nor_callbacks() {
             .unwrap();
         assert_eq!(Arc::strong_count(&kept), 2, "only the tree holds the start");
         drop((callbacks, layer));
-        assert!(weak.upgrade().is_none(), "the callbacks are freed");
+        // Handlers are dropped on a thread of their own.
+        support::until(|| weak.strong_count() == 0).await;
         let tree = only(&trees);
         drop(trees);
         assert_eq!(tree.len(), 2);

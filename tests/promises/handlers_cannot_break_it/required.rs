@@ -153,7 +153,7 @@ fn a_missed_deadline_aborts_the_call() {
 #[test]
 fn a_missing_runtime_aborts_the_call() {
     let mut recorders = Recorders::new(&[Mode::Inline])
-        .with(Registration::blocking(Recorder::new()).name(FRAGILE).abort_on_fault());
+        .with(Registration::async_handler(Recorder::new()).name(FRAGILE).abort_on_fault());
     let (inner, mut model) = recorders.model(Script::answer(["a"]));
     let error = block_on(call(&mut model)).unwrap_err();
     assert_eq!(reason(&error), "callback handler `fragile` has no runtime");

@@ -1,0 +1,65 @@
+//! Handlers on threads, and the clock of a test.
+
+use std::{
+    future::pending,
+    sync::mpsc::{Sender, channel},
+    time::Instant,
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use crate::panics::catch;
+
+/// Keeps a paused clock from advancing by itself.
+///
+/// A runtime whose clock is paused advances it when all its tasks wait. A task that waits for a handler on a thread looks
+/// like that, and every timeout would expire at once. A blocking task of the runtime keeps the clock from advancing; here
+/// it does nothing but wait for this value to be dropped, or for the runtime to shut down.
+pub(super) struct PausedClock {
+    release: Sender<()>,
+    task: AbortHandle,
+}
+
+impl PausedClock {
+    /// Holds the clock of the current runtime, if that is paused.
+    pub(super) fn hold() -> Option<Self> {
+        if !is_paused() {
+            return None;
+        }
+        let runtime = Handle::try_current().ok()?;
+        let (release, released) = channel();
+        let at_shutdown = ReleaseOnDrop(release.clone());
+        // `spawn` panics while the runtime shuts down.
+        let task = catch(|| {
+            let task = runtime.spawn(async move {
+                let _at_shutdown = at_shutdown;
+                pending::<()>().await;
+            });
+            drop(runtime.spawn_blocking(move || released.recv()));
+            task.abort_handle()
+        });
+        Some(Self { release, task: task.ok()? })
+    }
+}
+
+impl Drop for PausedClock {
+    fn drop(&mut self) {
+        let _ = self.release.send(());
+        self.task.abort();
+    }
+}
+
+struct ReleaseOnDrop(Sender<()>);
+
+impl Drop for ReleaseOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+/// Whether the clock of the current runtime differs from that of the system.
+fn is_paused() -> bool {
+    let before = Instant::now();
+    let now = tokio::time::Instant::now().into_std();
+    !(before..=Instant::now()).contains(&now)
+}

@@ -1,0 +1,76 @@
+//! Enters the runtimes of runs on the threads of handlers, as long as they are there.
+
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::runtime::{EnterGuard, Handle, Id};
+
+use crate::{panics::catch, sync::lock};
+
+/// The runtimes that a thread has entered, and whether each was shut down since.
+#[derive(Default)]
+pub(super) struct Runtimes(HashMap<Id, Arc<AtomicBool>>);
+
+/// What is remembered of runtimes, so that a thread that has seen many of them holds little.
+const REMEMBERED: usize = 16;
+
+impl Runtimes {
+    /// Enters a runtime, unless it was shut down.
+    pub(super) fn enter<'a>(&mut self, runtime: &'a Handle) -> Option<EnterGuard<'a>> {
+        if self.0.len() >= REMEMBERED {
+            self.0.retain(|_, gone| !gone.load(Ordering::Acquire));
+            self.0.shrink_to(REMEMBERED);
+        }
+        let gone = self.0.entry(runtime.id()).or_insert_with(|| gone(runtime));
+        (!gone.load(Ordering::Acquire)).then(|| runtime.enter())
+    }
+}
+
+/// Whether a runtime does not accept tasks any more. Slower than [`Runtimes::enter`], and exact: a runtime that shuts
+/// down first refuses new tasks and then drops those it has.
+pub(super) fn is_closed(runtime: &Handle) -> bool {
+    let refused = catch(|| {
+        let task = runtime.spawn(pending::<()>());
+        let refused = task.is_finished();
+        task.abort();
+        refused
+    });
+    refused.unwrap_or(true)
+}
+
+/// Returns the flag that is set when a runtime is shut down. One task of each runtime watches for that.
+fn gone(runtime: &Handle) -> Arc<AtomicBool> {
+    static RUNTIMES: OnceLock<Mutex<HashMap<Id, Arc<AtomicBool>>>> = OnceLock::new();
+    struct Sentinel(Id, Arc<AtomicBool>);
+    impl Drop for Sentinel {
+        fn drop(&mut self) {
+            self.1.store(true, Ordering::Release);
+            if let Some(runtimes) = RUNTIMES.get() {
+                lock(runtimes).remove(&self.0);
+            }
+        }
+    }
+    let id = runtime.id();
+    let runtimes = RUNTIMES.get_or_init(Mutex::default);
+    if let Some(gone) = lock(runtimes).get(&id) {
+        return Arc::clone(gone);
+    }
+    let gone = Arc::new(AtomicBool::new(false));
+    lock(runtimes).insert(id, Arc::clone(&gone));
+    let sentinel = Sentinel(id, Arc::clone(&gone));
+    // Without the lock: a runtime that was shut down drops the task at once. Of two threads that come here together, each
+    // has a task, and both flags are right.
+    let _ = catch(|| {
+        runtime.spawn(async move {
+            let _sentinel = sentinel;
+            pending::<()>().await;
+        })
+    });
+    gone
+}
