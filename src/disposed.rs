@@ -10,7 +10,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use crate::{panics::catch, sync::lock};
+use crate::{panics::catch, paused_clock::PausedClock, sync::lock};
 
 /// A value of the user. Dropped in a runtime, perhaps with the last run that has it, it is dropped on a thread instead;
 /// elsewhere at once. A panic is caught.
@@ -51,12 +51,16 @@ static DROPS: Mutex<Drops> = Mutex::new(Drops { queue: VecDeque::new(), idle: 0 
 static ADDED: Condvar = Condvar::new();
 
 struct Drops {
-    queue: VecDeque<Box<dyn Send>>,
+    queue: VecDeque<Value>,
     /// The threads that wait for the queue.
     idle: usize,
 }
 
+/// A value to drop, and the clock of the runtime, which may wait for that.
+type Value = (Box<dyn Send>, Option<PausedClock>);
+
 fn dispose(value: Box<dyn Send>) {
+    let value = (value, PausedClock::hold());
     {
         let mut drops = lock(&DROPS);
         drops.queue.push_back(value);

@@ -52,6 +52,7 @@
 //! - [`RunLayer`] makes runs of chains, tools and retrievers: any service, or any future.
 //! - [`AttemptsLayer`] numbers the attempts of a retried call, and [`RunConfigLayer`] binds a configuration to a service.
 //!   [`batch::Batch`] calls a model with several prompts.
+//! - [`timeout`] limits the time to the first item of an answer, and the pauses in it.
 //!
 //! # Handlers
 //!
@@ -116,6 +117,7 @@ pub mod scope;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+pub mod timeout;
 pub mod wire;
 
 mod accessors;
@@ -123,6 +125,7 @@ mod delivery;
 mod disposed;
 mod lifecycle;
 mod panics;
+mod paused_clock;
 mod redact;
 mod sync;
 

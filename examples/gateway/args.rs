@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) grace: u64,
 
+    /// How long a client may be silent: before its request, within it, or between two requests of a connection
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) client_timeout: u64,
+
     /// Pause of the simulated provider before each token
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 20)]
     pub(crate) pace_ms: u64,

@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use axum::Router;
 use tower::BoxError;
 use tower_llm_callbacks::{
     Callbacks, ContentCapture, HttpCallbackLayer, Registration, handlers::JsonLines,
@@ -18,7 +17,7 @@ pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
     Ok(callbacks.add(Registration::blocking(lines)))
 }
 
-/// Wraps a service in the callback layer. Requests other than LLM calls pass through unobserved.
-pub(crate) fn observed(app: Router, callbacks: &Callbacks, content: ContentCapture) -> Router {
-    app.layer(HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(content))
+/// Creates the callback layer. Requests other than LLM calls pass through it unobserved.
+pub(crate) fn layer(callbacks: &Callbacks, content: ContentCapture) -> HttpCallbackLayer {
+    HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(content)
 }

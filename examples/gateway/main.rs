@@ -24,6 +24,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use tower::BoxError;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::{args::Args, live::LivePage, metrics::Prometheus, signals::Signals};
 
@@ -62,7 +63,10 @@ async fn run(args: Args) -> Result<(), BoxError> {
         Some(url) => proxy::to(url.parse()?),
         None => simulated::provider(Duration::from_millis(args.pace_ms)),
     };
-    let app = if args.no_callbacks { app } else { events::observed(app, &callbacks, args.content) };
+    let layer = events::layer(&callbacks, args.content);
+    let app = if args.no_callbacks { app } else { app.layer(layer.clone()) };
+    let silence = Duration::from_secs(args.client_timeout);
+    let app = app.layer(RequestBodyTimeoutLayer::new(silence));
 
     let listener = server::listen(args.listen)?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -73,11 +77,12 @@ async fn run(args: Args) -> Result<(), BoxError> {
         let address = listener.local_addr()?;
         println!("metrics on http://{address}/metrics");
         println!("live page on http://{address}/");
-        let admin = page.router(address).merge(prometheus.router(handlers));
+        page.watch(&layer);
+        let admin = page.router(address).merge(prometheus.router(handlers, layer));
         // Runs until the process ends, so that the page shows the streams that end during the grace period.
         tokio::spawn(async move { axum::serve(listener, admin).await });
     }
-    server::serve(listener, app, signals, Duration::from_secs(args.grace)).await;
+    server::serve(listener, app, signals, silence, Duration::from_secs(args.grace)).await;
 
     let flushed = callbacks.flush(FLUSH).await;
     if !flushed.is_complete() {

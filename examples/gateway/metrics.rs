@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use axum::{Router, http::header, response::IntoResponse, routing::get};
+use metrics::gauge;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_llm_callbacks::{
-    Callbacks, Registration,
+    Callbacks, HttpCallbackLayer, Registration,
     handlers::{HandlerMetrics, LlmMetrics},
 };
 
@@ -31,7 +32,7 @@ impl Prometheus {
     }
 
     /// Returns the router of `GET /metrics`.
-    pub(crate) fn router(self, handlers: HandlerMetrics) -> Router {
+    pub(crate) fn router(self, handlers: HandlerMetrics, layer: HttpCallbackLayer) -> Router {
         let handle = self.handle.clone();
         // Histograms keep all samples until upkeep, which would otherwise run only when the metrics are scraped.
         tokio::spawn(async move {
@@ -44,6 +45,9 @@ impl Prometheus {
             "/metrics",
             get(async move || {
                 handlers.sample();
+                let stats = layer.stats();
+                gauge!("gateway_waiting_requests").set(stats.waiting_requests as f64);
+                gauge!("gateway_kept_bytes").set(stats.kept_bytes as f64);
                 let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
                 ([kind], self.handle.render()).into_response()
             }),

@@ -57,16 +57,17 @@ fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves HTTP/1.1 and HTTP/2 without TLS until a signal arrives. Open streams may then continue for the grace period or
-/// until a second signal. The rest is dropped.
+/// until a second signal. The rest is dropped. A client that is silent for too long loses its connection.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     mut signals: Signals,
+    silence: Duration,
     grace: Duration,
 ) {
     let (tasks, running) = Tasks::new();
     let graceful = GracefulShutdown::new();
-    let http = http(tasks.clone());
+    let http = http(tasks.clone(), silence);
 
     loop {
         let stream = tokio::select! {
@@ -74,10 +75,17 @@ pub(crate) async fn serve(
             () = signals.next() => break,
         };
         let service = TowerToHyperService::new(app.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
-        // Errors of the connection are ignored: the run of a call reports how the call ended.
-        tasks.execute(async move { drop(connection.await) });
+        let (http, watcher) = (http.clone(), graceful.watcher());
+        tasks.execute(async move {
+            // hyper waits for the first byte without a limit, to learn the version of HTTP.
+            let first = tokio::time::timeout(silence, stream.peek(&mut [0])).await;
+            if !matches!(first, Ok(Ok(1))) {
+                return;
+            }
+            let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
+            // Errors of the connection are ignored: the run of a call reports how the call ended.
+            drop(watcher.watch(connection).await);
+        });
     }
 
     drop((listener, http, tasks));
@@ -89,10 +97,14 @@ pub(crate) async fn serve(
     running.drop_all().await;
 }
 
-fn http(tasks: Tasks) -> auto::Builder<Tasks> {
+fn http(tasks: Tasks, silence: Duration) -> auto::Builder<Tasks> {
     let mut http = auto::Builder::new(tasks);
-    http.http1().timer(TokioTimer::new()).preserve_header_case(true);
-    http.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(silence).preserve_header_case(true);
+    http.http2()
+        .timer(TokioTimer::new())
+        // A client that is there answers pings.
+        .keep_alive_interval(silence)
+        .max_concurrent_streams(STREAMS);
     http
 }
 

@@ -7,6 +7,7 @@ use axum::{
 };
 use hyper_util::client::legacy;
 use serde_json::json;
+use tower_http::timeout::TimeoutError;
 use tower_llm_callbacks::http_layer::TransportFailure;
 
 use crate::upstream::Upstream;
@@ -15,6 +16,9 @@ use crate::upstream::Upstream;
 /// may contain keys.
 pub(crate) fn no_response(upstream: &Upstream, error: &legacy::Error) -> Response {
     let cause = cause(error);
+    if cause.is::<TimeoutError>() {
+        return failed(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time.");
+    }
     let advice = if error.is_connect() {
         "Check that the upstream is running and reachable, and that --upstream is correct."
     } else {
@@ -25,18 +29,22 @@ pub(crate) fn no_response(upstream: &Upstream, error: &legacy::Error) -> Respons
 
 /// Returns the response to a request that cannot be forwarded.
 pub(crate) fn bad_gateway(message: &str) -> Response {
+    failed(StatusCode::BAD_GATEWAY, message)
+}
+
+fn failed(status: StatusCode, message: &str) -> Response {
     let error = json!({"error": {"message": message, "type": "upstream_error"}});
-    let mut response = (StatusCode::BAD_GATEWAY, Json(error)).into_response();
+    let mut response = (status, Json(error)).into_response();
     // Without this, the run would report a response of the provider.
     response.extensions_mut().insert(TransportFailure::new(message));
     response
 }
 
 /// Returns the innermost error: the outer ones only state where it occurred.
-fn cause(error: &legacy::Error) -> String {
-    let mut inner: &dyn Error = error;
+fn cause(error: &legacy::Error) -> &(dyn Error + 'static) {
+    let mut inner: &(dyn Error + 'static) = error;
     while let Some(source) = inner.source() {
         inner = source;
     }
-    inner.to_string()
+    inner
 }

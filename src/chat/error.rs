@@ -2,7 +2,7 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use tower::BoxError;
 
-use crate::event::{ProviderError, Truncated};
+use crate::event::{InvalidRequest, ProviderError, Truncated};
 
 /// The error of a typed model's calls and streams.
 ///
@@ -29,7 +29,7 @@ pub enum ModelError {
     /// The answer ended without its end mark.
     Truncated,
     /// The request is invalid and was not sent. The message names the field and what is right.
-    InvalidRequest(Cow<'static, str>),
+    InvalidRequest(InvalidRequest),
 }
 
 impl ModelError {
@@ -42,7 +42,7 @@ impl ModelError {
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
-        ModelError::InvalidRequest(message.into())
+        ModelError::InvalidRequest(InvalidRequest::new(message))
     }
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for ModelError {
             }
             ModelError::Transport(_) => f.write_str("the HTTP call to the provider failed"),
             ModelError::Truncated => f.write_str("the answer is truncated"),
-            ModelError::InvalidRequest(message) => write!(f, "invalid request: {message}"),
+            ModelError::InvalidRequest(_) => f.write_str("invalid request"),
         }
     }
 }
@@ -71,7 +71,7 @@ impl Error for ModelError {
             ModelError::Provider(error) => Some(error),
             ModelError::Transport(error) => Some(&**error),
             ModelError::Truncated => Some(&Truncated),
-            ModelError::InvalidRequest(_) => None,
+            ModelError::InvalidRequest(error) => Some(error),
         }
     }
 }

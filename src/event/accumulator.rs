@@ -247,6 +247,11 @@ impl Accumulator {
         self.room = bytes;
     }
 
+    /// Returns how many bytes may still be kept.
+    pub(crate) fn room(&self) -> usize {
+        self.room
+    }
+
     /// Sets the HTTP response.
     pub(crate) fn http(&mut self, http: HttpResponseInfo) {
         self.result.http = Some(Box::new(http));

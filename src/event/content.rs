@@ -113,7 +113,10 @@ impl ContentCapture {
             failure.provider_code.take_if(|code| !is_word(code));
             failure.request_id.take_if(|id| !is_word(id));
         }
-        let quotes = matches!(failure.kind, ErrorKind::Provider | ErrorKind::Transport);
+        let quotes = matches!(
+            failure.kind,
+            ErrorKind::Provider | ErrorKind::Transport | ErrorKind::Invalid | ErrorKind::Failed
+        );
         let message = match self {
             ContentCapture::Limited(bytes) if failure.message.len() > bytes => {
                 prefix(&failure.message, bytes).into()

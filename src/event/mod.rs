@@ -11,6 +11,7 @@ mod event_record;
 mod http;
 mod index_table;
 mod invalid_record;
+mod invalid_request;
 mod llm_start;
 mod prompt;
 mod provider_error;
@@ -34,6 +35,7 @@ pub use self::{
     event_record::EventRecord,
     http::{HttpRequestInfo, HttpResponseInfo},
     invalid_record::InvalidRecord,
+    invalid_request::InvalidRequest,
     llm_start::LlmStart,
     prompt::Prompt,
     provider_error::ProviderError,

@@ -10,9 +10,13 @@ use serde_json::Value;
 ///
 /// Cheap to clone. A lazy prompt is built when the first handler reads it, once for all handlers.
 #[derive(Clone, Default)]
-pub struct Prompt(Option<Arc<Lazy>>);
+pub struct Prompt(Option<Arc<Inner>>);
 
-type Lazy = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
+struct Inner {
+    json: LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>,
+    /// Dropped with the prompt.
+    held: Option<Arc<dyn Send + Sync>>,
+}
 
 impl Prompt {
     /// Creates a prompt that is not captured.
@@ -27,7 +31,15 @@ impl Prompt {
 
     /// Creates a prompt that is built when it is read first.
     pub fn lazy(build: impl FnOnce() -> Value + Send + 'static) -> Self {
-        Self(Some(Arc::new(LazyLock::new(Box::new(build)))))
+        let json = LazyLock::new(Box::new(build) as Box<_>);
+        Self(Some(Arc::new(Inner { json, held: None })))
+    }
+
+    /// Holds a value as long as the prompt exists. Has no effect on a prompt that was cloned.
+    pub(crate) fn hold(&mut self, held: Arc<dyn Send + Sync>) {
+        if let Some(inner) = self.0.as_mut().and_then(Arc::get_mut) {
+            inner.held = Some(held);
+        }
     }
 
     pub(crate) fn is_some(&self) -> bool {
@@ -36,7 +48,7 @@ impl Prompt {
 
     /// Returns the prompt, and builds it if this is the first read of a lazy one. `None` if it is not captured.
     pub fn get(&self) -> Option<&Value> {
-        self.0.as_deref().map(|lazy| &**lazy)
+        self.0.as_deref().map(|inner| &*inner.json)
     }
 }
 

@@ -24,6 +24,11 @@ pub enum ErrorKind {
     Aborted,
     /// The inner service, its future or its stream panicked.
     Panic,
+    /// The request, or the configuration, is invalid, and no call was made: the error has an
+    /// [`InvalidRequest`](super::InvalidRequest) in its chain of sources.
+    Invalid,
+    /// The code of a chain, tool or retriever returned an error of its own.
+    Failed,
 }
 
 impl ErrorKind {
@@ -36,6 +41,8 @@ impl ErrorKind {
             ErrorKind::Cancelled => "cancelled",
             ErrorKind::Aborted => "aborted",
             ErrorKind::Panic => "panic",
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::Failed => "failed",
         }
     }
 }

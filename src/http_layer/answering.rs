@@ -7,6 +7,7 @@ use super::{
     ResponseBody,
     body_reader::{BodyReader, content_type},
     captured_request::CapturedRequest,
+    settings::Settings,
 };
 use crate::{
     lifecycle::{Ending, Llm, LlmEmitter, NewRun, start_llm},
@@ -16,6 +17,7 @@ use crate::{
 /// How the response of a call is read.
 pub(super) struct Answering {
     pub(super) format: Arc<dyn Format>,
+    pub(super) settings: Arc<Settings>,
     /// The run of a request that is an LLM call only if its answer is streamed.
     deferred: Option<Deferred>,
 }
@@ -23,7 +25,6 @@ pub(super) struct Answering {
 struct Deferred {
     new_run: NewRun,
     request: CapturedRequest<'static>,
-    limit: usize,
 }
 
 /// What becomes of a response.
@@ -35,17 +36,18 @@ pub(super) enum Answered<B, E> {
 }
 
 impl Answering {
-    pub(super) fn new(format: Arc<dyn Format>) -> Self {
-        Self { format, deferred: None }
+    pub(super) fn new(format: Arc<dyn Format>, settings: &Arc<Settings>) -> Self {
+        Self { format, settings: Arc::clone(settings), deferred: None }
     }
 
     pub(super) fn deferred(
         format: Arc<dyn Format>,
         new_run: NewRun,
         request: CapturedRequest<'static>,
-        limit: usize,
+        settings: &Arc<Settings>,
     ) -> Self {
-        Self { format, deferred: Some(Deferred { new_run, request, limit }) }
+        let deferred = Some(Deferred { new_run, request });
+        Self { format, settings: Arc::clone(settings), deferred }
     }
 
     /// Wraps the response of a call that has no run yet.
@@ -54,7 +56,8 @@ impl Answering {
         let streamed = content_type(&head.headers).as_deref() == Some("text/event-stream");
         match self.deferred.take() {
             Some(deferred) if streamed && head.status.is_success() => {
-                let Deferred { new_run, request, limit } = deferred;
+                let Deferred { new_run, request } = deferred;
+                let limit = self.settings.max_request_bytes;
                 let emitter = start_llm(new_run, || request.start(&*self.format, limit));
                 self.read(head, body, Box::new(emitter), true)
             }
@@ -79,7 +82,8 @@ impl Answering {
         mut emitter: Box<LlmEmitter>,
         starting: bool,
     ) -> Answered<B, E> {
-        let mut reader = BodyReader::new(Arc::clone(&self.format), &head, &mut emitter);
+        let mut reader =
+            BodyReader::new(Arc::clone(&self.format), &head, &self.settings.budget, &mut emitter);
         let declared = head.headers.get(CONTENT_LENGTH);
         let declared = declared.and_then(|length| length.to_str().ok()?.trim().parse().ok());
         let left = declared.or_else(|| body.size_hint().exact());

@@ -2,7 +2,11 @@ use std::{mem, sync::Arc};
 
 use http::{HeaderMap, StatusCode, header, response::Parts};
 
-use super::{TransportFailure, inflate::Inflate};
+use super::{
+    TransportFailure,
+    budget::{Budget, Kept},
+    inflate::Inflate,
+};
 use crate::{
     event::{Delta, ErrorKind, Failure, HttpResponseInfo},
     lifecycle::LlmEmitter,
@@ -13,6 +17,8 @@ use crate::{
 
 /// The most bytes of an answer's texts that are kept: an upstream may send without end.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+/// How many bytes of an answer are counted at once.
+const ANSWER_STEP: usize = 4 * 1024;
 /// The most bytes of an error answer that are read.
 const ERROR_LIMIT: usize = 1024 * 1024;
 
@@ -24,6 +30,7 @@ pub(super) struct BodyReader {
     inflate: Inflate,
     /// The content type is that of a single JSON text.
     json: bool,
+    kept: Kept,
 }
 
 enum Mode {
@@ -44,7 +51,12 @@ struct ErrorAnswer {
 }
 
 impl BodyReader {
-    pub(super) fn new(format: Arc<dyn Format>, head: &Parts, emitter: &mut LlmEmitter) -> Self {
+    pub(super) fn new(
+        format: Arc<dyn Format>,
+        head: &Parts,
+        budget: &Arc<Budget>,
+        emitter: &mut LlmEmitter,
+    ) -> Self {
         let status = head.status;
         emitter.answer().bound(ANSWER_LIMIT);
         emitter
@@ -75,7 +87,7 @@ impl BodyReader {
         if let Mode::Blind = mode {
             emitter.answer().skip();
         }
-        Self { mode, inflate, json }
+        Self { mode, inflate, json, kept: Kept::nothing(budget) }
     }
 
     /// Decodes a piece of the body.
@@ -91,6 +103,9 @@ impl BodyReader {
             }
             inflate.push(bytes, &mut |bytes| mode.read(bytes, emitter)).is_ok()
         });
+        if !self.kept.grow_to(ANSWER_LIMIT - emitter.answer().room(), ANSWER_STEP) {
+            emitter.answer().bound(0);
+        }
         // After the end of the answer nothing is missed.
         if read != Some(true) && !emitter.is_over() {
             emitter.delta(&Delta::DecodeFault);

@@ -1,11 +1,14 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+
+use super::budget::{Budget, Kept};
 
 /// The most frames that are captured, however small: each takes memory of its own.
 const MAX_FRAMES: usize = 64 * 1024;
@@ -23,10 +26,13 @@ pub(super) struct Capture<B: Body> {
     pub(super) ended_with_frame: bool,
     bytes: usize,
     limit: usize,
+    /// `None` where the budget of the layer does not count.
+    kept: Option<Kept>,
+    shared: Option<Arc<Kept>>,
 }
 
 impl<B: Body> Capture<B> {
-    pub(super) fn new(body: B, limit: usize) -> Self {
+    pub(super) fn new(body: B, limit: usize, budget: Option<&Arc<Budget>>) -> Self {
         Self {
             hint: body.size_hint(),
             ended_with_frame: body.is_end_stream(),
@@ -35,6 +41,8 @@ impl<B: Body> Capture<B> {
             error: None,
             bytes: 0,
             limit,
+            kept: budget.map(Kept::nothing),
+            shared: None,
         }
     }
 
@@ -42,14 +50,18 @@ impl<B: Body> Capture<B> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(body) = &mut self.rest {
             self.ended_with_frame = body.is_end_stream();
-            let full = self.bytes > self.limit || self.frames.len() == MAX_FRAMES;
+            let full = self.bytes > self.limit
+                || self.frames.len() == MAX_FRAMES
+                || self.kept.as_ref().is_some_and(Kept::is_exhausted);
             if self.ended_with_frame || full {
                 break;
             }
             match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     let frame = into_bytes(frame);
-                    self.bytes += frame.data_ref().map_or(0, Bytes::len);
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    self.bytes += bytes;
+                    self.kept.iter_mut().for_each(|kept| kept.add(bytes));
                     self.frames.push_back(frame);
                 }
                 Some(Err(error)) => {
@@ -60,6 +72,13 @@ impl<B: Body> Capture<B> {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Shares what is kept with the start event, which holds the body too.
+    pub(super) fn share_kept(&mut self) -> Option<Arc<Kept>> {
+        let kept = Arc::new(self.kept.take()?);
+        self.shared = Some(Arc::clone(&kept));
+        Some(kept)
     }
 
     /// Whether the body has arrived in full.

@@ -1,10 +1,10 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, request::Parts};
 use http_body::Body;
 
-use super::{capture::Capture, inflate::Inflate};
+use super::{budget::Kept, capture::Capture, inflate::Inflate};
 use crate::{
     event::{HttpRequestInfo, LlmStart},
     panics::catch,
@@ -20,16 +20,18 @@ pub(super) struct CapturedRequest<'a> {
     body: Bytes,
     /// Whether that is all of the body.
     complete: bool,
+    kept: Option<Arc<Kept>>,
 }
 
 impl<'a> CapturedRequest<'a> {
-    pub(super) fn of<B: Body>(head: &'a Parts, capture: &Capture<B>) -> Self {
+    pub(super) fn of<B: Body>(head: &'a Parts, capture: &mut Capture<B>) -> Self {
         Self {
             method: Cow::Borrowed(&head.method),
             uri: Cow::Borrowed(&head.uri),
             headers: Cow::Borrowed(&head.headers),
             body: capture.bytes(),
             complete: capture.is_complete(),
+            kept: capture.share_kept(),
         }
     }
 
@@ -40,12 +42,13 @@ impl<'a> CapturedRequest<'a> {
             headers: Cow::Owned(self.headers.into_owned()),
             body: self.body,
             complete: self.complete,
+            kept: self.kept,
         }
     }
 
     /// Reads the start of the call. A compressed body may inflate to `limit` bytes.
     pub(super) fn start(self, format: &dyn Format, limit: usize) -> LlmStart {
-        let Self { method, uri, headers, body, complete } = self;
+        let Self { method, uri, headers, body, complete, kept } = self;
         let (body, inflated) = inflated(&headers, body, limit);
         let complete = complete && inflated;
         let request = LlmHttpRequest::new(&method, &uri, &headers, &body).complete(complete);
@@ -54,6 +57,9 @@ impl<'a> CapturedRequest<'a> {
             tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on a request");
             LlmStart::new("unknown", "unknown")
         });
+        if let Some(kept) = kept {
+            start.messages.hold(kept);
+        }
         start.http = Some(Box::new(HttpRequestInfo::new(
             method.to_string(),
             redact::target(&uri),

@@ -16,6 +16,7 @@ use tower::{BoxError, Service};
 use super::{
     RequestBody, ResponseBody,
     answering::{Answered, Answering},
+    settings::AsError,
     waiting::{Started, Waiting},
 };
 use crate::{
@@ -156,7 +157,7 @@ fn answer<B2: Body, E: Display + 'static>(
         }
         Outcome::Response(response, emitter) => answering.observed(response, emitter),
         Outcome::Failed(error, mut emitter) => {
-            call_failed(&mut emitter, &error);
+            call_failed(&mut emitter, &error, &answering.settings.error_types);
             Answered::Ended(Ending::new(emitter, Some(Err(error))))
         }
         Outcome::Aborted(emitter) => Answered::Ended(Ending::new(emitter, None)),
@@ -168,16 +169,18 @@ fn answer<B2: Body, E: Display + 'static>(
 }
 
 /// Sets the outcome of a run whose call returned an error, of any type.
-fn call_failed<E: Display + 'static>(emitter: &mut LlmEmitter, error: &E) {
+fn call_failed<E: Display + 'static>(emitter: &mut LlmEmitter, error: &E, types: &[AsError]) {
     let any: &dyn Any = error;
-    if let Some(error) = any.downcast_ref::<BoxError>() {
-        return emitter.error(&**error);
-    }
     #[cfg(feature = "client")]
     if let Some(error) = any.downcast_ref::<hyper_util::client::legacy::Error>() {
         return emitter.error(error);
     }
-    emitter.fail(Failure::new(ErrorKind::Transport, redact::text(&error.to_string())));
+    match types.iter().find_map(|as_error| as_error(any)) {
+        Some(error) => emitter.error(error),
+        None => {
+            emitter.fail(Failure::new(ErrorKind::Transport, redact::text(&error.to_string())));
+        }
+    }
 }
 
 /// Returns the response of an aborted call, in the shape of the provider's errors.

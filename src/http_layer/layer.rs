@@ -1,8 +1,12 @@
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use tower::Layer;
 
-use super::{HttpCallbackService, TracePropagation, settings::Settings};
+use super::{
+    HttpCallbackService, HttpStats, TracePropagation,
+    budget::Budget,
+    settings::{Settings, typed_error},
+};
 use crate::{
     callbacks::Callbacks,
     lifecycle::{RunSpec, run_settings},
@@ -94,6 +98,42 @@ impl HttpCallbackLayer {
     #[must_use]
     pub fn max_request_bytes(self, bytes: usize) -> Self {
         self.set(|settings| settings.max_request_bytes = bytes)
+    }
+
+    /// Sets how many bytes of requests and answers all runs of this layer keep together. The default is 256 MiB.
+    ///
+    /// Beyond it, bodies pass as before, but are not kept: the start event says that the
+    /// [body is not complete](crate::event::HttpRequestInfo::body_complete), the result of an answer that
+    /// [decoding was skipped](crate::LlmResult::decode_skipped). A request counts until it is sent and its start event is
+    /// handled, an answer until its run ends.
+    #[must_use]
+    pub fn max_kept_bytes(self, bytes: usize) -> Self {
+        self.set(|settings| settings.budget = Budget::new(bytes))
+    }
+
+    /// Returns what the runs of this layer, of its clones and of their services keep at the moment.
+    ///
+    /// ```
+    /// # use tower_llm_callbacks::{Callbacks, HttpCallbackLayer};
+    /// let layer = HttpCallbackLayer::new(Callbacks::new());
+    /// assert_eq!(layer.stats().waiting_requests, 0);
+    /// ```
+    pub fn stats(&self) -> HttpStats {
+        self.settings.budget.stats()
+    }
+
+    /// Has errors of a type reported with their causes, such as "connection refused".
+    ///
+    /// That is so for [`BoxError`](tower::BoxError), [`io::Error`](std::io::Error) and, with the feature `client`, those
+    /// of hyper-util's client. Of other errors of the inner service, only the message is reported.
+    ///
+    /// ```
+    /// # use tower_llm_callbacks::{Callbacks, HttpCallbackLayer};
+    /// let layer = HttpCallbackLayer::new(Callbacks::new()).error_type::<std::fmt::Error>();
+    /// ```
+    #[must_use]
+    pub fn error_type<E: Error + 'static>(self) -> Self {
+        self.set(|settings| settings.error_types.push(typed_error::<E>))
     }
 
     /// Sets what the upstream gets of the trace that a request is part of. The default is the headers of the request.

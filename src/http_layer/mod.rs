@@ -8,6 +8,7 @@
 
 mod answering;
 mod body_reader;
+mod budget;
 mod capture;
 mod captured_request;
 #[cfg(any(
@@ -38,8 +39,8 @@ mod transport_failure;
 mod waiting;
 
 pub use self::{
-    future::ResponseFuture, layer::HttpCallbackLayer, propagation::TracePropagation,
-    request_body::RequestBody, response_body::ResponseBody, service::HttpCallbackService,
-    transport_failure::TransportFailure,
+    budget::HttpStats, future::ResponseFuture, layer::HttpCallbackLayer,
+    propagation::TracePropagation, request_body::RequestBody, response_body::ResponseBody,
+    service::HttpCallbackService, transport_failure::TransportFailure,
 };
 use coding::Coding;

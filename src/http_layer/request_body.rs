@@ -1,12 +1,14 @@
 use std::{
-    fmt,
-    pin::Pin,
+    fmt, iter,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Full, LengthLimitError, Limited};
 use pin_project_lite::pin_project;
+use tower::BoxError;
 
 use super::capture::{Capture, into_bytes};
 
@@ -56,13 +58,13 @@ impl<B: Body> RequestBody<B> {
     ///
     /// The body, if it has not arrived.
     pub fn try_into_bytes(self) -> Result<Bytes, Self> {
-        if self.size_hint().exact().is_none() {
+        if self.hint().exact().is_none() {
             return Err(self);
         }
         let body = match self.inner {
             Inner::Captured { body } => body,
             Inner::Pass { body } => {
-                let mut capture = Capture::new(body, usize::MAX);
+                let mut capture = Capture::new(body, usize::MAX, None);
                 // The consumer polls for the rest, with a waker.
                 let _ = capture.poll(&mut Context::from_waker(Waker::noop()));
                 Captured { capture, yielded: 0, ended: false }
@@ -74,6 +76,13 @@ impl<B: Body> RequestBody<B> {
             return Ok(capture.bytes());
         }
         Err(Self { inner: Inner::Captured { body } })
+    }
+
+    fn hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Pass { body } => body.size_hint(),
+            Inner::Captured { body } => body.size_hint(),
+        }
     }
 
     pub(super) fn captured(capture: Capture<B>) -> Self {
@@ -127,20 +136,26 @@ impl<B: Body> Captured<B> {
     }
 }
 
-impl<B: Body> Body for RequestBody<B> {
+/// The errors are those of the original body, boxed.
+impl<B> Body for RequestBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().inner.project() {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = match self.project().inner.project() {
             InnerProj::Pass { body } => {
                 body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map(into_bytes)))
             }
             InnerProj::Captured { body } => body.poll_frame(cx),
-        }
+        };
+        frame.map(|frame| frame.map(|frame| frame.map_err(|error| unwrapped(error.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -151,11 +166,25 @@ impl<B: Body> Body for RequestBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.inner {
-            Inner::Pass { body } => body.size_hint(),
-            Inner::Captured { body } => body.size_hint(),
+        self.hint()
+    }
+}
+
+/// Returns the error of a length limit without what is around it; other errors as they are.
+///
+/// Frameworks answer with 413 if they find a [`LengthLimitError`], and look for it at a fixed depth. In an axum `Router`,
+/// each layer that has a body type of its own adds to the depth.
+fn unwrapped(error: BoxError) -> BoxError {
+    let mut causes = iter::successors(error.source(), |cause| cause.source());
+    if causes.any(|cause| cause.is::<LengthLimitError>()) {
+        // It has no constructor.
+        let mut limited = pin!(Limited::new(Full::new(Bytes::from_static(b"x")), 0));
+        let poll = limited.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Some(Err(limit))) = poll {
+            return limit;
         }
     }
+    error
 }
 
 impl<B: Body> fmt::Debug for RequestBody<B> {

@@ -31,9 +31,12 @@ struct Frames(Box<FrameReader>);
 
 struct FrameReader {
     reader: BodyReader,
-    /// The bytes that are still to come, if the response declares how many.
-    left: Option<u64>,
+    /// The bytes that are still to come: [`UNKNOWN`] if the response does not declare how many.
+    left: u64,
 }
+
+/// Not an `Option`, because the reader is part of every run in flight.
+const UNKNOWN: u64 = u64::MAX;
 
 impl Reader<Llm> for Frames {
     fn dropped(&mut self, emitter: &mut LlmEmitter) {
@@ -57,13 +60,15 @@ where
     fn item(&mut self, frame: &Frame<Bytes>, body: Pin<&B>, emitter: &mut LlmEmitter) -> Position {
         let FrameReader { reader, left } = &mut *self.0;
         if let Some(data) = frame.data_ref() {
-            *left = left.map(|left| left.saturating_sub(data.len() as u64));
+            if *left != UNKNOWN {
+                *left = left.saturating_sub(data.len() as u64);
+            }
             if !emitter.is_over() {
                 reader.data(data, emitter);
             }
         }
         // A server does not poll again after trailers, after the declared length, or when the body is at its end.
-        if frame.is_trailers() || body.is_end_stream() || *left == Some(0) {
+        if frame.is_trailers() || body.is_end_stream() || *left == 0 {
             reader.finish(emitter);
             return Position::Last;
         }
@@ -103,6 +108,7 @@ impl<B> ResponseBody<B> {
         emitter: Box<LlmEmitter>,
         starting: bool,
     ) -> Self {
+        let left = left.unwrap_or(UNKNOWN);
         let frames = Frames(Box::new(FrameReader { reader, left }));
         Self { gated: Gated::new(inner, frames, emitter, starting), own: None }
     }

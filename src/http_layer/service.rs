@@ -101,7 +101,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Settings { routes, spec, max_request_bytes, propagation } = &*self.settings;
+        let Settings { routes, spec, max_request_bytes, budget, propagation, .. } = &*self.settings;
         let matched = routes.find(request.method(), request.uri().path()).and_then(|matched| {
             let carried = Some(request.extensions());
             let new_run = spec.open_traced(carried, || traceparent(request.headers()))?;
@@ -117,9 +117,8 @@ where
         // From here on the run hands on what its configuration set.
         head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
-        let capture = Capture::new(body, *max_request_bytes);
-        let settings = (*max_request_bytes, *propagation);
-        let mut waiting = Waiting::new(head, capture, new_run, matched, settings);
+        let capture = Capture::new(body, *max_request_bytes, Some(budget));
+        let mut waiting = Waiting::new(head, capture, new_run, matched, &self.settings);
         // A body that has arrived costs no detour. One that has not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
             let clone = self.inner.clone();

@@ -1,7 +1,25 @@
-use super::{TracePropagation, routes::Routes};
+use std::{any::Any, error::Error, io, sync::Arc};
+
+use tower::BoxError;
+
+use super::{TracePropagation, budget::Budget, routes::Routes};
 use crate::{callbacks::Callbacks, lifecycle::RunSpec, run::RunType};
 
 const DEFAULT_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+const DEFAULT_KEPT_BYTES: usize = 256 * 1024 * 1024;
+
+/// Returns an error of a certain type as an error.
+pub(super) type AsError = for<'a> fn(&'a dyn Any) -> Option<&'a (dyn Error + 'static)>;
+
+fn boxed_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    let error = error.downcast_ref::<BoxError>()?;
+    Some(&**error)
+}
+
+pub(super) fn typed_error<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    let error = error.downcast_ref::<E>()?;
+    Some(error)
+}
 
 /// The settings of a layer, shared by its services.
 #[derive(Debug, Clone)]
@@ -9,6 +27,9 @@ pub(super) struct Settings {
     pub(super) spec: RunSpec,
     pub(super) routes: Routes,
     pub(super) max_request_bytes: usize,
+    pub(super) budget: Arc<Budget>,
+    /// Turns errors of the inner service into those whose causes are known.
+    pub(super) error_types: Vec<AsError>,
     pub(super) propagation: TracePropagation,
 }
 
@@ -18,6 +39,8 @@ impl Settings {
             spec: RunSpec::new(RunType::Llm, callbacks),
             routes: Routes::known(),
             max_request_bytes: DEFAULT_REQUEST_BYTES,
+            budget: Budget::new(DEFAULT_KEPT_BYTES),
+            error_types: vec![boxed_error, typed_error::<io::Error>],
             propagation: TracePropagation::default(),
         }
     }

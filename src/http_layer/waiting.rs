@@ -7,8 +7,8 @@ use http::{Request, request};
 use http_body::Body;
 
 use super::{
-    RequestBody, TracePropagation, answering::Answering, capture::Capture,
-    captured_request::CapturedRequest, routes::Matched,
+    RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
+    captured_request::CapturedRequest, routes::Matched, settings::Settings,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
@@ -20,8 +20,9 @@ pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     new_run: Option<NewRun>,
     matched: Matched,
-    limit: usize,
-    propagation: TracePropagation,
+    settings: Arc<Settings>,
+    /// Set when the body has not arrived at once.
+    waits: Option<WaitingRequest>,
 }
 
 /// A call whose request is captured.
@@ -39,36 +40,42 @@ impl<B: Body> Waiting<B> {
         capture: Capture<B>,
         new_run: NewRun,
         matched: Matched,
-        (limit, propagation): (usize, TracePropagation),
+        settings: &Arc<Settings>,
     ) -> Box<Self> {
         let (request, new_run) = (Some((head, capture)), Some(new_run));
-        Box::new(Self { request, new_run, matched, limit, propagation })
+        let settings = Arc::clone(settings);
+        Box::new(Self { request, new_run, matched, settings, waits: None })
     }
 
     /// Waits until the request's body has arrived, as far as it is captured.
     pub(super) fn poll_captured(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.request {
-            Some((_, capture)) => capture.poll(cx),
-            None => Poll::Ready(()),
+        let Some((_, capture)) = &mut self.request else { return Poll::Ready(()) };
+        let poll = capture.poll(cx);
+        if poll.is_pending() {
+            self.waits.get_or_insert_with(|| self.settings.budget.wait());
+        } else {
+            self.waits = None;
         }
+        poll
     }
 
     /// Starts the run. Returns the request for the inner service.
     pub(super) fn start(&mut self) -> Started<B> {
-        let (Some((mut head, capture)), Some(new_run)) = (self.request.take(), self.new_run.take())
+        let (Some((mut head, mut capture)), Some(new_run)) =
+            (self.request.take(), self.new_run.take())
         else {
             unreachable!("a call starts once");
         };
         let format = Arc::clone(&self.matched.format);
         let (emitter, answering) = if self.matched.if_streamed {
-            let request = CapturedRequest::of(&head, &capture).into_owned();
-            (None, Answering::deferred(format, new_run, request, self.limit))
+            let request = CapturedRequest::of(&head, &mut capture).into_owned();
+            (None, Answering::deferred(format, new_run, request, &self.settings))
         } else {
-            let emitter = self.emitter(new_run, &head, &capture);
+            let emitter = self.emitter(new_run, &head, &mut capture);
             head.extensions.insert(emitter.scope());
-            (Some(emitter), Answering::new(format))
+            (Some(emitter), Answering::new(format, &self.settings))
         };
-        let prepare: Option<Prepare<_>> = match self.propagation {
+        let prepare: Option<Prepare<_>> = match self.settings.propagation {
             TracePropagation::Child => Some(|request: &mut Request<_>, run: &Run| {
                 TracePropagation::set_child(request.headers_mut(), run);
             }),
@@ -82,9 +89,9 @@ impl<B: Body> Waiting<B> {
         &self,
         new_run: NewRun,
         head: &request::Parts,
-        capture: &Capture<B>,
+        capture: &mut Capture<B>,
     ) -> Box<LlmEmitter> {
-        let (format, limit) = (&*self.matched.format, self.limit);
+        let (format, limit) = (&*self.matched.format, self.settings.max_request_bytes);
         let start = || CapturedRequest::of(head, capture).start(format, limit);
         Box::new(start_llm(new_run, start))
     }
@@ -92,10 +99,10 @@ impl<B: Body> Waiting<B> {
 
 impl<B: Body> Drop for Waiting<B> {
     fn drop(&mut self) {
-        if let (Some((head, capture)), Some(new_run), false) =
+        if let (Some((head, mut capture)), Some(new_run), false) =
             (self.request.take(), self.new_run.take(), self.matched.if_streamed)
         {
-            drop(self.emitter(new_run, &head, &capture));
+            drop(self.emitter(new_run, &head, &mut capture));
         }
     }
 }

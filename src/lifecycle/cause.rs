@@ -3,13 +3,13 @@
 use std::{error::Error, io, iter};
 
 use crate::{
-    event::{ErrorKind, Failure, ProviderError, Truncated},
+    event::{ErrorKind, Failure, InvalidRequest, ProviderError, Truncated},
     redact,
     run::{Abort, Aborted},
 };
 
-/// Returns the failure for an error of the inner service.
-pub(super) fn classify(error: &(dyn Error + 'static)) -> Failure {
+/// Returns the failure for an error of the inner service: of the given kind, if its causes say nothing else.
+pub(super) fn classify(error: &(dyn Error + 'static), otherwise: ErrorKind) -> Failure {
     for cause in causes(error) {
         if let Some(provider) = cause.downcast_ref::<ProviderError>() {
             return Failure::provider(provider);
@@ -17,11 +17,14 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Failure {
         if let Some(error) = cause.downcast_ref::<Aborted>() {
             return aborted(error.abort());
         }
+        if cause.is::<InvalidRequest>() {
+            return Failure::new(ErrorKind::Invalid, redact::error_chain(error));
+        }
         if cause.is::<Truncated>() {
             return Failure::new(ErrorKind::Truncated, redact::text(&error.to_string()));
         }
     }
-    Failure::new(ErrorKind::Transport, redact::text(&message(error)))
+    Failure::new(otherwise, redact::error_chain(error))
 }
 
 /// Returns the failure for an abort.
@@ -44,19 +47,4 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 fn wrapped<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>()?.get_ref()?;
     Some(wrapped)
-}
-
-/// Returns an error's message, with the cause that the system reports. The messages of other sources are left out,
-/// because they may quote anything.
-fn message(error: &(dyn Error + 'static)) -> String {
-    let mut message = error.to_string();
-    for cause in causes(error) {
-        if cause.is::<io::Error>() && wrapped(cause).is_none() {
-            let system = cause.to_string();
-            if !message.contains(&system) {
-                message = format!("{message}: {system}");
-            }
-        }
-    }
-    message
 }

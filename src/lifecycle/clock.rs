@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use crate::run::Run;
+
 /// Measures a call: from the inner call to the end of the answer, without the time in which handlers held it up.
 ///
 /// Times are nanoseconds since the start of the run, which a `u64` holds for centuries. It is part of every run in
-/// flight, so it is small: [`NEVER`] instead of an `Option`.
+/// flight, so it is small: [`NEVER`] instead of an `Option`. The time of the inner call is part of the [`Run`].
 pub(crate) struct CallClock {
-    called: u64,
     /// Handlers hold the stream up since then.
     held_since: u64,
     ended: u64,
@@ -13,54 +14,60 @@ pub(crate) struct CallClock {
 
 const NEVER: u64 = u64::MAX;
 
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(NEVER - 1)
+fn now(run: &Run) -> u64 {
+    u64::try_from(run.elapsed().as_nanos()).unwrap_or(NEVER - 1)
 }
 
 impl CallClock {
     pub(crate) fn new() -> Self {
-        Self { called: NEVER, held_since: NEVER, ended: NEVER }
-    }
-
-    /// The inner service is called now.
-    pub(crate) fn call(&mut self, now: Duration) {
-        self.called = nanoseconds(now);
+        Self { held_since: NEVER, ended: NEVER }
     }
 
     /// Returns the time since the inner call. Zero if it was not made.
-    pub(crate) fn since_call(&self, now: Duration) -> Duration {
-        Duration::from_nanos(nanoseconds(now).saturating_sub(self.called))
+    pub(crate) fn since_call(run: &Run) -> Duration {
+        since_call(run, now(run))
+    }
+
+    /// The inner service is called now.
+    pub(crate) fn call(run: &Run) {
+        run.set_called(now(run));
     }
 
     /// Handlers hold the stream up from now on.
-    pub(crate) fn hold(&mut self, now: impl FnOnce() -> Duration) {
+    pub(crate) fn hold(&mut self, run: &Run) {
         if self.held_since == NEVER {
-            self.held_since = nanoseconds(now());
+            self.held_since = now(run);
         }
     }
 
     /// Handlers do not hold the stream up any more. Returns how long they did.
     #[inline]
-    pub(crate) fn release(&mut self, now: impl FnOnce() -> Duration) -> u64 {
+    pub(crate) fn release(&mut self, run: &Run) -> u64 {
         if self.held_since == NEVER {
             return 0;
         }
-        nanoseconds(now()).saturating_sub(std::mem::replace(&mut self.held_since, NEVER))
+        now(run).saturating_sub(std::mem::replace(&mut self.held_since, NEVER))
     }
 
     /// Subtracts time in which handlers held the stream up although its next item was there.
     #[inline]
-    pub(crate) fn subtract(&mut self, held: u64) {
-        self.called = self.called.saturating_add(held);
+    pub(crate) fn subtract(run: &Run, held: u64) {
+        if let (1.., Some(called)) = (held, run.called()) {
+            run.set_called(called.saturating_add(held));
+        }
     }
 
     /// The answer has ended now, or seems to. The last end counts.
-    pub(crate) fn end(&mut self, now: Duration) {
-        self.ended = nanoseconds(now);
+    pub(crate) fn end(&mut self, run: &Run) {
+        self.ended = now(run);
     }
 
     /// Returns how long the call took.
-    pub(crate) fn duration(&self, now: Duration) -> Duration {
-        self.since_call(Duration::from_nanos(nanoseconds(now).min(self.ended)))
+    pub(crate) fn duration(&self, run: &Run) -> Duration {
+        since_call(run, self.ended.min(now(run)))
     }
+}
+
+fn since_call(run: &Run, time: u64) -> Duration {
+    run.called().map_or(Duration::ZERO, |called| Duration::from_nanos(time.saturating_sub(called)))
 }

@@ -34,6 +34,9 @@ pub(crate) struct Emitter<A: Account> {
 
 /// What a run adds up to, for its terminal event.
 pub(crate) trait Account {
+    /// The kind of the errors of the inner service whose causes do not say it.
+    const ERROR_KIND: ErrorKind;
+
     /// Restricts a failure to what handlers may receive.
     fn failure(&self, failure: Failure) -> Failure;
 
@@ -117,7 +120,7 @@ impl<A: Account> Emitter<A> {
 
     /// Makes the inner call.
     pub(crate) fn call<T>(&mut self, call: impl FnOnce() -> T) -> T {
-        self.clock.call(self.run().elapsed());
+        CallClock::call(self.run());
         self.enter(call)
     }
 
@@ -139,7 +142,7 @@ impl<A: Account> Emitter<A> {
     pub(super) fn poll_lockstep(&mut self, cx: &Context<'_>) -> Poll<()> {
         let poll = self.phases.poll_lockstep(cx);
         if poll.is_pending() {
-            self.clock.hold(|| self.phases.run().elapsed());
+            self.clock.hold(self.phases.run());
         }
         poll
     }
@@ -149,7 +152,7 @@ impl<A: Account> Emitter<A> {
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
         let poll = self.phases.poll_room(cx);
         if poll.is_pending() {
-            self.clock.hold(|| self.phases.run().elapsed());
+            self.clock.hold(self.phases.run());
         }
         poll
     }
@@ -175,7 +178,7 @@ impl<A: Account> Emitter<A> {
     /// Sets the outcome: the call has completed.
     pub(crate) fn complete(&mut self) {
         if !self.is_over() {
-            self.clock.end(self.run().elapsed());
+            self.clock.end(self.phases.run());
             self.completed();
         }
     }
@@ -188,7 +191,7 @@ impl<A: Account> Emitter<A> {
     /// Sets the outcome: the call has failed.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if !self.is_over() {
-            self.clock.end(self.run().elapsed());
+            self.clock.end(self.phases.run());
             self.outcome = RunOutcome::Failed(Box::new(self.account.failure(failure)));
         }
     }
@@ -218,7 +221,7 @@ impl<A: Account> Emitter<A> {
         if self.is_over() {
             return;
         }
-        let failure = classify(error);
+        let failure = classify(error, A::ERROR_KIND);
         match failure.kind {
             ErrorKind::Transport | ErrorKind::Truncated => self.stop(|| failure),
             _ => self.fail(failure),
@@ -270,7 +273,7 @@ impl<A: Account> Emitter<A> {
             RunOutcome::Open | RunOutcome::Completed => None,
         };
         let outcome = failed.clone().map_or(Ok(()), Err);
-        let event = self.account.terminal(self.clock.duration(self.run().elapsed()), outcome);
+        let event = self.account.terminal(self.clock.duration(self.run()), outcome);
         Some(Terminal { event, failed, attempts: self.attempts.take() })
     }
 

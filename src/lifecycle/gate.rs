@@ -8,7 +8,10 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::emitter::{Account, Emitter};
+use super::{
+    clock::CallClock,
+    emitter::{Account, Emitter},
+};
 use crate::run::Scope;
 
 /// How the items of a wrapped stream or body are polled and read.
@@ -259,10 +262,10 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
             let Some(stream) = inner.as_mut().as_pin_mut() else {
                 return Poll::Ready(Given::Last(None));
             };
-            let held_up = emitter.clock.release(|| emitter.phases.run().elapsed());
+            let held_up = emitter.clock.release(emitter.phases.run());
             let item = match emitter.enter(|| Src::poll(stream, cx)) {
                 Poll::Ready(item) => {
-                    emitter.clock.subtract(held_up);
+                    CallClock::subtract(emitter.run(), held_up);
                     item
                 }
                 Poll::Pending if over || !emitter.phases.watch_for_abort(cx) => {

@@ -1,14 +1,15 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use super::{
+    clock::CallClock,
     emitter::{Account, Emitter},
     new_run::NewRun,
 };
 use crate::{
     delivery::TokenLanes,
     event::{
-        Accumulator, Content, ContentCapture, Delta, EventData, EventKind, Failure, LlmStart,
-        Partial, RunError,
+        Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
+        LlmStart, Partial, RunError,
     },
 };
 
@@ -48,7 +49,7 @@ impl LlmEmitter {
                 if let Some(content) = self.account.answer.add(delta) {
                     self.token(content);
                 } else if let Delta::Finish { .. } = delta {
-                    self.clock.end(self.run().elapsed());
+                    self.clock.end(self.phases.run());
                 }
             }
         }
@@ -58,7 +59,7 @@ impl LlmEmitter {
         let Llm { answer, time_to_first_token, tokens, .. } = &mut self.account;
         let dispatch = &self.phases.dispatch;
         if time_to_first_token.is_none() {
-            *time_to_first_token = Some(self.clock.since_call(dispatch.run().elapsed()));
+            *time_to_first_token = Some(CallClock::since_call(dispatch.run()));
         }
         dispatch.token(answer.tokens() - 1, content, tokens);
     }
@@ -77,6 +78,8 @@ impl LlmEmitter {
 }
 
 impl Account for Llm {
+    const ERROR_KIND: ErrorKind = ErrorKind::Transport;
+
     fn failure(&self, failure: Failure) -> Failure {
         self.content.failure(failure)
     }

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     event::{
-        ContentCapture, EventData, EventKind, Failure, Partial, RunError, RunInput, RunOutput,
+        ContentCapture, ErrorKind, EventData, EventKind, Failure, Partial, RunError, RunInput,
+        RunOutput,
     },
     panics::catch,
     run::RunType,
@@ -68,6 +69,8 @@ impl<K: PartialOutput> RunnableEmitter<K> {
 }
 
 impl<K: PartialOutput> Account for Runnable<K> {
+    const ERROR_KIND: ErrorKind = ErrorKind::Failed;
+
     fn failure(&self, failure: Failure) -> Failure {
         self.content.failure(failure)
     }

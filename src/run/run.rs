@@ -1,6 +1,9 @@
 use std::{
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -24,6 +27,8 @@ pub struct Run(Arc<Inner>);
 struct Inner {
     info: RunInfo,
     started: Started,
+    /// When the inner service was called, in nanoseconds since the start.
+    called: AtomicU64,
     control: Control,
     inherited: Option<Inherited>,
     frame: Option<Arc<HandlerFrame>>,
@@ -38,8 +43,15 @@ struct Lazy {
     path: OnceLock<Path>,
     #[cfg(feature = "tracing-spans")]
     tracing_span: OnceLock<tracing::Span>,
+    #[cfg(feature = "otel")]
+    otel_context: OnceLock<opentelemetry::Context>,
+    #[cfg(feature = "otel")]
+    outer_otel_context: OnceLock<opentelemetry::Context>,
     span_context: OnceLock<TraceParent>,
 }
+
+/// The inner service was not called.
+const NEVER: u64 = u64::MAX;
 
 struct Started {
     clock: Instant,
@@ -69,6 +81,7 @@ impl Run {
         Self(Arc::new(Inner {
             info,
             started: Started { clock: Instant::now(), time },
+            called: AtomicU64::new(NEVER),
             control: Control::default(),
             inherited,
             frame,
@@ -172,6 +185,25 @@ impl Run {
         Instant::now().saturating_duration_since(self.0.started.clock)
     }
 
+    /// Returns when a call of this duration ended, by the wall clock. The duration is measured by a monotonic clock, and so
+    /// the end never precedes the start.
+    #[cfg(feature = "otel")]
+    pub(crate) fn end_time(&self, duration: Duration) -> SystemTime {
+        let called = Duration::from_nanos(self.called().unwrap_or(0));
+        self.start_time().checked_add(called + duration).unwrap_or_else(|| self.start_time())
+    }
+
+    /// Returns when the inner service was called, in nanoseconds since the start of the run.
+    #[inline]
+    pub(crate) fn called(&self) -> Option<u64> {
+        Some(self.0.called.load(Ordering::Relaxed)).filter(|called| *called != NEVER)
+    }
+
+    /// Set by the emitter alone.
+    pub(crate) fn set_called(&self, called: u64) {
+        self.0.called.store(called, Ordering::Relaxed);
+    }
+
     /// Aborts the call.
     ///
     /// Marks the run and wakes its task. At the next poll (or drop) the inner call is dropped, the consumer gets an
@@ -227,6 +259,36 @@ impl Run {
     #[inline]
     pub fn tracing_span(&self) -> Option<&tracing::Span> {
         self.0.lazy.get()?.tracing_span.get()
+    }
+
+    /// Sets the OpenTelemetry context of the run: it is current in the run's inner call, and whatever else runs in the
+    /// run. So spans that are started there are below the run's span, and have its baggage.
+    ///
+    /// Inline handlers call this in the start event, as [`handlers::OtelSpans`](crate::handlers::OtelSpans) does. A run
+    /// has one context: returns false if it was set before.
+    #[cfg(feature = "otel")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+    pub fn set_otel_context(&self, context: opentelemetry::Context) -> bool {
+        self.0.lazy.get_or_init(Box::default).otel_context.set(context).is_ok()
+    }
+
+    /// Returns the OpenTelemetry context of the run, if a handler has set one.
+    #[cfg(feature = "otel")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+    #[inline]
+    pub fn otel_context(&self) -> Option<&opentelemetry::Context> {
+        self.0.lazy.get()?.otel_context.get()
+    }
+
+    /// Returns the OpenTelemetry context of the run around this one, also after that has ended.
+    #[cfg(feature = "otel")]
+    pub(crate) fn outer_otel_context(&self) -> Option<&opentelemetry::Context> {
+        self.0.lazy.get()?.outer_otel_context.get()
+    }
+
+    #[cfg(feature = "otel")]
+    pub(crate) fn set_outer_otel_context(&self, outer: opentelemetry::Context) {
+        let _ = self.0.lazy.get_or_init(Box::default).outer_otel_context.set(outer);
     }
 
     /// Returns true if the terminal event was emitted. From then on the run can neither be aborted nor emit.

@@ -1,5 +1,8 @@
 use std::{cell::Cell, sync::Arc};
 
+#[cfg(feature = "otel")]
+use opentelemetry::Context;
+
 use super::{Attempts, EmitError, HandlerFrame, Run, info::Inherited};
 
 thread_local! {
@@ -127,6 +130,8 @@ impl Scope {
         let span = self.parent().and_then(Run::tracing_span).cloned();
         #[cfg(feature = "tracing-spans")]
         let _entered = span.as_ref().map(tracing::Span::enter);
+        #[cfg(feature = "otel")]
+        let _attached = self.parent().and_then(Run::otel_context).cloned().map(Context::attach);
         swap(self);
         let _reset = Reset(self);
         f()

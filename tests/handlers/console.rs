@@ -114,7 +114,7 @@ async fn the_log_has_one_line_per_event() {
         \x20 model ended after T, 7 → 5 tokens, stop\n\
         \x20 weather \u{fffd}[31m started (tool)\n\
         \x20 weather \u{fffd}[31m emitted station\n\
-        \x20 weather \u{fffd}[31m failed after T: transport: it does not answer\n\
+        \x20 weather \u{fffd}[31m failed after T: failed: it does not answer\n\
         agent ended after T\n"
     );
 }

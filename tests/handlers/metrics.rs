@@ -147,7 +147,7 @@ fn chains_and_tools_count_by_name_and_nested_layers_once() {
         Value::Counter(7)
     );
     for labels in ["run_type=chain,name=agent", "run_type=tool,name=look"] {
-        let ended = &recorded[&format!("llm_runs_ended_total{{{labels},outcome=transport}}")];
+        let ended = &recorded[&format!("llm_runs_ended_total{{{labels},outcome=failed}}")];
         assert_eq!(*ended, Value::Counter(1));
     }
 }

@@ -51,7 +51,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 async fn call<B>(layer: &HttpCallbackLayer, request: Request<B>, answer: Response<Scripted>)
 where
     B: Body + 'static,
-    B::Error: std::fmt::Debug,
+    B::Error: Into<tower::BoxError>,
 {
     let answer = Mutex::new(Some(answer));
     let service = layer.layer(service_fn(|request: Request<RequestBody<B>>| {

@@ -215,7 +215,8 @@ proptest! {
             assert_eq!(request.uri().path(), path);
             let received = head(request.version(), request.headers(), request.extensions());
             assert_eq!(received, (Version::HTTP_2, headers, Some(Extension(7))));
-            let through = watch(request.into_body(), 0, |error| error.0).await;
+            let reset = |error: BoxError| error.downcast::<Reset>().unwrap().0;
+            let through = watch(request.into_body(), 0, reset).await;
             (through, watch(scripted.clone(), 0, |error| error.0).await)
         });
         prop_assert_eq!(through, bare);

@@ -92,7 +92,8 @@ async fn refused(config: OpenAiConfig, request: ChatRequest) -> String {
     let error = answer.unwrap_err();
     assert!(matches!(error, ModelError::InvalidRequest(_)), "{error}");
     assert!(seen.is_none(), "the HTTP service was called");
-    error.to_string()
+    let source = std::error::Error::source(&error).expect("what is invalid");
+    format!("{error}: {source}")
 }
 
 async fn answered<B>(api: OpenAiApi, response: Response<B>) -> Result<ChatStream, ModelError>

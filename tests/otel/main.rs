@@ -2,6 +2,7 @@
 
 mod bounds;
 mod content;
+mod context;
 mod exporters;
 mod http_calls;
 mod metrics;

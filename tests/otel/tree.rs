@@ -104,8 +104,8 @@ async fn an_agents_spans() {
             "gen_ai.conversation.id": "conv_1",
         });
         if fails {
-            expected["error.type"] = "transport".into();
-            assert_eq!(tool.status, Status::error("transport"));
+            expected["error.type"] = "failed".into();
+            assert_eq!(tool.status, Status::error("failed"));
         }
         tool.has(false, expected);
     }

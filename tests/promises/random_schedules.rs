@@ -450,10 +450,13 @@ fn promises_hold_in_random_schedules() {
     occurred.sort();
     let faults = ["DeadlineExceeded", "Panicked"].map(String::from);
     let ends = User::ALL.iter().flat_map(|user| {
-        let kinds = ["Aborted", "Cancelled", "Completed", "Panic", "Provider", "Transport"];
-        // The end of a run's stream is its completion.
-        let truncated = (!matches!(user, User::Runnable)).then_some("Truncated");
-        kinds.into_iter().chain(truncated).map(move |kind| format!("{user:?} {kind}"))
+        let kinds = ["Aborted", "Cancelled", "Completed", "Panic", "Provider"];
+        // The end of a run's stream is its completion, and its errors are its own.
+        let others = match user {
+            User::Runnable => &["Failed"][..],
+            _ => &["Transport", "Truncated"],
+        };
+        kinds.into_iter().chain(others.iter().copied()).map(move |kind| format!("{user:?} {kind}"))
     });
     let mut expected: Vec<String> = ends.chain(faults).collect();
     expected.sort();

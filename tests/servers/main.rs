@@ -2,5 +2,6 @@
 
 mod clients;
 mod hyper;
+mod limits;
 mod load;
 mod stack;

@@ -309,7 +309,7 @@ async fn served_by_hyper_directly() {
 /// Sends a body. Returns whether it was available as bytes, its bytes, and whether it had trailers.
 async fn taken<B>(path: &str, body: B) -> (bool, Bytes, bool)
 where
-    B: http_body::Body<Error: Debug> + Send + 'static,
+    B: http_body::Body<Error: Into<tower::BoxError>> + Send + 'static,
 {
     let take = service_fn(|request: Request<RequestBody<B>>| async {
         let (is_whole, bytes, trailers) = match request.into_body().try_into_bytes() {

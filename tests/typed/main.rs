@@ -3,6 +3,7 @@
 mod batch;
 mod chat;
 mod end_mark;
+mod error_kinds;
 mod event_mask;
 mod guards;
 mod propagation;
@@ -11,5 +12,6 @@ mod relay;
 mod retries;
 mod runnables;
 mod sets;
+mod timeouts;
 mod tower_stack;
 mod tower_stack_retry;

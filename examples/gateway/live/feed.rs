@@ -29,6 +29,8 @@ struct Feed {
     /// The number of the last change that was sent.
     sent: Option<u64>,
     selected: Option<SelectedRun>,
+    /// The number of calls that wait for their request, as it was sent last.
+    waiting: usize,
     pace: Interval,
     last_sent: Instant,
     _browser: OwnedSemaphorePermit,
@@ -81,7 +83,7 @@ pub(super) fn open(
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let selected = run.map(|id| SelectedRun { id, reshaped: None, sent: Vec::new() });
     let (page, last_sent) = (page.clone(), Instant::now());
-    let feed = Feed { page, sent: None, selected, pace, last_sent, _browser: browser };
+    let feed = Feed { page, sent: None, selected, waiting: 0, pace, last_sent, _browser: browser };
     Some(stream::unfold(feed, async |mut feed| Some((Ok(feed.next().await), feed))))
 }
 
@@ -104,6 +106,10 @@ impl Feed {
     }
 
     fn write(&mut self, events: &mut String) {
+        let waiting = self.page.waiting();
+        if waiting != std::mem::replace(&mut self.waiting, waiting) {
+            write_event(events, "waiting", &waiting);
+        }
         let runs = self.page.runs();
         if self.sent == Some(runs.changes) {
             return;

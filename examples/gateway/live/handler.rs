@@ -1,7 +1,9 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Semaphore;
-use tower_llm_callbacks::{CallbackHandler, Event, EventMask, Registration, Run};
+use tower_llm_callbacks::{
+    CallbackHandler, Event, EventMask, HttpCallbackLayer, Registration, Run,
+};
 
 use super::{BROWSERS, entry::RunEntry, runs::Runs};
 
@@ -10,11 +12,17 @@ use super::{BROWSERS, entry::RunEntry, runs::Runs};
 pub(crate) struct LivePage {
     runs: Arc<Mutex<Runs>>,
     pub(super) browsers: Arc<Semaphore>,
+    /// The layer that makes the runs.
+    layer: Arc<OnceLock<HttpCallbackLayer>>,
 }
 
 impl LivePage {
     pub(crate) fn new() -> Self {
-        Self { runs: Arc::default(), browsers: Arc::new(Semaphore::new(BROWSERS)) }
+        Self {
+            runs: Arc::default(),
+            browsers: Arc::new(Semaphore::new(BROWSERS)),
+            layer: Arc::default(),
+        }
     }
 
     /// Registers the handler in the background, where no call waits for it, with two threads, since reading a long
@@ -25,6 +33,16 @@ impl LivePage {
             .threads(2)
             .capacity(1024)
             .name("live page")
+    }
+
+    /// Has the page show how many calls of a layer wait for their request.
+    pub(crate) fn watch(&self, layer: &HttpCallbackLayer) {
+        let _ = self.layer.set(layer.clone());
+    }
+
+    /// Returns the number of calls whose request has not arrived. They have no run yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.layer.get().map_or(0, |layer| layer.stats().waiting_requests)
     }
 
     /// Locks the runs, which must be for a short time only.

@@ -1,11 +1,15 @@
 //! Runs a blocking handler on threads of its own.
 
-use std::{collections::VecDeque, hint, mem, sync::Arc, thread};
+use std::{
+    collections::VecDeque,
+    hint, mem,
+    sync::{Arc, Weak},
+    thread,
+};
 
 use tokio::runtime::Handle;
 
 use super::{
-    paused::PausedClock,
     pool::{Pool, Ready, WakeUp},
     runtimes::{Runtimes, is_closed},
     watch::Watch,
@@ -14,6 +18,7 @@ use crate::{
     delivery::{Executor, FaultKind, LaneRef, Settings, dispatch::call, queue::BATCH},
     event::Event,
     handler::CallbackHandler,
+    paused_clock::PausedClock,
 };
 
 /// A batch of this size means that tokens arrive in a burst. Then it pays to look for more before the queue is left.
@@ -28,7 +33,7 @@ pub(super) struct Blocking {
     handler: Arc<dyn CallbackHandler>,
     /// The name of the threads: that of the handler.
     name: Arc<str>,
-    pool: Pool,
+    pool: Arc<Pool>,
     watch: Arc<Watch>,
 }
 
@@ -44,30 +49,18 @@ impl Blocking {
         name: Arc<str>,
         settings: &Settings,
     ) -> Self {
-        let (pool, watch) = (Pool::new(settings.threads), Watch::new(settings.deadline));
-        Self { handler, name, pool, watch }
+        let pool = Arc::new(Pool::new(settings.threads));
+        Self { handler, name, pool, watch: Watch::new(settings.deadline) }
     }
 
     fn wake(self: &Arc<Self>, wake_up: &WakeUp) {
         let WakeUp::New = wake_up else { return };
         // A name with a NUL byte would be an error.
         let name = self.name.replace('\0', "");
-        let blocking = Arc::clone(self);
-        if thread::Builder::new().name(name).spawn(move || blocking.work()).is_err() {
+        let (pool, blocking) = (Arc::clone(&self.pool), Arc::downgrade(self));
+        if thread::Builder::new().name(name).spawn(move || work(&pool, &blocking)).is_err() {
             for Ready { lane, .. } in self.pool.worker_failed() {
                 lane.detach(FaultKind::NoThread, |_| {});
-            }
-        }
-    }
-
-    fn work(self: &Arc<Self>) {
-        let batch = VecDeque::with_capacity(BATCH);
-        let mut worker = Worker { batch, runtimes: Runtimes::default() };
-        let mut begins = true;
-        while let Some((ready, wake_up)) = self.pool.next(mem::take(&mut begins)) {
-            self.wake(&wake_up);
-            if self.drain(&ready.lane, &mut worker) == Turn::Interrupted {
-                self.pool.add_again(ready);
             }
         }
     }
@@ -121,6 +114,28 @@ impl Blocking {
                 }
                 handled = 0;
             }
+        }
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        self.pool.close();
+    }
+}
+
+/// The thread of a worker. While it idles, it does not keep the handler.
+fn work(pool: &Pool, blocking: &Weak<Blocking>) {
+    let batch = VecDeque::with_capacity(BATCH);
+    let mut worker = Worker { batch, runtimes: Runtimes::default() };
+    let mut begins = true;
+    while let Some((ready, wake_up)) = pool.next(mem::take(&mut begins)) {
+        let Some(blocking) = blocking.upgrade() else {
+            unreachable!("a lane keeps its handler");
+        };
+        blocking.wake(&wake_up);
+        if blocking.drain(&ready.lane, &mut worker) == Turn::Interrupted {
+            pool.add_again(ready);
         }
     }
 }

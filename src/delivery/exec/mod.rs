@@ -3,7 +3,6 @@
 mod blocking;
 mod code;
 mod driver;
-mod paused;
 mod pool;
 mod runtimes;
 mod tasks;

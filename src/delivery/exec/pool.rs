@@ -6,8 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::paused::PausedClock;
-use crate::{delivery::LaneRef, sync::lock};
+use crate::{delivery::LaneRef, paused_clock::PausedClock, sync::lock};
 
 /// How long a worker without work keeps its thread.
 const LINGER: Duration = Duration::from_secs(1);
@@ -36,6 +35,8 @@ struct Workers {
     coming: bool,
     /// A parked worker checks every [`PATIENCE`] whether lanes wait.
     standing_by: bool,
+    /// The handler is gone, and the workers must end.
+    closed: bool,
 }
 
 /// A lane that has events.
@@ -101,6 +102,10 @@ impl Pool {
             if let Some(ready) = state.ready.pop_front() {
                 return Some((ready, self.woken(state, held_up)));
             }
+            if state.closed {
+                state.count -= 1;
+                return None;
+            }
             let others_busy = state.count > state.parked + 1;
             let stands_by = others_busy && !state.standing_by;
             if stands_by {
@@ -130,6 +135,12 @@ impl Pool {
             self.wake.notify_one();
         }
         wake_up
+    }
+
+    /// Has all workers end. Called when there are no lanes any more.
+    pub(super) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.wake.notify_all();
     }
 
     pub(super) fn others_wait(&self) -> bool {

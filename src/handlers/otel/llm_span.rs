@@ -15,7 +15,7 @@ use super::{
     logs::LogEvent,
     message::{InputMessages, output},
     names, result,
-    span::{CallStart, OpenSpan, end_time},
+    span::{CallStart, OpenSpan},
     spans::SpansInner,
     starting::span_builder,
     tools,
@@ -63,7 +63,7 @@ impl SpansInner {
             logs.emit(LogEvent {
                 name: names::EXCEPTION,
                 severity: Severity::Warn,
-                time: end_time(run, result.duration),
+                time: run.end_time(result.duration),
                 span: &open.context,
                 attributes,
             });
@@ -94,7 +94,7 @@ impl SpansInner {
         let mut content = input_content(&call.start);
         content.push(output);
         let all = call.attributes.into_iter().chain(attributes.iter().cloned()).chain(error);
-        let time = end_time(run, result.duration);
+        let time = run.end_time(result.duration);
         let Some(logs) = &self.logs else {
             let all = all.chain(json_strings(content)).collect();
             return open.span.add_event_with_timestamp(names::DETAILS, time, all);

@@ -9,22 +9,28 @@ use crate::{
     run::{Run, TraceParent},
 };
 
-/// Returns the context of a run's parent span: that of the nearest run above it with an open span, else that of the
-/// request's `traceparent`, else the current one.
+/// Returns the context of a run's parent span: that of the nearest run above it, else that of the request's `traceparent`,
+/// else the current one. Baggage and suppression are those of the current context.
+///
+/// A current span of the same trace is below that span, and so nearer.
 pub(super) fn parent(open: &Open<OpenSpan>, run: &Run) -> Context {
-    let above = run.parent_ids().iter().rev();
-    if let Some(span) = above.filter_map(|id| open.with(*id, |above| above.context.clone())).next()
-    {
-        return Context::new().with_remote_span_context(span);
-    }
     let current = Context::current();
-    let Some(inbound) = run.inbound_traceparent().and_then(remote) else { return current };
-    // A current span of the same trace is below the caller's span, and so nearer.
-    let (trace_id, current_trace) = (inbound.trace_id(), current.span().span_context().trace_id());
-    if trace_id == current_trace {
+    let above = run.parent_ids().iter().rev();
+    let open_above = above.filter_map(|id| open.with(*id, |above| above.context.clone())).next();
+    // The run around may have ended. Its context has more than its span.
+    let outer = || run.outer_otel_context().filter(|outer| outer.has_active_span());
+    let (outer, span) = match (open_above, outer()) {
+        (Some(span), _) => (&current, span),
+        (None, Some(outer)) => (outer, outer.span().span_context().clone()),
+        (None, None) => match run.inbound_traceparent().and_then(remote) {
+            Some(inbound) => (&current, inbound),
+            None => return current,
+        },
+    };
+    if current.span().span_context().trace_id() == span.trace_id() {
         return current;
     }
-    current.with_remote_span_context(inbound)
+    outer.with_remote_span_context(span)
 }
 
 fn remote(parent: &TraceParent) -> Option<SpanContext> {

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::SystemTime};
 use opentelemetry::{
     KeyValue,
     global::BoxedSpan,
-    trace::{Span, SpanBuilder, Tracer},
+    trace::{Span, SpanBuilder, TraceContextExt, Tracer},
 };
 use serde_json::Value;
 
@@ -32,11 +32,16 @@ impl SpansInner {
         (is_call, call_start): (bool, Option<CallStart>),
         add: impl FnOnce(&mut BoxedSpan),
     ) {
-        let mut span = self.tracer.build_with_context(builder, &parent(&self.open, run));
+        let parent = parent(&self.open, run);
+        let mut span = self.tracer.build_with_context(builder, &parent);
         add(&mut span);
         let context = span.span_context().clone();
         if let Some(span) = trace_parent(&context) {
             run.set_span_context(span);
+            run.set_otel_context(parent.with_remote_span_context(context.clone()));
+        } else {
+            // No SDK, or the parent is suppressed: so is what the call starts.
+            run.set_otel_context(parent);
         }
         let open = OpenSpan { span, context, agent: agent(run), is_call, call_start };
         if let Some(oldest) = self.open.insert(run, open) {

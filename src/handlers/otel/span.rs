@@ -1,7 +1,4 @@
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use opentelemetry::{
     KeyValue,
@@ -34,10 +31,9 @@ pub(super) struct CallStart {
 }
 
 impl OpenSpan {
-    /// Ends the span at the run's start time plus its duration. The duration is measured by a monotonic clock, so
-    /// it stays positive if the system clock is set back.
+    /// Ends the span when the call ended.
     pub(super) fn end(mut self, run: &Run, duration: Duration) {
-        self.span.end_with_timestamp(end_time(run, duration));
+        self.span.end_with_timestamp(run.end_time(duration));
     }
 
     /// Marks the span as failed. The error's message is content.
@@ -52,10 +48,6 @@ impl OpenSpan {
         self.span.set_status(Status::error("no end event received"));
         self.span.end();
     }
-}
-
-pub(super) fn end_time(run: &Run, duration: Duration) -> SystemTime {
-    run.start_time().checked_add(duration).unwrap_or_else(|| run.start_time())
 }
 
 /// Returns the status description. Messages are content: those of providers quote prompts, those of transports quote

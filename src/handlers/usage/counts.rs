@@ -46,6 +46,10 @@ pub struct ErrorCounts {
     pub aborted: u64,
     /// Runs whose inner service panicked.
     pub panic: u64,
+    /// Runs whose request or configuration was invalid.
+    pub invalid: u64,
+    /// Runs of chains, tools and retrievers that failed by themselves.
+    pub failed: u64,
 }
 
 /// The cost of a set of runs.
@@ -70,7 +74,18 @@ impl Cost {
 impl ErrorCounts {
     /// Returns the number of runs that did not complete.
     pub fn total(&self) -> u64 {
-        self.provider + self.transport + self.truncated + self.cancelled + self.aborted + self.panic
+        [
+            self.provider,
+            self.transport,
+            self.truncated,
+            self.cancelled,
+            self.aborted,
+            self.panic,
+            self.invalid,
+            self.failed,
+        ]
+        .iter()
+        .sum()
     }
 
     fn add(&mut self, kind: ErrorKind) {
@@ -81,6 +96,8 @@ impl ErrorCounts {
             ErrorKind::Cancelled => &mut self.cancelled,
             ErrorKind::Aborted => &mut self.aborted,
             ErrorKind::Panic => &mut self.panic,
+            ErrorKind::Invalid => &mut self.invalid,
+            ErrorKind::Failed => &mut self.failed,
         } += 1;
     }
 }
@@ -164,6 +181,8 @@ impl UsageCounts {
                 cancelled: self.errors.cancelled + other.errors.cancelled,
                 aborted: self.errors.aborted + other.errors.aborted,
                 panic: self.errors.panic + other.errors.panic,
+                invalid: self.errors.invalid + other.errors.invalid,
+                failed: self.errors.failed + other.errors.failed,
             },
             unreported_runs: self.unreported_runs + other.unreported_runs,
             reported: self.reported.plus(&other.reported),

@@ -145,7 +145,11 @@ async fn schedule(case: &Case) -> bool {
     let (chains, calls): (Vec<_>, Vec<_>) = ends.iter().partition(|end| is_chain(end.run_type));
     assert_eq!(chains.len(), usize::from(case.parent && !events.is_empty()));
     if let [chain] = chains[..] {
-        assert_eq!(ends.last().unwrap().run_id, chain.run_id, "the parent ends last");
+        // A thread that handles a call's last token emits its end, perhaps after the drop of the batch.
+        let on_threads = case.modes.iter().any(|mode| matches!(mode, Mode::Blocking(_)));
+        if !on_threads {
+            assert_eq!(ends.last().unwrap().run_id, chain.run_id, "the parent ends last");
+        }
         assert!(calls.iter().all(|end| end.parent_run_id == Some(chain.run_id)));
         // The batch may be dropped while handlers are at the end of a complete one.
         let complete = calls.len() == case.prompts.len() && !calls.iter().any(is_cancelled);

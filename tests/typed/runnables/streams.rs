@@ -92,7 +92,7 @@ fn an_error_item_ends_the_run_but_not_the_stream() {
         assert!(items.next().await.unwrap().unwrap_err().is::<io::Error>());
         assert_eq!(items.next().await.unwrap().unwrap(), "b");
         assert!(items.next().await.is_none());
-        assert_eq!(output(&ended(&recorders, Some(ErrorKind::Transport)).await), Some(json!("a")));
+        assert_eq!(output(&ended(&recorders, Some(ErrorKind::Failed)).await), Some(json!("a")));
     });
 }
 

@@ -7,7 +7,7 @@ use support::{Gate, PATIENCE, everywhere, panic_of, read, request, runs};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, timeout::TimeoutLayer};
 use tower_llm_callbacks::{
     Abort, Aborted, CallbackLayer, Callbacks, ErrorKind, EventKind, ProviderError, Run, RunType,
-    event::Truncated,
+    event::{InvalidRequest, Truncated},
     testing::{Script, ScriptedModel, assert_promises},
 };
 
@@ -19,7 +19,7 @@ fn an_error_reaches_the_caller_unchanged() {
         let inner = service_fn(|(): ()| async { Err::<(), _>(io::Error::other("refused")) });
         let error = chain(&recorders).layer(inner).oneshot(()).await.unwrap_err();
         assert!(error.is::<io::Error>());
-        let end = ended(&recorders, Some(ErrorKind::Transport)).await;
+        let end = ended(&recorders, Some(ErrorKind::Failed)).await;
         assert_eq!(end.error().unwrap().message(), "refused");
     });
 }
@@ -44,7 +44,8 @@ fn an_error_kind_is_found_in_the_sources() {
     for (kind, cause) in [
         (ErrorKind::Provider, (|| ProviderError::new("overloaded").into()) as fn() -> BoxError),
         (ErrorKind::Truncated, || Truncated::default().into()),
-        (ErrorKind::Transport, || io::Error::other("x").into()),
+        (ErrorKind::Invalid, || InvalidRequest::new("no name").into()),
+        (ErrorKind::Failed, || io::Error::other("x").into()),
     ] {
         everywhere(|recorders| async move {
             let inner = service_fn(move |(): ()| async move { Err::<(), _>(Wrapped(cause())) });

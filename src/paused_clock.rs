@@ -1,4 +1,4 @@
-//! Handlers on threads, and the clock of a test.
+//! Work on threads, and the clock of a test.
 
 use std::{
     future::pending,
@@ -15,14 +15,14 @@ use crate::panics::catch;
 /// A runtime whose clock is paused advances it when all its tasks wait. A task that waits for a handler on a thread looks
 /// like that, and every timeout would expire at once. A blocking task of the runtime keeps the clock from advancing; here
 /// it does nothing but wait for this value to be dropped, or for the runtime to shut down.
-pub(super) struct PausedClock {
+pub(crate) struct PausedClock {
     release: Sender<()>,
     task: AbortHandle,
 }
 
 impl PausedClock {
     /// Holds the clock of the current runtime, if that is paused.
-    pub(super) fn hold() -> Option<Self> {
+    pub(crate) fn hold() -> Option<Self> {
         if !is_paused() {
             return None;
         }
