@@ -34,7 +34,7 @@ impl CallbackHandler for Hangs {
 
 impl AsyncCallbackHandler for Hangs {
     async fn on_event(&self, _run: &Run, _event: &Event) {
-        pending().await
+        pending::<()>().await;
     }
 }
 

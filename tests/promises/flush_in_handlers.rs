@@ -113,7 +113,7 @@ fn flushes_in_handlers_do_not_wait_for_each_other() {
 #[test]
 fn a_blocking_flush_waits_on_a_thread() {
     let recorders = Recorders::new(&[Mode::Blocking(tower_llm_callbacks::Delivery::Background)]);
-    let slow = recorders.callbacks.clone();
+    let slow = recorders.callbacks;
     let slow = slow.add(
         Mode::Blocking(tower_llm_callbacks::Delivery::Background)
             .closure(|_, _| std::thread::sleep(Duration::from_millis(10))),

@@ -30,6 +30,11 @@ async fn ask(mut model: Model) {
     read(call(&mut model).await.unwrap()).await;
 }
 
+async fn asked(model: Model) -> Result<(), tower::BoxError> {
+    ask(model).await;
+    Ok(())
+}
+
 fn ask_blocking(model: Model) {
     // Nested runtimes are not allowed on a runtime's own thread.
     block_on(ask(model));
@@ -65,18 +70,10 @@ const WAYS: [(&str, Way); 12] = [
         run.scope(|| block_on(config.scope(ask(model))));
     }),
     ("a chain around", |run, model| {
-        run.scope(|| {
-            block_on(
-                RunLayer::chain("judge").run(async { Ok::<_, tower::BoxError>(ask(model).await) }),
-            )
-        })
-        .unwrap();
+        run.scope(|| block_on(RunLayer::chain("judge").run(asked(model)))).unwrap();
     }),
     ("attempts", |run, model| {
-        let inner = service_fn(move |()| {
-            let model = model.clone();
-            async move { Ok::<_, tower::BoxError>(ask(model).await) }
-        });
+        let inner = service_fn(move |()| asked(model.clone()));
         run.scope(|| block_on(AttemptsLayer::new().layer(inner).oneshot(()))).unwrap();
     }),
 ];

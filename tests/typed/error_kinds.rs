@@ -31,12 +31,13 @@ fn refused() -> io::Error {
     io::Error::from_raw_os_error(111)
 }
 
+type Make = fn() -> BoxError;
 type Chunks = futures::stream::Empty<Result<ChatChunk, BoxError>>;
 
 /// The run's message has every cause, to the last source, whoever's error it is.
 #[test]
 fn a_transport_error_names_its_cause() {
-    let errors: [(fn() -> BoxError, &str); 6] = [
+    let errors: [(Make, &str); 6] = [
         (|| refused().into(), "Connection refused (os error 111)"),
         (
             || Own(refused().into()).into(),
@@ -108,7 +109,7 @@ fn an_invalid_request_or_configuration_is_invalid() {
 /// A tool that fails by itself has failed. What the cause says comes first.
 #[test]
 fn a_tools_own_failure_is_failed() {
-    let errors: [(fn() -> BoxError, ErrorKind); 3] = [
+    let errors: [(Make, ErrorKind); 3] = [
         (|| "no such city".into(), ErrorKind::Failed),
         (|| refused().into(), ErrorKind::Failed),
         (|| tower_llm_callbacks::ProviderError::new("busy").into(), ErrorKind::Provider),

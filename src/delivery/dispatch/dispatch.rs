@@ -8,13 +8,13 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::{flag::DispatchFlag, terminal::Terminal};
+use super::flag::DispatchFlag;
 use crate::{
     delivery::{
         Delivery, Fault, FaultKind, Hooks, Slot, hooks, queue::Lane, suspension::Admission,
     },
     event::EventData,
-    run::{EventSink, Run},
+    run::{Abort, EventSink, Run},
     sync::lock,
 };
 
@@ -63,6 +63,12 @@ pub(crate) trait Executor: Send + Sync {
 
     /// Returns the lanes that have not ended.
     fn lanes(&self) -> Vec<LaneRef>;
+}
+
+/// The terminal event of a run, before it is emitted.
+pub(crate) trait Terminal: Send {
+    /// Returns the event. An abort that came before overrides how the run ended.
+    fn emit(self: Box<Self>, run: &Run, abort: Option<&Abort>) -> EventData;
 }
 
 /// A lane of a run, as its drain holds it.

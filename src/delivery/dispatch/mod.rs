@@ -14,7 +14,6 @@ mod token;
 pub(super) use self::flag::DispatchFlag;
 pub(super) use self::inline::{call, failed};
 pub(crate) use self::{
-    dispatch::{Dispatch, Executor, LaneRef, Member},
-    terminal::Terminal,
+    dispatch::{Dispatch, Executor, LaneRef, Member, Terminal},
     token::TokenLanes,
 };

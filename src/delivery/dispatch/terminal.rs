@@ -2,19 +2,11 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::dispatch::Dispatch;
+use super::dispatch::{Dispatch, Terminal};
 use crate::{
     delivery::{Delivery, progress::progressed},
-    event::EventData,
-    run::{Abort, Run},
     sync::lock,
 };
-
-/// The terminal event of a run, before it is emitted.
-pub(crate) trait Terminal: Send {
-    /// Returns the event. An abort that came before overrides how the run ended.
-    fn emit(self: Box<Self>, run: &Run, abort: Option<&Abort>) -> EventData;
-}
 
 impl Dispatch {
     /// Leaves the terminal event to whoever drains last. Emits it now if the awaited handlers have drained.

@@ -33,7 +33,7 @@ struct State {
 
 /// The clock of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clock {
+enum Clock {
     /// That of a runtime, which a test may pause: it runs the handler's futures.
     Runtime(Id),
     /// That of the system, for handlers that run on threads.
@@ -100,13 +100,13 @@ impl Watch {
         lock(&self.state).lanes.iter().filter_map(|(_, watched)| watched.lane()).collect()
     }
 
-    pub(super) fn tick(&self) -> Duration {
+    fn tick(&self) -> Duration {
         (self.deadline / 8).max(Duration::from_millis(1))
     }
 
     /// Checks every lane that is watched by a clock, and detaches the handler where it is late. Returns false without
     /// lanes: then the next one starts another watcher.
-    pub(super) fn check(&self, clock: Clock) -> bool {
+    fn check(&self, clock: Clock) -> bool {
         let now = Instant::now();
         let mut seen = Vec::new();
         let mut late = Vec::new();
@@ -169,8 +169,9 @@ impl Watcher {
 /// There is no runtime, or it is gone or has no timer, while there are runs: the thread goes on.
 impl Drop for Watcher {
     fn drop(&mut self) {
-        if !self.done {
-            watch_thread::add(&self.watch, self.clock);
-        }
+        let Some(watch) = self.watch.upgrade().filter(|_| !self.done) else { return };
+        let (weak, clock) = (Weak::clone(&self.watch), self.clock);
+        let check = move || weak.upgrade().is_some_and(|watch| watch.check(clock));
+        watch_thread::add(watch.tick(), Box::new(check));
     }
 }

@@ -1,53 +1,48 @@
 //! One thread for the deadlines of all handlers that run on threads.
 
 use std::{
-    sync::{Condvar, Mutex, PoisonError, Weak},
+    sync::{Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use super::watch::{Clock, Watch};
 use crate::sync::lock;
 
-/// The longest pause between two looks, so that the thread ends soon after the last run.
+/// The longest pause between two checks, so that the thread ends soon after the last run.
 const LONGEST: Duration = Duration::from_millis(500);
 
-static WATCHED: Mutex<State> = Mutex::new(State { watched: Vec::new(), running: false });
+static STATE: Mutex<State> = Mutex::new(State { added: Vec::new(), running: false });
 static ADDED: Condvar = Condvar::new();
 
 struct State {
-    watched: Vec<Watched>,
+    added: Vec<Watched>,
     running: bool,
 }
 
+/// A handler whose deadlines are checked.
 struct Watched {
-    watch: Weak<Watch>,
-    clock: Clock,
+    check: Box<dyn Fn() -> bool + Send>,
+    pause: Duration,
     next: Instant,
 }
 
 impl Watched {
-    fn tick(watch: &Watch) -> Duration {
-        watch.tick().min(LONGEST)
-    }
-
-    /// Checks the deadlines, if it is time. Returns false if there is nothing more to watch.
+    /// Checks the deadlines, if it is time. Returns false if there is nothing more to check.
     fn check(&mut self) -> bool {
         if Instant::now() < self.next {
             return true;
         }
-        let Some(watch) = self.watch.upgrade() else { return false };
-        let more = watch.check(self.clock);
-        self.next = Instant::now() + Self::tick(&watch);
+        let more = (self.check)();
+        self.next = Instant::now() + self.pause;
         more
     }
 }
 
-/// Has the lanes of a handler checked at intervals, as long as there are any.
-pub(super) fn add(watch: &Weak<Watch>, clock: Clock) {
-    let Some(tick) = watch.upgrade().map(|watch| Watched::tick(&watch)) else { return };
-    let mut state = lock(&WATCHED);
-    state.watched.push(Watched { watch: Weak::clone(watch), clock, next: Instant::now() + tick });
+/// Calls a closure at intervals, as long as it returns true.
+pub(super) fn add(pause: Duration, check: Box<dyn Fn() -> bool + Send>) {
+    let pause = pause.min(LONGEST);
+    let mut state = lock(&STATE);
+    state.added.push(Watched { check, pause, next: Instant::now() + pause });
     if state.running {
         ADDED.notify_one();
         return;
@@ -58,18 +53,17 @@ pub(super) fn add(watch: &Weak<Watch>, clock: Clock) {
 }
 
 fn run() {
-    let mut mine = Vec::new();
+    let mut watched = Vec::new();
     loop {
-        // Checked without the lock, because a fault calls hooks.
-        mine.retain_mut(Watched::check);
-        let now = Instant::now();
-        let mut state = lock(&WATCHED);
-        mine.append(&mut state.watched);
-        let Some(next) = mine.iter().map(|watched| watched.next).min() else {
+        // Without the lock, because a fault calls hooks.
+        watched.retain_mut(Watched::check);
+        let mut state = lock(&STATE);
+        watched.append(&mut state.added);
+        let Some(next) = watched.iter().map(|watched| watched.next).min() else {
             state.running = false;
             return;
         };
-        let pause = next.saturating_duration_since(now);
+        let pause = next.saturating_duration_since(Instant::now());
         drop(ADDED.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner));
     }
 }

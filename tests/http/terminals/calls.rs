@@ -91,7 +91,7 @@ fn a_failed_request_body_is_passed_on() {
         let inner = service_fn(|request: Request<RequestBody<Scripted>>| async {
             let (bytes, error) = support::http::read(request.into_body()).await;
             assert_eq!(bytes, PROMPT.as_bytes()[..20]);
-            let error: BoxError = error.unwrap().into();
+            let error: BoxError = error.unwrap();
             Err::<Response<Full<Bytes>>, _>(error)
         });
         let body = Scripted::new([Step::Wait, data(&PROMPT[..20]), Step::Wait, Step::Fail]);
