@@ -362,6 +362,28 @@ def check_out_of_file_descriptors():
         same("an answer afterwards", ask(server, "POST", "/v1/messages", MESSAGES)[0], 200)
 
 
+def check_silent_clients():
+    with before(REPLAY, "--client-timeout", 1) as (server, events):
+        body = json.dumps(MESSAGES).encode()
+        head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+        sent = {"nothing": b"", "half a head": head[:20], "half a body": head + body[:9]}
+        silent = {}
+        for name, data in sent.items():
+            silent[name] = socket.create_connection(server.address, timeout=20)
+            silent[name].sendall(data)
+        for name in ["nothing", "half a head"]:
+            # hyper may answer half a head with 408.
+            found = silent[name].recv(65536)
+            assert found == b"" or found.startswith(b"HTTP/1.1 408"), (name, found)
+        found = silent["half a body"].recv(65536)
+        assert found.startswith(b"HTTP/1.1 408"), found
+        # A stream may pause: its client is not silent, it waits.
+        connection, _ = begin(server, MESSAGES | {"model": "endless"})
+        time.sleep(2.5)
+        assert not events_of(events) or events_of(events)[-1][-1]["event"] != "llm_error"
+        connection.close()
+
+
 def check_many_streams():
     with before(REPLAY) as (server, events):
         begun = [begin(server, MESSAGES | {"model": "endless"})[0] for _ in range(100)]

@@ -91,7 +91,7 @@ impl Callbacks {
     /// Adds a hook that is called when a handler of this set fails, or loses events.
     ///
     /// It is called on the thread that notices the fault: a runtime's worker, a handler's thread, or the thread that
-    /// drops a stream. It must not block. Its panic is caught.
+    /// drops a stream. It must not block. Its panic is caught. Calls that it makes do not notify the handler.
     #[must_use]
     pub fn on_fault(mut self, hook: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
         let hook: Hook = Arc::new(hook);
@@ -101,6 +101,9 @@ impl Callbacks {
     }
 
     /// Sets the runtime of the handlers of this set. By default it is the one that a call is made in.
+    ///
+    /// Async handlers run as tasks of it, blocking ones on their threads inside it. After it has shut down, blocking
+    /// handlers are called in no runtime.
     #[must_use]
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.change(|member| member.runtime = Some(runtime.clone()));
@@ -111,8 +114,11 @@ impl Callbacks {
     /// Waits until every event that was emitted before is handled or lost, at most until the deadline. Returns what
     /// was not handled by then.
     ///
-    /// Does not wait for the end of runs in flight. Call it before a runtime shuts down, so that the last events are
-    /// delivered.
+    /// Waits for the end of an answer that is complete, but not for runs in flight. Call it before a runtime shuts down, so
+    /// that the last events are delivered.
+    ///
+    /// In the code of a handler of the set it waits for everything but the event that is handled there, and what that holds
+    /// up.
     ///
     /// # Panics
     ///

@@ -106,7 +106,10 @@ impl Registration {
     ///
     /// A handler that takes longer is detached from that run, and the events in its queue are lost and reported. The
     /// deadline is checked at intervals: it may be exceeded by up to a quarter. [`Duration::MAX`] is no deadline.
-    /// Inline handlers have no deadline.
+    /// Inline handlers have no deadline. That of an async handler is measured by the clock of the call's runtime, which a
+    /// test may pause, that of a blocking one by the clock of the system.
+    ///
+    /// A handler that misses its deadline in several runs in a row is [suspended](Self::suspension).
     ///
     /// # Panics
     ///

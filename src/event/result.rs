@@ -29,14 +29,16 @@ pub struct LlmResult {
     /// The number of token events that the handler did not receive because its queue was full. The only field that may
     /// differ from handler to handler.
     pub dropped_tokens: u64,
-    /// The time from the start of the run to its first content. `None` if no content was streamed.
+    /// The time from the inner call to the first content. `None` if no content was streamed.
     #[serde(
         rename = "time_to_first_token_ms",
         serialize_with = "optional_milliseconds",
         deserialize_with = "read_optional_milliseconds"
     )]
     pub time_to_first_token: Option<Duration>,
-    /// The time from the start of the run to its end.
+    /// The time from the inner call to the end of the answer: to the end mark, or to the last finish reason of an answer
+    /// that stops there, or to the error or the drop. What handlers do before and after it is not part of it, nor the time
+    /// in which they held up a stream whose next item was there already. Zero if no call was made.
     #[serde(
         rename = "duration_ms",
         serialize_with = "milliseconds",

@@ -15,9 +15,10 @@ pub enum ErrorKind {
     Provider,
     /// The call or its stream failed on the way, or in a layer below.
     Transport,
-    /// The stream ended without the protocol's end mark.
+    /// The stream ended without the protocol's end mark, and before every choice had its finish reason.
     Truncated,
-    /// The call was dropped: before the response, or midway in the stream.
+    /// The call was dropped: before the response, or midway in the stream. A call that is dropped when every choice has its
+    /// finish reason has completed.
     Cancelled,
     /// [`Run::abort`](crate::Run::abort) was called, or a handler failed that
     /// [aborts on a fault](crate::Registration::abort_on_fault).

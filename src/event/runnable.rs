@@ -69,7 +69,7 @@ pub struct RunOutput {
     /// The id of the tool call that a tool run answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<Arc<str>>,
-    /// The time from the start of the run to its end.
+    /// The time from the inner call to its end, without that of handlers before and after it.
     #[serde(
         rename = "duration_ms",
         serialize_with = "milliseconds",

@@ -54,7 +54,8 @@ macro_rules! run_methods {
     };
 }
 
-/// Synchronous callbacks. Methods may block: they run on dedicated threads unless registered inline.
+/// Synchronous callbacks. Methods may block: unless registered inline, they run on threads of the
+/// handler, in the runtime of the run.
 ///
 /// A handler is notified of the events of one run one after the other, and of different runs at the same time,
 /// from several threads. Every method does nothing by default.

@@ -16,8 +16,8 @@ pin_project! {
     /// The body of a response of an [`HttpCallbackService`](super::HttpCallbackService): the inner body's frames,
     /// unchanged.
     ///
-    /// Dropped before its end, it drops the inner body and ends the run as cancelled. Dropped after the frame that ends
-    /// the answer, the run has completed.
+    /// Dropped before its end, it drops the inner body and ends the run as cancelled. Dropped after the end
+    /// mark, or when every choice has its finish reason, the run has completed.
     pub struct ResponseBody<B> {
         #[pin]
         gated: Gated<B, Frames, Frame<Bytes>, Llm>,

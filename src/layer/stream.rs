@@ -17,8 +17,8 @@ use crate::{
 pin_project! {
     /// The response stream of a [`CallbackService`](super::CallbackService): yields the inner stream's items.
     ///
-    /// Dropped before its end, it drops the inner stream and ends the run as cancelled. Dropped after the chunk that
-    /// ends the answer, the run has completed.
+    /// Dropped before its end, it drops the inner stream and ends the run as cancelled. Dropped after the end
+    /// mark, or when every choice has its finish reason, the run has completed.
     ///
     /// `C` is the type of the chunks. It is a parameter because a projection of `St` would keep tasks that hold this
     /// stream from being `Send` where `St` is boxed.
