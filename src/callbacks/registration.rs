@@ -69,6 +69,9 @@ impl Registration {
     }
 
     /// Has an event handled before the consumer gets the item that caused it.
+    ///
+    /// The stream's poll polls an async handler itself, because it waits for it in any case: the handler's code may then see
+    /// task-local values of the consumer's task, and must not use `block_in_place`.
     pub fn lockstep(mut self) -> Self {
         self.settings.delivery = Delivery::Lockstep;
         self

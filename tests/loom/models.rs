@@ -144,7 +144,7 @@ fn lane() -> Arc<Lane> {
     let handler = (EventMask::ALL, "model".into(), Identity::unique());
     let settings = Settings { capacity: 1, ..Settings::new(Delivery::Pipelined) };
     let slot = Slot::new(handler, settings, None, false);
-    Arc::new(Lane::new(StdArc::new(slot), Hooks::default(), None, &run()))
+    Arc::new(Lane::new(StdArc::new(slot), Hooks::default(), None, &run(), false))
 }
 
 fn event(seq: u64) -> Event {

@@ -336,3 +336,46 @@ fn several_instances_create_one_span() {
     assert_eq!(spans.len(), 1);
     assert_eq!((&*spans[0].name, &*spans[0].fields["error.kind"]), ("retriever", "cancelled"));
 }
+
+/// A child that starts after its parent's end is inside the parent's span, and clean-up is logged in its own run's span.
+#[test]
+fn spans_outlive_the_end_of_their_run() {
+    struct Cleans;
+    impl Drop for Cleans {
+        fn drop(&mut self) {
+            info!("clean-up");
+        }
+    }
+    let seen = Seen::during(async {
+        let config = RunConfig::new().callbacks(callbacks());
+        let later = config.scope(async {
+            let chain = RunLayer::chain("agent").run(async {
+                let cleans = Cleans;
+                let later = async move {
+                    let model =
+                        CallbackLayer::new(Callbacks::new()).layer(ScriptedModel::new(answer()));
+                    chat::collect(model.oneshot(request()).await.unwrap()).await.unwrap();
+                };
+                let kept = async move { drop(cleans) }.in_current_run();
+                Ok::<_, BoxError>((later.in_current_run(), kept))
+            });
+            chain.await.unwrap()
+        });
+        let (later, kept) = later.await;
+        later.await;
+        RunLayer::tool("elsewhere")
+            .callbacks(callbacks())
+            .run(async move {
+                drop(kept);
+                Ok::<_, BoxError>(())
+            })
+            .await
+            .unwrap();
+    });
+    let spans = seen.spans();
+    let llm = spans.iter().find(|span| span.name == "llm").unwrap();
+    assert_eq!(spans[llm.parent.expect("a parent")].name, "chain");
+    let inside = seen.logged("clean-up");
+    assert_eq!(inside.len(), 1);
+    assert_eq!(inside[0].last().unwrap(), "chain");
+}
