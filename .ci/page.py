@@ -549,6 +549,20 @@ def check_dark_and_light():
     assert backs[0] != backs[1], backs
 
 
+def check_waiting_requests():
+    with gateway() as server, browser() as page:
+        page.open(server.page)
+        half = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{"
+        uploads = [socket.create_connection(server.address, timeout=20) for _ in range(2)]
+        for upload in uploads:
+            upload.sendall(half)
+        within(5, "the uploads", lambda: page.text("#waiting") == "waiting for 2 request bodies")
+        uploads[0].close()
+        within(5, "one upload", lambda: page.text("#waiting") == "waiting for 1 request body")
+        uploads[1].close()
+        within(5, "no upload", lambda: page.text("#waiting") == "")
+
+
 def check_nothing_leaks():
     canary = lambda place: f"sk-ant-api03-CANARY{place}0123456789abcdefghijklmnopqrstuvwxyz"
     headers = {name: canary(name) for name in ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-any-secret", "user-agent",

@@ -8,7 +8,7 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::delivery::{Flushing, LaneRef, Member, Progress, Slot};
+use crate::delivery::{Flushing, Lane, LaneRef, Member, Progress, Slot};
 
 /// The events that a flush did not see handled: see [`Callbacks::flush`](super::Callbacks::flush).
 #[derive(Debug, Clone, Default)]
@@ -120,8 +120,12 @@ impl Awaited {
     /// terminal event while it waits for handlers.
     fn is_dispatched(&self, flushing: &Flushing) -> bool {
         let dispatch = &self.lane.dispatch;
+        let run_id = self.run_id();
+        // The end waits for all awaited handlers of the run.
+        let is_held_up = |lane: &Lane| flushing.need_not_wait_for(&lane.slot, run_id);
         !(dispatch.is_busy() || dispatch.is_ending())
-            || flushing.need_not_wait_for_run(self.run_id())
+            || flushing.need_not_wait_for_run(run_id)
+            || dispatch.lanes().iter().any(is_held_up)
     }
 
     fn is_handled(&self, flushing: &Flushing) -> bool {

@@ -99,14 +99,16 @@ impl SuspensionState {
         Self { settings, troubled: AtomicBool::new(false), state, skipped: AtomicU64::new(0) }
     }
 
+    /// Whether the handler has failed since its last success.
+    #[inline]
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed)
+    }
+
     /// A run is starting.
     #[inline]
     pub(crate) fn admit(&self) -> Admission {
-        if self.troubled.load(Ordering::Relaxed) {
-            self.admit_troubled()
-        } else {
-            Admission::Normal
-        }
+        if self.is_troubled() { self.admit_troubled() } else { Admission::Normal }
     }
 
     fn admit_troubled(&self) -> Admission {
@@ -127,7 +129,7 @@ impl SuspensionState {
     /// The handler got through a run.
     #[inline]
     pub(crate) fn succeeded(&self) {
-        if self.troubled.load(Ordering::Relaxed) {
+        if self.is_troubled() {
             let mut state = lock(&self.state);
             *state = HEALTHY;
             self.troubled.store(false, Ordering::Relaxed);
@@ -149,7 +151,7 @@ impl SuspensionState {
         false
     }
 
-    /// The probe has ended without success.
+    /// The probe has ended. If that was no success, the next one waits longer.
     pub(crate) fn probe_failed(&self) {
         let Some(settings) = self.settings else { return };
         let mut state = lock(&self.state);

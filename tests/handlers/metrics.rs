@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
 use tower_llm_callbacks::{
-    AttemptsLayer, CallbackLayer, Callbacks, Delta, ProviderError, Registration, RunConfig,
-    RunLayer, Usage,
+    AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, Delta, LlmResult, ProviderError,
+    Registration, Run, RunConfig, RunLayer, Usage,
     callbacks::Overflow,
     chat::{self, ChatRequest},
     handlers::{HandlerMetrics, LlmMetrics, TimedHandler},
@@ -240,6 +240,38 @@ fn handlers_have_their_own_metrics() {
     };
     assert!(dropped >= 1);
     assert_eq!(waiting + dropped as f64, 4.0);
+}
+
+/// Two handlers of one type have metrics and faults of their own.
+#[test]
+fn handlers_of_one_type_have_labels_of_their_own() {
+    struct Fails(bool);
+    impl CallbackHandler for Fails {
+        fn on_llm_end(&self, _run: &Run, _result: &LlmResult) {
+            assert!(!self.0, "scripted");
+        }
+    }
+    support::quiet_panics();
+    let recorded = record(async {
+        // Inline: the recorder is one of this thread.
+        let fails = |fails| Registration::inline(Fails(fails)).name("audit");
+        let callbacks = Callbacks::new().add(fails(false)).add(fails(true)).add(fails(true));
+        let (callbacks, metrics) = HandlerMetrics::observe(callbacks);
+        ask(&CallbackLayer::new(callbacks.clone()), "claude-1", answer()).await;
+        assert!(callbacks.flush(Duration::from_secs(20)).await.is_complete());
+        metrics.sample();
+    });
+    for (handler, faults) in [("audit", None), ("audit#2", Some(1)), ("audit#3", Some(1))] {
+        let labels = format!("handler={handler},kind=panicked,event=llm_end");
+        let counted = recorded.get(&format!("llm_callbacks_faults_total{{{labels}}}"));
+        assert_eq!(counted.cloned(), faults.map(Value::Counter), "{handler}");
+        let runs = format!("llm_callbacks_undelivered_runs{{handler={handler}}}");
+        assert_eq!(recorded[&runs], Value::Gauge(0.0));
+        assert_eq!(
+            recorded[&format!("llm_callbacks_suspended{{handler={handler}}}")],
+            Value::Gauge(0.0)
+        );
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ use super::{
     queue::{Lane, Pushed},
 };
 use crate::{
-    event::{CustomEvent, Event, EventData},
+    event::{CustomEvent, Event, EventData, EventKind},
     handler::EventMask,
     run::{Control, Identity, Run, RunInfo, RunType},
 };
@@ -162,7 +162,7 @@ fn drain(lane: &Lane, control: &Control) -> Vec<u64> {
             }
             lane.begin(event.kind(), control);
             handled.push(event.seq());
-            lane.finish_one();
+            lane.finish_one(EventKind::LlmNewToken);
         }
     }
     handled

@@ -96,7 +96,7 @@ fn a_flush_waits_for_an_end_that_waits_for_handlers() {
     });
 }
 
-const LONG: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_millis(50);
 const TOKENS: usize = 10;
 
 /// The duration that a handler gets beside one that takes long for each event.
@@ -113,7 +113,7 @@ async fn duration_beside(mode: Mode, capacity: usize) -> (Duration, Duration) {
     (result.duration, result.time_to_first_token.unwrap())
 }
 
-/// The call is instant; a handler takes 20 ms an event. What the consumer waits for is not part of the call.
+/// The call is instant; a handler takes 50 ms an event. What the consumer waits for is not part of the call.
 #[test]
 fn times_are_not_those_of_handlers() {
     for mode in Mode::AWAITED.into_iter().filter(|mode| !mode.is_async()) {
@@ -122,7 +122,7 @@ fn times_are_not_those_of_handlers() {
                 let (duration, first) = duration_beside(mode, capacity).await;
                 // With room for a part of what the handler takes, on a busy machine.
                 assert!(duration < LONG * TOKENS as u32 / 2, "{mode:?}, {capacity}: {duration:?}");
-                assert!(first < LONG, "{mode:?}, {capacity}: {first:?}");
+                assert!(first < LONG * TOKENS as u32 / 2, "{mode:?}, {capacity}: {first:?}");
             });
         }
     }

@@ -19,9 +19,8 @@ impl Dispatch {
             if let Some(executor) = self.executor(index) {
                 executor.ended(key);
             }
-            if !lane.is_detached() && lane.progress().finished > 0 {
-                lane.slot.suspension.succeeded();
-            } else if lane.is_probe() {
+            if lane.is_probe() {
+                // No effect after a success.
                 lane.slot.suspension.probe_failed();
             }
         }

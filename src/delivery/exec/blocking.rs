@@ -55,8 +55,7 @@ impl Blocking {
 
     fn wake(self: &Arc<Self>, wake_up: &WakeUp) {
         let WakeUp::New = wake_up else { return };
-        // A name with a NUL byte would be an error.
-        let name = self.name.replace('\0', "");
+        let name = thread_name(&self.name);
         let (pool, blocking) = (Arc::clone(&self.pool), Arc::downgrade(self));
         if thread::Builder::new().name(name).spawn(move || work(&pool, &blocking)).is_err() {
             for Ready { lane, .. } in self.pool.worker_failed() {
@@ -102,7 +101,7 @@ impl Blocking {
                     batch.clear();
                     return Turn::Done;
                 }
-                lane.finish_one();
+                lane.finish_one(kind);
                 if kind.is_terminal() {
                     lane_ref.end();
                     return Turn::Done;
@@ -122,6 +121,14 @@ impl Drop for Blocking {
     fn drop(&mut self) {
         self.pool.close();
     }
+}
+
+/// Returns the name of a handler's threads: that of its type without its path, since systems show few characters.
+fn thread_name(handler: &str) -> String {
+    let name = handler.split('<').next().unwrap_or_default();
+    let name = name.rsplit("::").next().unwrap_or_default();
+    // A NUL byte would be an error.
+    name.replace('\0', "")
 }
 
 /// The thread of a worker. While it idles, it does not keep the handler.

@@ -161,7 +161,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
                     return;
                 }
             }
-            lane.finish_one();
+            lane.finish_one(kind);
             if kind.is_terminal() {
                 lane_ref.end();
                 return;

@@ -105,8 +105,13 @@ impl Lane {
     }
 
     /// Counts an event that the handler has finished.
+    ///
+    /// A success is noted before a flush can see the event as handled: the next run may start right after that.
     #[inline]
-    pub(crate) fn finish_one(&self) {
+    pub(crate) fn finish_one(&self, kind: EventKind) {
+        if kind.is_terminal() {
+            self.slot.suspension.succeeded();
+        }
         self.room.finish();
         progressed();
     }
