@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_nats::jetstream;
+use futures::StreamExt;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tower_llm_callbacks::nats::StreamConfig;
@@ -81,6 +83,14 @@ impl Server {
 
     pub(crate) fn stream(&self) -> StreamConfig {
         StreamConfig::new(&self.url()).timeout(Duration::from_secs(2))
+    }
+
+    /// Returns the number of messages in the only stream.
+    pub(crate) async fn messages(&self) -> u64 {
+        let context = jetstream::new(async_nats::connect(self.url()).await.unwrap());
+        let name = context.stream_names().next().await.unwrap().unwrap();
+        let mut stream = context.get_stream(name).await.unwrap();
+        stream.info().await.unwrap().state.messages
     }
 }
 
