@@ -118,8 +118,9 @@ fn calls_leave_no_memory() {
             });
         };
         some();
-        let left = allocation_counter::measure(some).bytes_current;
-        assert!(left.abs() < 4096, "{mode:?}: {left} bytes of {} calls", 5 * CALLS);
+        // What is kept for reuse comes and goes. What is lost stays lost each time.
+        let left = (0..3).map(|_| allocation_counter::measure(some).bytes_current).min().unwrap();
+        assert!(left < 4096, "{mode:?}: {left} bytes of {} calls", 5 * CALLS);
     }
 }
 
