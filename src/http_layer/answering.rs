@@ -59,6 +59,8 @@ impl Answering {
                 let Deferred { new_run, request } = deferred;
                 let limit = self.settings.max_request_bytes;
                 let emitter = start_llm(new_run, || request.start(&*self.format, limit));
+                // The call was made when the run was opened.
+                emitter.run().set_called(0);
                 self.read(head, body, Box::new(emitter), true)
             }
             _ => Answered::Response(Response::from_parts(head, ResponseBody::unobserved(body))),
