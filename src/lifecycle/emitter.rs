@@ -141,16 +141,19 @@ impl<A: Account> Emitter<A> {
     /// Waits until an item may go to the consumer, or the run is aborted.
     pub(super) fn poll_lockstep(&mut self, cx: &Context<'_>) -> Poll<()> {
         let poll = self.phases.poll_lockstep(cx);
-        if poll.is_pending() {
-            self.clock.hold(self.phases.run());
-        }
-        poll
+        self.held_up(poll)
     }
 
     /// Waits until there is room in the queues that the stream waits for, or the run is aborted.
     #[inline]
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
         let poll = self.phases.poll_room(cx);
+        self.held_up(poll)
+    }
+
+    /// Notes on the clock that handlers hold the stream up, if they do.
+    #[inline]
+    fn held_up(&mut self, poll: Poll<()>) -> Poll<()> {
         if poll.is_pending() {
             self.clock.hold(self.phases.run());
         }
