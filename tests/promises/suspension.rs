@@ -14,7 +14,7 @@ use support::{Faults, MODES, Mode, PATIENCE, call, in_each_mode, on_each_runtime
 use tokio::time::Instant;
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, FaultKind,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, EventMask, FaultKind,
     Registration, Run,
     callbacks::Suspension,
     testing::{Script, ScriptedModel},
@@ -172,6 +172,27 @@ fn a_suspended_handler_is_probed_and_comes_back() {
             fragile.broken.store(false, Ordering::SeqCst);
         });
     }
+}
+
+/// A handler that does not want the terminal event comes back too: it got through the run.
+#[test]
+fn a_handler_without_terminal_events_comes_back() {
+    let runtime = support::Flavor::Current.builder().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        for mode in MODES {
+            let fragile = Fragile::new(false);
+            let handler = mode.handler(fragile.clone()).event_mask(EventMask::LLM_START);
+            let calls = Calls::new(handler.suspension(Suspension::after(1)));
+            calls.one().await;
+            assert_eq!((fragile.runs(), calls.suspended()), (1, 1), "{mode:?}");
+            fragile.broken.store(false, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            for _ in 0..3 {
+                calls.one().await;
+            }
+            assert_eq!(fragile.runs(), 4, "{mode:?}: it is back");
+        }
+    });
 }
 
 /// A success in between begins the row anew.

@@ -83,8 +83,12 @@ impl Dispatch {
         for (index, lane) in self.lanes().iter().enumerate() {
             if !lane.wants(kind) {
                 // The terminal event ends every lane, wanted or not.
-                if kind.is_terminal() && !lane.slot.is_inline() && !lane.is_detached() {
-                    self.end_lane(index, event);
+                if kind.is_terminal() && !lane.is_detached() {
+                    if lane.slot.is_inline() {
+                        lane.slot.suspension.succeeded();
+                    } else {
+                        self.end_lane(index, event);
+                    }
                 }
                 continue;
             }
