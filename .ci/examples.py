@@ -28,7 +28,7 @@ measure_joke (tool) <time>
 └─ model (llm) <time>, 32 → 24 tokens, end_turn
 
 a tool without a topic fails: the argument `topic` is missing
-measure_joke (tool) <time>, transport: the argument `topic` is missing
+measure_joke (tool) <time>, failed: the argument `topic` is missing
 
 """,
     "agent": f"""agent chain_start "What is the weather in Paris?"
