@@ -367,6 +367,14 @@ def check_errors():
         assert "429" in page.text("#error span"), page.text("#error span")
         page.click("#kinds button[data-kind=provider]")
         within(5, "all runs", lambda: len(shown()) == 5)
+        # Every kind of error has the colour of errors, also one that the page does not know.
+        colours = page.js("""const row = document.querySelector('#rows tr'), was = row.dataset.state;
+            const of = (state) => { row.dataset.state = state; return getComputedStyle(row.querySelector('.b')).backgroundColor; };
+            const found = Object.fromEntries(arguments[0].map((state) => [state, of(state)]));
+            row.dataset.state = was;
+            return found;""", ["provider", "transport", "panic", "invalid", "failed", "of the future", "completed", "cancelled", "running"])
+        errors = {colours.pop(state) for state in ("provider", "transport", "panic", "invalid", "failed", "of the future")}
+        same("the colours", (len(errors), len(set(colours.values()) - errors)), (1, 3))
         page.is_quiet()
 
 

@@ -7,7 +7,7 @@ use crate::{
 const MAX_CODE: usize = 64;
 
 /// Returns the value of `error.type`: the provider's error code, else the HTTP status, else the kind of failure
-/// (`provider`, `transport`, `truncated`, `cancelled`, `aborted` or `panic`).
+/// ([`ErrorKind::as_str`]).
 pub(super) fn error_type(error: &RunError) -> String {
     let kind = error.kind();
     if kind != ErrorKind::Provider {

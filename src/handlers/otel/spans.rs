@@ -48,8 +48,9 @@ use crate::{
 /// trace takes precedence over `traceparent`: it is nearer.
 ///
 /// **Errors**: a failed run's span has status `Error` and, in `error.type`, the provider's code, else the HTTP status,
-/// else `transport`, `truncated`, `cancelled`, `aborted` or `panic`. Retries and custom events are span events. The
-/// value of a custom event is recorded if it is a number or a boolean, or if [content](OtelContent) is recorded.
+/// else the [kind](crate::ErrorKind::as_str), such as `transport` or `cancelled`. Retries and custom events are span
+/// events. The value of a custom event is recorded if it is a number or a boolean, or if [content](OtelContent) is
+/// recorded.
 ///
 /// **Propagation**: the handler sets the span that stands for each run by [`Run::set_span_context`], which
 /// [`TracePropagation::Child`](crate::http_layer::TracePropagation::Child) sends upstream.
