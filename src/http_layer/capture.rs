@@ -105,6 +105,6 @@ impl<B: Body> Capture<B> {
 }
 
 /// Converts the data of a frame. `Bytes` are not copied.
-pub(super) fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+pub(crate) fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

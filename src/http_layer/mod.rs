@@ -38,6 +38,7 @@ mod settings;
 mod transport_failure;
 mod waiting;
 
+pub(crate) use self::capture::into_bytes;
 pub use self::{
     budget::HttpStats, future::ResponseFuture, layer::HttpCallbackLayer,
     propagation::TracePropagation, request_body::RequestBody, response_body::ResponseBody,

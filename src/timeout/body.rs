@@ -4,12 +4,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use super::limits::Timer;
+use crate::http_layer::into_bytes;
 
 pin_project! {
     /// The body of a response of a [`BodyTimeout`](super::BodyTimeout): the frames of the inner body.
@@ -56,10 +57,7 @@ where
         match inner.poll_frame(cx) {
             Poll::Ready(frame) => {
                 timer.item();
-                let bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
-                Poll::Ready(
-                    frame.map(|frame| frame.map(|frame| frame.map_data(bytes)).map_err(Into::into)),
-                )
+                Poll::Ready(frame.map(|frame| frame.map(into_bytes).map_err(Into::into)))
             }
             Poll::Pending => timer.poll(cx).map(|timed_out| {
                 this.inner.set(None);

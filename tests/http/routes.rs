@@ -1,5 +1,7 @@
 //! Which requests are LLM calls.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -223,6 +225,25 @@ fn an_if_streamed_match_without_an_answer_makes_no_run() {
         drop(layer.layer(inner).call(Request::get("/").body(hangs).unwrap()));
         assert!(recorders.callbacks.flush(PATIENCE).await.is_complete());
         recorders.nothing();
+    });
+}
+
+/// The run is known by its response only, and its times are those of the call all the same.
+#[test]
+fn the_times_of_an_if_streamed_call_include_the_wait_for_its_response() {
+    let runtime = support::Flavor::Current.builder().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let recorders = Recorders::new(&[Mode::Inline]);
+        let layer = HttpCallbackLayer::new(recorders.callbacks.clone()).format(if_streamed());
+        let answers = service_fn(|_: Request<RequestBody<Empty<Bytes>>>| async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            Ok::<_, BoxError>(event_stream(Scripted::chunks(HELLO)))
+        });
+        let answer = layer.layer(answers).call(request(&Method::GET, "/")).await.unwrap();
+        answer.into_body().collect().await.unwrap();
+        let end = recorders.ended(None).await;
+        let (result, three) = (end.result().unwrap(), Duration::from_secs(3));
+        assert_eq!((result.duration, result.time_to_first_token), (three, Some(three)));
     });
 }
 

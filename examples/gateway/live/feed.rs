@@ -93,6 +93,7 @@ impl Feed {
             self.pace.tick().await;
             let mut events = String::new();
             self.write(&mut events);
+            self.write_waiting(&mut events);
             if events.is_empty() && self.last_sent.elapsed() < KEEP_ALIVE {
                 continue;
             }
@@ -106,10 +107,6 @@ impl Feed {
     }
 
     fn write(&mut self, events: &mut String) {
-        let waiting = self.page.waiting();
-        if waiting != std::mem::replace(&mut self.waiting, waiting) {
-            write_event(events, "waiting", &waiting);
-        }
         let runs = self.page.runs();
         if self.sent == Some(runs.changes) {
             return;
@@ -124,6 +121,13 @@ impl Feed {
             selected.write(&runs, events);
         }
         self.sent = Some(runs.changes);
+    }
+
+    fn write_waiting(&mut self, events: &mut String) {
+        let waiting = self.page.waiting();
+        if waiting != std::mem::replace(&mut self.waiting, waiting) {
+            write_event(events, "waiting", &waiting);
+        }
     }
 }
 
