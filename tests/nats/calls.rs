@@ -14,7 +14,7 @@ use tower_llm_callbacks::{
 
 use crate::{lines::Lines, server::Server};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A publishing process, and a local copy of its events.
 pub(crate) struct Gateway {
