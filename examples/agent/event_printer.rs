@@ -50,8 +50,8 @@ fn details(event: &Event) -> String {
         EventData::RunEnd(RunType::Tool, output) => {
             output.output.as_ref().map(|output| format!(" {output}")).unwrap_or_default()
         }
-        EventData::LlmEnd(result) => match result.usage {
-            Some(usage) => format!(" {} → {} tokens", usage.input_tokens, usage.output_tokens),
+        EventData::LlmEnd(result) => match &result.usage {
+            Some(usage) => format!(" {usage}"),
             None => String::new(),
         },
         EventData::LlmError(error)

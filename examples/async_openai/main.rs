@@ -37,7 +37,7 @@ impl CallbackHandler for Print {
     fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
         let usage = result.usage.unwrap_or_default();
         let model = result.model.as_deref().unwrap_or("?");
-        println!("\n{model}: {} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+        println!("\n{model}: {usage}");
     }
 
     fn on_llm_error(&self, _run: &Run, error: &RunError) {

@@ -30,8 +30,8 @@ impl CallbackHandler for Print {
     }
 
     fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
-        let usage = result.usage.unwrap_or_default();
-        println!("\n{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+        let usage = result.usage.clone().unwrap_or_default();
+        println!("\n{usage}");
     }
 
     fn on_llm_error(&self, _run: &Run, error: &RunError) {

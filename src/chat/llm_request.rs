@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{ChatRequest, Message};
+use super::{
+    ChatRequest, Message,
+    identity::{self, Identity},
+};
 use crate::{
     event::{LlmStart, Prompt},
     extract::LlmRequest,
@@ -13,7 +16,10 @@ use crate::{
 /// of [`ChatRequest`] that are set, and [`params`](ChatRequest::params) with secrets replaced by `[redacted]`.
 impl LlmRequest for ChatRequest {
     fn llm_start(&self) -> LlmStart {
-        let (provider, api) = guess(&self.model);
+        let (provider, api) = match identity::current() {
+            Some(Identity { provider, api }) => (provider, api),
+            None => guess(&self.model),
+        };
         let provider = self.provider.clone().unwrap_or_else(|| provider.into());
         let api = self.api.clone().unwrap_or_else(|| api.into());
         let (system, messages) = (self.system.clone(), Arc::clone(&self.messages));

@@ -17,6 +17,7 @@ mod chunk;
 mod collect;
 mod content;
 mod error;
+pub(crate) mod identity;
 mod llm_request;
 mod message;
 mod request;

@@ -81,8 +81,9 @@ impl ChatRequest {
 
     /// Sets the provider's name in events. It does not affect where the request is sent.
     ///
-    /// By default the name is derived from the prefix of the model's name: `claude` is `anthropic`; `gpt`,
-    /// `chatgpt`, `o1`, `o3` and `o4` are `openai`; `gemini` is `gcp.gemini`; any other is `unknown`.
+    /// By default it is that of the typed model below the layer, whatever layers without a queue are between them. Of
+    /// other services, and below a `tower::buffer::Buffer`, it is derived from the prefix of the model's name: `claude` is
+    /// `anthropic`; `gpt`, `chatgpt`, `o1`, `o3` and `o4` are `openai`; `gemini` is `gcp.gemini`; any other is `unknown`.
     #[must_use]
     pub fn provider(mut self, name: impl Into<Arc<str>>) -> Self {
         self.provider = Some(name.into());
@@ -91,7 +92,7 @@ impl ChatRequest {
 
     /// Sets the API's name in events.
     ///
-    /// By default the name is derived from the model's name like the [`provider`](Self::provider): `messages`,
+    /// By default it is found like the [`provider`](Self::provider): `messages`, `responses`,
     /// `chat_completions`, `generate_content`, or `chat`.
     #[must_use]
     pub fn api(mut self, name: impl Into<Arc<str>>) -> Self {

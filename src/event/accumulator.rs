@@ -140,8 +140,14 @@ impl Accumulator {
                 }
             }
             Delta::Usage { usage, raw } => {
-                self.result.usage = Some(*usage);
-                if let Some(raw) = raw {
+                let known = usage.is_known();
+                if known {
+                    self.result.usage.get_or_insert_default().update(usage);
+                }
+                // A report without counts does not replace one that has some.
+                if let Some(raw) = raw
+                    && (known || self.result.usage.is_none())
+                {
                     self.result.usage_raw = Some((**raw).clone());
                 }
                 self.answered = true;

@@ -187,7 +187,8 @@ impl<'a> Delta<'a> {
                 Delta::Finish { choice: *choice, reason: b(reason) }
             }
             Delta::Usage { usage, raw } => {
-                Delta::Usage { usage: *usage, raw: raw.as_ref().map(|raw| Cow::Borrowed(&**raw)) }
+                let raw = raw.as_ref().map(|raw| Cow::Borrowed(&**raw));
+                Delta::Usage { usage: usage.clone(), raw }
             }
             Delta::Response { id, model } => {
                 Delta::Response { id: id.as_deref().map(b), model: model.as_deref().map(b) }

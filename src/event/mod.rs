@@ -16,6 +16,7 @@ mod llm_start;
 mod prompt;
 mod provider_error;
 mod record;
+mod request_info;
 mod result;
 mod retry;
 mod run_error;
@@ -40,6 +41,7 @@ pub use self::{
     prompt::Prompt,
     provider_error::ProviderError,
     record::{RECORD_VERSION, Record},
+    request_info::LlmRequestInfo,
     result::{Choice, LlmResult, ToolCall},
     retry::Retry,
     run_error::{ErrorKind, Partial, RunError},

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 /// An error that the provider reported, as an HTTP error response or inside a stream.
 ///
@@ -17,12 +17,20 @@ pub struct ProviderError {
     pub status: Option<u16>,
     /// The provider's id of the request.
     pub request_id: Option<Arc<str>>,
+    /// How long the provider asks to wait before the next call.
+    pub retry_after: Option<Duration>,
 }
 
 impl ProviderError {
     /// Creates an error with a message.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
-        Self { message: message.into(), code: None, status: None, request_id: None }
+        Self {
+            message: message.into(),
+            code: None,
+            status: None,
+            request_id: None,
+            retry_after: None,
+        }
     }
 
     /// Sets the provider's code or type.
@@ -43,6 +51,13 @@ impl ProviderError {
     #[must_use]
     pub fn request_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.request_id = Some(id.into());
+        self
+    }
+
+    /// Sets how long to wait before the next call.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 }

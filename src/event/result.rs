@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{HttpResponseInfo, Usage};
+use super::{HttpResponseInfo, LlmRequestInfo, Usage};
 
 /// The result of a model call: the payload of `on_llm_end`.
 ///
@@ -12,6 +12,9 @@ use super::{HttpResponseInfo, Usage};
 #[serde(default)]
 #[non_exhaustive]
 pub struct LlmResult {
+    /// What was requested. `None` in the result of an [`Accumulator`](super::Accumulator), which does not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Arc<LlmRequestInfo>>,
     /// The model that answered, as the provider names it.
     pub model: Option<Arc<str>>,
     /// The provider's id of the answer.
@@ -139,7 +142,7 @@ pub(super) fn read_milliseconds<'de, D: Deserializer<'de>>(from: D) -> Result<Du
     Ok(read_optional_milliseconds(from)?.unwrap_or_default())
 }
 
-fn read_optional_milliseconds<'de, D: Deserializer<'de>>(
+pub(super) fn read_optional_milliseconds<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Duration>, D::Error> {
     let milliseconds = Option::<f64>::deserialize(from)?;

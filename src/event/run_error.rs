@@ -3,7 +3,10 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize, ser::SerializeStruct};
 use serde_json::Value;
 
-use super::{LlmResult, ProviderError, RunOutput, result::milliseconds};
+use super::{
+    LlmResult, ProviderError, RunOutput,
+    result::{milliseconds, read_optional_milliseconds},
+};
 use crate::redact;
 
 /// Why a run ended in an error.
@@ -96,6 +99,12 @@ impl RunError {
     /// Returns the provider's code or type of the error.
     pub fn provider_code(&self) -> Option<&str> {
         self.failure.provider_code.as_deref()
+    }
+
+    /// Returns how long the provider asks to wait before the next call: its `retry-after`, the reset of its rate limit, or
+    /// what its error says.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.failure.retry_after
     }
 
     /// Returns the provider's id of the request.
@@ -198,12 +207,21 @@ pub(crate) struct Failure {
     pub(crate) provider_code: Option<Arc<str>>,
     #[serde(default)]
     pub(crate) request_id: Option<Arc<str>>,
+    #[serde(default, rename = "retry_after_ms", deserialize_with = "read_optional_milliseconds")]
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
         let message = message.into();
-        Self { kind, message, status: None, provider_code: None, request_id: None }
+        Self {
+            kind,
+            message,
+            status: None,
+            provider_code: None,
+            request_id: None,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn provider(error: &ProviderError) -> Self {
@@ -217,18 +235,20 @@ impl Failure {
             status: error.status,
             provider_code: error.code.clone(),
             request_id: error.request_id.clone(),
+            retry_after: error.retry_after,
         }
     }
 }
 
 impl Serialize for Failure {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 4 + usize::from(self.request_id.is_some());
+        let fields = 5 + usize::from(self.request_id.is_some());
         let mut error = serializer.serialize_struct("Failure", fields)?;
         error.serialize_field("kind", &self.kind)?;
         error.serialize_field("message", &self.message)?;
         error.serialize_field("status", &self.status)?;
         error.serialize_field("provider_code", &self.provider_code)?;
+        error.serialize_field("retry_after_ms", &self.retry_after.map(|wait| wait.as_millis()))?;
         if let Some(id) = &self.request_id {
             error.serialize_field("request_id", id)?;
         }

@@ -1,64 +1,153 @@
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
-/// The token counts of an answer, normalised across providers.
+/// The token counts of an answer, normalised across providers. A count that nobody reported is `None`, never 0.
 ///
 /// `input_tokens` include cached tokens and `output_tokens` include reasoning, however the provider counts. The cache
 /// and reasoning counts are parts of them. The provider's own object is
 /// [`LlmResult::usage_raw`](super::LlmResult::usage_raw).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+///
+/// ```
+/// use tower_llm_callbacks::Usage;
+///
+/// let usage = Usage::new(100, 20).cached(80, None).reasoning(5);
+/// assert_eq!(usage.total_tokens, Some(120));
+/// assert_eq!((usage.cache_read_tokens, usage.cache_write_tokens), (Some(80), None));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Usage {
     /// Tokens of the request, including those read from and written to a cache.
-    pub input_tokens: u64,
+    pub input_tokens: Option<u64>,
     /// Tokens of the answer, including reasoning.
-    pub output_tokens: u64,
-    /// Input and output tokens together.
-    pub total_tokens: u64,
+    pub output_tokens: Option<u64>,
+    /// Input and output tokens together: as reported, else their sum if both are known.
+    pub total_tokens: Option<u64>,
     /// Input tokens read from a cache.
-    pub cache_read_tokens: u64,
+    pub cache_read_tokens: Option<u64>,
     /// Input tokens written to a cache.
-    pub cache_write_tokens: u64,
+    pub cache_write_tokens: Option<u64>,
     /// Output tokens that were reasoning.
-    pub reasoning_tokens: u64,
+    pub reasoning_tokens: Option<u64>,
+    /// The tokens written to a cache by how long it keeps them, such as `5m` and `1h`. Empty if that was not reported.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cache_writes: BTreeMap<Box<str>, u64>,
+    /// The service tier that the provider used, in its own words. Prices depend on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<Arc<str>>,
 }
 
 impl Usage {
     /// Creates counts of input and output tokens. The total is their sum.
-    pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
-        Self {
-            input_tokens,
-            output_tokens,
-            total_tokens: input_tokens.saturating_add(output_tokens),
-            ..Self::default()
-        }
+    pub fn new(
+        input_tokens: impl Into<Option<u64>>,
+        output_tokens: impl Into<Option<u64>>,
+    ) -> Self {
+        let (input_tokens, output_tokens) = (input_tokens.into(), output_tokens.into());
+        let mut usage = Self { input_tokens, output_tokens, ..Self::default() };
+        usage.total_tokens = usage.sum();
+        usage
+    }
+
+    /// Sets the reported total.
+    #[must_use]
+    pub fn total(mut self, tokens: impl Into<Option<u64>>) -> Self {
+        self.total_tokens = tokens.into().or(self.total_tokens);
+        self
     }
 
     /// Sets how many of the input tokens were read from and written to a cache.
     #[must_use]
-    pub fn cached(mut self, read: u64, write: u64) -> Self {
-        self.cache_read_tokens = read;
-        self.cache_write_tokens = write;
+    pub fn cached(mut self, read: impl Into<Option<u64>>, write: impl Into<Option<u64>>) -> Self {
+        (self.cache_read_tokens, self.cache_write_tokens) = (read.into(), write.into());
         self
-    }
-
-    /// Returns the sum of the counts of two answers.
-    #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
-        Self {
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-            total_tokens: self.total_tokens.saturating_add(other.total_tokens),
-            cache_read_tokens: self.cache_read_tokens.saturating_add(other.cache_read_tokens),
-            cache_write_tokens: self.cache_write_tokens.saturating_add(other.cache_write_tokens),
-            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
-        }
     }
 
     /// Sets how many of the output tokens were reasoning.
     #[must_use]
-    pub fn reasoning(mut self, tokens: u64) -> Self {
-        self.reasoning_tokens = tokens;
+    pub fn reasoning(mut self, tokens: impl Into<Option<u64>>) -> Self {
+        self.reasoning_tokens = tokens.into();
         self
+    }
+
+    /// Whether any count is known.
+    pub fn is_known(&self) -> bool {
+        self.counts().iter().any(Option::is_some)
+    }
+
+    /// Returns the sum of the counts of two answers. A count that is known of one of them only is that one's.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+        let mut cache_writes = self.cache_writes.clone();
+        for (lifetime, tokens) in &other.cache_writes {
+            let sum = cache_writes.entry(lifetime.clone()).or_default();
+            *sum = sum.saturating_add(*tokens);
+        }
+        let same_tier = self.service_tier == other.service_tier;
+        Self {
+            input_tokens: add(self.input_tokens, other.input_tokens),
+            output_tokens: add(self.output_tokens, other.output_tokens),
+            total_tokens: add(self.total_tokens, other.total_tokens),
+            cache_read_tokens: add(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens: add(self.cache_write_tokens, other.cache_write_tokens),
+            reasoning_tokens: add(self.reasoning_tokens, other.reasoning_tokens),
+            cache_writes,
+            service_tier: self.service_tier.clone().filter(|_| same_tier),
+        }
+    }
+
+    /// Replaces the counts by those of a later report of the same answer. Reports are running totals; one that is all
+    /// zero or empty says nothing.
+    pub(crate) fn update(&mut self, later: &Self) {
+        let zero = |usage: &Self| usage.counts().iter().all(|count| count.unwrap_or(0) == 0);
+        if zero(later) && !zero(self) {
+            return;
+        }
+        let changed = later.input_tokens.is_some() || later.output_tokens.is_some();
+        let total = self.total_tokens.filter(|_| !changed);
+        self.input_tokens = later.input_tokens.or(self.input_tokens);
+        self.output_tokens = later.output_tokens.or(self.output_tokens);
+        // The sum of a partial report is that report's.
+        let whole = later.input_tokens.is_some() && later.output_tokens.is_some();
+        let reported = later.total_tokens.filter(|_| whole || !changed || later.sum().is_none());
+        self.total_tokens = reported.or(total).or_else(|| self.sum());
+        self.cache_read_tokens = later.cache_read_tokens.or(self.cache_read_tokens);
+        self.cache_write_tokens = later.cache_write_tokens.or(self.cache_write_tokens);
+        self.reasoning_tokens = later.reasoning_tokens.or(self.reasoning_tokens);
+        if !later.cache_writes.is_empty() {
+            self.cache_writes.clone_from(&later.cache_writes);
+        }
+        if later.service_tier.is_some() {
+            self.service_tier.clone_from(&later.service_tier);
+        }
+    }
+
+    fn sum(&self) -> Option<u64> {
+        Some(self.input_tokens?.saturating_add(self.output_tokens?))
+    }
+
+    fn counts(&self) -> [Option<u64>; 6] {
+        [
+            self.input_tokens,
+            self.output_tokens,
+            self.total_tokens,
+            self.cache_read_tokens,
+            self.cache_write_tokens,
+            self.reasoning_tokens,
+        ]
+    }
+}
+
+/// The input and the output: `17 → 171 tokens`, with `?` for a count that is not known.
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |count: Option<u64>| count.map_or("?".to_owned(), |count| count.to_string());
+        write!(f, "{} → {} tokens", count(self.input_tokens), count(self.output_tokens))
     }
 }

@@ -4,14 +4,11 @@ use http::{Response, header::CONTENT_LENGTH, response::Parts};
 use http_body::Body;
 
 use super::{
-    ResponseBody,
-    body_reader::{BodyReader, content_type},
-    captured_request::CapturedRequest,
-    settings::Settings,
+    ResponseBody, body_reader::BodyReader, captured_request::CapturedRequest, settings::Settings,
 };
 use crate::{
     lifecycle::{Ending, Llm, LlmEmitter, NewRun, start_llm},
-    wire::Format,
+    wire::{Format, content_type},
 };
 
 /// How the response of a call is read.

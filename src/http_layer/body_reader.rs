@@ -1,6 +1,6 @@
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Duration};
 
-use http::{HeaderMap, StatusCode, header, response::Parts};
+use http::{StatusCode, response::Parts};
 
 use super::{
     TransportFailure,
@@ -12,7 +12,7 @@ use crate::{
     lifecycle::LlmEmitter,
     panics::catch,
     redact,
-    wire::{Decoder, Format},
+    wire::{Decoder, Format, LlmHttpResponse, content_type, retry_after},
 };
 
 /// The most bytes of an answer's texts that are kept: an upstream may send without end.
@@ -47,6 +47,7 @@ enum Mode {
 struct ErrorAnswer {
     format: Arc<dyn Format>,
     status: StatusCode,
+    retry_after: Option<Duration>,
     body: Vec<u8>,
 }
 
@@ -72,10 +73,15 @@ impl BodyReader {
                 Mode::Failed(Failure { status, ..Failure::new(ErrorKind::Transport, message) })
             }
             None if status.is_success() => {
-                let decoder = guarded(|| format.decoder(content_type.as_deref()));
+                let request = Arc::clone(emitter.request());
+                let response = LlmHttpResponse::new(status, &head.headers).request(&request);
+                let decoder = guarded(|| format.decoder(&response));
                 decoder.map_or(Mode::Blind, Mode::Answer)
             }
-            None => Mode::Error(ErrorAnswer { format, status, body: Vec::new() }),
+            None => {
+                let retry_after = retry_after::of_headers(status, &head.headers);
+                Mode::Error(ErrorAnswer { format, status, retry_after, body: Vec::new() })
+            }
         };
         let (mode, inflate) = match (mode, Inflate::of(&head.headers)) {
             (mode, Some(inflate)) => (mode, inflate),
@@ -179,13 +185,14 @@ impl Mode {
 
 impl ErrorAnswer {
     fn failure(&self) -> Failure {
-        let Self { format, status, body } = self;
+        let Self { format, status, body, retry_after } = self;
         let error = guarded(|| format.error(*status, body));
         let mut failure = match error {
             Some(error) => Failure::provider(&error),
             None => Failure::new(ErrorKind::Provider, format!("HTTP status {}", status.as_u16())),
         };
         failure.status = Some(status.as_u16());
+        failure.retry_after = retry_after.or(failure.retry_after);
         failure
     }
 }
@@ -194,13 +201,6 @@ impl ErrorAnswer {
 fn fail(emitter: &mut LlmEmitter, failure: Failure) {
     emitter.fail(failure);
     emitter.whole_error();
-}
-
-/// Returns the content type of a body, in lower case and without parameters.
-pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let essence = value.split(';').next()?.trim().to_ascii_lowercase();
-    (!essence.is_empty()).then_some(essence)
 }
 
 /// Calls a wire format, which may be user code and must not break the call. Returns `None` if it panicked.

@@ -1,6 +1,7 @@
 use http::HeaderMap;
 
 use super::Coding;
+use crate::wire::content_codings;
 
 /// The inflated size of an answer that is always allowed.
 const ALLOWED: u64 = 64 * 1024 * 1024;
@@ -28,15 +29,12 @@ impl Inflate {
     /// Creates the decoder for a body with these headers. `None` if one of its codings is unknown.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut codings = Vec::new();
-        for value in headers.get_all(http::header::CONTENT_ENCODING) {
-            for name in value.to_str().ok()?.split(',') {
-                match &*name.trim().to_ascii_lowercase() {
-                    "" | "identity" => {}
-                    // Counted first, because a decoder takes memory.
-                    _ if codings.len() == MAX_CODINGS => return None,
-                    name => codings.push(Coding::new(name)?),
-                }
+        for name in content_codings(headers) {
+            // Counted first, because a decoder takes memory.
+            if codings.len() == MAX_CODINGS {
+                return None;
             }
+            codings.push(Coding::new(&name)?);
         }
         // The last coding that was applied is removed first.
         codings.reverse();

@@ -11,6 +11,7 @@ use super::{CallbackStream, ResponseFuture};
 use crate::{
     accessors::accessors,
     callbacks::Callbacks,
+    chat::identity::{self, Identity},
     extract::{ExtractChunk, ExtractRequest, TraitExtractor},
     lifecycle::{CallFuture, RunConfig, RunSpec, start_llm},
     run::RunType,
@@ -25,6 +26,8 @@ pub struct CallbackService<S, D = TraitExtractor> {
     inner: S,
     spec: Arc<RunSpec>,
     extract: D,
+    /// The typed model below, if it is known.
+    model: Option<Identity>,
 }
 
 impl<S> CallbackService<S> {
@@ -39,7 +42,7 @@ impl<S> CallbackService<S> {
 
 impl<S, D> CallbackService<S, D> {
     pub(super) fn from_spec(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
-        Self { inner, spec, extract }
+        Self { inner, spec, extract, model: None }
     }
 
     accessors!();
@@ -107,7 +110,8 @@ where
     type Future = ResponseFuture<S, Req, S::Future, D>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+        let Self { inner, model, .. } = self;
+        identity::listen(model, || inner.poll_ready(cx)).map_err(Into::into)
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
@@ -116,7 +120,8 @@ where
             let call = CallFuture::unobserved(self.inner.call(request));
             return ResponseFuture::new(call, extract);
         };
-        let emitter = Box::new(start_llm(new_run, || extract.start(&request)));
+        let emitter =
+            Box::new(start_llm(new_run, || identity::with(self.model, || extract.start(&request))));
         if let Some(extensions) = extract.extensions_mut(&mut request) {
             // From here on the run hands on what its configuration set.
             extensions.remove::<RunConfig>();

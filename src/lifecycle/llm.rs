@@ -9,12 +9,13 @@ use crate::{
     delivery::TokenLanes,
     event::{
         Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
-        LlmStart, Partial, RunError,
+        LlmRequestInfo, LlmStart, Partial, RunError,
     },
 };
 
 /// The account of a model call: the deltas of its answer, of which those with content are token events.
 pub(crate) struct Llm {
+    request: Arc<LlmRequestInfo>,
     answer: Accumulator,
     content: ContentCapture,
     time_to_first_token: Option<Duration>,
@@ -26,8 +27,12 @@ pub(crate) type LlmEmitter = Emitter<Llm>;
 /// Starts the run of a model call.
 pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> LlmEmitter {
     let content = new_run.content;
-    let start = || EventData::LlmStart(Arc::new(content.start(start())));
+    // Built even if no handler wants the event: the result repeats what was requested.
+    let start = start();
+    let request = Arc::new(LlmRequestInfo::of(&start));
+    let start = || EventData::LlmStart(Arc::new(content.start(start)));
     Emitter::start(new_run, EventKind::LlmStart, start, |dispatch| Llm {
+        request,
         answer: Accumulator::capturing(content),
         content,
         time_to_first_token: None,
@@ -64,6 +69,11 @@ impl LlmEmitter {
         dispatch.token(answer.tokens() - 1, content, tokens);
     }
 
+    /// Returns what was requested.
+    pub(crate) fn request(&self) -> &Arc<LlmRequestInfo> {
+        &self.account.request
+    }
+
     /// Returns the answer so far.
     pub(crate) fn answer(&mut self) -> &mut Accumulator {
         &mut self.account.answer
@@ -94,6 +104,7 @@ impl Account for Llm {
 
     fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData {
         let mut result = self.content.result(mem::take(&mut self.answer).finish());
+        result.request = Some(Arc::clone(&self.request));
         result.duration = duration;
         result.time_to_first_token = self.time_to_first_token;
         let result = Arc::new(result);

@@ -3,7 +3,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 
 use super::{ConfigError, response_reader::ResponseReader};
-use crate::chat::{ChatRequest, ModelError};
+use crate::chat::{ChatRequest, ModelError, identity::Identity};
 
 /// The configuration of a typed model, which selects the provider's API.
 ///
@@ -21,6 +21,9 @@ pub trait Api {
 
     /// Returns the body of the HTTP request for a chat request.
     fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError>;
+
+    /// Returns the names of the provider and the API in events.
+    fn identity(&self) -> Identity;
 
     /// Returns the reader for responses.
     fn response_reader(&self) -> ResponseReader;

@@ -7,10 +7,9 @@ use tower::BoxError;
 use super::{read_bounded::read_bounded, stream::BodyStream};
 use crate::{
     chat::{ChatStream, ModelError},
-    wire::Format,
+    event::LlmRequestInfo,
+    wire::{Format, LlmHttpResponse, content_codings, retry_after},
 };
-
-const JSON: &str = "application/json";
 
 /// Reads the responses of a provider's API.
 #[expect(unnameable_types, reason = "the traits of models are sealed")]
@@ -25,8 +24,7 @@ pub struct ResponseReader {
 impl ResponseReader {
     /// Returns the chunks of a successful response.
     ///
-    /// The content type determines whether the answer is streamed. If it is absent or of another kind, as some
-    /// servers send it, the request does.
+    /// The body and its content type determine whether the answer is streamed, else the request does.
     pub(super) fn stream<B>(
         self,
         response: Response<B>,
@@ -39,21 +37,17 @@ impl ResponseReader {
         let (parts, body) = response.into_parts();
         let header =
             |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let encoding = header(header::CONTENT_ENCODING).unwrap_or("identity");
-        if !encoding.trim().eq_ignore_ascii_case("identity") {
+        let encoding = header(header::CONTENT_ENCODING).unwrap_or_default();
+        if content_codings(&parts.headers).next().is_some() {
             let message = format!(
                 "the response has content-encoding {encoding:?}: add a decompression layer below the model"
             );
             return Err(ModelError::Transport(message.into()));
         }
-        let kind = header(header::CONTENT_TYPE).and_then(|kind| kind.split(';').next());
-        let kind = kind.map(|kind| kind.trim().to_ascii_lowercase());
-        let is_whole = match kind.as_deref() {
-            Some(JSON) => true,
-            Some("text/event-stream") => false,
-            _ => !asked_for_stream,
-        };
-        let decoder = self.format.decoder(is_whole.then_some(JSON));
+        let mut request = LlmRequestInfo::default();
+        request.stream = asked_for_stream;
+        let response = LlmHttpResponse::new(parts.status, &parts.headers).request(&request);
+        let decoder = self.format.decoder(&response);
         let id = self.request_id(&parts.headers).map(Arc::from);
         Ok(ChatStream::new(BodyStream::new(body, decoder, id)))
     }
@@ -62,7 +56,9 @@ impl ResponseReader {
     pub(super) async fn error<B: Body>(self, response: Response<B>) -> ModelError {
         let (parts, body) = response.into_parts();
         let body = read_bounded(body).await;
-        let error = self.format.error(parts.status, &body);
+        let mut error = self.format.error(parts.status, &body);
+        error.retry_after =
+            retry_after::of_headers(parts.status, &parts.headers).or(error.retry_after);
         ModelError::Provider(match self.request_id(&parts.headers) {
             Some(id) => error.request_id(id),
             None => error,

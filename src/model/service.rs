@@ -14,7 +14,7 @@ use super::{
     ConfigError, ResponseFuture,
     api::{Endpoint, ModelConfig},
 };
-use crate::chat::{ChatRequest, ChatStream, ModelError};
+use crate::chat::{ChatRequest, ChatStream, ModelError, identity};
 
 /// A typed model over an HTTP client service: an [`AnthropicModel`](super::anthropic::AnthropicModel) or an
 /// [`OpenAiModel`](super::openai::OpenAiModel).
@@ -123,7 +123,9 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(|error| ModelError::Transport(error.into()))
+        let ready = self.inner.poll_ready(cx);
+        identity::announce(self.settings.config.identity());
+        ready.map_err(|error| ModelError::Transport(error.into()))
     }
 
     fn call(&mut self, request: ChatRequest) -> Self::Future {

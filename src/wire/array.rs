@@ -1,20 +1,20 @@
-use memchr::memchr2;
+use memchr::memchr;
 
-use super::framed::{Framed, clear};
+use super::{
+    framed::{Framed, clear},
+    json::Nesting,
+};
 
 /// Splits a JSON array of objects into its items. An item that lies within one pushed slice borrows from it.
 ///
-/// Bytes between items are skipped. An item over the limit is skipped and reported as an overflow.
+/// What is between the objects is skipped. An item over the limit is skipped and reported as an overflow.
 #[derive(Debug)]
 pub(in crate::wire) struct ArrayDecoder {
     limit: usize,
     /// The part of the current item that was in earlier slices.
     item: Vec<u8>,
-    /// The number of open brackets in the current item.
-    depth: usize,
-    in_string: bool,
-    /// The last byte was a backslash in a string.
-    escaped: bool,
+    /// Within an item.
+    open: Option<Nesting>,
     /// The current item exceeded the limit.
     skipping: bool,
 }
@@ -22,53 +22,32 @@ pub(in crate::wire) struct ArrayDecoder {
 impl ArrayDecoder {
     /// Creates a decoder for items of up to `limit` bytes.
     pub(in crate::wire) fn with_limit(limit: usize) -> Self {
-        Self {
-            limit,
-            item: Vec::new(),
-            depth: 0,
-            in_string: false,
-            escaped: false,
-            skipping: false,
-        }
+        Self { limit, item: Vec::new(), open: None, skipping: false }
     }
 
     pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
-        // Where the current item begins in these bytes, and where to look next.
-        let (mut from, mut at) = (0, 0);
-        while at < bytes.len() {
-            if std::mem::take(&mut self.escaped) {
-                at += 1;
-                continue;
+        let mut rest = bytes;
+        loop {
+            if self.open.is_none() {
+                let Some(start) = memchr(b'{', rest) else { return };
+                rest = &rest[start..];
             }
-            let rest = &bytes[at..];
-            let found = match self.in_string {
-                true => memchr2(b'"', b'\\', rest),
-                false => rest.iter().position(|b| matches!(b, b'"' | b'{' | b'}' | b'[' | b']')),
-            };
-            let Some(found) = found else { break };
-            at += found + 1;
-            match bytes[at - 1] {
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = !self.in_string,
-                b'{' | b'[' if self.depth > 0 => self.depth += 1,
-                // Other brackets outside of items are those of the array.
-                b'{' => (self.depth, from) = (1, at - 1),
-                b'}' | b']' if self.depth > 0 => {
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        self.item_ended(&bytes[from..at], true, each);
-                    }
+            match self.open.get_or_insert_default().end_in(rest) {
+                Some(end) => {
+                    self.open = None;
+                    self.item_ended(&rest[..end], true, each);
+                    rest = &rest[end..];
                 }
-                _ => {}
+                None => {
+                    self.keep(rest, each);
+                    return;
+                }
             }
-        }
-        if self.depth > 0 {
-            self.keep(&bytes[from..], each);
         }
     }
 
     pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
-        if self.depth > 0 {
+        if self.open.is_some() {
             self.item_ended(&[], false, each);
         }
         *self = Self::with_limit(self.limit);

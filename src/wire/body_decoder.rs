@@ -1,20 +1,23 @@
 use std::fmt;
 
 use super::{
-    Decoder, NdjsonDecoder, SseDecoder,
+    Decoder, SseDecoder,
     array::ArrayDecoder,
+    error,
     framed::{EVENT_LIMIT, Framed},
     json::ReadError,
     protocol::{ArrayBody, ObjectBody, Protocol},
-    whole_body::WholeBody,
+    whole_body::{Pushed, WholeBody},
 };
 use crate::event::Delta;
 
 const WHOLE_LIMIT: usize = 64 * 1024 * 1024;
+/// The beginnings of an event stream, of which no JSON text has one.
+const FIELDS: [&[u8]; 5] = [b":", b"data", b"event", b"id:", b"retry:"];
 
 /// A decoder that detects the framing of a body and passes its JSON texts to a protocol.
 ///
-/// The first byte of the body decides: providers and gateways send a JSON object although an event stream was
+/// The first bytes of the body decide: providers and gateways send a JSON object although an event stream was
 /// requested, and an event stream under any content type.
 pub(in crate::wire) struct BodyDecoder<P> {
     framing: Framing,
@@ -30,10 +33,9 @@ pub(in crate::wire) struct BodyDecoder<P> {
 /// The framing of a body.
 #[derive(Debug)]
 enum Framing {
-    /// Only white space or a part of a byte order mark so far.
-    Unknown,
+    /// Not yet known: white space, a part of a byte order mark, or the beginning of what may be a field.
+    Unknown(Vec<u8>),
     Events(SseDecoder),
-    Lines(NdjsonDecoder),
     Items(ArrayDecoder),
     Whole(WholeBody),
 }
@@ -41,7 +43,7 @@ enum Framing {
 impl<P: Protocol> BodyDecoder<P> {
     pub(in crate::wire) fn new(protocol: P) -> Self {
         Self {
-            framing: Framing::Unknown,
+            framing: Framing::Unknown(Vec::new()),
             event_limit: EVENT_LIMIT,
             whole_limit: WHOLE_LIMIT,
             declared_whole: false,
@@ -56,29 +58,35 @@ impl<P: Protocol> BodyDecoder<P> {
     }
 
     /// Like [`new`](Self::new), for a body that is declared to be a single JSON text. It is read as one unless
-    /// it begins like an event stream.
+    /// it begins like an event stream, or another text follows.
     pub(in crate::wire) fn whole(protocol: P) -> Self {
         Self { declared_whole: true, ..Self::new(protocol) }
     }
 
-    /// Detects the framing. Returns the bytes after leading white space and byte order mark, which every
-    /// framing ignores.
-    fn detect<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        // No line of an event stream with a known field begins with a bracket.
-        let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
-        let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
-        let Some(first) = bytes.get(start) else { return &[] };
+    /// Returns the framing of a body that begins with these bytes, which are not blank; `None` if it takes more of
+    /// them.
+    fn detect(&self, bytes: &[u8]) -> Option<Framing> {
         let whole = || Framing::Whole(WholeBody::with_limit(self.whole_limit));
-        let limit = self.event_limit;
-        self.framing = match (first, P::OBJECT, P::ARRAY) {
-            // `data:`, `event:`, or a comment.
-            (first, ..) if self.declared_whole && !matches!(first, b'd' | b'e' | b':') => whole(),
-            (b'{', ObjectBody::Line, _) => Framing::Lines(NdjsonDecoder::with_limit(limit)),
-            (b'{', ObjectBody::Whole, _) | (b'[', _, ArrayBody::Whole) => whole(),
-            (b'[', _, ArrayBody::Items) => Framing::Items(ArrayDecoder::with_limit(limit)),
-            _ => Framing::Events(SseDecoder::with_limit(limit)),
-        };
-        &bytes[start..]
+        Some(match (bytes[0], P::OBJECT, P::ARRAY) {
+            (b'{', ObjectBody::Line, _) if !self.declared_whole => self.events(),
+            (b'[', _, ArrayBody::Items) => {
+                Framing::Items(ArrayDecoder::with_limit(self.event_limit))
+            }
+            (b'{' | b'[', ..) => whole(),
+            _ if self.declared_whole => {
+                let common = |field: &&[u8]| field.starts_with(bytes) && field.len() > bytes.len();
+                match FIELDS.iter().any(|field| bytes.starts_with(field)) {
+                    true => self.events(),
+                    false if FIELDS.iter().any(common) => return None,
+                    false => whole(),
+                }
+            }
+            _ => self.events(),
+        })
+    }
+
+    fn events(&self) -> Framing {
+        Framing::Events(SseDecoder::with_texts(self.event_limit, P::OBJECT == ObjectBody::Line))
     }
 }
 
@@ -87,21 +95,38 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
         if self.ended {
             return;
         }
-        let bytes = match self.framing {
-            Framing::Unknown => self.detect(bytes),
-            _ => bytes,
-        };
+        if let Framing::Unknown(begun) = &mut self.framing {
+            let mut begun = std::mem::take(begun);
+            begun.extend_from_slice(bytes);
+            // No line of an event stream with a known field begins with a bracket, and every framing ignores leading
+            // white space and a byte order mark.
+            let blank =
+                |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
+            let start = begun.iter().position(|byte| !blank(byte)).unwrap_or(begun.len());
+            let begun = &begun[start..];
+            match if begun.is_empty() { None } else { self.detect(begun) } {
+                Some(framing) => {
+                    self.framing = framing;
+                    self.push(begun, each);
+                }
+                None => self.framing = Framing::Unknown(begun.to_vec()),
+            }
+            return;
+        }
         let Self { framing, protocol, ended, .. } = self;
         match framing {
-            Framing::Unknown => {}
+            Framing::Unknown(_) => {}
             Framing::Events(sse) => sse.read(bytes, &mut |it| read(protocol, ended, it, each)),
-            Framing::Lines(lines) => lines.read(bytes, &mut |it| read(protocol, ended, it, each)),
             Framing::Items(items) => items.read(bytes, &mut |it| read(protocol, ended, it, each)),
-            Framing::Whole(body) => {
-                if !body.push(bytes) {
-                    each(Delta::DecodeFault);
+            Framing::Whole(body) => match body.push(bytes) {
+                Pushed::One => {}
+                Pushed::Over => each(Delta::DecodeFault),
+                Pushed::Several => {
+                    let begun = body.take_bytes();
+                    self.framing = self.events();
+                    self.push(&begun, each);
                 }
-            }
+            },
         }
     }
 
@@ -111,15 +136,29 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             return;
         }
         match framing {
-            Framing::Unknown if self.declared_whole => each(Delta::DecodeFault),
-            Framing::Unknown => {}
-            Framing::Events(sse) => sse.end(&mut |it| read(protocol, ended, it, each)),
-            Framing::Lines(lines) => lines.end(&mut |it| read(protocol, ended, it, each)),
+            Framing::Unknown(begun) if !begun.is_empty() => {
+                unreadable(&String::from_utf8_lossy(begun), &mut until_end(ended, each));
+            }
+            Framing::Unknown(_) if self.declared_whole => each(Delta::DecodeFault),
+            Framing::Unknown(_) => {}
+            Framing::Events(sse) => {
+                sse.end(&mut |it| read(protocol, ended, it, each));
+                let unframed = sse.take_unframed();
+                if !unframed.is_empty() && !*ended {
+                    let text = String::from_utf8_lossy(&unframed);
+                    unreadable(&text, &mut until_end(ended, each));
+                }
+            }
             Framing::Items(items) => items.end(&mut |it| read(protocol, ended, it, each)),
             Framing::Whole(body) => {
+                let cut = body.is_cut();
                 if let Some(json) = body.take() {
                     let json = json.trim_start_matches('\u{FEFF}');
-                    read_json(json, ended, each, |json, each| protocol.whole(json, each));
+                    let whole =
+                        read_json(json, ended, each, |json, each| protocol.whole(json, each));
+                    if !whole && !cut {
+                        unreadable(json, &mut until_end(ended, each));
+                    }
                 }
             }
         }
@@ -128,6 +167,12 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
         }
         *ended = true;
     }
+}
+
+/// Ends an answer that is complete and not one of the protocol, such as the page of a proxy: it is an error, not a
+/// truncated answer.
+fn unreadable(body: &str, each: &mut dyn FnMut(Delta<'_>)) {
+    each(Delta::Error(error::unexpected(body)));
 }
 
 fn read<P: Protocol>(
@@ -141,26 +186,43 @@ fn read<P: Protocol>(
         Framed::Overflow => each(Delta::DecodeFault),
         Framed::Event(event) => {
             let data = event.data.trim_ascii();
+            // An error by its name, whatever its data.
+            if event.event.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
+                until_end(ended, each)(Delta::Error(error::in_band(data)));
+                return;
+            }
             read_json(data, ended, each, |data, each| protocol.event(event.event, data, each));
         }
     }
 }
 
-/// Reads a JSON text. If that fails and the text can be repaired, reads the repaired text.
+/// Reads a JSON text. If that fails and the text can be repaired, reads the repaired text. Returns whether it was
+/// read; what is lost is a fault.
 fn read_json(
     json: &str,
     ended: &mut bool,
     each: &mut dyn FnMut(Delta<'_>),
     mut protocol: impl FnMut(&str, &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>,
-) {
+) -> bool {
     let mut each = until_end(ended, each);
-    if let Err(error) = protocol(json, &mut each) {
-        each(Delta::DecodeFault);
-        if let ReadError::Repaired(json) = error {
+    let read = match protocol(json, &mut each) {
+        Err(ReadError::Repaired(repaired)) => {
+            if repaired.lossy {
+                each(Delta::DecodeFault);
+            }
+            let read = protocol(&repaired.text, &mut each).is_ok();
             // Another error in the same text is not a second fault.
-            let _ = protocol(&json, &mut each);
+            if !read && !repaired.lossy {
+                each(Delta::DecodeFault);
+            }
+            return read;
         }
+        read => read.is_ok(),
+    };
+    if !read {
+        each(Delta::DecodeFault);
     }
+    read
 }
 
 /// Passes on deltas up to the one that ends the answer.

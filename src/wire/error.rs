@@ -1,65 +1,85 @@
-//! Error responses. One reader handles the shapes of all providers, since gateways mix them.
+//! Errors that providers report. One reader handles the shapes of all of them, since gateways mix them.
 
 use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::Value;
 
-use super::json;
-use crate::event::ProviderError;
+use super::{SseDecoder, error_body, error_text, framed::Framed, json, retry_after};
+use crate::event::{ProviderError, prefix};
 
-/// Reads the body of an HTTP error response: the documented envelopes of Anthropic, OpenAI, Google and
-/// Ollama, an envelope in an array, a flat `code` and `message`, a `detail`, an `error` that is a string.
+/// The most bytes of a message that are kept.
+const MESSAGE_LIMIT: usize = 4096;
+
+/// Reads the body of an HTTP error response: the documented envelopes of all providers, also as an event of a
+/// stream, or the text of a proxy.
 ///
-/// A body of another shape may hold anything and is never quoted; the message is then the status.
+/// JSON of an unknown shape may hold anything and is never quoted; the message is then the status.
 pub(in crate::wire) fn of_response(status: StatusCode, body: &[u8]) -> ProviderError {
-    let body = json::value(String::from_utf8_lossy(body).trim_start_matches('\u{FEFF}'));
-    let fallback = || format!("HTTP status {}", status.as_u16());
-    envelope(&body.unwrap_or_default(), fallback).status(status.as_u16())
-}
-
-/// Reads an error that was reported inside a response of status 200.
-pub(in crate::wire) fn in_band(json: &str) -> ProviderError {
-    envelope(&json::value(json).unwrap_or_default(), || "error without a message".to_owned())
-}
-
-fn envelope(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
-    let body = body.get(0).unwrap_or(body);
-    let inner = &body["error"];
-    // Flat envelopes have their members at the top level.
-    let error = if inner.is_object() { inner } else { body };
-    let message = [&error["message"], inner, &error["detail"], &body["message"], &body["detail"]]
-        .into_iter()
-        .find_map(filled);
-    // The most specific member wins: OpenAI's `code` (its `type` is broad), Google's `status` (its `code` is
-    // a number). Elsewhere a `type` is more specific than a numeric `code`.
-    let code = filled(&error["code"]).filter(|code| code.parse::<u64>().is_err());
-    let code = code.or_else(|| filled(&error["status"]).filter(|status| is_canonical(status)));
-    let code = code.map(Arc::from).or_else(|| {
-        [&error["type"], &error["code"], &body["code"]]
-            .into_iter()
-            // `error` is the type of the envelope itself.
-            .filter(|code| *code != "error")
-            .find_map(|code| match code {
-                Value::Number(code) => Some(code.to_string().into()),
-                code => filled(code).map(Arc::from),
-            })
-    });
-    let mut error = match message {
-        Some(message) => ProviderError::new(message),
-        None => ProviderError::new(fallback()),
-    };
-    error.code = code;
-    error.request_id =
-        [&body["request_id"], &inner["request_id"]].into_iter().find_map(filled).map(Arc::from);
+    let body = String::from_utf8_lossy(body);
+    let mut error = read(&body, || format!("HTTP status {}", status.as_u16()));
+    error.status = Some(status.as_u16());
     error
 }
 
-/// Whether a status is a canonical code of Google's APIs, such as `NOT_FOUND`.
-fn is_canonical(status: &str) -> bool {
-    status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+/// Reads an error that was reported inside a response of status 200.
+pub(in crate::wire) fn in_band(data: &str) -> ProviderError {
+    read(data, || "error without a message".to_owned())
 }
 
-fn filled(value: &Value) -> Option<&str> {
-    value.as_str().filter(|text| !text.is_empty())
+/// Reads a response of status 200 that is neither an answer nor an error that the API documents.
+pub(in crate::wire) fn unexpected(body: &str) -> ProviderError {
+    read(body, || "the response is not an answer of this API".to_owned())
+}
+
+fn read(body: &str, fallback: impl FnOnce() -> String) -> ProviderError {
+    let body = body.trim_start_matches('\u{FEFF}').trim();
+    let value = json::value(body).or_else(|| of_event(body));
+    let error = match &value {
+        Some(value @ (Value::Object(_) | Value::Array(_))) => of_value(value),
+        Some(Value::String(text)) => Parts { message: Some(text.clone()), ..Parts::default() },
+        _ => Parts { message: error_text::message(body), ..Parts::default() },
+    };
+    let message = error.message.unwrap_or_else(fallback);
+    let mut provider = ProviderError::new(prefix(&message, MESSAGE_LIMIT));
+    provider.code = error.code.map(|code| prefix(&code, MESSAGE_LIMIT).into());
+    provider.request_id = error.request_id;
+    provider.retry_after = value.as_ref().and_then(retry_after::of_body);
+    provider
+}
+
+/// Reads the first event of an error response that is an event stream.
+fn of_event(body: &str) -> Option<Value> {
+    let mut found = None;
+    let mut stream = SseDecoder::with_texts(body.len(), false);
+    let mut each = |framed: Framed<'_>| {
+        if let (None, Framed::Event(event)) = (&found, framed) {
+            found = json::value(event.data).filter(Value::is_object);
+            if found.is_none() && event.event == Some("error") {
+                found = Some(event.data.into());
+            }
+        }
+    };
+    stream.read(body.as_bytes(), &mut each);
+    stream.end(&mut each);
+    found
+}
+
+/// What an error says.
+#[derive(Debug, Default)]
+struct Parts {
+    message: Option<String>,
+    code: Option<String>,
+    request_id: Option<Arc<str>>,
+}
+
+fn of_value(body: &Value) -> Parts {
+    let body = body.get(0).unwrap_or(body);
+    let request_ids = [&body["request_id"], &body["error"]["request_id"], &body["requestId"]];
+    let request_id = request_ids.into_iter().find_map(Value::as_str);
+    Parts {
+        message: error_body::message(body),
+        code: error_body::code(body),
+        request_id: request_id.filter(|id| !id.is_empty()).map(Arc::from),
+    }
 }

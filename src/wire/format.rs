@@ -1,9 +1,8 @@
 use std::fmt;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 
-use super::{Decoder, error::of_response};
+use super::{Decoder, LlmHttpRequest, LlmHttpResponse, error::of_response};
 use crate::event::{LlmStart, ProviderError};
 
 /// A provider's HTTP API: matches its requests and reads requests and responses.
@@ -26,13 +25,13 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
     /// reads it.
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart;
 
-    /// Returns a decoder for the body of a successful response. `content_type` is the response's, in lower
-    /// case and without parameters.
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder>;
+    /// Returns a decoder for the body of a successful response.
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder>;
 
     /// Reads the body of an error response, which may be incomplete.
     ///
-    /// The default reads the error shapes of Anthropic, OpenAI, Google and Ollama and of most gateways.
+    /// The default reads the error shapes of Anthropic, OpenAI, Google and Ollama and of most gateways. What the headers
+    /// say of the next call is added to the error that is returned.
     fn error(&self, status: StatusCode, body: &[u8]) -> ProviderError {
         of_response(status, body)
     }
@@ -58,48 +57,5 @@ pub enum Match {
 impl Match {
     pub(in crate::wire) fn when(is_call: bool) -> Self {
         if is_call { Self::Yes } else { Self::No }
-    }
-}
-
-/// The HTTP request of an LLM call, as a [`Format`] reads it.
-///
-/// The `Debug` form omits query, header values and body, which may hold secrets.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct LlmHttpRequest<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The request target, unchanged.
-    pub uri: &'a Uri,
-    /// The headers, unchanged.
-    pub headers: &'a HeaderMap,
-    /// The captured part of the body, decompressed.
-    pub body: &'a Bytes,
-    /// Whether `body` is the whole body.
-    pub complete: bool,
-}
-
-impl<'a> LlmHttpRequest<'a> {
-    /// Creates a request with its whole body.
-    pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a Bytes) -> Self {
-        Self { method, uri, headers, body, complete: true }
-    }
-
-    /// Sets whether the body is complete.
-    #[must_use]
-    pub fn complete(mut self, complete: bool) -> Self {
-        self.complete = complete;
-        self
-    }
-}
-
-impl fmt::Debug for LlmHttpRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LlmHttpRequest")
-            .field("method", self.method)
-            .field("path", &self.uri.path())
-            .field("bytes", &self.body.len())
-            .field("complete", &self.complete)
-            .finish_non_exhaustive()
     }
 }

@@ -22,13 +22,18 @@
 //! ```
 
 pub mod anthropic;
+mod arguments;
 mod array;
 mod body_decoder;
 mod decoder;
 mod error;
+mod error_body;
+mod error_text;
 mod format;
 mod framed;
 pub mod gemini;
+mod http_request;
+mod http_response;
 mod json;
 mod ndjson;
 pub mod ollama;
@@ -37,10 +42,15 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod protocol;
 mod request;
+pub(crate) mod retry_after;
 mod sse;
+mod usage;
 mod whole_body;
 
 pub use decoder::Decoder;
-pub use format::{Format, LlmHttpRequest, Match};
+pub use format::{Format, Match};
+pub use http_request::LlmHttpRequest;
+pub use http_response::LlmHttpResponse;
+pub(crate) use http_response::{content_codings, content_type};
 pub use ndjson::NdjsonDecoder;
 pub use sse::{SseDecoder, SseEvent};

@@ -161,7 +161,7 @@ fn case_25_a_cached_call_is_observed_and_costs_nothing() {
             let one = [LlmStart, LlmNewToken, LlmNewToken, LlmEnd];
             assert_eq!(recorder.kinds(), [one, one].concat(), "{mode:?}");
             let ends = recorder.terminals();
-            let usage = |at: usize| ends[at].result().unwrap().usage;
+            let usage = |at: usize| ends[at].result().unwrap().usage.clone();
             assert_eq!((usage(0), usage(1)), (Some(Usage::new(3, 2)), None), "{mode:?}");
             assert!(ends.iter().all(|end| end.result().unwrap().text() == "ab"), "{mode:?}");
         }

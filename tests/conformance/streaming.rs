@@ -94,7 +94,7 @@ fn case_29_the_end_carries_the_whole_answer() {
             assert_eq!((&*call.id, &*call.name, &*call.arguments), ("t0", "look", "{\"at\":1}"));
             assert_eq!(choice.finish_reason.as_deref(), Some("tool_use"));
             assert_eq!(
-                (result.model.as_deref(), result.usage),
+                (result.model.as_deref(), result.usage.clone()),
                 (Some("m-1"), Some(Usage::new(7, 5)))
             );
             assert_eq!((result.response_id.as_deref(), result.tokens), (Some("msg_1"), 4));

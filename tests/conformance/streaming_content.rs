@@ -160,10 +160,8 @@ fn case_40_details_of_usage_reach_the_end() {
             assert!(read(call(&mut model).await.unwrap()).await.1.is_none());
             let end = recorders.ended(None).await;
             let EventData::LlmEnd(result) = &end.data else { panic!("{end:?}") };
-            let counts = result.usage.unwrap();
-            assert_eq!((counts.input_tokens, counts.output_tokens), (100, 20));
-            assert_eq!((counts.cache_read_tokens, counts.cache_write_tokens), (60, 30));
-            assert_eq!((counts.reasoning_tokens, counts.total_tokens), (15, 120));
+            let counts = result.usage.clone().unwrap();
+            assert_eq!(counts, Usage::new(100, 20).cached(60, 30).reasoning(15));
             assert_eq!(result.usage_raw, Some(raw));
         }
     });

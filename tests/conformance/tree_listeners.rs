@@ -148,13 +148,13 @@ impl Totals {
             let model = result.model.as_deref().unwrap_or_default().to_owned();
             let mut totals = totals.lock().unwrap();
             let total = totals.entry(model).or_default();
-            *total = total.plus(&result.usage.unwrap_or_default());
+            *total = total.plus(result.usage.as_ref().unwrap_or(&Usage::default()));
         }))
     }
 
-    fn of(&self, model: &str) -> (u64, u64) {
+    fn of(&self, model: &str) -> (Option<u64>, Option<u64>) {
         let totals = self.0.lock().unwrap();
-        totals.get(model).map_or((0, 0), |total| (total.input_tokens, total.output_tokens))
+        totals.get(model).map_or((None, None), |total| (total.input_tokens, total.output_tokens))
     }
 }
 
@@ -188,10 +188,10 @@ fn case_56_usage_adds_up_in_a_scope() {
         assert_eq!(error.to_string(), "reset");
         read(call(&mut small).await.unwrap()).await;
         settled(&callbacks).await;
-        assert_eq!((totals.of("small"), totals.of("large")), ((20, 2), (1300, 91)));
+        assert_eq!((totals.of("small"), totals.of("large")), ((Some(20), Some(2)), (Some(1300), Some(91))));
         // The scope ended with an error. It may be entered again.
         scope.scope(async { read(call(&mut small).await.unwrap()).await }).await;
         settled(&callbacks).await;
-        assert_eq!(totals.of("small"), (30, 3));
+        assert_eq!(totals.of("small"), (Some(30), Some(3)));
     });
 }

@@ -145,7 +145,7 @@ fn streamed_answers_are_captured_up_to_the_limit() {
                 let call = &choice.tool_calls[0];
                 assert_eq!((&*call.name, &*call.id), ("weather", "toolu_1"));
                 assert_eq!(choice.finish_reason.as_deref(), Some("tool_use"));
-                assert_eq!(result.usage.unwrap().output_tokens, 12);
+                assert_eq!(result.usage.as_ref().unwrap().output_tokens, Some(12));
                 assert_eq!(result.tokens, 9);
                 assert_eq!(result.response_id.as_deref(), Some("msg_1"));
                 // Token texts add up to the answer's, and every token is counted.

@@ -61,7 +61,7 @@ async fn a_streamed_answer_is_observed() {
     let result = end[0].result().unwrap();
     assert_eq!(result.text(), "Hello");
     assert_eq!(result.tokens, 2);
-    assert_eq!(result.usage.unwrap().input_tokens, 3);
+    assert_eq!(result.usage.as_ref().unwrap().input_tokens, Some(3));
     assert_eq!(result.http.as_ref().unwrap().status, 200);
 }
 

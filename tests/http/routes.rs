@@ -15,7 +15,7 @@ use tower_llm_callbacks::{
     on_llm_start,
     testing::assert_promises,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
         anthropic::{AnthropicDecoder, AnthropicMessages},
     },
 };
@@ -40,7 +40,7 @@ impl Format for Own {
         LlmStart::new(self.name, "own")
     }
 
-    fn decoder(&self, _: Option<&str>) -> Box<dyn Decoder> {
+    fn decoder(&self, _: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         Box::new(AnthropicDecoder::new())
     }
 

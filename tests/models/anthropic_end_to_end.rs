@@ -189,7 +189,7 @@ async fn an_error_in_the_stream() {
         assert_eq!(error.kind(), ErrorKind::Provider);
         assert_eq!(error.provider_code(), Some("overloaded_error"));
         assert_eq!(error.result().unwrap().text(), "Why");
-        assert_eq!(error.result().unwrap().usage.unwrap().input_tokens, 15);
+        assert_eq!(error.result().unwrap().usage.as_ref().unwrap().input_tokens, Some(15));
     }
 }
 

@@ -1,7 +1,11 @@
 //! Helpers of the wire format tests: cutting bodies, and the deltas that a decoder reads from the pieces.
 
+use http::HeaderMap;
 use proptest::prelude::*;
-use tower_llm_callbacks::{Delta, wire::Decoder};
+use tower_llm_callbacks::{
+    Delta,
+    wire::{Decoder, LlmHttpResponse},
+};
 
 /// Returns the deltas that a decoder reads from a body in pieces. Bytes `after` the end must yield no delta.
 pub fn decode<'a>(
@@ -52,4 +56,16 @@ pub fn event_stream(
     prop::collection::vec(event, 0..20).prop_map(|events| {
         events.iter().map(|(prefix, word, end)| format!("{prefix}{word}{end}")).collect()
     })
+}
+
+/// Returns the headers of a response with a content type.
+pub fn of_type(content_type: Option<&str>) -> HeaderMap {
+    let value =
+        content_type.map(|it| (http::header::CONTENT_TYPE, it.parse().expect("a header value")));
+    value.into_iter().collect()
+}
+
+/// Returns the head of a response of status 200.
+pub fn response(headers: &HeaderMap) -> LlmHttpResponse<'_> {
+    LlmHttpResponse::new(http::StatusCode::OK, headers)
 }

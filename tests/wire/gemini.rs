@@ -388,19 +388,18 @@ fn the_last_usage_is_emitted() {
         only_kind,
         json!({"usageMetadata": null}),
     ]);
-    let mut total = Usage::new(665, 304).cached(50, 0).reasoning(211);
-    assert_eq!(total.total_tokens, 969);
-    assert_eq!(all, [usage(Usage::new(15, 0), first), usage(total, raw)]);
+    let mut total = Usage::new(665, 304).cached(50, None).reasoning(211);
+    assert_eq!(total.total_tokens, Some(969));
+    assert_eq!(all, [usage(Usage::new(15, None).total(15), first), usage(total, raw)]);
     // The given total, or else the sum, without overflow.
     let all = chunks([
         json!({"usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 5}}),
         json!({"usageMetadata": {"candidatesTokenCount": u64::MAX, "thoughtsTokenCount": 1}}),
     ]);
-    total = Usage::new(1, 0);
-    total.total_tokens = 5;
-    let last = Usage::new(0, u64::MAX).reasoning(1);
+    total = Usage::new(1, None).total(5);
+    let last = Usage::new(None, u64::MAX).reasoning(1);
     let counts = |delta: &Delta<'_>| match delta {
-        Delta::Usage { usage, .. } => *usage,
+        Delta::Usage { usage, .. } => usage.clone(),
         other => panic!("{other:?}"),
     };
     assert_eq!(all.iter().map(counts).collect::<Vec<_>>(), [total, last]);

@@ -478,7 +478,7 @@ fn the_content_type_selects_the_decoder() {
     let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
     for format in formats {
         let faults = |content_type| {
-            let mut decoder = format.decoder(content_type);
+            let mut decoder = format.decoder(&support::wire::response(&support::wire::of_type(content_type)));
             let mut faults = 0;
             let mut each = |delta: Delta<'_>| faults += usize::from(delta == Delta::DecodeFault);
             decoder.push(body.as_bytes(), &mut each);

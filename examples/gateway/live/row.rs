@@ -63,9 +63,9 @@ impl RunRow {
         self.duration = Some(milliseconds(result.duration));
         self.first = result.time_to_first_token.map(milliseconds);
         self.pieces = result.tokens;
-        if let Some(usage) = result.usage {
-            self.input = Some(usage.input_tokens);
-            self.output = Some(usage.output_tokens);
+        if let Some(usage) = &result.usage {
+            self.input = usage.input_tokens;
+            self.output = usage.output_tokens;
         }
     }
 

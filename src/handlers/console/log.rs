@@ -136,7 +136,7 @@ fn failed(line: &mut String, styles: Styles, error: &RunError) {
 
 fn counts(line: &mut String, result: &LlmResult) {
     if let Some(usage) = &result.usage {
-        let _ = write!(line, ", {} → {} tokens", usage.input_tokens, usage.output_tokens);
+        let _ = write!(line, ", {usage}");
     }
     if let Some(reason) = result.choices.first().and_then(|choice| choice.finish_reason.as_deref())
     {

@@ -177,7 +177,7 @@ fn record_usage(labels: &[Label], result: &LlmResult) {
         ("cache_write", usage.cache_write_tokens),
         ("reasoning", usage.reasoning_tokens),
     ] {
-        if tokens > 0 {
+        if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
             let mut labels = labels.to_vec();
             labels.push(Label::from_static_parts("direction", direction));
             counter!(TOKENS, labels).increment(tokens);

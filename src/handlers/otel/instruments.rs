@@ -80,22 +80,33 @@ impl Instruments {
         match &self.tokens {
             TokenInstruments::V1_41(tokens) => {
                 let of = |kind: &'static str| with(text(names::TOKEN_TYPE, kind));
-                tokens.record(usage.input_tokens, &of("input"));
-                tokens.record(usage.output_tokens, &of("output"));
+                for (kind, count) in
+                    [("input", usage.input_tokens), ("output", usage.output_tokens)]
+                {
+                    if let Some(count) = count {
+                        tokens.record(count, &of(kind));
+                    }
+                }
             }
             TokenInstruments::Latest(latest) => {
-                latest.input_per_call.record(usage.input_tokens, attributes);
-                latest.output_per_call.record(usage.output_tokens, attributes);
+                for (histogram, tokens) in [
+                    (&latest.input_per_call, usage.input_tokens),
+                    (&latest.output_per_call, usage.output_tokens),
+                ] {
+                    if let Some(tokens) = tokens {
+                        histogram.record(tokens, attributes);
+                    }
+                }
                 // Providers do not report the modality of tokens.
                 let unknown = with(text(names::TOKEN_MODALITY, "unknown"));
-                latest.input.add(usage.input_tokens, &unknown);
-                latest.output.add(usage.output_tokens, &unknown);
                 for (counter, tokens) in [
+                    (&latest.input, usage.input_tokens),
+                    (&latest.output, usage.output_tokens),
                     (&latest.cache_read, usage.cache_read_tokens),
                     (&latest.cache_write, usage.cache_write_tokens),
                     (&latest.reasoning, usage.reasoning_tokens),
                 ] {
-                    if tokens > 0 {
+                    if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
                         counter.add(tokens, &unknown);
                     }
                 }

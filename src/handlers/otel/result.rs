@@ -25,16 +25,15 @@ pub(super) fn attributes(
         attributes.push(KeyValue::new(names::TIME_TO_FIRST_CHUNK, first.as_secs_f64()));
     }
     if let Some(usage) = &result.usage {
-        attributes.push(count(names::INPUT_TOKENS, usage.input_tokens));
-        attributes.push(count(names::OUTPUT_TOKENS, usage.output_tokens));
-        // Parts of the totals. They are also zero if the provider does not count them.
-        let parts = [
+        let counts = [
+            (names::INPUT_TOKENS, usage.input_tokens),
+            (names::OUTPUT_TOKENS, usage.output_tokens),
             (names::CACHE_READ_TOKENS, usage.cache_read_tokens),
             (conventions.cache_write(), usage.cache_write_tokens),
             (names::REASONING_TOKENS, usage.reasoning_tokens),
         ];
-        let parts = parts.into_iter().filter(|(_, tokens)| *tokens > 0);
-        attributes.extend(parts.map(|(key, tokens)| count(key, tokens)));
+        let known = counts.into_iter().filter_map(|(key, tokens)| Some(count(key, tokens?)));
+        attributes.extend(known);
     }
     attributes
 }

@@ -55,8 +55,8 @@ fn line(tree: &RunTree, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn counts(result: &LlmResult, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match result.usage {
-        Some(usage) => write!(f, ", {} → {} tokens", usage.input_tokens, usage.output_tokens)?,
+    match &result.usage {
+        Some(usage) => write!(f, ", {usage}")?,
         None if result.tokens > 0 => write!(f, ", {} pieces", result.tokens)?,
         None => {}
     }

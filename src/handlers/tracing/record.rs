@@ -56,6 +56,7 @@ fn answer(span: &Span, result: &LlmResult) {
         span.record("finish_reason", reason);
     }
     if let Some(usage) = &result.usage {
+        // Nothing is recorded for a count that is not known.
         span.record("input_tokens", usage.input_tokens);
         span.record("output_tokens", usage.output_tokens);
     }

@@ -4,7 +4,7 @@ use super::{Amount, ModelPrice, measured::Measured};
 use crate::event::{ErrorKind, LlmResult, Usage};
 
 /// The usage of a set of runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct UsageCounts {
     /// Runs that have ended, completed or not.
@@ -103,7 +103,7 @@ impl ErrorCounts {
 }
 
 /// The usage of one run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct RunCounts {
     pub(super) error: Option<ErrorKind>,
     pub(super) measured: Measured,
@@ -120,11 +120,11 @@ impl RunCounts {
 
     /// Sets the cost. Returns `false` if tokens were used and their price is unknown.
     pub(super) fn set_price(&mut self, price: Option<&ModelPrice>) -> bool {
-        let Measured { reported, counted } = self.measured;
+        let Measured { reported, counted } = &self.measured;
         let cost = match price {
             Some(price) => Cost {
-                reported: reported.map_or(Amount::ZERO, |usage| price.cost(&usage)),
-                counted: price.of_output(counted),
+                reported: reported.as_ref().map_or(Amount::ZERO, |usage| price.cost(usage)),
+                counted: price.of_output(*counted),
                 unpriced_runs: 0,
             },
             None => Cost { unpriced_runs: u64::from(!self.measured.is_zero()), ..Cost::default() },
@@ -157,7 +157,7 @@ impl UsageCounts {
 
     /// Returns the output tokens, reported and counted.
     pub fn output_tokens(&self) -> u64 {
-        self.reported.output_tokens.saturating_add(self.counted_tokens)
+        self.reported.output_tokens.unwrap_or(0).saturating_add(self.counted_tokens)
     }
 
     /// Returns the sum of both, for example of two snapshots that were [taken](super::UsageTotals::take).

@@ -5,7 +5,7 @@ use super::{
     request,
 };
 use crate::{
-    chat::{ChatRequest, ModelError},
+    chat::{ChatRequest, ModelError, identity::Identity},
     model::{
         ConfigError, ModelLayer, ModelService,
         api::{Api, Endpoint},
@@ -39,6 +39,10 @@ impl Api for AnthropicConfig {
 
     fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
         request::body(request, self.default_max_tokens)
+    }
+
+    fn identity(&self) -> Identity {
+        Identity { provider: "anthropic", api: "messages" }
     }
 
     fn response_reader(&self) -> ResponseReader {

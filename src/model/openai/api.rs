@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, header};
 
 use super::{chat, config::OpenAiConfig, options::OpenAiApi, responses};
 use crate::{
-    chat::{ChatRequest, ModelError},
+    chat::{ChatRequest, ModelError, identity::Identity},
     model::{
         ConfigError, ModelLayer, ModelService,
         api::{Api, Endpoint},
@@ -39,6 +39,14 @@ impl Api for OpenAiConfig {
             OpenAiApi::ChatCompletions => chat::body(request, self),
             OpenAiApi::Responses => responses::body(request),
         }
+    }
+
+    fn identity(&self) -> Identity {
+        let api = match self.api {
+            OpenAiApi::ChatCompletions => "chat_completions",
+            OpenAiApi::Responses => "responses",
+        };
+        Identity { provider: "openai", api }
     }
 
     fn response_reader(&self) -> ResponseReader {

@@ -2,7 +2,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::{event::Delta, wire::json::Text};
+use crate::{
+    event::Delta,
+    wire::{arguments::Arguments, json::Text},
+};
 
 use super::{
     event::{Block, BlockDelta, Message},
@@ -18,8 +21,29 @@ pub(super) struct AnswerState {
     usage: RunningUsage,
     /// The number of tool calls so far.
     tool_calls: u32,
-    /// The open `tool_use` blocks: the index of the block and of the tool call.
-    open: Vec<(Option<u64>, u32)>,
+    /// The open `tool_use` blocks.
+    open: Vec<OpenCall>,
+}
+
+/// A `tool_use` block whose end was not read.
+#[derive(Debug)]
+struct OpenCall {
+    /// The index of the block.
+    block: Option<u64>,
+    /// The index of the tool call.
+    call: u32,
+    /// The input that the block began with. Deltas replace it, as in Anthropic's SDKs.
+    input: Option<String>,
+    arguments: Arguments,
+}
+
+impl OpenCall {
+    fn end(mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        let rest = self.input.or_else(|| self.arguments.end());
+        if let Some(rest) = rest {
+            arguments(self.call, rest.into(), each);
+        }
+    }
 }
 
 impl AnswerState {
@@ -48,12 +72,12 @@ impl AnswerState {
     /// content: not tools that run at the provider, their results, redacted thinking …
     pub(super) fn block(
         &mut self,
-        index: &Value,
+        index: Option<u64>,
         block: Block<'_>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         // If the end of the previous block was lost, its call must not receive this block's input.
-        self.close(index);
+        self.close(index, each);
         match block.kind.as_deref() {
             Some("text") => text(block.text, each),
             Some("thinking") => reasoning(block.thinking, each),
@@ -61,19 +85,19 @@ impl AnswerState {
                 let call = self.tool_calls;
                 self.tool_calls = call.saturating_add(1);
                 if self.open.len() == MAX_OPEN {
-                    self.open.remove(0);
+                    self.open.remove(0).end(each);
                 }
-                self.open.push((index.as_u64(), call));
                 // An empty object means arguments that follow, or a call without arguments.
                 let input = block.input.0.filter(|input| !input.is_empty());
+                let input = input.map(|input| Value::Object(input).to_string());
+                let arguments = Arguments::default();
+                self.open.push(OpenCall { block: index, call, input, arguments });
                 each(Delta::ToolCall {
                     choice: 0,
                     index: call,
                     id: block.id.into_inner(),
                     name: block.name.into_inner(),
-                    arguments: input.map_or(Cow::Borrowed(""), |input| {
-                        Cow::Owned(Value::Object(input).to_string())
-                    }),
+                    arguments: Cow::Borrowed(""),
                 });
             }
             _ => {}
@@ -83,7 +107,7 @@ impl AnswerState {
     /// Reads a delta of a block.
     pub(super) fn block_delta(
         &mut self,
-        index: &Value,
+        index: Option<u64>,
         delta: BlockDelta<'_>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
@@ -91,17 +115,15 @@ impl AnswerState {
             Some("text_delta") => text(delta.text, each),
             Some("thinking_delta") => reasoning(delta.thinking, each),
             Some("input_json_delta") => {
-                let index = index.as_u64();
                 // Blocks other than `tool_use` have such deltas too.
-                let call = self.open.iter().rev().find(|(block, _)| *block == index);
-                if let (Some(&(_, call)), Some(arguments)) = (call, delta.partial_json.filled()) {
-                    each(Delta::ToolCall {
-                        choice: 0,
-                        index: call,
-                        id: None,
-                        name: None,
-                        arguments,
-                    });
+                let open = self.open.iter_mut().rev().find(|open| open.block == index);
+                if let (Some(open), Some(piece)) = (open, delta.partial_json.filled()) {
+                    if piece.trim() != "{}" {
+                        open.input = None;
+                    }
+                    if let Some(new) = open.arguments.push(piece) {
+                        arguments(open.call, new, each);
+                    }
                 }
             }
             _ => {}
@@ -109,9 +131,15 @@ impl AnswerState {
     }
 
     /// Ends a block.
-    pub(super) fn close(&mut self, index: &Value) {
-        let index = index.as_u64();
-        self.open.retain(|(block, _)| *block != index);
+    pub(super) fn close(&mut self, index: Option<u64>, each: &mut dyn FnMut(Delta<'_>)) {
+        while let Some(at) = self.open.iter().position(|open| open.block == index) {
+            self.open.remove(at).end(each);
+        }
+    }
+
+    /// Ends all blocks.
+    pub(super) fn end(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        self.open.drain(..).for_each(|open| open.end(each));
     }
 
     pub(super) fn finish(reason: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
@@ -131,4 +159,8 @@ fn reasoning(text: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
     if let Some(text) = text.filled() {
         each(Delta::Reasoning { choice: 0, text });
     }
+}
+
+fn arguments(call: u32, arguments: Cow<'_, str>, each: &mut dyn FnMut(Delta<'_>)) {
+    each(Delta::ToolCall { choice: 0, index: call, id: None, name: None, arguments });
 }

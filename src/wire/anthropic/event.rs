@@ -1,14 +1,14 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::wire::json::{List, Object, Text, in_place};
+use crate::wire::json::{Count, List, Object, Text, in_place};
 
 /// Any event of a stream. Flat, since serde buffers a tagged enum until it knows the variant.
 #[derive(Debug, Default)]
 pub(super) struct Event<'a> {
     pub(super) kind: Text<'a>,
     pub(super) message: Object<Message<'a>>,
-    pub(super) index: Value,
+    pub(super) index: Count,
     pub(super) content_block: Object<Block<'a>>,
     pub(super) delta: Object<BlockDelta<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
@@ -23,7 +23,8 @@ in_place! {
         "content_block" => content_block,
         "delta" => delta,
         "usage" => usage,
-        "error" => error,
+        "error" | "errors" | "detail" | "success" | "base_resp" | "error_message" | "error_type"
+            | "code" | "msg" => error,
     }
 }
 
@@ -31,7 +32,7 @@ in_place! {
 #[derive(Debug, Default)]
 pub(super) struct DeltaEvent<'a> {
     pub(super) kind: Text<'a>,
-    pub(super) index: Value,
+    pub(super) index: Count,
     pub(super) delta: Object<BlockDelta<'a>>,
 }
 

@@ -5,7 +5,7 @@ use super::AnthropicDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
         request::{items, message},
     },
 };
@@ -26,10 +26,10 @@ impl Format for AnthropicMessages {
         })
     }
 
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
-        Box::new(match content_type {
-            Some("application/json") => AnthropicDecoder::whole(),
-            _ => AnthropicDecoder::new(),
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        Box::new(match response.is_declared_whole() {
+            true => AnthropicDecoder::whole(),
+            false => AnthropicDecoder::new(),
         })
     }
 

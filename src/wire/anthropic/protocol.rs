@@ -1,5 +1,3 @@
-use serde_json::Value;
-
 use super::{
     answer::AnswerState,
     event::{DeltaEvent, Event, Message},
@@ -8,6 +6,7 @@ use crate::{
     event::Delta,
     wire::{
         error::in_band,
+        error_body::says_failed,
         json::{self, ReadError},
         protocol::Protocol,
     },
@@ -31,7 +30,7 @@ impl Anthropic {
         match json::read(data) {
             Ok(DeltaEvent { kind, index, delta }) if kind.as_deref().unwrap_or(DELTA) == DELTA => {
                 if let Some(delta) = delta.0 {
-                    self.answer.block_delta(&index, delta, each);
+                    self.answer.block_delta(index.0, delta, each);
                 }
                 true
             }
@@ -66,28 +65,33 @@ impl Protocol for Anthropic {
             }
             Some("content_block_start") => {
                 if let Some(block) = event.content_block.0 {
-                    self.answer.block(&event.index, block, each);
+                    self.answer.block(event.index.0, block, each);
                 }
             }
             Some(DELTA) => {
                 if let Some(delta) = event.delta.0 {
-                    self.answer.block_delta(&event.index, delta, each);
+                    self.answer.block_delta(event.index.0, delta, each);
                 }
             }
-            Some("content_block_stop") => self.answer.close(&event.index),
+            Some("content_block_stop") => self.answer.close(event.index.0, each),
             Some("message_delta") => {
+                self.answer.end(each);
                 self.answer.usage(event.usage.0, each);
                 if let Some(delta) = event.delta.0 {
                     AnswerState::finish(delta.stop_reason, each);
                 }
             }
-            Some("message_stop") => each(Delta::Done),
+            Some("message_stop") => {
+                self.answer.end(each);
+                each(Delta::Done);
+            }
             // Gateways omit the type, or replace it by the type of the error.
-            kind if kind == Some("error")
-                || name == Some("error")
-                || (kind.is_none() && event.error.is_some()) =>
-            {
-                each(Delta::Error(in_band(data)));
+            Some("error") => each(Delta::Error(in_band(data))),
+            kind if event.error.is_some() => {
+                let answered = kind.is_some();
+                if json::value(data).is_some_and(|value| says_failed(&value, answered)) {
+                    each(Delta::Error(in_band(data)));
+                }
             }
             _ => {}
         }
@@ -98,7 +102,10 @@ impl Protocol for Anthropic {
         let mut message: Message<'_> = json::read(json)?;
         let content = message.content.0.take();
         let kind = message.kind.as_deref();
-        if kind == Some("error") || (content.is_none() && message.error.is_some()) {
+        let answered = content.is_some() || kind == Some("message");
+        if (!answered || message.error.is_some())
+            && json::value(json).is_some_and(|value| says_failed(&value, answered))
+        {
             each(Delta::Error(in_band(json)));
             return Ok(());
         }
@@ -108,11 +115,16 @@ impl Protocol for Anthropic {
         each(Delta::NotStreamed);
         AnswerState::response(&mut message, each);
         for block in content.into_iter().flatten() {
-            self.answer.block(&Value::Null, block, each);
+            self.answer.block(None, block, each);
         }
+        self.answer.end(each);
         self.answer.usage(message.usage.0, each);
         AnswerState::finish(message.stop_reason, each);
         each(Delta::Done);
         Ok(())
+    }
+
+    fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        self.answer.end(each);
     }
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::event::{Delta, Usage};
+use crate::{event::Delta, wire::usage};
 
 /// More keys than any usage object has. Bounds the memory of a stream.
 const MAX_KEYS: usize = 64;
@@ -28,21 +28,7 @@ impl RunningUsage {
             }
         }
         if changed {
-            each(Delta::Usage { usage: self.counts(), raw: Some(Cow::Borrowed(&self.0)) });
+            each(Delta::Usage { usage: usage::read(merged), raw: Some(Cow::Borrowed(&self.0)) });
         }
-    }
-
-    /// Anthropic's `input_tokens` exclude those read from or written to a cache.
-    fn counts(&self) -> Usage {
-        let (read, write) =
-            (self.count("/cache_read_input_tokens"), self.count("/cache_creation_input_tokens"));
-        let input = self.count("/input_tokens").saturating_add(read).saturating_add(write);
-        Usage::new(input, self.count("/output_tokens"))
-            .cached(read, write)
-            .reasoning(self.count("/output_tokens_details/thinking_tokens"))
-    }
-
-    fn count(&self, pointer: &str) -> u64 {
-        self.0.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
     }
 }

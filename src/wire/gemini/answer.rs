@@ -1,9 +1,9 @@
 use super::{
     call::ToolCalls,
     chunk::{Candidate, Chunk, Part},
-    usage,
+    word::Api,
 };
-use crate::event::Delta;
+use crate::{event::Delta, wire::usage};
 
 /// More candidates than can be requested. Bounds the memory of a stream.
 const MAX_CANDIDATES: usize = 64;
@@ -13,6 +13,7 @@ const MAX_ARGUMENTS: usize = 16 * 1024 * 1024;
 /// The state of an answer while it is read.
 #[derive(Debug)]
 pub(super) struct AnswerState {
+    api: Api,
     candidates: Vec<CandidateState>,
     blocked: bool,
     has_id: bool,
@@ -28,8 +29,9 @@ struct CandidateState {
 }
 
 impl AnswerState {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(api: Api) -> Self {
         Self {
+            api,
             candidates: Vec::new(),
             blocked: false,
             has_id: false,
@@ -47,9 +49,9 @@ impl AnswerState {
             self.has_model |= model.is_some();
             each(Delta::Response { id, model });
         }
-        let reason = chunk.prompt_feedback.0.and_then(|feedback| feedback.block_reason.filled());
-        if let Some(reason) = reason.filter(|it| it != "BLOCK_REASON_UNSPECIFIED" && !self.blocked)
-        {
+        let reason = chunk.prompt_feedback.0;
+        let reason = reason.and_then(|feedback| feedback.block_reason.block_reason(self.api));
+        if let Some(reason) = reason.filter(|_| !self.blocked) {
             self.blocked = true;
             each(Delta::Finish { choice: 0, reason });
         }
@@ -63,7 +65,7 @@ impl AnswerState {
 
     fn candidate(&mut self, at: usize, candidate: Candidate<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         // The index of the first candidate is usually omitted.
-        let index = candidate.index.as_u64().unwrap_or(at as u64);
+        let index = candidate.index.0.unwrap_or(at as u64);
         let Ok(choice) = u32::try_from(index) else { return };
         let known = self.candidates.iter().position(|known| known.choice == choice);
         let known = known.unwrap_or_else(|| {
@@ -82,8 +84,7 @@ impl AnswerState {
             state.part(part, &mut self.room, each);
         }
         // More content and another reason may follow: with tools that run at the provider each step has one.
-        let reason = candidate.finish_reason.filled();
-        if let Some(reason) = reason.filter(|reason| reason != "FINISH_REASON_UNSPECIFIED") {
+        if let Some(reason) = candidate.finish_reason.finish_reason(self.api) {
             state.finished = true;
             each(Delta::Finish { choice, reason });
         }

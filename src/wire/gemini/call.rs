@@ -1,18 +1,19 @@
 use std::borrow::Cow;
 
-use serde_json::{Map, Value, value::RawValue};
-
 use super::{arguments::PartialArguments, chunk::FunctionCall};
-use crate::{
-    event::Delta,
-    wire::json::{self, ReadError, compact},
-};
+use crate::{event::Delta, wire::json::compacted};
+
+/// More calls than an answer has, and longer than any id. Bound the memory of a stream.
+const MAX_IDS: usize = 1024;
+const MAX_ID: usize = 256;
 
 /// The tool calls of a candidate.
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls {
     /// The number of calls so far.
     count: u32,
+    /// The ids of complete calls, which are not repeated.
+    ids: Vec<Box<str>>,
     open: Option<OpenCall>,
 }
 
@@ -45,6 +46,14 @@ impl ToolCalls {
             if args.is_none() && name.is_none() && id.is_none() && pieces.is_empty() && !more {
                 return;
             }
+            if let Some(id) = id.as_deref() {
+                if self.ids.iter().any(|known| **known == *id) {
+                    return;
+                }
+                if self.ids.len() < MAX_IDS && id.len() <= MAX_ID {
+                    self.ids.push(id.into());
+                }
+            }
             let index = self.count;
             self.count = index.saturating_add(1);
             let fragmented = more || !pieces.is_empty();
@@ -53,7 +62,9 @@ impl ToolCalls {
                 let (id, name, arguments) = (owned(&id), owned(&name), Default::default());
                 self.open = Some(OpenCall { index, name, id, arguments });
             }
-            let arguments = args.filter(|_| !fragmented).map_or(Cow::Borrowed(""), text);
+            let arguments = args
+                .filter(|_| !fragmented)
+                .map_or(Cow::Borrowed(""), |args| compacted(args.get()));
             each(Delta::ToolCall { choice, index, id, name, arguments });
         }
         let Some(open) = &mut self.open else { return };
@@ -85,16 +96,4 @@ impl OpenCall {
         };
         same(&self.id, id) && same(&self.name, name)
     }
-}
-
-/// Returns a JSON text without white space and with its lone surrogates replaced.
-fn text(json: &RawValue) -> Cow<'_, str> {
-    let json = json.get();
-    // Only these escapes can be lone surrogates, which serde does not detect in a raw value.
-    if (json.contains("\\ud") || json.contains("\\uD"))
-        && let Err(ReadError::Repaired(json)) = json::read::<Map<String, Value>>(json)
-    {
-        return Cow::Owned(compact(&json).into_owned());
-    }
-    compact(json)
 }

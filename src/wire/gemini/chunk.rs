@@ -1,7 +1,8 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::wire::json::{List, Object, Text};
+use super::word::Word;
+use crate::wire::json::{Count, List, Object, Text};
 
 /// An event of a streamed answer, or a non-streamed answer, which has the same form.
 #[derive(Debug, Default, Deserialize)]
@@ -17,16 +18,21 @@ pub(super) struct Chunk<'a> {
     #[serde(borrow)]
     pub(super) response_id: Text<'a>,
     pub(super) error: Option<IgnoredAny>,
+    // Members of other errors.
+    pub(super) errors: Option<IgnoredAny>,
+    pub(super) message: Option<IgnoredAny>,
+    pub(super) detail: Option<IgnoredAny>,
+    pub(super) success: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Candidate<'a> {
-    pub(super) index: Value,
+    pub(super) index: Count,
     #[serde(borrow)]
     pub(super) content: Object<Content<'a>>,
     #[serde(borrow)]
-    pub(super) finish_reason: Text<'a>,
+    pub(super) finish_reason: Word<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,5 +93,5 @@ pub(super) struct PartialArg<'a> {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PromptFeedback<'a> {
     #[serde(borrow)]
-    pub(super) block_reason: Text<'a>,
+    pub(super) block_reason: Word<'a>,
 }

@@ -1,4 +1,4 @@
-use super::protocol::Generate;
+use super::{protocol::Generate, word::Api};
 use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of Gemini's answers: server-sent events, a JSON array or a single JSON object, detected by the first
@@ -8,6 +8,8 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 /// candidate has a finish reason, or if the prompt was blocked: the block reason is then the finish reason of
 /// choice 0. Content after a finish reason is decoded too: with tools that run at the provider there may be
 /// several reasons.
+///
+/// Enums that are sent as numbers (`$alt=json;enum-encoding=int`) have their names in the deltas.
 ///
 /// Text parts with `thought: true` are reasoning. A function call is usually complete; Vertex AI may stream its
 /// arguments as fragments with a JSON path each (`partialArgs`). Such a call is emitted when it begins, and its
@@ -45,4 +47,12 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct GeminiDecoder(BodyDecoder<Generate>);
 
-decoder!(GeminiDecoder, Generate::new());
+decoder!(GeminiDecoder, Generate::new(Api::Gemini));
+
+impl GeminiDecoder {
+    /// Creates a decoder for answers of Vertex AI, whose numeric enums differ: `finishReason: 9` is `SPII` in the
+    /// Gemini API and `MALFORMED_FUNCTION_CALL` there.
+    pub fn vertex() -> Self {
+        Self(BodyDecoder::new(Generate::new(Api::Vertex)))
+    }
+}

@@ -5,7 +5,7 @@ use super::GeminiDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
         request::{items, message},
     },
 };
@@ -41,9 +41,10 @@ impl Format for Gemini {
         }
     }
 
-    fn decoder(&self, _content_type: Option<&str>) -> Box<dyn Decoder> {
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        let vertex = response.request.is_some_and(|request| &*request.provider == "gcp.vertex_ai");
         // `application/json` may be an array, which is streamed, and errors may be event streams.
-        Box::new(GeminiDecoder::new())
+        Box::new(if vertex { GeminiDecoder::vertex() } else { GeminiDecoder::new() })
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

@@ -11,7 +11,7 @@ mod decoder;
 mod format;
 mod json_path;
 mod protocol;
-mod usage;
+mod word;
 
 pub use decoder::GeminiDecoder;
 pub use format::Gemini;

@@ -1,9 +1,10 @@
-use super::{answer::AnswerState, chunk::Chunk};
+use super::{answer::AnswerState, chunk::Chunk, word::Api};
 use crate::{
     event::Delta,
     wire::{
         error::in_band,
-        json::{self, ReadError},
+        error_body,
+        json::{self, ReadError, unwrapped},
         protocol::{ArrayBody, Protocol},
     },
 };
@@ -17,8 +18,8 @@ pub(super) struct Generate {
 }
 
 impl Generate {
-    pub(super) fn new() -> Self {
-        Self { answer: AnswerState::new(), unread: false }
+    pub(super) fn new(api: Api) -> Self {
+        Self { answer: AnswerState::new(api), unread: false }
     }
 }
 
@@ -39,16 +40,17 @@ impl Protocol for Generate {
         self.unread = true;
         let chunk: Chunk<'_> = json::read(unwrapped(data))?;
         self.unread = false;
-        match chunk.error {
-            Some(_) => each(Delta::Error(in_band(data))),
-            None => self.answer.chunk(chunk, each),
+        if says_failed(&chunk, data) {
+            each(Delta::Error(in_band(data)));
+        } else {
+            self.answer.chunk(chunk, each);
         }
         Ok(())
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let chunk: Chunk<'_> = json::read(unwrapped(json))?;
-        if chunk.error.is_some() {
+        if says_failed(&chunk, json) {
             each(Delta::Error(in_band(json)));
             return Ok(());
         }
@@ -72,8 +74,9 @@ impl Protocol for Generate {
     }
 }
 
-/// Strips the brackets of an array of one item, the form of errors. Returns other texts unchanged.
-fn unwrapped(json: &str) -> &str {
-    let inner = json.trim().strip_prefix('[').and_then(|json| json.strip_suffix(']'));
-    inner.unwrap_or(json)
+fn says_failed(chunk: &Chunk<'_>, json: &str) -> bool {
+    let Chunk { error, errors, message, detail, success, .. } = chunk;
+    let suspect = [error, errors, message, detail, success].iter().any(|member| member.is_some());
+    let answered = chunk.candidates.0.is_some() || chunk.usage_metadata.0.is_some();
+    suspect && json::value(json).is_some_and(|value| error_body::says_failed(&value, answered))
 }

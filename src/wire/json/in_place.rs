@@ -17,7 +17,7 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for InPlace<'_, T> {
 /// Implements `Deserialize` for a struct with a lifetime: reads each member of an object into its field, in
 /// place. Fields of absent members keep their default.
 macro_rules! in_place {
-    ($type:ident { $($name:literal => $field:ident),* $(,)? }) => {
+    ($type:ident { $($($name:literal)|+ => $field:ident),* $(,)? }) => {
         impl<'de: 'a, 'a> serde::Deserialize<'de> for $type<'a> {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let mut place = Self::default();
@@ -52,7 +52,7 @@ macro_rules! in_place {
 
                     fn visit_str<E>(self, name: &str) -> Result<Name, E> {
                         Ok(match name {
-                            $($name => Name::$field,)*
+                            $($($name)|+ => Name::$field,)*
                             _ => Name::Other,
                         })
                     }

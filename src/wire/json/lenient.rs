@@ -11,6 +11,8 @@ macro_rules! lenient {
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
             Ok(Self::Value::default())
         }
+    };
+    (@ numbers) => {
         fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
             Ok(Self::Value::default())
         }

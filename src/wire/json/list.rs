@@ -28,7 +28,7 @@ struct ListVisitor<T>(PhantomData<T>);
 impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     type Value = List<T>;
 
-    lenient!(scalars text map);
+    lenient!(scalars numbers text map);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
         let mut list = Vec::new();

@@ -2,6 +2,8 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::memchr;
 
+use super::Nesting;
+
 /// Calls `each` with the name of each member of an object and the range of its value, up to the first fault if
 /// the text is truncated or invalid. Values are delimited but not parsed: an invalid value is reported too.
 pub(in crate::wire) fn members<'a>(
@@ -38,24 +40,7 @@ fn after_blanks(json: &[u8], at: usize) -> usize {
 fn value_end(json: &[u8], start: usize) -> Option<usize> {
     match json.get(start)? {
         b'"' => string_end(json, start),
-        b'{' | b'[' => {
-            let (mut at, mut depth) = (start, 0_usize);
-            loop {
-                match json.get(at)? {
-                    b'"' => {
-                        at = string_end(json, at)?;
-                        continue;
-                    }
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
-                    _ => {}
-                }
-                at += 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-        }
+        b'{' | b'[' => Some(start + Nesting::default().end_in(&json[start..])?),
         _ => {
             let ends = |byte: &u8| matches!(byte, b',' | b':' | b'}' | b']');
             let ends = |byte: &u8| ends(byte) || byte.is_ascii_whitespace();

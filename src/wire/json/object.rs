@@ -36,7 +36,7 @@ struct ObjectVisitor<'p, T>(&'p mut Option<T>);
 impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for ObjectVisitor<'_, T> {
     type Value = ();
 
-    lenient!(scalars text seq);
+    lenient!(scalars numbers text seq);
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let place = self.0.insert(T::default());

@@ -39,7 +39,7 @@ struct TextVisitor<'a>(PhantomData<&'a ()>);
 impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
     type Value = Text<'a>;
 
-    lenient!(scalars seq map);
+    lenient!(scalars numbers seq map);
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'a>, E> {
         Ok(Text(Some(Cow::Borrowed(text))))

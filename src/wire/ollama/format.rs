@@ -5,7 +5,7 @@ use super::OllamaDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
         request::{Members, items, message},
     },
 };
@@ -48,8 +48,8 @@ impl Format for OllamaChat {
         start(call, "chat", &["messages"], |members| items(members.value("messages")))
     }
 
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
-        decoder(content_type)
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        decoder(response)
     }
 
     fn error_body(&self, _status: StatusCode, message: &str) -> Vec<u8> {
@@ -76,8 +76,8 @@ impl Format for OllamaGenerate {
         })
     }
 
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
-        decoder(content_type)
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        decoder(response)
     }
 
     fn error_body(&self, _status: StatusCode, message: &str) -> Vec<u8> {
@@ -97,11 +97,13 @@ fn start(
     start.stream(members.flag("stream").unwrap_or(true))
 }
 
-fn decoder(content_type: Option<&str>) -> Box<dyn Decoder> {
-    Box::new(match content_type {
-        Some("application/json") => OllamaDecoder::whole(),
-        _ => OllamaDecoder::new(),
-    })
+/// The request decides, because proxies send a streamed answer as `application/json`.
+fn decoder(response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+    let whole = match response.request {
+        Some(request) => !request.stream,
+        None => response.is_declared_whole(),
+    };
+    Box::new(if whole { OllamaDecoder::whole() } else { OllamaDecoder::new() })
 }
 
 fn error_body(message: &str) -> Vec<u8> {

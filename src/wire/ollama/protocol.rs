@@ -4,11 +4,13 @@ use serde_json::{Map, Value};
 
 use super::event::{Line, ToolCall};
 use crate::{
-    event::{Delta, Usage},
+    event::Delta,
     wire::{
         error::in_band,
-        json::{self, ReadError, Text, compact},
+        error_body::says_failed,
+        json::{self, Count, ReadError, compacted},
         protocol::{ObjectBody, Protocol},
+        usage,
     },
 };
 
@@ -35,7 +37,7 @@ impl Protocol for Ollama {
             return Ok(());
         }
         let mut line: Line<'_> = json::read(data)?;
-        if line.error.is_some() {
+        if has_failed(&line, data) {
             each(Delta::Error(in_band(data)));
             return Ok(());
         }
@@ -48,12 +50,11 @@ impl Protocol for Ollama {
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let mut answer: Line<'_> = json::read(json)?;
-        if answer.error.is_some() {
+        if has_failed(&answer, json) {
             each(Delta::Error(in_band(json)));
             return Ok(());
         }
-        let is_answer = answer.message.0.is_some() || answer.response.as_deref().is_some();
-        if !is_answer && !answer.done.is_boolean() {
+        if !is_answer(&answer) {
             return Err(ReadError::Unreadable);
         }
         each(Delta::NotStreamed);
@@ -97,22 +98,31 @@ impl Ollama {
     }
 }
 
+fn is_answer(line: &Line<'_>) -> bool {
+    line.message.0.is_some() || line.response.as_deref().is_some() || line.done.is_boolean()
+}
+
+/// Whether a line says that the call failed. The members of other errors are looked for in lines that are no answer.
+fn has_failed(line: &Line<'_>, json: &str) -> bool {
+    let answered = is_answer(line);
+    let suspect = line.error.is_some() || !answered;
+    suspect && json::value(json).is_some_and(|value| says_failed(&value, answered))
+}
+
 fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-    let (input, output) = (line.prompt_eval_count.as_u64(), line.eval_count.as_u64());
-    if input.is_some() || output.is_some() {
-        let members = [
-            ("total_duration", line.total_duration),
-            ("load_duration", line.load_duration),
-            ("prompt_eval_count", line.prompt_eval_count),
-            ("prompt_eval_duration", line.prompt_eval_duration),
-            ("eval_count", line.eval_count),
-            ("eval_duration", line.eval_duration),
-        ];
-        let sent = members.into_iter().filter(|(_, value)| value.is_number());
-        let raw: Map<String, Value> = sent.map(|(name, value)| (name.to_owned(), value)).collect();
-        // Older versions omit the count of a cached prompt.
-        let usage = Usage::new(input.unwrap_or(0), output.unwrap_or(0));
-        each(Delta::Usage { usage, raw: Some(Cow::Owned(raw.into())) });
+    let members = [
+        ("total_duration", line.total_duration),
+        ("load_duration", line.load_duration),
+        ("prompt_eval_count", line.prompt_eval_count),
+        ("prompt_eval_duration", line.prompt_eval_duration),
+        ("eval_count", line.eval_count),
+        ("eval_duration", line.eval_duration),
+    ];
+    let sent = members.into_iter().filter(|(_, value)| Count::of(value).is_some());
+    let raw: Map<String, Value> = sent.map(|(name, value)| (name.to_owned(), value)).collect();
+    // Older versions omit the count of a cached prompt.
+    if raw.keys().any(|name| name.ends_with("count")) {
+        usage::emit(raw, each);
     }
     if let Some(reason) = line.done_reason.filled() {
         each(Delta::Finish { choice: 0, reason });
@@ -123,10 +133,9 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
 /// Returns arguments as a JSON text without white space. Some proxies send a string, like OpenAI.
 fn arguments(raw: &str) -> Cow<'_, str> {
     match raw.as_bytes().first() {
-        Some(b'{') => compact(raw),
-        Some(b'"') => serde_json::from_str::<Text<'_>>(raw)
-            .ok()
-            .and_then(Text::into_inner)
+        Some(b'{') => compacted(raw),
+        Some(b'"') => json::value(raw)
+            .and_then(|text| Some(Cow::Owned(text.as_str()?.to_owned())))
             .unwrap_or_default(),
         _ => Cow::Borrowed(""),
     }

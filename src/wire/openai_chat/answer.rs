@@ -1,9 +1,13 @@
+use serde_json::{Map, Value, json};
+
 use super::{
     choice::ChoiceState,
     chunk::{Choice, Chunk},
-    usage,
 };
-use crate::{event::Delta, wire::json::Text};
+use crate::{
+    event::{Delta, ProviderError},
+    wire::{error::in_band, json::Text, usage},
+};
 
 /// More choices than can be requested. Bounds the memory of a stream.
 const MAX_CHOICES: usize = 1024;
@@ -25,6 +29,10 @@ pub(super) struct AnswerState {
     calls: usize,
     /// An object `chat.completion.done` was read.
     ended: bool,
+    /// The error of a choice.
+    failure: Option<Map<String, Value>>,
+    /// A choice has the finish reason `error`.
+    failed: bool,
 }
 
 impl AnswerState {
@@ -35,13 +43,29 @@ impl AnswerState {
         finished || self.ended
     }
 
+    /// Returns the error of a choice, of which there is no other sign.
+    pub(super) fn failure(&mut self) -> Option<ProviderError> {
+        let error = self.failure.take();
+        (self.failed || error.is_some()).then(|| in_band(&json!({ "error": error }).to_string()))
+    }
+
+    /// Emits the rest of open tool calls.
+    pub(super) fn end(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        self.choices.iter_mut().for_each(|choice| choice.end(each));
+    }
+
     /// Emits the contents of a chunk, except for an error.
     pub(super) fn chunk(&mut self, chunk: Chunk<'_>, form: Form, each: &mut dyn FnMut(Delta<'_>)) {
         self.response(chunk.id, chunk.model, each);
-        for (position, choice) in chunk.choices.into_iter().enumerate() {
+        if let Some(text) = chunk.value.filled() {
+            each(Delta::Text { choice: 0, text });
+        }
+        let mut in_choice = None;
+        for (position, mut choice) in chunk.choices.into_iter().enumerate() {
+            in_choice = choice.usage.0.take().or(in_choice);
             self.choice(position, choice, form, each);
         }
-        let usage = chunk.usage.0.or_else(|| chunk.x_groq.0?.usage.0);
+        let usage = chunk.usage.0.or_else(|| chunk.x_groq.0?.usage.0).or(in_choice);
         if let Some(usage) = usage {
             usage::emit(usage, each);
         }
@@ -69,14 +93,15 @@ impl AnswerState {
         form: Form,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
-        let Choice { index, delta, message, text, finish_reason } = choice;
+        let Choice { index, delta, message, text, finish_reason, usage: _, error } = choice;
         let finish = finish_reason.filled();
         let (delta, message) = (delta.0, message.0);
+        self.failure = error.0.filter(|error| !error.is_empty()).or(self.failure.take());
         if delta.is_none() && message.is_none() && text.as_deref().is_none() && finish.is_none() {
             // For example the results of Azure's content filter.
             return;
         }
-        let index = index.as_u64().and_then(|index| u32::try_from(index).ok());
+        let index = index.0.and_then(|index| u32::try_from(index).ok());
         let index = index.unwrap_or_else(|| u32::try_from(position).unwrap_or(u32::MAX));
         let Some((state, is_new)) = state(&mut self.choices, index) else {
             each(Delta::DecodeFault);
@@ -93,6 +118,7 @@ impl AnswerState {
             (_, None, None) => state.text(text, each),
         }
         if let Some(reason) = finish {
+            self.failed |= reason == "error";
             state.finish(reason, each);
         }
     }

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::{
     chunk::{Custom, Function, Message, ToolCall},
+    message_content::Content,
     tools::{Fragment, Tools, WordHash},
 };
 use crate::{event::Delta, wire::json::Text};
@@ -34,29 +35,33 @@ impl ChoiceState {
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let choice = self.index;
+        let mut emit = |content: Content, text| {
+            each(match content {
+                Content::Text => Delta::Text { choice, text },
+                Content::Reasoning => Delta::Reasoning { choice, text },
+                Content::Refusal => Delta::Refusal { choice, text },
+            });
+        };
         // Servers that support several names send the same reasoning under each.
         let mut reasoned = false;
-        for text in [message.reasoning_content, message.reasoning] {
-            if !reasoned && let Some(text) = text.filled() {
-                each(Delta::Reasoning { choice, text });
-                reasoned = true;
-            }
-        }
-        if !reasoned {
-            for detail in message.reasoning_details.0.into_iter().flatten() {
-                if let Some(text) = detail.text.filled() {
-                    each(Delta::Reasoning { choice, text });
+        for reasoning in [message.reasoning_content, message.reasoning, message.reasoning_details] {
+            if !reasoned {
+                reasoning.each(Content::Reasoning, &mut |content, text| {
                     reasoned = true;
-                }
+                    emit(content, text);
+                });
             }
         }
-        message.content.each(false, &mut |reasoning, text| match reasoning {
-            true if reasoned => {}
-            true => each(Delta::Reasoning { choice, text }),
-            false => each(Delta::Text { choice, text }),
+        message.content.each(Content::Text, &mut |content, text| {
+            if content != Content::Reasoning || !reasoned {
+                emit(content, text);
+            }
         });
+        if let Some(text) = message.audio.0.and_then(|audio| audio.transcript.filled()) {
+            emit(Content::Text, text);
+        }
         if let Some(text) = message.refusal.filled() {
-            each(Delta::Refusal { choice, text });
+            emit(Content::Refusal, text);
         }
         let calls = message.tool_calls.0.unwrap_or_default();
         if calls.is_empty() {
@@ -67,7 +72,7 @@ impl ChoiceState {
             let ToolCall { index, id, function, custom } = call;
             let custom = custom.0.map(|Custom { name, input }| Function { name, arguments: input });
             let function = function.0.or(custom).unwrap_or_default();
-            self.call(index.as_u64(), position, id, function, known, each);
+            self.call(index.0, position, id, function, known, each);
         }
     }
 
@@ -77,8 +82,17 @@ impl ChoiceState {
         }
     }
 
+    /// Emits the rest of the tool calls.
+    pub(super) fn end(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        let choice = self.index;
+        self.tools.end(&mut |index, rest| {
+            each(Delta::ToolCall { choice, index, id: None, name: None, arguments: rest.into() });
+        });
+    }
+
     /// Emits a finish reason, unless it repeats the last one.
     pub(super) fn finish(&mut self, reason: Cow<'_, str>, each: &mut dyn FnMut(Delta<'_>)) {
+        self.end(each);
         let hash = Some(WordHash::new(&reason));
         if self.finish != hash {
             self.finish = hash;
@@ -100,12 +114,14 @@ impl ChoiceState {
         if id.is_none() && name.is_none() && arguments.is_empty() {
             return;
         }
-        let fragment = Fragment { index, position, id: id.as_deref(), named: name.is_some() };
-        let Some(placement) = self.tools.place(&fragment, known) else {
+        let fragment =
+            Fragment { index, position, id: id.as_deref(), name: name.as_deref(), arguments };
+        let Some(placement) = self.tools.place(fragment, known) else {
             each(Delta::DecodeFault);
             return;
         };
         let (id, name) = (id.filter(|_| placement.new_id), name.filter(|_| placement.new_name));
+        let arguments = placement.arguments;
         if placement.opens || id.is_some() || name.is_some() || !arguments.is_empty() {
             let (choice, index) = (self.index, placement.call);
             each(Delta::ToolCall { choice, index, id, name, arguments });

@@ -1,8 +1,8 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::{arguments::Arguments, inline_vec1::InlineVec1, message_content::MessageContent};
-use crate::wire::json::{List, Object, Text, in_place};
+use super::{inline_vec1::InlineVec1, json_text::JsonText, message_content::MessageContent};
+use crate::wire::json::{Count, List, Object, Text, in_place};
 
 /// A chunk of a streamed answer, or a non-streamed answer: only their choices differ.
 #[derive(Debug, Default)]
@@ -13,12 +13,11 @@ pub(super) struct Chunk<'a> {
     pub(super) choices: InlineVec1<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) x_groq: Object<Groq>,
-    pub(super) error: Option<IgnoredAny>,
-    // Members of errors without an envelope.
+    /// A piece of text in place of choices, as Writer sends it.
+    pub(super) value: Text<'a>,
     pub(super) kind: Text<'a>,
-    pub(super) message: Text<'a>,
-    pub(super) code: Option<IgnoredAny>,
-    pub(super) detail: Option<IgnoredAny>,
+    /// A member that errors have.
+    pub(super) suspect: Option<IgnoredAny>,
 }
 
 in_place! {
@@ -29,11 +28,10 @@ in_place! {
         "choices" => choices,
         "usage" => usage,
         "x_groq" => x_groq,
-        "error" => error,
+        "value" => value,
         "type" => kind,
-        "message" => message,
-        "code" => code,
-        "detail" => detail,
+        "error" | "errors" | "error_type" | "error_code" | "error_message" | "error_msg" | "success" | "base_resp"
+            | "code" | "message" | "msg" | "detail" | "title" => suspect,
     }
 }
 
@@ -46,13 +44,16 @@ pub(super) struct Groq {
 
 #[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
-    pub(super) index: Value,
+    pub(super) index: Count,
     pub(super) delta: Object<Message<'a>>,
     // Boxed because it is rare beside a delta and would enlarge every choice.
     pub(super) message: Object<Box<Message<'a>>>,
     /// The content of legacy Completions.
     pub(super) text: Text<'a>,
     pub(super) finish_reason: Text<'a>,
+    /// Some servers report the usage and errors of the call here.
+    pub(super) usage: Object<Map<String, Value>>,
+    pub(super) error: Object<Map<String, Value>>,
 }
 
 in_place! {
@@ -62,6 +63,8 @@ in_place! {
         "message" => message,
         "text" => text,
         "finish_reason" => finish_reason,
+        "usage" => usage,
+        "error" => error,
     }
 }
 
@@ -70,9 +73,12 @@ in_place! {
 pub(super) struct Message<'a> {
     pub(super) content: MessageContent<'a>,
     pub(super) refusal: Text<'a>,
-    pub(super) reasoning_content: Text<'a>,
-    pub(super) reasoning: Text<'a>,
-    pub(super) reasoning_details: List<ReasoningDetail<'a>>,
+    pub(super) reasoning_content: MessageContent<'a>,
+    /// The same under other names.
+    pub(super) reasoning: MessageContent<'a>,
+    pub(super) reasoning_details: MessageContent<'a>,
+    /// What a spoken answer says.
+    pub(super) audio: Object<Audio<'a>>,
     pub(super) tool_calls: List<ToolCall<'a>>,
     pub(super) function_call: Object<Function<'a>>,
 }
@@ -82,25 +88,25 @@ in_place! {
         "content" => content,
         "refusal" => refusal,
         "reasoning_content" => reasoning_content,
-        "reasoning" => reasoning,
+        "reasoning" | "reasoning_text" | "thinking" | "thinking_content" | "thought" => reasoning,
         "reasoning_details" => reasoning_details,
+        "audio" => audio,
         "tool_calls" => tool_calls,
         "function_call" => function_call,
     }
 }
 
-/// An item of reasoning. Encrypted reasoning has no text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ReasoningDetail<'a> {
+pub(super) struct Audio<'a> {
     #[serde(borrow)]
-    pub(super) text: Text<'a>,
+    pub(super) transcript: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ToolCall<'a> {
-    pub(super) index: Value,
+    pub(super) index: Count,
     #[serde(borrow)]
     pub(super) id: Text<'a>,
     #[serde(borrow)]
@@ -116,7 +122,7 @@ pub(super) struct Function<'a> {
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     #[serde(borrow)]
-    pub(super) arguments: Arguments<'a>,
+    pub(super) arguments: JsonText<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,5 +131,5 @@ pub(super) struct Custom<'a> {
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     #[serde(borrow)]
-    pub(super) input: Arguments<'a>,
+    pub(super) input: JsonText<'a>,
 }

@@ -5,7 +5,7 @@ use super::OpenAiChatDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match, openai,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
         request::{Members, items, message},
     },
 };
@@ -51,8 +51,8 @@ impl Format for OpenAiChat {
         start(call, "chat_completions", &["messages"], |members| items(members.value("messages")))
     }
 
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
-        decoder(content_type)
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        decoder(response)
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
@@ -86,8 +86,8 @@ impl Format for OpenAiCompletions {
         })
     }
 
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
-        decoder(content_type)
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        decoder(response)
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
@@ -112,9 +112,9 @@ fn start(
     start
 }
 
-fn decoder(content_type: Option<&str>) -> Box<dyn Decoder> {
-    Box::new(match content_type {
-        Some("application/json") => OpenAiChatDecoder::whole(),
-        _ => OpenAiChatDecoder::new(),
+fn decoder(response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+    Box::new(match response.is_declared_whole() {
+        true => OpenAiChatDecoder::whole(),
+        false => OpenAiChatDecoder::new(),
     })
 }

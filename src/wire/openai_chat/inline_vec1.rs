@@ -61,7 +61,7 @@ struct InlineVec1Visitor<'p, T>(&'p mut InlineVec1<T>);
 impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for InlineVec1Visitor<'_, T> {
     type Value = ();
 
-    lenient!(scalars text map);
+    lenient!(scalars numbers text map);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let InlineVec1 { first, rest, is_array } = self.0;

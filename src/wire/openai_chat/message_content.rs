@@ -2,12 +2,15 @@ use std::{borrow::Cow, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{
+        Error, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
 
 use crate::wire::json::{List, Text, lenient};
 
-/// The content of a message: a string, or parts, as Mistral's reasoning models send it.
+/// The content of a message, or its reasoning: a string, or parts, as reasoning models send it.
 #[derive(Debug, Default)]
 pub(super) enum MessageContent<'a> {
     #[default]
@@ -16,41 +19,84 @@ pub(super) enum MessageContent<'a> {
     Parts(Vec<Part<'a>>),
 }
 
+/// A part of a content, or of a part. Which member has the text is up to the vendor.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Part<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
-    pub(super) text: Text<'a>,
+    pub(super) text: MessageContent<'a>,
     #[serde(borrow)]
     pub(super) thinking: MessageContent<'a>,
+    #[serde(borrow)]
+    pub(super) reasoning: MessageContent<'a>,
+    #[serde(borrow)]
+    pub(super) summary: MessageContent<'a>,
+    #[serde(borrow)]
+    pub(super) content: MessageContent<'a>,
+    #[serde(borrow)]
+    pub(super) refusal: MessageContent<'a>,
+}
+
+/// What a text of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Text,
+    Reasoning,
+    Refusal,
 }
 
 impl<'a> MessageContent<'a> {
-    /// Calls `each` with every nonempty text and whether it is reasoning.
-    pub(super) fn each(self, reasoning: bool, each: &mut dyn FnMut(bool, Cow<'a, str>)) {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Text(text) => text.is_empty(),
+            Self::Parts(parts) => parts.is_empty(),
+        }
+    }
+
+    /// Calls `each` with every nonempty text.
+    pub(super) fn each(self, content: Content, each: &mut dyn FnMut(Content, Cow<'a, str>)) {
         match self {
             Self::None => {}
             Self::Text(text) => {
                 if !text.is_empty() {
-                    each(reasoning, text);
+                    each(content, text);
                 }
             }
             Self::Parts(parts) => {
                 for part in parts {
-                    match part.kind.as_deref() {
-                        Some("thinking") => part.thinking.each(true, each),
-                        Some("text") | None => {
-                            if let Some(text) = part.text.filled() {
-                                each(reasoning, text);
-                            }
-                        }
-                        // References, images …
-                        _ => {}
-                    }
+                    part.each(content, each);
                 }
             }
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn each(self, content: Content, each: &mut dyn FnMut(Content, Cow<'a, str>)) {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        let reasons = ["thinking", "reasoning", "thought", "summary"];
+        let content = match kind {
+            "" | "text" | "output_text" => content,
+            "refusal" => Content::Refusal,
+            kind if reasons.iter().any(|reason| kind.starts_with(reason)) => Content::Reasoning,
+            // References, images …
+            _ => return,
+        };
+        let texts = match content {
+            Content::Refusal => [self.refusal, self.text, Default::default(), Default::default()],
+            Content::Text => {
+                [self.text, Default::default(), Default::default(), Default::default()]
+            }
+            Content::Reasoning => {
+                let first = if self.text.is_empty() { self.thinking } else { self.text };
+                [first, self.reasoning, self.content, self.summary]
+            }
+        };
+        if let Some(text) = texts.into_iter().find(|text| !text.is_empty()) {
+            text.each(content, each);
         }
     }
 }
@@ -66,7 +112,7 @@ struct ContentVisitor<'a>(PhantomData<&'a ()>);
 impl<'de: 'a, 'a> Visitor<'de> for ContentVisitor<'a> {
     type Value = MessageContent<'a>;
 
-    lenient!(scalars map);
+    lenient!(scalars numbers);
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<MessageContent<'a>, E> {
         Ok(MessageContent::Text(Cow::Borrowed(text)))
@@ -79,5 +125,10 @@ impl<'de: 'a, 'a> Visitor<'de> for ContentVisitor<'a> {
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<MessageContent<'a>, A::Error> {
         let parts = List::deserialize(SeqAccessDeserializer::new(seq))?;
         Ok(MessageContent::Parts(parts.0.unwrap_or_default()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MessageContent<'a>, A::Error> {
+        let part = Part::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(MessageContent::Parts(vec![part]))
     }
 }

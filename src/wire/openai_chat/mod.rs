@@ -6,16 +6,15 @@
 //! [`OpenAiCompletions`] are the formats.
 
 mod answer;
-mod arguments;
 mod choice;
 mod chunk;
 mod decoder;
 mod format;
 mod inline_vec1;
+mod json_text;
 mod message_content;
 mod protocol;
 mod tools;
-mod usage;
 
 pub use decoder::OpenAiChatDecoder;
 pub use format::{OpenAiChat, OpenAiCompletions};

@@ -1,11 +1,13 @@
-use serde_json::Value;
-
 use super::{
     event::{Event, Item, Response},
     items::{Emitted, ItemState, Items, Key, Kind, Reasoning},
-    whole_item::{call, content, is_call},
+    tool::{Call, Declared, is_callers},
+    whole_item::content,
 };
-use crate::{event::Delta, wire::json::Text};
+use crate::{
+    event::Delta,
+    wire::json::{Count, Text},
+};
 
 /// The state of an answer while it is read.
 #[derive(Debug, Default)]
@@ -16,6 +18,7 @@ pub(super) struct AnswerState {
     emitted: Emitted,
     has_id: bool,
     has_model: bool,
+    declared: Declared,
 }
 
 impl AnswerState {
@@ -25,6 +28,7 @@ impl AnswerState {
         response: &mut Response<'_>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
+        self.declared.read(response.tools.0.take());
         let id = std::mem::take(&mut response.id).filled().filter(|_| !self.has_id);
         let model = std::mem::take(&mut response.model).filled().filter(|_| !self.has_model);
         if id.is_some() || model.is_some() {
@@ -37,8 +41,7 @@ impl AnswerState {
     /// Reads a delta of text.
     pub(super) fn text(&mut self, event: Event<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(text) = event.delta.filled() else { return };
-        if let Some(item) = self.items.get(Key::new(&event.output_index, event.item_id.as_deref()))
-        {
+        if let Some(item) = self.items.get(Key::new(event.output_index, event.item_id.as_deref())) {
             item.emitted.text = true;
         }
         self.emitted.text = true;
@@ -48,8 +51,7 @@ impl AnswerState {
     /// Reads a delta of a refusal.
     pub(super) fn refusal(&mut self, event: Event<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(text) = event.delta.filled() else { return };
-        if let Some(item) = self.items.get(Key::new(&event.output_index, event.item_id.as_deref()))
-        {
+        if let Some(item) = self.items.get(Key::new(event.output_index, event.item_id.as_deref())) {
             item.emitted.refusal = true;
         }
         self.emitted.refusal = true;
@@ -64,8 +66,7 @@ impl AnswerState {
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let Some(text) = event.delta.filled() else { return };
-        if let Some(item) = self.items.get(Key::new(&event.output_index, event.item_id.as_deref()))
-        {
+        if let Some(item) = self.items.get(Key::new(event.output_index, event.item_id.as_deref())) {
             if *item.reasoning.get_or_insert(which) != which {
                 return;
             }
@@ -76,13 +77,13 @@ impl AnswerState {
     }
 
     /// Announces an item. Its content is ignored, since it is repeated later.
-    pub(super) fn open(&mut self, index: &Value, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+    pub(super) fn open(&mut self, index: Count, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let known = self.items.open(Key::new(index, item.id.as_deref()));
-        if is_call(&item) {
+        if is_callers(&item, &self.declared) {
             let index = next(&mut self.calls);
             self.emitted.call = true;
             known.kind = Kind::Call(index);
-            let (id, name, _) = call(item);
+            let Call { id, name, .. } = Call::of(item);
             known.named = id.is_some() && name.is_some();
             each(Delta::ToolCall { choice: 0, index, id, name, arguments: "".into() });
         } else if item.kind.as_deref().is_some() {
@@ -100,36 +101,46 @@ impl AnswerState {
         let Some(item) = self.items.get(key) else { return };
         let Some(index) = call_index(item, &mut self.calls) else { return };
         let text = match arguments {
-            CallArguments::Fragment(text) => text.filled(),
-            CallArguments::Whole(text) => text.filled().filter(|_| !item.emitted.call),
+            CallArguments::Fragment(text) => {
+                text.into_inner().and_then(|text| item.arguments.push(text))
+            }
+            CallArguments::Whole(text) => {
+                text.into_inner().and_then(|text| item.arguments.complete(text))
+            }
         };
         if let Some(text) = text {
-            item.emitted.call = true;
             self.emitted.call = true;
             each(Delta::ToolCall { choice: 0, index, id: None, name: None, arguments: text });
         }
     }
 
     /// Ends an item: emits the content that was not emitted before.
-    pub(super) fn close(&mut self, index: &Value, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+    pub(super) fn close(&mut self, index: Count, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(known) = self.items.get(Key::new(index, item.id.as_deref())) else { return };
         known.open = false;
         if std::mem::replace(&mut known.done, true) {
             return;
         }
         let before = known.emitted;
-        if !is_call(&item) {
+        if !is_callers(&item, &self.declared) {
+            if matches!(known.kind, Kind::Unknown) {
+                known.kind = Kind::Other;
+            }
             content(item, before, &mut self.emitted, each);
             return;
         }
         let is_new = known.kind == Kind::Unknown;
         let Some(index) = call_index(known, &mut self.calls) else { return };
         self.emitted.call = true;
-        let (mut id, mut name, arguments) = call(item);
+        let Call { mut id, mut name, arguments } = Call::of(item);
         if known.named {
             (id, name) = (None, None);
         }
-        let arguments = arguments.filter(|_| !before.call);
+        let rest = known.arguments.end();
+        let arguments = match rest {
+            Some(rest) => Some(rest.into()),
+            None => arguments.and_then(|all| known.arguments.complete(all)),
+        };
         if is_new || arguments.is_some() || id.is_some() || name.is_some() {
             let arguments = arguments.unwrap_or_default();
             each(Delta::ToolCall { choice: 0, index, id, name, arguments });
@@ -142,11 +153,11 @@ impl AnswerState {
     pub(super) fn output(&mut self, items: Vec<Item<'_>>, each: &mut dyn FnMut(Delta<'_>)) {
         let before = self.emitted;
         for item in items {
-            if !is_call(&item) {
+            if !is_callers(&item, &self.declared) {
                 content(item, before, &mut self.emitted, each);
             } else if !before.call {
                 let index = next(&mut self.calls);
-                let (id, name, arguments) = call(item);
+                let Call { id, name, arguments } = Call::of(item);
                 let arguments = arguments.unwrap_or_default();
                 self.emitted.call = true;
                 each(Delta::ToolCall { choice: 0, index, id, name, arguments });

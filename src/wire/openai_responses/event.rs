@@ -1,7 +1,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::wire::json::{List, Object, Text};
+use crate::wire::json::{Count, List, Object, Text};
 
 /// Any event of a stream. Flat, since serde buffers a tagged enum until it knows the variant.
 #[derive(Debug, Default, Deserialize)]
@@ -11,7 +11,7 @@ pub(super) struct Event<'a> {
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
     pub(super) delta: Text<'a>,
-    pub(super) output_index: Value,
+    pub(super) output_index: Count,
     #[serde(borrow)]
     pub(super) item_id: Text<'a>,
     #[serde(borrow)]
@@ -25,6 +25,25 @@ pub(super) struct Event<'a> {
     #[serde(borrow)]
     pub(super) response: Object<Response<'a>>,
     pub(super) error: Option<IgnoredAny>,
+    // Members of other errors.
+    pub(super) errors: Option<IgnoredAny>,
+    pub(super) code: Option<IgnoredAny>,
+    pub(super) detail: Option<IgnoredAny>,
+    pub(super) message: Option<IgnoredAny>,
+    pub(super) success: Option<IgnoredAny>,
+    pub(super) base_resp: Option<IgnoredAny>,
+    pub(super) error_message: Option<IgnoredAny>,
+}
+
+impl Event<'_> {
+    /// Whether a member is there that errors have.
+    pub(super) fn is_suspect(&self) -> bool {
+        let Self {
+            error, errors, code, detail, message, success, base_resp, error_message, ..
+        } = self;
+        let members = [error, errors, code, detail, message, success, base_resp, error_message];
+        members.iter().any(|member| member.is_some())
+    }
 }
 
 /// The answer so far, as a whole.
@@ -48,6 +67,9 @@ pub(super) struct Response<'a> {
     pub(super) incomplete_details: Object<Incomplete<'a>>,
     #[serde(borrow)]
     pub(super) output: List<Item<'a>>,
+    /// The tools of the request.
+    #[serde(borrow)]
+    pub(super) tools: List<DeclaredTool<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
 }
 
@@ -72,13 +94,43 @@ pub(super) struct Item<'a> {
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     #[serde(borrow)]
-    pub(super) arguments: Text<'a>,
+    pub(super) arguments: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) input: Text<'a>,
+    // The arguments of tools with a type of their own.
+    #[serde(borrow)]
+    pub(super) action: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) actions: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) operation: Option<&'a RawValue>,
+    /// Where a shell runs.
+    #[serde(borrow)]
+    pub(super) environment: Object<Environment<'a>>,
+    /// Who executes a tool search.
+    #[serde(borrow)]
+    pub(super) execution: Text<'a>,
     #[serde(borrow)]
     pub(super) content: List<Part<'a>>,
     #[serde(borrow)]
     pub(super) summary: List<Part<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Environment<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+}
+
+/// A tool of the request, which answers repeat.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeclaredTool<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
 }
 
 /// A part of a message, or of reasoning.

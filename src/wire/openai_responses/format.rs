@@ -5,7 +5,7 @@ use super::OpenAiResponsesDecoder;
 use crate::{
     event::{LlmStart, Prompt},
     wire::{
-        Decoder, Format, LlmHttpRequest, Match, openai,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
         request::{items, message},
     },
 };
@@ -54,10 +54,10 @@ impl Format for OpenAiResponses {
         })
     }
 
-    fn decoder(&self, content_type: Option<&str>) -> Box<dyn Decoder> {
-        Box::new(match content_type {
-            Some("application/json") => OpenAiResponsesDecoder::whole(),
-            _ => OpenAiResponsesDecoder::new(),
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        Box::new(match response.is_declared_whole() {
+            true => OpenAiResponsesDecoder::whole(),
+            false => OpenAiResponsesDecoder::new(),
         })
     }
 

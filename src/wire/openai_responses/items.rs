@@ -1,4 +1,4 @@
-use serde_json::Value;
+use crate::wire::{arguments::Arguments, json::Count};
 
 /// More items than an answer has. Bounds the memory of a stream.
 const MAX_ITEMS: usize = 1024;
@@ -43,6 +43,8 @@ pub(super) struct ItemState {
     /// The text that came first, the only one to be emitted.
     pub(super) reasoning: Option<Reasoning>,
     pub(super) emitted: Emitted,
+    /// The arguments of a call.
+    pub(super) arguments: Arguments,
     /// Whether the item was announced and has not ended.
     pub(super) open: bool,
     pub(super) done: bool,
@@ -56,9 +58,9 @@ pub(super) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    pub(super) fn new(index: &Value, id: Option<&'a str>) -> Self {
+    pub(super) fn new(index: Count, id: Option<&'a str>) -> Self {
         let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID);
-        Self { index: index.as_u64(), id }
+        Self { index: index.0, id }
     }
 }
 
@@ -98,15 +100,17 @@ impl Items {
         self.known.iter().any(|item| item.open)
     }
 
-    /// Searches by index first: the ids of some gateways change from event to event.
+    /// Searches by the exact id first: items may share an index. Then by index: the ids of some gateways change from
+    /// event to event. An item of that index whose own id comes again is another one.
     fn find(&self, key: Key<'_>) -> Option<usize> {
         let last = |is: &dyn Fn(&ItemState) -> bool| self.known.iter().rposition(is);
         let named = |item: &ItemState| key.id.is_some() && item.id.as_deref() == key.id;
         match key {
             Key { index: None, id: None } => last(&|item| !item.done),
             Key { index: None, .. } => last(&named),
-            Key { index, .. } => last(&|item| item.index == index)
-                .or_else(|| last(&|item| item.index.is_none() && named(item))),
+            Key { index, .. } => last(&|item| named(item) && item.index == index)
+                .or_else(|| last(&|item| item.index.is_none() && named(item)))
+                .or_else(|| last(&|item| item.index == index)),
         }
     }
 
@@ -128,6 +132,7 @@ impl Items {
             named: false,
             reasoning: None,
             emitted: Emitted::default(),
+            arguments: Arguments::default(),
             open: false,
             done: false,
         });

@@ -9,7 +9,7 @@ mod event;
 mod format;
 mod items;
 mod protocol;
-mod usage;
+mod tool;
 mod whole_item;
 
 pub use decoder::OpenAiResponsesDecoder;

@@ -6,14 +6,15 @@ use super::{
     answer::{AnswerState, CallArguments},
     event::{Event, Response},
     items::{Key, Reasoning},
-    usage,
 };
 use crate::{
     event::{Delta, ProviderError},
     wire::{
         error::in_band,
+        error_body::says_failed,
         json::{self, ReadError},
         protocol::Protocol,
+        usage,
     },
 };
 
@@ -51,26 +52,29 @@ impl Protocol for Responses {
                 answer.reasoning(Reasoning::Summary, event, each);
             }
             "response.reasoning_text.delta" => answer.reasoning(Reasoning::Raw, event, each),
+            "response.audio.transcript.delta" | "response.output_audio_transcript.delta" => {
+                answer.text(event, each);
+            }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                let key = Key::new(&event.output_index, event.item_id.as_deref());
+                let key = Key::new(event.output_index, event.item_id.as_deref());
                 answer.arguments(key, CallArguments::Fragment(event.delta), each);
             }
             "response.function_call_arguments.done" => {
-                let key = Key::new(&event.output_index, event.item_id.as_deref());
+                let key = Key::new(event.output_index, event.item_id.as_deref());
                 answer.arguments(key, CallArguments::Whole(event.arguments), each);
             }
             "response.custom_tool_call_input.done" => {
-                let key = Key::new(&event.output_index, event.item_id.as_deref());
+                let key = Key::new(event.output_index, event.item_id.as_deref());
                 answer.arguments(key, CallArguments::Whole(event.input), each);
             }
             "response.output_item.added" => {
                 if let Some(item) = event.item.0 {
-                    answer.open(&event.output_index, item, each);
+                    answer.open(event.output_index, item, each);
                 }
             }
             "response.output_item.done" => {
                 if let Some(item) = event.item.0 {
-                    answer.close(&event.output_index, item, each);
+                    answer.close(event.output_index, item, each);
                 }
             }
             "response.created" | "response.queued" | "response.in_progress" => {
@@ -92,13 +96,15 @@ impl Protocol for Responses {
                 self.end(status, response, each);
             }
             // Gateways omit the type, or replace it by the type of the error.
-            _ if kind == "error"
-                || name == Some("error")
-                || (typed.as_deref().is_none() && event.error.is_some()) =>
-            {
-                each(Delta::Error(in_band(data)));
+            "error" => each(Delta::Error(in_band(data))),
+            kind => {
+                let answered = !kind.is_empty();
+                if event.is_suspect()
+                    && json::value(data).is_some_and(|value| says_failed(&value, answered))
+                {
+                    each(Delta::Error(in_band(data)));
+                }
             }
-            _ => {}
         }
         Ok(())
     }
@@ -108,11 +114,11 @@ impl Protocol for Responses {
         let is_response =
             response.object.as_deref() == Some("response") || response.output.0.is_some();
         if !is_response {
-            if response.kind.as_deref() != Some("error") && response.error.is_none() {
-                return Err(ReadError::Unreadable);
+            if json::value(json).is_some_and(|value| says_failed(&value, false)) {
+                each(Delta::Error(in_band(json)));
+                return Ok(());
             }
-            each(Delta::Error(in_band(json)));
-            return Ok(());
+            return Err(ReadError::Unreadable);
         }
         each(Delta::NotStreamed);
         let status = response.status.as_deref().and_then(terminal);
@@ -131,7 +137,9 @@ impl Responses {
     ) {
         self.answer.response(&mut response, each);
         self.answer.output(response.output.0.unwrap_or_default(), each);
-        usage::emit(response.usage.0, each);
+        if let Some(usage) = response.usage.0 {
+            usage::emit(usage, each);
+        }
         let reason = match status {
             Some("failed") => {
                 each(Delta::Error(failure(response.error.map(RawValue::get))));
@@ -146,7 +154,9 @@ impl Responses {
                 let details = response.incomplete_details.0.unwrap_or_default();
                 Some(details.reason.filled().unwrap_or(Cow::Borrowed("incomplete")))
             }
-            other => other.map(Cow::Borrowed),
+            Some(other) => Some(Cow::Borrowed(other)),
+            // The answer is made in the background, and this one says only that.
+            None => response.status.filled(),
         };
         if let Some(reason) = reason {
             each(Delta::Finish { choice: 0, reason });

@@ -1,24 +1,8 @@
-use std::borrow::Cow;
-
 use super::{
     event::{Item, Part},
     items::Emitted,
 };
 use crate::event::Delta;
-
-/// Whether an item is a call that the caller runs, not the provider.
-pub(super) fn is_call(item: &Item<'_>) -> bool {
-    matches!(item.kind.as_deref(), Some("function_call" | "custom_tool_call"))
-}
-
-/// The call id, the name and the arguments of a call.
-pub(super) type CallParts<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>, Option<Cow<'a, str>>);
-
-pub(super) fn call<'a>(item: Item<'a>) -> CallParts<'a> {
-    // The input of a custom tool is any text.
-    let arguments = item.arguments.filled().or_else(|| item.input.filled());
-    (item.call_id.filled(), item.name.filled(), arguments)
-}
 
 /// Emits the content of a complete item, except for the kinds emitted `before`, and records it in `now`. Tools
 /// that run at the provider are not content.

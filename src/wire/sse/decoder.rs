@@ -5,6 +5,7 @@ use memchr::memchr2;
 use super::{
     SseEvent,
     event_builder::{EventBuilder, OwnedFields},
+    texts::Texts,
 };
 use crate::wire::framed::{EVENT_LIMIT, Framed, clear};
 
@@ -53,6 +54,8 @@ enum Skip {
     Lines,
     /// Within a line, whose end is therefore not a blank line.
     WithinLine,
+    /// Within a JSON text without fields, which ends with its line.
+    WithinText,
 }
 
 impl SseDecoder {
@@ -73,6 +76,18 @@ impl SseDecoder {
             skip: Skip::No,
             overflows: 0,
         }
+    }
+
+    /// Creates a decoder that also reads the JSON texts of servers that do not keep to the standard: texts without
+    /// `data:`, and events without the blank line. With `lines`, a text ends with its line.
+    pub(in crate::wire) fn with_texts(max_event_bytes: usize, lines: bool) -> Self {
+        let kept = OwnedFields::with_texts(Texts::new(lines));
+        Self { kept, ..Self::with_limit(max_event_bytes) }
+    }
+
+    /// Takes the beginning of a body that has neither events nor JSON texts.
+    pub(in crate::wire) fn take_unframed(&mut self) -> Vec<u8> {
+        self.kept.texts().map(Texts::take_unframed).unwrap_or_default()
     }
 
     /// Decodes the next bytes and calls `each` with the events that they complete.
@@ -113,34 +128,51 @@ impl SseDecoder {
                     self.skip = Skip::Lines;
                     continue;
                 }
+                Skip::WithinText => {
+                    self.skip = Skip::No;
+                    continue;
+                }
             }
+            let mut skip = Skip::Lines;
             let fits = if !self.line.is_empty() {
+                if event.is_text(&self.line) {
+                    skip = Skip::No;
+                }
                 let fits = self.line.len().saturating_add(head.len()) <= self.limit && {
                     self.line.extend_from_slice(head);
-                    event.transient_line(&self.line, self.limit)
+                    event.transient_line(&self.line, self.limit, each)
                 };
                 clear(&mut self.line);
                 fits
             } else if !head.is_empty() {
-                event.line(head, self.limit)
+                if event.is_text(head) {
+                    skip = Skip::No;
+                }
+                event.line(head, self.limit, each)
             } else {
                 event.dispatch(true, each);
                 true
             };
             if !fits {
-                self.skip = Skip::Lines;
+                self.skip = skip;
                 self.overflows += 1;
                 event.clear();
                 each(Framed::Overflow);
             }
         }
         if !rest.is_empty() {
-            if self.skip != Skip::No {
+            if self.skip == Skip::Lines {
                 self.skip = Skip::WithinLine;
+            } else if self.skip != Skip::No {
+                // The line goes on.
             } else if self.line.len().saturating_add(rest.len()).saturating_add(event.len())
                 > self.limit
             {
-                self.skip = Skip::WithinLine;
+                let line = if self.line.is_empty() { rest } else { &self.line };
+                self.skip = match event.is_text(line) {
+                    true => Skip::WithinText,
+                    false => Skip::WithinLine,
+                };
                 self.overflows += 1;
                 self.line = Vec::new();
                 event.clear();
@@ -158,12 +190,15 @@ impl SseDecoder {
         let mut last = mem::replace(self, next);
         if last.skip == Skip::No {
             let mut event = EventBuilder::new(&mut last.kept);
-            if event.transient_line(&last.line, last.limit) {
+            if event.transient_line(&last.line, last.limit, each) {
                 event.dispatch(false, each);
             } else {
                 self.overflows += 1;
                 each(Framed::Overflow);
             }
+        }
+        if let Some(texts) = last.kept.texts() {
+            self.kept = OwnedFields::with_texts(mem::take(texts));
         }
     }
 

@@ -1,15 +1,29 @@
 use memchr::memchr;
 
-use super::SseEvent;
+use super::{SseEvent, texts::Texts};
 use crate::wire::framed::{Framed, KEPT_CAPACITY};
 
 /// The state that outlives a pushed slice: the fields of an unfinished event and the last event id.
 #[derive(Debug, Default)]
 pub(super) struct OwnedFields {
     event: String,
+    /// The type in a line behind the data. It belongs to the next event if this one ends before its blank line.
+    next_event: Option<String>,
     data: String,
     has_data: bool,
     id: String,
+    /// Set if JSON texts are events, with or without the lines that the standard requires.
+    texts: Option<Texts>,
+}
+
+impl OwnedFields {
+    pub(super) fn with_texts(texts: Texts) -> Self {
+        Self { texts: Some(texts), ..Self::default() }
+    }
+
+    pub(super) fn texts(&mut self) -> Option<&mut Texts> {
+        self.texts.as_mut()
+    }
 }
 
 /// An event under construction. Its fields borrow from the pushed slice (`'a`) until something
@@ -35,36 +49,119 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
     }
 
     /// Adds a line of the pushed slice. Returns false if the event exceeds the limit.
-    pub(super) fn line(&mut self, line: &'a [u8], limit: usize) -> bool {
+    pub(super) fn line(
+        &mut self,
+        line: &'a [u8],
+        limit: usize,
+        each: &mut dyn FnMut(Framed<'_>),
+    ) -> bool {
+        let borrow =
+            |this: &mut Self, field: Field, value: &'a [u8]| match (str::from_utf8(value), field) {
+                (Ok(value), Field::Event) if !this.has_data() => this.event = Some(value),
+                (Ok(value), Field::Data) if !this.has_data() => this.data = Some(value),
+                (Ok(value), _) => this.copy(field, value),
+                (Err(_), _) => this.copy(field, &String::from_utf8_lossy(value)),
+            };
+        self.add(line, limit, each, borrow)
+    }
+
+    /// Like [`line`](Self::line), for a line that does not live as long as the slice.
+    pub(super) fn transient_line(
+        &mut self,
+        line: &[u8],
+        limit: usize,
+        each: &mut dyn FnMut(Framed<'_>),
+    ) -> bool {
+        self.add(line, limit, each, |this, field, value| {
+            this.copy(field, &String::from_utf8_lossy(value));
+        })
+    }
+
+    fn add<'l>(
+        &mut self,
+        line: &'l [u8],
+        limit: usize,
+        each: &mut dyn FnMut(Framed<'_>),
+        put: impl Fn(&mut Self, Field, &'l [u8]),
+    ) -> bool {
         if line.len().saturating_add(self.len()) > limit {
             return false;
         }
-        let Some((field, value)) = field(line) else { return true };
-        match (str::from_utf8(value), field) {
-            (Ok(value), Field::Event) => self.event = Some(value),
-            (Ok(value), Field::Data) if self.data.is_none() && !self.kept.has_data => {
-                self.data = Some(value);
+        let Some(texts) = &mut self.kept.texts else {
+            if let Some((field, value)) = field(line) {
+                put(self, field, value);
             }
-            (Ok(value), _) => self.copy(field, value),
-            (Err(_), _) => self.copy(field, &String::from_utf8_lossy(value)),
+            return self.len() <= limit;
+        };
+        if texts.continues(line) {
+            put(self, Field::Data, line);
+            self.text_may_have_ended(line, each);
+        } else if texts.begins(line) {
+            self.dispatch(true, each);
+            let mut rest = line;
+            // Texts may follow each other without a line end.
+            while let Some(text) = self.kept.texts.as_mut().and_then(|it| it.next_in(&mut rest)) {
+                put(self, Field::Data, text);
+                self.text_may_have_ended(b"", each);
+            }
+        } else {
+            match field(line) {
+                Some((field @ (Field::Data | Field::Error), value)) => {
+                    texts.any();
+                    self.end_text_before(value, each);
+                    put(self, field, value);
+                }
+                Some((field, value)) => put(self, field, value),
+                None => self.unframed(line),
+            }
         }
         // Replacement characters are longer than what they replace.
         self.len() <= limit
     }
 
-    /// Like [`line`](Self::line), for a line that does not live as long as the slice.
-    pub(super) fn transient_line(&mut self, line: &[u8], limit: usize) -> bool {
-        if line.len().saturating_add(self.len()) > limit {
-            return false;
+    /// Whether a line is a JSON text without fields, or a part of one.
+    pub(super) fn is_text(&self, line: &[u8]) -> bool {
+        let texts = self.kept.texts.as_ref();
+        texts.is_some_and(|texts| texts.begins(line) || texts.continues(line))
+    }
+
+    /// Ends a text without fields at its last bracket.
+    fn text_may_have_ended(&mut self, line: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
+        if self.kept.texts.as_mut().is_some_and(|texts| texts.has_ended(line)) {
+            self.dispatch(true, each);
         }
-        if let Some((field, value)) = field(line) {
-            self.copy(field, &String::from_utf8_lossy(value));
+    }
+
+    /// Ends the event before a further data line, if its data are a JSON text already.
+    fn end_text_before(&mut self, value: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
+        if !self.has_data() {
+            return;
         }
-        self.len() <= limit
+        let so_far = self.data.unwrap_or(&self.kept.data);
+        if let Some(texts) = &mut self.kept.texts
+            && texts.is_whole(so_far.as_bytes(), value)
+        {
+            let next = self.kept.next_event.take();
+            self.dispatch(true, each);
+            if let Some(next) = next {
+                self.kept.event = next;
+            }
+        }
+    }
+
+    fn unframed(&mut self, line: &[u8]) {
+        if let Some(texts) = &mut self.kept.texts {
+            texts.unframed(line);
+        }
+    }
+
+    fn has_data(&self) -> bool {
+        self.data.is_some() || self.kept.has_data
     }
 
     fn copy(&mut self, field: Field, value: &str) {
         match field {
+            Field::Event if self.has_data() => self.kept.next_event = Some(value.to_owned()),
             Field::Event => {
                 self.event = None;
                 value.clone_into(&mut self.kept.event);
@@ -105,15 +202,18 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
     /// Returns the length of the fields so far, in bytes.
     pub(super) fn len(&self) -> usize {
         let event = self.event.map_or(self.kept.event.len(), str::len);
-        self.kept.data.len() + self.data.map_or(0, str::len) + event
+        let next = self.kept.next_event.as_ref().map_or(0, String::len);
+        self.kept.data.len() + self.data.map_or(0, str::len) + event + next
     }
 
     /// Emits the event, unless it has no data, and begins the next one.
     pub(super) fn dispatch(&mut self, complete: bool, each: &mut dyn FnMut(Framed<'_>)) {
-        if self.data.is_some() || self.kept.has_data {
+        if self.has_data() {
             let filled = |text: &&str| !text.is_empty();
+            let event = self.kept.next_event.as_deref();
+            let event = event.unwrap_or(self.event.unwrap_or(&self.kept.event));
             each(Framed::Event(SseEvent {
-                event: Some(self.event.unwrap_or(&self.kept.event)).filter(filled),
+                event: Some(event).filter(filled),
                 data: self.data.unwrap_or(&self.kept.data),
                 id: Some(&*self.kept.id).filter(filled),
                 complete,
@@ -127,6 +227,10 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
         self.event = None;
         self.data = None;
         self.kept.has_data = false;
+        self.kept.next_event = None;
+        if let Some(texts) = &mut self.kept.texts {
+            texts.clear();
+        }
         for text in [&mut self.kept.event, &mut self.kept.data] {
             text.clear();
             text.shrink_to(KEPT_CAPACITY);

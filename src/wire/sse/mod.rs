@@ -3,6 +3,7 @@
 mod decoder;
 mod event;
 mod event_builder;
+mod texts;
 
 pub use decoder::SseDecoder;
 pub use event::SseEvent;

@@ -39,7 +39,7 @@ fn model_runs_have_start_result_and_error() {
         let tree = only(&trees);
         let good = tree.find("good").unwrap();
         let result = good.result().unwrap();
-        assert_eq!((result.text(), result.usage), ("a", Some(Usage::new(3, 4))));
+        assert_eq!((result.text(), result.usage.clone()), ("a", Some(Usage::new(3, 4))));
         assert_eq!(good.duration, Some(result.duration));
         assert!(good.error().is_none() && good.input().is_none() && good.output().is_none());
         let EventData::LlmStart(start) = &good.start else { panic!("{good:?}") };

@@ -96,15 +96,15 @@ fn check(
     expected: (Option<Usage>, u64, u64),
 ) {
     on_each_runtime(move || {
-        let script = script.clone();
+        let (script, expected) = (script.clone(), expected.clone());
         async move {
             for delivery in 0..4 {
                 let totals = UsageTotals::new();
                 let handler = deliveries(&totals)[delivery].clone();
                 let total = counted(handler, &totals, script(), ends).await;
-                let got = (total.reported, total.counted_tokens, total.seen_tokens);
-                let (reported, counted, seen) = expected;
-                assert_eq!(got, (reported.unwrap_or_default(), counted, seen), "{total:?}");
+                let got = (total.reported.clone(), total.counted_tokens, total.seen_tokens);
+                let (reported, counted, seen) = expected.clone();
+                assert_eq!(got, (reported.clone().unwrap_or_default(), counted, seen), "{total:?}");
                 assert_eq!(total.unreported_runs, u64::from(reported.is_none()));
                 assert_eq!(total.runs, 1);
                 assert_eq!(total.completed, u64::from(error.is_none()));

@@ -78,7 +78,7 @@ async fn ended_early() {
     ] {
         let totals = UsageTotals::new();
         read_frames(&totals, hello(3).into_iter().chain(last).collect()).await;
-        assert_total(&totals, Some(kind), beginning, 1);
+        assert_total(&totals, Some(kind), beginning.clone(), 1);
     }
 }
 

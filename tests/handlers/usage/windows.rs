@@ -38,7 +38,7 @@ async fn one_after_the_other() {
     assert_eq!(snapshot.windows[0].length, HOUR);
     assert_eq!(snapshot.windows[1].start, snapshot.windows[0].start + HOUR);
     let a = snapshot.windows[0].group(&[("model", "a")]).unwrap();
-    assert_eq!(a.counts.reported.output_tokens, 3);
+    assert_eq!(a.counts.reported.output_tokens, Some(3));
     assert!(snapshot.windows[0].group(&[("model", "b")]).is_none());
     // Windows without runs are not listed, but count towards the bound.
     advance(HOUR * 2).await;

@@ -15,7 +15,7 @@ use support::http::{Scripted, event_stream, json};
 use support::{Flavor, Mode, Recorders};
 use tower_llm_callbacks::{
     Delta, HttpCallbackLayer, LlmStart, ProviderError,
-    wire::{Decoder, Format, LlmHttpRequest},
+    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 use super::{
@@ -90,7 +90,7 @@ impl Format for Counting {
         LlmStart::new("acme", "count")
     }
 
-    fn decoder(&self, _: Option<&str>) -> Box<dyn Decoder> {
+    fn decoder(&self, _: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         Box::new(self.clone())
     }
 

@@ -9,7 +9,7 @@ use support::{Mode, Recorders, in_each_mode, on_each_runtime};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     Abort, Delta, ErrorKind, EventKind, HttpCallbackLayer, LlmStart, ProviderError,
-    wire::{Decoder, Format, LlmHttpRequest, Match},
+    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Format for Panics {
         LlmStart::new("acme", "chat")
     }
 
-    fn decoder(&self, _: Option<&str>) -> Box<dyn Decoder> {
+    fn decoder(&self, _: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         self.at(At::Decoder);
         Box::new(self.clone())
     }
@@ -150,7 +150,7 @@ impl Format for Late {
         LlmStart::new("acme", "chat")
     }
 
-    fn decoder(&self, _: Option<&str>) -> Box<dyn Decoder> {
+    fn decoder(&self, _: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         Box::new(Late)
     }
 

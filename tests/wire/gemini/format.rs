@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
+use support::wire::{of_type, response};
 use tower_llm_callbacks::{
     Delta, LlmStart, ProviderError,
     wire::{Format, LlmHttpRequest, Match, gemini::Gemini},
@@ -128,7 +129,8 @@ fn any_content_type_may_be_streamed_or_unstreamed() {
             (format!("[{chunk}]"), true),
             (format!("data: {chunk}\n\n"), true),
         ] {
-            let (mut decoder, mut all) = (Gemini.decoder(content_type), vec![]);
+            let (mut decoder, mut all) =
+                (Gemini.decoder(&response(&of_type(content_type))), vec![]);
             decoder.push(body.as_bytes(), &mut |delta| all.push(delta.into_owned()));
             decoder.finish(&mut |delta| all.push(delta.into_owned()));
             let expected = if streamed { vec![] } else { vec![Delta::NotStreamed] };

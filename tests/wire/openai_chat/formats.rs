@@ -1,6 +1,7 @@
 //! Request matching and start events.
 
 use super::*;
+use support::wire::{of_type, response};
 
 fn start(format: &impl Format, uri: &str, body: &Value) -> LlmStart {
     let (uri, body) = (uri.parse::<Uri>().unwrap(), Bytes::from(body.to_string()));
@@ -122,7 +123,7 @@ fn any_content_type_may_be_streamed_or_unstreamed() {
     for format in formats {
         let decode = |content_type: Option<&str>, body: &str| {
             let mut all = Vec::new();
-            let mut decoder = format.decoder(content_type);
+            let mut decoder = format.decoder(&response(&of_type(content_type)));
             decoder.push(body.as_bytes(), &mut |delta| all.push(delta.into_owned()));
             decoder.finish(&mut |delta| all.push(delta.into_owned()));
             all

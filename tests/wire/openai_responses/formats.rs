@@ -1,6 +1,7 @@
 //! Request matching and start events.
 
 use super::*;
+use support::wire::{of_type, response};
 
 #[test]
 fn requests_match_by_method_and_path() {
@@ -85,7 +86,7 @@ fn the_provider_by_host_and_path() {
 #[test]
 fn any_content_type_may_be_streamed() {
     let decode_with = |content_type| {
-        let mut decoder = OpenAiResponses.decoder(content_type);
+        let mut decoder = OpenAiResponses.decoder(&response(&of_type(content_type)));
         let mut all = Vec::new();
         decoder.push(b"data: {\"error\":{}}\n\n", &mut |delta| all.push(delta.into_owned()));
         decoder.finish(&mut |delta| all.push(delta.into_owned()));

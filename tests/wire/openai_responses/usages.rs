@@ -10,7 +10,7 @@ fn usage_is_emitted_once_from_the_last_event() {
     let end = [Delta::finish("completed"), Delta::Done];
     let last = about("completed", &json!({"usage": raw}));
     let counts = Usage::new(100, 50).cached(30, 20).reasoning(40);
-    let expected = [&[usage(counts, raw.clone())], &end[..]].concat();
+    let expected = [&[usage(counts.clone(), raw.clone())], &end[..]].concat();
     assert_eq!(
         events([about("in_progress", &json!({"usage": {"input_tokens": 1}})), last]),
         expected
@@ -20,10 +20,10 @@ fn usage_is_emitted_once_from_the_last_event() {
     assert_eq!(events([cut]), expected);
     // The provider's own total, missing counts, large counts, and invalid ones.
     let mut own = Usage::new(1, 2);
-    own.total_tokens = 7;
+    own.total_tokens = Some(7);
     for (raw, counts) in [
         (json!({"input_tokens": 1, "output_tokens": 2, "total_tokens": 7}), own),
-        (json!({"input_tokens": 1}), Usage::new(1, 0)),
+        (json!({"input_tokens": 1}), Usage::new(1, None)),
         (json!({"input_tokens": u64::MAX, "output_tokens": 1}), Usage::new(u64::MAX, 1)),
         (json!({"input_tokens": -1, "input_tokens_details": null}), Usage::default()),
     ] {

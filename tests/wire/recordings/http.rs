@@ -5,6 +5,7 @@
 mod compress;
 
 use std::{convert::Infallible, fs, path::Path};
+use support::wire::{of_type, response};
 
 use bytes::Bytes;
 use compress::{CODINGS, compress};
@@ -87,7 +88,7 @@ impl Recorded {
             return (sum.finish(), Some(ErrorKind::Provider));
         }
         let content_type = self.content_type.split(';').next().unwrap();
-        let mut decoder = format.decoder(Some(content_type));
+        let mut decoder = format.decoder(&response(&of_type(Some(content_type))));
         let mut error = Some(ErrorKind::Truncated);
         let mut each = |delta: tower_llm_callbacks::Delta<'_>| {
             match &delta {

@@ -83,9 +83,10 @@ fn check(file: &str, body: &[u8], result: &LlmResult) {
         .collect();
     assert_eq!(found, expected, "{file}");
     assert_eq!(file == "tools.ndjson", !found.is_empty(), "{file}");
-    let usage = result.usage.unwrap();
+    let usage = result.usage.clone().unwrap();
     assert_eq!(json!(usage.input_tokens), last["prompt_eval_count"], "{file}");
     assert_eq!(json!(usage.output_tokens), last["eval_count"], "{file}");
-    assert_eq!(usage.total_tokens, usage.input_tokens + usage.output_tokens, "{file}");
+    let sum = usage.input_tokens.unwrap() + usage.output_tokens.unwrap();
+    assert_eq!(usage.total_tokens, Some(sum), "{file}");
     assert_eq!(result.usage_raw.as_ref().unwrap()["total_duration"], last["total_duration"]);
 }

@@ -180,10 +180,10 @@ pub(super) struct RunUsage<'a> {
 
 impl RunUsage<'_> {
     fn spending(&self, price: Option<&ModelPrice>) -> Spending {
-        let Measured { reported, counted } = self.measured;
+        let Measured { reported, counted } = &self.measured;
         let cost = price.map_or(Amount::ZERO, |price| {
-            let reported = reported.map_or(Amount::ZERO, |usage| price.cost(&usage));
-            reported.plus(price.of_output(counted))
+            let reported = reported.as_ref().map_or(Amount::ZERO, |usage| price.cost(usage));
+            reported.plus(price.of_output(*counted))
         });
         Spending { tokens: self.measured.tokens().into(), cost }
     }

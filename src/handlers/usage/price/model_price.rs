@@ -26,12 +26,14 @@ impl ModelPrice {
     /// Returns the cost of a usage. Each token is charged once: cached tokens are part of the input, and reasoning
     /// is part of the output.
     pub fn cost(&self, usage: &Usage) -> Amount {
+        let [input, output] =
+            [usage.input_tokens, usage.output_tokens].map(Option::unwrap_or_default);
         // If a provider reports a part that is larger than the whole, the whole counts.
-        let read = usage.cache_read_tokens.min(usage.input_tokens);
-        let write = usage.cache_write_tokens.min(usage.input_tokens - read);
-        let fresh = usage.input_tokens - read - write;
-        let reasoning = usage.reasoning_tokens.min(usage.output_tokens);
-        let output = usage.output_tokens - reasoning;
+        let read = usage.cache_read_tokens.unwrap_or(0).min(input);
+        let write = usage.cache_write_tokens.unwrap_or(0).min(input - read);
+        let fresh = input - read - write;
+        let reasoning = usage.reasoning_tokens.unwrap_or(0).min(output);
+        let output = output - reasoning;
         [
             (fresh, self.input),
             (read, self.cache_read),

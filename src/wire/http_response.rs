@@ -1,0 +1,73 @@
+use http::{HeaderMap, StatusCode, header};
+
+use crate::event::LlmRequestInfo;
+
+/// The head of the HTTP response of an LLM call, as a [`Format`](super::Format) reads it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct LlmHttpResponse<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, unchanged.
+    pub headers: &'a HeaderMap,
+    /// What was requested, if that is known.
+    pub request: Option<&'a LlmRequestInfo>,
+}
+
+impl<'a> LlmHttpResponse<'a> {
+    /// Creates the head of a response to an unknown request.
+    pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
+        Self { status, headers, request: None }
+    }
+
+    /// Sets what was requested.
+    #[must_use]
+    pub fn request(mut self, request: &'a LlmRequestInfo) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Returns the content type, in lower case and without parameters.
+    pub fn content_type(&self) -> Option<String> {
+        content_type(self.headers)
+    }
+
+    /// Whether the body is declared to be a single JSON text, by the response or, if that says nothing, by the request.
+    pub fn is_declared_whole(&self) -> bool {
+        match self.content_type().as_deref() {
+            Some("application/json") => true,
+            Some("text/event-stream" | "application/x-ndjson" | "application/jsonl") => false,
+            _ => self.request.is_some_and(|request| !request.stream),
+        }
+    }
+}
+
+/// Returns the content type of a body, in lower case and without parameters.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next()?.trim().to_ascii_lowercase();
+    (!essence.is_empty()).then_some(essence)
+}
+
+/// Returns the content codings of a body in lower case, in the order in which they were applied, without those that are
+/// none: servers send `none`, or a charset. A name is a coding if it is registered as one (IANA, HTTP Content Coding
+/// Registry). A value that is not text counts as an unknown coding.
+pub(crate) fn content_codings(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    const REGISTERED: [&str; 12] = [
+        "aes128gcm",
+        "br",
+        "compress",
+        "dcb",
+        "dcz",
+        "deflate",
+        "exi",
+        "gzip",
+        "pack200-gzip",
+        "x-compress",
+        "x-gzip",
+        "zstd",
+    ];
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let names = values.flat_map(|value| value.to_str().unwrap_or("compress").split(','));
+    names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| REGISTERED.contains(&&**name))
+}

@@ -1,0 +1,243 @@
+//! The token counts of an answer, under every name that providers and gateways give them.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde_json::{Map, Value};
+
+use super::json::Count;
+use crate::event::{Delta, Usage};
+
+/// Emits the usage of an answer, unless the object has no values.
+pub(in crate::wire) fn emit(raw: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+    if raw.values().any(|value| !value.is_null()) {
+        let usage = read(&raw);
+        each(Delta::Usage { usage, raw: Some(Cow::Owned(Value::Object(raw))) });
+    }
+}
+
+/// Normalizes the counts of a usage object. A count without a value is `None`.
+pub(in crate::wire) fn read(raw: &Map<String, Value>) -> Usage {
+    let mut found = Found::default();
+    for (name, value) in raw {
+        found.member(name, value);
+    }
+    found.usage()
+}
+
+/// A count that may stand under several names: the first one by rank that is not 0.
+#[derive(Debug, Default)]
+struct Figure(Option<(u8, u64)>);
+
+impl Figure {
+    fn put(&mut self, rank: u8, value: &Value) {
+        let Some(count) = Count::of(value) else { return };
+        let better = self.0.is_none_or(|(known, before)| {
+            if (before == 0) == (count == 0) { rank < known } else { before == 0 }
+        });
+        if better {
+            self.0 = Some((rank, count));
+        }
+    }
+
+    fn get(&self) -> Option<u64> {
+        self.0.map(|(_, count)| count)
+    }
+
+    fn rank(&self) -> Option<u8> {
+        self.0.map(|(rank, _)| rank)
+    }
+}
+
+/// The rank of an input that includes cached tokens for certain, and of an output that excludes reasoning.
+const FIRST: u8 = 0;
+/// The rank of a cache count that stands beside an input that may exclude it.
+const BESIDE: u8 = 8;
+
+#[derive(Debug, Default)]
+struct Found {
+    input: Figure,
+    /// Gemini counts the tokens of tool results apart.
+    tool_input: Figure,
+    output: Figure,
+    total: Figure,
+    read: Figure,
+    write: Figure,
+    reasoning: Figure,
+    writes: BTreeMap<Box<str>, u64>,
+    tier: Option<Box<str>>,
+}
+
+impl Found {
+    /// The table of names, after the documentation of the vendors and recorded answers.
+    fn member(&mut self, name: &str, value: &Value) {
+        match name {
+            // OpenAI's Chat Completions and its dialects, Gemini, Titan, Llama on Bedrock, Gemini Interactions, Ollama,
+            // llama.cpp: with cached tokens.
+            "prompt_tokens"
+            | "promptTokenCount"
+            | "inputTextTokenCount"
+            | "prompt_token_count"
+            | "total_input_tokens"
+            | "prompt_eval_count"
+            | "tokens_evaluated" => {
+                self.input.put(FIRST, value);
+            }
+            // OpenAI's Responses: with them. Anthropic, Bedrock: without those that stand beside.
+            "input_tokens" | "inputTokens" | "inputTokenCount" | "input_token_count" => {
+                self.input.put(1, value);
+            }
+            "toolUsePromptTokenCount" => self.tool_input.put(FIRST, value),
+            // Gemini: without reasoning.
+            "candidatesTokenCount" | "responseTokenCount" | "total_output_tokens" => {
+                self.output.put(FIRST, value);
+            }
+            // The others: with it, except for xAI, whose total says so.
+            "completion_tokens"
+            | "output_tokens"
+            | "outputTokens"
+            | "outputTokenCount"
+            | "generation_token_count"
+            | "totalOutputTextTokenCount"
+            | "eval_count"
+            | "tokens_predicted"
+            | "generated_token_count" => self.output.put(1, value),
+            "total_tokens" | "totalTokens" | "totalTokenCount" => self.total.put(FIRST, value),
+            // DeepSeek, Moonshot, Mistral, Gemini, AI SDKs.
+            "prompt_cache_hit_tokens"
+            | "cached_tokens"
+            | "num_cached_tokens"
+            | "cachedContentTokenCount"
+            | "cachedInputTokens"
+            | "total_cached_tokens" => {
+                self.read.put(1, value);
+            }
+            "cache_read_input_tokens" | "cacheReadInputTokens" | "cacheReadInputTokenCount" => {
+                self.read.put(BESIDE, value);
+            }
+            "cache_write_tokens" | "cache_creation_tokens" => self.write.put(1, value),
+            "cache_creation_input_tokens"
+            | "cacheWriteInputTokens"
+            | "cacheWriteInputTokenCount" => self.write.put(BESIDE, value),
+            // SGLang, Perplexity, Gemini, AI SDKs.
+            "reasoning_tokens"
+            | "thoughtsTokenCount"
+            | "reasoningTokens"
+            | "total_thought_tokens" => self.reasoning.put(1, value),
+            "prompt_tokens_details"
+            | "prompt_token_details"
+            | "input_tokens_details"
+            | "input_token_details"
+            | "inputTokenDetails"
+            | "promptTokensDetails" => {
+                each(value, |name, value| self.input_detail(name, value));
+            }
+            "completion_tokens_details"
+            | "completion_token_details"
+            | "output_tokens_details"
+            | "output_token_details"
+            | "outputTokenDetails" => each(value, |name, value| {
+                if let "reasoning_tokens" | "thinking_tokens" | "reasoningTokens" = name {
+                    self.reasoning.put(FIRST, value);
+                }
+            }),
+            "cache_creation" => self.lifetimes(value),
+            "cacheDetails" => {
+                for detail in value.as_array().into_iter().flatten() {
+                    if let Some(lifetime) = detail["ttl"].as_str() {
+                        self.written(lifetime, &detail["inputTokens"]);
+                    }
+                }
+            }
+            "service_tier" | "serviceTier" => {
+                let tier = value.as_str().or_else(|| value["type"].as_str());
+                self.tier = tier.map(Into::into);
+            }
+            _ => {}
+        }
+    }
+
+    fn input_detail(&mut self, name: &str, value: &Value) {
+        match name {
+            "cached_tokens"
+            | "cache_read_tokens"
+            | "cacheReadTokens"
+            | "cache_read_input_tokens" => {
+                self.read.put(FIRST, value);
+            }
+            "cache_write_tokens"
+            | "cache_creation_tokens"
+            | "cacheWriteTokens"
+            | "cache_creation_input_tokens" => self.write.put(FIRST, value),
+            "cache_creation" | "cache_write_tokens_details" => self.lifetimes(value),
+            _ => {}
+        }
+    }
+
+    /// Reads `ephemeral_5m_input_tokens` or `ttl_30m_tokens`.
+    fn lifetimes(&mut self, value: &Value) {
+        each(value, |name, value| {
+            let lifetime = name
+                .strip_prefix("ephemeral_")
+                .and_then(|rest| rest.strip_suffix("_input_tokens"))
+                .or_else(|| name.strip_prefix("ttl_")?.strip_suffix("_tokens"));
+            if let Some(lifetime) = lifetime {
+                self.written(lifetime, value);
+            }
+        });
+    }
+
+    fn written(&mut self, lifetime: &str, value: &Value) {
+        if let Some(tokens) = Count::of(value)
+            && self.writes.len() < 8
+        {
+            self.writes.insert(lifetime.into(), tokens);
+        }
+    }
+
+    fn usage(self) -> Usage {
+        let (total, reasoning) = (self.total.get(), self.reasoning.get());
+        let by_lifetime = self.writes.values().copied().reduce(u64::saturating_add);
+        let (read, write) = (self.read.get(), self.write.get().or(by_lifetime));
+        let add = |count: u64, more: Option<u64>| count.saturating_add(more.unwrap_or(0));
+        let cached = add(add(0, read), write);
+        let (sent, answered) = (self.input.get(), self.output.get());
+        let input = sent.map(|input| {
+            let input = add(input, self.tool_input.get());
+            let all = add(input, answered);
+            // The total decides, else the names.
+            let excludes = match total {
+                Some(total) if total == all => false,
+                Some(total) if cached > 0 && total == all.saturating_add(cached) => true,
+                _ => {
+                    let beside = [self.read.rank(), self.write.rank()].contains(&Some(BESIDE));
+                    cached > input || beside && self.input.rank() != Some(FIRST)
+                }
+            };
+            if excludes { input.saturating_add(cached) } else { input }
+        });
+        let output = answered.map(|output| {
+            let thought = reasoning.unwrap_or(0);
+            let inputs = [input, sent].map(|input| add(output, input));
+            let excludes = match total {
+                Some(total) if inputs.contains(&total) => false,
+                Some(total) if inputs.map(|all| all.saturating_add(thought)).contains(&total) => {
+                    true
+                }
+                _ => thought > output || self.output.rank() == Some(FIRST),
+            };
+            if excludes { output.saturating_add(thought) } else { output }
+        });
+        // Gemini omits the count of an answer that is all reasoning.
+        let output = output.or(reasoning);
+        let mut usage =
+            Usage::new(input, output).total(total).cached(read, write).reasoning(reasoning);
+        (usage.cache_writes, usage.service_tier) = (self.writes, self.tier.map(Into::into));
+        usage
+    }
+}
+
+fn each(value: &Value, mut each: impl FnMut(&str, &Value)) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        each(name, value);
+    }
+}
