@@ -1,8 +1,8 @@
 //! Answers as strangers saw them in the field, through the HTTP layer. Each case beside the repository stands for
 //! a kind of answer that the crate must read, and says what the end record must hold.
 
-mod case;
 mod call;
+mod case;
 mod want;
 
 use case::Case;

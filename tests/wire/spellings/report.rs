@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fmt::Write};
 use super::generator::{Case, Choices, Label};
 
 /// Failing seeds that are reduced to their causes. The others are only counted.
-const REDUCED: usize = 300;
+const REDUCED: usize = 120;
 /// Causes that are printed with a body.
 const SHOWN: usize = 60;
 
@@ -30,9 +30,10 @@ pub(super) fn check(name: &str, seeds: u64, case: impl Fn(&mut Choices<'_>) -> C
         if failed > REDUCED {
             continue;
         }
-        for (labels, off) in reduce(&case, seed) {
+        for (mut labels, off) in reduce(&case, seed) {
             let (differences, body, _) = run(&case, seed, &off);
             let new = Cause { seeds: vec![], differences, body };
+            labels.iter_mut().for_each(|label| *label = alike(*label));
             let cause = causes.entry(labels).or_insert(new);
             cause.seeds.push(seed);
         }
@@ -54,10 +55,7 @@ fn run(
 }
 
 /// Returns the causes of a failure: the spellings that remain, and those that are turned off.
-fn reduce(
-    case: &impl Fn(&mut Choices<'_>) -> Case,
-    seed: u64,
-) -> Vec<(Vec<Label>, Vec<Label>)> {
+fn reduce(case: &impl Fn(&mut Choices<'_>) -> Case, seed: u64) -> Vec<(Vec<Label>, Vec<Label>)> {
     let mut causes = Vec::new();
     let mut excluded = Vec::<Label>::new();
     loop {
@@ -86,15 +84,34 @@ fn reduce(
     }
 }
 
+/// How many calls there are, or which text, is rarely a cause of its own.
+fn alike((axis, choice): Label) -> Label {
+    match axis {
+        "CallsPart" | "ReasoningPart" | "ArgumentsPart" => (axis, "any"),
+        _ => (axis, choice),
+    }
+}
+
 fn report(name: &str, failed: usize, seeds: u64, causes: &BTreeMap<Vec<Label>, Cause>) -> String {
     let mut all: Vec<_> = causes.iter().collect();
-    // Simple causes first: others may be of the same bug.
     all.sort_by_key(|(labels, cause)| (labels.len(), std::cmp::Reverse(cause.seeds.len())));
-    let mut out = format!("{name}: {failed} of {seeds} bodies fail, for {} causes\n", all.len());
-    for (labels, cause) in all.into_iter().take(SHOWN) {
+    // A cause with more spellings than a simpler one is most likely the same.
+    let mut simple: Vec<(&Vec<Label>, &Cause, usize)> = Vec::new();
+    for (labels, cause) in all {
+        let known = |(other, ..): &&mut (&Vec<Label>, _, _)| {
+            other.iter().all(|label| labels.contains(label))
+        };
+        match simple.iter_mut().find(known) {
+            Some((.., seeds)) => *seeds += cause.seeds.len(),
+            None => simple.push((labels, cause, cause.seeds.len())),
+        }
+    }
+    let causes = simple.len();
+    let mut out = format!("{name}: {failed} of {seeds} bodies fail, for {causes} causes\n");
+    for (labels, cause, seeds) in simple.into_iter().take(SHOWN) {
         let labels: Vec<_> = labels.iter().map(|(axis, name)| format!("{axis}::{name}")).collect();
         let labels = if labels.is_empty() { "all is plain".to_owned() } else { labels.join(" + ") };
-        let (seeds, first) = (cause.seeds.len(), cause.seeds[0]);
+        let first = cause.seeds[0];
         let differences = cause.differences.join("\n  ");
         let body = cause.body.trim_end().replace('\n', "\n  | ");
         write!(out, "\n{labels} ({seeds} seeds, such as {first})\n  {differences}\n  | {body}\n")

@@ -86,7 +86,8 @@ axis! {
 /// Escapes, characters of one to four bytes, and line ends of many kinds.
 const SCRIPTS: &str = "Grüße, 你好 👋🏽\u{2028}é\u{FEFF}!";
 const ESCAPED: &str = "a\"b\\c/\n\t\r\u{0}\u{1F}\u{7F}</b>";
-const FRAMING: &str = "data: [DONE]\n\nevent: error\r\ndata: {\"error\":{\"message\":\"no\"}}\n\n[]{}: x";
+const FRAMING: &str =
+    "data: [DONE]\n\nevent: error\r\ndata: {\"error\":{\"message\":\"no\"}}\n\n[]{}: x";
 
 impl Answer {
     pub fn new(choices: &mut Choices<'_>) -> Self {

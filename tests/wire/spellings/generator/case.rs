@@ -60,6 +60,10 @@ impl Case {
     pub fn shown(&self) -> String {
         let body = self.pieces.concat();
         let body = String::from_utf8_lossy(&body).replace('\r', "␍").replace('\u{FEFF}', "<BOM>");
-        format!("{} ({} pieces):\n{body}", self.content_type.unwrap_or("no type"), self.pieces.len())
+        format!(
+            "{} ({} pieces):\n{body}",
+            self.content_type.unwrap_or("no type"),
+            self.pieces.len()
+        )
     }
 }

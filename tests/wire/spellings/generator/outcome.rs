@@ -38,9 +38,9 @@ pub struct Outcome {
 impl Outcome {
     /// Returns what every spelling of an answer says.
     pub fn of(answer: &Answer, protocol: Protocol) -> Self {
-        let usage = answer.usage.map(|it| {
-            [it.input, it.output, it.total(), it.read, it.write, it.reasoning]
-        });
+        let usage = answer
+            .usage
+            .map(|it| [it.input, it.output, it.total(), it.read, it.write, it.reasoning]);
         Self {
             id: protocol.has_id().then(|| answer.id.clone()),
             model: Some(answer.model.clone()),

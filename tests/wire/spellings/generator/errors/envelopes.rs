@@ -1,11 +1,9 @@
 //! The envelopes of errors. Gateways mix them: each may come with each protocol.
 
-use super::{
-    super::{
-        choices::{Axis, Choices, axis},
-        json::{Json, object},
-        protocols::Protocol,
-    },
+use super::super::{
+    choices::{Axis, Choices, axis},
+    json::{Json, object},
+    protocols::Protocol,
 };
 
 axis! {
@@ -113,7 +111,10 @@ impl Envelope {
             Self::Flat => (object! { "code": CODE, "message": message }, &[CODE]),
             Self::ObjectIsError => {
                 let json = object! { "object": "error", "message": message };
-                (json.with("type", "BadRequestError").with("code", 400), &["BadRequestError", "400"])
+                (
+                    json.with("type", "BadRequestError").with("code", 400),
+                    &["BadRequestError", "400"],
+                )
             }
             Self::InChoice if protocol == Protocol::Chat => {
                 let error = object! { "code": 502, "message": message };

@@ -53,7 +53,9 @@ impl Failure {
     pub fn new(choices: &mut Choices<'_>) -> Self {
         let message = match choices.part() {
             MessagePart::Plain => "The model is overloaded".to_owned(),
-            MessagePart::OtherScripts => "Zu viele \"Anfragen\" – 请稍后 👋🏽\n".trim_end().to_owned(),
+            MessagePart::OtherScripts => {
+                "Zu viele \"Anfragen\" – 请稍后 👋🏽\n".trim_end().to_owned()
+            }
             MessagePart::Long => "no capacity left; ".repeat(8).trim_end().to_owned(),
         };
         Self { message }

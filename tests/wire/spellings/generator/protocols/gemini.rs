@@ -87,7 +87,9 @@ fn chunks(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
     let mut groups: Vec<Vec<Json>> = Vec::new();
     for piece in pieces {
         match groups.last_mut() {
-            Some(last) if gathering == PartsGathering::Several && random.one_in(2) => last.push(piece),
+            Some(last) if gathering == PartsGathering::Several && random.one_in(2) => {
+                last.push(piece)
+            }
             _ => groups.push(vec![piece]),
         }
     }

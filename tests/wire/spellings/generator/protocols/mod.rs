@@ -53,15 +53,6 @@ axis! {
 }
 
 impl Protocol {
-    pub const ALL: [Self; 6] = [
-        Self::Anthropic,
-        Self::Chat,
-        Self::Completions,
-        Self::Responses,
-        Self::Gemini,
-        Self::Ollama,
-    ];
-
     pub fn decoder(self, content_type: Option<&str>) -> Box<dyn Decoder> {
         let format: &dyn Format = match self {
             Self::Anthropic => &AnthropicMessages,

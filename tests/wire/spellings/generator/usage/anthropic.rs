@@ -47,10 +47,9 @@ impl Usage {
     fn input(self, usage: Counts) -> Json {
         let input = usage.input - usage.read - usage.write;
         let mut json = counts(&[("input_tokens", Some(input))]);
-        for (name, count) in [
-            ("cache_read_input_tokens", usage.read),
-            ("cache_creation_input_tokens", usage.write),
-        ] {
+        for (name, count) in
+            [("cache_read_input_tokens", usage.read), ("cache_creation_input_tokens", usage.write)]
+        {
             match self.none {
                 NoCached::Null if count == 0 => json.add(name, Json::NULL),
                 NoCached::Absent if count == 0 => {}

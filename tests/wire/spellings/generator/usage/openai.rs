@@ -147,8 +147,8 @@ impl Usage {
             _ => "prompt_tokens_details",
         };
         self.details(name, &prompt, &mut json);
-        let completion =
-            Some(("reasoning_tokens", reasoning)).filter(|_| self.reasoning != ReasoningTokens::Top);
+        let completion = Some(("reasoning_tokens", reasoning))
+            .filter(|_| self.reasoning != ReasoningTokens::Top);
         self.details("completion_tokens_details", &[completion], &mut json);
         json
     }
@@ -158,7 +158,9 @@ impl Usage {
         let parts: Vec<_> = parts.iter().flatten().collect();
         let any = parts.iter().any(|(_, count)| *count > 0);
         let details = match self.details {
-            NoDetails::Zeros => counts(&parts.iter().map(|it| (it.0, Some(it.1))).collect::<Vec<_>>()),
+            NoDetails::Zeros => {
+                counts(&parts.iter().map(|it| (it.0, Some(it.1))).collect::<Vec<_>>())
+            }
             _ if any => counts(&parts.iter().map(|it| (it.0, some(it.1))).collect::<Vec<_>>()),
             NoDetails::Absent => return,
             NoDetails::Null => Json::NULL,

@@ -23,7 +23,11 @@ axis! {
 
 pub fn json(usage: Counts, choices: &mut Choices<'_>) -> Json {
     let three = |input, output, total| {
-        counts(&[(input, Some(usage.input)), (output, Some(usage.output)), (total, Some(usage.total()))])
+        counts(&[
+            (input, Some(usage.input)),
+            (output, Some(usage.output)),
+            (total, Some(usage.total())),
+        ])
     };
     let io = || three("input_tokens", "output_tokens", "total_tokens");
     let cached = || {

@@ -63,10 +63,12 @@ impl Unknown {
             return;
         }
         let value = match self {
-            Self::None | Self::Plain => ["null", "true", "-1.5E-3", "\"\\u0041\"", "[]"]
-                [random.below(5)]
-            .to_owned(),
-            Self::Nested => r#"{"id":"no","choices":[{"delta":{"content":"no"}}],"error":null}"#.into(),
+            Self::None | Self::Plain => {
+                ["null", "true", "-1.5E-3", "\"\\u0041\"", "[]"][random.below(5)].to_owned()
+            }
+            Self::Nested => {
+                r#"{"id":"no","choices":[{"delta":{"content":"no"}}],"error":null}"#.into()
+            }
             Self::NotNumbers => {
                 let all = ["NaN", "Infinity", "-Infinity", "[NaN,-Infinity]", "{\"p\":NaN}"];
                 all[random.below(5)].to_owned()

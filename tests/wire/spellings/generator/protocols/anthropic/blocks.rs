@@ -40,7 +40,9 @@ axis! {
 pub fn whole(answer: &Answer) -> Json {
     let mut all = Vec::new();
     if !answer.reasoning.is_empty() {
-        all.push(object! { "type": "thinking", "thinking": &answer.reasoning, "signature": "c2ln" });
+        all.push(
+            object! { "type": "thinking", "thinking": &answer.reasoning, "signature": "c2ln" },
+        );
     }
     if !answer.text.is_empty() {
         all.push(object! { "type": "text", "text": &answer.text });

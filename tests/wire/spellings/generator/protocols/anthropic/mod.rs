@@ -48,7 +48,8 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
         None => (None, None, None),
         Some(counts) => reports(place, usage, counts),
     };
-    let mut start = message(answer).with("content", Json::List(vec![])).with("stop_reason", Json::NULL);
+    let mut start =
+        message(answer).with("content", Json::List(vec![])).with("stop_reason", Json::NULL);
     if let Some(first) = first {
         start.add("usage", first);
     }
@@ -116,9 +117,10 @@ fn silent(events: &mut Vec<Event>, choices: &mut Choices<'_>) {
         Silence::None => return,
         Silence::Pings => event("ping", object! { "type": "ping" }),
         Silence::PingWithoutData => Event { name: Some("ping"), ..Event::text("") },
-        Silence::UnknownEvents => {
-            event("vendor_note", object! { "type": "vendor_note", "delta": object! { "text": "no" } })
-        }
+        Silence::UnknownEvents => event(
+            "vendor_note",
+            object! { "type": "vendor_note", "delta": object! { "text": "no" } },
+        ),
     };
     for _ in 0..2 {
         let at = random.below(events.len() + 1);

@@ -50,7 +50,8 @@ pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>)
     let (names, place) = (choices.axis::<ReasoningName>(), choices.axis::<TextPlace>());
     let mut message = object! { "role": "assistant" };
     let texts = [place.member(&answer.text)];
-    let reasoning = if answer.reasoning.is_empty() { vec![] } else { names.members(&answer.reasoning) };
+    let reasoning =
+        if answer.reasoning.is_empty() { vec![] } else { names.members(&answer.reasoning) };
     for (name, value) in message::merged(reasoning, texts.into()) {
         message.add(name, value);
     }
@@ -58,7 +59,8 @@ pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>)
         message.add("tool_calls", tools::whole(&answer.calls, choices));
     }
     let reason = expected.finish.as_deref().unwrap_or_default();
-    let mut choice = object! { "index": Json::Index(0), "message": message, "finish_reason": reason };
+    let mut choice =
+        object! { "index": Json::Index(0), "message": message, "finish_reason": reason };
     let mut json = envelope(answer, "chat.completion");
     add_whole_usage(answer, expected, &mut json, &mut choice, choices);
     json.with("choices", [choice])
@@ -82,7 +84,8 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
         FinishPlace::TwiceWithEmptyContent => {
             let finish = |delta| choice(delta).with("finish_reason", &reason);
             chunks.push([finish(vec![])].into());
-            chunks.push([finish(vec![("role", "assistant".into()), ("content", "".into())])].into());
+            chunks
+                .push([finish(vec![("role", "assistant".into()), ("content", "".into())])].into());
         }
     }
     silent(&mut chunks, choices);
@@ -126,7 +129,8 @@ fn gathered(deltas: Vec<Delta>, choices: &mut Choices<'_>) -> Vec<Vec<Delta>> {
     let mut random = choices.random("gathering");
     let mut chunks: Vec<Vec<Delta>> = Vec::new();
     for delta in deltas {
-        let last = chunks.last_mut().filter(|_| gathering != Gathering::OneEach && random.one_in(2));
+        let last =
+            chunks.last_mut().filter(|_| gathering != Gathering::OneEach && random.one_in(2));
         match last {
             Some(last) if gathering == Gathering::SeveralChoices => last.push(delta),
             Some(last) => {

@@ -59,9 +59,10 @@ pub fn fragments(
     }
     let order: CallsOrder = choices.axis();
     // Without indexes of their own, only what is whole can be told apart.
-    let apart = matches!(style.indexes, CallIndexes::Missing | CallIndexes::AllZero)
-        && !style.is_whole();
-    let all: Vec<Vec<Json>> = (0..).zip(calls).map(|(at, call)| style.call(at, call, choices)).collect();
+    let apart =
+        matches!(style.indexes, CallIndexes::Missing | CallIndexes::AllZero) && !style.is_whole();
+    let all: Vec<Vec<Json>> =
+        (0..).zip(calls).map(|(at, call)| style.call(at, call, choices)).collect();
     if order == CallsOrder::OneByOne || apart {
         return all.into_iter().flatten().map(|fragment| vec![fragment]).collect();
     }

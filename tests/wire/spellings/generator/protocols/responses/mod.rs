@@ -20,17 +20,13 @@ pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>)
 }
 
 /// The answer as its last event repeats it.
-fn response(
-    answer: &Answer,
-    expected: &Outcome,
-    output: Json,
-    choices: &mut Choices<'_>,
-) -> Json {
+fn response(answer: &Answer, expected: &Outcome, output: Json, choices: &mut Choices<'_>) -> Json {
     let reason = expected.finish.as_deref().unwrap_or_default();
     let mut json = match answer.cut_short {
         false => beginning(answer, "completed"),
-        true => beginning(answer, "incomplete")
-            .with("incomplete_details", object! { "reason": reason }),
+        true => {
+            beginning(answer, "incomplete").with("incomplete_details", object! { "reason": reason })
+        }
     }
     .with("output", output);
     if let Some(counts) = answer.usage {

@@ -138,7 +138,9 @@ impl Style {
         }
         let (delta, done, member) = match item.kind {
             Kind::Text => ("response.output_text.delta", "response.output_text.done", "text"),
-            Kind::Reasoning => ("response.reasoning_text.delta", "response.reasoning_text.done", "text"),
+            Kind::Reasoning => {
+                ("response.reasoning_text.delta", "response.reasoning_text.done", "text")
+            }
             Kind::Summary => (
                 "response.reasoning_summary_text.delta",
                 "response.reasoning_summary_text.done",
@@ -163,7 +165,8 @@ impl Style {
         };
         if in_deltas {
             let grows = self.deltas == ArgumentDeltas::Growing && item.kind == Kind::Call;
-            let pieces = if grows { growing(&item.text, choices) } else { split(&item.text, choices) };
+            let pieces =
+                if grows { growing(&item.text, choices) } else { split(&item.text, choices) };
             let each = |piece| self.event(delta, at, id(object! { "delta": piece }));
             events.extend(pieces.into_iter().map(each));
         }
