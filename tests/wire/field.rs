@@ -50,8 +50,11 @@ async fn faults(case: &Case) -> Vec<String> {
     faults
 }
 
+/// A name, the frames of the body, and its content coding.
+type Form = (String, Vec<Vec<u8>>, Option<&'static str>);
+
 /// The other forms in which the body comes: cut and compressed.
-fn forms(case: &Case) -> Vec<(String, Vec<Vec<u8>>, Option<&'static str>)> {
+fn forms(case: &Case) -> Vec<Form> {
     let mut all = vec![("byte by byte".to_owned(), call::cut(&case.body, 0), None)];
     for round in 1..=RANDOM_CUTS {
         all.push((format!("random cuts {round}"), call::cut(&case.body, round), None));

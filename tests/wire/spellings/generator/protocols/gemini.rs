@@ -88,7 +88,7 @@ fn chunks(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
     for piece in pieces {
         match groups.last_mut() {
             Some(last) if gathering == PartsGathering::Several && random.one_in(2) => {
-                last.push(piece)
+                last.push(piece);
             }
             _ => groups.push(vec![piece]),
         }
