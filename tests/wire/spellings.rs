@@ -1,6 +1,7 @@
 //! One answer in many spellings: whatever server and gateway wrote the body, the result is the same.
 //!
 //! `SPELLINGS=20000` tries that many bodies for each protocol, and `SPELLINGS_FROM=7` begins with another seed.
+//! A failing test names the spellings that are the causes; `SPELLINGS_REDUCED=1000` looks for them in more bodies.
 
 mod generator;
 mod report;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, fmt::Write};
 
 use super::generator::{Case, Choices, Label};
 
-/// Failing seeds that are reduced to their causes. The others are only counted.
+/// Failing seeds that are reduced to their causes. The others are only counted. Reducing takes long.
 const REDUCED: usize = 120;
 /// Causes that are printed with a body.
 const SHOWN: usize = 60;
@@ -20,6 +20,7 @@ struct Cause {
 pub(super) fn check(name: &str, seeds: u64, case: impl Fn(&mut Choices<'_>) -> Case) {
     let seeds = number("SPELLINGS").unwrap_or(seeds);
     let from = number("SPELLINGS_FROM").unwrap_or(0);
+    let reduced = number("SPELLINGS_REDUCED").map_or(REDUCED, |n| n as usize);
     let mut causes = BTreeMap::<Vec<Label>, Cause>::new();
     let mut failed = 0_usize;
     for seed in from..from + seeds {
@@ -27,7 +28,7 @@ pub(super) fn check(name: &str, seeds: u64, case: impl Fn(&mut Choices<'_>) -> C
             continue;
         }
         failed += 1;
-        if failed > REDUCED {
+        if failed > reduced {
             continue;
         }
         for (mut labels, off) in reduce(&case, seed) {

@@ -30,9 +30,10 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
     let reason = expected.finish.as_deref().unwrap_or_default();
     all.last_mut().expect("a choice").add("finish_reason", reason);
     let ids: AnswerIds = choices.axis();
+    let of = all.len();
     let chunks = all.into_iter().enumerate();
     let chunk =
-        |(at, choice)| chunk_of(answer, "text_completion", ids, at).with("choices", [choice]);
+        |(at, choice)| chunk_of(answer, "text_completion", ids, at, of).with("choices", [choice]);
     let mut chunks = chunks.map(chunk).collect();
     add_usage(answer, expected, &mut chunks, choices);
     chunks.into_iter().map(Event::json).collect()

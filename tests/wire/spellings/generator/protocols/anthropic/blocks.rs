@@ -123,7 +123,8 @@ fn call_block(call: &Call, place: InputPlace, choices: &mut Choices<'_>) -> (Jso
     }
     let input = match place {
         InputPlace::Start | InputPlace::StartAndDeltas => whole,
-        _ => object! {},
+        // As data, which has no members that nobody knows: they would be arguments.
+        _ => Json::Data(serde_json::json!({})),
     };
     let deltas = pieces
         .into_iter()

@@ -90,8 +90,9 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
     }
     silent(&mut chunks, choices);
     let ids: AnswerIds = choices.axis();
+    let of = chunks.len();
     let chunks = chunks.into_iter().enumerate().map(|(at, chunk)| {
-        chunk_of(answer, "chat.completion.chunk", ids, at).with("choices", chunk)
+        chunk_of(answer, "chat.completion.chunk", ids, at, of).with("choices", chunk)
     });
     let mut chunks = chunks.collect();
     add_usage(answer, expected, &mut chunks, choices);
@@ -99,10 +100,10 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
 }
 
 /// The envelope of one of the chunks.
-pub fn chunk_of(answer: &Answer, object: &str, ids: AnswerIds, at: usize) -> Json {
+pub fn chunk_of(answer: &Answer, object: &str, ids: AnswerIds, at: usize, of: usize) -> Json {
     match (ids, at) {
         (AnswerIds::OnFirst, 1..) => object! { "object": object },
-        (AnswerIds::EmptyFirst, 0) => object! { "id": "", "object": object, "model": "" },
+        (AnswerIds::EmptyFirst, 0) if of > 1 => object! { "id": "", "object": object, "model": "" },
         _ => envelope(answer, object),
     }
 }
