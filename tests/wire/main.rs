@@ -2,10 +2,12 @@
 
 mod anthropic;
 mod any_bytes;
+mod field;
 mod gemini;
 mod ndjson;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod recordings;
+mod spellings;
 mod sse;

@@ -1,0 +1,90 @@
+//! The items of the output.
+
+use super::super::super::{
+    answer::{Answer, Call},
+    choices::{Axis, Choices, axis},
+    json::{Json, object},
+    splits::argument_text,
+};
+
+axis! {
+    /// Where reasoning is in its item.
+    ReasoningContent { Summary, Content }
+}
+
+/// An item as it begins, its content, and the item as it ends.
+#[derive(Debug)]
+pub struct Item {
+    pub id: String,
+    pub kind: Kind,
+    /// The text, or the arguments as a JSON text.
+    pub text: String,
+    pub added: Json,
+    pub done: Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Summary,
+    Reasoning,
+    Text,
+    Call,
+}
+
+/// All items of an answer.
+pub fn all(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Item> {
+    let place: ReasoningContent = choices.axis();
+    let mut all = Vec::new();
+    if !answer.reasoning.is_empty() {
+        all.push(reasoning(&answer.reasoning, place));
+    }
+    if !answer.text.is_empty() {
+        all.push(message(&answer.text));
+    }
+    for (at, call) in answer.calls.iter().enumerate() {
+        all.push(function_call(at, call, argument_text(&call.arguments, choices)));
+    }
+    all
+}
+
+fn reasoning(text: &str, place: ReasoningContent) -> Item {
+    let added = object! { "type": "reasoning", "id": "rs_1", "summary": Json::List(vec![]) };
+    let (kind, done) = match place {
+        ReasoningContent::Summary => {
+            let part = object! { "type": "summary_text", "text": text };
+            (Kind::Summary, object! { "type": "reasoning", "id": "rs_1", "summary": [part] })
+        }
+        ReasoningContent::Content => {
+            let part = object! { "type": "reasoning_text", "text": text };
+            (Kind::Reasoning, added.clone().with("content", [part]))
+        }
+    };
+    Item { id: "rs_1".into(), kind, text: text.into(), added, done }
+}
+
+fn message(text: &str) -> Item {
+    let json = |content: Vec<Json>, status: &str| {
+        object! { "type": "message", "id": "msg_1", "role": "assistant", "status": status }
+            .with("content", content)
+    };
+    let part = object! { "type": "output_text", "text": text, "annotations": Json::List(vec![]) };
+    Item {
+        id: "msg_1".into(),
+        kind: Kind::Text,
+        text: text.into(),
+        added: json(vec![], "in_progress"),
+        done: json(vec![part], "completed"),
+    }
+}
+
+fn function_call(at: usize, call: &Call, text: String) -> Item {
+    let id = format!("fc_{at}");
+    let json = |arguments: &str, status: &str| {
+        object! {
+            "type": "function_call", "id": &id, "call_id": &call.id, "name": &call.name,
+            "arguments": arguments, "status": status,
+        }
+    };
+    let (added, done) = (json("", "in_progress"), json(&text, "completed"));
+    Item { kind: Kind::Call, added, done, text, id }
+}

@@ -1,0 +1,64 @@
+//! Text in pieces, at the edges of characters, and the texts of arguments.
+
+use serde_json::Value;
+
+use super::choices::{Axis, Choices, axis};
+
+axis! {
+    /// How a text is divided among the events of a stream.
+    Split { InTwo, Whole, Few, EachCharacter }
+}
+
+axis! {
+    /// How arguments are written where they are a text.
+    ArgumentSpace { None, Single, Pretty }
+}
+
+/// Cuts a text into pieces that are not empty.
+pub fn split(text: &str, choices: &mut Choices<'_>) -> Vec<String> {
+    let split = choices.axis();
+    let mut random = choices.random("split");
+    let chars: Vec<char> = text.chars().collect();
+    let mut pieces = Vec::new();
+    let mut rest = &chars[..];
+    while !rest.is_empty() {
+        let length = match split {
+            Split::InTwo if rest.len() == chars.len() => chars.len().div_ceil(2),
+            Split::InTwo | Split::Whole => rest.len(),
+            Split::Few => random.below(5) + 1,
+            Split::EachCharacter => 1,
+        };
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        pieces.push(piece.iter().collect());
+        rest = after;
+    }
+    pieces
+}
+
+/// Cuts the text of arguments as a server does that repeats in each event all that it has so far. Read as pieces,
+/// what is returned is no JSON text, so that a reader can tell it: a value never begins where a cut is.
+pub fn growing(text: &str, choices: &mut Choices<'_>) -> Vec<String> {
+    let mut all = String::new();
+    let mut states = Vec::new();
+    for piece in split(text, choices) {
+        all.push_str(&piece);
+        if !all.trim_end().ends_with([':', '[', ',']) {
+            states.push(all.clone());
+        }
+    }
+    states
+}
+
+/// Writes arguments as a JSON text.
+pub fn argument_text(arguments: &Value, choices: &mut Choices<'_>) -> String {
+    match choices.axis() {
+        ArgumentSpace::None => arguments.to_string(),
+        ArgumentSpace::Single => {
+            let mut text = format!("{arguments:#}");
+            // JSON escapes the line feeds of texts: these are between tokens.
+            text = text.lines().map(str::trim_start).collect::<Vec<_>>().join(" ");
+            text
+        }
+        ArgumentSpace::Pretty => format!("{arguments:#}"),
+    }
+}
