@@ -35,7 +35,7 @@ impl CallbackHandler for Print {
     }
 
     fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
-        let usage = result.usage.unwrap_or_default();
+        let usage = result.usage.clone().unwrap_or_default();
         let model = result.model.as_deref().unwrap_or("?");
         println!("\n{model}: {usage}");
     }

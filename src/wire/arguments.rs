@@ -35,6 +35,9 @@ impl Arguments {
             return None;
         }
         if let Some(open) = self.open.take() {
+            if self.so_far.length == 0 && piece.trim_start().starts_with('{') {
+                return self.push(piece);
+            }
             // The piece before was all of the arguments if this one begins like it.
             let before = match piece.starts_with(&*open) {
                 true => open[self.so_far.length..].to_owned(),
@@ -46,7 +49,8 @@ impl Arguments {
                 .filter(|text: &Cow<'_, str>| !text.is_empty());
         }
         if self.so_far.length == 0 && piece.trim() == "{}" {
-            // Servers send it in place of arguments that follow. Where none do, it is what no arguments are.
+            // Servers send it in place of arguments that follow.
+            self.open = Some(piece.into());
             return None;
         }
         let object = self.last != 0 && piece.trim_start().starts_with('{');
@@ -73,7 +77,8 @@ impl Arguments {
 
     /// Adds all arguments, of which a part may have been there. Returns the rest.
     pub(in crate::wire) fn complete<'a>(&mut self, all: Cow<'a, str>) -> Option<Cow<'a, str>> {
-        if let Some(open) = self.open.take() {
+        let open = self.open.take().filter(|_| self.so_far.length > 0);
+        if let Some(open) = open {
             if !all.starts_with(&*open) {
                 self.add(&open);
                 let rest = self.complete(all);
@@ -88,7 +93,7 @@ impl Arguments {
         }
         let new = suffix(all, self.so_far.length);
         self.add(&new);
-        Some(new).filter(|new| !new.is_empty() && new.trim() != "{}")
+        Some(new).filter(|new| !new.is_empty())
     }
 
     /// Ends the arguments. Returns the rest of them.
@@ -202,7 +207,9 @@ mod tests {
         assert_read(&["{\"a\"", ":1}", "{\"a\":1}"], r#"{"a":1}"#);
         assert_read(&["{\"a\":1}", "{\"a\": 1}"], r#"{"a":1}"#);
         assert_read(&["{}", "{\"a\":1}"], r#"{"a":1}"#);
-        assert_read(&["{}"], "");
+        assert_read(&["{}", "{}", "{\"a\":1}"], r#"{"a":1}"#);
+        assert_read(&["{}"], "{}");
+        assert_read(&["{}", " "], "{} ");
     }
 
     #[test]
@@ -213,7 +220,9 @@ mod tests {
             (vec!["{\"a\":", "1}"], r#"{"a":1}"#, None),
             (vec!["{\"a\":1}"], r#"{ "a": 1 }"#, None),
             (vec!["free "], "free text", Some("text")),
-            (vec![], "{}", None),
+            (vec![], "{}", Some("{}")),
+            (vec!["{}"], "{}", Some("{}")),
+            (vec!["{}"], r#"{"a":1}"#, Some(r#"{"a":1}"#)),
         ] {
             let mut arguments = Arguments::default();
             for piece in &pieces {

@@ -1,5 +1,3 @@
-use memchr::memchr;
-
 use super::{
     framed::{Framed, clear},
     json::Nesting,
@@ -15,6 +13,8 @@ pub(in crate::wire) struct ArrayDecoder {
     item: Vec<u8>,
     /// Within an item.
     open: Option<Nesting>,
+    /// Within a string between the items, and whether the last byte was a backslash.
+    string: Option<bool>,
     /// The current item exceeded the limit.
     skipping: bool,
 }
@@ -22,14 +22,14 @@ pub(in crate::wire) struct ArrayDecoder {
 impl ArrayDecoder {
     /// Creates a decoder for items of up to `limit` bytes.
     pub(in crate::wire) fn with_limit(limit: usize) -> Self {
-        Self { limit, item: Vec::new(), open: None, skipping: false }
+        Self { limit, item: Vec::new(), open: None, string: None, skipping: false }
     }
 
     pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
         let mut rest = bytes;
         loop {
             if self.open.is_none() {
-                let Some(start) = memchr(b'{', rest) else { return };
+                let Some(start) = self.next_item(rest) else { return };
                 rest = &rest[start..];
             }
             match self.open.get_or_insert_default().end_in(rest) {
@@ -51,6 +51,21 @@ impl ArrayDecoder {
             self.item_ended(&[], false, each);
         }
         *self = Self::with_limit(self.limit);
+    }
+
+    /// Returns where the next item begins.
+    fn next_item(&mut self, bytes: &[u8]) -> Option<usize> {
+        bytes.iter().position(|&byte| {
+            match (self.string, byte) {
+                (Some(true), _) => self.string = Some(false),
+                (Some(false), b'\\') => self.string = Some(true),
+                (Some(false), b'"') => self.string = None,
+                (None, b'"') => self.string = Some(false),
+                (None, b'{') => return true,
+                _ => {}
+            }
+            false
+        })
     }
 
     /// Buffers a part of an item. Returns false if the item exceeds the limit.

@@ -5,7 +5,7 @@ use super::{
     array::ArrayDecoder,
     error,
     framed::{EVENT_LIMIT, Framed},
-    json::ReadError,
+    json::{ReadError, unwrapped},
     protocol::{ArrayBody, ObjectBody, Protocol},
     whole_body::{Pushed, WholeBody},
 };
@@ -153,11 +153,13 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             Framing::Whole(body) => {
                 let cut = body.is_cut();
                 if let Some(json) = body.take() {
-                    let json = json.trim_start_matches('\u{FEFF}');
+                    let json = unwrapped(json.trim_start_matches('\u{FEFF}'));
                     let whole =
                         read_json(json, ended, each, |json, each| protocol.whole(json, each));
-                    if !whole && !cut {
-                        unreadable(json, &mut until_end(ended, each));
+                    match (whole, cut) {
+                        (true, _) => {}
+                        (false, true) => each(Delta::DecodeFault),
+                        (false, false) => unreadable(json, &mut until_end(ended, each)),
                     }
                 }
             }
@@ -185,19 +187,21 @@ fn read<P: Protocol>(
         _ if *ended => {}
         Framed::Overflow => each(Delta::DecodeFault),
         Framed::Event(event) => {
-            let data = event.data.trim_ascii();
+            let data = unwrapped(event.data.trim_ascii());
             // An error by its name, whatever its data.
             if event.event.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
                 until_end(ended, each)(Delta::Error(error::in_band(data)));
                 return;
             }
-            read_json(data, ended, each, |data, each| protocol.event(event.event, data, each));
+            if !read_json(data, ended, each, |data, each| protocol.event(event.event, data, each)) {
+                each(Delta::DecodeFault);
+            }
         }
     }
 }
 
-/// Reads a JSON text. If that fails and the text can be repaired, reads the repaired text. Returns whether it was
-/// read; what is lost is a fault.
+/// Reads a JSON text. If that fails and the text can be repaired, reads the repaired text; what is lost is a fault.
+/// Returns whether the text was read.
 fn read_json(
     json: &str,
     ended: &mut bool,
@@ -205,24 +209,16 @@ fn read_json(
     mut protocol: impl FnMut(&str, &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>,
 ) -> bool {
     let mut each = until_end(ended, each);
-    let read = match protocol(json, &mut each) {
+    match protocol(json, &mut each) {
         Err(ReadError::Repaired(repaired)) => {
             if repaired.lossy {
                 each(Delta::DecodeFault);
             }
-            let read = protocol(&repaired.text, &mut each).is_ok();
             // Another error in the same text is not a second fault.
-            if !read && !repaired.lossy {
-                each(Delta::DecodeFault);
-            }
-            return read;
+            protocol(&repaired.text, &mut each).is_ok() || repaired.lossy
         }
         read => read.is_ok(),
-    };
-    if !read {
-        each(Delta::DecodeFault);
     }
-    read
 }
 
 /// Passes on deltas up to the one that ends the answer.

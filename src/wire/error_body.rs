@@ -16,7 +16,7 @@ pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
     if says || answered {
         return says;
     }
-    let message = ["message", "msg", "Message", "title"].iter().any(|name| body[*name].is_string());
+    let message = ["message", "msg", "Message"].iter().any(|name| body[*name].is_string());
     let code = ["code", "status", "statusCode", "status_code"];
     let code = code.iter().any(|name| is_filled(&body[*name]));
     let kind = body["type"].as_str();
@@ -25,8 +25,8 @@ pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
         let kind = kind.to_ascii_lowercase();
         kind.contains(':') || kind.ends_with("error") || kind.ends_with("exception")
     });
-    message && (code || untyped)
-        || untyped && (is_filled(&body["errors"]) || is_filled(&body["detail"]))
+    let other = ["errors", "detail", "title"].iter().any(|name| is_filled(&body[*name]));
+    message && code || untyped && other
 }
 
 /// Returns the message of an error: the envelopes of Anthropic, OpenAI, Google and Ollama, MiniMax's `base_resp`,
@@ -57,12 +57,13 @@ pub(in crate::wire) fn message(body: &Value) -> Option<String> {
         return Some(found);
     }
     let nested = |value: &Value| value.is_object().then(|| message(value)).flatten();
-    [&body["detail"], &error["error"], &error["detail"]].into_iter().find_map(nested).or_else(
-        || {
+    [&body["detail"], &error["error"], &error["detail"], &body["choices"][0]]
+        .into_iter()
+        .find_map(nested)
+        .or_else(|| {
             let lists = [&body["errors"], &body["detail"], error, &error["details"]];
             lists.into_iter().find_map(|list| list_message(list))
-        },
-    )
+        })
 }
 
 /// Joins the messages of a list, such as that of a validation.
@@ -88,9 +89,16 @@ pub(in crate::wire) fn code(body: &Value) -> Option<String> {
     let inner = if error.is_object() { error } else { body };
     // OpenAI's `code` is more specific than its `type`, Google's `status` than its `code`, which is a number.
     // Elsewhere a `type` is more specific than a number.
-    let words = [
-        &inner["code"],
-        &inner["status"],
+    let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    let word = |value: &Value| {
+        let word =
+            value.as_str().filter(|word| !word.is_empty() && word.parse::<f64>().is_err())?;
+        // `error` is the type of the envelope itself.
+        (word != "error" && word != "about:blank").then(|| word.to_owned())
+    };
+    // Statuses other than Google's are prose.
+    let status = || word(&inner["status"]).filter(|status| status.bytes().all(is_upper));
+    let others = [
         &inner["type"],
         &body["error_type"],
         &body["error_code"],
@@ -100,17 +108,7 @@ pub(in crate::wire) fn code(body: &Value) -> Option<String> {
         &body["detail"][0]["type"],
         &body["__type"],
     ];
-    let is_status = |value: &Value| std::ptr::eq(value, &raw const inner["status"]);
-    let word = words.into_iter().find_map(|value| {
-        let word =
-            value.as_str().filter(|word| !word.is_empty() && word.parse::<f64>().is_err())?;
-        // `error` is the type of the envelope itself, and statuses other than Google's are prose.
-        let is_code = match is_status(value) {
-            true => word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
-            false => word != "error" && word != "about:blank",
-        };
-        is_code.then(|| word.to_owned())
-    });
+    let word = word(&inner["code"]).or_else(status).or_else(|| others.into_iter().find_map(word));
     word.or_else(|| {
         // An OAuth error is a word beside its description.
         let named = body["error_description"].is_string() || body["message"].is_string();
@@ -129,6 +127,9 @@ pub(in crate::wire) fn code(body: &Value) -> Option<String> {
             Value::String(number) if !number.is_empty() => Some(number.clone()),
             _ => None,
         })
+    })
+    .or_else(|| {
+        body["choices"][0]["error"].is_object().then(|| code(&body["choices"][0])).flatten()
     })
 }
 

@@ -8,6 +8,8 @@ pub(in crate::wire) struct WholeBody {
     limit: usize,
     bytes: Vec<u8>,
     nesting: Nesting,
+    /// A line end followed the first text.
+    line_ended: bool,
     over: bool,
 }
 
@@ -25,7 +27,8 @@ pub(in crate::wire) enum Pushed {
 impl WholeBody {
     /// Creates a buffer for a body of up to `limit` bytes.
     pub(in crate::wire) fn with_limit(limit: usize) -> Self {
-        Self { limit, bytes: Vec::new(), nesting: Nesting::default(), over: false }
+        let nesting = Nesting::default();
+        Self { limit, bytes: Vec::new(), nesting, line_ended: false, over: false }
     }
 
     /// Adds bytes.
@@ -33,21 +36,38 @@ impl WholeBody {
         if self.over {
             return Pushed::One;
         }
-        self.over = self.bytes.len().saturating_add(bytes.len()) > self.limit;
-        if self.over {
-            self.bytes = Vec::new();
-            return Pushed::Over;
-        }
-        let ended = self.nesting.has_ended();
+        let room = self.limit - self.bytes.len();
         let begins = matches!(self.bytes.first().or(bytes.first()), Some(b'{' | b'['));
-        self.bytes.extend_from_slice(bytes);
-        let after = match ended {
+        let end = match self.nesting.has_ended() {
             true => Some(0),
-            false => begins.then(|| self.nesting.end_in(bytes)).flatten(),
+            false if begins => self.nesting.end_in(&bytes[..bytes.len().min(room)]),
+            false => None,
         };
-        match after {
-            Some(end) if !bytes[end..].trim_ascii().is_empty() => Pushed::Several,
-            _ => Pushed::One,
+        // Whether a text fits is decided by its end, however the bytes are split. Of the blanks that follow, only a line end
+        // means something.
+        match end {
+            Some(end) => {
+                let (text, rest) = bytes.split_at(end);
+                self.bytes.extend_from_slice(text);
+                let more = rest.trim_ascii_start();
+                let blanks = &rest[..rest.len() - more.len()];
+                self.line_ended |= blanks.iter().any(|blank| matches!(blank, b'\n' | b'\r'));
+                if more.is_empty() {
+                    return Pushed::One;
+                }
+                self.bytes.push(if self.line_ended { b'\n' } else { b' ' });
+                self.bytes.extend_from_slice(more);
+                Pushed::Several
+            }
+            None if bytes.len() > room => {
+                self.over = true;
+                self.bytes = Vec::new();
+                Pushed::Over
+            }
+            None => {
+                self.bytes.extend_from_slice(bytes);
+                Pushed::One
+            }
         }
     }
 

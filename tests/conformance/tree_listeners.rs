@@ -188,7 +188,10 @@ fn case_56_usage_adds_up_in_a_scope() {
         assert_eq!(error.to_string(), "reset");
         read(call(&mut small).await.unwrap()).await;
         settled(&callbacks).await;
-        assert_eq!((totals.of("small"), totals.of("large")), ((Some(20), Some(2)), (Some(1300), Some(91))));
+        assert_eq!(
+            (totals.of("small"), totals.of("large")),
+            ((Some(20), Some(2)), (Some(1300), Some(91)))
+        );
         // The scope ended with an error. It may be entered again.
         scope.scope(async { read(call(&mut small).await.unwrap()).await }).await;
         settled(&callbacks).await;

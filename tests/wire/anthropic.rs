@@ -240,14 +240,16 @@ fn a_block_without_its_stop_does_not_affect_the_next() {
 fn a_tool_call_with_its_input_in_the_start() {
     let tool =
         |input| block(0, &json!({"type": "tool_use", "id": "t", "name": "n", "input": input}));
-    for (input, arguments) in [
-        (json!({"a": [1, 2.5, "ü"], "b": null}), r#"{"a":[1,2.5,"ü"],"b":null}"#),
-        (json!({}), ""),
-        (json!(null), ""),
-        (json!("text"), ""),
-        (json!([1]), ""),
-    ] {
-        assert_eq!(events([tool(input)]), [call(0, "t", "n", arguments)]);
+    let input = json!({"a": [1, 2.5, "ü"], "b": null});
+    let sent = arguments(0, r#"{"a":[1,2.5,"ü"],"b":null}"#);
+    assert_eq!(events([tool(input.clone())]), [call(0, "t", "n", ""), sent]);
+    // As in Anthropic's SDKs, deltas replace it.
+    let piece = |text: &str| more(0, &json!({"type": "input_json_delta", "partial_json": text}));
+    let all = events([tool(input), piece("{\"a\""), piece(":1}")]);
+    let deltas = [call(0, "t", "n", ""), arguments(0, "{\"a\""), arguments(0, ":1}")];
+    assert_eq!(all, deltas);
+    for input in [json!({}), json!(null), json!("text"), json!([1])] {
+        assert_eq!(events([tool(input)]), [call(0, "t", "n", "")]);
     }
 }
 
@@ -309,7 +311,7 @@ fn members_of_wrong_types_are_ignored() {
     let expected = [
         Delta::Response { id: None, model: Some("m".into()) },
         Delta::Response { id: Some("i".into()), model: None },
-        usage(Usage::default(), json!({"output_tokens": "1"})),
+        usage(Usage::new(None, 1), json!({"output_tokens": "1"})),
         Delta::text("a"),
         usage(Usage::default(), json!({"output_tokens": -3})),
     ];
@@ -341,11 +343,16 @@ fn usage_is_cumulative_and_overwrites() {
     last["input_tokens"] = 20.into();
     last["output_tokens"] = 9.into();
     last["output_tokens_details"] = json!({"thinking_tokens": 4});
+    let standard = |counts: Usage| {
+        let mut counts = counts.cached(100, 1000);
+        counts.service_tier = Some("standard".into());
+        counts
+    };
     let expected = [
         response(),
-        usage(Usage::new(1110, 1).cached(100, 1000), raw),
-        usage(Usage::new(1110, 5).cached(100, 1000), later),
-        usage(Usage::new(1120, 9).cached(100, 1000).reasoning(4), last),
+        usage(standard(Usage::new(1110, 1)), raw),
+        usage(standard(Usage::new(1110, 5)), later),
+        usage(standard(Usage::new(1120, 9)).reasoning(4), last),
         Delta::finish("end_turn"),
     ];
     assert_eq!(all, expected);
@@ -355,7 +362,7 @@ fn usage_is_cumulative_and_overwrites() {
 fn large_counts_saturate() {
     let raw = json!({"input_tokens": u64::MAX, "cache_read_input_tokens": 1, "output_tokens": 1});
     let all = events([ending("end_turn", &raw)]);
-    let counts = Usage::new(u64::MAX, 1).cached(1, 0);
+    let counts = Usage::new(u64::MAX, 1).cached(1, None);
     assert_eq!(all, [usage(counts, raw), Delta::finish("end_turn")]);
 }
 
@@ -371,7 +378,7 @@ fn a_refusal_without_content() {
     ]);
     let expected = [
         response(),
-        usage(Usage::new(3, 0), json!({"input_tokens": 3})),
+        usage(Usage::new(3, None), json!({"input_tokens": 3})),
         Delta::finish("refusal"),
         Delta::finish("refusal"),
         Delta::Done,
@@ -526,7 +533,7 @@ fn an_unstreamed_message() {
         call(0, "toolu_1", "weather", r#"{"city":"Paris"}"#),
         call(1, "toolu_2", "noargs", ""),
         usage(
-            Usage::new(7, 5).cached(4, 0),
+            Usage::new(7, 5).cached(4, None),
             json!({"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 5}),
         ),
         Delta::finish("tool_use"),
@@ -593,8 +600,12 @@ fn sum(deltas: &[Delta<'_>]) -> Value {
 
 #[test]
 fn invalid_unstreamed_bodies_are_faults() {
-    for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"input_tokens":3}"#] {
+    for body in ["", " ", "{"] {
         assert_eq!(message(body.as_bytes()), [Delta::DecodeFault], "{body}");
+    }
+    // A whole body that is no answer is an error, not a truncated answer.
+    for body in ["[]", "null", "{}", "no json", "<html>", r#"{"input_tokens":3}"#] {
+        assert!(matches!(message(body.as_bytes())[..], [Delta::Error(_)]), "{body}");
     }
     let body = r#"{"type":"error","request_id":"req_1",
         "error":{"type":"overloaded_error","message":"Overloaded"}}"#;
@@ -643,8 +654,11 @@ fn http_errors() {
         (br#"{"error":{"message":"\ud83d!"}}"#, with("\u{FFFD}!", None, None)),
         (b"", nothing()),
         (b"<html>secret</html>", nothing()),
+        (b"<html><head><title>502 Bad Gateway</title></head></html>", with("502 Bad Gateway", None, None)),
+        (b"upstream  timed out\n", with("upstream timed out", None, None)),
+        (b"{\"secret\":1}", nothing()),
         (b"\xFF\xFE", nothing()),
-        (b"\"text\"", nothing()),
+        (b"\"text\"", with("text", None, None)),
         (b"[{\"error\":1}]", nothing()),
         (b"[{\"error\":{\"message\":\"m\"}}]", with("m", None, None)),
         (b"{\"detail\":[{\"msg\":7}]}", nothing()),

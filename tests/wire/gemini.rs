@@ -237,7 +237,7 @@ fn a_blocked_prompt_is_a_finish_reason() {
         "usageMetadata": {"promptTokenCount": 7, "totalTokenCount": 7}});
     let expected = [
         Delta::finish("PROHIBITED_CONTENT"),
-        usage(Usage::new(7, 0), blocked["usageMetadata"].clone()),
+        usage(Usage::new(7, None).total(7), blocked["usageMetadata"].clone()),
     ];
     let all = chunks([blocked.clone()]);
     assert_eq!(all, [&expected[..], &[Delta::Done]].concat());
@@ -390,7 +390,9 @@ fn the_last_usage_is_emitted() {
     ]);
     let mut total = Usage::new(665, 304).cached(50, None).reasoning(211);
     assert_eq!(total.total_tokens, Some(969));
-    assert_eq!(all, [usage(Usage::new(15, None).total(15), first), usage(total, raw)]);
+    let kind = || usage(Usage::default(), json!({"trafficType": "ON_DEMAND"}));
+    let first = usage(Usage::new(15, None).total(15), first);
+    assert_eq!(all, [kind(), first, usage(total, raw), kind()]);
     // The given total, or else the sum, without overflow.
     let all = chunks([
         json!({"usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 5}}),
@@ -449,10 +451,14 @@ fn an_unstreamed_answer_equals_its_stream() {
 
 #[test]
 fn invalid_unstreamed_bodies_are_faults() {
-    for answer in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"name":"models/x"}"#]
-    {
+    for answer in ["", " ", "{"] {
         let all = decode(GeminiDecoder::whole(), [answer.as_bytes()]);
         assert_eq!(all, [Delta::DecodeFault], "{answer}");
+    }
+    // A whole body that is no answer is an error, not a truncated answer.
+    for answer in ["null", "{}", "no json", "<html>", r#"{"name":"models/x"}"#] {
+        let all = decode(GeminiDecoder::whole(), [answer.as_bytes()]);
+        assert!(matches!(all[..], [Delta::Error(_)]), "{answer}");
     }
 }
 

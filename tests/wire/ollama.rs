@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::wire::{cut, word};
 use tower_llm_callbacks::{
     Delta, LlmResult, LlmStart, ProviderError, Usage,
-    event::Accumulator,
+    event::{Accumulator, LlmRequestInfo},
     wire::{
         Decoder, Format, LlmHttpRequest, Match,
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
@@ -209,14 +209,14 @@ fn usage_counts_may_be_missing() {
     let rest = [Delta::finish("stop"), Delta::Done];
     for (raw, counts) in [
         // Older versions do not count a cached prompt.
-        (json!({"eval_count": 5}), Usage::new(0, 5)),
-        (json!({"prompt_eval_count": 5}), Usage::new(5, 0)),
+        (json!({"eval_count": 5}), Usage::new(None, 5)),
+        (json!({"prompt_eval_count": 5}), Usage::new(5, None)),
         (json!({"prompt_eval_count": u64::MAX, "eval_count": 1}), Usage::new(u64::MAX, 1)),
-        (json!({"prompt_eval_count": -1, "eval_count": 1}), Usage::new(0, 1)),
+        (json!({"prompt_eval_count": -1, "eval_count": 1}), Usage::new(None, 1)),
     ] {
         assert_eq!(ends(&raw), [&[response(), usage(counts, raw)], &rest[..]].concat());
     }
-    for raw in [json!({}), json!({"total_duration": 5}), json!({"eval_count": "5"})] {
+    for raw in [json!({}), json!({"total_duration": 5}), json!({"eval_count": "five"})] {
         assert_eq!(ends(&raw), [&[response()], &rest[..]].concat(), "{raw}");
     }
 }
@@ -401,8 +401,12 @@ fn an_unstreamed_answer_equals_its_stream() {
 
 #[test]
 fn invalid_unstreamed_bodies_are_faults() {
-    for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"model":"x"}"#] {
+    for body in ["", " ", "{"] {
         assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
+    }
+    // A whole body that is no answer is an error, not a truncated answer.
+    for body in ["[]", "null", "{}", "no json", "<html>", r#"{"model":"x"}"#] {
+        assert!(matches!(answer(body.as_bytes())[..], [Delta::Error(_)]), "{body}");
     }
     let error = Delta::Error(ProviderError::new("bad"));
     assert_eq!(answer(br#"{"error":"bad"}"#), [error]);
@@ -472,23 +476,34 @@ fn the_start_of_a_completion() {
     }
 }
 
+/// The request decides, else the content type: proxies send streamed answers as `application/json`.
 #[test]
-fn the_content_type_selects_the_decoder() {
+fn the_request_selects_the_decoder() {
     let body = format!("{:#}", whole());
     let formats: [&dyn Format; 2] = [&OllamaChat, &OllamaGenerate];
     for format in formats {
-        let faults = |content_type| {
-            let mut decoder = format.decoder(&support::wire::response(&support::wire::of_type(content_type)));
-            let mut faults = 0;
-            let mut each = |delta: Delta<'_>| faults += usize::from(delta == Delta::DecodeFault);
-            decoder.push(body.as_bytes(), &mut each);
-            decoder.finish(&mut each);
-            faults
+        let streamed = |content_type, stream: Option<bool>| {
+            let headers = support::wire::of_type(content_type);
+            let mut request = LlmRequestInfo::default();
+            let mut response = support::wire::response(&headers);
+            if let Some(stream) = stream {
+                request.stream = stream;
+                response = response.request(&request);
+            }
+            let mut answer = Accumulator::new();
+            let mut decoder = format.decoder(&response);
+            decoder.push(body.as_bytes(), &mut |delta| answer.delta(&delta));
+            decoder.finish(&mut |delta| answer.delta(&delta));
+            let result = answer.finish();
+            assert_eq!((result.text(), result.decode_faults), ("Héllo 👋", 0), "{content_type:?}");
+            result.streamed
         };
-        assert_eq!(faults(Some("application/json")), 0);
-        for content_type in [Some("application/x-ndjson"), Some("text/plain"), None] {
-            assert_ne!(faults(content_type), 0, "{content_type:?}");
+        for content_type in [Some("application/json"), Some("application/x-ndjson"), None] {
+            assert!(!streamed(content_type, Some(false)), "{content_type:?}");
+            assert!(streamed(content_type, Some(true)), "{content_type:?}");
         }
+        assert!(!streamed(Some("application/json"), None));
+        assert!(streamed(Some("application/x-ndjson"), None));
     }
 }
 

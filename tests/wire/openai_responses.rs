@@ -180,7 +180,6 @@ fn unknown_events_are_skipped() {
     let all = events([
         json!({"type": "response.of_the_future.delta", "delta": "x"}),
         json!({"type": "response.audio.delta", "delta": "AAAA"}),
-        json!({"type": "response.audio.transcript.delta", "delta": "x"}),
         json!({"type": "response.output_text.annotation.added", "annotation": {}}),
         json!({"type": "response.output_text.delta"}),
         json!({"type": "response.output_item.added"}),

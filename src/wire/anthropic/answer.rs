@@ -68,12 +68,13 @@ impl AnswerState {
         }
     }
 
-    /// Begins a block, or reads a complete one. Only text, thinking and calls of the caller's own tools are
+    /// Begins a block, or reads a `whole` one. Only text, thinking and calls of the caller's own tools are
     /// content: not tools that run at the provider, their results, redacted thinking …
     pub(super) fn block(
         &mut self,
         index: Option<u64>,
         block: Block<'_>,
+        whole: bool,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         // If the end of the previous block was lost, its call must not receive this block's input.
@@ -84,20 +85,22 @@ impl AnswerState {
             Some("tool_use") => {
                 let call = self.tool_calls;
                 self.tool_calls = call.saturating_add(1);
-                if self.open.len() == MAX_OPEN {
-                    self.open.remove(0).end(each);
-                }
                 // An empty object means arguments that follow, or a call without arguments.
                 let input = block.input.0.filter(|input| !input.is_empty());
                 let input = input.map(|input| Value::Object(input).to_string());
+                let (id, name) = (block.id.into_inner(), block.name.into_inner());
+                let (input, sent) = if whole { (None, input) } else { (input, None) };
+                if self.open.len() == MAX_OPEN {
+                    self.open.remove(0).end(each);
+                }
                 let arguments = Arguments::default();
                 self.open.push(OpenCall { block: index, call, input, arguments });
                 each(Delta::ToolCall {
                     choice: 0,
                     index: call,
-                    id: block.id.into_inner(),
-                    name: block.name.into_inner(),
-                    arguments: Cow::Borrowed(""),
+                    id,
+                    name,
+                    arguments: sent.map_or(Cow::Borrowed(""), Cow::Owned),
                 });
             }
             _ => {}

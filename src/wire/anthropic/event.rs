@@ -23,7 +23,7 @@ in_place! {
         "content_block" => content_block,
         "delta" => delta,
         "usage" => usage,
-        "error" | "errors" | "detail" | "success" | "base_resp" | "error_message" | "error_type"
+        "error" | "errors" | "detail" | "title" | "success" | "base_resp" | "error_message" | "error_type"
             | "code" | "msg" => error,
     }
 }

@@ -65,7 +65,7 @@ impl Protocol for Anthropic {
             }
             Some("content_block_start") => {
                 if let Some(block) = event.content_block.0 {
-                    self.answer.block(event.index.0, block, each);
+                    self.answer.block(event.index.0, block, false, each);
                 }
             }
             Some(DELTA) => {
@@ -87,9 +87,8 @@ impl Protocol for Anthropic {
             }
             // Gateways omit the type, or replace it by the type of the error.
             Some("error") => each(Delta::Error(in_band(data))),
-            kind if event.error.is_some() => {
-                let answered = kind.is_some();
-                if json::value(data).is_some_and(|value| says_failed(&value, answered)) {
+            _ if event.error.is_some() => {
+                if json::value(data).is_some_and(|value| says_failed(&value, false)) {
                     each(Delta::Error(in_band(data)));
                 }
             }
@@ -115,7 +114,7 @@ impl Protocol for Anthropic {
         each(Delta::NotStreamed);
         AnswerState::response(&mut message, each);
         for block in content.into_iter().flatten() {
-            self.answer.block(None, block, each);
+            self.answer.block(None, block, true, each);
         }
         self.answer.end(each);
         self.answer.usage(message.usage.0, each);

@@ -23,6 +23,11 @@ pub(super) struct Chunk<'a> {
     pub(super) message: Option<IgnoredAny>,
     pub(super) detail: Option<IgnoredAny>,
     pub(super) success: Option<IgnoredAny>,
+    pub(super) code: Option<IgnoredAny>,
+    #[serde(rename = "error_message")]
+    pub(super) error_message: Option<IgnoredAny>,
+    #[serde(rename = "base_resp")]
+    pub(super) base_resp: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,7 +4,7 @@ use crate::{
     wire::{
         error::in_band,
         error_body,
-        json::{self, ReadError, unwrapped},
+        json::{self, ReadError},
         protocol::{ArrayBody, Protocol},
     },
 };
@@ -38,7 +38,7 @@ impl Protocol for Generate {
             return Ok(());
         }
         self.unread = true;
-        let chunk: Chunk<'_> = json::read(unwrapped(data))?;
+        let chunk: Chunk<'_> = json::read(data)?;
         self.unread = false;
         if says_failed(&chunk, data) {
             each(Delta::Error(in_band(data)));
@@ -49,7 +49,7 @@ impl Protocol for Generate {
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        let chunk: Chunk<'_> = json::read(unwrapped(json))?;
+        let chunk: Chunk<'_> = json::read(json)?;
         if says_failed(&chunk, json) {
             each(Delta::Error(in_band(json)));
             return Ok(());
@@ -75,8 +75,10 @@ impl Protocol for Generate {
 }
 
 fn says_failed(chunk: &Chunk<'_>, json: &str) -> bool {
-    let Chunk { error, errors, message, detail, success, .. } = chunk;
-    let suspect = [error, errors, message, detail, success].iter().any(|member| member.is_some());
+    let Chunk { error, errors, message, detail, success, code, error_message, base_resp, .. } =
+        chunk;
+    let members = [error, errors, message, detail, success, code, error_message, base_resp];
+    let suspect = members.iter().any(|member| member.is_some());
     let answered = chunk.candidates.0.is_some() || chunk.usage_metadata.0.is_some();
     suspect && json::value(json).is_some_and(|value| error_body::says_failed(&value, answered))
 }

@@ -56,12 +56,11 @@ fn parse(text: &str) -> Option<u64> {
     text.parse().ok().or_else(|| whole(text.parse().ok()?))
 }
 
-/// Rounds: no provider means a part of a token.
 fn whole(number: f64) -> Option<u64> {
     // Beyond 2^53 a number with a point is no count.
-    let in_range = (0.0..=9_007_199_254_740_992.0).contains(&number);
+    let is_count = (0.0..=9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-    in_range.then(|| number.round() as u64)
+    is_count.then_some(number as u64)
 }
 
 #[cfg(test)]
@@ -81,6 +80,7 @@ mod tests {
             (json!(-1), None),
             (json!(-1.0), None),
             (json!(1e300), None),
+            (json!(0.5), None),
             (json!("three"), None),
             (json!("NaN"), None),
             (json!(true), None),

@@ -55,8 +55,8 @@ pub(in crate::wire) fn compacted(raw: &str) -> Cow<'_, str> {
     compact(raw)
 }
 
-/// Strips the brackets of an array of one item, the form of Google's errors. Returns other texts unchanged.
+/// Strips the brackets of an array of one object, the form of Google's errors. Returns other texts unchanged.
 pub(in crate::wire) fn unwrapped(json: &str) -> &str {
     let inner = json.trim().strip_prefix('[').and_then(|json| json.strip_suffix(']'));
-    inner.unwrap_or(json)
+    inner.filter(|inner| inner.trim_start().starts_with('{')).unwrap_or(json)
 }

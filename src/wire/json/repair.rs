@@ -14,7 +14,7 @@ pub(in crate::wire) struct Repaired {
 }
 
 /// Rewrites what the clients of a provider read and serde does not read. Returns `None` if the text is not one
-/// JSON value, even so.
+/// JSON object, array or string, even so.
 ///
 /// - Of a repeated member the last one is kept, as by the parsers of JavaScript and Python.
 /// - `NaN`, `Infinity` and numbers that are out of range, which Python writes and reads, become null; so do
@@ -22,9 +22,12 @@ pub(in crate::wire) struct Repaired {
 /// - Lone surrogates, which providers send if they split an answer inside a UTF-16 pair, become U+FFFD.
 /// - Control characters and invalid escapes in strings are escaped; trailing commas are removed.
 pub(in crate::wire) fn repair(json: &str) -> Option<Repaired> {
+    if !json.trim_ascii_start().starts_with(['{', '[', '"']) {
+        return None;
+    }
     let out = String::with_capacity(json.len());
     let mut repair = Repair { json, at: 0, out, dropped: Vec::new(), lossy: false };
-    repair.value(0)?;
+    repair.value(0, 0)?;
     repair.skip_blanks();
     (repair.at == json.len()).then(|| repair.finish())
 }
@@ -62,7 +65,8 @@ impl<'a> Repair<'a> {
         self.lossy = true;
     }
 
-    fn value(&mut self, depth: usize) -> Option<()> {
+    /// Reads a value within an object or an array that ends with `close`.
+    fn value(&mut self, depth: usize, close: u8) -> Option<()> {
         self.skip_blanks();
         match self.peek()? {
             b'{' | b'[' if depth == MAX_DEPTH => {
@@ -73,7 +77,8 @@ impl<'a> Repair<'a> {
             b'[' => self.array(depth)?,
             b'"' => self.string()?,
             // The value is missing.
-            b',' | b'}' | b']' => self.lost(),
+            byte if byte == b',' || byte == close => self.lost(),
+            b'}' | b']' => return None,
             _ => self.word(),
         }
         Some(())
@@ -97,9 +102,9 @@ impl<'a> Repair<'a> {
                 return None;
             }
             self.out.push(':');
-            self.value(depth + 1)?;
+            self.value(depth + 1, b'}')?;
             self.out.push(',');
-            self.ended()?;
+            self.ended(b'}')?;
             if let Some(before) = members.insert(decoded(name), start..self.out.len()) {
                 self.dropped.push(before);
             }
@@ -117,9 +122,9 @@ impl<'a> Repair<'a> {
                 continue;
             }
             self.peek()?;
-            self.value(depth + 1)?;
+            self.value(depth + 1, b']')?;
             self.out.push(',');
-            self.ended()?;
+            self.ended(b']')?;
             filled = true;
         }
         self.close(filled, ']');
@@ -127,9 +132,10 @@ impl<'a> Repair<'a> {
     }
 
     /// Whether a member or an item is followed by what may follow it.
-    fn ended(&mut self) -> Option<()> {
+    fn ended(&mut self, close: u8) -> Option<()> {
         self.skip_blanks();
-        matches!(self.peek()?, b',' | b'}' | b']').then_some(())
+        let next = self.peek()?;
+        (next == b',' || next == close).then_some(())
     }
 
     fn close(&mut self, filled: bool, bracket: char) {

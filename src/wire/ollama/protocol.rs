@@ -118,7 +118,8 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         ("eval_count", line.eval_count),
         ("eval_duration", line.eval_duration),
     ];
-    let sent = members.into_iter().filter(|(_, value)| Count::of(value).is_some());
+    let is_count = |value: &Value| value.is_number() || Count::of(value).is_some();
+    let sent = members.into_iter().filter(|(_, value)| is_count(value));
     let raw: Map<String, Value> = sent.map(|(name, value)| (name.to_owned(), value)).collect();
     // Older versions omit the count of a cached prompt.
     if raw.keys().any(|name| name.ends_with("count")) {

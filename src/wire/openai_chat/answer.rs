@@ -103,7 +103,7 @@ impl AnswerState {
         }
         let index = index.0.and_then(|index| u32::try_from(index).ok());
         let index = index.unwrap_or_else(|| u32::try_from(position).unwrap_or(u32::MAX));
-        let Some((state, is_new)) = state(&mut self.choices, index) else {
+        let Some((state, is_new)) = state(&mut self.choices, index, form) else {
             each(Delta::DecodeFault);
             return;
         };
@@ -125,7 +125,11 @@ impl AnswerState {
 }
 
 /// Returns the state of a choice and whether it is new; `None` if there are too many choices.
-fn state(choices: &mut Vec<ChoiceState>, index: u32) -> Option<(&mut ChoiceState, bool)> {
+fn state(
+    choices: &mut Vec<ChoiceState>,
+    index: u32,
+    form: Form,
+) -> Option<(&mut ChoiceState, bool)> {
     let known = choices.iter().position(|choice| choice.index == index);
     let at = match known {
         Some(at) => at,
@@ -133,7 +137,7 @@ fn state(choices: &mut Vec<ChoiceState>, index: u32) -> Option<(&mut ChoiceState
         None => {
             // Usually there is one choice; `push` would reserve space for four.
             choices.reserve_exact(usize::from(choices.is_empty()));
-            choices.push(ChoiceState::new(index));
+            choices.push(ChoiceState::new(index, form == Form::Whole));
             choices.len() - 1
         }
     };

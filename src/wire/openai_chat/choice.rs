@@ -16,11 +16,13 @@ pub(super) struct ChoiceState {
     pub(super) index: u32,
     tools: Tools,
     finish: Option<WordHash>,
+    /// The answer is not streamed.
+    whole: bool,
 }
 
 impl ChoiceState {
-    pub(super) fn new(index: u32) -> Self {
-        Self { index, tools: Tools::default(), finish: None }
+    pub(super) fn new(index: u32, whole: bool) -> Self {
+        Self { index, tools: Tools::default(), finish: None, whole }
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -114,8 +116,14 @@ impl ChoiceState {
         if id.is_none() && name.is_none() && arguments.is_empty() {
             return;
         }
-        let fragment =
-            Fragment { index, position, id: id.as_deref(), name: name.as_deref(), arguments };
+        let fragment = Fragment {
+            index,
+            position,
+            id: id.as_deref(),
+            name: name.as_deref(),
+            arguments,
+            whole: self.whole,
+        };
         let Some(placement) = self.tools.place(fragment, known) else {
             each(Delta::DecodeFault);
             return;

@@ -7,7 +7,7 @@ use crate::{
     wire::{
         error::in_band,
         error_body,
-        json::{self, ReadError, unwrapped},
+        json::{self, ReadError},
         protocol::Protocol,
     },
 };
@@ -45,8 +45,7 @@ impl Protocol for OpenAi {
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        // Google sends errors in an array.
-        let chunk: Chunk<'_> = json::read(unwrapped(json))?;
+        let chunk: Chunk<'_> = json::read(json)?;
         let error = says_failed(&chunk, json);
         if !error && !is_answer(&chunk) {
             return Err(ReadError::Unreadable);

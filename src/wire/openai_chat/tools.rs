@@ -42,6 +42,8 @@ pub(super) struct Fragment<'a, 'f> {
     pub(super) id: Option<&'f str>,
     pub(super) name: Option<&'f str>,
     pub(super) arguments: Cow<'a, str>,
+    /// The call is not streamed.
+    pub(super) whole: bool,
 }
 
 /// The hash of a word that is only compared, so that long words use no memory.
@@ -82,7 +84,10 @@ impl Tools {
         let new_name = name.is_some() && tool.name.is_none();
         tool.id = tool.id.or(id);
         tool.name = tool.name.or(name);
-        let arguments = tool.arguments.push(fragment.arguments).unwrap_or_default();
+        let arguments = match fragment.whole {
+            true => fragment.arguments,
+            false => tool.arguments.push(fragment.arguments).unwrap_or_default(),
+        };
         Some(Placement { call: u32::try_from(at).ok()?, opens, new_id, new_name, arguments })
     }
 

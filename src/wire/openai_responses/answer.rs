@@ -76,6 +76,33 @@ impl AnswerState {
         each(Delta::Reasoning { choice: 0, text });
     }
 
+    /// Reads a text that repeats its deltas: emits it if there were none.
+    pub(super) fn done(
+        &mut self,
+        which: Repeated,
+        event: Event<'_>,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
+        let (text, refusal) = (event.text.filled(), event.refusal.filled());
+        let key = Key::new(event.output_index, event.item_id.as_deref());
+        let Some(item) = self.items.get(key).filter(|item| !item.done) else { return };
+        let (before, now, text) = match which {
+            Repeated::Text => (&mut item.emitted.text, &mut self.emitted.text, text),
+            Repeated::Refusal => (&mut item.emitted.refusal, &mut self.emitted.refusal, refusal),
+            Repeated::Reasoning => (&mut item.emitted.reasoning, &mut self.emitted.reasoning, text),
+        };
+        let Some(text) = text.filter(|_| !*before || item.by_done) else { return };
+        // An item may have several parts.
+        item.by_done |= !*before;
+        (*before, *now) = (true, true);
+        let choice = 0;
+        each(match which {
+            Repeated::Text => Delta::Text { choice, text },
+            Repeated::Refusal => Delta::Refusal { choice, text },
+            Repeated::Reasoning => Delta::Reasoning { choice, text },
+        });
+    }
+
     /// Announces an item. Its content is ignored, since it is repeated later.
     pub(super) fn open(&mut self, index: Count, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let known = self.items.open(Key::new(index, item.id.as_deref()));
@@ -165,11 +192,29 @@ impl AnswerState {
         }
     }
 
+    /// Emits the rest of the arguments of calls whose end was not read.
+    pub(super) fn end(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        self.items.each_call(&mut |index, arguments| {
+            if let Some(rest) = arguments.end() {
+                let arguments = rest.into();
+                each(Delta::ToolCall { choice: 0, index, id: None, name: None, arguments });
+            }
+        });
+    }
+
     /// Returns whether content was emitted and no item is known to be unfinished.
     pub(super) fn looks_complete(&self) -> bool {
         let Emitted { text, refusal, reasoning: _, call } = self.emitted;
         (text || refusal || call) && !self.items.any_open()
     }
+}
+
+/// A text that is repeated after its deltas.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Repeated {
+    Text,
+    Refusal,
+    Reasoning,
 }
 
 /// The arguments in an event.

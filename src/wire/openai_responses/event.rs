@@ -16,6 +16,11 @@ pub(super) struct Event<'a> {
     pub(super) item_id: Text<'a>,
     #[serde(borrow)]
     pub(super) item: Object<Item<'a>>,
+    /// A text or a refusal, repeated.
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) refusal: Text<'a>,
     /// All arguments of a function call, repeated.
     #[serde(borrow)]
     pub(super) arguments: Text<'a>,

@@ -43,6 +43,8 @@ pub(super) struct ItemState {
     /// The text that came first, the only one to be emitted.
     pub(super) reasoning: Option<Reasoning>,
     pub(super) emitted: Emitted,
+    /// The texts were emitted from the events that repeat them.
+    pub(super) by_done: bool,
     /// The arguments of a call.
     pub(super) arguments: Arguments,
     /// Whether the item was announced and has not ended.
@@ -95,6 +97,15 @@ impl Items {
         (!self.evicted).then(|| self.add(key))
     }
 
+    /// Calls `each` with the index and the arguments of each tool call.
+    pub(super) fn each_call(&mut self, each: &mut dyn FnMut(u32, &mut Arguments)) {
+        for item in &mut self.known {
+            if let Kind::Call(index) = item.kind {
+                each(index, &mut item.arguments);
+            }
+        }
+    }
+
     /// Returns whether an announced item has not ended.
     pub(super) fn any_open(&self) -> bool {
         self.known.iter().any(|item| item.open)
@@ -110,8 +121,16 @@ impl Items {
             Key { index: None, .. } => last(&named),
             Key { index, .. } => last(&|item| named(item) && item.index == index)
                 .or_else(|| last(&|item| item.index.is_none() && named(item)))
-                .or_else(|| last(&|item| item.index == index)),
+                .or_else(|| {
+                    last(&|item| item.index == index).filter(|&at| !self.is_another(at, key))
+                }),
         }
+    }
+
+    /// Whether an item has ended, and the key is that of another one with the same index.
+    fn is_another(&self, at: usize, key: Key<'_>) -> bool {
+        let item = &self.known[at];
+        item.done && item.id.is_some() && key.id.is_some()
     }
 
     fn unidentified(&self) -> Option<usize> {
@@ -132,6 +151,7 @@ impl Items {
             named: false,
             reasoning: None,
             emitted: Emitted::default(),
+            by_done: false,
             arguments: Arguments::default(),
             open: false,
             done: false,

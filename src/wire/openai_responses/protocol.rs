@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    answer::{AnswerState, CallArguments},
+    answer::{AnswerState, CallArguments, Repeated},
     event::{Event, Response},
     items::{Key, Reasoning},
 };
@@ -55,6 +55,12 @@ impl Protocol for Responses {
             "response.audio.transcript.delta" | "response.output_audio_transcript.delta" => {
                 answer.text(event, each);
             }
+            // The texts once more, or for the first time.
+            "response.output_text.done" => answer.done(Repeated::Text, event, each),
+            "response.refusal.done" => answer.done(Repeated::Refusal, event, each),
+            "response.reasoning_summary_text.done" | "response.reasoning_text.done" => {
+                answer.done(Repeated::Reasoning, event, each);
+            }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
                 answer.arguments(key, CallArguments::Fragment(event.delta), each);
@@ -97,10 +103,9 @@ impl Protocol for Responses {
             }
             // Gateways omit the type, or replace it by the type of the error.
             "error" => each(Delta::Error(in_band(data))),
-            kind => {
-                let answered = !kind.is_empty();
+            _ => {
                 if event.is_suspect()
-                    && json::value(data).is_some_and(|value| says_failed(&value, answered))
+                    && json::value(data).is_some_and(|value| says_failed(&value, false))
                 {
                     each(Delta::Error(in_band(data)));
                 }
@@ -136,6 +141,7 @@ impl Responses {
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         self.answer.response(&mut response, each);
+        self.answer.end(each);
         self.answer.output(response.output.0.unwrap_or_default(), each);
         if let Some(usage) = response.usage.0 {
             usage::emit(usage, each);

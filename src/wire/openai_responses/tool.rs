@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::event::{DeclaredTool, Item};
-use crate::wire::json::{self, compacted};
+use crate::wire::json::{self, Text, compacted};
 
 /// More custom tools than a request declares. Bounds the memory of a stream.
 const MAX_TOOLS: usize = 1024;
@@ -44,11 +44,11 @@ const XAI_TOOLS: [&str; 10] = [
     "view_image",
 ];
 
-/// Whether an item is a call that the caller runs or decides, not the provider. `None` if its type does not say so.
+/// Whether an item is a call that the caller runs or decides, not the provider.
 ///
 /// After the item types in OpenAI's API reference.
 pub(super) fn is_callers(item: &Item<'_>, declared: &Declared) -> bool {
-    let is = |text: &crate::wire::json::Text<'_>, value: &str| text.as_deref() == Some(value);
+    let is = |text: &Text<'_>, value: &str| text.as_deref() == Some(value);
     match item.kind.as_deref().unwrap_or_default() {
         "function_call"
         | "local_shell_call"
@@ -80,7 +80,9 @@ impl<'a> Call<'a> {
         let own = own.filter(|own| !matches!(*own, "function" | "custom_tool")).map(str::to_owned);
         let name = item.name.filled().or(own.map(Cow::Owned));
         // The answer to an approval refers to the id of the item.
-        let id = item.call_id.filled().or_else(|| item.id.filled());
+        let approval = item.kind.as_deref() == Some("mcp_approval_request");
+        let own_id = if approval { item.id } else { Text::default() };
+        let id = item.call_id.filled().or_else(|| own_id.filled());
         let raw = [item.action, item.actions, item.operation].into_iter().flatten().next();
         let arguments = item.arguments.and_then(text);
         // The input of a custom tool is any text.

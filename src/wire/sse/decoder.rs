@@ -9,6 +9,8 @@ use super::{
 };
 use crate::wire::framed::{EVENT_LIMIT, Framed, clear};
 
+/// Longer than the name of a field.
+const MAX_FIELD: usize = 64;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// A decoder that splits an event stream into events, as specified in section 9.2.6 of the WHATWG HTML
@@ -135,20 +137,21 @@ impl SseDecoder {
             }
             let mut skip = Skip::Lines;
             let fits = if !self.line.is_empty() {
-                if event.is_text(&self.line) {
-                    skip = Skip::No;
-                }
                 let fits = self.line.len().saturating_add(head.len()) <= self.limit && {
                     self.line.extend_from_slice(head);
                     event.transient_line(&self.line, self.limit, each)
                 };
+                if !fits && event.is_text(&beginning(&self.line, head)) {
+                    skip = Skip::No;
+                }
                 clear(&mut self.line);
                 fits
             } else if !head.is_empty() {
-                if event.is_text(head) {
+                let fits = event.line(head, self.limit, each);
+                if !fits && event.is_text(head) {
                     skip = Skip::No;
                 }
-                event.line(head, self.limit, each)
+                fits
             } else {
                 event.dispatch(true, each);
                 true
@@ -168,8 +171,7 @@ impl SseDecoder {
             } else if self.line.len().saturating_add(rest.len()).saturating_add(event.len())
                 > self.limit
             {
-                let line = if self.line.is_empty() { rest } else { &self.line };
-                self.skip = match event.is_text(line) {
+                self.skip = match event.is_text(&beginning(&self.line, rest)) {
                     true => Skip::WithinText,
                     false => Skip::WithinLine,
                 };
@@ -230,4 +232,9 @@ fn only_events(framed: Framed<'_>, each: &mut dyn FnMut(SseEvent<'_>)) {
     if let Framed::Event(event) = framed {
         each(event);
     }
+}
+
+/// Returns the first bytes of a line, whose name may be split. A line that is that short is not over any limit.
+fn beginning(line: &[u8], rest: &[u8]) -> Vec<u8> {
+    line.iter().chain(rest).copied().take(MAX_FIELD).collect()
 }

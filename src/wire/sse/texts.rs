@@ -26,13 +26,17 @@ impl Texts {
 
     /// Whether a line begins a text without fields.
     pub(super) fn begins(&self, line: &[u8]) -> bool {
-        matches!(line.first(), Some(b'{' | b'['))
+        match line.trim_ascii_start().first() {
+            Some(b'{' | b'[') => true,
+            // What is no field is a text that cannot be read.
+            Some(_) => self.lines && !is_field(line),
+            None => false,
+        }
     }
 
     /// Whether a line belongs to the text that has begun. A field or the beginning of another text ends it.
     pub(super) fn continues(&self, line: &[u8]) -> bool {
-        self.bare.is_some()
-            && !matches!(line.first(), Some(b'{' | b'd' | b'e' | b'i' | b'r' | b':'))
+        self.bare.is_some() && !line.starts_with(b"{") && !is_field(line)
     }
 
     /// Takes the next text, or the beginning of one, from a line.
@@ -42,7 +46,8 @@ impl Texts {
             return None;
         }
         let mut nesting = Nesting::default();
-        let end = match self.lines && text.trim_ascii_end().ends_with(b"}") {
+        let whole = !text.starts_with(b"{") || text.trim_ascii_end().ends_with(b"}");
+        let end = match self.lines && whole {
             true => Some(text.len()),
             false => nesting.end_in(text),
         };
@@ -81,7 +86,7 @@ impl Texts {
 
     /// Keeps a line that is no field, if no event came before it.
     pub(super) fn unframed(&mut self, line: &[u8]) {
-        if !self.any && !line.starts_with(b":") && !line.starts_with(b"retry:") {
+        if !self.any && !is_field(line) && !line.trim_ascii().is_empty() {
             let room = UNFRAMED_LIMIT.saturating_sub(self.unframed.len());
             self.unframed.extend_from_slice(&line[..line.len().min(room)]);
             self.unframed.push(b'\n');
@@ -100,4 +105,10 @@ impl Texts {
     pub(super) fn clear(&mut self) {
         (self.bare, self.data) = (None, None);
     }
+}
+
+/// Whether a line begins like a field of an event stream, or is a comment.
+fn is_field(line: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 6] = [b":", b"data", b"event", b"id", b"retry", b"error:"];
+    FIELDS.iter().any(|field| line.starts_with(field))
 }

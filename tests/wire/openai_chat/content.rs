@@ -50,7 +50,7 @@ fn chunks_without_content_yield_no_deltas() {
         json!({"tool_calls": [{"index": 0, "function": {"arguments": ""}}]}),
         json!({"function_call": {}}),
         json!({"annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}]}),
-        json!({"audio": {"id": "audio_1", "transcript": "spoken", "data": "UklGRg=="}}),
+        json!({"audio": {"id": "audio_1", "transcript": "", "data": "UklGRg=="}}),
         json!({"content": [], "p": "abc"}),
         json!({"of_the_future": "x"}),
     ] {
@@ -101,6 +101,10 @@ fn reasoning_under_any_name_is_emitted_once() {
         (json!({"reasoning": null, "reasoning_details": [part("a")]}), vec![reasoning("a")]),
         (json!({"reasoning": "a", "content": "b"}), vec![reasoning("a"), Delta::text("b")]),
         (json!({"reasoning": {"effort": "low"}, "content": "b"}), vec![Delta::text("b")]),
+        (json!({"reasoning": {"summary": "s"}}), vec![reasoning("s")]),
+        (json!({"reasoning_text": "a"}), vec![reasoning("a")]),
+        (json!({"thinking": "a"}), vec![reasoning("a")]),
+        (details(json!([{"type": "reasoning.summary", "summary": "s"}])), vec![reasoning("s")]),
     ] {
         assert_eq!(deltas([delta.clone()]), expected, "{delta}");
     }
@@ -118,7 +122,12 @@ fn content_in_parts() {
         (json!([thinking(json!("hm"))]), vec![reasoning("hm")]),
         (json!([{"text": "a"}, null, "b", {"type": "text"}]), vec![Delta::text("a")]),
         (json!([{"type": "reference", "reference_ids": [1], "text": "x"}]), vec![]),
-        (json!({"type": "text", "text": "x"}), vec![]),
+        (json!({"type": "text", "text": "x"}), vec![Delta::text("x")]),
+        (
+            json!([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "s"}]}]),
+            vec![reasoning("s")],
+        ),
+        (json!([{"type": "output_text", "text": "a"}]), vec![Delta::text("a")]),
         (json!(7), vec![]),
     ] {
         assert_eq!(deltas([json!({"content": content})]), expected, "{content}");
@@ -230,7 +239,7 @@ fn members_of_wrong_types_are_ignored() {
         json!({"id": 1, "model": {}, "object": [], "usage": "none", "x_groq": 1, "created": "x",
             "choices": [{"index": 0, "message": "x", "text": 1.5, "finish_reason": ["x"], "delta":
                 {"content": "a", "refusal": true, "reasoning": 1, "reasoning_content": [], "reasoning_details":
-                    "x", "tool_calls": {"index": 0}, "function_call": "x"}}]}),
+                    7, "tool_calls": {"index": 0}, "function_call": "x"}}]}),
         json!({"choices": [{"delta": {"tool_calls": [1, {"index": 0, "id": 7, "function": "f", "custom": []},
             {"id": "i", "function": {"name": "n", "arguments": 7}}], "content": "b"}}]}),
         json!({"choices": [{"delta": "x", "text": "c"}]}),

@@ -41,8 +41,11 @@ fn errors_in_a_stream_end_it() {
     ] {
         assert_eq!(events([&data]), [expected], "{data}");
     }
-    for body in ["event: error\ndata:\n\n", "event: error\ndata: Internal Server Error\n\n"] {
-        assert_eq!(stream(body), [error("error without a message", None)], "{body}");
+    for (body, message) in [
+        ("event: error\ndata:\n\n", "error without a message"),
+        ("event: error\ndata: Internal Server Error\n\n", "Internal Server Error"),
+    ] {
+        assert_eq!(stream(body), [error(message, None)], "{body}");
     }
 }
 

@@ -138,7 +138,8 @@ fn any_content_type_may_be_streamed_or_unstreamed() {
         {
             assert_eq!(decode(content_type, &sse), [Delta::text("a")]);
         }
-        assert_eq!(decode(Some("application/json"), "no JSON"), [Delta::DecodeFault]);
+        let error = Delta::Error(ProviderError::new("no JSON"));
+        assert_eq!(decode(Some("application/json"), "no JSON"), [error]);
     }
 }
 

@@ -40,15 +40,15 @@ fn parallel_calls_are_separated_by_index() {
 
 #[test]
 fn indices_may_start_at_one() {
-    let all = deltas([open(1, "a", "n", "{"), more(1, "}"), open(2, "b", "m", "{}")]);
-    let expected = [tool(0, "a", "n", "{"), tool(0, "", "", "}"), tool(1, "b", "m", "{}")];
+    let all = deltas([open(1, "a", "n", "{"), more(1, "}"), open(2, "b", "m", "{\"a\":1}")]);
+    let expected = [tool(0, "a", "n", "{"), tool(0, "", "", "}"), tool(1, "b", "m", "{\"a\":1}")];
     assert_eq!(all, expected);
 }
 
 #[test]
 fn calls_with_the_same_index_are_separated_by_id() {
-    let all = deltas([open(0, "a", "n", "{}"), open(0, "b", "n", "{"), more(0, "}")]);
-    let expected = [tool(0, "a", "n", "{}"), tool(1, "b", "n", "{"), tool(1, "", "", "}")];
+    let all = deltas([open(0, "a", "n", "{\"a\":1}"), open(0, "b", "n", "{"), more(0, "}")]);
+    let expected = [tool(0, "a", "n", "{\"a\":1}"), tool(1, "b", "n", "{"), tool(1, "", "", "}")];
     assert_eq!(all, expected);
 }
 
@@ -141,7 +141,7 @@ fn arguments_may_be_an_object() {
         (json!({}), ""),
         (json!(null), ""),
         (json!([1]), ""),
-        (json!("{}"), "{}"),
+        (json!("{\"a\":1}"), "{\"a\":1}"),
     ] {
         assert_eq!(deltas([call(arguments)]), [tool(0, "a", "n", expected)]);
     }
@@ -157,9 +157,9 @@ fn the_legacy_function_call() {
     ]);
     assert_eq!(all, [tool(0, "", "n", ""), tool(0, "", "", "{"), tool(0, "", "", "}")]);
     // Some providers send the call under both names.
-    let mut both = open(0, "a", "n", "{}");
-    both["function_call"] = json!({"name": "n", "arguments": "{}"});
-    assert_eq!(deltas([both]), [tool(0, "a", "n", "{}")]);
+    let mut both = open(0, "a", "n", "{\"a\":1}");
+    both["function_call"] = json!({"name": "n", "arguments": "{\"a\":1}"});
+    assert_eq!(deltas([both]), [tool(0, "a", "n", "{\"a\":1}")]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn usage_counts_of_all_dialects() {
         (
             json!({"prompt_tokens": u64::MAX, "completion_tokens": 1, "completion_tokens_details":
                 {"reasoning_tokens": u64::MAX}}),
-            Usage::new(u64::MAX, 1).reasoning(u64::MAX),
+            Usage::new(u64::MAX, u64::MAX).reasoning(u64::MAX),
         ),
     ] {
         assert_eq!(decoded(&raw), expected, "{raw}");

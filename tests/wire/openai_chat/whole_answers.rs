@@ -24,6 +24,7 @@ fn an_unstreamed_answer() {
         response("chatcmpl-1", "gpt"),
         reasoning("hm"),
         Delta::text("Héllo 👋"),
+        Delta::text("spoken"),
         tool(0, "call_1", "weather", r#"{"city":"Paris"}"#),
         tool(1, "call_2", "noargs", ""),
         Delta::finish("tool_calls"),
@@ -58,6 +59,7 @@ fn an_unstreamed_answer_equals_its_stream() {
         chunk(0, &json!({"reasoning_content": "m"})),
         text(0, "Hé"),
         text(0, "llo 👋"),
+        chunk(0, &json!({"audio": {"id": "a", "transcript": "spoken"}})),
         call(0, "call_1", "weather"),
         more("{\"city\":"),
         chunk(1, &json!({"refusal": "o"})),
@@ -93,18 +95,11 @@ fn choices_may_be_missing() {
 
 #[test]
 fn invalid_unstreamed_bodies_are_faults() {
-    for body in [
-        "",
-        " ",
-        "{",
-        "[]",
-        "[1]",
-        "null",
-        "{}",
-        "no json",
-        "<html>",
-        r#"{"object":"list","data":[]}"#,
-    ] {
+    for body in ["", " ", "{"] {
         assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
+    }
+    // A whole body that is no answer is an error, not a truncated answer.
+    for body in ["[]", "[1]", "null", "{}", "no json", "<html>", r#"{"object":"list","data":[]}"#] {
+        assert!(matches!(answer(body.as_bytes())[..], [Delta::Error(_)]), "{body}");
     }
 }

@@ -88,7 +88,8 @@ fn any_content_type_may_be_streamed() {
     let decode_with = |content_type| {
         let mut decoder = OpenAiResponses.decoder(&response(&of_type(content_type)));
         let mut all = Vec::new();
-        decoder.push(b"data: {\"error\":{}}\n\n", &mut |delta| all.push(delta.into_owned()));
+        decoder
+            .push(b"data: {\"error\":{\"code\":1}}\n\n", &mut |delta| all.push(delta.into_owned()));
         decoder.finish(&mut |delta| all.push(delta.into_owned()));
         all
     };

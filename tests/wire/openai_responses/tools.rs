@@ -27,8 +27,9 @@ fn function_calls_interleave() {
         call(0, "call_1", "weather", ""),
         arguments(0, "{\"city\":"),
         call(1, "call_2", "time", ""),
-        arguments(1, "{}"),
         arguments(0, "\"Paris\"}"),
+        // Other arguments may still follow.
+        arguments(1, "{}"),
         call(2, "call_3", "noargs", ""),
         Delta::finish("completed"),
         Delta::Done,
@@ -164,17 +165,97 @@ fn custom_tools() {
     assert_eq!(events([done(0, &item("ls"))]), [call(0, "c", "sh", "ls")]);
 }
 
+fn fragment_of(json: &str) -> Delta<'static> {
+    arguments(0, json)
+}
+
+/// Calls whose item type is that of a tool. The caller runs or decides them, so they are tool calls.
+#[test]
+fn tools_with_a_type_of_their_own_are_calls() {
+    let exec = json!({"type": "exec", "command": ["ls", "-l"]});
+    let commands = json!({"commands": ["ls"], "timeout_ms": null});
+    for (mut item, id, name, arguments) in [
+        (json!({"type": "local_shell_call", "action": exec}), "c", "local_shell", exec.clone()),
+        (json!({"type": "shell_call", "action": commands}), "c", "shell", commands.clone()),
+        (
+            json!({"type": "shell_call", "action": commands, "environment": {"type": "local"}}),
+            "c",
+            "shell",
+            commands.clone(),
+        ),
+        (
+            json!({"type": "apply_patch_call", "operation": {"type": "delete_file", "path": "x"}}),
+            "c",
+            "apply_patch",
+            json!({"type": "delete_file", "path": "x"}),
+        ),
+        (
+            json!({"type": "computer_call", "action": {"type": "screenshot"}}),
+            "c",
+            "computer",
+            json!({"type": "screenshot"}),
+        ),
+        (
+            json!({"type": "computer_call", "actions": [{"type": "wait"}]}),
+            "c",
+            "computer",
+            json!([{"type": "wait"}]),
+        ),
+        (
+            json!({"type": "mcp_approval_request", "name": "n", "arguments": "{\"a\":1}"}),
+            "i",
+            "n",
+            json!({"a": 1}),
+        ),
+        (
+            json!({"type": "tool_search_call", "execution": "client", "arguments": {"q": "x"}}),
+            "c",
+            "tool_search",
+            json!({"q": "x"}),
+        ),
+    ] {
+        item["id"] = json!("i");
+        if id == "c" {
+            item["call_id"] = json!("c");
+        }
+        let json = arguments.to_string();
+        let whole = [call(0, id, name, &json)];
+        assert_eq!(events([done(0, &item)]), whole, "{item}");
+        let all = events([added(0, &item), done(0, &item)]);
+        assert_eq!(all, [call(0, id, name, ""), fragment_of(&json)], "{item}");
+    }
+    let container = json!({"type": "shell_call", "id": "i", "call_id": "c", "action": commands,
+        "environment": {"type": "container_reference"}});
+    assert_eq!(events([added(0, &container), done(0, &container)]), []);
+}
+
+/// xAI reports its own tools like custom ones. The answer repeats which tools the caller declared.
+#[test]
+fn custom_tools_that_nobody_declared_are_the_providers() {
+    let item = |name: &str| json!({"type": "custom_tool_call", "id": "i", "call_id": "c", "name": name, "input": "x"});
+    let created = |tools: Value| about("created", &json!({ "tools": tools }));
+    let declared = json!([{"type": "custom", "name": "sh"}, {"type": "web_search"}]);
+    let found = |all: &[Delta<'static>]| {
+        all.iter().filter(|delta| matches!(delta, Delta::ToolCall { .. })).count()
+    };
+    let of = |tools: Value, name: &str| found(&events([created(tools), done(0, &item(name))]));
+    assert_eq!(of(declared.clone(), "sh"), 1);
+    assert_eq!(of(declared, "any_search"), 0);
+    assert_eq!(found(&events([done(0, &item("sh"))])), 1);
+    assert_eq!(found(&events([done(0, &item("x_keyword_search"))])), 0);
+}
+
 #[test]
 fn provider_tools_are_not_calls() {
     for kind in [
         "mcp_call",
         "mcp_list_tools",
-        "mcp_approval_request",
         "web_search_call",
         "file_search_call",
         "code_interpreter_call",
         "image_generation_call",
-        "computer_call",
+        "x_search_call",
+        "tool_search_call",
         "compaction",
         "of_the_future",
     ] {
@@ -211,8 +292,8 @@ fn mcp_items_may_interleave_and_lack_an_end() {
     ]);
     let expected = [
         call(0, "c", "f", ""),
-        arguments(0, "{}"),
         Delta::text("a"),
+        arguments(0, "{}"),
         Delta::finish("completed"),
         Delta::Done,
     ];

@@ -63,10 +63,11 @@ fn an_unstreamed_answer_that_is_not_completed() {
         answer(body.to_string().as_bytes())
     };
     // In the background: it completes later.
-    for status in [json!("queued"), json!("in_progress"), json!("of_the_future"), json!(null)] {
-        let all = with(status, json!({}));
-        assert_eq!(all, [Delta::NotStreamed, response(), Delta::Done]);
+    for status in ["queued", "in_progress", "of_the_future"] {
+        let all = with(json!(status), json!({}));
+        assert_eq!(all, [Delta::NotStreamed, response(), Delta::finish(status), Delta::Done]);
     }
+    assert_eq!(with(json!(null), json!({})), [Delta::NotStreamed, response(), Delta::Done]);
     let cut = json!({"incomplete_details": {"reason": "max_output_tokens"}});
     let expected =
         [Delta::NotStreamed, response(), Delta::finish("max_output_tokens"), Delta::Done];
@@ -80,8 +81,12 @@ fn an_unstreamed_answer_that_is_not_completed() {
 
 #[test]
 fn invalid_unstreamed_bodies_are_faults() {
-    for body in ["", " ", "{", "[]", "null", "{}", "no json", "<html>", r#"{"id":"x"}"#] {
+    for body in ["", " ", "{"] {
         assert_eq!(answer(body.as_bytes()), [Delta::DecodeFault], "{body}");
+    }
+    // A whole body that is no answer is an error, not a truncated answer.
+    for body in ["[]", "null", "{}", "no json", "<html>", r#"{"id":"x"}"#] {
+        assert!(matches!(answer(body.as_bytes())[..], [Delta::Error(_)]), "{body}");
     }
     for body in [
         r#"{"error":{"type":"insufficient_quota","message":"no quota"}}"#,

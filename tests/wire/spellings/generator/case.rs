@@ -51,7 +51,8 @@ impl Case {
 
     /// Decodes the body. Returns how the result differs from what the body says.
     pub fn differences(&self) -> Vec<String> {
-        let mut decoder = self.protocol.decoder(self.content_type);
+        let mut decoder =
+            self.protocol.decoder(self.content_type, self.expected.streamed != Some(false));
         let got = Outcome::read(&mut *decoder, self.pieces.iter().map(Vec::as_slice));
         self.expected.differences(&got)
     }

@@ -7,13 +7,17 @@ mod gemini;
 mod ollama;
 mod responses;
 
-use tower_llm_callbacks::wire::{
-    Decoder, Format,
-    anthropic::AnthropicMessages,
-    gemini::Gemini,
-    ollama::OllamaChat,
-    openai_chat::{OpenAiChat, OpenAiCompletions},
-    openai_responses::OpenAiResponses,
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use tower_llm_callbacks::{
+    event::LlmRequestInfo,
+    wire::{
+        Decoder, Format, LlmHttpResponse,
+        anthropic::AnthropicMessages,
+        gemini::Gemini,
+        ollama::OllamaChat,
+        openai_chat::{OpenAiChat, OpenAiCompletions},
+        openai_responses::OpenAiResponses,
+    },
 };
 
 use super::{
@@ -53,7 +57,8 @@ axis! {
 }
 
 impl Protocol {
-    pub fn decoder(self, content_type: Option<&str>) -> Box<dyn Decoder> {
+    /// Returns a decoder for the response to a request that asked for a streamed answer or not.
+    pub fn decoder(self, content_type: Option<&str>, stream: bool) -> Box<dyn Decoder> {
         let format: &dyn Format = match self {
             Self::Anthropic => &AnthropicMessages,
             Self::Chat => &OpenAiChat,
@@ -62,7 +67,11 @@ impl Protocol {
             Self::Gemini => &Gemini,
             Self::Ollama => &OllamaChat,
         };
-        format.decoder(content_type)
+        let value = content_type.map(|it| (CONTENT_TYPE, it.parse().expect("a header value")));
+        let headers: HeaderMap = value.into_iter().collect();
+        let mut request = LlmRequestInfo::default();
+        request.stream = stream;
+        format.decoder(&LlmHttpResponse::new(StatusCode::OK, &headers).request(&request))
     }
 
     /// Whether answers have an id.
