@@ -35,11 +35,14 @@ pub mod ollama;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+mod path;
 mod protocol;
+mod provider;
 mod request;
 mod sse;
 mod whole_body;
 
+pub(crate) use self::{path::normal, provider::of_host};
 pub use decoder::Decoder;
 pub use format::{Format, LlmHttpRequest, Match};
 pub use ndjson::NdjsonDecoder;
