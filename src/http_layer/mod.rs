@@ -41,6 +41,7 @@ mod settings;
 mod stats;
 mod transport_failure;
 mod unobserved;
+mod upload;
 mod waiting;
 
 pub(crate) use self::capture::into_bytes;
@@ -54,5 +55,6 @@ pub use self::{
     service::HttpCallbackService,
     stats::{HttpStats, UnobservedRequests},
     transport_failure::TransportFailure,
+    upload::UploadFailure,
 };
 use coding::Coding;

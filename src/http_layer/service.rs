@@ -138,11 +138,11 @@ where
             let clone = self.inner.clone();
             return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
-        let Started { request, emitter, answering, prepare } = waiting.start();
+        let Started { request, emitter, answering, upload, prepare } = waiting.start();
         let call = match emitter {
             Some(emitter) => CallFuture::new(&mut self.inner, request, emitter, prepare),
             None => CallFuture::unobserved(self.inner.call(request)),
         };
-        ResponseFuture::calling(call, answering)
+        ResponseFuture::calling(call, answering, upload)
     }
 }

@@ -8,7 +8,7 @@ use http_body::Body;
 
 use super::{
     RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
-    captured_request::CapturedRequest, routes::Matched, settings::Settings,
+    captured_request::CapturedRequest, routes::Matched, settings::Settings, upload::Upload,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
@@ -33,6 +33,8 @@ pub(super) struct Started<B: Body> {
     /// `None` if the response will show whether the request was an LLM call.
     pub(super) emitter: Option<Box<LlmEmitter>>,
     pub(super) answering: Box<Answering>,
+    /// `None` if all of the request has arrived, so that it cannot fail.
+    pub(super) upload: Option<Upload>,
     pub(super) prepare: Option<Prepare<Request<RequestBody<B>>>>,
 }
 
@@ -85,8 +87,10 @@ impl<B: Body> Waiting<B> {
             }),
             TracePropagation::PassThrough | TracePropagation::Strip => None,
         };
-        let request = Request::from_parts(head, RequestBody::captured(capture));
-        Started { request, emitter, answering: Box::new(answering), prepare }
+        let upload = (!capture.is_complete()).then(Upload::default);
+        let body = RequestBody::captured(capture, upload.clone());
+        let request = Request::from_parts(head, body);
+        Started { request, emitter, answering: Box::new(answering), upload, prepare }
     }
 
     fn emitter(

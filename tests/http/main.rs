@@ -16,3 +16,4 @@ mod timeouts;
 mod trace;
 mod unobserved;
 mod untouched;
+mod uploads;
