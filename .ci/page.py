@@ -576,7 +576,7 @@ def check_nothing_leaks():
     headers = {name: canary(name) for name in ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-any-secret", "user-agent",
         "proxy-authorization", "referer", "x-forwarded-for", "openai-organization", "origin", "x-user-email")}
     secrets = {"metadata": {"user_id": canary("user-id")}, "user": canary("user"), "api_key": canary("key"), "safety_identifier": canary("safety"),
-               "extra_headers": {"authorization": canary("extra")}, "prompt_cache_key": canary("cache"),
+               "extra_headers": {"authorization": canary("extra")}, "prompt_cache_key": canary("cache"), "client_metadata": {"x-installation-id": canary("install")},
                "mcp_servers": [{"type": "url", "name": "files", "url": f"https://u:{canary('p')}@h.example/?key={canary('q')}", "authorization_token": canary("mcp")}]}
     with gateway(pace=0) as server, browser() as page:
         for model in ("joker", "error-401"):
