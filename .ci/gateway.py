@@ -403,6 +403,15 @@ def check_routes():
     assert ended.returncode == 2 and "--provider" in ended.stderr, ended.stderr
 
 
+def check_the_provider_is_known_by_the_upstream():
+    # Nobody listens there, or the name is not known here: the call starts all the same.
+    for upstream, options, expected in (("http://api.groq.com:1", [], "groq"), ("http://127.0.0.1:1", [], "openai"),
+                                        ("http://127.0.0.1:1", ["--provider", "mine"], "mine")):
+        with gateway("--upstream", upstream, "--events", "-", *options) as server:
+            ask(server, "POST", "/v1/chat/completions", {"model": "m", "messages": []})
+            same(upstream, json.loads(server.line())["data"]["provider"], expected)
+
+
 def check_unobserved_requests_are_counted():
     with gateway("--pace-ms", 0, "--admin", "127.0.0.1:0") as server:
         admin = server.line().split()[2].removesuffix("/metrics")

@@ -571,6 +571,19 @@ def check_waiting_requests():
         within(5, "no upload", lambda: page.text("#waiting") == "")
 
 
+def check_unobserved_requests():
+    with gateway() as server, browser() as page:
+        page.open(server.page)
+        same("no request yet", page.text("#unobserved"), "")
+        get = lambda path: urllib.request.urlopen(f"http://{':'.join(server.address)}{path}", timeout=20).close()
+        get("/v1/models")
+        within(5, "one request", lambda: page.text("#unobserved") == "1 unobserved request")
+        with contextlib.suppress(urllib.error.HTTPError):
+            get("/v1/mod%65ls/")
+        within(5, "two requests", lambda: page.text("#unobserved") == "2 unobserved requests")
+        same("the list", page.js("return document.getElementById('unobserved').title"), "2 × GET /v1/models")
+
+
 def check_nothing_leaks():
     canary = lambda place: f"sk-ant-api03-CANARY{place}0123456789abcdefghijklmnopqrstuvwxyz"
     headers = {name: canary(name) for name in ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-any-secret", "user-agent",

@@ -55,7 +55,7 @@ pub(super) fn covered(value: &str) -> String {
     for (part, identity) in value.split('_').zip(labels) {
         match identity {
             Identity::Neither if part.is_empty() || (keeps && is_plain_id(part)) => {
-                parts.push(part)
+                parts.push(part);
             }
             Identity::Neither if parts.last() == Some(&REDACTED) => {}
             Identity::Neither => parts.push(REDACTED),

@@ -202,7 +202,7 @@ proptest! {
             b'/' => "/".to_owned(),
             byte => format!("%{byte:02x}"),
         }).collect();
-        prop_assert_eq!(normal(&encoded), once.clone());
+        prop_assert_eq!(&normal(&encoded), &once);
         prop_assert!(once.starts_with('/') && !once.contains("//"));
         prop_assert!(once.len() == 1 || !once.ends_with('/'));
         prop_assert!(!once.split('/').any(|segment| segment == "." || segment == ".."));
