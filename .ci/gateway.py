@@ -543,6 +543,8 @@ def check_silent_clients():
             assert found == b"" or found.startswith(b"HTTP/1.1 408"), (name, found)
         found = silent["half a body"].recv(65536)
         assert found.startswith(b"HTTP/1.1 408"), found
+        # That is the client's failure, not the upstream's.
+        same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
         # A stream may pause: its client is not silent, it waits.
         connection, _ = begin(server, MESSAGES | {"model": "endless"})
         time.sleep(2.5)

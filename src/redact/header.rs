@@ -66,7 +66,8 @@ fn recorded_value<'a>(name: &str, value: &'a str) -> Option<Cow<'a, str>> {
     if is_credential(name) {
         return None;
     }
-    if identity::of(name) == Identity::Session {
+    // A header that is called `session` may hold a credential.
+    if identity::is_session_id(name) {
         return is_plain_id(value).then_some(value.into());
     }
     if !has_word(name, "metadata") {
@@ -74,7 +75,7 @@ fn recorded_value<'a>(name: &str, value: &'a str) -> Option<Cow<'a, str>> {
     }
     let members: Map<String, Value> = serde_json::from_str(value).ok()?;
     let is_of_session = |(name, value): &(String, Value)| {
-        identity::of(name) == Identity::Session
+        identity::is_session_id(name)
             && !is_credential(name)
             && value.as_str().is_some_and(is_plain_id)
     };
@@ -140,6 +141,8 @@ mod tests {
             ("x-claude-code-session-id", b"0199-a"),
             ("thread-id", b"CANARY is no id"),
             ("x-session-token", b"CANARY"),
+            ("x-session", b"CANARY"),
+            ("user-agent", b"CANARY"),
             ("x-codex-installation-id", b"CANARY"),
             ("x-user-session-id", b"sk-CANARY12345"),
             (

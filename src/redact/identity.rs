@@ -13,12 +13,15 @@ pub(super) enum Identity {
 
 /// Words for persons and machines, and for what shows them.
 const PERSON: &str = "\
-    account accounts actor address assignee author caller client clients computer contact creator customer \
-    customers cwd device devices dir directories directory email emails employee enduser fingerprint folder \
-    folders git home homedir host hostname hosts individual install installation ip ipv4 ipv6 laptop login \
-    mac machine machines mail member members mobile owner participant patient people person phone principal \
-    pwd remote remotes repo repos repositories repository requester safety serial ssn submitter subscriber \
-    telephone upn user username users visitor whoami workdir workspace workspaces workstation worktree";
+    account accounts actor address assignee author caller computer contact creator customer customers cwd \
+    device devices dir directories directory email emails employee enduser fingerprint folder folders git \
+    homedir host hostname hosts installation ip ipv4 ipv6 laptop login mac machine machines mail member \
+    members owner participant patient people person phone principal pwd remotes repo repos repositories \
+    repository requester ssn submitter subscriber telephone upn user username users visitor whoami workdir \
+    workspace workspaces workstation worktree";
+
+/// Words for persons and machines if a kind follows, such as `safety_identifier`. Alone they may be settings.
+const PERSON_WITH_KIND: &str = "client clients home individual install mobile remote safety serial";
 
 /// Words for what belongs together.
 const SESSION: &str = "\
@@ -42,9 +45,13 @@ pub(super) fn of(name: &str) -> Identity {
     let kinds = words.iter().rev().take_while(is_kind).count();
     let Some(subject) = words[..words.len() - kinds].last() else { return Identity::Neither };
     let is_name = words.last().is_some_and(|last| last.starts_with("name"));
-    if is_in(SESSION, subject) {
+    if words.ends_with(&["user".to_owned(), "agent".to_owned()]) {
+        // A browser's name, not an agent's.
+        Identity::Neither
+    } else if is_in(SESSION, subject) {
         Identity::Session
     } else if is_in(PERSON, subject)
+        || (kinds > 0 && is_in(PERSON_WITH_KIND, subject))
         || (is_name && is_in(NAMES, subject))
         || words.iter().any(|word| word == "git")
     {
@@ -56,6 +63,12 @@ pub(super) fn of(name: &str) -> Identity {
 
 fn is_in(words: &str, word: &str) -> bool {
     words.split(' ').any(|it| it == word)
+}
+
+/// Whether a name is that of a session's id, or the like, rather than of the session itself.
+pub(super) fn is_session_id(name: &str) -> bool {
+    let is_id = words(name).last().is_some_and(|last| is_in(KINDS, last));
+    is_id && of(name) == Identity::Session
 }
 
 /// Whether a name has a word.
@@ -91,7 +104,8 @@ fn push(words: &mut Vec<String>, word: &mut String) {
         return;
     }
     let word = std::mem::take(word);
-    let is_subject = |text: &str| is_in(PERSON, text) || is_in(SESSION, text);
+    let is_subject =
+        |text: &str| [PERSON, PERSON_WITH_KIND, SESSION].iter().any(|words| is_in(words, text));
     let parts = KINDS.split(' ').find_map(|kind| {
         let subject = word.strip_suffix(kind)?;
         is_subject(subject).then_some((subject, kind))
@@ -126,7 +140,7 @@ mod tests {
         {
             assert_eq!(of(name), Session, "{name}");
         }
-        for name in "id name type metadata client_metadata user_location topic tenant model x-codex-turn-state \
+        for name in "id name type metadata client_metadata user_location topic user_agent user-agent safety safety_settings client home remote tenant model x-codex-turn-state \
              thread_source organization device_type users_count temperature"
             .split(' ')
         {
