@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use crate::redact;
+
 /// The most segments of a shape. What follows is left out.
 const MAX_SEGMENTS: usize = 12;
 /// A word is no longer than this. Ids are.
@@ -112,7 +114,7 @@ pub(super) fn of(method: &Method, path: &str) -> Option<String> {
         let is_known = is_version(segment) || WORDS.contains(segment);
         match segment.rsplit_once(':') {
             // A method, such as `countTokens`, of what is before the colon.
-            Some((_, method)) if at + 1 == segments.len() && is_method(method) => {
+            Some((_, method)) if at + 1 == segments.len() && is_word(method) => {
                 shape.extend([HIDDEN_SEGMENT, ":", method]);
             }
             None if is_known || (is_word(segment) && !in_collection) => {
@@ -136,18 +138,18 @@ fn is_version(segment: &str) -> bool {
         && minor.map_or(rest.is_empty(), |minor| digits(minor) == 0 && minor.len() < 3)
 }
 
-/// Whether what follows a colon is a method of an API, such as `countTokens`.
-fn is_method(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_lowercase()) && is_word(text)
-}
-
-/// Whether a segment is one or several words of letters, none of which is long.
+/// Whether a segment is one or several words of letters, none of which is long, in the case of paths and methods. Ids and
+/// keys have capitals beside each other.
 fn is_word(segment: &str) -> bool {
-    let mut words = segment.split(['-', '_']);
-    let is_short = |word: &str| {
-        (1..=MAX_WORD).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    let is_word = |word: &str| {
+        let bytes = word.as_bytes();
+        (1..=MAX_WORD).contains(&word.len())
+            && bytes[0].is_ascii_lowercase()
+            && bytes.iter().all(u8::is_ascii_alphabetic)
+            && !bytes.windows(2).any(|pair| pair.iter().all(u8::is_ascii_uppercase))
     };
-    segment.len() <= 2 * MAX_WORD && words.all(is_short)
+    let is_key = || redact::text(segment) != segment;
+    segment.len() <= 2 * MAX_WORD && segment.split(['-', '_']).all(is_word) && !is_key()
 }
 
 #[cfg(test)]
@@ -179,6 +181,10 @@ mod tests {
             ("/v1/me@example.com", "/v1/{}"),
             ("/v1/0193b6a2-7c1f-7a10-9a3e-1f2e3d4c5b6a", "/v1/{}"),
             ("/v1/abcdefghijklmnopqrstuvwxyzabc", "/v1/{}"),
+            ("/v1/CANARY", "/v1/{}"),
+            ("/v1/aBcDEfGhIjK", "/v1/{}"),
+            ("/v1/sk-abcdefghijkl", "/v1/{}"),
+            ("/v1/batchEmbed", "/v1/batchEmbed"),
             ("/infill", "/infill"),
             ("/a/embeddings", "/{}/embeddings"),
         ] {

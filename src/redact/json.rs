@@ -30,7 +30,7 @@ pub(crate) fn prompt(messages: &mut Value) {
 }
 
 fn cover(name: &str, value: &mut Value, place: Place) {
-    let place = place.at(name);
+    let place = place.at(name, value);
     match value {
         _ if is_headers(name) => cover_all(value),
         Value::String(text) => {
@@ -63,7 +63,6 @@ fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
             }
         }
     }
-    let place = place.within(members);
     members.iter_mut().for_each(|(name, value)| cover(name, value, place));
     if place.section == Section::Params && members.keys().any(|name| is_personal(name)) {
         cover_names(members);
@@ -187,6 +186,11 @@ mod tests {
         assert_eq!(covered["prompt_cache_key"], "kept");
         for name in ["thinking", "note", "max_tokens", "stop", "include"] {
             assert_eq!(covered[name], sent[name], "{name}");
+        }
+        // Not every object with properties is a schema.
+        for properties in [json!({"user_id": "CANARY"}), json!({"user": {"email": "CANARY"}})] {
+            let covered = params(json!({"metadata": {"properties": properties, "host": "CANARY"}}));
+            assert!(!covered.to_string().contains("CANARY"), "{covered}");
         }
         // A schema names members, but has no values of them.
         let schema =

@@ -1,4 +1,4 @@
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::identity::{self, Identity, has_word};
 
@@ -29,9 +29,9 @@ impl Place {
     }
 
     /// Returns the place of a value with a name here.
-    pub(super) fn at(self, name: &str) -> Self {
+    pub(super) fn at(self, name: &str, value: &Value) -> Self {
         match self.section {
-            Section::Params if has_word(name, "schema") => Self::of(Section::Schema),
+            Section::Params if is_schema(name, value) => Self::of(Section::Schema),
             Section::Params => {
                 let is_personal = match identity::of(name) {
                     Identity::Person => true,
@@ -46,15 +46,25 @@ impl Place {
             Section::Prompt | Section::Schema | Section::Content => self,
         }
     }
+}
 
-    /// Returns the place of an object's members.
-    pub(super) fn within(self, members: &Map<String, Value>) -> Self {
-        let is_schema = members.get("properties").is_some_and(Value::is_object);
-        match self.section {
-            Section::Params if is_schema => Self::of(Section::Schema),
-            _ => self,
+/// Members of a schema whose own members are schemas by name.
+const OF_SCHEMAS: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
+
+/// Members that only a schema has.
+const KEYWORDS: [&str; 8] =
+    ["type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "description"];
+
+/// Whether a value is a schema by its name, or has schemas as its members. Others may have `properties`, too.
+fn is_schema(name: &str, value: &Value) -> bool {
+    let is_one = |value: &Value| match value {
+        Value::Object(members) => {
+            members.is_empty() || KEYWORDS.iter().any(|keyword| members.contains_key(*keyword))
         }
-    }
+        value => value.is_boolean(),
+    };
+    let has_schemas = || value.as_object().is_some_and(|members| members.values().all(is_one));
+    has_word(name, "schema") || (OF_SCHEMAS.contains(&name) && has_schemas())
 }
 
 /// Whether a value with this name is what a tool gets or returns.
