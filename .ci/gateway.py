@@ -544,6 +544,7 @@ def check_silent_clients():
         found = silent["half a body"].recv(65536)
         assert found.startswith(b"HTTP/1.1 408"), found
         # That is the client's failure, not the upstream's.
+        within(5, "the run ends", lambda: b"llm_error" in events.read_bytes())
         same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
         # A stream may pause: its client is not silent, it waits.
         connection, _ = begin(server, MESSAGES | {"model": "endless"})

@@ -90,7 +90,7 @@ mod tests {
             "~/src",
             "git@github.com:me/repo.git",
             "https://github.com/me/repo.git",
-            "file:///tmp/x",
+            "file:///x/y",
         ] {
             assert!(is_personal(value), "{value}");
         }
