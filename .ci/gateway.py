@@ -13,10 +13,13 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 os.chdir(Path(__file__).parent.parent)
@@ -108,7 +111,7 @@ def within(seconds, what, test):
 
 def check_help():
     text = subprocess.run([BINARY, "--help"], check=True, stdout=subprocess.PIPE, text=True, timeout=20).stdout
-    for option in ("--listen", "--upstream", "--events", "--no-callbacks", "--grace", "--pace-ms"):
+    for option in ("--listen", "--upstream", "--provider", "--route", "--events", "--no-callbacks", "--grace", "--pace-ms"):
         assert option in text, option
 
 
@@ -298,6 +301,169 @@ def check_upstream_down():
         assert SECRET not in body.decode() + json.dumps(run)
 
 
+def check_locations_come_back_to_the_gateway():
+    port = REPLAY.address[1]
+    with gateway("--upstream", REPLAY.url) as plain, gateway("--upstream", f"{REPLAY.url}/base/") as prefixed:
+        for server, to, expected in [
+            (plain, f"{REPLAY.url}/v1/next?a=%2F&b#c", "/v1/next?a=%2F&b#c"),
+            (plain, f"HTTP://127.0.0.1:{port}/v1/next", "/v1/next"),
+            (plain, REPLAY.url, "/"),
+            (plain, f"{REPLAY.url}?a", "/?a"),
+            (plain, f"//127.0.0.1:{port}/x//y", "/x//y"),
+            (plain, "/v1/next", "/v1/next"),
+            (plain, "next", "next"),
+            (plain, "?a=http://x//y", "?a=http://x//y"),
+            (plain, f"https://127.0.0.1:{port}/v1/next", None),
+            (plain, "http://127.0.0.1:1/v1/next", None),
+            (plain, f"http://127.0.0.1.example:{port}/v1/next", None),
+            (plain, f"http://me@127.0.0.1:{port}/v1/next", None),
+            (plain, "https://other.example/v1/next", None),
+            (prefixed, f"{REPLAY.url}/base/v1/next", "/v1/next"),
+            (prefixed, f"{REPLAY.url}/base", "/"),
+            (prefixed, f"{REPLAY.url}/base?a", "/?a"),
+            (prefixed, "/base/v1/next", "/v1/next"),
+            (prefixed, f"{REPLAY.url}/based/v1/next", None),
+            (prefixed, f"{REPLAY.url}/v1/next", None),
+        ]:
+            status, headers, _ = ask(server, "GET", f"/redirect?to={urllib.parse.quote(to, safe='')}")
+            found = {name.lower(): value for name, value in headers}
+            expected = to if expected is None else expected
+            same(to, (status, found["location"], found["content-location"]), (307, expected, expected))
+
+
+UPGRADE = b"GET /v1/responses HTTP/1.1\r\nhost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" \
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+
+
+def check_websockets_are_refused():
+    for options in (["--upstream", REPLAY.url], ["--pace-ms", 0], ["--upstream", REPLAY.url, "--no-callbacks"]):
+        with gateway(*options) as server:
+            connection, answer = raw(server, UPGRADE, b'"}}')
+            head, body = answer.split(b"\r\n\r\n", 1)
+            head = head.lower()
+            assert head.startswith(b"http/1.1 426 "), head
+            assert b"\r\nupgrade: http/1.1" in head and b"\r\nconnection: upgrade" in head, head
+            same("the error", json.loads(body)["error"]["type"], "websocket_refused")
+            # The connection goes on with HTTP.
+            connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 "), "the connection was closed"
+            connection.close()
+            answer = raw(server, b"CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n", b'"}}')[1]
+            assert answer.startswith(b"HTTP/1.1 405 "), answer
+
+
+def h2_frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def h2_header(name, value):
+    """A literal header field that is not indexed, after RFC 7541."""
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def check_extended_connect_is_refused():
+    with before(REPLAY) as (server, _):
+        connection = socket.create_connection(server.address, timeout=20)
+        fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http"), (b":path", b"/v1/responses"),
+                  (b":authority", b"x")]
+        headers = b"".join(h2_header(*field) for field in fields)
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2_frame(4, 0, 0, b"") + h2_frame(1, 4, 1, headers))
+        found, settings, status = b"", b"", None
+        while status is None:
+            data = connection.recv(65536)
+            assert data, "the connection was closed"
+            found += data
+            while len(found) >= 9 and len(found) >= 9 + (size := int.from_bytes(found[:3], "big")):
+                kind, payload, found = found[3], found[9:9 + size], found[9 + size:]
+                settings += payload if kind == 4 else b""
+                if kind == 1:
+                    status = payload
+                # The server does not wait for the end of the request.
+                assert status is not None or kind not in (3, 7), (kind, payload)
+        assert struct.pack(">HI", 8, 1) in settings, "extended CONNECT is not announced"
+        # 426, in plain text or in Huffman's code.
+        assert b"426" in status or bytes.fromhex("684e7f") in status, status
+        connection.close()
+
+
+def check_routes():
+    chat = {"model": "chat-text", "stream": True, "messages": MESSAGES["messages"]}
+    with before(REPLAY, "--route", "/llm/*=chat_completions", "--route", "/llm/claude=messages", "--provider", "mine") as (server, events):
+        ask(server, "POST", "/llm/chat", chat)
+        ask(server, "POST", "/llm/x/../cl%61ude/", MESSAGES)
+        ask(server, "GET", "/v1/models")
+        same("the exit code", server.stop(), 0)
+        starts = [run[0]["data"] for run in events_of(events)]
+        same("the calls", [(it["provider"], it["api"]) for it in starts], [("mine", "chat_completions"), ("mine", "messages")])
+    for route, expected in (("/llm=nothing", "messages, chat_completions, completions, responses, generate_content, ollama_chat, ollama_generate"),
+                            ("/llm", "PATH=FORMAT"), ("llm=messages", "must start with")):
+        ended = subprocess.run([BINARY, "--listen", "127.0.0.1:0", "--route", route], capture_output=True, text=True, timeout=20)
+        assert ended.returncode == 2 and "--route" in ended.stderr and expected in ended.stderr, ended.stderr
+    ended = subprocess.run([BINARY, "--provider", ""], capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 2 and "--provider" in ended.stderr, ended.stderr
+
+
+def check_the_provider_is_known_by_the_upstream():
+    # Nobody listens there, or the name is not known here: the call starts all the same.
+    for upstream, options, expected in (("http://api.groq.com:1", [], "groq"), ("http://127.0.0.1:1", [], "openai"),
+                                        ("http://127.0.0.1:1", ["--provider", "mine"], "mine")):
+        with gateway("--upstream", upstream, "--events", "-", *options) as server:
+            ask(server, "POST", "/v1/chat/completions", {"model": "m", "messages": []})
+            same(upstream, json.loads(server.line())["data"]["provider"], expected)
+
+
+def check_unobserved_requests_are_counted():
+    with gateway("--pace-ms", 0, "--admin", "127.0.0.1:0") as server:
+        admin = server.line().split()[2].removesuffix("/metrics")
+        for _ in range(3):
+            ask(server, "GET", "/v1/models")
+        ask(server, "POST", "/v1/messages/count_tokens", MESSAGES)
+        ask(server, "GET", f"/v1/files/{SECRET}/content")
+        ask(server, "POST", "/v1/messages", MESSAGES)
+        raw(server, UPGRADE)[0].close()
+        with urllib.request.urlopen(f"{admin}/metrics", timeout=20) as answer:
+            metrics = answer.read().decode()
+        found = sorted(line for line in metrics.splitlines() if line.startswith("gateway_unobserved_requests_total"))
+        row = lambda method, path, count: f'gateway_unobserved_requests_total{{method="{method}",path="{path}"}} {count}'
+        expected = [row("GET", "/v1/files/{}/content", 1), row("GET", "/v1/models", 3), row("GET", "/v1/responses", 1),
+                    row("POST", "/v1/messages/count_tokens", 1)]
+        same("the counters", found, expected)
+        assert SECRET not in metrics
+        with urllib.request.urlopen(f"{admin}/events", timeout=20) as events:
+            line = b""
+            while not line.startswith(b"event: unobserved"):
+                line = events.readline()
+            rows = json.loads(events.readline().removeprefix(b"data: "))
+        same("the page", sum(row["requests"] for row in rows), 6)
+
+
+def check_broken_uploads_are_the_clients():
+    head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n"
+    chunked = b"transfer-encoding: chunked\r\n\r\n"
+    for options in (["--upstream", REPLAY.url], ["--pace-ms", 0]):
+        for name, sent, kind in [
+            ("half a length", head + b"content-length: 500\r\n\r\n{", "cancelled"),
+            ("half a chunk", head + chunked + b"50\r\n{", "cancelled"),
+            ("no last chunk", head + chunked + b"1\r\n{\r\n", "cancelled"),
+            ("no size", head + chunked + b"1\r\n{\r\nzz\r\n", "invalid"),
+            ("a negative size", head + chunked + b"-5\r\n", "invalid"),
+            ("a chunk without an end", head + chunked + b"1\r\n{xx5\r\n", "invalid"),
+        ]:
+            with tempfile.TemporaryDirectory() as folder:
+                events = Path(folder) / "events.jsonl"
+                with gateway(*options, "--events", events) as server:
+                    connection = socket.create_connection(server.address, timeout=20)
+                    connection.sendall(sent)
+                    if kind == "cancelled":
+                        time.sleep(0.1)
+                        connection.close()
+                    else:
+                        answer = connection.recv(65536)
+                        assert answer.startswith(b"HTTP/1.1 400 "), (name, answer)
+                    within(5, f"{name}: the run ends", lambda: events.exists() and b"llm_error" in events.read_bytes())
+                    same(name, events_of(events)[0][-1]["data"]["error"]["kind"], kind)
+
+
 def check_client_leaves():
     with before(REPLAY) as (server, events):
         before_call = len(json.loads(REPLAY.get("/seen")))
@@ -377,6 +543,9 @@ def check_silent_clients():
             assert found == b"" or found.startswith(b"HTTP/1.1 408"), (name, found)
         found = silent["half a body"].recv(65536)
         assert found.startswith(b"HTTP/1.1 408"), found
+        # That is the client's failure, not the upstream's.
+        within(5, "the run ends", lambda: b"llm_error" in events.read_bytes())
+        same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
         # A stream may pause: its client is not silent, it waits.
         connection, _ = begin(server, MESSAGES | {"model": "endless"})
         time.sleep(2.5)

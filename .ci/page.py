@@ -571,12 +571,25 @@ def check_waiting_requests():
         within(5, "no upload", lambda: page.text("#waiting") == "")
 
 
+def check_unobserved_requests():
+    with gateway() as server, browser() as page:
+        page.open(server.page)
+        same("no request yet", page.text("#unobserved"), "")
+        get = lambda path: urllib.request.urlopen(f"http://{':'.join(server.address)}{path}", timeout=20).close()
+        get("/v1/models")
+        within(5, "one request", lambda: page.text("#unobserved") == "1 unobserved request")
+        with contextlib.suppress(urllib.error.HTTPError):
+            get("/v1/mod%65ls/")
+        within(5, "two requests", lambda: page.text("#unobserved") == "2 unobserved requests")
+        same("the list", page.js("return document.getElementById('unobserved').title"), "2 × GET /v1/models")
+
+
 def check_nothing_leaks():
     canary = lambda place: f"sk-ant-api03-CANARY{place}0123456789abcdefghijklmnopqrstuvwxyz"
     headers = {name: canary(name) for name in ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-any-secret", "user-agent",
         "proxy-authorization", "referer", "x-forwarded-for", "openai-organization", "origin", "x-user-email")}
     secrets = {"metadata": {"user_id": canary("user-id")}, "user": canary("user"), "api_key": canary("key"), "safety_identifier": canary("safety"),
-               "extra_headers": {"authorization": canary("extra")}, "prompt_cache_key": canary("cache"),
+               "extra_headers": {"authorization": canary("extra")}, "prompt_cache_key": canary("cache"), "client_metadata": {"x-installation-id": canary("install")},
                "mcp_servers": [{"type": "url", "name": "files", "url": f"https://u:{canary('p')}@h.example/?key={canary('q')}", "authorization_token": canary("mcp")}]}
     with gateway(pace=0) as server, browser() as page:
         for model in ("joker", "error-401"):

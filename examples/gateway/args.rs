@@ -3,7 +3,10 @@ use std::{
     path::PathBuf,
 };
 
+use clap::builder::NonEmptyStringValueParser;
 use tower_llm_callbacks::ContentCapture;
+
+use crate::routes::Route;
 
 /// A reverse proxy for LLM APIs that reports every call it forwards
 #[derive(Debug, clap::Parser)]
@@ -17,6 +20,15 @@ pub(crate) struct Args {
     // Parsed in `main`: clap would print an invalid URL, which may contain a password.
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<String>,
+
+    /// Name of the upstream's provider in the events, such as openrouter [default: known by the upstream's host, or by paths]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) provider: Option<String>,
+
+    /// Treat requests with this path as calls in this format, such as /llm/chat=chat_completions; one * in the path matches
+    /// any text. May be repeated; the last matching one applies
+    #[arg(long = "route", value_name = "PATH=FORMAT", value_parser = Route::parse)]
+    pub(crate) routes: Vec<Route>,
 
     /// Append every event as a line of JSON to this file, or write it to standard output (-)
     #[arg(long, value_name = "FILE")]

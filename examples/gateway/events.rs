@@ -2,8 +2,10 @@ use std::path::Path;
 
 use tower::BoxError;
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, HttpCallbackLayer, Registration, handlers::JsonLines,
+    Callbacks, HttpCallbackLayer, Registration, handlers::JsonLines, http_layer::Provider,
 };
+
+use crate::{args::Args, upstream::Upstream};
 
 /// Creates the callbacks, with a handler that writes events if there is a file for them.
 pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
@@ -18,6 +20,19 @@ pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
 }
 
 /// Creates the callback layer. Requests other than LLM calls pass through it unobserved.
-pub(crate) fn layer(callbacks: &Callbacks, content: ContentCapture) -> HttpCallbackLayer {
-    HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(content)
+pub(crate) fn layer(
+    callbacks: &Callbacks,
+    args: &Args,
+    upstream: Option<&Upstream>,
+) -> HttpCallbackLayer {
+    let layer = HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(args.content);
+    let layer = args.routes.iter().fold(layer, |layer, route| route.add_to(layer));
+    let provider = match &args.provider {
+        Some(name) => Some(Provider::new(name.as_str())),
+        None => upstream.and_then(|upstream| Provider::of_host(upstream.host())),
+    };
+    match provider {
+        Some(provider) => layer.provider(provider.name()),
+        None => layer,
+    }
 }

@@ -10,23 +10,30 @@ mod clients;
 mod events;
 mod hop_by_hop;
 mod live;
+mod location;
 mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
 mod proxy;
+mod refuse;
+mod routes;
 mod server;
 mod signals;
 mod tasks;
+mod upload;
 mod upstream;
 mod upstream_error;
 
 use std::{process::ExitCode, time::Duration};
 
+use axum::middleware;
 use clap::Parser;
 use tower::BoxError;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use crate::{args::Args, live::LivePage, metrics::Prometheus, signals::Signals};
+use crate::{
+    args::Args, live::LivePage, metrics::Prometheus, signals::Signals, upstream::Upstream,
+};
 
 /// How long handlers may take to process their remaining events after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -59,11 +66,13 @@ async fn run(args: Args) -> Result<(), BoxError> {
         replayed.map_err(|error| format!("--replay {}: {error}", file.display()))?;
     }
 
-    let app = match &args.upstream {
-        Some(url) => proxy::to(url.parse()?),
+    let upstream: Option<Upstream> = args.upstream.as_deref().map(str::parse).transpose()?;
+    let layer = events::layer(&callbacks, &args, upstream.as_ref());
+    let app = match upstream {
+        Some(upstream) => proxy::to(upstream),
         None => simulated::provider(Duration::from_millis(args.pace_ms)),
     };
-    let layer = events::layer(&callbacks, args.content);
+    let app = app.layer(middleware::from_fn(refuse::sockets_and_tunnels));
     let app = if args.no_callbacks { app } else { app.layer(layer.clone()) };
     let silence = Duration::from_secs(args.client_timeout);
     let app = app.layer(RequestBodyTimeoutLayer::new(silence));

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use axum::{Router, http::header, response::IntoResponse, routing::get};
-use metrics::gauge;
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_llm_callbacks::{
     Callbacks, HttpCallbackLayer, Registration,
     handlers::{HandlerMetrics, LlmMetrics},
+    http_layer::UnobservedRequests,
 };
 
 /// Bucket boundaries in seconds.
@@ -48,6 +49,10 @@ impl Prometheus {
                 let stats = layer.stats();
                 gauge!("gateway_waiting_requests").set(stats.waiting_requests as f64);
                 gauge!("gateway_kept_bytes").set(stats.kept_bytes as f64);
+                for UnobservedRequests { method, path, requests, .. } in &stats.unobserved {
+                    let labels = [("method", method.to_string()), ("path", path.to_string())];
+                    counter!("gateway_unobserved_requests_total", &labels).absolute(*requests);
+                }
                 let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
                 ([kind], self.handle.render()).into_response()
             }),

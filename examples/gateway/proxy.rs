@@ -8,12 +8,14 @@ use axum::{
 
 use crate::{
     clients::Clients,
-    hop_by_hop,
+    hop_by_hop, location,
+    upload::Upload,
     upstream::Upstream,
-    upstream_error::{bad_gateway, no_response},
+    upstream_error::{bad_gateway, no_request, no_response},
 };
 
-/// Returns a service that forwards every request to the upstream, and every response back, unchanged.
+/// Returns a service that forwards every request to the upstream, and every response back, unchanged but for
+/// locations at the upstream.
 pub(crate) fn to(upstream: Upstream) -> Router {
     let proxy = Proxy { upstream, clients: Clients::new() };
     Router::new().fallback(async move |request: Request| proxy.forward(request).await)
@@ -38,9 +40,17 @@ impl Proxy {
         request.headers_mut().remove(header::HOST);
 
         let method = request.method().clone();
+        let upload = Upload::default();
+        let request = request.map(|body| upload.watch(body));
         match self.clients.request(request).await {
-            Ok(response) => forwarded(&method, response),
-            Err(error) => no_response(&self.upstream, &error),
+            Ok(mut response) => {
+                location::rewrite(response.headers_mut(), &self.upstream);
+                forwarded(&method, response)
+            }
+            Err(error) => match upload.failure() {
+                Some(status) => no_request(status),
+                None => no_response(&self.upstream, &error),
+            },
         }
     }
 }

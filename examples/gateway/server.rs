@@ -104,7 +104,9 @@ fn http(tasks: Tasks, silence: Duration) -> auto::Builder<Tasks> {
         .timer(TokioTimer::new())
         // A client that is there answers pings.
         .keep_alive_interval(silence)
-        .max_concurrent_streams(STREAMS);
+        .max_concurrent_streams(STREAMS)
+        // So that a client that opens a WebSocket is told that there are none.
+        .enable_connect_protocol();
     http
 }
 

@@ -25,6 +25,29 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// Returns the host, without a port.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    /// Returns the path before the paths of requests, without a slash at its end.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Returns whether a scheme, which may be empty, and an authority are those of the upstream.
+    pub(crate) fn is_origin(&self, scheme: &str, authority: &str) -> bool {
+        let Ok(other) = authority.parse::<Authority>() else { return false };
+        let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
+        let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
+        (scheme.is_empty() || scheme.eq_ignore_ascii_case(self.scheme.as_str()))
+            && !authority.contains('@')
+            && other.host().eq_ignore_ascii_case(self.authority.host())
+            && port(&other) == port(&self.authority)
+    }
+}
+
 impl FromStr for Upstream {
     type Err = String;
 

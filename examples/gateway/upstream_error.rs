@@ -7,7 +7,6 @@ use axum::{
 };
 use hyper_util::client::legacy;
 use serde_json::json;
-use tower_http::timeout::TimeoutError;
 use tower_llm_callbacks::http_layer::TransportFailure;
 
 use crate::upstream::Upstream;
@@ -16,15 +15,23 @@ use crate::upstream::Upstream;
 /// may contain keys.
 pub(crate) fn no_response(upstream: &Upstream, error: &legacy::Error) -> Response {
     let cause = cause(error);
-    if cause.is::<TimeoutError>() {
-        return failed(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time.");
-    }
     let advice = if error.is_connect() {
         "Check that the upstream is running and reachable, and that --upstream is correct."
     } else {
         "The upstream may have received the request, which was not sent again: retry if that is safe."
     };
     bad_gateway(&format!("No response from {upstream}: {cause}. {advice}"))
+}
+
+/// Returns the response to a request whose body did not arrive, with its status. That is not the upstream's failure.
+pub(crate) fn no_request(status: StatusCode) -> Response {
+    let message = if status == StatusCode::REQUEST_TIMEOUT {
+        "The request did not arrive in time."
+    } else {
+        "The body of the request is malformed or incomplete."
+    };
+    let error = json!({"error": {"message": message, "type": "invalid_request_error"}});
+    (status, Json(error)).into_response()
 }
 
 /// Returns the response to a request that cannot be forwarded.

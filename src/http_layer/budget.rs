@@ -12,30 +12,21 @@ pub(super) struct Budget {
     waiting: AtomicUsize,
 }
 
-/// What the runs of an [`HttpCallbackLayer`](crate::HttpCallbackLayer) keep at the moment: see
-/// [`stats`](crate::HttpCallbackLayer::stats).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HttpStats {
-    /// The bytes of requests and answers that are kept. Answers count in steps of 4 KiB.
-    pub kept_bytes: usize,
-    /// The most bytes that may be kept.
-    pub max_kept_bytes: usize,
-    /// The number of calls that wait for the body of their request. They have no run yet.
-    pub waiting_requests: usize,
-}
-
 impl Budget {
     pub(super) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, kept: AtomicUsize::new(0), waiting: AtomicUsize::new(0) })
     }
 
-    pub(super) fn stats(&self) -> HttpStats {
-        HttpStats {
-            kept_bytes: self.kept.load(Ordering::Relaxed),
-            max_kept_bytes: self.limit,
-            waiting_requests: self.waiting.load(Ordering::Relaxed),
-        }
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Counts a call that waits for its request, until the value is dropped.
@@ -66,7 +57,7 @@ impl Kept {
 
     /// Whether nothing more may be kept.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.budget.kept.load(Ordering::Relaxed) >= self.budget.limit
+        self.budget.kept() >= self.budget.limit
     }
 
     /// Keeps this many more bytes, even beyond the budget.

@@ -20,17 +20,24 @@ pub(super) struct CapturedRequest<'a> {
     body: Bytes,
     /// Whether that is all of the body.
     complete: bool,
+    /// The name of the provider, if it is set.
+    provider: Option<Arc<str>>,
     kept: Option<Arc<Kept>>,
 }
 
 impl<'a> CapturedRequest<'a> {
-    pub(super) fn of<B: Body>(head: &'a Parts, capture: &mut Capture<B>) -> Self {
+    pub(super) fn of<B: Body>(
+        head: &'a Parts,
+        capture: &mut Capture<B>,
+        provider: Option<Arc<str>>,
+    ) -> Self {
         Self {
             method: Cow::Borrowed(&head.method),
             uri: Cow::Borrowed(&head.uri),
             headers: Cow::Borrowed(&head.headers),
             body: capture.bytes(),
             complete: capture.is_complete(),
+            provider,
             kept: capture.share_kept(),
         }
     }
@@ -42,21 +49,26 @@ impl<'a> CapturedRequest<'a> {
             headers: Cow::Owned(self.headers.into_owned()),
             body: self.body,
             complete: self.complete,
+            provider: self.provider,
             kept: self.kept,
         }
     }
 
     /// Reads the start of the call. A compressed body may inflate to `limit` bytes.
     pub(super) fn start(self, format: &dyn Format, limit: usize) -> LlmStart {
-        let Self { method, uri, headers, body, complete, kept } = self;
+        let Self { method, uri, headers, body, complete, provider, kept } = self;
         let (body, inflated) = inflated(&headers, body, limit);
         let complete = complete && inflated;
-        let request = LlmHttpRequest::new(&method, &uri, &headers, &body).complete(complete);
+        let mut request = LlmHttpRequest::new(&method, &uri, &headers, &body).complete(complete);
+        request.provider = provider.as_deref();
         // A format may be user code, and must not break the call.
         let mut start = catch(|| format.start(&request)).unwrap_or_else(|_| {
             tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on a request");
             LlmStart::new("unknown", "unknown")
         });
+        if let Some(provider) = provider {
+            start.provider = provider;
+        }
         if let Some(kept) = kept {
             start.messages.hold(kept);
         }

@@ -17,6 +17,7 @@ use super::{
     RequestBody, ResponseBody,
     answering::{Answered, Answering},
     settings::AsError,
+    upload::Upload,
     waiting::{Started, Waiting},
 };
 use crate::{
@@ -51,6 +52,8 @@ pin_project! {
             #[pin]
             call: CallFuture<S, Request<RequestBody<B>>, F, Llm>,
             answering: Option<Box<Answering>>,
+            // The request, if it is still arriving.
+            upload: Option<Upload>,
         },
         /// The call is over, and its output waits for handlers.
         Ending { ending: Ending<Llm, Result<Response<B2>, E>>, format: Arc<dyn Format> },
@@ -62,7 +65,7 @@ impl<S, B: Body, F, B2, E> ResponseFuture<S, B, F, B2, E> {
     /// A call that no handler is notified of.
     pub(super) fn unobserved(future: F) -> Self {
         let call = CallFuture::unobserved(future);
-        Self { state: State::Calling { call, answering: None } }
+        Self { state: State::Calling { call, answering: None, upload: None } }
     }
 
     pub(super) fn capturing(service: S, waiting: Box<Waiting<B>>) -> Self {
@@ -72,8 +75,9 @@ impl<S, B: Body, F, B2, E> ResponseFuture<S, B, F, B2, E> {
     pub(super) fn calling(
         call: CallFuture<S, Request<RequestBody<B>>, F, Llm>,
         answering: Box<Answering>,
+        upload: Option<Upload>,
     ) -> Self {
-        Self { state: State::Calling { call, answering: Some(answering) } }
+        Self { state: State::Calling { call, answering: Some(answering), upload } }
     }
 }
 
@@ -97,16 +101,16 @@ where
                     };
                     ready!(waiting.poll_captured(cx));
                     let Some((mut service, mut waiting)) = captured.take() else { unreachable!() };
-                    let Started { request, emitter, answering, prepare } = waiting.start();
+                    let Started { request, emitter, answering, upload, prepare } = waiting.start();
                     let call = match emitter {
                         Some(emitter) => CallFuture::starting(service, request, emitter, prepare),
                         None => CallFuture::unobserved(service.call(request)),
                     };
-                    State::Calling { call, answering: Some(answering) }
+                    State::Calling { call, answering: Some(answering), upload }
                 }
-                StateProj::Calling { call, answering } => {
+                StateProj::Calling { call, answering, upload } => {
                     let outcome = ready!(call.poll_call(cx));
-                    match answer(outcome, answering.take()) {
+                    match answer(outcome, answering.take(), upload.take()) {
                         Next::Output(output) => {
                             state.set(State::Done);
                             return Poll::Ready(output);
@@ -139,6 +143,7 @@ enum Next<B2, E> {
 fn answer<B2: Body, E: Display + 'static>(
     outcome: Outcome<Response<B2>, E, Llm>,
     answering: Option<Box<Answering>>,
+    upload: Option<Upload>,
 ) -> Next<B2, E> {
     let Some(mut answering) = answering else {
         return match outcome {
@@ -155,8 +160,19 @@ fn answer<B2: Body, E: Display + 'static>(
         Outcome::Response(_, emitter) if emitter.phases.is_aborted() => {
             Answered::Ended(Ending::new(emitter, None))
         }
-        Outcome::Response(response, emitter) => answering.observed(response, emitter),
+        Outcome::Response(response, mut emitter) => {
+            // What made the service refuse is the client's failure.
+            let refused = !response.status().is_success();
+            if let Some(failure) = refused.then(|| upload?.failure()).flatten() {
+                let status = Some(response.status().as_u16());
+                emitter.fail(Failure { status, ..failure });
+            }
+            answering.observed(response, emitter)
+        }
         Outcome::Failed(error, mut emitter) => {
+            if let Some(failure) = upload.and_then(|upload| upload.failure()) {
+                emitter.fail(failure);
+            }
             call_failed(&mut emitter, &error, &answering.settings.error_types);
             Answered::Ended(Ending::new(emitter, Some(Err(error))))
         }

@@ -71,7 +71,8 @@ impl HttpCallbackLayer {
     /// `OPTIONS` and `HEAD`. One `*` in the path matches any text.
     ///
     /// The last matching route or [`ignore`](Self::ignore) applies. The path is that which the service receives: without
-    /// the prefix inside `Router::nest`.
+    /// the prefix inside `Router::nest`. It is compared as a server reads it, however a client spells it: percent-decoded
+    /// once, without dot segments, repeated slashes and a slash at its end.
     ///
     /// ```
     /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, wire::anthropic::AnthropicMessages};
@@ -89,6 +90,31 @@ impl HttpCallbackLayer {
     #[must_use]
     pub fn ignore(self, path: &str) -> Self {
         self.set(|settings| settings.routes.set(path, None))
+    }
+
+    /// Sets the provider of all calls: the name in their start events and results.
+    ///
+    /// The provider of a call is that which [`provider_for`](Self::provider_for) sets for its path, or this, or the
+    /// [`Provider`](crate::http_layer::Provider) in the request's extensions, or the one that is known by the host of the
+    /// request's URI, or by its path, or else that of its [format](Format). A gateway knows its upstream, and sets it here:
+    /// the requests of its clients have the gateway's own host.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer};
+    ///
+    /// let layer = HttpCallbackLayer::new(Callbacks::new())
+    ///     .provider("openrouter")
+    ///     .provider_for("/groq/*", "groq");
+    /// ```
+    #[must_use]
+    pub fn provider(self, name: impl Into<Arc<str>>) -> Self {
+        self.set(|settings| settings.provider = Some(name.into()))
+    }
+
+    /// Sets the provider of the calls with a path. One `*` in the path matches any text. The last matching path applies.
+    #[must_use]
+    pub fn provider_for(self, path: &str, name: impl Into<Arc<str>>) -> Self {
+        self.set(|settings| settings.routes.set_provider(path, name.into()))
     }
 
     /// Sets how many bytes of a request's body are captured. The default is 16 MiB.
@@ -111,7 +137,8 @@ impl HttpCallbackLayer {
         self.set(|settings| settings.budget = Budget::new(bytes))
     }
 
-    /// Returns what the runs of this layer, of its clones and of their services keep at the moment.
+    /// Returns what the runs of this layer, of its clones and of their services keep at the moment, and which requests to
+    /// LLM APIs they let pass unobserved because no format recognises them.
     ///
     /// ```
     /// # use tower_llm_callbacks::{Callbacks, HttpCallbackLayer};
@@ -119,7 +146,7 @@ impl HttpCallbackLayer {
     /// assert_eq!(layer.stats().waiting_requests, 0);
     /// ```
     pub fn stats(&self) -> HttpStats {
-        self.settings.budget.stats()
+        self.settings.stats()
     }
 
     /// Has errors of a type reported with their causes, such as "connection refused".

@@ -29,19 +29,32 @@ mod coding;
 mod future;
 mod inflate;
 mod layer;
+mod path_shape;
+mod pattern;
 mod propagation;
+mod provider;
 mod request_body;
 mod response_body;
 mod routes;
 mod service;
 mod settings;
+mod stats;
 mod transport_failure;
+mod unobserved;
+mod upload;
 mod waiting;
 
 pub(crate) use self::capture::into_bytes;
 pub use self::{
-    budget::HttpStats, future::ResponseFuture, layer::HttpCallbackLayer,
-    propagation::TracePropagation, request_body::RequestBody, response_body::ResponseBody,
-    service::HttpCallbackService, transport_failure::TransportFailure,
+    future::ResponseFuture,
+    layer::HttpCallbackLayer,
+    propagation::TracePropagation,
+    provider::Provider,
+    request_body::RequestBody,
+    response_body::ResponseBody,
+    service::HttpCallbackService,
+    stats::{HttpStats, UnobservedRequests},
+    transport_failure::TransportFailure,
+    upload::UploadFailure,
 };
 use coding::Coding;

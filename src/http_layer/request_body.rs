@@ -10,7 +10,10 @@ use http_body_util::{Full, LengthLimitError, Limited};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::capture::{Capture, into_bytes};
+use super::{
+    capture::{Capture, into_bytes},
+    upload::Upload,
+};
 
 pin_project! {
     /// The body of a request for the inner service: the frames of the original body.
@@ -30,6 +33,8 @@ pin_project! {
 
 struct Captured<B: Body> {
     capture: Capture<B>,
+    /// Where an error is noted. `None` if all of the body has arrived.
+    upload: Option<Upload>,
     /// The bytes that were yielded.
     yielded: u64,
     ended: bool,
@@ -67,7 +72,7 @@ impl<B: Body> RequestBody<B> {
                 let mut capture = Capture::new(body, usize::MAX, None);
                 // The consumer polls for the rest, with a waker.
                 let _ = capture.poll(&mut Context::from_waker(Waker::noop()));
-                Captured { capture, yielded: 0, ended: false }
+                Captured { capture, upload: None, yielded: 0, ended: false }
             }
         };
         let capture = &body.capture;
@@ -85,8 +90,8 @@ impl<B: Body> RequestBody<B> {
         }
     }
 
-    pub(super) fn captured(capture: Capture<B>) -> Self {
-        let body = Captured { capture, yielded: 0, ended: false };
+    pub(super) fn captured(capture: Capture<B>, upload: Option<Upload>) -> Self {
+        let body = Captured { capture, upload, yielded: 0, ended: false };
         Self { inner: Inner::Captured { body } }
     }
 }
@@ -149,13 +154,23 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = match self.project().inner.project() {
+        let (frame, upload) = match self.project().inner.project() {
             InnerProj::Pass { body } => {
-                body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map(into_bytes)))
+                (body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map(into_bytes))), None)
             }
-            InnerProj::Captured { body } => body.poll_frame(cx),
+            InnerProj::Captured { body } => (body.poll_frame(cx), body.upload.as_ref()),
         };
-        frame.map(|frame| frame.map(|frame| frame.map_err(|error| unwrapped(error.into()))))
+        frame.map(|frame| {
+            frame.map(|frame| {
+                frame.map_err(|error| {
+                    let error = unwrapped(error.into());
+                    if let Some(upload) = upload {
+                        upload.failed(&*error);
+                    }
+                    error
+                })
+            })
+        })
     }
 
     fn is_end_stream(&self) -> bool {

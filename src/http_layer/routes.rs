@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::pattern::{Pattern, RequestPath};
 use crate::{
     panics::catch,
     wire::{
@@ -21,11 +22,17 @@ pub(super) struct Routes {
     routed: Vec<(Pattern, Option<Arc<dyn Format>>)>,
     /// The formats that match their own calls, the user's first.
     formats: Vec<Arc<dyn Format>>,
+    /// The paths that the user sets the provider of, the last first.
+    providers: Vec<(Pattern, Arc<str>)>,
 }
 
-/// A path, in which one `*` matches any text.
-#[derive(Debug, Clone)]
-struct Pattern(Box<str>);
+/// What a request is.
+pub(super) enum Found {
+    Call(Matched),
+    /// It is to pass unobserved.
+    Ignored,
+    Unknown,
+}
 
 /// The format of a request that is an LLM call.
 #[derive(Debug, Clone)]
@@ -46,7 +53,7 @@ impl Routes {
             Arc::new(OllamaChat),
             Arc::new(OllamaGenerate),
         ];
-        Self { routed: Vec::new(), formats }
+        Self { routed: Vec::new(), formats, providers: Vec::new() }
     }
 
     pub(super) fn add(&mut self, format: Arc<dyn Format>) {
@@ -54,21 +61,33 @@ impl Routes {
     }
 
     pub(super) fn set(&mut self, path: &str, format: Option<Arc<dyn Format>>) {
-        self.routed.insert(0, (Pattern(path.into()), format));
+        self.routed.insert(0, (Pattern::new(path), format));
     }
 
-    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Matched> {
+    pub(super) fn set_provider(&mut self, path: &str, provider: Arc<str>) {
+        self.providers.insert(0, (Pattern::new(path), provider));
+    }
+
+    /// Returns the provider that is set for a path.
+    pub(super) fn provider(&self, path: RequestPath<'_>) -> Option<&Arc<str>> {
+        let mut providers = self.providers.iter();
+        providers.find(|(pattern, _)| pattern.matches(path)).map(|(_, provider)| provider)
+    }
+
+    pub(super) fn find(&self, method: &Method, path: RequestPath<'_>) -> Found {
         // These methods call no model, whatever the path. Browsers send them before a call.
         if matches!(*method, Method::OPTIONS | Method::HEAD | Method::CONNECT | Method::TRACE) {
-            return None;
+            return Found::Unknown;
         }
         if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
-            let format = Arc::clone(format.as_ref()?);
-            return Some(Matched { format, if_streamed: false });
+            return match format.as_ref().map(Arc::clone) {
+                Some(format) => Found::Call(Matched { format, if_streamed: false }),
+                None => Found::Ignored,
+            };
         }
-        self.formats.iter().find_map(|format| {
+        let matched = self.formats.iter().find_map(|format| {
             // A format may be user code, and must not break the call.
-            let matched = catch(|| format.matches(method, path)).unwrap_or_else(|_| {
+            let matched = catch(|| format.matches(method, path.normal)).unwrap_or_else(|_| {
                 tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on a path");
                 Match::No
             });
@@ -78,19 +97,7 @@ impl Routes {
                 Match::IfStreamed => true,
             };
             Some(Matched { format: Arc::clone(format), if_streamed })
-        })
-    }
-}
-
-impl Pattern {
-    fn matches(&self, path: &str) -> bool {
-        match self.0.split_once('*') {
-            Some((start, end)) => {
-                path.len() >= start.len() + end.len()
-                    && path.starts_with(start)
-                    && path.ends_with(end)
-            }
-            None => path == &*self.0,
-        }
+        });
+        matched.map_or(Found::Unknown, Found::Call)
     }
 }

@@ -13,7 +13,9 @@ use tower::{BoxError, Service};
 use super::{
     RequestBody, ResponseBody, ResponseFuture,
     capture::Capture,
+    pattern::RequestPath,
     propagation::traceparent,
+    routes::Found,
     settings::Settings,
     waiting::{Started, Waiting},
 };
@@ -21,7 +23,7 @@ use crate::{
     accessors::accessors,
     callbacks::Callbacks,
     lifecycle::{CallFuture, RunConfig},
-    redact,
+    redact, wire,
 };
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
@@ -101,14 +103,26 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Settings { routes, spec, max_request_bytes, budget, propagation, .. } = &*self.settings;
-        let matched = routes.find(request.method(), request.uri().path()).and_then(|matched| {
-            let carried = Some(request.extensions());
-            let new_run = spec.open_traced(carried, || traceparent(request.headers()))?;
-            Some((matched, new_run))
-        });
+        let Settings { routes, spec, max_request_bytes, budget, propagation, unobserved, .. } =
+            &*self.settings;
+        let normal = wire::normal(request.uri().path());
+        let had_slash = request.uri().path().ends_with('/');
+        let path = RequestPath { normal: &normal, had_slash };
+        let opened = match routes.find(request.method(), path) {
+            Found::Call(matched) => {
+                let carried = Some(request.extensions());
+                let new_run = spec.open_traced(carried, || traceparent(request.headers()));
+                let provider = || self.settings.provider(path, request.extensions());
+                new_run.map(|new_run| (matched, new_run, provider()))
+            }
+            Found::Unknown => {
+                unobserved.count(request.method(), &normal);
+                None
+            }
+            Found::Ignored => None,
+        };
         propagation.strip(request.headers_mut());
-        let Some((matched, new_run)) = matched else {
+        let Some((matched, new_run, provider)) = opened else {
             let request = request.map(RequestBody::unobserved);
             return ResponseFuture::unobserved(self.inner.call(request));
         };
@@ -118,17 +132,17 @@ where
         head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes, Some(budget));
-        let mut waiting = Waiting::new(head, capture, new_run, matched, &self.settings);
+        let mut waiting = Waiting::new(head, capture, new_run, matched, provider, &self.settings);
         // A body that has arrived costs no detour. One that has not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
             let clone = self.inner.clone();
             return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
-        let Started { request, emitter, answering, prepare } = waiting.start();
+        let Started { request, emitter, answering, upload, prepare } = waiting.start();
         let call = match emitter {
             Some(emitter) => CallFuture::new(&mut self.inner, request, emitter, prepare),
             None => CallFuture::unobserved(self.inner.call(request)),
         };
-        ResponseFuture::calling(call, answering)
+        ResponseFuture::calling(call, answering, upload)
     }
 }

@@ -1,8 +1,12 @@
 use std::{any::Any, error::Error, io, sync::Arc};
 
+use http::Extensions;
 use tower::BoxError;
 
-use super::{TracePropagation, budget::Budget, routes::Routes};
+use super::{
+    HttpStats, Provider, TracePropagation, budget::Budget, pattern::RequestPath, routes::Routes,
+    unobserved::Unobserved,
+};
 use crate::{callbacks::Callbacks, lifecycle::RunSpec, run::RunType};
 
 const DEFAULT_REQUEST_BYTES: usize = 16 * 1024 * 1024;
@@ -31,6 +35,9 @@ pub(super) struct Settings {
     /// Turns errors of the inner service into those whose causes are known.
     pub(super) error_types: Vec<AsError>,
     pub(super) propagation: TracePropagation,
+    /// The provider of all calls that no path sets it for.
+    pub(super) provider: Option<Arc<str>>,
+    pub(super) unobserved: Arc<Unobserved>,
 }
 
 impl Settings {
@@ -42,6 +49,27 @@ impl Settings {
             budget: Budget::new(DEFAULT_KEPT_BYTES),
             error_types: vec![boxed_error, typed_error::<io::Error>],
             propagation: TracePropagation::default(),
+            provider: None,
+            unobserved: Arc::default(),
+        }
+    }
+
+    /// Returns the name of the provider of a call, if the layer or the request sets it.
+    pub(super) fn provider(
+        &self,
+        path: RequestPath<'_>,
+        extensions: &Extensions,
+    ) -> Option<Arc<str>> {
+        let set = self.routes.provider(path).or(self.provider.as_ref());
+        set.cloned().or_else(|| extensions.get::<Provider>().map(Provider::shared))
+    }
+
+    pub(super) fn stats(&self) -> HttpStats {
+        HttpStats {
+            kept_bytes: self.budget.kept(),
+            max_kept_bytes: self.budget.limit(),
+            waiting_requests: self.budget.waiting(),
+            unobserved: self.unobserved.all(),
         }
     }
 }

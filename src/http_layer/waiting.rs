@@ -8,7 +8,7 @@ use http_body::Body;
 
 use super::{
     RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
-    captured_request::CapturedRequest, routes::Matched, settings::Settings,
+    captured_request::CapturedRequest, routes::Matched, settings::Settings, upload::Upload,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
@@ -20,6 +20,8 @@ pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     new_run: Option<NewRun>,
     matched: Matched,
+    /// The provider, if it is set.
+    provider: Option<Arc<str>>,
     settings: Arc<Settings>,
     /// Set when the body has not arrived at once.
     waits: Option<WaitingRequest>,
@@ -31,6 +33,8 @@ pub(super) struct Started<B: Body> {
     /// `None` if the response will show whether the request was an LLM call.
     pub(super) emitter: Option<Box<LlmEmitter>>,
     pub(super) answering: Box<Answering>,
+    /// `None` if all of the request has arrived, so that it cannot fail.
+    pub(super) upload: Option<Upload>,
     pub(super) prepare: Option<Prepare<Request<RequestBody<B>>>>,
 }
 
@@ -40,11 +44,12 @@ impl<B: Body> Waiting<B> {
         capture: Capture<B>,
         new_run: NewRun,
         matched: Matched,
+        provider: Option<Arc<str>>,
         settings: &Arc<Settings>,
     ) -> Box<Self> {
         let (request, new_run) = (Some((head, capture)), Some(new_run));
         let settings = Arc::clone(settings);
-        Box::new(Self { request, new_run, matched, settings, waits: None })
+        Box::new(Self { request, new_run, matched, provider, settings, waits: None })
     }
 
     /// Waits until the request's body has arrived, as far as it is captured.
@@ -68,7 +73,8 @@ impl<B: Body> Waiting<B> {
         };
         let format = Arc::clone(&self.matched.format);
         let (emitter, answering) = if self.matched.if_streamed {
-            let request = CapturedRequest::of(&head, &mut capture).into_owned();
+            let request =
+                CapturedRequest::of(&head, &mut capture, self.provider.clone()).into_owned();
             (None, Answering::deferred(format, new_run, request, &self.settings))
         } else {
             let emitter = self.emitter(new_run, &head, &mut capture);
@@ -81,8 +87,10 @@ impl<B: Body> Waiting<B> {
             }),
             TracePropagation::PassThrough | TracePropagation::Strip => None,
         };
-        let request = Request::from_parts(head, RequestBody::captured(capture));
-        Started { request, emitter, answering: Box::new(answering), prepare }
+        let upload = (!capture.is_complete()).then(Upload::default);
+        let body = RequestBody::captured(capture, upload.clone());
+        let request = Request::from_parts(head, body);
+        Started { request, emitter, answering: Box::new(answering), upload, prepare }
     }
 
     fn emitter(
@@ -92,7 +100,8 @@ impl<B: Body> Waiting<B> {
         capture: &mut Capture<B>,
     ) -> Box<LlmEmitter> {
         let (format, limit) = (&*self.matched.format, self.settings.max_request_bytes);
-        let start = || CapturedRequest::of(head, capture).start(format, limit);
+        let start =
+            || CapturedRequest::of(head, capture, self.provider.clone()).start(format, limit);
         Box::new(start_llm(new_run, start))
     }
 }

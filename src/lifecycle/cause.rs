@@ -37,7 +37,9 @@ pub(super) fn aborted(abort: &Abort) -> Failure {
 
 /// Returns an error and its sources, outermost first. An `io::Error` does not have the error that it wraps as its
 /// source, but in itself.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(Some(error), |&cause| match wrapped(cause) {
         Some(wrapped) => Some(wrapped),
         None => cause.source(),

@@ -22,6 +22,7 @@ mod terminal;
 
 pub(crate) use self::{
     call::{CallFuture, Ending, Outcome, Prepare},
+    cause::causes,
     emitter::Emitter,
     gate::{Gated, Position, Reader, Source},
     llm::{Llm, LlmEmitter, start_llm},

@@ -1,9 +1,15 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use http::{HeaderMap, Uri};
+use serde_json::{Map, Value};
+
+use super::{
+    identity::{self, Identity, has_word},
+    personal::is_plain_id,
+};
 
 /// The maximum length of a recorded value. Longer values are truncated.
-const MAX_VALUE: usize = 256;
+const MAX_VALUE: usize = 512;
 
 /// Useful headers without secrets: request ids, times, retries, versions.
 const RECORDED: [&str; 14] = [
@@ -34,13 +40,14 @@ const CREDENTIALS: [&str; 8] =
 pub(crate) fn recorded(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut recorded = BTreeMap::<String, String>::new();
     for (name, value) in headers {
-        if value.is_sensitive() || !is_recorded(name.as_str()) {
+        if value.is_sensitive() {
             continue;
         }
         let Ok(value) = std::str::from_utf8(value.as_bytes()) else { continue };
+        let Some(value) = recorded_value(name.as_str(), value) else { continue };
         let all = recorded.entry(name.as_str().to_owned()).or_default();
         all.push_str(if all.is_empty() { "" } else { ", " });
-        all.push_str(value);
+        all.push_str(&value);
         while all.len() > MAX_VALUE {
             all.pop();
         }
@@ -48,10 +55,38 @@ pub(crate) fn recorded(headers: &HeaderMap) -> BTreeMap<String, String> {
     recorded
 }
 
-/// Marks credentials as sensitive, so that their values are not printed.
+/// Returns what is recorded of a header's value.
+///
+/// Of ids, those of sessions, conversations, turns and agents are. Of JSON texts, such as Codex's turn metadata, these members
+/// are: the others are not known, and may be anything.
+fn recorded_value<'a>(name: &str, value: &'a str) -> Option<Cow<'a, str>> {
+    if is_recorded(name) {
+        return Some(value.into());
+    }
+    if is_credential(name) {
+        return None;
+    }
+    // A header that is called `session` may hold a credential.
+    if identity::is_session_id(name) {
+        return is_plain_id(value).then_some(value.into());
+    }
+    if !has_word(name, "metadata") {
+        return None;
+    }
+    let members: Map<String, Value> = serde_json::from_str(value).ok()?;
+    let is_of_session = |(name, value): &(String, Value)| {
+        identity::is_session_id(name)
+            && !is_credential(name)
+            && value.as_str().is_some_and(is_plain_id)
+    };
+    let members: Map<String, Value> = members.into_iter().filter(is_of_session).collect();
+    (!members.is_empty()).then(|| Value::Object(members).to_string().into())
+}
+
+/// Marks credentials, and what identifies a person, as sensitive, so that their values are not printed.
 pub(crate) fn mark_sensitive(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
-        if is_credential(name.as_str()) {
+        if is_credential(name.as_str()) || identity::of(name.as_str()) == Identity::Person {
             value.set_sensitive(true);
         }
     }
@@ -70,8 +105,8 @@ fn is_recorded(name: &str) -> bool {
 }
 
 fn is_credential(name: &str) -> bool {
-    // The project identifies a tenant.
-    name == "x-goog-user-project"
+    // A browser's client of a WebSocket has no other place for its key. The project identifies a tenant.
+    matches!(name, "sec-websocket-protocol" | "x-goog-user-project")
         || (!is_recorded(name) && CREDENTIALS.iter().any(|part| name.contains(part)))
 }
 
@@ -91,7 +126,7 @@ mod tests {
 
     #[test]
     fn only_known_headers_are_recorded() {
-        let long = "é".repeat(200);
+        let long = "é".repeat(300);
         let mut all = headers(&[
             ("request-id", b"req_1"),
             ("x-ratelimit-remaining-tokens", b"7"),
@@ -103,6 +138,19 @@ mod tests {
             ("content-type", b"text/plain"),
             ("authorization", b"CANARY"),
             ("x-custom", b"CANARY"),
+            ("x-claude-code-session-id", b"0199-a"),
+            ("thread-id", b"CANARY is no id"),
+            ("x-session-token", b"CANARY"),
+            ("x-session", b"CANARY"),
+            ("user-agent", b"CANARY"),
+            ("x-codex-installation-id", b"CANARY"),
+            ("x-user-session-id", b"sk-CANARY12345"),
+            (
+                "x-codex-turn-metadata",
+                br#"{"session_id":"s-1","turn_id":"t-1","workspaces":{"CANARY":1},"sandbox":"CANARY","thread_id":["CANARY"]}"#,
+            ),
+            ("cf-aig-metadata", br#"{"team":"CANARY"}"#),
+            ("x-portkey-metadata", b"{CANARY"),
         ]);
         all.get_mut("idempotency-key").unwrap().set_sensitive(true);
         all.append("retry-after", HeaderValue::from_static("4"));
@@ -112,6 +160,8 @@ mod tests {
             ("cf-ray", &long[..MAX_VALUE]),
             ("request-id", "req_1"),
             ("retry-after", "3, 4"),
+            ("x-claude-code-session-id", "0199-a"),
+            ("x-codex-turn-metadata", r#"{"session_id":"s-1","turn_id":"t-1"}"#),
             ("x-ratelimit-remaining-tokens", "7"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -141,6 +191,11 @@ mod tests {
             ("cf-access-client-secret", true),
             ("x-vercel-oidc-token", true),
             ("x-my-password", true),
+            ("sec-websocket-protocol", true),
+            ("x-user-email", true),
+            ("chatgpt-account-id", true),
+            ("x-codex-installation-id", true),
+            ("session-id", false),
             ("idempotency-key", false),
             ("x-ratelimit-limit-tokens", false),
             ("anthropic-ratelimit-output-tokens-reset", false),

@@ -1,39 +1,20 @@
 use serde_json::{Map, Value};
 
 use super::{
+    identity::{self, Identity, has_word},
     name::{is_authentication, is_data, is_headers, is_opaque, is_secret, is_url, is_verbatim},
+    personal::{self, is_personal},
+    place::{Place, Section},
+    text::text as without_keys,
     url::{without_data, without_secrets},
 };
 
 const REDACTED: &str = "[redacted]";
 
-/// Members of a request that identify its user.
-const PERSONAL: [&str; 3] = ["user", "safety_identifier", "prompt_cache_key"];
-
-/// The section of a request that a value belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Section {
-    /// Parameters: every string that is a URL is redacted.
-    Params,
-    /// The prompt: its texts stay verbatim, even if they are URLs.
-    Prompt,
-}
-
-/// Redacts the parameters of a request: strings whose name suggests a secret, everything under `headers`, the
-/// user's identity, inline files, and the query and user of URLs.
+/// Redacts the parameters of a request: strings whose name suggests a secret, everything under `headers`, what identifies a
+/// person or a machine, inline files, and the query and user of URLs.
 pub(crate) fn members(params: &mut Map<String, Value>) {
-    for (name, value) in params {
-        match value {
-            Value::String(text) if PERSONAL.contains(&&**name) => REDACTED.clone_into(text),
-            Value::Object(metadata) if name == "metadata" => {
-                if let Some(Value::String(user)) = metadata.get_mut("user_id") {
-                    REDACTED.clone_into(user);
-                }
-                cover_members(name, metadata, Section::Params);
-            }
-            value => cover(name, value, Section::Params),
-        }
-    }
+    cover_members("", params, Place::of(Section::Params));
 }
 
 /// Returns a redacted copy of parameters.
@@ -45,25 +26,27 @@ pub(crate) fn redacted(params: &Map<String, Value>) -> Map<String, Value> {
 
 /// Redacts the secrets and inline files in a prompt. Its texts stay verbatim.
 pub(crate) fn prompt(messages: &mut Value) {
-    cover("", messages, Section::Prompt);
+    cover("", messages, Place::of(Section::Prompt));
 }
 
-fn cover(name: &str, value: &mut Value, section: Section) {
+fn cover(name: &str, value: &mut Value, place: Place) {
+    let place = place.at(name, value);
     match value {
         _ if is_headers(name) => cover_all(value),
         Value::String(text) => {
-            if let Some(covered) = covered(name, text, section) {
+            if let Some(covered) = covered(name, text, place) {
                 *text = covered;
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| cover(name, value, section)),
-        Value::Object(members) => cover_members(name, members, section),
+        Value::Number(_) if place.is_personal => *value = REDACTED.into(),
+        Value::Array(values) => values.iter_mut().for_each(|value| cover(name, value, place)),
+        Value::Object(members) => cover_members(name, members, place),
         _ => {}
     }
 }
 
-fn cover_members(name: &str, members: &mut Map<String, Value>, section: Section) {
-    if section == Section::Params && is_authentication(name) {
+fn cover_members(name: &str, members: &mut Map<String, Value>, place: Place) {
+    if place.section == Section::Params && is_authentication(name) {
         for (name, value) in members {
             if name != "type" {
                 cover_all(value);
@@ -80,20 +63,64 @@ fn cover_members(name: &str, members: &mut Map<String, Value>, section: Section)
             }
         }
     }
-    members.iter_mut().for_each(|(name, value)| cover(name, value, section));
+    members.iter_mut().for_each(|(name, value)| cover(name, value, place));
+    if place.section == Section::Params && members.keys().any(|name| is_personal(name)) {
+        cover_names(members);
+    }
+}
+
+/// Covers names that identify a person, such as the directories of Codex's workspaces.
+fn cover_names(members: &mut Map<String, Value>) {
+    let mut covered = 0;
+    let rename = |(name, value): (String, Value)| {
+        if !is_personal(&name) {
+            return (name, value);
+        }
+        covered += 1;
+        (format!("{REDACTED} {covered}"), value)
+    };
+    *members = std::mem::take(members).into_iter().map(rename).collect();
 }
 
 /// Returns the replacement of a string; `None` if the string stays.
-fn covered(name: &str, text: &str, section: Section) -> Option<String> {
-    match section {
-        Section::Prompt if is_verbatim(name) => None,
+fn covered(name: &str, text: &str, place: Place) -> Option<String> {
+    let in_params = place.section == Section::Params;
+    match place.section {
+        Section::Prompt | Section::Content if is_verbatim(name) => None,
         _ if is_secret(name) => Some(REDACTED.to_owned()),
         _ if is_opaque(name) => {
             let covered = without_data(text).or_else(|| without_secrets(text));
             covered.or_else(|| Some(placeholder(text)))
         }
-        Section::Prompt if !is_url(name) => None,
+        Section::Prompt | Section::Content if !is_url(name) => None,
+        _ if in_params
+            && !is_verbatim(name)
+            && name != "description"
+            && text.trim_start().starts_with(['{', '[']) =>
+        {
+            nested(name, text, place)
+        }
+        _ if in_params && place.is_personal && !text.is_empty() => Some(personal::covered(text)),
+        _ if in_params && is_personal(text) => Some(REDACTED.to_owned()),
+        // What identifies a session is kept, unless somebody took a key for it.
+        _ if in_params && identity::of(name) == Identity::Session => {
+            Some(without_keys(text)).filter(|covered| covered != text).map(Into::into)
+        }
         _ => without_data(text).or_else(|| without_secrets(text)),
+    }
+}
+
+/// Redacts a string that is itself a JSON text, such as Claude Code's `user_id` and Codex's `x-codex-turn-metadata`.
+fn nested(name: &str, text: &str, place: Place) -> Option<String> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(mut value) => {
+            let sent = value.clone();
+            cover(name, &mut value, place);
+            (value != sent).then(|| value.to_string())
+        }
+        // It may be cut off, and no name says what is in it.
+        Err(_) if place.is_personal || has_word(name, "metadata") => Some(REDACTED.to_owned()),
+        Err(_) => None,
     }
 }
 
@@ -143,7 +170,7 @@ mod tests {
             ],
             "keys": {"api_keys": ["CANARY"]},
             "metadata": {"user_id": "CANARY", "topic": "jokes", "docs": "https://h/?CANARY"},
-            "user": "CANARY", "safety_identifier": "CANARY", "prompt_cache_key": "CANARY",
+            "user": "CANARY", "safety_identifier": "CANARY", "prompt_cache_key": "kept",
             "reference_image": "data:image/png;base64,CANARY",
             "include": ["reasoning.encrypted_content"],
             "thinking": {"type": "enabled", "budget_tokens": 1024},
@@ -156,10 +183,16 @@ mod tests {
         assert_eq!(covered["tools"][0]["schema"], sent["tools"][0]["schema"]);
         assert_eq!(covered["metadata"]["topic"], "jokes");
         assert_eq!(covered["reference_image"], "data:image/png;base64,[redacted]");
+        assert_eq!(covered["prompt_cache_key"], "kept");
         for name in ["thinking", "note", "max_tokens", "stop", "include"] {
             assert_eq!(covered[name], sent[name], "{name}");
         }
-        // `user` identifies the user only at the top level.
+        // Not every object with properties is a schema.
+        for properties in [json!({"user_id": "CANARY"}), json!({"user": {"email": "CANARY"}})] {
+            let covered = params(json!({"metadata": {"properties": properties, "host": "CANARY"}}));
+            assert!(!covered.to_string().contains("CANARY"), "{covered}");
+        }
+        // A schema names members, but has no values of them.
         let schema =
             json!({"schema": {"user": "x", "properties": {"user_id": {"type": "string"}}}});
         assert_eq!(params(schema.clone()), schema);

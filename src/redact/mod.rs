@@ -1,9 +1,12 @@
-//! Redaction of secrets in bodies, headers, URLs and messages.
+//! Redaction of secrets, and of what identifies a person or a machine, in bodies, headers, URLs and messages.
 
 mod error_chain;
 mod header;
+mod identity;
 mod json;
 mod name;
+mod personal;
+mod place;
 mod text;
 mod url;
 

@@ -13,6 +13,9 @@ use crate::event::{LlmStart, ProviderError};
 pub trait Format: fmt::Debug + Send + Sync + 'static {
     /// Returns whether a request is a call of this API, by method and path (without the query).
     ///
+    /// The path is that which a [server reads](LlmHttpRequest::path), whatever the client's spelling: decoded, without dot
+    /// segments, repeated slashes and a slash at its end.
+    ///
     /// Not called for routes whose format is configured on the layer. The default matches nothing.
     fn matches(&self, method: &Method, path: &str) -> Match {
         let _ = (method, path);

@@ -1,7 +1,9 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
+
+use super::path;
 
 /// The HTTP request of an LLM call, as a [`Format`] reads it.
 ///
@@ -19,12 +21,14 @@ pub struct LlmHttpRequest<'a> {
     pub body: &'a Bytes,
     /// Whether `body` is the whole body.
     pub complete: bool,
+    /// The name of the provider, if the layer or the request sets it.
+    pub provider: Option<&'a str>,
 }
 
 impl<'a> LlmHttpRequest<'a> {
     /// Creates a request with its whole body.
     pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a Bytes) -> Self {
-        Self { method, uri, headers, body, complete: true }
+        Self { method, uri, headers, body, complete: true, provider: None }
     }
 
     /// Sets whether the body is complete.
@@ -32,6 +36,30 @@ impl<'a> LlmHttpRequest<'a> {
     pub fn complete(mut self, complete: bool) -> Self {
         self.complete = complete;
         self
+    }
+
+    /// Sets the name of the provider. See [`provider_or`](Self::provider_or).
+    #[must_use]
+    pub fn provider(mut self, name: &'a str) -> Self {
+        self.provider = Some(name);
+        self
+    }
+
+    /// Returns the path as a server reads it: percent-decoded once, without dot segments, repeated slashes and a slash at
+    /// its end. A sequence that is invalid, or not UTF-8, stays as it is.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{HeaderMap, Method, Uri};
+    /// use tower_llm_callbacks::wire::LlmHttpRequest;
+    ///
+    /// let (headers, body) = (HeaderMap::new(), Bytes::new());
+    /// let uri = Uri::from_static("//v1/x/../m%65ssages/?beta=true");
+    /// let request = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
+    /// assert_eq!(request.path(), "/v1/messages");
+    /// ```
+    pub fn path(&self) -> Cow<'a, str> {
+        path::normal(self.uri.path())
     }
 }
 

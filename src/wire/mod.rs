@@ -40,13 +40,16 @@ pub mod ollama;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+mod path;
 mod protocol;
+mod provider;
 mod request;
 pub(crate) mod retry_after;
 mod sse;
 mod usage;
 mod whole_body;
 
+pub(crate) use self::{path::normal, provider::of_host};
 pub use decoder::Decoder;
 pub use format::{Format, Match};
 pub use http_request::LlmHttpRequest;

@@ -1,46 +1,34 @@
-//! What OpenAI's APIs have in common: the providers that serve them and the shape of errors.
+//! What OpenAI's APIs have in common: the models that paths name and the shape of errors.
 
 use http::StatusCode;
 use serde_json::json;
 
-use super::LlmHttpRequest;
-
-/// Provider names by host or parent domain: those of OpenTelemetry's GenAI conventions, or in their style.
-const HOSTS: &[(&str, &str)] = &[
-    ("openai.com", "openai"),
-    ("models.ai.azure.com", "azure.ai.inference"),
-    ("azure.com", "azure.ai.openai"),
-    ("groq.com", "groq"),
-    ("mistral.ai", "mistral_ai"),
-    ("deepseek.com", "deepseek"),
-    ("x.ai", "x_ai"),
-    ("openrouter.ai", "openrouter"),
-    ("perplexity.ai", "perplexity"),
-    ("anthropic.com", "anthropic"),
-    ("cohere.com", "cohere"),
-    ("cohere.ai", "cohere"),
-    ("generativelanguage.googleapis.com", "gcp.gemini"),
-    ("writer.com", "writer"),
-    ("snowflakecomputing.com", "snowflake"),
-];
-
-/// Returns the provider that a request is sent to. The path is checked first, since gateways keep it.
-pub(in crate::wire) fn provider(call: &LlmHttpRequest<'_>) -> &'static str {
-    let versioned = |query: &str| query.split('&').any(|pair| pair.starts_with("api-version="));
-    if deployment(call.uri.path()).is_some() || call.uri.query().is_some_and(versioned) {
-        return "azure.ai.openai";
-    }
-    let host = call.uri.host().unwrap_or_default().to_ascii_lowercase();
-    let within = |domain: &str| {
-        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    HOSTS.iter().find(|(domain, _)| within(domain)).map_or("openai", |(_, name)| name)
+/// Returns the model that a path names: a deployment on Azure or watsonx, an endpoint of Databricks.
+pub(in crate::wire) fn model_of(path: &str) -> Option<&str> {
+    let Some((_, rest)) = path.split_once("/deployments") else { return endpoint(path) };
+    let name = OPERATIONS.iter().find_map(|operation| rest.strip_suffix(operation))?;
+    name.strip_prefix('/').filter(|name| !name.is_empty())
 }
 
-/// Returns the name of the deployment in an Azure path.
-pub(in crate::wire) fn deployment(path: &str) -> Option<&str> {
-    let (_, rest) = path.split_once("/openai/deployments/")?;
-    rest.split('/').next().filter(|name| !name.is_empty())
+/// What follows the deployment in a path.
+const OPERATIONS: [&str; 6] = [
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/text/chat",
+    "/text/chat_stream",
+    "/messages",
+];
+
+/// Whether a path is one of watsonx's.
+pub(in crate::wire) fn is_watsonx(path: &str) -> bool {
+    path.contains("/ml/v1/")
+}
+
+/// Returns the name of the endpoint in a path of Databricks' model serving.
+pub(in crate::wire) fn endpoint(path: &str) -> Option<&str> {
+    let (_, rest) = path.split_once("/serving-endpoints/")?;
+    rest.strip_suffix("/invocations").filter(|name| !name.is_empty())
 }
 
 /// Returns the body of an error response in OpenAI's shape, after "Error codes" in OpenAI's documentation and

@@ -47,6 +47,13 @@ impl Members {
         serde_json::from_slice(self.raw(name)?).ok()
     }
 
+    /// Returns whether a member's JSON contains a text.
+    pub(in crate::wire) fn contains(&self, name: &str, text: &str) -> bool {
+        self.raw(name)
+            .and_then(|raw| std::str::from_utf8(raw).ok())
+            .is_some_and(|raw| raw.contains(text))
+    }
+
     /// Returns all members except `without`, with secrets redacted.
     pub(in crate::wire) fn params(&self, without: &[&str]) -> Map<String, Value> {
         let mut params = Map::new();

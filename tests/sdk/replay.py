@@ -1,7 +1,7 @@
 """A server that replays the scenarios' replies byte for byte. Python's standard library only.
 
 The model's name in the request, or the last part of the path, selects the scenario. In addition, `/echo…` returns the
-request, `/trailers` sends a trailer, the model `endless` never stops, and `/seen` returns how streams ended.
+request, `/trailers` sends a trailer, `/redirect?to=URL` redirects, the model `endless` never stops, and `/seen` returns how streams ended.
 Prints `listening on http://ADDRESS` and serves until its standard input is closed.
 """
 
@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import sys
+import urllib.parse
 import zlib
 
 import scenarios
@@ -108,6 +109,10 @@ async def answer(reader, writer, request):
         return True
     if path == "/seen":
         await whole(writer, method, 200, [("content-type", "application/json")], json.dumps(SEEN).encode())
+        return True
+    if path.endswith("/redirect"):
+        to = urllib.parse.parse_qs(target.partition("?")[2])["to"][0]
+        await whole(writer, method, 307, [("Location", to), ("Content-Location", to)], b"")
         return True
     if path == "/trailers":
         writer.write(head(200, [("transfer-encoding", "chunked"), ("trailer", "x-sum")]) + chunk(b"hello"))

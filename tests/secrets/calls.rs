@@ -10,7 +10,7 @@ use support::http::{HELLO, Scripted, Step, WHOLE, data, event_stream, json};
 use tower::BoxError;
 use tower_llm_callbacks::{ErrorKind, http_layer::TransportFailure};
 
-const REQUEST_HEADERS: [&str; 36] = [
+const REQUEST_HEADERS: [&str; 39] = [
     "authorization",
     "proxy-authorization",
     "x-api-key",
@@ -47,6 +47,9 @@ const REQUEST_HEADERS: [&str; 36] = [
     "forwarded",
     "x-user-email",
     "signature",
+    "sec-websocket-protocol",
+    "x-session-id",
+    "x-codex-turn-metadata",
 ];
 
 const RESPONSE_HEADERS: [&str; 8] = [
@@ -93,7 +96,7 @@ pub(crate) fn body() -> Value {
         "metadata": {"user_id": "CANARY-user-id"},
         "user": "CANARY-user",
         "safety_identifier": "CANARY-safety",
-        "prompt_cache_key": "CANARY-cache",
+        "prompt_cache_key": secret("cache"),
         "api_key": "CANARY-api-key",
         "extra_headers": {"authorization": "CANARY-extra"},
         "extra": {"password": "CANARY-password", "client_secret": ["CANARY-client-secret"]},

@@ -3,5 +3,6 @@
 
 mod calls;
 mod http;
+mod identity;
 mod nothing_leaks;
 mod otel;

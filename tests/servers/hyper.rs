@@ -10,7 +10,7 @@ use peers::{Peers, Raw, chunked, head, raw};
 use support::http::{HELLO, PROMPT, STOP, WHOLE, text_event};
 use support::on_each_runtime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower_llm_callbacks::ErrorKind::{self, Cancelled, Provider, Transport, Truncated};
+use tower_llm_callbacks::ErrorKind::{self, Cancelled, Invalid, Provider, Transport, Truncated};
 
 fn exact(body: &str) -> Raw {
     vec![head("200 OK", &format!("content-length: {}", body.len())), body.into()]
@@ -74,6 +74,33 @@ fn socket_answers_end_with_the_expected_terminal() {
                 assert!(HELLO.concat().as_bytes().starts_with(&bytes) || bytes == b"{}", "{what}");
                 peers.ended_by_now(kind, text);
             }
+        }
+    });
+}
+
+/// The body of a request that is broken or malformed on the socket is the client's failure, not the upstream's.
+#[test]
+fn a_client_with_a_broken_upload_is_told_apart_from_the_upstream() {
+    on_each_runtime(|| async {
+        let head = "POST /v1/messages HTTP/1.1\r\nhost: a\r\n";
+        for (what, framing, body, kind) in [
+            ("a length", "content-length: 500", "{\"model\":", Cancelled),
+            ("chunks", "transfer-encoding: chunked", "5\r\n{\"mod\r\n", Cancelled),
+            ("half a chunk", "transfer-encoding: chunked", "50\r\n{\"mod", Cancelled),
+            ("a malformed size", "transfer-encoding: chunked", "5\r\n{\"mod\r\nzz\r\n", Invalid),
+            ("no end of a chunk", "transfer-encoding: chunked", "5\r\n{\"modXX5\r\n", Invalid),
+            ("a negative size", "transfer-encoding: chunked", "-1\r\n", Invalid),
+        ] {
+            println!("{what}");
+            let (address, _gone) = peers::hanging(exact(&HELLO.concat())).await;
+            let peers = Peers::new(address).await;
+            let mut socket = peers.connect().await;
+            let sent = format!("{head}{framing}\r\n\r\n{body}");
+            socket.write_all(sent.as_bytes()).await.unwrap();
+            socket.shutdown().await.unwrap();
+            let mut answer = String::new();
+            let _ = socket.read_to_string(&mut answer).await;
+            peers.ended(Some(kind)).await;
         }
     });
 }

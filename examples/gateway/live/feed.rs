@@ -31,6 +31,8 @@ struct Feed {
     selected: Option<SelectedRun>,
     /// The number of calls that wait for their request, as it was sent last.
     waiting: usize,
+    /// The number of unobserved requests, as it was sent last.
+    unobserved: u64,
     pace: Interval,
     last_sent: Instant,
     _browser: OwnedSemaphorePermit,
@@ -83,7 +85,16 @@ pub(super) fn open(
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let selected = run.map(|id| SelectedRun { id, reshaped: None, sent: Vec::new() });
     let (page, last_sent) = (page.clone(), Instant::now());
-    let feed = Feed { page, sent: None, selected, waiting: 0, pace, last_sent, _browser: browser };
+    let feed = Feed {
+        page,
+        sent: None,
+        selected,
+        waiting: 0,
+        unobserved: 0,
+        pace,
+        last_sent,
+        _browser: browser,
+    };
     Some(stream::unfold(feed, async |mut feed| Some((Ok(feed.next().await), feed))))
 }
 
@@ -94,6 +105,7 @@ impl Feed {
             let mut events = String::new();
             self.write(&mut events);
             self.write_waiting(&mut events);
+            self.write_unobserved(&mut events);
             if events.is_empty() && self.last_sent.elapsed() < KEEP_ALIVE {
                 continue;
             }
@@ -129,6 +141,26 @@ impl Feed {
             write_event(events, "waiting", &waiting);
         }
     }
+
+    fn write_unobserved(&mut self, events: &mut String) {
+        let (total, all) = self.page.unobserved();
+        if total != std::mem::replace(&mut self.unobserved, total) {
+            let rows = all.iter().map(|it| UnobservedRow {
+                method: &it.method,
+                path: &it.path,
+                requests: it.requests,
+            });
+            write_event(events, "unobserved", &rows.collect::<Vec<_>>());
+        }
+    }
+}
+
+/// The requests of one path that no format recognised.
+#[derive(Serialize)]
+struct UnobservedRow<'a> {
+    method: &'a str,
+    path: &'a str,
+    requests: u64,
 }
 
 fn update(runs: &Runs, sent: u64, gone: Vec<u64>) -> RunsUpdate<'_> {

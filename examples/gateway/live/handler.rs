@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 use tower_llm_callbacks::{
     CallbackHandler, Event, EventMask, HttpCallbackLayer, Registration, Run,
+    http_layer::UnobservedRequests,
 };
 
 use super::{BROWSERS, entry::RunEntry, runs::Runs};
@@ -43,6 +44,12 @@ impl LivePage {
     /// Returns the number of calls whose request has not arrived. They have no run yet.
     pub(super) fn waiting(&self) -> usize {
         self.layer.get().map_or(0, |layer| layer.stats().waiting_requests)
+    }
+
+    /// Returns the requests that no format recognised, and how many there are in all. They have no run.
+    pub(super) fn unobserved(&self) -> (u64, Vec<UnobservedRequests>) {
+        let all = self.layer.get().map(|layer| layer.stats().unobserved).unwrap_or_default();
+        (all.iter().map(|it| it.requests).sum(), all)
     }
 
     /// Locks the runs, which must be for a short time only.

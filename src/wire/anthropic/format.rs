@@ -20,10 +20,15 @@ impl Format for AnthropicMessages {
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        call.members().start("anthropic", "messages", &["system", "messages"], |members| {
-            let system = members.value("system").map(|system| message("system", system));
-            system.into_iter().chain(items(members.value("messages"))).collect()
-        })
+        call.members().start(
+            call.provider_or("anthropic"),
+            "messages",
+            &["system", "messages"],
+            |members| {
+                let system = members.value("system").map(|system| message("system", system));
+                system.into_iter().chain(items(members.value("messages"))).collect()
+            },
+        )
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {

@@ -24,9 +24,7 @@ impl Format for Gemini {
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        let path = call.uri.path();
-        let vertex = path.contains("/publishers/") || call.uri.host().is_some_and(is_vertex);
-        let provider = if vertex { "gcp.vertex_ai" } else { "gcp.gemini" };
+        let provider = call.provider_or("gcp.gemini");
         let members = call.members();
         let mut start =
             LlmStart::new(provider, "generate_content").messages(members.prompt(|members| {
@@ -35,7 +33,7 @@ impl Format for Gemini {
                 system.map(as_system).into_iter().chain(contents).collect()
             }));
         start.params = members.params(&PROMPT);
-        match Target::parse(path) {
+        match Target::parse(&call.path()) {
             Some(target) => start.model(target.model).stream(target.streamed),
             None => start.stream(false),
         }
@@ -87,10 +85,6 @@ impl<'a> Target<'a> {
         let of_models = collection.split('/').any(|part| matches!(part, "models" | "tunedModels"));
         (of_models && !model.is_empty()).then_some(Self { model, streamed })
     }
-}
-
-fn is_vertex(host: &str) -> bool {
-    host.to_ascii_lowercase().ends_with("aiplatform.googleapis.com")
 }
 
 /// Returns an instruction as a message of the role `system`, whatever role it has.

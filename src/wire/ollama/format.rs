@@ -92,7 +92,7 @@ fn start(
     messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
 ) -> LlmStart {
     let members = call.members();
-    let start = members.start("ollama", api, prompt, messages);
+    let start = members.start(call.provider_or("ollama"), api, prompt, messages);
     // Ollama streams by default.
     start.stream(members.flag("stream").unwrap_or(true))
 }

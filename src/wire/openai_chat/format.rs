@@ -10,10 +10,12 @@ use crate::{
     },
 };
 
-/// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions` of any server.
+/// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions` of any server, and the other paths at which servers
+/// answer in its shape: `…/agents/completions` and `…/fim/completions` (Mistral), `…/serving-endpoints/{name}/invocations`
+/// (Databricks), `…/text/chat` and `…/text/chat_stream` (watsonx).
 ///
-/// The provider is detected from host and path and has its name in OpenTelemetry's GenAI conventions; otherwise
-/// it is `openai`.
+/// The provider is [known](LlmHttpRequest::provider_or) by host and path and has its name in OpenTelemetry's GenAI
+/// conventions; otherwise it is `openai`. Without a model in its body, a request for a deployment asks for that.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -29,7 +31,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiChat;
 
-/// OpenAI's legacy Completions as a [`Format`]: `POST …/completions`, but not `…/chat/completions`.
+/// OpenAI's legacy Completions as a [`Format`]: `POST …/completions`, but not those of [`OpenAiChat`].
 ///
 /// ```
 /// use http::Method;
@@ -48,7 +50,18 @@ impl Format for OpenAiChat {
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        start(call, "chat_completions", &["messages"], |members| items(members.value("messages")))
+        let start = start(call, "chat_completions", &PROMPT, |members| {
+            if let Some(messages) = members.value("messages") {
+                return items(Some(messages));
+            }
+            match PROMPT[1..3].iter().find_map(|name| members.value(name)) {
+                Some(Value::String(text)) => vec![with_suffix(members)(text.into())],
+                prompt => items(prompt),
+            }
+        });
+        // On watsonx the path says so.
+        let streamed = start.stream || call.path().ends_with("_stream");
+        start.stream(streamed)
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
@@ -68,14 +81,7 @@ impl Format for OpenAiCompletions {
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         start(call, "completions", &["prompt", "suffix"], |members| {
-            let suffix = members.value("suffix");
-            let prompt = |text: Value| {
-                let mut prompt = message("user", text);
-                if let Some(suffix) = &suffix {
-                    prompt["suffix"] = suffix.clone();
-                }
-                prompt
-            };
+            let prompt = with_suffix(members);
             match members.value("prompt") {
                 // An array of numbers is one prompt, in tokens.
                 Some(Value::Array(all)) if !all.iter().all(Value::is_number) => {
@@ -95,8 +101,31 @@ impl Format for OpenAiCompletions {
     }
 }
 
+/// The members of a chat's prompt. The text of a completion, and the input of an agent, are those of requests that only
+/// have the path of a chat, such as Mistral's `fim` and endpoints of Databricks.
+const PROMPT: [&str; 4] = ["messages", "prompt", "input", "suffix"];
+
+/// The ends of the paths at which servers answer with chat completions. The answers to Mistral's `fim` have their shape,
+/// too.
+const CHAT: [&str; 3] = ["/chat/completions", "/agents/completions", "/fim/completions"];
+
 fn is_chat(path: &str) -> bool {
-    path.ends_with("/chat/completions")
+    CHAT.iter().any(|end| path.ends_with(end))
+        || openai::endpoint(path).is_some()
+        || (openai::is_watsonx(path)
+            && (path.ends_with("/text/chat") || path.ends_with("/text/chat_stream")))
+}
+
+/// Returns a text as a message, with the suffix that completes it, if there is one.
+fn with_suffix(members: &Members) -> impl Fn(Value) -> Value + use<> {
+    let suffix = members.value("suffix");
+    move |text| {
+        let mut prompt = message("user", text);
+        if let Some(suffix) = &suffix {
+            prompt["suffix"] = suffix.clone();
+        }
+        prompt
+    }
 }
 
 fn start(
@@ -105,9 +134,14 @@ fn start(
     prompt: &'static [&'static str],
     messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
 ) -> LlmStart {
-    let mut start = call.members().start(openai::provider(call), api, prompt, messages);
+    let members = call.members();
+    let mut start = members.start(call.provider_or("openai"), api, prompt, messages);
     if start.model.is_none() {
-        start.model = openai::deployment(call.uri.path()).map(Into::into);
+        // The name of the member on watsonx.
+        start.model = members.text("model_id").map(Into::into);
+    }
+    if start.model.is_none() {
+        start.model = openai::model_of(&call.path()).map(Into::into);
     }
     start
 }

@@ -1,17 +1,16 @@
 use http::{Method, StatusCode};
-use serde_json::Value;
 
-use super::OpenAiResponsesDecoder;
+use super::{OpenAiResponsesDecoder, input};
 use crate::{
     event::{LlmStart, Prompt},
-    wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
-        request::{items, message},
-    },
+    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai, request::message},
 };
 
 /// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}` if the answer is
 /// streamed.
+///
+/// The items of `input` are the messages of the prompt, calls and reasoning included. Tools that travel as an item are
+/// among the parameters, as `tools`, and items that configure the call are left out.
 ///
 /// ```
 /// use http::Method;
@@ -39,19 +38,22 @@ impl Format for OpenAiResponses {
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        let provider = openai::provider(call);
+        let provider = call.provider_or("openai");
         if call.method == Method::GET {
             // The request that created the answer is unknown.
             return LlmStart::new(provider, "responses").messages(Prompt::none());
         }
-        call.members().start(provider, "responses", &["instructions", "input"], |members| {
-            let instructions = members.value("instructions").map(|text| message("system", text));
-            let input = match members.value("input") {
-                Some(Value::String(text)) => vec![message("user", text)],
-                input => items(input),
-            };
-            instructions.into_iter().chain(input).collect()
-        })
+        let members = call.members();
+        let mut start =
+            members.start(provider, "responses", &["instructions", "input"], |members| {
+                let system = members.value("instructions").map(|text| message("system", text));
+                system.into_iter().chain(input::conversation(members)).collect()
+            });
+        input::add_tools(&members, &mut start.params);
+        if start.model.is_none() {
+            start.model = openai::model_of(&call.path()).map(Into::into);
+        }
+        start
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {

@@ -7,6 +7,7 @@ mod answer;
 mod decoder;
 mod event;
 mod format;
+mod input;
 mod items;
 mod protocol;
 mod tool;

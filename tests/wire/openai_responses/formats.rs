@@ -137,3 +137,44 @@ fn error_bodies_round_trip() {
         );
     }
 }
+
+/// Codex sends its tools so.
+#[test]
+fn tools_in_the_input_are_parameters_and_no_messages() {
+    let conversation = json!([
+        {"role": "developer", "content": "Use \"tools\" well."},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "1"},
+        {"type": "tool_search_output", "call_id": "t", "tools": [{"type": "function", "name": "found"}]},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+        {"type": "item_reference", "id": "msg_1"},
+        {"id": "msg_2"},
+    ]);
+    let mut input = conversation.as_array().unwrap().clone();
+    input.insert(
+        0,
+        json!({"type": "additional_tools", "role": "developer",
+        "tools": [{"type": "custom", "name": "exec"}, {"type": "mcp", "authorization": "CANARY"}]}),
+    );
+    input.insert(
+        4,
+        json!({"type": "more_definitions", "tools": [{"type": "function", "name": "g"}]}),
+    );
+    input.push(json!({"type": "session_settings", "effort": "low"}));
+    let body = |tools: Value| json!({"model": "gpt", "input": input, "tools": tools}).to_string();
+    let added = [
+        json!({"type": "custom", "name": "exec"}),
+        json!({"type": "mcp", "authorization": "[redacted]"}),
+        json!({"type": "function", "name": "g"}),
+    ];
+    let it = start(&Method::POST, "/v1/responses", &body(json!(null)));
+    assert_eq!(it.params["tools"], json!(added));
+    assert_eq!(*it.messages.get().unwrap(), conversation);
+    let it = start(&Method::POST, "/v1/responses", &body(json!([{"type": "web_search"}])));
+    let all: Vec<Value> = [json!({"type": "web_search"})].into_iter().chain(added).collect();
+    assert_eq!(it.params["tools"], json!(all));
+    let it = start(&Method::POST, "/v1/responses", &json!({"input": conversation}).to_string());
+    assert!(!it.params.contains_key("tools"));
+}

@@ -1,0 +1,58 @@
+use tower_llm_callbacks::{
+    HttpCallbackLayer,
+    wire::{
+        anthropic::AnthropicMessages,
+        gemini::Gemini,
+        ollama::{OllamaChat, OllamaGenerate},
+        openai_chat::{OpenAiChat, OpenAiCompletions},
+        openai_responses::OpenAiResponses,
+    },
+};
+
+type Set = fn(HttpCallbackLayer, &str) -> HttpCallbackLayer;
+
+/// The formats by their names in `--route`.
+const FORMATS: [(&str, Set); 7] = [
+    ("messages", |layer, path| layer.route(path, AnthropicMessages)),
+    ("chat_completions", |layer, path| layer.route(path, OpenAiChat)),
+    ("completions", |layer, path| layer.route(path, OpenAiCompletions)),
+    ("responses", |layer, path| layer.route(path, OpenAiResponses)),
+    ("generate_content", |layer, path| layer.route(path, Gemini)),
+    ("ollama_chat", |layer, path| layer.route(path, OllamaChat)),
+    ("ollama_generate", |layer, path| layer.route(path, OllamaGenerate)),
+];
+
+/// A path whose requests are calls in a format.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    path: String,
+    set: Set,
+}
+
+impl Route {
+    /// Parses `PATH=FORMAT`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let example = "such as /llm/chat=chat_completions";
+        let Some((path, name)) = text.rsplit_once('=') else {
+            return Err(format!("expected a path and a format, {example}"));
+        };
+        if !path.starts_with(['/', '*']) {
+            return Err(format!("the path must start with `/` or `*`, {example}"));
+        }
+        if path.matches('*').count() > 1 {
+            return Err("the path may have one `*`".to_owned());
+        }
+        let known = |(format, _): &&(&str, Set)| name.replace('-', "_") == *format;
+        match FORMATS.iter().find(known) {
+            Some((_, set)) => Ok(Self { path: path.to_owned(), set: *set }),
+            None => {
+                let names = FORMATS.map(|(format, _)| format).join(", ");
+                Err(format!("unknown format `{name}`, expected one of: {names}"))
+            }
+        }
+    }
+
+    pub(crate) fn add_to(&self, layer: HttpCallbackLayer) -> HttpCallbackLayer {
+        (self.set)(layer, &self.path)
+    }
+}
