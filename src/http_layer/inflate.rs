@@ -1,7 +1,7 @@
 use http::HeaderMap;
 
 use super::Coding;
-use crate::wire::content_codings;
+use crate::wire::{ContentCoding, content_codings};
 
 /// The inflated size of an answer that is always allowed.
 const ALLOWED: u64 = 64 * 1024 * 1024;
@@ -14,6 +14,8 @@ const MAX_CODINGS: usize = 3;
 /// Inflates a compressed body piece by piece, beside its consumer.
 pub(super) struct Inflate {
     codings: Vec<Coding>,
+    /// A coding has a word that is not registered. The first byte of the body decides whether it is one.
+    must_be_text: bool,
     /// The bytes that arrived, and the size they may inflate to in each coding. The ratio is relative to the bytes on the
     /// wire, or stacked codings would multiply it.
     taken: u64,
@@ -29,7 +31,12 @@ impl Inflate {
     /// Creates the decoder for a body with these headers. `None` if one of its codings is unknown.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut codings = Vec::new();
-        for name in content_codings(headers) {
+        let mut must_be_text = false;
+        for coding in content_codings(headers) {
+            let ContentCoding::Registered(name) = coding else {
+                must_be_text = true;
+                continue;
+            };
             // Counted first, because a decoder takes memory.
             if codings.len() == MAX_CODINGS {
                 return None;
@@ -38,13 +45,13 @@ impl Inflate {
         }
         // The last coding that was applied is removed first.
         codings.reverse();
-        Some(Self { codings, ..Self::identity() })
+        Some(Self { codings, must_be_text, ..Self::identity() })
     }
 
     /// Creates a decoder that inflates nothing.
     pub(super) fn identity() -> Self {
         let (allowed, allowed_ratio) = (ALLOWED, ALLOWED_RATIO);
-        Self { codings: Vec::new(), taken: 0, allowed, allowed_ratio }
+        Self { codings: Vec::new(), must_be_text: false, taken: 0, allowed, allowed_ratio }
     }
 
     /// Bounds the inflated size, whatever the ratio.
@@ -55,7 +62,7 @@ impl Inflate {
     /// Whether there is nothing to inflate.
     #[inline]
     pub(super) fn is_identity(&self) -> bool {
-        self.codings.is_empty()
+        self.codings.is_empty() && !self.must_be_text
     }
 
     /// Whether the bytes so far are a whole body.
@@ -71,7 +78,19 @@ impl Inflate {
     ) -> Result<(), NotInflated> {
         self.taken += bytes.len() as u64;
         let allowed = self.allowed.max(self.taken.saturating_mul(self.allowed_ratio));
-        push(&mut self.codings, bytes, allowed, each)
+        let Self { codings, must_be_text, .. } = self;
+        let mut is_text = true;
+        let inflated = push(codings, bytes, allowed, &mut |bytes| {
+            if *must_be_text && let Some(first) = bytes.first() {
+                // JSON, an event stream, or a byte order mark.
+                is_text = first.is_ascii_graphic() || first.is_ascii_whitespace() || *first == 0xEF;
+                *must_be_text = !is_text;
+            }
+            if is_text {
+                each(bytes);
+            }
+        });
+        if is_text { inflated } else { Err(NotInflated) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{read_bounded::read_bounded, stream::BodyStream};
 use crate::{
     chat::{ChatStream, ModelError},
     event::LlmRequestInfo,
-    wire::{Format, LlmHttpResponse, content_codings, retry_after},
+    wire::{ContentCoding, Format, LlmHttpResponse, content_codings, retry_after},
 };
 
 /// Reads the responses of a provider's API.
@@ -38,7 +38,7 @@ impl ResponseReader {
         let header =
             |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let encoding = header(header::CONTENT_ENCODING).unwrap_or_default();
-        if content_codings(&parts.headers).next().is_some() {
+        if content_codings(&parts.headers).any(|it| it != ContentCoding::Other) {
             let message = format!(
                 "the response has content-encoding {encoding:?}: add a decompression layer below the model"
             );

@@ -49,10 +49,17 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
     (!essence.is_empty()).then_some(essence)
 }
 
-/// Returns the content codings of a body in lower case, in the order in which they were applied, without those that are
-/// none: servers send `none`, or a charset. A name is a coding if it is registered as one (IANA, HTTP Content Coding
-/// Registry). A value that is not text counts as an unknown coding.
-pub(crate) fn content_codings(headers: &HeaderMap) -> impl Iterator<Item = String> {
+/// A name in the header `content-encoding`, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ContentCoding {
+    /// A coding that is registered (IANA, HTTP Content Coding Registry), or a value that is not text.
+    Registered(String),
+    /// Another word. Servers send `none` or a charset, which is no coding; it may also be a coding of their own.
+    Other,
+}
+
+/// Returns the content codings of a body, in the order in which they were applied, without `identity`.
+pub(crate) fn content_codings(headers: &HeaderMap) -> impl Iterator<Item = ContentCoding> {
     const REGISTERED: [&str; 12] = [
         "aes128gcm",
         "br",
@@ -69,5 +76,11 @@ pub(crate) fn content_codings(headers: &HeaderMap) -> impl Iterator<Item = Strin
     ];
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
     let names = values.flat_map(|value| value.to_str().unwrap_or("compress").split(','));
-    names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| REGISTERED.contains(&&**name))
+    let names = names.map(|name| name.trim().to_ascii_lowercase());
+    names.filter(|name| !matches!(&**name, "" | "identity")).map(|name| {
+        match REGISTERED.contains(&&*name) {
+            true => ContentCoding::Registered(name),
+            false => ContentCoding::Other,
+        }
+    })
 }

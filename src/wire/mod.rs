@@ -54,6 +54,6 @@ pub use decoder::Decoder;
 pub use format::{Format, Match};
 pub use http_request::LlmHttpRequest;
 pub use http_response::LlmHttpResponse;
-pub(crate) use http_response::{content_codings, content_type};
+pub(crate) use http_response::{ContentCoding, content_codings, content_type};
 pub use ndjson::NdjsonDecoder;
 pub use sse::{SseDecoder, SseEvent};

@@ -79,6 +79,7 @@ fn timeless(mut record: Value) -> Value {
 /// The result of an answer without content.
 fn no_result() -> Value {
     json!({
+        "request": {"provider": "unknown", "api": "chat", "model": "any", "stream": true},
         "model": null, "response_id": null, "streamed": true, "choices": [], "usage": null,
         "usage_raw": null, "tokens": 0, "dropped_tokens": 0, "time_to_first_token_ms": null,
         "duration_ms": null, "decode_faults": 0,
@@ -180,6 +181,7 @@ fn everything() -> Vec<ChatChunk> {
 
 fn whole_result() -> Value {
     json!({
+        "request": {"provider": "unknown", "api": "chat", "model": "any", "stream": true},
         "model": "m-1", "response_id": "msg_1", "streamed": true,
         "choices": [
             {"index": 0, "text": "Hello \u{1F44B}\n", "reasoning": "Hm", "refusal": "",

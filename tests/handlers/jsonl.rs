@@ -200,7 +200,7 @@ fn the_shape_of_each_event() {
         assert_eq!(
             data[4]["error"],
             json!({"kind": "provider", "message": "Overloaded", "status": 529,
-                "provider_code": "overloaded_error"})
+                "provider_code": "overloaded_error", "retry_after_ms": null})
         );
     });
 }

@@ -85,6 +85,7 @@ impl Protocol for Anthropic {
                 self.answer.end(each);
                 each(Delta::Done);
             }
+            Some("ping") => {}
             // Gateways omit the type, or replace it by the type of the error.
             Some("error") => each(Delta::Error(in_band(data))),
             _ if event.error.is_some() => {

@@ -11,12 +11,30 @@ pub(super) struct Texts {
     lines: bool,
     /// A text without fields has begun.
     bare: Option<Nesting>,
-    /// The data so far, if they have more than one line.
-    data: Option<Nesting>,
+    /// What the data so far are, if they have more than one line. Each line is read once.
+    data: Option<Data>,
     /// The lines before the first event that are neither fields nor JSON: an error page, for example.
     unframed: Vec<u8>,
     /// An event or a text was read.
     any: bool,
+}
+
+#[derive(Debug)]
+enum Data {
+    Blank,
+    Text,
+    Json(Nesting),
+}
+
+impl Data {
+    fn of(line: &[u8]) -> Self {
+        if begins_json(line) {
+            let mut nesting = Nesting::default();
+            nesting.end_in(line);
+            return Self::Json(nesting);
+        }
+        if line.trim_ascii().is_empty() { Self::Blank } else { Self::Text }
+    }
 }
 
 impl Texts {
@@ -26,12 +44,9 @@ impl Texts {
 
     /// Whether a line begins a text without fields.
     pub(super) fn begins(&self, line: &[u8]) -> bool {
-        match line.trim_ascii_start().first() {
-            Some(b'{' | b'[') => true,
-            // What is no field is a text that cannot be read.
-            Some(_) => self.lines && !is_field(line),
-            None => false,
-        }
+        // What is no field is a text that cannot be read.
+        let unreadable = || self.lines && !is_field(line) && !line.trim_ascii().is_empty();
+        begins_json(line) || unreadable()
     }
 
     /// Whether a line belongs to the text that has begun. A field or the beginning of another text ends it.
@@ -65,18 +80,20 @@ impl Texts {
 
     /// Whether the data so far are an event of their own, and the next data line does not continue them.
     pub(super) fn is_whole(&mut self, so_far: &[u8], next: &[u8]) -> bool {
-        if !self.begins(so_far) {
+        let data = self.data.get_or_insert_with(|| Data::of(so_far));
+        match data {
+            Data::Blank => {
+                *data = Data::of(next);
+                false
+            }
             // Not JSON, such as a notice of a proxy.
-            return self.begins(next);
+            Data::Text => begins_json(next),
+            Data::Json(nesting) => {
+                let whole = nesting.has_ended();
+                nesting.end_in(next);
+                whole
+            }
         }
-        let data = self.data.get_or_insert_with(|| {
-            let mut nesting = Nesting::default();
-            nesting.end_in(so_far);
-            nesting
-        });
-        let whole = data.has_ended();
-        data.end_in(next);
-        whole
     }
 
     /// A field with data was read.
@@ -105,6 +122,10 @@ impl Texts {
     pub(super) fn clear(&mut self) {
         (self.bare, self.data) = (None, None);
     }
+}
+
+fn begins_json(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// Whether a line begins like a field of an event stream, or is a comment.

@@ -23,8 +23,7 @@ fn failed(
     status: Option<u16>,
     code: Option<&str>,
 ) -> Value {
-    result["error"] =
-        json!({"kind": kind, "message": message, "status": status, "provider_code": code});
+    result["error"] = json!({"kind": kind, "message": message, "status": status, "provider_code": code, "retry_after_ms": null});
     result
 }
 
@@ -39,7 +38,7 @@ fn partial() -> (Script, Value) {
         "tool_calls": [{"id": "t1", "name": "look", "arguments": "{\"at\":"}],
     }]);
     result["usage"] = json!({"input_tokens": 7, "output_tokens": 1, "total_tokens": 8,
-                             "cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 0});
+                             "cache_read_tokens": null, "cache_write_tokens": null, "reasoning_tokens": null});
     result["tokens"] = 3.into();
     (script, result)
 }

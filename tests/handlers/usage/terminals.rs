@@ -141,7 +141,7 @@ fn completed() {
     check(|| used(7, 30), Ends::ByItself, None, (Some(Usage::new(7, 30)), 0, 1));
     // The provider's final report is used, even if more tokens were seen.
     let short = || begun(9).chunk(report(Usage::new(10, 5).reasoning(3))).complete("stop");
-    check(short, Ends::ByItself, None, (Some(Usage::new(10, 5).reasoning(3)), 0, 9));
+    check(short, Ends::ByItself, None, (Some(Usage::new(10, 5).cached(4, 2).reasoning(3)), 0, 9));
     // Dropped after the end mark.
     check(|| used(7, 30), Ends::After(4), None, (Some(Usage::new(7, 30)), 0, 1));
 }
@@ -187,7 +187,7 @@ fn truncated() {
     check(|| begun(4), Ends::ByItself, Some(ErrorKind::Truncated), (beginning(), 3, 4));
     // The report has more tokens than were seen, and is used.
     let late = || begun(4).chunk(report(Usage::new(10, 20)));
-    let expected = (Some(Usage::new(10, 20)), 0, 4);
+    let expected = (Some(Usage::new(10, 20).cached(4, 2)), 0, 4);
     check(late, Ends::ByItself, Some(ErrorKind::Truncated), expected);
 }
 
