@@ -11,13 +11,17 @@ pub struct Identity {
 }
 
 thread_local! {
-    /// The model that was last found ready in this call of `poll_ready`, or the one that a start is read for.
+    /// The model that answered in the `poll_ready` of a layer that listens, or the one that a start is read for.
     static CURRENT: Cell<Option<Identity>> = const { Cell::new(None) };
+    /// The number of layers that listen.
+    static LISTENING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Says that the model with this identity is asked whether it is ready.
 pub(crate) fn announce(identity: Identity) {
-    CURRENT.set(Some(identity));
+    if LISTENING.get() > 0 {
+        CURRENT.set(Some(identity));
+    }
 }
 
 /// Returns the identity that is current on this thread.
@@ -28,12 +32,20 @@ pub(crate) fn current() -> Option<Identity> {
 /// Asks a service whether it is ready, and notes which model answered. Readiness comes from the model itself through
 /// every layer that has no queue; below a queue the model stays unknown.
 pub(crate) fn listen<T>(known: &mut Option<Identity>, ready: impl FnOnce() -> Poll<T>) -> Poll<T> {
-    let outer = CURRENT.take();
+    struct Listening(Option<Identity>);
+    impl Drop for Listening {
+        fn drop(&mut self) {
+            LISTENING.set(LISTENING.get() - 1);
+            // A layer above listens too, and hears of the model.
+            if LISTENING.get() == 0 {
+                CURRENT.set(self.0);
+            }
+        }
+    }
+    let _listening = Listening(CURRENT.take());
+    LISTENING.set(LISTENING.get() + 1);
     let ready = ready();
     *known = CURRENT.get().or(*known);
-    if CURRENT.get().is_none() {
-        CURRENT.set(outer);
-    }
     ready
 }
 

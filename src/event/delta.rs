@@ -143,7 +143,7 @@ impl<'a> Delta<'a> {
     ///
     /// let mut answer = Accumulator::new();
     /// answer.delta(&Delta::usage(Usage::new(11, 25)));
-    /// assert_eq!(answer.finish().usage.unwrap().total_tokens, 36);
+    /// assert_eq!(answer.finish().usage.unwrap().total_tokens, Some(36));
     /// ```
     pub fn usage(usage: Usage) -> Self {
         Delta::Usage { usage, raw: None }

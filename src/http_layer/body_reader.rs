@@ -73,8 +73,10 @@ impl BodyReader {
                 Mode::Failed(Failure { status, ..Failure::new(ErrorKind::Transport, message) })
             }
             None if status.is_success() => {
-                let request = Arc::clone(emitter.request());
-                let response = LlmHttpResponse::new(status, &head.headers).request(&request);
+                let mut response = LlmHttpResponse::new(status, &head.headers);
+                if let Some(request) = emitter.request() {
+                    response = response.request(request);
+                }
                 let decoder = guarded(|| format.decoder(&response));
                 decoder.map_or(Mode::Blind, Mode::Answer)
             }

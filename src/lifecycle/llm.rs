@@ -11,11 +11,13 @@ use crate::{
         Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
         LlmRequestInfo, LlmStart, Partial, RunError,
     },
+    handler::EventMask,
 };
 
 /// The account of a model call: the deltas of its answer, of which those with content are token events.
 pub(crate) struct Llm {
-    request: Arc<LlmRequestInfo>,
+    /// `None` if no handler reads it.
+    request: Option<Arc<LlmRequestInfo>>,
     answer: Accumulator,
     content: ContentCapture,
     time_to_first_token: Option<Duration>,
@@ -27,10 +29,15 @@ pub(crate) type LlmEmitter = Emitter<Llm>;
 /// Starts the run of a model call.
 pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> LlmEmitter {
     let content = new_run.content;
-    // Built even if no handler wants the event: the result repeats what was requested.
-    let start = start();
-    let request = Arc::new(LlmRequestInfo::of(&start));
-    let start = || EventData::LlmStart(Arc::new(content.start(start)));
+    // Built also for handlers of the end only: the result repeats what was requested.
+    let users = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
+    let is_read = new_run.members.iter().any(|member| member.slot.event_mask.intersects(users));
+    let start = is_read.then(start);
+    let request = start.as_ref().map(|start| Arc::new(LlmRequestInfo::of(start)));
+    let start = || {
+        let start = start.expect("a handler that wants the event reads the start");
+        EventData::LlmStart(Arc::new(content.start(start)))
+    };
     Emitter::start(new_run, EventKind::LlmStart, start, |dispatch| Llm {
         request,
         answer: Accumulator::capturing(content),
@@ -70,8 +77,8 @@ impl LlmEmitter {
     }
 
     /// Returns what was requested.
-    pub(crate) fn request(&self) -> &Arc<LlmRequestInfo> {
-        &self.account.request
+    pub(crate) fn request(&self) -> Option<&Arc<LlmRequestInfo>> {
+        self.account.request.as_ref()
     }
 
     /// Returns the answer so far.
@@ -104,7 +111,7 @@ impl Account for Llm {
 
     fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData {
         let mut result = self.content.result(mem::take(&mut self.answer).finish());
-        result.request = Some(Arc::clone(&self.request));
+        result.request.clone_from(&self.request);
         result.duration = duration;
         result.time_to_first_token = self.time_to_first_token;
         let result = Arc::new(result);

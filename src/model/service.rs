@@ -14,7 +14,13 @@ use super::{
     ConfigError, ResponseFuture,
     api::{Endpoint, ModelConfig},
 };
-use crate::chat::{ChatRequest, ChatStream, ModelError, identity};
+use crate::{
+    chat::{
+        ChatRequest, ChatStream, ModelError,
+        identity::{self, Identity},
+    },
+    wire,
+};
 
 /// A typed model over an HTTP client service: an [`AnthropicModel`](super::anthropic::AnthropicModel) or an
 /// [`OpenAiModel`](super::openai::OpenAiModel).
@@ -33,12 +39,17 @@ pub struct ModelService<S, C> {
 pub(super) struct Settings<C> {
     config: C,
     endpoint: Result<Endpoint, ConfigError>,
+    identity: Identity,
 }
 
 impl<C: ModelConfig> Settings<C> {
     pub(super) fn new(config: C) -> Self {
         let endpoint = config.endpoint();
-        Self { config, endpoint }
+        let mut identity = config.identity();
+        // A known host is of another provider than the one whose API it serves.
+        let host = endpoint.as_ref().ok().and_then(|endpoint| endpoint.uri.host());
+        identity.provider = host.and_then(wire::of_host).unwrap_or(identity.provider);
+        Self { config, endpoint, identity }
     }
 
     fn request(&self, request: ChatRequest) -> Result<Request<Full<Bytes>>, ModelError> {
@@ -124,7 +135,7 @@ where
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         let ready = self.inner.poll_ready(cx);
-        identity::announce(self.settings.config.identity());
+        identity::announce(self.settings.identity);
         ready.map_err(|error| ModelError::Transport(error.into()))
     }
 

@@ -144,7 +144,7 @@ async fn an_answer_may_be_cut_anywhere() {
             assert_eq!(end.kind(), EventKind::LlmEnd);
             let result = end.result().unwrap();
             assert_eq!(result.choices, read.choices);
-            assert_eq!(result.usage, Some(Usage::new(15, 20).cached(5, 0)));
+            assert_eq!(result.usage, Some(Usage::new(15, 20).cached(5, None)));
             assert_eq!(result.model.as_deref(), Some("claude-test"));
             assert_eq!(result.response_id.as_deref(), Some("msg_1"));
             assert_eq!(result.choices[0].reasoning, "A joke.");

@@ -2,5 +2,6 @@
 
 mod anthropic;
 mod anthropic_end_to_end;
+mod identity;
 mod openai;
 mod openai_end_to_end;

@@ -207,12 +207,18 @@ fn a_handler_receives_only_the_events_of_its_mask() {
 #[test]
 fn an_unwanted_start_is_not_built() {
     in_each_mode(|mode| async move {
-        let ends = MaskedHandler::new(EventMask::LLM_END);
-        let callbacks = set(mode, &ends);
+        let tokens = MaskedHandler::new(EventMask::LLM_NEW_TOKEN);
+        let callbacks = set(mode, &tokens);
         let (in_run, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert!(in_run);
         assert_eq!((request.starts_built(), request.prompts_built()), (0, 0));
+        // The result repeats what was requested, but not the prompt.
+        let ends = MaskedHandler::new(EventMask::LLM_END);
+        let callbacks = set(mode, &ends);
+        let (_, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
+        assert!(callbacks.flush(PATIENCE).await.is_complete());
+        assert_eq!((request.starts_built(), request.prompts_built()), (1, 0));
         // The start is numbered nevertheless.
         assert_eq!(ends.recorder.terminals()[0].seq, 3);
     });

@@ -19,9 +19,10 @@ def result(source, choices, usage):
     return {"response_id": source.get("id"), "model": source.get("model"), "choices": choices, "usage": usage}
 
 
-def counts(incoming, outgoing, read=0, written=0, reasoning=0):
+def counts(incoming, outgoing, read=None, written=None, reasoning=None):
+    """What was not reported is null."""
     return {"input_tokens": incoming, "output_tokens": outgoing, "total_tokens": incoming + outgoing,
-            "cache_read_tokens": read or 0, "cache_write_tokens": written or 0, "reasoning_tokens": reasoning or 0}
+            "cache_read_tokens": read, "cache_write_tokens": written, "reasoning_tokens": reasoning}
 
 
 def messages(items, is_stream):
@@ -56,8 +57,9 @@ def messages(items, is_stream):
             choices[0]["tool_calls"].append({"id": block["id"], "name": block["name"], "arguments": arguments})
     if not usage:
         return result(message, choices, None)
-    read, written = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0
-    return result(message, choices, counts(usage["input_tokens"] + read + written, usage["output_tokens"], read, written))
+    read, written = usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens")
+    total = usage["input_tokens"] + (read or 0) + (written or 0)
+    return result(message, choices, counts(total, usage["output_tokens"], read, written))
 
 
 def openai_counts(usage):

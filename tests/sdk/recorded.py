@@ -92,7 +92,14 @@ def compare_end(found, scenario, answer, last):
         return
     found.same("streamed", last["streamed"], is_streamed(scenario))
     for name, value in collected(scenario, answer["items"]).items():
-        found.same(name, last[name], value)
+        found.same(name, comparable(last[name], value), value)
+
+
+def comparable(actual, expected):
+    """Leaves out the counts that the SDK's sum does not have."""
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        return {name: actual.get(name) for name in expected}
+    return actual
 
 
 def compare_failure(found, scenario, answer, last):
@@ -111,4 +118,4 @@ def compare_failure(found, scenario, answer, last):
             found.same("the text so far", emitted["text"][: len(seen["text"])], seen["text"])
         del expected["choices"]
     for name, value in expected.items():
-        found.same(name, last[name], value)
+        found.same(name, comparable(last[name], value), value)

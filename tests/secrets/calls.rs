@@ -161,7 +161,9 @@ pub(crate) const WAYS: [(Option<ErrorKind>, Answer); 11] = [
     }),
     (Some(ErrorKind::Truncated), || respond(json(200, Scripted::chunks(["{\"CANARY\": CANARY"])))),
     (Some(ErrorKind::Provider), || respond(json(401, Scripted::chunks([ECHOES])))),
-    (Some(ErrorKind::Provider), || respond(json(500, Scripted::chunks(["<p>CANARY</p>"])))),
+    (Some(ErrorKind::Provider), || {
+        respond(json(500, Scripted::chunks(["<html><body><b>CANARY</b></body></html>"])))
+    }),
     (Some(ErrorKind::Provider), || {
         respond(event_stream(Scripted::chunks([format!("event: error\ndata: {ECHOES}\n\n")])))
     }),

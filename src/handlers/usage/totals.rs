@@ -68,7 +68,7 @@ use crate::{
 ///
 /// let snapshot = totals.snapshot();
 /// let ada = snapshot.group(&[("metadata.user", "ada")]).expect("ada made a call");
-/// assert_eq!(ada.counts.reported.output_tokens, 340);
+/// assert_eq!(ada.counts.reported.output_tokens, Some(340));
 /// assert_eq!(ada.counts.cost.expect("there are prices").total().to_string(), "0.001712");
 /// # Ok(()) }
 /// ```

@@ -1,6 +1,6 @@
 """OpenAI's Chat Completions."""
 
-from .wire import shredded, streamed, unnamed, whole
+from .wire import dump, shredded, streamed, twice, unnamed, whole
 
 QUESTION = {"messages": [{"role": "user", "content": "What is the weather in Paris?"}]}
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {
@@ -95,6 +95,15 @@ ALL = [
     scenario("helper", chunks(lambda model: [role(model), chunk(model, {"content": "I"}), chunk(model, {"content": " look."}),
         *call(model, 0, '{"ci', 'ty": "Par', 'is"}'), *call(model, 1, '{"city": "Rome"}'), chunk(model, {}, "tool_calls"),
         completion(model, "chat.completion.chunk", usage=USAGE)]), stream=False, tools=TOOLS, **WITH_USAGE) | {"helper": True},
+    # What parsers of JSON read and a strict one does not.
+    scenario("key-twice", chunks(lambda model: [role(model), twice(chunk(model, {"content": "Hel"}), "content", '"x"'),
+        chunk(model, {"content": "lo"}), *[twice(part, "function", "{}") for part in call(model, 0, '{"ci', 'ty":"Rome"}')],
+        twice(chunk(model, {}, "tool_calls"), "choices", "[]")]), tools=TOOLS),
+    scenario("number-out-of-range", chunks(lambda model: [dump(event).replace('"logprobs": null', '"logprobs": {"content": [-1e400]}')
+        for event in answer_events(model, *HELLO)])),
+    scenario("id-and-name-on-each", chunks(lambda model: [role(model), *[chunk(model, {"tool_calls": [
+        {"index": 0, "id": "call_0", "type": "function", "function": {"name": "get_weather", "arguments": part}}]})
+        for part in ("", '{"ci', 'ty":"Rome"}')], chunk(model, {}, "tool_calls")]), tools=TOOLS),
     scenario("comments", lambda model: streamed([b": PROCESSING\n\n" * 3, *[
         unnamed(event) + b": keep-alive\n\n" for event in answer_events(model, *HELLO)], DONE])),
 ]

@@ -1,6 +1,6 @@
 """Anthropic's Messages."""
 
-from .wire import named, shredded, streamed, whole
+from .wire import named, shredded, streamed, twice, whole
 
 QUESTION = {"max_tokens": 64, "messages": [{"role": "user", "content": "What is the weather in Paris?"}]}
 TOOLS = [{"name": "get_weather", "description": "Reports the weather",
@@ -105,6 +105,12 @@ ALL = [
     scenario("crlf", lambda model: streamed([named(event, end="\r\n") for event in answer_events(model, *HELLO)])),
     scenario("helper", events(lambda model: [start(model), *THOUGHT, open_text(1), text(1, "I"), text(1, " look."), close(1),
         *tool(2, 1, "", '{"ci', 'ty":"Par', 'is"}'), *stop("tool_use")]), stream=False, tools=TOOLS) | {"helper": True},
+    # What the SDKs read in a way of their own: the last member of a name, and deltas in place of the start's input.
+    scenario("key-twice", lambda model: streamed([f"event: {event['type']}\ndata: {twice(event, 'type')}\n\n".encode()
+        for event in answer_events(model, *HELLO)])),
+    scenario("input-in-start-and-deltas", events(lambda model: [start(model), block(0, CALL),
+        delta(0, "input_json_delta", partial_json='{"city":'), delta(0, "input_json_delta", partial_json=' "Paris"}'), close(0),
+        *stop("tool_use")]), tools=TOOLS),
     scenario("pings", lambda model: streamed([b": hello\n\n", named({"type": "ping"}), *[
         named(event, {"type": "ping"}) + b": keep-alive\n\n" for event in answer_events(model, *HELLO)[:-1]], named({"type": "message_stop"})])),
 ]
