@@ -44,8 +44,7 @@ impl ResponseReader {
             );
             return Err(ModelError::Transport(message.into()));
         }
-        let mut request = LlmRequestInfo::default();
-        request.stream = asked_for_stream;
+        let request = LlmRequestInfo { stream: asked_for_stream, ..LlmRequestInfo::default() };
         let response = LlmHttpResponse::new(parts.status, &parts.headers).request(&request);
         let decoder = self.format.decoder(&response);
         let id = self.request_id(&parts.headers).map(Arc::from);

@@ -62,7 +62,7 @@ pub(in crate::wire) fn message(body: &Value) -> Option<String> {
         .find_map(nested)
         .or_else(|| {
             let lists = [&body["errors"], &body["detail"], error, &error["details"]];
-            lists.into_iter().find_map(|list| list_message(list))
+            lists.into_iter().find_map(list_message)
         })
 }
 

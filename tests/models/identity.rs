@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use support::{Mode, Recorders};
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, ErrorKind, EventData,
     chat::ChatRequest,

@@ -88,10 +88,10 @@ impl Protocol for Anthropic {
             Some("ping") => {}
             // Gateways omit the type, or replace it by the type of the error.
             Some("error") => each(Delta::Error(in_band(data))),
-            _ if event.error.is_some() => {
-                if json::value(data).is_some_and(|value| says_failed(&value, false)) {
-                    each(Delta::Error(in_band(data)));
-                }
+            _ if event.error.is_some()
+                && json::value(data).is_some_and(|value| says_failed(&value, false)) =>
+            {
+                each(Delta::Error(in_band(data)));
             }
             _ => {}
         }

@@ -175,7 +175,7 @@ fn tools_with_a_type_of_their_own_are_calls() {
     let exec = json!({"type": "exec", "command": ["ls", "-l"]});
     let commands = json!({"commands": ["ls"], "timeout_ms": null});
     for (mut item, id, name, arguments) in [
-        (json!({"type": "local_shell_call", "action": exec}), "c", "local_shell", exec.clone()),
+        (json!({"type": "local_shell_call", "action": exec}), "c", "local_shell", exec),
         (json!({"type": "shell_call", "action": commands}), "c", "shell", commands.clone()),
         (
             json!({"type": "shell_call", "action": commands, "environment": {"type": "local"}}),
