@@ -3,10 +3,10 @@ use std::fmt;
 use super::{
     Decoder, SseDecoder,
     array::ArrayDecoder,
-    error,
-    framed::{EVENT_LIMIT, Framed},
-    json::{ReadError, unwrapped},
+    framed::EVENT_LIMIT,
+    json::unwrapped,
     protocol::{ArrayBody, ObjectBody, Protocol},
+    reading::{read, read_json, unreadable, until_end},
     whole_body::{Pushed, WholeBody},
 };
 use crate::event::Delta;
@@ -168,69 +168,6 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             protocol.eof(&mut until_end(ended, each));
         }
         *ended = true;
-    }
-}
-
-/// Ends an answer that is complete and not one of the protocol, such as the page of a proxy: it is an error, not a
-/// truncated answer.
-fn unreadable(body: &str, each: &mut dyn FnMut(Delta<'_>)) {
-    each(Delta::Error(error::unexpected(body)));
-}
-
-fn read<P: Protocol>(
-    protocol: &mut P,
-    ended: &mut bool,
-    framed: Framed<'_>,
-    each: &mut dyn FnMut(Delta<'_>),
-) {
-    match framed {
-        _ if *ended => {}
-        Framed::Overflow => each(Delta::DecodeFault),
-        Framed::Event(event) => {
-            let data = unwrapped(event.data.trim_ascii());
-            // An error by its name, whatever its data.
-            if event.event.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
-                until_end(ended, each)(Delta::Error(error::in_band(data)));
-                return;
-            }
-            if !read_json(data, ended, each, |data, each| protocol.event(event.event, data, each)) {
-                each(Delta::DecodeFault);
-            }
-        }
-    }
-}
-
-/// Reads a JSON text. If that fails and the text can be repaired, reads the repaired text; what is lost is a fault.
-/// Returns whether the text was read.
-fn read_json(
-    json: &str,
-    ended: &mut bool,
-    each: &mut dyn FnMut(Delta<'_>),
-    mut protocol: impl FnMut(&str, &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>,
-) -> bool {
-    let mut each = until_end(ended, each);
-    match protocol(json, &mut each) {
-        Err(ReadError::Repaired(repaired)) => {
-            if repaired.lossy {
-                each(Delta::DecodeFault);
-            }
-            // Another error in the same text is not a second fault.
-            protocol(&repaired.text, &mut each).is_ok() || repaired.lossy
-        }
-        read => read.is_ok(),
-    }
-}
-
-/// Passes on deltas up to the one that ends the answer.
-fn until_end<'a>(
-    ended: &'a mut bool,
-    each: &'a mut dyn FnMut(Delta<'_>),
-) -> impl FnMut(Delta<'_>) + 'a {
-    move |delta| {
-        if !*ended {
-            *ended = matches!(delta, Delta::Done | Delta::Error(_));
-            each(delta);
-        }
     }
 }
 

@@ -43,6 +43,7 @@ pub mod openai_responses;
 mod path;
 mod protocol;
 mod provider;
+mod reading;
 mod request;
 pub(crate) mod retry_after;
 mod sse;

@@ -141,6 +141,27 @@ impl AnswerState {
         }
     }
 
+    /// Reads a fragment of a command of a shell: a string in the arguments, which are `{"commands":[…` in the end.
+    pub(super) fn command(&mut self, event: Event<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let key = Key::new(event.output_index, event.item_id.as_deref());
+        let Some(item) = self.items.get(key).filter(|item| !item.done) else { return };
+        let (Kind::Call(index), Some(text)) = (item.kind, event.delta.filled()) else { return };
+        let place = event.command_index.0.unwrap_or(0);
+        let before = match item.command.replace(place) {
+            None => "{\"commands\":[\"",
+            Some(known) if known != place => "\",\"",
+            Some(_) => "",
+        };
+        // A string can always be serialized.
+        let text = serde_json::to_string(&text).unwrap_or_default();
+        let escaped = text.get(1..text.len() - 1).unwrap_or_default();
+        let Some(arguments) = item.arguments.push(format!("{before}{escaped}").into()) else {
+            return;
+        };
+        self.emitted.call = true;
+        each(Delta::ToolCall { choice: 0, index, id: None, name: None, arguments });
+    }
+
     /// Ends an item: emits the content that was not emitted before.
     pub(super) fn close(&mut self, index: Count, item: Item<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         let Some(known) = self.items.get(Key::new(index, item.id.as_deref())) else { return };
@@ -168,6 +189,9 @@ impl AnswerState {
             Some(rest) => Some(rest.into()),
             None => arguments.and_then(|all| known.arguments.complete(all)),
         };
+        // Commands that were written in another way than the action in the end.
+        let unclosed = known.command.is_some() && !known.arguments.are_whole();
+        let arguments = arguments.or_else(|| unclosed.then(|| "\"]}".into()));
         if is_new || arguments.is_some() || id.is_some() || name.is_some() {
             let arguments = arguments.unwrap_or_default();
             each(Delta::ToolCall { choice: 0, index, id, name, arguments });

@@ -16,6 +16,8 @@ pub(super) struct Event<'a> {
     pub(super) item_id: Text<'a>,
     #[serde(borrow)]
     pub(super) item: Object<Item<'a>>,
+    /// The position of a shell's command among those of its call.
+    pub(super) command_index: Count,
     /// A text or a refusal, repeated.
     #[serde(borrow)]
     pub(super) text: Text<'a>,

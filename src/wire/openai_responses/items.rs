@@ -45,6 +45,8 @@ pub(super) struct ItemState {
     pub(super) emitted: Emitted,
     /// The texts were emitted from the events that repeat them.
     pub(super) by_done: bool,
+    /// The index of the command of a shell's call that is being read.
+    pub(super) command: Option<u64>,
     /// The arguments of a call.
     pub(super) arguments: Arguments,
     /// Whether the item was announced and has not ended.
@@ -152,6 +154,7 @@ impl Items {
             reasoning: None,
             emitted: Emitted::default(),
             by_done: false,
+            command: None,
             arguments: Arguments::default(),
             open: false,
             done: false,

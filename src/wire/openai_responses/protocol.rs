@@ -73,6 +73,7 @@ impl Protocol for Responses {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
                 answer.arguments(key, CallArguments::Whole(event.input), each);
             }
+            "response.shell_call_command.delta" => answer.command(event, each),
             "response.output_item.added" => {
                 if let Some(item) = event.item.0 {
                     answer.open(event.output_index, item, each);

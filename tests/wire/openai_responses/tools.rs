@@ -229,6 +229,28 @@ fn tools_with_a_type_of_their_own_are_calls() {
     assert_eq!(events([added(0, &container), done(0, &container)]), []);
 }
 
+#[test]
+fn the_commands_of_a_shell_are_tokens() {
+    let item = |action: Value| json!({"type": "shell_call", "id": "i", "call_id": "c", "action": action, "environment": null});
+    let piece = |at: u64, text: &str| json!({"type": "response.shell_call_command.delta", "output_index": 0, "command_index": at, "delta": text});
+    let pieces = [piece(0, "echo \"a"), piece(0, "\""), piece(1, "ls")];
+    for (action, rest) in [
+        (json!({"commands": ["echo \"a\"", "ls"], "timeout_ms": 5}), "\"],\"timeout_ms\":5}"),
+        (json!({"commands": ["echo 'a'", "ls"]}), "\"]}"),
+    ] {
+        let opened = added(0, &item(json!({"commands": []})));
+        let all = events([&[opened][..], &pieces, &[done(0, &item(action))]].concat());
+        let expected = [
+            call(0, "c", "shell", ""),
+            arguments(0, "{\"commands\":[\"echo \\\"a"),
+            arguments(0, "\\\""),
+            arguments(0, "\",\"ls"),
+            arguments(0, rest),
+        ];
+        assert_eq!(all, expected);
+    }
+}
+
 /// xAI reports its own tools like custom ones. The answer repeats which tools the caller declared.
 #[test]
 fn custom_tools_that_nobody_declared_are_the_providers() {
