@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Uri};
 
 use super::path;
 
-/// The HTTP request of an LLM call, as a [`Format`] reads it.
+/// The HTTP request of an LLM call, as a [`Format`](super::Format) reads it.
 ///
 /// The `Debug` form omits query, header values and body, which may hold secrets.
 #[derive(Clone, Copy)]
