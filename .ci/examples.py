@@ -8,11 +8,11 @@ import sys
 JOKE = "Here's a little joke for you:\n\nWhy can't a bicycle stand up by itself? Because it's two-tire\n"
 JOKE_LINE = JOKE.strip().replace("\n", " ")
 ANTHROPIC = (
-    f"calling claude-haiku-4-5 at anthropic\n{JOKE}29 tokens in, 24 out\n"
+    f"calling claude-haiku-4-5 at anthropic\n{JOKE}29 → 24 tokens\n"
     "the client read 3591 bytes with status 200 OK\n"
 )
 EXPECTED = {
-    "async_openai": f"{JOKE}gpt-4o-mini: 33 tokens in, 24 out\nthe client read 27 chunks\n",
+    "async_openai": f"{JOKE}gpt-4o-mini: 33 → 24 tokens\nthe client read 27 chunks\n",
     "hyper_client": ANTHROPIC,
     "reqwest_client": ANTHROPIC,
     "runnables": """a lambda counts 17 words

@@ -153,7 +153,15 @@ impl Executor for Blocking {
     }
 
     fn start(self: Arc<Self>, lane: LaneRef) {
-        self.wake(&self.pool.add(Ready { lane, _clock: PausedClock::hold() }));
+        // A thread of another handler may get here after its last event, and that of the deadlines: outside of runtimes.
+        let runtime = match Handle::try_current() {
+            Ok(_) => None,
+            Err(_) => lane.lane().runtime().cloned(),
+        };
+        let entered = runtime.as_ref().map(Handle::enter);
+        let clock = PausedClock::hold();
+        drop(entered);
+        self.wake(&self.pool.add(Ready { lane, _clock: clock }));
     }
 
     fn ended(&self, key: u32) {
