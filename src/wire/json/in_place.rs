@@ -15,9 +15,10 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for InPlace<'_, T> {
 }
 
 /// Implements `Deserialize` for a struct with a lifetime: reads each member of an object into its field, in
-/// place. Fields of absent members keep their default.
+/// place. Fields of absent members keep their default. A test of names (`? test => field`) comes last, for a field of many
+/// names: each literal costs a comparison for every name that is not read.
 macro_rules! in_place {
-    ($type:ident { $($($name:literal)|+ => $field:ident),* $(,)? }) => {
+    ($type:ident { $($($name:literal)|+ => $field:ident,)* $(? $test:path => $tested:ident,)? }) => {
         impl<'de: 'a, 'a> serde::Deserialize<'de> for $type<'a> {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let mut place = Self::default();
@@ -32,6 +33,7 @@ macro_rules! in_place {
                 #[allow(non_camel_case_types)]
                 enum Name {
                     $($field,)*
+                    $($tested,)?
                     Other,
                 }
 
@@ -53,6 +55,7 @@ macro_rules! in_place {
                     fn visit_str<E>(self, name: &str) -> Result<Name, E> {
                         Ok(match name {
                             $($($name)|+ => Name::$field,)*
+                            $(name if $test(name) => Name::$tested,)?
                             _ => Name::Other,
                         })
                     }
@@ -76,6 +79,9 @@ macro_rules! in_place {
                                 $(Name::$field => {
                                     map.next_value_seed($crate::wire::json::InPlace(&mut self.0.$field))?;
                                 })*
+                                $(Name::$tested => {
+                                    map.next_value_seed($crate::wire::json::InPlace(&mut self.0.$tested))?;
+                                })?
                                 Name::Other => {
                                     map.next_value::<serde::de::IgnoredAny>()?;
                                 }

@@ -57,6 +57,9 @@ pub(in crate::wire) fn compacted(raw: &str) -> Cow<'_, str> {
 
 /// Strips the brackets of an array of one object, the form of Google's errors. Returns other texts unchanged.
 pub(in crate::wire) fn unwrapped(json: &str) -> &str {
-    let inner = json.trim().strip_prefix('[').and_then(|json| json.strip_suffix(']'));
+    if !matches!(json.as_bytes().first(), Some(b'[' | b' ' | b'\n' | b'\r' | b'\t')) {
+        return json;
+    }
+    let inner = json.trim_ascii().strip_prefix('[').and_then(|json| json.strip_suffix(']'));
     inner.filter(|inner| inner.trim_start().starts_with('{')).unwrap_or(json)
 }

@@ -1,4 +1,4 @@
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{
     choice::ChoiceState,
@@ -6,7 +6,12 @@ use super::{
 };
 use crate::{
     event::{Delta, ProviderError},
-    wire::{error::in_band, json::Text, usage},
+    wire::{
+        error::in_band,
+        error_body::is_filled,
+        json::{self, Text},
+        usage,
+    },
 };
 
 /// More choices than can be requested. Bounds the memory of a stream.
@@ -29,8 +34,8 @@ pub(super) struct AnswerState {
     calls: usize,
     /// An object `chat.completion.done` was read.
     ended: bool,
-    /// The error of a choice.
-    failure: Option<Map<String, Value>>,
+    /// A choice has an `error`, which may be empty.
+    failure: bool,
     /// A choice has the finish reason `error`.
     failed: bool,
 }
@@ -43,9 +48,16 @@ impl AnswerState {
         finished || self.ended
     }
 
-    /// Returns the error of a choice, of which there is no other sign.
-    pub(super) fn failure(&mut self) -> Option<ProviderError> {
-        let error = self.failure.take();
+    /// Returns the error of a choice of a chunk, of which there is no other sign.
+    pub(super) fn failure(&mut self, chunk: &str) -> Option<ProviderError> {
+        let suspect = std::mem::take(&mut self.failure);
+        if !suspect && !self.failed {
+            return None;
+        }
+        let value = json::value(chunk).unwrap_or_default();
+        let choices = value["choices"].as_array();
+        let errors = choices.into_iter().flatten().map(|choice| &choice["error"]);
+        let error = errors.into_iter().find(|error| is_filled(error));
         (self.failed || error.is_some()).then(|| in_band(&json!({ "error": error }).to_string()))
     }
 
@@ -96,7 +108,7 @@ impl AnswerState {
         let Choice { index, delta, message, text, finish_reason, usage: _, error } = choice;
         let finish = finish_reason.filled();
         let (delta, message) = (delta.0, message.0);
-        self.failure = error.0.filter(|error| !error.is_empty()).or(self.failure.take());
+        self.failure |= error.is_some();
         if delta.is_none() && message.is_none() && text.as_deref().is_none() && finish.is_none() {
             // For example the results of Azure's content filter.
             return;

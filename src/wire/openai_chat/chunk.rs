@@ -30,8 +30,22 @@ in_place! {
         "x_groq" => x_groq,
         "value" => value,
         "type" => kind,
-        "error" | "errors" | "error_type" | "error_code" | "error_message" | "error_msg" | "success" | "base_resp"
-            | "code" | "message" | "msg" | "detail" | "title" => suspect,
+        ? is_suspect => suspect,
+    }
+}
+
+/// Whether errors have a member of this name.
+fn is_suspect(name: &str) -> bool {
+    match name.as_bytes().first() {
+        Some(b'e') => matches!(
+            name,
+            "error" | "errors" | "error_type" | "error_code" | "error_message" | "error_msg"
+        ),
+        Some(b'm') => matches!(name, "message" | "msg"),
+        Some(b'b' | b'c' | b'd' | b's' | b't') => {
+            matches!(name, "base_resp" | "code" | "detail" | "success" | "title")
+        }
+        _ => false,
     }
 }
 
@@ -53,7 +67,7 @@ pub(super) struct Choice<'a> {
     pub(super) finish_reason: Text<'a>,
     /// Some servers report the usage and errors of the call here.
     pub(super) usage: Object<Map<String, Value>>,
-    pub(super) error: Object<Map<String, Value>>,
+    pub(super) error: Option<IgnoredAny>,
 }
 
 in_place! {

@@ -38,7 +38,7 @@ impl Protocol for OpenAi {
         self.answer.chunk(chunk, Form::Streamed, each);
         if error {
             each(Delta::Error(in_band(data)));
-        } else if let Some(error) = self.answer.failure() {
+        } else if let Some(error) = self.answer.failure(data) {
             each(Delta::Error(error));
         }
         Ok(())
@@ -55,7 +55,7 @@ impl Protocol for OpenAi {
             self.answer.chunk(chunk, Form::Whole, each);
             self.answer.end(each);
         }
-        let error = if error { Some(in_band(json)) } else { self.answer.failure() };
+        let error = if error { Some(in_band(json)) } else { self.answer.failure(json) };
         each(error.map_or(Delta::Done, Delta::Error));
         Ok(())
     }

@@ -77,6 +77,7 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
         })
     }
 
+    #[inline]
     fn add<'l>(
         &mut self,
         line: &'l [u8],
@@ -96,24 +97,26 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
         if texts.continues(line) {
             put(self, Field::Data, line);
             self.text_may_have_ended(line, each);
-        } else if texts.begins(line) {
-            self.dispatch(true, each);
-            let mut rest = line;
-            // Texts may follow each other without a line end.
-            while let Some(text) = self.kept.texts.as_mut().and_then(|it| it.next_in(&mut rest)) {
-                put(self, Field::Data, text);
-                self.text_may_have_ended(b"", each);
+            return self.len() <= limit;
+        }
+        match field(line) {
+            Some((field @ (Field::Data | Field::Error), value)) => {
+                texts.any();
+                self.end_text_before(value, each);
+                put(self, field, value);
             }
-        } else {
-            match field(line) {
-                Some((field @ (Field::Data | Field::Error), value)) => {
-                    texts.any();
-                    self.end_text_before(value, each);
-                    put(self, field, value);
+            Some((field, value)) => put(self, field, value),
+            None if texts.begins(line) => {
+                self.dispatch(true, each);
+                let mut rest = line;
+                // Texts may follow each other without a line end.
+                while let Some(text) = self.kept.texts.as_mut().and_then(|it| it.next_in(&mut rest))
+                {
+                    put(self, Field::Data, text);
+                    self.text_may_have_ended(b"", each);
                 }
-                Some((field, value)) => put(self, field, value),
-                None => self.unframed(line),
             }
+            None => texts.unframed(line),
         }
         // Replacement characters are longer than what they replace.
         self.len() <= limit
@@ -146,12 +149,6 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
             if let Some(next) = next {
                 self.kept.event = next;
             }
-        }
-    }
-
-    fn unframed(&mut self, line: &[u8]) {
-        if let Some(texts) = &mut self.kept.texts {
-            texts.unframed(line);
         }
     }
 
