@@ -113,10 +113,7 @@ impl Usage {
         let total = self.total_tokens.filter(|_| !changed);
         self.input_tokens = later.input_tokens.or(self.input_tokens);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
-        // The sum of a partial report is that report's.
-        let whole = later.input_tokens.is_some() && later.output_tokens.is_some();
-        let reported = later.total_tokens.filter(|_| whole || !changed || later.sum().is_none());
-        self.total_tokens = reported.or(total).or_else(|| self.sum());
+        self.total_tokens = later.total_tokens.or(total).or_else(|| self.sum());
         self.cache_read_tokens = later.cache_read_tokens.or(self.cache_read_tokens);
         self.cache_write_tokens = later.cache_write_tokens.or(self.cache_write_tokens);
         self.reasoning_tokens = later.reasoning_tokens.or(self.reasoning_tokens);

@@ -10,6 +10,7 @@ use crate::event::{ProviderError, prefix};
 
 /// The most bytes of a message that are kept.
 const MESSAGE_LIMIT: usize = 4096;
+const NO_MESSAGE: &str = "error without a message";
 
 /// Reads the body of an HTTP error response: the documented envelopes of all providers, also as an event of a
 /// stream, or the text of a proxy.
@@ -24,7 +25,14 @@ pub(in crate::wire) fn of_response(status: StatusCode, body: &[u8]) -> ProviderE
 
 /// Reads an error that was reported inside a response of status 200.
 pub(in crate::wire) fn in_band(data: &str) -> ProviderError {
-    read(data, || "error without a message".to_owned())
+    read(data, || NO_MESSAGE.to_owned())
+}
+
+/// Returns the error if a JSON text says that the call failed. See [`says_failed`](error_body::says_failed).
+pub(in crate::wire) fn said(json: &str, answered: bool) -> Option<ProviderError> {
+    let value = json::value(json)?;
+    let failed = error_body::says_failed(&value, answered);
+    failed.then(|| of_value(&value, || NO_MESSAGE.to_owned()))
 }
 
 /// Reads a response of status 200 that is neither an answer nor an error that the API documents.
@@ -34,18 +42,27 @@ pub(in crate::wire) fn unexpected(body: &str) -> ProviderError {
 
 fn read(body: &str, fallback: impl FnOnce() -> String) -> ProviderError {
     let body = body.trim_start_matches('\u{FEFF}').trim();
-    let value = json::value(body).or_else(|| of_event(body));
-    let error = match &value {
-        Some(value @ (Value::Object(_) | Value::Array(_))) => of_value(value),
-        Some(Value::String(text)) => Parts { message: Some(text.clone()), ..Parts::default() },
-        _ => Parts { message: error_text::message(body), ..Parts::default() },
-    };
-    let message = error.message.unwrap_or_else(fallback);
-    let mut provider = ProviderError::new(prefix(&message, MESSAGE_LIMIT));
-    provider.code = error.code.map(|code| prefix(&code, MESSAGE_LIMIT).into());
-    provider.request_id = error.request_id;
-    provider.retry_after = value.as_ref().and_then(retry_after::of_body);
-    provider
+    match json::value(body).or_else(|| of_event(body)) {
+        Some(value @ (Value::Object(_) | Value::Array(_))) => of_value(&value, fallback),
+        Some(Value::String(text)) => with_message(&text),
+        _ => with_message(&error_text::message(body).unwrap_or_else(fallback)),
+    }
+}
+
+fn of_value(body: &Value, fallback: impl FnOnce() -> String) -> ProviderError {
+    let retry_after = retry_after::of_body(body);
+    let body = body.get(0).unwrap_or(body);
+    let mut error = with_message(&error_body::message(body).unwrap_or_else(fallback));
+    error.code = error_body::code(body).map(|code| prefix(&code, MESSAGE_LIMIT).into());
+    let request_ids = [&body["request_id"], &body["error"]["request_id"], &body["requestId"]];
+    let request_id = request_ids.into_iter().find_map(Value::as_str);
+    error.request_id = request_id.filter(|id| !id.is_empty()).map(Arc::from);
+    error.retry_after = retry_after;
+    error
+}
+
+fn with_message(message: &str) -> ProviderError {
+    ProviderError::new(prefix(message, MESSAGE_LIMIT))
 }
 
 /// Reads the first event of an error response that is an event stream.
@@ -63,23 +80,4 @@ fn of_event(body: &str) -> Option<Value> {
     stream.read(body.as_bytes(), &mut each);
     stream.end(&mut each);
     found
-}
-
-/// What an error says.
-#[derive(Debug, Default)]
-struct Parts {
-    message: Option<String>,
-    code: Option<String>,
-    request_id: Option<Arc<str>>,
-}
-
-fn of_value(body: &Value) -> Parts {
-    let body = body.get(0).unwrap_or(body);
-    let request_ids = [&body["request_id"], &body["error"]["request_id"], &body["requestId"]];
-    let request_id = request_ids.into_iter().find_map(Value::as_str);
-    Parts {
-        message: error_body::message(body),
-        code: error_body::code(body),
-        request_id: request_id.filter(|id| !id.is_empty()).map(Arc::from),
-    }
 }

@@ -56,7 +56,7 @@ impl NdjsonDecoder {
         self.overflows
     }
 
-    pub(in crate::wire) fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
+    fn read(&mut self, bytes: &[u8], each: &mut dyn FnMut(Framed<'_>)) {
         let mut rest = bytes;
         while let Some(end) = memchr(b'\n', rest) {
             let (head, tail) = (&rest[..end], &rest[end + 1..]);
@@ -86,7 +86,7 @@ impl NdjsonDecoder {
         }
     }
 
-    pub(in crate::wire) fn end(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
+    fn end(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
         self.skipping = false;
         emit(&std::mem::take(&mut self.line), false, each);
     }

@@ -5,8 +5,7 @@ use super::{
 use crate::{
     event::Delta,
     wire::{
-        error::in_band,
-        error_body::says_failed,
+        error::{in_band, said},
         json::{self, ReadError},
         protocol::Protocol,
     },
@@ -88,10 +87,10 @@ impl Protocol for Anthropic {
             Some("ping") => {}
             // Gateways omit the type, or replace it by the type of the error.
             Some("error") => each(Delta::Error(in_band(data))),
-            _ if event.error.is_some()
-                && json::value(data).is_some_and(|value| says_failed(&value, false)) =>
-            {
-                each(Delta::Error(in_band(data)));
+            _ if event.error.is_some() => {
+                if let Some(error) = said(data, false) {
+                    each(Delta::Error(error));
+                }
             }
             _ => {}
         }
@@ -103,10 +102,9 @@ impl Protocol for Anthropic {
         let content = message.content.0.take();
         let kind = message.kind.as_deref();
         let answered = content.is_some() || kind == Some("message");
-        if (!answered || message.error.is_some())
-            && json::value(json).is_some_and(|value| says_failed(&value, answered))
-        {
-            each(Delta::Error(in_band(json)));
+        let suspect = !answered || message.error.is_some();
+        if let Some(error) = suspect.then(|| said(json, answered)).flatten() {
+            each(Delta::Error(error));
             return Ok(());
         }
         if kind != Some("message") && content.is_none() {

@@ -1,9 +1,8 @@
 use super::{answer::AnswerState, chunk::Chunk, word::Api};
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
-        error::in_band,
-        error_body,
+        error::said,
         json::{self, ReadError},
         protocol::{ArrayBody, Protocol},
     },
@@ -40,18 +39,17 @@ impl Protocol for Generate {
         self.unread = true;
         let chunk: Chunk<'_> = json::read(data)?;
         self.unread = false;
-        if says_failed(&chunk, data) {
-            each(Delta::Error(in_band(data)));
-        } else {
-            self.answer.chunk(chunk, each);
+        match failure(&chunk, data) {
+            Some(error) => each(Delta::Error(error)),
+            None => self.answer.chunk(chunk, each),
         }
         Ok(())
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let chunk: Chunk<'_> = json::read(json)?;
-        if says_failed(&chunk, json) {
-            each(Delta::Error(in_band(json)));
+        if let Some(error) = failure(&chunk, json) {
+            each(Delta::Error(error));
             return Ok(());
         }
         if chunk.candidates.0.is_none()
@@ -74,11 +72,11 @@ impl Protocol for Generate {
     }
 }
 
-fn says_failed(chunk: &Chunk<'_>, json: &str) -> bool {
+fn failure(chunk: &Chunk<'_>, json: &str) -> Option<ProviderError> {
     let Chunk { error, errors, message, detail, success, code, error_message, base_resp, .. } =
         chunk;
     let members = [error, errors, message, detail, success, code, error_message, base_resp];
     let suspect = members.iter().any(|member| member.is_some());
     let answered = chunk.candidates.0.is_some() || chunk.usage_metadata.0.is_some();
-    suspect && json::value(json).is_some_and(|value| error_body::says_failed(&value, answered))
+    suspect.then(|| said(json, answered)).flatten()
 }

@@ -4,10 +4,9 @@ use serde_json::{Map, Value};
 
 use super::event::{Line, ToolCall};
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
-        error::in_band,
-        error_body::says_failed,
+        error::said,
         json::{self, Count, ReadError, compacted},
         protocol::{ObjectBody, Protocol},
         usage,
@@ -37,8 +36,8 @@ impl Protocol for Ollama {
             return Ok(());
         }
         let mut line: Line<'_> = json::read(data)?;
-        if has_failed(&line, data) {
-            each(Delta::Error(in_band(data)));
+        if let Some(error) = failure(&line, data) {
+            each(Delta::Error(error));
             return Ok(());
         }
         self.content(&mut line, each);
@@ -50,8 +49,8 @@ impl Protocol for Ollama {
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let mut answer: Line<'_> = json::read(json)?;
-        if has_failed(&answer, json) {
-            each(Delta::Error(in_band(json)));
+        if let Some(error) = failure(&answer, json) {
+            each(Delta::Error(error));
             return Ok(());
         }
         if !is_answer(&answer) {
@@ -102,11 +101,11 @@ fn is_answer(line: &Line<'_>) -> bool {
     line.message.0.is_some() || line.response.as_deref().is_some() || line.done.is_boolean()
 }
 
-/// Whether a line says that the call failed. The members of other errors are looked for in lines that are no answer.
-fn has_failed(line: &Line<'_>, json: &str) -> bool {
+/// Returns the error of a line. The members of other errors are looked for in lines that are no answer.
+fn failure(line: &Line<'_>, json: &str) -> Option<ProviderError> {
     let answered = is_answer(line);
     let suspect = line.error.is_some() || !answered;
-    suspect && json::value(json).is_some_and(|value| says_failed(&value, answered))
+    suspect.then(|| said(json, answered)).flatten()
 }
 
 fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {

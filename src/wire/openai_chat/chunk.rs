@@ -36,17 +36,22 @@ in_place! {
 
 /// Whether errors have a member of this name.
 fn is_suspect(name: &str) -> bool {
-    match name.as_bytes().first() {
-        Some(b'e') => matches!(
-            name,
-            "error" | "errors" | "error_type" | "error_code" | "error_message" | "error_msg"
-        ),
-        Some(b'm') => matches!(name, "message" | "msg"),
-        Some(b'b' | b'c' | b'd' | b's' | b't') => {
-            matches!(name, "base_resp" | "code" | "detail" | "success" | "title")
-        }
-        _ => false,
-    }
+    matches!(
+        name,
+        "error"
+            | "errors"
+            | "error_type"
+            | "error_code"
+            | "error_message"
+            | "error_msg"
+            | "success"
+            | "base_resp"
+            | "code"
+            | "message"
+            | "msg"
+            | "detail"
+            | "title"
+    )
 }
 
 /// Groq's addition to a chunk.

@@ -3,10 +3,9 @@ use super::{
     chunk::Chunk,
 };
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
-        error::in_band,
-        error_body,
+        error::said,
         json::{self, ReadError},
         protocol::Protocol,
     },
@@ -34,11 +33,9 @@ impl Protocol for OpenAi {
             "" => return Ok(()),
             data => json::read(data)?,
         };
-        let error = says_failed(&chunk, data);
+        let error = failure(&chunk, data);
         self.answer.chunk(chunk, Form::Streamed, each);
-        if error {
-            each(Delta::Error(in_band(data)));
-        } else if let Some(error) = self.answer.failure(data) {
+        if let Some(error) = error.or_else(|| self.answer.failure(data)) {
             each(Delta::Error(error));
         }
         Ok(())
@@ -46,16 +43,16 @@ impl Protocol for OpenAi {
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let chunk: Chunk<'_> = json::read(json)?;
-        let error = says_failed(&chunk, json);
-        if !error && !is_answer(&chunk) {
+        let error = failure(&chunk, json);
+        if error.is_none() && !is_answer(&chunk) {
             return Err(ReadError::Unreadable);
         }
-        if !error || !chunk.choices.is_empty() {
+        if error.is_none() || !chunk.choices.is_empty() {
             each(Delta::NotStreamed);
             self.answer.chunk(chunk, Form::Whole, each);
             self.answer.end(each);
         }
-        let error = if error { Some(in_band(json)) } else { self.answer.failure(json) };
+        let error = error.or_else(|| self.answer.failure(json));
         each(error.map_or(Delta::Done, Delta::Error));
         Ok(())
     }
@@ -77,10 +74,10 @@ fn is_answer(chunk: &Chunk<'_>) -> bool {
         || object.starts_with("text_completion")
 }
 
-/// Whether a chunk says that the call failed, beside its choices or in their place.
-fn says_failed(chunk: &Chunk<'_>, json: &str) -> bool {
+/// Returns the error of a chunk, beside its choices or in their place.
+fn failure(chunk: &Chunk<'_>, json: &str) -> Option<ProviderError> {
     let kinds = [chunk.object.as_deref(), chunk.kind.as_deref()];
     let suspect = chunk.suspect.is_some() || kinds.contains(&Some("error"));
     let answered = !chunk.choices.is_empty() || chunk.usage.0.is_some();
-    suspect && json::value(json).is_some_and(|value| error_body::says_failed(&value, answered))
+    suspect.then(|| said(json, answered)).flatten()
 }

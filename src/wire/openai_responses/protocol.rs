@@ -10,8 +10,7 @@ use super::{
 use crate::{
     event::{Delta, ProviderError},
     wire::{
-        error::in_band,
-        error_body::says_failed,
+        error::{in_band, said},
         json::{self, ReadError},
         protocol::Protocol,
         usage,
@@ -105,10 +104,8 @@ impl Protocol for Responses {
             // Gateways omit the type, or replace it by the type of the error.
             "error" => each(Delta::Error(in_band(data))),
             _ => {
-                if event.is_suspect()
-                    && json::value(data).is_some_and(|value| says_failed(&value, false))
-                {
-                    each(Delta::Error(in_band(data)));
+                if let Some(error) = event.is_suspect().then(|| said(data, false)).flatten() {
+                    each(Delta::Error(error));
                 }
             }
         }
@@ -120,11 +117,8 @@ impl Protocol for Responses {
         let is_response =
             response.object.as_deref() == Some("response") || response.output.0.is_some();
         if !is_response {
-            if json::value(json).is_some_and(|value| says_failed(&value, false)) {
-                each(Delta::Error(in_band(json)));
-                return Ok(());
-            }
-            return Err(ReadError::Unreadable);
+            each(Delta::Error(said(json, false).ok_or(ReadError::Unreadable)?));
+            return Ok(());
         }
         each(Delta::NotStreamed);
         let status = response.status.as_deref().and_then(terminal);
