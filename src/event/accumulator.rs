@@ -30,6 +30,18 @@ pub struct Accumulator {
     room: usize,
     /// Whether any part of an answer, or its end, was seen.
     answered: bool,
+    /// Whether content came after the last report of usage.
+    unreported: bool,
+    pieces: Pieces,
+}
+
+/// How many pieces of each kind of content a stream brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pieces {
+    /// Text and refusals.
+    pub(crate) text: u32,
+    pub(crate) reasoning: u32,
+    pub(crate) arguments: u32,
 }
 
 /// The state of a choice beside its entry in the result.
@@ -70,6 +82,8 @@ impl Accumulator {
             limit: content.limit(),
             room: usize::MAX,
             answered: false,
+            unreported: false,
+            pieces: Pieces::default(),
         }
     }
 
@@ -122,6 +136,13 @@ impl Accumulator {
         tool_call: Option<Arc<ToolCallRef>>,
     ) -> Option<Content<'d>> {
         self.room = self.room.saturating_sub(kept.len());
+        self.unreported = true;
+        let pieces = match kind {
+            TokenKind::Text | TokenKind::Refusal => &mut self.pieces.text,
+            TokenKind::Reasoning => &mut self.pieces.reasoning,
+            TokenKind::ToolCall => &mut self.pieces.arguments,
+        };
+        *pieces = pieces.saturating_add(u32::from(!text.is_empty()));
         if kept.len() < text.len() && self.limit == usize::MAX {
             self.result.decode_skipped = true;
         }
@@ -143,6 +164,7 @@ impl Accumulator {
                 let known = usage.is_known();
                 if known {
                     self.result.usage.get_or_insert_default().update(usage);
+                    self.unreported = false;
                 }
                 // A report without counts does not replace one that has some.
                 if let Some(raw) = raw
@@ -256,6 +278,16 @@ impl Accumulator {
     /// Returns how many bytes may still be kept.
     pub(crate) fn room(&self) -> usize {
         self.room
+    }
+
+    /// Whether content came after the last report of usage.
+    pub(crate) fn has_content_since_report(&self) -> bool {
+        self.unreported
+    }
+
+    /// Returns how many pieces there were.
+    pub(crate) fn pieces(&self) -> Pieces {
+        self.pieces
     }
 
     /// Sets the HTTP response.

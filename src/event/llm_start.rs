@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{HttpRequestInfo, Prompt};
+use super::{HttpRequestInfo, Prompt, result::is_false};
 
 /// What is known of an LLM call when it starts: the payload of `on_llm_start`.
 ///
@@ -17,7 +17,7 @@ use super::{HttpRequestInfo, Prompt};
 ///     .param("max_tokens", 25);
 /// assert_eq!(start.model.as_deref(), Some("claude-3-haiku-20240307"));
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LlmStart {
     /// The provider: `anthropic`, `openai`, `gcp.gemini`, `ollama` …
@@ -36,6 +36,9 @@ pub struct LlmStart {
     /// Parameters such as `max_tokens` and `temperature`, as sent.
     #[serde(default)]
     pub params: Map<String, Value>,
+    /// Whether the call only fetches an answer that another call has generated.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fetched: bool,
     /// The HTTP request, if an HTTP layer observed the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpRequestInfo>>,
@@ -51,6 +54,7 @@ impl LlmStart {
             stream: true,
             messages: Prompt::none(),
             params: Map::new(),
+            fetched: false,
             http: None,
         }
     }
@@ -66,6 +70,13 @@ impl LlmStart {
     #[must_use]
     pub fn stream(mut self, stream: bool) -> Self {
         self.stream = stream;
+        self
+    }
+
+    /// Sets whether the call only fetches an answer that another call has generated.
+    #[must_use]
+    pub fn fetched(mut self, fetched: bool) -> Self {
+        self.fetched = fetched;
         self
     }
 

@@ -16,7 +16,6 @@ mod llm_start;
 mod prompt;
 mod provider_error;
 mod record;
-mod request_info;
 mod result;
 mod retry;
 mod run_error;
@@ -25,6 +24,7 @@ mod token;
 mod truncated;
 mod truncation;
 mod usage;
+mod usage_source;
 
 pub use self::{
     accumulator::Accumulator,
@@ -41,7 +41,6 @@ pub use self::{
     prompt::Prompt,
     provider_error::ProviderError,
     record::{RECORD_VERSION, Record},
-    request_info::LlmRequestInfo,
     result::{Choice, LlmResult, ToolCall},
     retry::Retry,
     run_error::{ErrorKind, Partial, RunError},
@@ -49,8 +48,10 @@ pub use self::{
     token::{Token, TokenKind, ToolCallRef},
     truncated::Truncated,
     usage::Usage,
+    usage_source::{UsageGap, UsageSource, UsageSources},
 };
 pub(crate) use self::{
+    accumulator::Pieces,
     content::prefix,
     record::Data,
     run_error::Failure,

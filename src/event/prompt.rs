@@ -52,6 +52,13 @@ impl Prompt {
     }
 }
 
+/// Compares the JSON, which builds lazy prompts.
+impl PartialEq for Prompt {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{HttpResponseInfo, LlmRequestInfo, Usage};
+use super::{HttpResponseInfo, LlmStart, Usage};
 
 /// The result of a model call: the payload of `on_llm_end`.
 ///
@@ -12,9 +12,13 @@ use super::{HttpResponseInfo, LlmRequestInfo, Usage};
 #[serde(default)]
 #[non_exhaustive]
 pub struct LlmResult {
-    /// What was requested. `None` in the result of an [`Accumulator`](super::Accumulator), which does not know it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<Arc<LlmRequestInfo>>,
+    /// What was requested: the payload of the run's start event, shared with it. A handler of ends needs no other event.
+    /// `None` in the result of an [`Accumulator`](super::Accumulator), which does not know it.
+    ///
+    /// Serialises without the prompt and the parameters, which the record of the start has: as `provider`, `api`, `model`
+    /// and `stream`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "without_content")]
+    pub request: Option<Arc<LlmStart>>,
     /// The model that answered, as the provider names it.
     pub model: Option<Arc<str>>,
     /// The provider's id of the answer.
@@ -23,7 +27,9 @@ pub struct LlmResult {
     pub streamed: bool,
     /// The choices that were seen, by index.
     pub choices: Vec<Choice>,
-    /// The token counts. `None` if the provider reported no counts.
+    /// The token counts, and [how](super::UsageSources) they are known: reported by the provider, or
+    /// [estimated](crate::estimate). `None` if nothing is known, as of a call that was refused or that never reached the
+    /// provider.
     pub usage: Option<Usage>,
     /// The provider's own usage object.
     pub usage_raw: Option<Value>,
@@ -50,6 +56,10 @@ pub struct LlmResult {
     pub duration: Duration,
     /// The number of parts of the answer that could not be decoded and were skipped.
     pub decode_faults: u64,
+    /// Whether the run only fetched an answer that another call has generated. It has usage only if no other run has
+    /// reported it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub fetched: bool,
     /// Whether the answer, or the rest of it, was not decoded, because its content coding was unknown or invalid, or
     /// because it exceeded the layer's bound.
     #[serde(skip_serializing_if = "is_false")]
@@ -115,8 +125,28 @@ impl ToolCall {
     }
 }
 
+fn without_content<S: Serializer>(
+    request: &Option<Arc<LlmStart>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Request<'a> {
+        provider: &'a str,
+        api: &'a str,
+        model: Option<&'a str>,
+        stream: bool,
+    }
+    let request = request.as_deref().map(|start| Request {
+        provider: &start.provider,
+        api: &start.api,
+        model: start.model.as_deref(),
+        stream: start.stream,
+    });
+    request.serialize(serializer)
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(flag: &bool) -> bool {
+pub(super) fn is_false(flag: &bool) -> bool {
     !flag
 }
 

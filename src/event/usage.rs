@@ -2,6 +2,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::UsageSources;
+
 /// The token counts of an answer, normalised across providers. A count that nobody reported is `None`, never 0.
 ///
 /// `input_tokens` include cached tokens and `output_tokens` include reasoning, however the provider counts. The cache
@@ -37,6 +39,8 @@ pub struct Usage {
     /// The service tier that the provider used, in its own words. Prices depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<Arc<str>>,
+    /// How the input and the output are known. Set in the result of a run.
+    pub source: UsageSources,
 }
 
 impl Usage {
@@ -99,6 +103,7 @@ impl Usage {
             reasoning_tokens: add(self.reasoning_tokens, other.reasoning_tokens),
             cache_writes,
             service_tier: self.service_tier.clone().filter(|_| same_tier),
+            source: self.source.plus(other.source),
         }
     }
 
@@ -123,6 +128,11 @@ impl Usage {
         if later.service_tier.is_some() {
             self.service_tier.clone_from(&later.service_tier);
         }
+    }
+
+    /// Sets the total to the sum of input and output, where both are known.
+    pub(crate) fn sum_up(&mut self) {
+        self.total_tokens = self.sum();
     }
 
     fn sum(&self) -> Option<u64> {

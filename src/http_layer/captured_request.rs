@@ -1,7 +1,7 @@
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri, request::Parts};
+use http::{HeaderMap, request::Parts};
 use http_body::Body;
 
 use super::{budget::Kept, capture::Capture, inflate::Inflate};
@@ -14,9 +14,7 @@ use crate::{
 
 /// The captured request of a call.
 pub(super) struct CapturedRequest<'a> {
-    method: Cow<'a, Method>,
-    uri: Cow<'a, Uri>,
-    headers: Cow<'a, HeaderMap>,
+    head: &'a Parts,
     body: Bytes,
     /// Whether that is all of the body.
     complete: bool,
@@ -32,9 +30,7 @@ impl<'a> CapturedRequest<'a> {
         provider: Option<Arc<str>>,
     ) -> Self {
         Self {
-            method: Cow::Borrowed(&head.method),
-            uri: Cow::Borrowed(&head.uri),
-            headers: Cow::Borrowed(&head.headers),
+            head,
             body: capture.bytes(),
             complete: capture.is_complete(),
             provider,
@@ -42,24 +38,13 @@ impl<'a> CapturedRequest<'a> {
         }
     }
 
-    pub(super) fn into_owned(self) -> CapturedRequest<'static> {
-        CapturedRequest {
-            method: Cow::Owned(self.method.into_owned()),
-            uri: Cow::Owned(self.uri.into_owned()),
-            headers: Cow::Owned(self.headers.into_owned()),
-            body: self.body,
-            complete: self.complete,
-            provider: self.provider,
-            kept: self.kept,
-        }
-    }
-
     /// Reads the start of the call. A compressed body may inflate to `limit` bytes.
     pub(super) fn start(self, format: &dyn Format, limit: usize) -> LlmStart {
-        let Self { method, uri, headers, body, complete, provider, kept } = self;
-        let (body, inflated) = inflated(&headers, body, limit);
+        let Self { head: Parts { method, uri, headers, .. }, body, complete, provider, kept } =
+            self;
+        let (body, inflated) = inflated(headers, body, limit);
         let complete = complete && inflated;
-        let mut request = LlmHttpRequest::new(&method, &uri, &headers, &body).complete(complete);
+        let mut request = LlmHttpRequest::new(method, uri, headers, &body).complete(complete);
         request.provider = provider.as_deref();
         // A format may be user code, and must not break the call.
         let mut start = catch(|| format.start(&request)).unwrap_or_else(|_| {
@@ -74,8 +59,8 @@ impl<'a> CapturedRequest<'a> {
         }
         start.http = Some(Box::new(HttpRequestInfo::new(
             method.to_string(),
-            redact::target(&uri),
-            redact::recorded(&headers),
+            redact::target(uri),
+            redact::recorded(headers),
             complete,
         )));
         start

@@ -100,12 +100,9 @@ where
                         unreachable!("it waits for its body")
                     };
                     ready!(waiting.poll_captured(cx));
-                    let Some((mut service, mut waiting)) = captured.take() else { unreachable!() };
+                    let Some((service, mut waiting)) = captured.take() else { unreachable!() };
                     let Started { request, emitter, answering, upload, prepare } = waiting.start();
-                    let call = match emitter {
-                        Some(emitter) => CallFuture::starting(service, request, emitter, prepare),
-                        None => CallFuture::unobserved(service.call(request)),
-                    };
+                    let call = CallFuture::starting(service, request, emitter, prepare);
                     State::Calling { call, answering: Some(answering), upload }
                 }
                 StateProj::Calling { call, answering, upload } => {
@@ -145,17 +142,15 @@ fn answer<B2: Body, E: Display + 'static>(
     answering: Option<Box<Answering>>,
     upload: Option<Upload>,
 ) -> Next<B2, E> {
-    let Some(mut answering) = answering else {
-        return match outcome {
-            Outcome::Unobserved(output) => {
-                Next::Output(output.map(|it| it.map(ResponseBody::unobserved)))
-            }
-            _ => unreachable!("a call without a format has no run"),
-        };
+    let (outcome, answering) = match (outcome, answering) {
+        (Outcome::Unobserved(output), _) => {
+            return Next::Output(output.map(|it| it.map(ResponseBody::unobserved)));
+        }
+        (outcome, Some(answering)) => (outcome, answering),
+        (_, None) => unreachable!("an observed call has a format"),
     };
     let answered = match outcome {
-        Outcome::Unobserved(Err(error)) => return Next::Output(Err(error)),
-        Outcome::Unobserved(Ok(response)) => answering.unobserved(response),
+        Outcome::Unobserved(_) => unreachable!("an observed call has a run"),
         // The client has nothing of the response yet.
         Outcome::Response(_, emitter) if emitter.phases.is_aborted() => {
             Answered::Ended(Ending::new(emitter, None))

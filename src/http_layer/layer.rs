@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     callbacks::Callbacks,
-    lifecycle::{RunSpec, run_settings},
+    lifecycle::{RunSpec, llm_settings, run_settings},
     wire::Format,
 };
 
@@ -60,6 +60,7 @@ impl HttpCallbackLayer {
     }
 
     run_settings!();
+    llm_settings!();
 
     /// Adds a wire format. It is [matched](Format::matches) before those of this crate.
     #[must_use]
@@ -130,8 +131,8 @@ impl HttpCallbackLayer {
     ///
     /// Beyond it, bodies pass as before, but are not kept: the start event says that the
     /// [body is not complete](crate::event::HttpRequestInfo::body_complete), the result of an answer that
-    /// [decoding was skipped](crate::LlmResult::decode_skipped). A request counts until it is sent and its start event is
-    /// handled, an answer until its run ends.
+    /// [decoding was skipped](crate::LlmResult::decode_skipped). A request and its answer count until the run has ended
+    /// and its events are handled.
     #[must_use]
     pub fn max_kept_bytes(self, bytes: usize) -> Self {
         self.set(|settings| settings.budget = Budget::new(bytes))

@@ -106,11 +106,10 @@ impl<B> ResponseBody<B> {
         reader: BodyReader,
         left: Option<u64>,
         emitter: Box<LlmEmitter>,
-        starting: bool,
     ) -> Self {
         let left = left.unwrap_or(UNKNOWN);
         let frames = Frames(Box::new(FrameReader { reader, left }));
-        Self { gated: Gated::new(inner, frames, emitter, starting), own: None }
+        Self { gated: Gated::new(inner, frames, emitter), own: None }
     }
 
     /// A body in the place of the inner one.

@@ -28,18 +28,11 @@ pub(super) struct Routes {
 
 /// What a request is.
 pub(super) enum Found {
-    Call(Matched),
+    /// An LLM call.
+    Call(Arc<dyn Format>),
     /// It is to pass unobserved.
     Ignored,
     Unknown,
-}
-
-/// The format of a request that is an LLM call.
-#[derive(Debug, Clone)]
-pub(super) struct Matched {
-    pub(super) format: Arc<dyn Format>,
-    /// Whether the request is a call only if the answer is an event stream.
-    pub(super) if_streamed: bool,
 }
 
 impl Routes {
@@ -81,23 +74,18 @@ impl Routes {
         }
         if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
             return match format.as_ref().map(Arc::clone) {
-                Some(format) => Found::Call(Matched { format, if_streamed: false }),
+                Some(format) => Found::Call(format),
                 None => Found::Ignored,
             };
         }
-        let matched = self.formats.iter().find_map(|format| {
+        let found = self.formats.iter().find(|format| {
             // A format may be user code, and must not break the call.
             let matched = catch(|| format.matches(method, path.normal)).unwrap_or_else(|_| {
                 tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on a path");
                 Match::No
             });
-            let if_streamed = match matched {
-                Match::No => return None,
-                Match::Yes => false,
-                Match::IfStreamed => true,
-            };
-            Some(Matched { format: Arc::clone(format), if_streamed })
+            matched == Match::Yes
         });
-        matched.map_or(Found::Unknown, Found::Call)
+        found.map_or(Found::Unknown, |format| Found::Call(Arc::clone(format)))
     }
 }

@@ -109,11 +109,11 @@ where
         let had_slash = request.uri().path().ends_with('/');
         let path = RequestPath { normal: &normal, had_slash };
         let opened = match routes.find(request.method(), path) {
-            Found::Call(matched) => {
+            Found::Call(format) => {
                 let carried = Some(request.extensions());
                 let new_run = spec.open_traced(carried, || traceparent(request.headers()));
                 let provider = || self.settings.provider(path, request.extensions());
-                new_run.map(|new_run| (matched, new_run, provider()))
+                new_run.map(|new_run| (format, new_run, provider()))
             }
             Found::Unknown => {
                 unobserved.count(request.method(), &normal);
@@ -122,7 +122,7 @@ where
             Found::Ignored => None,
         };
         propagation.strip(request.headers_mut());
-        let Some((matched, new_run, provider)) = opened else {
+        let Some((format, new_run, provider)) = opened else {
             let request = request.map(RequestBody::unobserved);
             return ResponseFuture::unobserved(self.inner.call(request));
         };
@@ -132,17 +132,14 @@ where
         head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes, Some(budget));
-        let mut waiting = Waiting::new(head, capture, new_run, matched, provider, &self.settings);
+        let mut waiting = Waiting::new(head, capture, new_run, format, provider, &self.settings);
         // A body that has arrived costs no detour. One that has not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
             let clone = self.inner.clone();
             return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
         let Started { request, emitter, answering, upload, prepare } = waiting.start();
-        let call = match emitter {
-            Some(emitter) => CallFuture::new(&mut self.inner, request, emitter, prepare),
-            None => CallFuture::unobserved(self.inner.call(request)),
-        };
+        let call = CallFuture::new(&mut self.inner, request, emitter, prepare);
         ResponseFuture::calling(call, answering, upload)
     }
 }

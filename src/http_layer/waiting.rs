@@ -8,18 +8,19 @@ use http_body::Body;
 
 use super::{
     RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
-    captured_request::CapturedRequest, routes::Matched, settings::Settings, upload::Upload,
+    captured_request::CapturedRequest, settings::Settings, upload::Upload,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
     run::Run,
+    wire::Format,
 };
 
 /// A call whose request is still arriving. Dropped like that, its run starts and is cancelled.
 pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     new_run: Option<NewRun>,
-    matched: Matched,
+    format: Arc<dyn Format>,
     /// The provider, if it is set.
     provider: Option<Arc<str>>,
     settings: Arc<Settings>,
@@ -30,8 +31,7 @@ pub(super) struct Waiting<B: Body> {
 /// A call whose request is captured.
 pub(super) struct Started<B: Body> {
     pub(super) request: Request<RequestBody<B>>,
-    /// `None` if the response will show whether the request was an LLM call.
-    pub(super) emitter: Option<Box<LlmEmitter>>,
+    pub(super) emitter: Box<LlmEmitter>,
     pub(super) answering: Box<Answering>,
     /// `None` if all of the request has arrived, so that it cannot fail.
     pub(super) upload: Option<Upload>,
@@ -43,13 +43,13 @@ impl<B: Body> Waiting<B> {
         head: request::Parts,
         capture: Capture<B>,
         new_run: NewRun,
-        matched: Matched,
+        format: Arc<dyn Format>,
         provider: Option<Arc<str>>,
         settings: &Arc<Settings>,
     ) -> Box<Self> {
         let (request, new_run) = (Some((head, capture)), Some(new_run));
         let settings = Arc::clone(settings);
-        Box::new(Self { request, new_run, matched, provider, settings, waits: None })
+        Box::new(Self { request, new_run, format, provider, settings, waits: None })
     }
 
     /// Waits until the request's body has arrived, as far as it is captured.
@@ -71,16 +71,9 @@ impl<B: Body> Waiting<B> {
         else {
             unreachable!("a call starts once");
         };
-        let format = Arc::clone(&self.matched.format);
-        let (emitter, answering) = if self.matched.if_streamed {
-            let request =
-                CapturedRequest::of(&head, &mut capture, self.provider.clone()).into_owned();
-            (None, Answering::deferred(format, new_run, request, &self.settings))
-        } else {
-            let emitter = self.emitter(new_run, &head, &mut capture);
-            head.extensions.insert(emitter.scope());
-            (Some(emitter), Answering::new(format, &self.settings))
-        };
+        let emitter = self.emitter(new_run, &head, &mut capture);
+        head.extensions.insert(emitter.scope());
+        let answering = Answering::new(&self.format, &self.settings);
         let prepare: Option<Prepare<_>> = match self.settings.propagation {
             TracePropagation::Child => Some(|request: &mut Request<_>, run: &Run| {
                 TracePropagation::set_child(request.headers_mut(), run);
@@ -99,7 +92,7 @@ impl<B: Body> Waiting<B> {
         head: &request::Parts,
         capture: &mut Capture<B>,
     ) -> Box<LlmEmitter> {
-        let (format, limit) = (&*self.matched.format, self.settings.max_request_bytes);
+        let (format, limit) = (&*self.format, self.settings.max_request_bytes);
         let start =
             || CapturedRequest::of(head, capture, self.provider.clone()).start(format, limit);
         Box::new(start_llm(new_run, start))
@@ -108,8 +101,8 @@ impl<B: Body> Waiting<B> {
 
 impl<B: Body> Drop for Waiting<B> {
     fn drop(&mut self) {
-        if let (Some((head, mut capture)), Some(new_run), false) =
-            (self.request.take(), self.new_run.take(), self.matched.if_streamed)
+        if let (Some((head, mut capture)), Some(new_run)) =
+            (self.request.take(), self.new_run.take())
         {
             drop(self.emitter(new_run, &head, &mut capture));
         }

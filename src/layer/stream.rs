@@ -76,7 +76,7 @@ impl<St, C, D> CallbackStream<St, C, D> {
     }
 
     pub(super) fn new(inner: St, extract: D, emitter: Box<LlmEmitter>) -> Self {
-        Self { gated: Gated::new(inner, Chunks(extract), emitter, false), done: false }
+        Self { gated: Gated::new(inner, Chunks(extract), emitter), done: false }
     }
 }
 

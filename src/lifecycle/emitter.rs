@@ -49,8 +49,13 @@ pub(crate) trait Account {
         false
     }
 
-    /// Builds the terminal event. Called once.
-    fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData;
+    /// Builds the terminal event. Called once. `called` is whether the inner service was called.
+    fn terminal(
+        &mut self,
+        duration: Duration,
+        called: bool,
+        outcome: Result<(), Failure>,
+    ) -> EventData;
 }
 
 /// How the run ends. The first value stays.
@@ -276,7 +281,8 @@ impl<A: Account> Emitter<A> {
             RunOutcome::Open | RunOutcome::Completed => None,
         };
         let outcome = failed.clone().map_or(Ok(()), Err);
-        let event = self.account.terminal(self.clock.duration(self.run()), outcome);
+        let (duration, called) = (self.clock.duration(self.run()), self.run().called().is_some());
+        let event = self.account.terminal(duration, called, outcome);
         Some(Terminal { event, failed, attempts: self.attempts.take() })
     }
 

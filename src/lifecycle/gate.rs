@@ -92,8 +92,6 @@ enum Part<Src: Reader<A>, H, A: Account> {
 struct Gate<Src: Reader<A>, H, A: Account> {
     source: Src,
     held: Held<H>,
-    /// The start phase is not over.
-    starting: bool,
     emitter: Box<Emitter<A>>,
 }
 
@@ -112,9 +110,9 @@ impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
         Self { inner, part: Part::Unobserved }
     }
 
-    /// A stream of a run. If the run has just started, the first poll waits for its start phase.
-    pub(crate) fn new(inner: St, source: Src, emitter: Box<Emitter<A>>, starting: bool) -> Self {
-        let gate = Gate { source, held: Held::Nothing, starting, emitter };
+    /// A stream of a run.
+    pub(crate) fn new(inner: St, source: Src, emitter: Box<Emitter<A>>) -> Self {
+        let gate = Gate { source, held: Held::Nothing, emitter };
         Self { inner: Some(inner), part: Part::Run(gate) }
     }
 
@@ -209,7 +207,7 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
     where
         Src: Source<St, T, H, A>,
     {
-        let Self { source, held, starting, emitter } = self;
+        let Self { source, held, emitter } = self;
         loop {
             match held {
                 Held::Nothing => {}
@@ -241,11 +239,6 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
 
             if emitter.phases.is_aborted() {
                 *held = Held::Last(None);
-                continue;
-            }
-            if *starting {
-                ready!(emitter.poll_started(cx));
-                *starting = false;
                 continue;
             }
             let over = emitter.is_over();

@@ -1,15 +1,17 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use super::{
+    accounting::{Accounting, CallEnd},
     clock::CallClock,
     emitter::{Account, Emitter},
     new_run::NewRun,
 };
 use crate::{
     delivery::TokenLanes,
+    estimate::AnswerCount,
     event::{
         Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
-        LlmRequestInfo, LlmStart, Partial, RunError,
+        LlmStart, Partial, RunError,
     },
     handler::EventMask,
 };
@@ -17,11 +19,35 @@ use crate::{
 /// The account of a model call: the deltas of its answer, of which those with content are token events.
 pub(crate) struct Llm {
     /// `None` if no handler reads it.
-    request: Option<Arc<LlmRequestInfo>>,
+    request: Option<Request>,
     answer: Accumulator,
     content: ContentCapture,
     time_to_first_token: Option<Duration>,
     tokens: TokenLanes,
+    /// The answer has arrived in full.
+    whole: bool,
+}
+
+/// What was requested, and what is counted for its terminal event.
+struct Request {
+    /// As handlers get it.
+    start: Arc<LlmStart>,
+    accounting: Arc<Accounting>,
+    /// Where handlers do not get all of the content.
+    limited: Option<Box<Limited>>,
+}
+
+/// What usage is estimated from if the content is not captured in full. It is only counted.
+struct Limited {
+    start: Arc<LlmStart>,
+    choices: Vec<CountedChoice>,
+}
+
+struct CountedChoice {
+    index: u32,
+    /// The tool call that was opened last. A provider may repeat its name.
+    call: Option<u32>,
+    count: AnswerCount,
 }
 
 pub(crate) type LlmEmitter = Emitter<Llm>;
@@ -30,20 +56,28 @@ pub(crate) type LlmEmitter = Emitter<Llm>;
 pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> LlmEmitter {
     let content = new_run.content;
     // Built also for handlers of the end only: the result repeats what was requested.
-    let users = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
-    let is_read = new_run.members.iter().any(|member| member.slot.event_mask.intersects(users));
-    let start = is_read.then(start);
-    let request = start.as_ref().map(|start| Arc::new(LlmRequestInfo::of(start)));
-    let start = || {
-        let start = start.expect("a handler that wants the event reads the start");
-        EventData::LlmStart(Arc::new(content.start(start)))
-    };
+    let wants = |mask| new_run.members.iter().any(|it| it.slot.event_mask.intersects(mask));
+    let wants_end = wants(EventMask::LLM_END | EventMask::LLM_ERROR);
+    let full = (wants_end || wants(EventMask::LLM_START)).then(|| Arc::new(start()));
+    let start = full.as_ref().map(|full| match content {
+        ContentCapture::Full => Arc::clone(full),
+        limited => Arc::new(limited.start(LlmStart::clone(full))),
+    });
+    let request = start.as_ref().filter(|_| wants_end).map(|start| Request {
+        start: Arc::clone(start),
+        accounting: Arc::clone(&new_run.accounting),
+        limited: full
+            .filter(|full| !Arc::ptr_eq(full, start))
+            .map(|full| Box::new(Limited { start: full, choices: Vec::new() })),
+    });
+    let start = || EventData::LlmStart(start.expect("a handler that wants the event reads it"));
     Emitter::start(new_run, EventKind::LlmStart, start, |dispatch| Llm {
         request,
         answer: Accumulator::capturing(content),
         content,
         time_to_first_token: None,
         tokens: TokenLanes::of(dispatch),
+        whole: false,
     })
 }
 
@@ -58,6 +92,7 @@ impl LlmEmitter {
             Delta::Done => self.complete(),
             Delta::Error(error) => self.fail(Failure::provider(error)),
             _ => {
+                self.account.count(delta);
                 if let Some(content) = self.account.answer.add(delta) {
                     self.token(content);
                 } else if let Delta::Finish { .. } = delta {
@@ -76,9 +111,9 @@ impl LlmEmitter {
         dispatch.token(answer.tokens() - 1, content, tokens);
     }
 
-    /// Returns what was requested.
-    pub(crate) fn request(&self) -> Option<&Arc<LlmRequestInfo>> {
-        self.account.request.as_ref()
+    /// Returns what was requested, if a handler reads the end of the run.
+    pub(crate) fn request(&self) -> Option<&LlmStart> {
+        self.account.request.as_ref().map(Request::full)
     }
 
     /// Returns the answer so far.
@@ -94,6 +129,61 @@ impl LlmEmitter {
     }
 }
 
+impl Request {
+    fn full(&self) -> &LlmStart {
+        self.limited.as_ref().map_or(&self.start, |limited| &limited.start)
+    }
+}
+
+impl Llm {
+    /// Counts a delta whose content may not be captured.
+    #[inline]
+    fn count(&mut self, delta: &Delta<'_>) {
+        if let Some(Request { limited: Some(limited), .. }) = &mut self.request {
+            limited.count(delta);
+        }
+    }
+}
+
+impl Limited {
+    fn count(&mut self, delta: &Delta<'_>) {
+        let (Delta::Text { choice, .. }
+        | Delta::Reasoning { choice, .. }
+        | Delta::Refusal { choice, .. }
+        | Delta::ToolCall { choice, .. }) = delta
+        else {
+            return;
+        };
+        let known = self.choices.iter().position(|known| known.index == *choice);
+        let at = known.unwrap_or_else(|| {
+            let count = AnswerCount::default();
+            self.choices.push(CountedChoice { index: *choice, call: None, count });
+            self.choices.len() - 1
+        });
+        let CountedChoice { call, count, .. } = &mut self.choices[at];
+        match delta {
+            Delta::Text { text, .. } | Delta::Refusal { text, .. } => count.text(text),
+            Delta::Reasoning { text, .. } => count.reasoning(text),
+            Delta::ToolCall { index, name, arguments, .. } => {
+                if let Some(name) = name
+                    && *call != Some(*index)
+                {
+                    *call = Some(*index);
+                    count.tool_call(name);
+                }
+                count.arguments(arguments);
+            }
+            _ => {}
+        }
+    }
+
+    fn total(&self) -> AnswerCount {
+        let mut total = AnswerCount::default();
+        self.choices.iter().for_each(|choice| total.merge(&choice.count));
+        total
+    }
+}
+
 impl Account for Llm {
     const ERROR_KIND: ErrorKind = ErrorKind::Transport;
 
@@ -102,6 +192,7 @@ impl Account for Llm {
     }
 
     fn complete(&mut self) {
+        self.whole = true;
         self.answer.complete();
     }
 
@@ -109,9 +200,23 @@ impl Account for Llm {
         self.answer.is_finished()
     }
 
-    fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData {
-        let mut result = self.content.result(mem::take(&mut self.answer).finish());
-        result.request.clone_from(&self.request);
+    fn terminal(
+        &mut self,
+        duration: Duration,
+        called: bool,
+        outcome: Result<(), Failure>,
+    ) -> EventData {
+        let answer = mem::take(&mut self.answer);
+        let (content_since_report, pieces) = (answer.has_content_since_report(), answer.pieces());
+        let mut result = answer.finish();
+        if let Some(request) = &self.request {
+            let error = outcome.as_ref().err().map(|failure| failure.kind);
+            let end = CallEnd { error, whole: self.whole, called, content_since_report, pieces };
+            let count = request.limited.as_ref().map(|limited| limited.total());
+            request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
+            result.request = Some(Arc::clone(&request.start));
+        }
+        let mut result = self.content.result(result);
         result.duration = duration;
         result.time_to_first_token = self.time_to_first_token;
         let result = Arc::new(result);

@@ -4,11 +4,13 @@
 //! up to: [`llm`] for model calls, [`runnable`] for other runs. A [`CallFuture`] polls the inner call, and a [`Gate`]
 //! its response: the only polling loops of the crate.
 
+mod accounting;
 mod attached;
 mod call;
 mod cause;
 mod clock;
 mod config;
+mod counted_answers;
 mod emitter;
 mod gate;
 mod llm;
@@ -21,6 +23,7 @@ mod spec;
 mod terminal;
 
 pub(crate) use self::{
+    accounting::Accounting,
     call::{CallFuture, Ending, Outcome, Prepare},
     cause::causes,
     emitter::Emitter,
@@ -29,7 +32,7 @@ pub(crate) use self::{
     new_run::NewRun,
     phases::Phases,
     runnable::{Runnable, start_runnable},
-    settings::run_settings,
+    settings::{llm_settings, run_settings},
     spec::RunSpec,
 };
 pub use self::{config::RunConfig, one_shot::RunHandle, runnable::PartialOutput};

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::SystemTime};
 
+use super::Accounting;
 use crate::{
     callbacks::Callbacks,
     delivery::Member,
@@ -13,6 +14,7 @@ pub(crate) struct NewRun {
     pub(crate) run: Run,
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) content: ContentCapture,
+    pub(crate) accounting: Arc<Accounting>,
     /// The attempts of the call, where they are counted.
     pub(crate) attempts: Option<Arc<Attempts>>,
     /// The failed attempt before this one.
@@ -28,6 +30,7 @@ impl NewRun {
             members: callbacks.members().iter().filter(wants).cloned().collect(),
             run: Run::remote(info, start_time),
             content: ContentCapture::Full,
+            accounting: Arc::default(),
             attempts: None,
             retry: None,
         }

@@ -75,7 +75,12 @@ impl<K: PartialOutput> Account for Runnable<K> {
         self.content.failure(failure)
     }
 
-    fn terminal(&mut self, duration: Duration, outcome: Result<(), Failure>) -> EventData {
+    fn terminal(
+        &mut self,
+        duration: Duration,
+        _called: bool,
+        outcome: Result<(), Failure>,
+    ) -> EventData {
         // Turning the output into JSON is user code, and the run may be ending in a drop.
         let output = catch(|| self.output.finish().filter(|_| self.wanted)).unwrap_or_else(|_| {
             tracing::error!(target: "tower_llm_callbacks", "turning a run's output into JSON panicked");

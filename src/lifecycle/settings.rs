@@ -63,4 +63,34 @@ macro_rules! run_settings {
     };
 }
 
-pub(crate) use run_settings;
+/// The setters of layers whose runs are model calls, beside those of [`run_settings`].
+macro_rules! llm_settings {
+    () => {
+        /// Sets how the usage is estimated that the provider does not report: of answers that were dropped midway, and of
+        /// servers that report nothing. The default is a
+        /// [`WordEstimator`]($crate::estimate::WordEstimator) of the layer's own, which its services and clones share.
+        ///
+        /// It is called when a run ends, by the task that ends it, and only if a handler receives the end of the run.
+        ///
+        /// [`Usage::source`]($crate::Usage::source) says which counts are estimated.
+        #[must_use]
+        pub fn usage_estimator(
+            self,
+            estimator: std::sync::Arc<dyn $crate::estimate::UsageEstimator>,
+        ) -> Self {
+            self.change(|spec| {
+                std::sync::Arc::make_mut(&mut spec.accounting).estimator = Some(estimator);
+            })
+        }
+
+        /// Leaves usage unknown that the provider does not report.
+        #[must_use]
+        pub fn without_estimates(self) -> Self {
+            self.change(|spec| {
+                std::sync::Arc::make_mut(&mut spec.accounting).estimator = None;
+            })
+        }
+    };
+}
+
+pub(crate) use {llm_settings, run_settings};

@@ -4,7 +4,7 @@ use http::Extensions;
 use uuid::Uuid;
 
 use super::{
-    RunConfig,
+    Accounting, RunConfig,
     attached::{Attached, Parts},
     config::Config,
     new_run::NewRun,
@@ -28,6 +28,8 @@ pub(crate) struct RunSpec {
     pub(crate) inheritable: Attached,
     /// How much of their content handlers receive.
     pub(crate) content: ContentCapture,
+    /// How the usage of model calls is known.
+    pub(crate) accounting: Arc<Accounting>,
 }
 
 impl RunSpec {
@@ -38,6 +40,7 @@ impl RunSpec {
             local: Attached { callbacks, ..Attached::default() },
             inheritable: Attached::default(),
             content: ContentCapture::Full,
+            accounting: Arc::default(),
         }
     }
 
@@ -107,6 +110,7 @@ impl RunSpec {
             run,
             members,
             content: self.content,
+            accounting: Arc::clone(&self.accounting),
             attempts: scope.attempts().cloned(),
             retry,
         })

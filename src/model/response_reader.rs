@@ -7,7 +7,7 @@ use tower::BoxError;
 use super::{read_bounded::read_bounded, stream::BodyStream};
 use crate::{
     chat::{ChatStream, ModelError},
-    event::LlmRequestInfo,
+    event::LlmStart,
     wire::{ContentCoding, Format, LlmHttpResponse, content_codings, retry_after},
 };
 
@@ -44,7 +44,7 @@ impl ResponseReader {
             );
             return Err(ModelError::Transport(message.into()));
         }
-        let request = LlmRequestInfo { stream: asked_for_stream, ..LlmRequestInfo::default() };
+        let request = LlmStart::new("", "").stream(asked_for_stream);
         let response = LlmHttpResponse::new(parts.status, &parts.headers).request(&request);
         let decoder = self.format.decoder(&response);
         let id = self.request_id(&parts.headers).map(Arc::from);

@@ -63,7 +63,7 @@ where
 impl<St, K: PartialOutput> RunStream<St, K> {
     pub(super) fn new(inner: St, emitter: Option<Box<Emitter<Runnable<K>>>>) -> Self {
         let gated = match emitter {
-            Some(emitter) => Gated::new(inner, Items, emitter, false),
+            Some(emitter) => Gated::new(inner, Items, emitter),
             None => Gated::unobserved(Some(inner)),
         };
         Self { gated, done: false }

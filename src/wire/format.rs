@@ -52,9 +52,6 @@ pub enum Match {
     No,
     /// The request is a call.
     Yes,
-    /// The request is a call if the response is an event stream. The run starts when the response's head
-    /// arrives.
-    IfStreamed,
 }
 
 impl Match {

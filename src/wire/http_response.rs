@@ -1,6 +1,6 @@
 use http::{HeaderMap, StatusCode, header};
 
-use crate::event::LlmRequestInfo;
+use crate::event::LlmStart;
 
 /// The head of the HTTP response of an LLM call, as a [`Format`](super::Format) reads it.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +11,7 @@ pub struct LlmHttpResponse<'a> {
     /// The headers, unchanged.
     pub headers: &'a HeaderMap,
     /// What was requested, if that is known.
-    pub request: Option<&'a LlmRequestInfo>,
+    pub request: Option<&'a LlmStart>,
 }
 
 impl<'a> LlmHttpResponse<'a> {
@@ -22,7 +22,7 @@ impl<'a> LlmHttpResponse<'a> {
 
     /// Sets what was requested.
     #[must_use]
-    pub fn request(mut self, request: &'a LlmRequestInfo) -> Self {
+    pub fn request(mut self, request: &'a LlmStart) -> Self {
         self.request = Some(request);
         self
     }

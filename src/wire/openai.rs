@@ -3,6 +3,9 @@
 use http::StatusCode;
 use serde_json::json;
 
+use super::LlmHttpRequest;
+use crate::event::LlmStart;
+
 /// Returns the model that a path names: a deployment on Azure or watsonx, an endpoint of Databricks.
 pub(in crate::wire) fn model_of(path: &str) -> Option<&str> {
     let Some((_, rest)) = path.split_once("/deployments") else { return endpoint(path) };
@@ -19,6 +22,21 @@ const OPERATIONS: [&str; 6] = [
     "/text/chat_stream",
     "/messages",
 ];
+
+/// Whether a path is that of a stored answer: the path of the calls, and an id.
+///
+/// Sources: "Get a model response" and "Get chat completion" in OpenAI's API reference.
+pub(in crate::wire) fn is_fetch(path: &str, calls: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(before, id)| !id.is_empty() && before.ends_with(calls))
+}
+
+/// Returns the start of a call that fetches a stored answer. What created the answer is unknown.
+pub(in crate::wire) fn fetch(call: &LlmHttpRequest<'_>, api: &str) -> LlmStart {
+    let mut query = call.uri.query().unwrap_or_default().split('&');
+    LlmStart::new(call.provider_or("openai"), api)
+        .stream(query.any(|pair| pair == "stream=true"))
+        .fetched(true)
+}
 
 /// Whether a path is one of watsonx's.
 pub(in crate::wire) fn is_watsonx(path: &str) -> bool {

@@ -17,3 +17,4 @@ mod trace;
 mod unobserved;
 mod untouched;
 mod uploads;
+mod usage;

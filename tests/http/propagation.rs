@@ -272,7 +272,7 @@ fn requests_without_a_run_pass_unchanged() {
         for (callbacks, method, path) in [
             (Callbacks::new(), Method::POST, "/v1/messages"),
             (some(), Method::POST, "/v1/models"),
-            (some(), Method::GET, "/v1/responses/resp_1"),
+            (some(), Method::GET, "/v1/responses/resp_1/input_items"),
         ] {
             let layer = layer(callbacks, TracePropagation::Child);
             let mut request = with(prompt(), &[("traceparent", PARENT), ("tracestate", "a=1")]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::wire::{cut, word};
 use tower_llm_callbacks::{
     Delta, LlmResult, LlmStart, ProviderError, Usage,
-    event::{Accumulator, LlmRequestInfo},
+    event::Accumulator,
     wire::{
         Decoder, Format, LlmHttpRequest, Match,
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
@@ -484,7 +484,7 @@ fn the_request_selects_the_decoder() {
     for format in formats {
         let streamed = |content_type, stream: Option<bool>| {
             let headers = support::wire::of_type(content_type);
-            let mut request = LlmRequestInfo::default();
+            let mut request = LlmStart::new("", "");
             let mut response = support::wire::response(&headers);
             if let Some(stream) = stream {
                 request.stream = stream;

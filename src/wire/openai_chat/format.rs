@@ -12,7 +12,8 @@ use crate::{
 
 /// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions` of any server, and the other paths at which servers
 /// answer in its shape: `…/agents/completions` and `…/fim/completions` (Mistral), `…/serving-endpoints/{name}/invocations`
-/// (Databricks), `…/text/chat` and `…/text/chat_stream` (watsonx).
+/// (Databricks), `…/text/chat` and `…/text/chat_stream` (watsonx). `GET …/chat/completions/{id}`
+/// [fetches](LlmStart::fetched) a stored answer.
 ///
 /// The provider is [known](LlmHttpRequest::provider_or) by host and path and has its name in OpenTelemetry's GenAI
 /// conventions; otherwise it is `openai`. Without a model in its body, a request for a deployment asks for that.
@@ -46,10 +47,17 @@ pub struct OpenAiCompletions;
 
 impl Format for OpenAiChat {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && is_chat(path))
+        Match::when(match *method {
+            Method::POST => is_chat(path),
+            Method::GET => openai::is_fetch(path, CHAT[0]),
+            _ => false,
+        })
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        if call.method == Method::GET {
+            return openai::fetch(call, "chat_completions");
+        }
         let start = start(call, "chat_completions", &PROMPT, |members| {
             if let Some(messages) = members.value("messages") {
                 return items(Some(messages));

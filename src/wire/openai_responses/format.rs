@@ -2,12 +2,12 @@ use http::{Method, StatusCode};
 
 use super::{OpenAiResponsesDecoder, input};
 use crate::{
-    event::{LlmStart, Prompt},
+    event::LlmStart,
     wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai, request::message},
 };
 
-/// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}` if the answer is
-/// streamed.
+/// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}`, which
+/// [fetches](LlmStart::fetched) a stored answer or one that is made in the background.
 ///
 /// The items of `input` are the messages of the prompt, calls and reasoning included. Tools that travel as an item are
 /// among the parameters, as `tools`, and items that configure the call are left out.
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// let matches = |method, path| OpenAiResponses.matches(&method, path);
 /// assert_eq!(matches(Method::POST, "/v1/responses"), Match::Yes);
-/// assert_eq!(matches(Method::GET, "/v1/responses/resp_1"), Match::IfStreamed);
+/// assert_eq!(matches(Method::GET, "/v1/responses/resp_1"), Match::Yes);
 /// assert_eq!(matches(Method::POST, "/v1/responses/resp_1/cancel"), Match::No);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,23 +26,18 @@ pub struct OpenAiResponses;
 
 impl Format for OpenAiResponses {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        let retrieved = || {
-            let (before, id) = path.rsplit_once('/')?;
-            Some(!id.is_empty() && before.ends_with("/responses"))
-        };
-        match *method {
-            Method::POST if path.ends_with("/responses") => Match::Yes,
-            Method::GET if retrieved() == Some(true) => Match::IfStreamed,
-            _ => Match::No,
-        }
+        Match::when(match *method {
+            Method::POST => path.ends_with("/responses"),
+            Method::GET => openai::is_fetch(path, "/responses"),
+            _ => false,
+        })
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        let provider = call.provider_or("openai");
         if call.method == Method::GET {
-            // The request that created the answer is unknown.
-            return LlmStart::new(provider, "responses").messages(Prompt::none());
+            return openai::fetch(call, "responses");
         }
+        let provider = call.provider_or("openai");
         let members = call.members();
         let mut start =
             members.start(provider, "responses", &["instructions", "input"], |members| {

@@ -5,7 +5,7 @@ use support::wire::{of_type, response};
 
 #[test]
 fn requests_match_by_method_and_path() {
-    use Match::{IfStreamed, No, Yes};
+    use Match::{No, Yes};
     for (method, path, expected) in [
         (Method::POST, "/v1/responses", Yes),
         (Method::POST, "/openai/v1/responses", Yes),
@@ -16,7 +16,7 @@ fn requests_match_by_method_and_path() {
         (Method::POST, "/v1/responses/input_tokens", No),
         (Method::GET, "/v1/responses", No),
         (Method::GET, "/v1/responses/", No),
-        (Method::GET, "/v1/responses/resp_1", IfStreamed),
+        (Method::GET, "/v1/responses/resp_1", Yes),
         (Method::GET, "/v1/responses/resp_1/input_items", No),
         (Method::GET, "/v1/my_responses/resp_1", No),
         (Method::DELETE, "/v1/responses/resp_1", No),

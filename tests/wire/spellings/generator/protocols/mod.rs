@@ -9,7 +9,7 @@ mod responses;
 
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use tower_llm_callbacks::{
-    event::LlmRequestInfo,
+    LlmStart,
     wire::{
         Decoder, Format, LlmHttpResponse,
         anthropic::AnthropicMessages,
@@ -69,8 +69,7 @@ impl Protocol {
         };
         let value = content_type.map(|it| (CONTENT_TYPE, it.parse().expect("a header value")));
         let headers: HeaderMap = value.into_iter().collect();
-        let mut request = LlmRequestInfo::default();
-        request.stream = stream;
+        let request = LlmStart::new("", "").stream(stream);
         format.decoder(&LlmHttpResponse::new(StatusCode::OK, &headers).request(&request))
     }
 

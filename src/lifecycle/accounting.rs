@@ -1,0 +1,220 @@
+use std::{fmt, sync::Arc};
+
+use super::counted_answers::CountedAnswers;
+use crate::{
+    estimate::{Answer, AnswerCount, Estimate, Unseen, UsageEstimator, WordEstimator},
+    event::{ErrorKind, LlmResult, LlmStart, Pieces, Usage, UsageGap, UsageSource},
+};
+
+/// What a layer knows of the usage of its calls beyond their answers. Shared by its runs.
+#[derive(Clone)]
+pub(crate) struct Accounting {
+    /// `None` if usage that was not reported stays unknown.
+    pub(crate) estimator: Option<Arc<dyn UsageEstimator>>,
+    counted: Arc<CountedAnswers>,
+}
+
+/// How a call ended, as far as its usage depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct CallEnd {
+    /// The kind of the error. `None` if the call completed.
+    pub(super) error: Option<ErrorKind>,
+    /// The answer arrived in full, even if the call is an error.
+    pub(super) whole: bool,
+    /// The inner service was called.
+    pub(super) called: bool,
+    /// Content arrived after the last report of usage, so that report does not cover all of it.
+    pub(super) content_since_report: bool,
+    pub(super) pieces: Pieces,
+}
+
+impl CallEnd {
+    /// Whether the provider may have read the request, and charges for it.
+    fn is_charged(self, result: &LlmResult) -> bool {
+        let answered = !result.choices.is_empty();
+        match self.error {
+            None | Some(ErrorKind::Cancelled | ErrorKind::Aborted) => self.called,
+            Some(_) => answered,
+        }
+    }
+}
+
+impl Default for Accounting {
+    fn default() -> Self {
+        Self { estimator: Some(Arc::new(WordEstimator::new())), counted: Arc::default() }
+    }
+}
+
+impl Accounting {
+    /// Completes the usage of a result: says how each count is known, estimates those that the provider did not report,
+    /// and drops those that another run has reported. `count` is what the answer consists of; `None` if the result has
+    /// all of its texts.
+    pub(super) fn settle(
+        &self,
+        result: &mut LlmResult,
+        start: &LlmStart,
+        count: Option<&AnswerCount>,
+        end: CallEnd,
+    ) {
+        result.fetched = start.fetched;
+        let reported = result.usage.as_ref().is_some_and(Usage::is_known);
+        if start.fetched {
+            let brought = end.whole && reported && self.counted.is_first(result, start);
+            result.usage.take_if(|_| !brought);
+            if let Some(usage) = &mut result.usage {
+                set_reported(usage);
+            }
+            return;
+        }
+        let mut usage = result.usage.take().unwrap_or_default();
+        set_reported(&mut usage);
+        let taught = count.is_none() && end.error.is_none() && !result.decode_skipped;
+        let estimator = self.estimator.as_deref();
+        let learner = estimator.filter(|it| taught && reported && it.learns(start));
+        let mut answer = LazyCount { given: count, own: None, pieces: end.pieces };
+        self.estimate_input(&mut usage, result, start, end);
+        self.estimate_output(&mut usage, result, start, &mut answer, end);
+        if let Some(learner) = learner {
+            learner.learn(&Answer::new(result, answer.get(result)).request(start), &usage);
+        }
+        let is_whole_report = end.whole && usage.source.output == Some(UsageSource::Reported);
+        if is_whole_report && may_be_fetched(start) {
+            self.counted.is_first(result, start);
+        }
+        let says_something = usage.is_known() || usage.source != Default::default();
+        result.usage = says_something.then_some(usage);
+    }
+
+    fn estimate_input(
+        &self,
+        usage: &mut Usage,
+        result: &LlmResult,
+        start: &LlmStart,
+        end: CallEnd,
+    ) {
+        if usage.input_tokens.is_some_and(|tokens| tokens > 0) || !end.is_charged(result) {
+            return;
+        }
+        if continues_in_background(start, result) {
+            return;
+        }
+        let Some(estimator) = &self.estimator else { return };
+        match estimator.input(start) {
+            Some(Estimate { tokens: 0, why, .. }) => usage.source.input_gap = why.map(gap),
+            Some(estimate) => {
+                usage.source.input = Some(source(&estimate));
+                usage.source.input_gap = estimate.why.map(gap);
+                usage.input_tokens = Some(estimate.tokens);
+                usage.sum_up();
+            }
+            None => usage.source.input_gap = Some(UsageGap::NotCaptured),
+        }
+    }
+
+    fn estimate_output(
+        &self,
+        usage: &mut Usage,
+        result: &LlmResult,
+        start: &LlmStart,
+        count: &mut LazyCount<'_>,
+        end: CallEnd,
+    ) {
+        let reported = usage.output_tokens.filter(|tokens| *tokens > 0);
+        let running = !end.whole || end.content_since_report;
+        if reported.is_some() && !running {
+            return;
+        }
+        if reported.is_some() && !end.content_since_report {
+            usage.source.output = Some(UsageSource::ReportedSoFar);
+            return;
+        }
+        let Some(estimator) = &self.estimator else { return };
+        let count = count.get(result);
+        if count.is_empty() {
+            return;
+        }
+        let answer = Answer::new(result, count).request(start).completed(end.error.is_none());
+        let Some(estimate) = estimator.output(&answer) else {
+            usage.source.output_gap = Some(UsageGap::NotCaptured);
+            return;
+        };
+        // A report that came before the content is a running one, unless the answer is complete and it fits.
+        let fits = reported.is_some_and(|tokens| match end.whole {
+            true => tokens >= estimate.tokens / 2,
+            false => tokens >= estimate.tokens,
+        });
+        if fits {
+            if !end.whole {
+                usage.source.output = Some(UsageSource::ReportedSoFar);
+            }
+            return;
+        }
+        usage.source.output = Some(source(&estimate));
+        usage.source.output_gap = estimate.why.map(gap);
+        usage.output_tokens = Some(estimate.tokens.max(1));
+        usage.sum_up();
+    }
+}
+
+/// What an answer consists of, counted when it is asked for.
+struct LazyCount<'a> {
+    given: Option<&'a AnswerCount>,
+    own: Option<AnswerCount>,
+    pieces: Pieces,
+}
+
+impl LazyCount<'_> {
+    fn get(&mut self, result: &LlmResult) -> &AnswerCount {
+        match self.given {
+            Some(given) => given,
+            None => {
+                let pieces = self.pieces;
+                self.own.get_or_insert_with(|| AnswerCount::of(result).in_pieces(pieces))
+            }
+        }
+    }
+}
+
+/// Marks the counts that there are as reported.
+fn set_reported(usage: &mut Usage) {
+    usage.source.input = usage.input_tokens.map(|_| UsageSource::Reported);
+    usage.source.output = usage.output_tokens.map(|_| UsageSource::Reported);
+}
+
+fn source(estimate: &Estimate) -> UsageSource {
+    if estimate.at_least { UsageSource::AtLeast } else { UsageSource::Estimated }
+}
+
+fn gap(unseen: Unseen) -> UsageGap {
+    match unseen {
+        Unseen::HiddenReasoning => UsageGap::HiddenReasoning,
+        Unseen::Media => UsageGap::Media,
+        Unseen::ServerTools => UsageGap::ServerTools,
+        Unseen::StoredContext => UsageGap::StoredContext,
+        Unseen::HiddenPrompt | Unseen::Undelivered => UsageGap::HiddenPrompt,
+        Unseen::NotDecoded => UsageGap::NotCaptured,
+    }
+}
+
+/// Whether the answer is still made when the call has ended, and a later call fetches it with its usage.
+///
+/// Source: "Background mode" in OpenAI's documentation.
+fn continues_in_background(start: &LlmStart, result: &LlmResult) -> bool {
+    let background = start.params.get("background").is_some_and(|value| value == true);
+    background && result.tokens == 0 && result.text().is_empty()
+}
+
+/// Whether the provider stores the answer, so that it can be fetched: OpenAI's Responses by default, its chat completions
+/// if the request says so.
+fn may_be_fetched(start: &LlmStart) -> bool {
+    let flag = |name| start.params.get(name).and_then(serde_json::Value::as_bool);
+    flag("store").unwrap_or(&*start.api == "responses") || flag("background") == Some(true)
+}
+
+impl fmt::Debug for Accounting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounting")
+            .field("estimates", &self.estimator.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! A fetch of a stored or background answer counts once.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde_json::{Value, json};
+use support::http::{Scripted, event_stream, json as json_answer};
+use tower_llm_callbacks::{HttpCallbackLayer, LlmResult, event::UsageSource};
+
+use super::{QUESTION, Results, call};
+
+const USAGE: fn() -> Value =
+    || json!({"input_tokens": 20, "output_tokens": 400, "total_tokens": 420});
+
+fn response(status: &str, usage: Value) -> Value {
+    let text = json!({"type": "output_text", "text": "The tower of Constance."});
+    let output = match status {
+        "completed" => json!([{"type": "message", "role": "assistant", "content": [text]}]),
+        _ => json!([]),
+    };
+    json!({"id": "resp_1", "object": "response", "status": status, "model": "gpt-5", "output": output, "usage": usage})
+}
+
+async fn post(
+    layer: &HttpCallbackLayer,
+    results: &Results,
+    params: Value,
+    answer: Value,
+) -> LlmResult {
+    let mut body = json!({"model": "gpt-5", "input": QUESTION});
+    body.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+    let request = Request::post("/v1/responses").body(Full::from(body.to_string())).unwrap();
+    call(layer, request, json_answer(200, Full::from(answer.to_string())), usize::MAX).await;
+    results.one()
+}
+
+async fn get(layer: &HttpCallbackLayer, results: &Results, answer: Value) -> LlmResult {
+    let request = Request::get("/v1/responses/resp_1").body(Full::<Bytes>::default()).unwrap();
+    call(layer, request, json_answer(200, Full::from(answer.to_string())), usize::MAX).await;
+    results.one()
+}
+
+async fn stream(layer: &HttpCallbackLayer, results: &Results, frames: usize) -> LlmResult {
+    let target = "/v1/responses/resp_1?stream=true&starting_after=3";
+    let request = Request::get(target).body(Full::<Bytes>::default()).unwrap();
+    let events = [
+        json!({"type": "response.created", "response": response("in_progress", Value::Null)}),
+        json!({"type": "response.output_text.delta", "output_index": 0, "delta": "The tower "}),
+        json!({"type": "response.output_text.delta", "output_index": 0, "delta": "of Constance."}),
+        json!({"type": "response.completed", "response": response("completed", USAGE())}),
+    ];
+    let body = Scripted::chunks(events.map(|event| format!("data: {event}\n\n")));
+    call(layer, request, event_stream(body), frames).await;
+    results.one()
+}
+
+fn is_counted(result: &LlmResult) -> bool {
+    let Some(usage) = &result.usage else { return false };
+    assert_eq!((usage.input_tokens, usage.output_tokens), (Some(20), Some(400)));
+    assert_eq!(usage.source.output, Some(UsageSource::Reported));
+    true
+}
+
+#[tokio::test]
+async fn a_background_answer_counts_at_the_first_fetch_that_brings_its_usage() {
+    for streamed_first in [false, true] {
+        let results = Results::default();
+        let layer = results.layer();
+        let background = json!({"background": true});
+        let queued = post(&layer, &results, background, response("queued", Value::Null)).await;
+        assert_eq!((queued.usage, queued.fetched), (None, false));
+        for status in ["queued", "in_progress"] {
+            let poll = get(&layer, &results, response(status, Value::Null)).await;
+            assert!(poll.usage.is_none() && poll.fetched, "{status}");
+        }
+        // A fetch that is dropped brings nothing, and does not take the usage from the next.
+        let dropped = stream(&layer, &results, 2).await;
+        assert!(dropped.usage.is_none() && dropped.fetched);
+        assert_eq!(dropped.text(), "The tower ");
+        let mut counted = vec![];
+        for round in 0..4 {
+            let fetched = match (round % 2 == 0) == streamed_first {
+                true => stream(&layer.clone(), &results, usize::MAX).await,
+                false => get(&layer, &results, response("completed", USAGE())).await,
+            };
+            assert!(fetched.fetched);
+            assert_eq!(fetched.text(), "The tower of Constance.");
+            counted.push(is_counted(&fetched));
+        }
+        assert_eq!(counted, [true, false, false, false]);
+    }
+}
+
+#[tokio::test]
+async fn a_stored_answer_counts_at_its_call_only() {
+    let results = Results::default();
+    let layer = results.layer();
+    let first = post(&layer, &results, json!({}), response("completed", USAGE())).await;
+    assert!(is_counted(&first) && !first.fetched);
+    let fetched = get(&layer, &results, response("completed", USAGE())).await;
+    assert!(fetched.usage.is_none() && fetched.fetched);
+    // What is not stored cannot be fetched; whoever answers all the same is counted.
+    let results = Results::default();
+    let layer = results.layer();
+    post(&layer, &results, json!({"store": false}), response("completed", USAGE())).await;
+    assert!(is_counted(&get(&layer, &results, response("completed", USAGE())).await));
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_is_an_error_without_usage() {
+    let results = Results::default();
+    let request = Request::get("/v1/responses/resp_9").body(Full::<Bytes>::default()).unwrap();
+    let answer = json_answer(404, Full::from(r#"{"error":{"message":"no such response"}}"#));
+    call(&results.layer(), request, answer, usize::MAX).await;
+    let result = results.one();
+    assert!(result.usage.is_none() && result.fetched);
+}
+
+#[tokio::test]
+async fn a_stored_chat_completion_counts_once() {
+    let results = Results::default();
+    let layer = results.layer();
+    let answer = json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 20, "completion_tokens": 400, "total_tokens": 420}});
+    let body =
+        json!({"model": "gpt-4o", "store": true, "messages": [{"role": "user", "content": "Hi"}]});
+    let create = Request::post("/v1/chat/completions").body(Full::from(body.to_string())).unwrap();
+    let fetch = Request::get("/v1/chat/completions/chatcmpl-1").body(Full::default()).unwrap();
+    let mut counted = vec![];
+    for request in [create, fetch.clone(), fetch] {
+        let answer = json_answer(200, Full::from(answer.to_string()));
+        call(&layer, request, answer, usize::MAX).await;
+        counted.push(is_counted(&results.one()));
+    }
+    assert_eq!(counted, [true, false, false]);
+    let messages = Request::get("/v1/chat/completions/chatcmpl-1/messages").body(Full::default());
+    call(&layer, messages.unwrap(), json_answer(200, Full::from("{}")), usize::MAX).await;
+    assert!(results.0.lock().unwrap().is_empty(), "a list of messages is no answer");
+}
