@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::UsageSources;
+use super::{UsageSource, UsageSources};
 
 /// The token counts of an answer, normalised across providers. A count that nobody reported is `None`, never 0.
 ///
@@ -44,7 +44,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Creates counts of input and output tokens. The total is their sum.
+    /// Creates counts of input and output tokens that a provider reported. The total is their sum.
     pub fn new(
         input_tokens: impl Into<Option<u64>>,
         output_tokens: impl Into<Option<u64>>,
@@ -52,6 +52,7 @@ impl Usage {
         let (input_tokens, output_tokens) = (input_tokens.into(), output_tokens.into());
         let mut usage = Self { input_tokens, output_tokens, ..Self::default() };
         usage.total_tokens = usage.sum();
+        usage.set_reported();
         usage
     }
 
@@ -119,6 +120,7 @@ impl Usage {
         self.input_tokens = later.input_tokens.or(self.input_tokens);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
         self.total_tokens = later.total_tokens.or(total).or_else(|| self.sum());
+        self.set_reported();
         self.cache_read_tokens = later.cache_read_tokens.or(self.cache_read_tokens);
         self.cache_write_tokens = later.cache_write_tokens.or(self.cache_write_tokens);
         self.reasoning_tokens = later.reasoning_tokens.or(self.reasoning_tokens);
@@ -128,6 +130,13 @@ impl Usage {
         if later.service_tier.is_some() {
             self.service_tier.clone_from(&later.service_tier);
         }
+    }
+
+    /// Marks the input and the output as reported, where they are known.
+    pub(crate) fn set_reported(&mut self) {
+        self.source = UsageSources::default();
+        self.source.input = self.input_tokens.map(|_| UsageSource::Reported);
+        self.source.output = self.output_tokens.map(|_| UsageSource::Reported);
     }
 
     /// Sets the total to the sum of input and output, where both are known.
@@ -151,10 +160,17 @@ impl Usage {
     }
 }
 
-/// The input and the output: `17 → 171 tokens`, with `?` for a count that is not known.
+/// The input and the output: `17 → 171 tokens`. An estimate has a `~`, a lower bound a `≥`, and a count that is not known is
+/// `?`.
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |count: Option<u64>| count.map_or("?".to_owned(), |count| count.to_string());
-        write!(f, "{} → {} tokens", count(self.input_tokens), count(self.output_tokens))
+        let count = |count: Option<u64>, source| match (count, source) {
+            (None, _) => "?".to_owned(),
+            (Some(count), Some(UsageSource::Estimated)) => format!("~{count}"),
+            (Some(count), Some(UsageSource::AtLeast)) => format!("≥{count}"),
+            (Some(count), _) => count.to_string(),
+        };
+        let input = count(self.input_tokens, self.source.input);
+        write!(f, "{input} → {} tokens", count(self.output_tokens, self.source.output))
     }
 }

@@ -61,13 +61,10 @@ impl Accounting {
         if start.fetched {
             let brought = end.whole && reported && self.counted.is_first(result, start);
             result.usage.take_if(|_| !brought);
-            if let Some(usage) = &mut result.usage {
-                set_reported(usage);
-            }
             return;
         }
         let mut usage = result.usage.take().unwrap_or_default();
-        set_reported(&mut usage);
+        usage.set_reported();
         let taught = count.is_none() && end.error.is_none() && !result.decode_skipped;
         let estimator = self.estimator.as_deref();
         let learner = estimator.filter(|it| taught && reported && it.learns(start));
@@ -120,13 +117,13 @@ impl Accounting {
         end: CallEnd,
     ) {
         let reported = usage.output_tokens.filter(|tokens| *tokens > 0);
-        let running = !end.whole || end.content_since_report;
-        if reported.is_some() && !running {
-            return;
-        }
-        if reported.is_some() && !end.content_since_report {
-            usage.source.output = Some(UsageSource::ReportedSoFar);
-            return;
+        if reported.is_some() {
+            if !end.whole {
+                usage.source.output = Some(UsageSource::ReportedSoFar);
+            }
+            if !end.content_since_report {
+                return;
+            }
         }
         let Some(estimator) = &self.estimator else { return };
         let count = count.get(result);
@@ -144,9 +141,6 @@ impl Accounting {
             false => tokens >= estimate.tokens,
         });
         if fits {
-            if !end.whole {
-                usage.source.output = Some(UsageSource::ReportedSoFar);
-            }
             return;
         }
         usage.source.output = Some(source(&estimate));
@@ -173,12 +167,6 @@ impl LazyCount<'_> {
             }
         }
     }
-}
-
-/// Marks the counts that there are as reported.
-fn set_reported(usage: &mut Usage) {
-    usage.source.input = usage.input_tokens.map(|_| UsageSource::Reported);
-    usage.source.output = usage.output_tokens.map(|_| UsageSource::Reported);
 }
 
 fn source(estimate: &Estimate) -> UsageSource {

@@ -43,7 +43,7 @@ impl Records {
     }
 
     fn layer(&self) -> CallbackLayer {
-        CallbackLayer::new(self.callbacks())
+        CallbackLayer::new(self.callbacks()).without_estimates()
     }
 
     fn take(&self) -> Vec<Value> {
@@ -192,7 +192,8 @@ fn whole_result() -> Value {
              "finish_reason": "refusal"},
         ],
         "usage": {"input_tokens": 17, "output_tokens": 9, "total_tokens": 26,
-                  "cache_read_tokens": 3, "cache_write_tokens": 2, "reasoning_tokens": 4},
+                  "cache_read_tokens": 3, "cache_write_tokens": 2, "reasoning_tokens": 4,
+                  "source": {"input": "reported", "output": "reported"}},
         "usage_raw": {"in": 17, "out": 9},
         "tokens": 7, "dropped_tokens": 0, "time_to_first_token_ms": null, "duration_ms": null,
         "decode_faults": 1,

@@ -26,7 +26,7 @@ fn config(trees: &RunTrees) -> RunConfig {
 
 /// A model call whose answer is read to its end.
 fn ask(name: &str, script: Script) -> Done<String> {
-    let layer = CallbackLayer::new(Callbacks::new()).name(name);
+    let layer = CallbackLayer::new(Callbacks::new()).without_estimates().name(name);
     Box::pin(async move {
         let mut model = layer.layer(ScriptedModel::new(script));
         let answer = model.call(support::request()).await?;

@@ -38,7 +38,8 @@ fn partial() -> (Script, Value) {
         "tool_calls": [{"id": "t1", "name": "look", "arguments": "{\"at\":"}],
     }]);
     result["usage"] = json!({"input_tokens": 7, "output_tokens": 1, "total_tokens": 8,
-                             "cache_read_tokens": null, "cache_write_tokens": null, "reasoning_tokens": null});
+                             "cache_read_tokens": null, "cache_write_tokens": null, "reasoning_tokens": null,
+                             "source": {"input": "reported", "output": "reported_so_far"}});
     result["tokens"] = 3.into();
     (script, result)
 }

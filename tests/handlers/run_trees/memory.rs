@@ -28,7 +28,8 @@ impl LlmRequest for Kept {
 }
 
 async fn ask(kept: &Arc<()>) -> Result<(), BoxError> {
-    let layer = CallbackLayer::new(Callbacks::new());
+    // An estimate reads the prompt.
+    let layer = CallbackLayer::new(Callbacks::new()).without_estimates();
     let mut model = layer.layer(ScriptedModel::for_requests(Script::answer(["a"])));
     let answer = model.call(Kept(Arc::clone(kept))).await?;
     chat::collect(answer).await?;

@@ -105,7 +105,7 @@ async fn attempts_are_numbered() {
     let trees = RunTrees::new();
     let falls_back = chain("root", async {
         use tower::{Layer, Service, service_fn};
-        let layer = CallbackLayer::new(Callbacks::new()).name("model");
+        let layer = CallbackLayer::new(Callbacks::new()).without_estimates().name("model");
         let fails = Script::new().pause(milliseconds(3)).fail("refused").respond();
         let primary = layer.layer(tower_llm_callbacks::testing::ScriptedModel::new(fails));
         let second = Script::answer(["a"]);
