@@ -65,6 +65,7 @@ macro_rules! drain_future {
             fn drop(&mut self) {
                 if let Progress::Polled = self.progress
                     && let (Some(leaving), Some(call)) = (self.leaving.take(), self.call.take())
+                    && !leaving.has_only_waited()
                     && let Some(rest) = (self.rest)(call)
                 {
                     leaving.drain(rest);

@@ -38,6 +38,11 @@ impl Leaving {
         self.scope.configured(|scope| scope.consumer = Some(self.consumer.clone()))
     }
 
+    /// Whether nothing was called yet whose answer could be read.
+    pub(super) fn has_only_waited(&self) -> bool {
+        self.consumer.has_only_waited()
+    }
+
     /// The consumer leaves, and this is unread. Drains it, or drops it here.
     pub(super) fn drain(self, unread: Box<dyn Unread>) {
         let Self { drains, consumer, runtime, scope } = self;

@@ -25,8 +25,9 @@
 //! - An error that the provider reports later is reported as such, as is an abort ([`Run::abort`](crate::Run::abort) ends
 //!   the drain) or a panic. An answer that just breaks off is cancelled.
 //! - At a limit, the run is cancelled with what was read.
-//! - The same holds for a call whose response had not begun: its future is polled on, and then the response is read. A
-//!   future that was never polled is dropped, since nobody has asked for anything.
+//! - The same holds for a call whose response had not begun: its future is polled on, and then the response is read. What is
+//!   below the layer goes on as if the client were there, so that a retry is made. A future that was never polled, and a call
+//!   that still waits for its request or for handlers, is dropped: nothing was asked of the service.
 //! - A chain, tool or retriever below the layer is cancelled too. The runs that it makes end as they do for it: it is their
 //!   consumer, and still there. Runs inside a model call are the same call on another level, and are cancelled with it.
 

@@ -43,6 +43,10 @@ impl Answering {
         request: CapturedRequest<'static>,
         settings: &Arc<Settings>,
     ) -> Self {
+        // The run starts with the answer, and the call is made now.
+        if let Some(consumer) = new_run.run.consumer() {
+            consumer.call();
+        }
         let deferred = Some(Deferred { new_run, request });
         Self { format, settings: Arc::clone(settings), deferred }
     }

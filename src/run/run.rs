@@ -66,6 +66,9 @@ impl Run {
         frame: Option<Arc<HandlerFrame>>,
         consumer: Option<Consumer>,
     ) -> Self {
+        if let Some(consumer) = &consumer {
+            consumer.add_run();
+        }
         Self::started(info, inherited, frame, consumer, SystemTime::now())
     }
 
