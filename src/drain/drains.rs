@@ -80,7 +80,7 @@ impl Drains {
     }
 
     /// Waits until no drain is active.
-    pub(super) async fn flush(&self, deadline: Duration) -> bool {
+    pub(super) async fn flush(self: Arc<Self>, deadline: Duration) -> bool {
         let mut active = self.active.subscribe();
         let idle = async { active.wait_for(|active| *active == 0).await.is_ok() };
         timeout(deadline, idle).await.unwrap_or(false)

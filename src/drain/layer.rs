@@ -48,7 +48,7 @@ macro_rules! drain_layer {
                 self.drains.stats()
             }
 
-            /// Waits until no answer is drained, for at most a time. Returns true if none is.
+            /// Waits until no answer is drained, for at most a time. The output is true if none is.
             ///
             /// For a shutdown, when no call is made any more: a runtime that shuts down drops its tasks, and with them the answers that
             /// are drained. Handlers may still have to receive the last events afterwards:
@@ -56,9 +56,12 @@ macro_rules! drain_layer {
             ///
             /// # Panics
             ///
-            /// If it is not called in a tokio runtime with a timer.
-            pub async fn flush(&self, deadline: Duration) -> bool {
-                self.drains.flush(deadline).await
+            /// If the future is not polled in a tokio runtime with a timer.
+            pub fn flush(
+                &self,
+                deadline: Duration,
+            ) -> impl Future<Output = bool> + Send + 'static + use<> {
+                Arc::clone(&self.drains).flush(deadline)
             }
 
             fn limited(self, set: impl FnOnce(&mut Limits)) -> Self {

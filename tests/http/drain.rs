@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
@@ -36,13 +36,14 @@ fn slow() -> Scripted {
     Scripted::new(HELLO.into_iter().flat_map(|frame| [Step::Wait, data(frame)]))
 }
 
-async fn call(
+fn call(
     drain: &DrainLayer,
     recorders: &Recorders,
-    response: impl Fn() -> Response<Scripted> + Clone,
-) -> Response<Answer> {
-    let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
-    drain.layer(layer.layer(Upstream(response))).oneshot(prompt()).await.unwrap()
+    response: &Response<Scripted>,
+) -> BoxFuture<'static, Response<Answer>> {
+    let (layer, response) = (HttpCallbackLayer::new(recorders.callbacks.clone()), response.clone());
+    let service = drain.layer(layer.layer(Upstream(move || response.clone())));
+    Box::pin(service.oneshot(prompt()).map(Result::unwrap))
 }
 
 async fn read_some(body: &mut Answer, frames: usize) {
@@ -69,7 +70,7 @@ fn a_body_that_is_dropped_midway_is_read_to_its_end_and_cancelled() {
         everywhere(move |recorders| async move {
             let (drain, alive) = (DrainLayer::new(), Alive::default());
             let body = slow().alive(&alive);
-            let mut response = call(&drain, &recorders, || event_stream(body.clone())).await;
+            let mut response = call(&drain, &recorders, &event_stream(body.clone())).await;
             read_some(response.body_mut(), frames).await;
             drop(response);
             assert_eq!(drained(&drain).await.finished, 1);
@@ -88,7 +89,7 @@ fn a_body_that_is_dropped_after_its_finish_reason_is_complete() {
     for frames in 4..=5 {
         everywhere(move |recorders| async move {
             let drain = DrainLayer::new();
-            let mut response = call(&drain, &recorders, || event_stream(slow())).await;
+            let mut response = call(&drain, &recorders, &event_stream(slow())).await;
             read_some(response.body_mut(), frames).await;
             drop(response);
             assert_eq!(drained(&drain).await.finished, 1);
@@ -104,7 +105,7 @@ fn a_whole_answer_is_read_to_its_end() {
         let drain = DrainLayer::new();
         let (first, second) = WHOLE.split_at(40);
         let body = Scripted::new([data(first), Step::Wait, data(second), Step::Wait]);
-        let mut response = call(&drain, &recorders, || json(200, body.clone())).await;
+        let mut response = call(&drain, &recorders, &json(200, body.clone())).await;
         read_some(response.body_mut(), 1).await;
         drop(response);
         assert_eq!(drained(&drain).await.finished, 1);
@@ -176,7 +177,7 @@ fn a_body_that_its_server_has_read_is_not_drained() {
     for (number, answer) in answers.into_iter().enumerate() {
         everywhere(move |recorders| async move {
             let drain = DrainLayer::new();
-            let mut response = call(&drain, &recorders, answer).await;
+            let mut response = call(&drain, &recorders, &answer()).await;
             // Which of them a server polls for their end.
             let frames = match number {
                 0 => {
@@ -208,7 +209,7 @@ fn a_drain_is_bounded_in_bytes() {
                 let (alive, steps) = (Alive::default(), [(); 4].map(|()| data(frame.clone())));
                 let end = if whole { Step::Wait } else { Step::Hang };
                 let body = Scripted::new(steps.into_iter().chain([end])).alive(&alive);
-                let mut response = call(&drain, &recorders, || event_stream(body.clone())).await;
+                let mut response = call(&drain, &recorders, &event_stream(body.clone())).await;
                 read_some(response.body_mut(), 1).await;
                 drop((response, body));
                 let stats = drained(&drain).await;
@@ -227,7 +228,7 @@ fn a_drain_is_bounded_in_time() {
         let recorders = Recorders::new(&MODES);
         let (drain, alive) = (DrainLayer::new().max_time(Duration::from_secs(7)), Alive::default());
         let body = Scripted::new([data(HELLO[0]), data(HELLO[1]), Step::Hang]).alive(&alive);
-        let response = call(&drain, &recorders, || event_stream(body.clone())).await;
+        let response = call(&drain, &recorders, &event_stream(body.clone())).await;
         drop(body);
         let began = Instant::now();
         drop(response);
