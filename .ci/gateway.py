@@ -111,7 +111,7 @@ def within(seconds, what, test):
 
 def check_help():
     text = subprocess.run([BINARY, "--help"], check=True, stdout=subprocess.PIPE, text=True, timeout=20).stdout
-    for option in ("--listen", "--upstream", "--provider", "--route", "--events", "--no-callbacks", "--grace", "--pace-ms"):
+    for option in ("--listen", "--upstream", "--provider", "--route", "--events", "--no-callbacks", "--grace", "--drain", "--pace-ms"):
         assert option in text, option
 
 
@@ -466,6 +466,26 @@ def check_broken_uploads_are_the_clients():
 
 def check_client_leaves():
     with before(REPLAY) as (server, events):
+        before_call = len(json.loads(REPLAY.get("/seen")))
+        connection, _ = begin(server, MESSAGES | {"model": "endless"})
+        connection.close()
+        seen = lambda: json.loads(REPLAY.get("/seen"))[before_call:]
+        within(5, "the upstream sees the close", lambda: seen() == [{"name": "endless", "ended": "closed"}])
+        within(5, "the run ends", lambda: b"llm_error" in events.read_bytes())
+        same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
+
+
+def check_client_leaves_and_its_answer_is_drained():
+    with tempfile.TemporaryDirectory() as folder:
+        events = Path(folder) / "events.jsonl"
+        with gateway("--pace-ms", 20, "--events", events, "--drain", 20) as server:
+            connection, _ = begin(server, MESSAGES)
+            connection.close()
+            within(15, "the run ends", lambda: b"llm_error" in events.read_bytes())
+        end = events_of(events)[0][-1]["data"]
+        same("the error", end["error"]["kind"], "cancelled")
+        assert end["choices"][0]["finish_reason"] and end["usage"]["source"]["output"] == "reported", end
+    with before(REPLAY, "--drain", 1) as (server, events):
         before_call = len(json.loads(REPLAY.get("/seen")))
         connection, _ = begin(server, MESSAGES | {"model": "endless"})
         connection.close()

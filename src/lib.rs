@@ -53,6 +53,7 @@
 //! - [`AttemptsLayer`] numbers the attempts of a retried call, and [`RunConfigLayer`] binds a configuration to a service.
 //!   [`batch::Batch`] calls a model with several prompts.
 //! - [`timeout`] limits the time to the first item of an answer, and the pauses in it.
+//! - [`drain`] reads answers to their end although their consumer has gone, for their usage.
 //!
 //! # Handlers
 //!
@@ -99,6 +100,7 @@
 pub mod batch;
 pub mod callbacks;
 pub mod chat;
+pub mod drain;
 pub mod estimate;
 pub mod event;
 pub mod extract;

@@ -59,6 +59,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) grace: u64,
 
+    /// Read a provider's answer to its end for at most this long after its client has gone, to report what it used
+    /// [default: the call is dropped at once]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain: Option<u64>,
+
     /// How long a client may be silent: before its request, within it, or between two requests of a connection
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) client_timeout: u64,

@@ -30,6 +30,7 @@ use axum::middleware;
 use clap::Parser;
 use tower::BoxError;
 use tower_http::timeout::RequestBodyTimeoutLayer;
+use tower_llm_callbacks::drain::DrainLayer;
 
 use crate::{
     args::Args, live::LivePage, metrics::Prometheus, signals::Signals, upstream::Upstream,
@@ -39,7 +40,7 @@ use crate::{
 const FLUSH: Duration = Duration::from_secs(10);
 
 async fn run(args: Args) -> Result<(), BoxError> {
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let callbacks = events::callbacks(args.events.as_deref())?;
     #[cfg(not(feature = "nats"))]
     if args.nats.is_some() {
@@ -74,6 +75,12 @@ async fn run(args: Args) -> Result<(), BoxError> {
     };
     let app = app.layer(middleware::from_fn(refuse::sockets_and_tunnels));
     let app = if args.no_callbacks { app } else { app.layer(layer.clone()) };
+    // Outside of the callbacks: their runs go on when a client has gone.
+    let drain = args.drain.map(|seconds| DrainLayer::new().max_time(Duration::from_secs(seconds)));
+    let app = match &drain {
+        Some(drain) => app.layer(drain.clone()),
+        None => app,
+    };
     let silence = Duration::from_secs(args.client_timeout);
     let app = app.layer(RequestBodyTimeoutLayer::new(silence));
 
@@ -91,8 +98,18 @@ async fn run(args: Args) -> Result<(), BoxError> {
         // Runs until the process ends, so that the page shows the streams that end during the grace period.
         tokio::spawn(async move { axum::serve(listener, admin).await });
     }
-    server::serve(listener, app, signals, silence, Duration::from_secs(args.grace)).await;
+    let grace = Duration::from_secs(args.grace);
+    server::serve(listener, app, &mut signals, silence, grace).await;
 
+    if let Some(drain) = drain {
+        let drained = tokio::select! {
+            drained = drain.flush(grace) => drained,
+            () = signals.next() => false,
+        };
+        if !drained {
+            eprintln!("{} answers were not read to their end", drain.stats().active);
+        }
+    }
     let flushed = callbacks.flush(FLUSH).await;
     if !flushed.is_complete() {
         eprintln!("events of {} runs were not delivered in time", flushed.undelivered.len());

@@ -61,7 +61,7 @@ fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
-    mut signals: Signals,
+    signals: &mut Signals,
     silence: Duration,
     grace: Duration,
 ) {

@@ -65,7 +65,7 @@ impl Accounting {
         }
         let mut usage = result.usage.take().unwrap_or_default();
         usage.set_reported();
-        let taught = count.is_none() && end.error.is_none() && !result.decode_skipped;
+        let taught = count.is_none() && end.whole && !result.decode_skipped;
         let estimator = self.estimator.as_deref();
         let learner = estimator.filter(|it| taught && reported && it.learns(start));
         let mut answer = LazyCount { given: count, own: None, pieces: end.pieces };
@@ -130,7 +130,7 @@ impl Accounting {
         if count.is_empty() {
             return;
         }
-        let answer = Answer::new(result, count).request(start).completed(end.error.is_none());
+        let answer = Answer::new(result, count).request(start).completed(end.whole);
         let Some(estimate) = estimator.output(&answer) else {
             usage.source.output_gap = Some(UsageGap::NotCaptured);
             return;

@@ -31,6 +31,9 @@ impl CallClock {
     /// The inner service is called now.
     pub(crate) fn call(run: &Run) {
         run.set_called(now(run));
+        if let Some(consumer) = run.consumer() {
+            consumer.call();
+        }
     }
 
     /// Handlers hold the stream up from now on.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     delivery::Dispatch,
     event::{ErrorKind, EventData, EventKind, Failure},
-    run::{Aborted, Attempts, Run, Scope},
+    run::{Aborted, Attempts, Consumer, Run, Scope},
 };
 
 /// Emits a run's events, from its start to its one terminal event.
@@ -28,6 +28,8 @@ pub(crate) struct Emitter<A: Account> {
     /// The terminal event was handed to the dispatch.
     closed: bool,
     attempts: Option<Arc<Attempts>>,
+    /// Whether the answer was finished when its consumer went. `None` while nothing is known of that.
+    finished_when_left: Option<bool>,
     /// An item is being read. If this is set in a drop, its reading panicked.
     reading: bool,
 }
@@ -63,6 +65,8 @@ enum RunOutcome {
     /// Not known. If the emitter is dropped now, the run was cancelled.
     Open,
     Completed,
+    /// The answer is complete, and was read without its consumer: the run was cancelled.
+    Unread,
     /// Boxed, because most runs never need the room.
     Failed(Box<Failure>),
 }
@@ -90,6 +94,7 @@ impl<A: Account> Emitter<A> {
             outcome: RunOutcome::Open,
             closed: false,
             attempts,
+            finished_when_left: None,
             reading: false,
         };
         tracing::trace!(target: "tower_llm_callbacks", run_id = %emitter.run().run_id(), "started");
@@ -180,7 +185,7 @@ impl<A: Account> Emitter<A> {
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        matches!(self.outcome, RunOutcome::Completed)
+        matches!(self.outcome, RunOutcome::Completed | RunOutcome::Unread)
     }
 
     /// Sets the outcome: the call has completed.
@@ -193,13 +198,34 @@ impl<A: Account> Emitter<A> {
 
     fn completed(&mut self) {
         self.account.complete();
-        self.outcome = RunOutcome::Completed;
+        let outcome = if self.is_unread() { RunOutcome::Unread } else { RunOutcome::Completed };
+        self.outcome = outcome;
+    }
+
+    /// Notes whether the consumer has gone, and whether the answer was finished when it went. Called before anything is
+    /// read: what is read afterwards does not count.
+    #[inline]
+    pub(super) fn note_consumer(&mut self) {
+        if self.run().consumer().is_some() && self.has_no_consumer() {
+            let finished = self.account.is_finished();
+            self.finished_when_left.get_or_insert(finished);
+        }
+    }
+
+    fn has_no_consumer(&self) -> bool {
+        self.run().consumer().is_some_and(Consumer::has_gone)
+    }
+
+    /// Whether the consumer went before the answer was finished.
+    fn is_unread(&self) -> bool {
+        self.has_no_consumer() && self.finished_when_left != Some(true)
     }
 
     /// Sets the outcome: the call has failed.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if !self.is_over() {
             self.clock.end(self.phases.run());
+            let failure = if self.is_unread() { without_consumer(failure) } else { failure };
             self.outcome = RunOutcome::Failed(Box::new(self.account.failure(failure)));
         }
     }
@@ -278,6 +304,10 @@ impl<A: Account> Emitter<A> {
         self.stop(|| Failure::new(ErrorKind::Cancelled, "the call was dropped before its end"));
         let failed = match &self.outcome {
             RunOutcome::Failed(failure) => Some(Failure::clone(failure)),
+            RunOutcome::Unread => {
+                let message = "the client dropped the call; the answer was read to its end";
+                Some(self.account.failure(Failure::new(ErrorKind::Cancelled, message)))
+            }
             RunOutcome::Open | RunOutcome::Completed => None,
         };
         let outcome = failed.clone().map_or(Ok(()), Err);
@@ -289,6 +319,19 @@ impl<A: Account> Emitter<A> {
     /// Returns what the consumer gets instead of the last item, if the run was aborted.
     pub(crate) fn take_aborted(&mut self) -> Option<Aborted> {
         self.run().control().take_abort().map(Aborted::new)
+    }
+}
+
+/// Returns the failure of a call whose consumer has gone. That the answer broke off after that is not why the call failed:
+/// the client's going may even be the cause.
+fn without_consumer(failure: Failure) -> Failure {
+    match failure.kind {
+        ErrorKind::Transport | ErrorKind::Truncated => {
+            // Not with the message, which may quote what is not to be captured.
+            let message = "the client dropped the call; the answer did not come to its end".into();
+            Failure { message, kind: ErrorKind::Cancelled, ..failure }
+        }
+        _ => failure,
     }
 }
 

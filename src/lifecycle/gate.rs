@@ -186,6 +186,7 @@ impl<St: Stream, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
 impl<Src: Reader<A>, H, A: Account> Drop for Gate<Src, H, A> {
     fn drop(&mut self) {
         if !self.emitter.phases.is_aborted() {
+            self.emitter.note_consumer();
             self.source.dropped(&mut self.emitter);
         }
     }
@@ -241,6 +242,7 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                 *held = Held::Last(None);
                 continue;
             }
+            emitter.note_consumer();
             let over = emitter.is_over();
             if over {
                 // What follows the end of the answer passes unobserved, while the terminal event is handled.

@@ -58,10 +58,7 @@ impl RunSpec {
         carried: Option<&Extensions>,
         traceparent: impl FnOnce() -> Option<TraceParent>,
     ) -> Option<NewRun> {
-        let mut scope = Scope::current();
-        if let (true, Some(carried)) = (scope.is_root(), carried.and_then(Extensions::get)) {
-            scope = Scope::clone(carried);
-        }
+        let scope = Scope::current().or_carried(carried.and_then(Extensions::get));
         let own = carried.and_then(Extensions::get::<RunConfig>).map(RunConfig::config);
         let sets_nothing = self.local.callbacks.is_empty() && self.inheritable.is_empty();
         if scope.is_root() && own.is_none() && sets_nothing {
@@ -101,7 +98,7 @@ impl RunSpec {
         set_one_shot(&mut info, &configs);
         tracing::trace!(target: "tower_llm_callbacks", run_id = %info.run_id, name = %info.name, "opened");
         let inherited = (!inheritable.is_empty()).then(|| Arc::new(inheritable) as Inherited);
-        let run = Run::new(info, inherited, scope.frame().cloned());
+        let run = Run::new(info, inherited, scope.frame().cloned(), scope.consumer().cloned());
         #[cfg(feature = "otel")]
         if let Some(outer) = scope.parent().and_then(Run::otel_context) {
             run.set_outer_otel_context(outer.clone());

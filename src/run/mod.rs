@@ -2,6 +2,7 @@
 
 mod abort;
 mod attempts;
+mod consumer;
 mod control;
 mod emit_error;
 mod frame;
@@ -26,6 +27,7 @@ pub use self::{
 };
 pub(crate) use self::{
     attempts::{Attempts, FailedAttempt},
+    consumer::Consumer,
     control::Control,
     frame::HandlerFrame,
     info::{EventSink, Inherited, RunInfo},

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Abort, Control, EmitError, HandlerFrame, RunType, TraceParent,
+    Abort, Consumer, Control, EmitError, HandlerFrame, RunType, TraceParent,
     info::{EventSink, Inherited, Path, RunInfo, path_below},
 };
 
@@ -32,6 +32,7 @@ struct Inner {
     control: Control,
     inherited: Option<Inherited>,
     frame: Option<Arc<HandlerFrame>>,
+    consumer: Option<Consumer>,
     sink: OnceLock<Weak<dyn EventSink>>,
     lazy: OnceLock<Box<Lazy>>,
 }
@@ -63,19 +64,24 @@ impl Run {
         info: RunInfo,
         inherited: Option<Inherited>,
         frame: Option<Arc<HandlerFrame>>,
+        consumer: Option<Consumer>,
     ) -> Self {
-        Self::started(info, inherited, frame, SystemTime::now())
+        if let Some(consumer) = &consumer {
+            consumer.add_run();
+        }
+        Self::started(info, inherited, frame, consumer, SystemTime::now())
     }
 
     /// A run of another process.
     pub(crate) fn remote(info: RunInfo, start_time: SystemTime) -> Self {
-        Self::started(info, None, None, start_time)
+        Self::started(info, None, None, None, start_time)
     }
 
     fn started(
         info: RunInfo,
         inherited: Option<Inherited>,
         frame: Option<Arc<HandlerFrame>>,
+        consumer: Option<Consumer>,
         time: SystemTime,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -85,6 +91,7 @@ impl Run {
             control: Control::default(),
             inherited,
             frame,
+            consumer,
             sink: OnceLock::new(),
             lazy: OnceLock::new(),
         }))
@@ -319,6 +326,12 @@ impl Run {
 
     pub(crate) fn frame(&self) -> Option<&Arc<HandlerFrame>> {
         self.0.frame.as_ref()
+    }
+
+    /// Returns the consumer of the call, if its answer may be read without it.
+    #[inline]
+    pub(crate) fn consumer(&self) -> Option<&Consumer> {
+        self.0.consumer.as_ref()
     }
 
     /// Sets the destination of emitted events. Weak, so that a handler that keeps runs is not kept by them.

@@ -3,7 +3,7 @@ use std::{cell::Cell, sync::Arc};
 #[cfg(feature = "otel")]
 use opentelemetry::Context;
 
-use super::{Attempts, EmitError, HandlerFrame, Run, info::Inherited};
+use super::{Attempts, Consumer, EmitError, HandlerFrame, Run, RunType, info::Inherited};
 
 thread_local! {
     static CURRENT: Cell<Scope> = const { Cell::new(Scope::Root) };
@@ -35,6 +35,15 @@ pub(crate) struct ScopeSettings {
     pub(crate) configs: Vec<Inherited>,
     /// Counts the attempts of one call.
     pub(crate) attempts: Option<Arc<Attempts>>,
+    /// The consumer of the call, if its answer may be read without it.
+    pub(crate) consumer: Option<Consumer>,
+}
+
+impl ScopeSettings {
+    fn has_only_a_consumer(&self) -> bool {
+        let Self { parent, frame, configs, attempts, consumer: _ } = self;
+        parent.is_none() && frame.is_none() && configs.is_empty() && attempts.is_none()
+    }
 }
 
 impl Scope {
@@ -93,6 +102,30 @@ impl Scope {
         }
     }
 
+    /// Returns the consumer of a call made here, if its answer may be read without it. A model call inside a model call is
+    /// the same call, on another level; any other run is the consumer of the calls that it makes.
+    pub(crate) fn consumer(&self) -> Option<&Consumer> {
+        match self {
+            Scope::Run(run) if run.run_type() == RunType::Llm => run.consumer(),
+            Scope::Configured(settings) => settings.consumer.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns this scope, or the one that a request carries if nothing is around the call here. Only a consumer may be:
+    /// it is added to the carried scope.
+    pub(crate) fn or_carried(self, carried: Option<&Scope>) -> Self {
+        let Some(carried) = carried else { return self };
+        match &self {
+            Scope::Root => carried.clone(),
+            Scope::Configured(settings) if settings.has_only_a_consumer() => {
+                let consumer = settings.consumer.clone();
+                carried.configured(|scope| scope.consumer = consumer)
+            }
+            _ => self,
+        }
+    }
+
     /// Returns the handlers whose code makes the call, or made a run above it.
     pub(crate) fn frame(&self) -> Option<&Arc<HandlerFrame>> {
         match self {
@@ -110,6 +143,7 @@ impl Scope {
             frame: self.frame().cloned(),
             configs: self.configs().to_vec(),
             attempts: self.attempts().cloned(),
+            consumer: self.consumer().cloned(),
         };
         change(&mut settings);
         Scope::Configured(Arc::new(settings))

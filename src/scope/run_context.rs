@@ -80,11 +80,9 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let mut scope = Scope::current();
+        let mut scope = Scope::current().or_carried(request.extensions().get());
         if !scope.is_root() {
             request.extensions_mut().insert(scope.clone());
-        } else if let Some(carried) = request.extensions().get::<Scope>() {
-            scope = carried.clone();
         }
         let future = scope.enter(|| self.inner.call(request));
         InRun::new(future, scope)

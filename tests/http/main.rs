@@ -1,6 +1,7 @@
 //! The HTTP layer, on scripted bodies.
 
 mod content;
+mod drain;
 mod encodings;
 mod hostile;
 mod kept_bytes;

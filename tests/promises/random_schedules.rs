@@ -1,6 +1,7 @@
 //! Promises 1, 2 and 5 in random schedules: whatever handlers, model and consumer do, every handler that was
 //! not detached sees start, tokens and one terminal. Every other handler sees a prefix of them and has one
-//! fault. The same holds for a typed model call, for a streaming run and for an HTTP response.
+//! fault. The same holds for a typed model call, for a streaming run and for an HTTP response, and for those that are read to
+//! their end after their consumer has dropped them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use http::Response;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, StreamBody};
@@ -35,6 +36,7 @@ use tower_llm_callbacks::{
     Fault, FaultKind, HttpCallbackLayer, ProviderError, Run, RunConfig, RunLayer,
     callbacks::Overflow,
     chat::ChatChunk,
+    drain::{DrainLayer, StreamDrainLayer},
     handler::on_event,
     testing::{Checker, Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -190,21 +192,29 @@ type Items = Pin<Box<dyn Stream<Item = ()> + Send>>;
 impl User {
     const ALL: [User; 3] = [User::Typed, User::Runnable, User::Http];
 
-    async fn call(self, callbacks: Callbacks, model: ScriptedModel) -> Result<Items, BoxError> {
+    async fn call(
+        self,
+        callbacks: Callbacks,
+        model: ScriptedModel,
+        drains: Drains,
+    ) -> Result<Items, BoxError> {
         Ok(match self {
             User::Typed => {
                 let service = CallbackLayer::new(callbacks).layer(model);
-                service.oneshot(request()).await?.map(drop).boxed()
+                let service = drains.streams.layer(service);
+                service.oneshot(request()).boxed().await?.map(drop).boxed()
             }
             User::Runnable => {
                 let layer = RunLayer::chain("chain").callbacks(callbacks);
                 let layer = layer.fold(0, |sum, _: &ChatChunk| *sum += 1);
-                layer.layer(model).oneshot(request()).await?.map(drop).boxed()
+                let service = drains.streams.layer(layer.layer(model));
+                service.oneshot(request()).boxed().await?.map(drop).boxed()
             }
             User::Http => {
                 let upstream = service_fn(move |_| over_http(model.clone()));
                 let service = HttpCallbackLayer::new(callbacks).layer(upstream);
-                let body = service.oneshot(prompt()).await?.into_body();
+                let service = drains.bodies.layer(service);
+                let body = service.oneshot(prompt()).boxed().await?.into_body();
                 body.into_data_stream().map(drop).boxed()
             }
         })
@@ -239,6 +249,28 @@ impl Drop for Forget {
     }
 }
 
+/// The layers that drain dropped answers, or do not.
+#[derive(Clone)]
+struct Drains {
+    streams: StreamDrainLayer,
+    bodies: DrainLayer,
+}
+
+impl Drains {
+    fn random(random: &mut Random) -> Self {
+        let time = Duration::from_micros(random.below(8_000));
+        let drains = random.below(3) as usize;
+        Self {
+            streams: StreamDrainLayer::new().max_time(time).max_drains(drains),
+            bodies: DrainLayer::new().max_time(time).max_drains(drains),
+        }
+    }
+
+    async fn flush(&self) {
+        assert!(self.streams.flush(PATIENCE).await && self.bodies.flush(PATIENCE).await);
+    }
+}
+
 /// The answers that their consumers keep, and do not poll again.
 type Kept = Arc<Mutex<Vec<Items>>>;
 
@@ -249,6 +281,7 @@ async fn consume(
     model: ScriptedModel,
     mut random: Random,
     kept: Kept,
+    drains: Drains,
 ) {
     let patience = Duration::from_micros(match random.below(4) {
         0 => random.below(4_000),
@@ -266,7 +299,7 @@ async fn consume(
         }
     }));
     let reading = async {
-        let Ok(mut answer) = user.call(callbacks, model).await else { return };
+        let Ok(mut answer) = user.call(callbacks, model, drains).await else { return };
         for n in 0..reads {
             if abort == Some(n)
                 && let Some(run) = &*run.lock().unwrap()
@@ -343,6 +376,7 @@ fn schedule(seed: u64, tally: &Tally) {
     }
     let scripts: Vec<Script> = (0..RUNS).map(|_| script(&mut random)).collect();
     let kept = Kept::default();
+    let drains = Drains::random(&mut random);
     // The runtime is dropped in the middle.
     let ends_early = !paused && random.one_in(5);
     let ends_after = Duration::from_micros(random.below(4_000));
@@ -352,8 +386,9 @@ fn schedule(seed: u64, tally: &Tally) {
             .map(|script| {
                 let model = ScriptedModel::new(script);
                 random.next();
-                let kept = Kept::clone(&kept);
-                tokio::spawn(consume(user, callbacks.clone(), model, random.clone(), kept))
+                let (kept, drains) = (Kept::clone(&kept), drains.clone());
+                let random = random.clone();
+                tokio::spawn(consume(user, callbacks.clone(), model, random, kept, drains))
             })
             .collect();
         if ends_early {
@@ -367,6 +402,7 @@ fn schedule(seed: u64, tally: &Tally) {
         assert!(report.is_complete(), "{report:?}");
         // What is kept has ended, if its end was read; the rest ends now.
         drop(std::mem::take(&mut *kept.lock().unwrap()));
+        drains.flush().await;
         let report = callbacks.flush(PATIENCE).await;
         assert!(report.is_complete(), "{report:?}");
     });

@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, EventData, EventKind, EventMask, LlmRequest, LlmStart, Prompt,
     Registration,
+    drain::StreamDrainLayer,
     layer::CallbackService,
     on_event_async, on_llm_new_token, on_llm_start,
     testing::{Script, ScriptedModel},
@@ -122,6 +123,37 @@ fn calls_leave_no_memory() {
         let left = (0..3).map(|_| allocation_counter::measure(some).bytes_current).min().unwrap();
         assert!(left < 4096, "{mode:?}: {left} bytes of {} calls", 5 * CALLS);
     }
+}
+
+/// Ten thousand answers that are read to their end without their consumers, or to a limit.
+#[test]
+fn drains_leave_no_memory() {
+    let runtime = Flavor::Current.runtime();
+    let calls = Calls::new(Callbacks::new().add(Mode::Inline.closure(|_, _| {})));
+    let drain = StreamDrainLayer::new().max_items(3);
+    let some = || {
+        runtime.block_on(async {
+            let answers = [&["a", "b"][..], &["a", "b", "c", "d"]];
+            let answers = answers.map(|texts| Script::answer(texts.iter().copied()));
+            let mut models = answers.map(|script| drain.layer(calls.model(script)));
+            for call in 0..10_000 {
+                let mut stream = models[call % 2].call(calls.request()).await.unwrap();
+                stream.next().await.unwrap().unwrap();
+                drop(stream);
+                if call % 50 == 0 {
+                    assert!(drain.flush(PATIENCE).await);
+                }
+            }
+            assert!(drain.flush(PATIENCE).await);
+            calls.assert_released().await;
+            assert_eq!(Runtime::current().metrics().num_alive_tasks(), 0);
+        });
+    };
+    some();
+    let stats = drain.stats();
+    assert_eq!((stats.finished, stats.too_large, stats.refused), (5_000, 5_000, 0));
+    let left = (0..2).map(|_| allocation_counter::measure(some).bytes_current).min().unwrap();
+    assert!(left < 4096, "{left} bytes of 10,000 drains");
 }
 
 /// Handlers that receive only a part of a run hold no state either.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod chat;
+mod drain;
 mod end_mark;
 mod error_kinds;
 mod event_mask;
