@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     callbacks::Callbacks,
-    lifecycle::{RunSpec, run_settings},
+    lifecycle::{RunSpec, llm_settings, run_settings},
     wire::Format,
 };
 
@@ -60,6 +60,7 @@ impl HttpCallbackLayer {
     }
 
     run_settings!();
+    llm_settings!();
 
     /// Adds a wire format. It is [matched](Format::matches) before those of this crate.
     #[must_use]

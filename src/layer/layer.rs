@@ -7,7 +7,7 @@ use crate::{
     callbacks::Callbacks,
     event::{Delta, LlmStart},
     extract::{FnExtractor, TraitExtractor},
-    lifecycle::{RunSpec, run_settings},
+    lifecycle::{RunSpec, llm_settings, run_settings},
     run::RunType,
 };
 
@@ -58,6 +58,7 @@ impl CallbackLayer {
 
 impl<D> CallbackLayer<D> {
     run_settings!();
+    llm_settings!();
 
     /// Reads foreign requests and chunks by two closures: one returns the start of a call, the other calls `each` for
     /// every delta of a chunk. The end of the stream completes a run.

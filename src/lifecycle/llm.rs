@@ -4,6 +4,7 @@ use super::{
     clock::CallClock,
     emitter::{Account, Emitter},
     new_run::NewRun,
+    pricing::Pricing,
 };
 use crate::{
     delivery::TokenLanes,
@@ -22,6 +23,8 @@ pub(crate) struct Llm {
     content: ContentCapture,
     time_to_first_token: Option<Duration>,
     tokens: TokenLanes,
+    /// `None` if the call is not priced. Boxed, because most calls are not.
+    pricing: Option<Box<Pricing>>,
 }
 
 pub(crate) type LlmEmitter = Emitter<Llm>;
@@ -34,6 +37,7 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
     let is_read = new_run.members.iter().any(|member| member.slot.event_mask.intersects(users));
     let start = is_read.then(start);
     let request = start.as_ref().map(|start| Arc::new(LlmRequestInfo::of(start)));
+    let pricing = Pricing::of(&new_run, start.as_ref());
     let start = || {
         let start = start.expect("a handler that wants the event reads the start");
         EventData::LlmStart(Arc::new(content.start(start)))
@@ -44,6 +48,7 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
         content,
         time_to_first_token: None,
         tokens: TokenLanes::of(dispatch),
+        pricing,
     })
 }
 
@@ -114,6 +119,7 @@ impl Account for Llm {
         result.request.clone_from(&self.request);
         result.duration = duration;
         result.time_to_first_token = self.time_to_first_token;
+        result.cost = self.pricing.as_ref().and_then(|pricing| pricing.cost(&result));
         let result = Arc::new(result);
         match outcome {
             Ok(()) => EventData::LlmEnd(result),

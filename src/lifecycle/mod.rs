@@ -15,6 +15,7 @@ mod llm;
 mod new_run;
 mod one_shot;
 mod phases;
+mod pricing;
 mod runnable;
 mod settings;
 mod spec;
@@ -29,7 +30,7 @@ pub(crate) use self::{
     new_run::NewRun,
     phases::Phases,
     runnable::{Runnable, start_runnable},
-    settings::run_settings,
+    settings::{llm_settings, run_settings},
     spec::RunSpec,
 };
 pub use self::{config::RunConfig, one_shot::RunHandle, runnable::PartialOutput};

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::SystemTime};
 use crate::{
     callbacks::Callbacks,
     delivery::Member,
-    event::{ContentCapture, Retry},
+    event::{ContentCapture, PriceSource, Retry},
     handler::EventMask,
     run::{Attempts, Run, RunInfo},
 };
@@ -13,6 +13,8 @@ pub(crate) struct NewRun {
     pub(crate) run: Run,
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) content: ContentCapture,
+    /// What a model call costs.
+    pub(crate) prices: Option<Arc<dyn PriceSource>>,
     /// The attempts of the call, where they are counted.
     pub(crate) attempts: Option<Arc<Attempts>>,
     /// The failed attempt before this one.
@@ -28,6 +30,7 @@ impl NewRun {
             members: callbacks.members().iter().filter(wants).cloned().collect(),
             run: Run::remote(info, start_time),
             content: ContentCapture::Full,
+            prices: None,
             attempts: None,
             retry: None,
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     callbacks::Callbacks,
-    event::{ContentCapture, Retry},
+    event::{ContentCapture, PriceSource, Retry},
     handler::EventMask,
     run::{Attempts, Inherited, Run, RunInfo, RunType, Scope, TraceParent},
 };
@@ -28,6 +28,8 @@ pub(crate) struct RunSpec {
     pub(crate) inheritable: Attached,
     /// How much of their content handlers receive.
     pub(crate) content: ContentCapture,
+    /// What model calls cost.
+    pub(crate) prices: Option<Arc<dyn PriceSource>>,
 }
 
 impl RunSpec {
@@ -38,6 +40,7 @@ impl RunSpec {
             local: Attached { callbacks, ..Attached::default() },
             inheritable: Attached::default(),
             content: ContentCapture::Full,
+            prices: None,
         }
     }
 
@@ -107,6 +110,7 @@ impl RunSpec {
             run,
             members,
             content: self.content,
+            prices: self.prices.clone(),
             attempts: scope.attempts().cloned(),
             retry,
         })

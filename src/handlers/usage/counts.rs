@@ -1,7 +1,7 @@
 use serde::Serialize;
 
-use super::{Amount, ModelPrice, measured::Measured};
-use crate::event::{ErrorKind, LlmResult, Usage};
+use super::{measured::Measured, priced::CallCost};
+use crate::event::{Amount, ErrorKind, LlmResult, Usage};
 
 /// The usage of a set of runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -58,9 +58,11 @@ pub struct ErrorCounts {
 pub struct Cost {
     /// The cost of reported tokens.
     pub reported: Amount,
-    /// The cost of [counted tokens](UsageCounts::counted_tokens), at the price of output tokens.
+    /// The cost of [counted tokens](UsageCounts::counted_tokens), at the price of output tokens, and costs that layers
+    /// [estimated](crate::event::RunCost::estimated).
     pub counted: Amount,
-    /// Runs that used tokens of a model without a price. They add nothing to the amounts.
+    /// Runs that used tokens of a model without a price, or with one in another currency. They add nothing to the
+    /// amounts.
     pub unpriced_runs: u64,
 }
 
@@ -118,15 +120,10 @@ impl RunCounts {
         Self { error, measured, seen: result.tokens, cost: None }
     }
 
-    /// Sets the cost. Returns `false` if tokens were used and their price is unknown.
-    pub(super) fn set_price(&mut self, price: Option<&ModelPrice>) -> bool {
-        let Measured { reported, counted } = &self.measured;
-        let cost = match price {
-            Some(price) => Cost {
-                reported: reported.as_ref().map_or(Amount::ZERO, |usage| price.cost(usage)),
-                counted: price.of_output(*counted),
-                unpriced_runs: 0,
-            },
+    /// Sets the cost, `None` if it is not known. Returns `false` if tokens were used and their price is unknown.
+    pub(super) fn set_cost(&mut self, cost: Option<CallCost>) -> bool {
+        let cost = match cost {
+            Some(CallCost { reported, counted }) => Cost { reported, counted, unpriced_runs: 0 },
             None => Cost { unpriced_runs: u64::from(!self.measured.is_zero()), ..Cost::default() },
         };
         self.cost = Some(cost);

@@ -6,7 +6,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{counts::RunCounts, group::Values, names::Names, period::Period};
+use super::{counts::RunCounts, group::Values, names::Names, period::Period, priced::Call};
 use crate::event::LlmStart;
 
 /// The maximum number of runs that are remembered between start and end. Further runs are counted without the
@@ -16,15 +16,8 @@ const MAX_OPEN: usize = 100_000;
 /// The state of [`UsageTotals`](super::UsageTotals).
 #[derive(Debug)]
 pub(super) struct Ledger {
-    pub(super) open: HashMap<Uuid, StartedRun>,
+    pub(super) open: HashMap<Uuid, Call>,
     pub(super) books: Books,
-}
-
-/// The facts that a run's start states.
-#[derive(Debug)]
-pub(super) struct StartedRun {
-    pub(super) provider: Arc<str>,
-    pub(super) model: Option<Arc<str>>,
 }
 
 /// All counts since the last [`take`](super::UsageTotals::take).
@@ -37,6 +30,8 @@ pub(super) struct Books {
     /// Past windows. They do not change, so they are copied without the lock.
     pub(super) past: VecDeque<(u64, Arc<Period>)>,
     pub(super) unpriced: Names,
+    /// The currency of all costs: that of the first.
+    pub(super) currency: Option<Arc<str>>,
 }
 
 impl Books {
@@ -47,6 +42,7 @@ impl Books {
             current: None,
             past: VecDeque::new(),
             unpriced: Names::default(),
+            currency: None,
         }
     }
 
@@ -91,9 +87,7 @@ impl Ledger {
 
     pub(super) fn start(&mut self, run_id: Uuid, start: &LlmStart) {
         if self.open.len() < MAX_OPEN {
-            let provider = Arc::clone(&start.provider);
-            let model = start.model.clone();
-            self.open.insert(run_id, StartedRun { provider, model });
+            self.open.insert(run_id, Call::of(start));
         }
     }
 }

@@ -10,9 +10,10 @@ use super::{
     group::groups,
     ledger::{Books, Ledger},
     period::Period,
+    priced::{Call, CallCost},
 };
 use crate::{
-    event::{ErrorKind, LlmResult, LlmStart, RunError},
+    event::{Amount, ErrorKind, LlmResult, LlmStart, PriceSource, RunError},
     handler::{CallbackHandler, EventMask, Identity},
     handlers::outermost::Outermost,
     run::Run,
@@ -116,6 +117,7 @@ impl UsageTotals {
                 current: books.current.clone(),
                 past: books.past.clone(),
                 unpriced: books.unpriced.clone(),
+                currency: books.currency.clone(),
             };
             (copy, dropped)
         };
@@ -145,7 +147,8 @@ impl UsageTotals {
     fn to_snapshot(&self, books: Books) -> UsageSnapshot {
         let settings = &self.0.settings;
         let names = settings.by.iter().map(|it| Arc::clone(it.name())).collect();
-        let currency = settings.prices.as_ref().map(|prices| Arc::clone(prices.shared_currency()));
+        let currency = || settings.prices.as_ref().map(|prices| prices.currency());
+        let currency = books.currency.or_else(currency);
         let time = (books.since, SystemTime::now());
         let mut snapshot = UsageSnapshot::new(time, books.all, &names, &books.unpriced, currency);
         if let Some(windows) = &settings.windows {
@@ -163,14 +166,12 @@ impl UsageTotals {
             return;
         }
         let started = lock(ledger).open.remove(&run.run_id());
-        let requested = started.as_ref().and_then(|started| started.model.as_deref());
-        let provider = started.as_ref().map(|started| &*started.provider);
+        let call = started.or_else(|| result.request.as_deref().map(Call::repeated));
+        let requested = call.as_ref().and_then(|call| call.model.as_deref());
+        let provider = call.as_ref().map(|call| &*call.provider);
         let model = result.model.as_deref().or(requested);
         let mut counts = RunCounts::new(result, error);
-        let mut priced = true;
-        if let Some(prices) = &settings.prices {
-            priced = counts.set_price(prices.of_either(result.model.as_deref(), requested));
-        }
+        let costs = self.cost(call.as_ref(), run, result, &counts);
         let (groups, more) = groups(&settings.by, run, model, provider);
 
         let dropped = {
@@ -179,6 +180,10 @@ impl UsageTotals {
             // Read under the lock, so that window numbers never decrease.
             let window = settings.windows.map(|windows| windows.now());
             let dropped = window.map(|window| books.turn_to(window, settings.keep));
+            let priced = costs.is_none_or(|(currency, cost)| {
+                let common = books.currency.get_or_insert_with(|| Arc::clone(&currency));
+                counts.set_cost(cost.filter(|_| *common == currency))
+            });
             books.add(&counts, (&groups, more), window, settings.max_groups);
             if !priced {
                 books.unpriced.add(model);
@@ -186,6 +191,27 @@ impl UsageTotals {
             dropped
         };
         drop(dropped);
+    }
+
+    /// Returns the currency of a run's cost, and the cost if the model has a price. `None` if there are no prices.
+    fn cost(
+        &self,
+        call: Option<&Call>,
+        run: &Run,
+        result: &LlmResult,
+        counts: &RunCounts,
+    ) -> Option<(Arc<str>, Option<CallCost>)> {
+        let Some(prices) = &self.0.settings.prices else {
+            let cost = result.cost.as_ref()?;
+            let (reported, counted) = match cost.estimated {
+                true => (Amount::ZERO, cost.amount),
+                false => (cost.amount, Amount::ZERO),
+            };
+            return Some((Arc::clone(&cost.currency), Some(CallCost { reported, counted })));
+        };
+        let currency = prices.currency();
+        let cost = call.and_then(|it| it.cost(prices, &currency, run, result, &counts.measured));
+        Some((currency, cost))
     }
 }
 

@@ -9,7 +9,11 @@ use super::{
     spending::Spending,
 };
 use crate::{
-    handlers::usage::{Amount, ModelPrice, measured::Measured, names::Names},
+    event::Amount,
+    handlers::usage::{
+        names::Names,
+        priced::{Call, CallCost},
+    },
     run::Run,
 };
 
@@ -130,13 +134,12 @@ impl Balances {
         &mut self,
         settings: &BudgetSettings,
         run_id: Uuid,
-        used: &RunUsage<'_>,
+        used: &RunUsage,
     ) -> Vec<(Run, Option<BalanceKey>, Refusal)> {
         let Some(open) = self.open.remove(&run_id) else { return Vec::new() };
-        let price = used.price.or(open.price.as_ref());
-        if settings.prices.is_some() && price.is_none() && !used.measured.is_zero() {
+        if settings.prices.is_some() && used.cost.is_none() && used.tokens > 0 {
             self.tally.unpriced_runs += 1;
-            self.tally.unpriced.add(used.model.or(open.model.as_deref()));
+            self.tally.unpriced.add(used.model.as_deref());
         }
         // Budgets of past windows are gone.
         let Some((key, window)) = open.balance.filter(|(_, window)| *window == self.window) else {
@@ -144,7 +147,7 @@ impl Balances {
         };
         let Some(balance) = self.keys.get_mut(&key) else { return Vec::new() };
         balance.reserved = balance.reserved.minus(open.reserved);
-        balance.spent = balance.spent.plus(used.spending(price));
+        balance.spent = balance.spent.plus(used.spending());
         let limit = &settings.limit;
         let over = limit.is_spent(balance.spent).or_else(|| limit.is_passed(balance.used()));
         let Some(unit) = over.filter(|_| settings.abort_running && !balance.stopped) else {
@@ -155,6 +158,11 @@ impl Balances {
         let open = self.open.values().filter(|open| open.balance.as_ref() == Some(&drained));
         let runs = open.filter_map(|open| open.run.clone());
         runs.map(|run| (run, Some(drained.0.clone()), Refusal::Spent(unit))).collect()
+    }
+
+    /// Returns what an open run's price depends on.
+    pub(super) fn call(&self, run_id: Uuid) -> Option<Call> {
+        self.open.get(&run_id).map(|open| open.call.clone())
     }
 
     /// Counts an aborted run.
@@ -171,20 +179,17 @@ impl Balances {
 }
 
 /// The usage of a run that has ended.
-pub(super) struct RunUsage<'a> {
-    pub(super) measured: Measured,
-    /// The model that answered, and its price.
-    pub(super) model: Option<&'a str>,
-    pub(super) price: Option<&'a ModelPrice>,
+pub(super) struct RunUsage {
+    pub(super) tokens: u64,
+    /// The model that answered, or the requested one.
+    pub(super) model: Option<Arc<str>>,
+    /// `None` if it has no price.
+    pub(super) cost: Option<CallCost>,
 }
 
-impl RunUsage<'_> {
-    fn spending(&self, price: Option<&ModelPrice>) -> Spending {
-        let Measured { reported, counted } = &self.measured;
-        let cost = price.map_or(Amount::ZERO, |price| {
-            let reported = reported.as_ref().map_or(Amount::ZERO, |usage| price.cost(usage));
-            reported.plus(price.of_output(*counted))
-        });
-        Spending { tokens: self.measured.tokens().into(), cost }
+impl RunUsage {
+    fn spending(&self) -> Spending {
+        let cost = self.cost.map_or(Amount::ZERO, |cost| cost.reported.plus(cost.counted));
+        Spending { tokens: self.tokens.into(), cost }
     }
 }

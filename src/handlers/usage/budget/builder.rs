@@ -1,9 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{BudgetGuard, key::KeyRule, reserve::ReserveRule, settings::BudgetSettings};
+use super::{
+    BudgetGuard,
+    key::KeyRule,
+    reserve::ReserveRule,
+    settings::{BudgetPrices, BudgetSettings},
+};
 use crate::{
-    event::LlmStart,
-    handlers::usage::{Amount, PriceTable, window::Windows},
+    event::{Amount, LlmStart, PriceSource},
+    handlers::usage::{Prices, window::Windows},
     run::Run,
 };
 
@@ -35,9 +40,14 @@ impl BudgetGuardBuilder {
     }
 
     /// Sets the prices of models. A run is charged at the price of the model that answered or, if it has no price, of
-    /// the requested model.
-    pub fn prices(self, prices: PriceTable) -> Self {
-        self.set(|settings| settings.prices = Some(prices))
+    /// the requested model. Reservations use the rates at the start of a run, of the service tier that it requests and for
+    /// a short input.
+    ///
+    /// The budget is kept in the currency that the prices have now. A price in another currency counts as none.
+    pub fn prices(self, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let currency = prices.currency();
+        self.set(|settings| settings.prices = Some(BudgetPrices { prices, currency }))
     }
 
     /// Admits calls of models without a price even if money is limited, and charges no money for them. By default

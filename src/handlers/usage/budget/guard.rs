@@ -1,6 +1,9 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -8,7 +11,7 @@ use super::{
     balances::{Balances, RunUsage},
     open_run::BalanceKey,
     refusal::Refusal,
-    settings::BudgetSettings,
+    settings::{BudgetPrices, BudgetSettings},
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError, Token},
@@ -81,8 +84,8 @@ pub struct BudgetGuard(Arc<GuardInner>);
 
 struct GuardInner {
     settings: BudgetSettings,
-    /// Earlier tokens cost only a comparison.
-    first_token: u64,
+    /// The first token of any run so far that can exceed a limit. Earlier tokens cost only a comparison.
+    first_token: AtomicU64,
     outermost: Outermost,
     balances: Mutex<Balances>,
 }
@@ -105,7 +108,8 @@ impl BudgetGuard {
     }
 
     pub(super) fn with_settings(settings: BudgetSettings) -> Self {
-        let first_token = settings.first_token();
+        let first_token = if settings.watches_budget() { 0 } else { u64::MAX };
+        let first_token = AtomicU64::new(first_token);
         let (outermost, balances) = (Outermost::default(), Mutex::default());
         Self(Arc::new(GuardInner { settings, first_token, outermost, balances }))
     }
@@ -167,6 +171,10 @@ impl BudgetGuard {
         if !self.0.outermost.start(run) {
             return;
         }
+        if let Ok(open) = &open {
+            // A run's tokens come after its start, to this handler.
+            self.0.first_token.fetch_min(open.limit.tokens, Ordering::Relaxed);
+        }
         let (key, admitted) = self.with(|balances| {
             let key = key.map(|key| balances.balance_key(key, settings.max_keys));
             let admit = |open| balances.start(settings, run.run_id(), key.as_ref(), open);
@@ -183,9 +191,14 @@ impl BudgetGuard {
             return;
         }
         let settings = &self.0.settings;
-        let model = result.model.as_deref();
-        let price = settings.prices.as_ref().and_then(|prices| prices.of_either(model, None));
-        let used = RunUsage { measured: Measured::of(result, completed), model, price };
+        let Some(call) = self.with(|balances| balances.call(run.run_id())) else { return };
+        let measured = Measured::of(result, completed);
+        // A source of prices may be user code, so it is called without the lock.
+        let cost = settings.prices.as_ref().and_then(|BudgetPrices { prices, currency }| {
+            call.cost(prices, currency, run, result, &measured)
+        });
+        let model = result.model.clone().or(call.model);
+        let used = RunUsage { tokens: measured.tokens(), model, cost };
         let others = self.with(|balances| balances.end(settings, run.run_id(), &used));
         for (other, key, refusal) in others {
             self.abort(&other, key.as_ref(), refusal, false);
@@ -208,7 +221,7 @@ impl CallbackHandler for BudgetGuard {
     }
 
     fn on_llm_new_token(&self, run: &Run, token: &Token) {
-        if token.index() < self.0.first_token {
+        if token.index() < self.0.first_token.load(Ordering::Relaxed) {
             return;
         }
         let tokens = token.index().saturating_add(1);

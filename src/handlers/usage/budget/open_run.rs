@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::spending::{BudgetLimit, Spending, Unit};
-use crate::{handlers::usage::ModelPrice, run::Run};
+use crate::{event::Rates, handlers::usage::priced::Call, run::Run};
 
 /// The key of a budget, or `None` for the budget that keys beyond the maximum share.
 pub(super) type BalanceKey = Option<Arc<str>>;
@@ -12,9 +12,9 @@ pub(super) struct OpenRun {
     /// The budget that the run draws on, if any, and the window in which the run started.
     pub(super) balance: Option<(BalanceKey, u64)>,
     pub(super) reserved: Spending,
-    /// The price of the requested model.
-    pub(super) price: Option<ModelPrice>,
-    pub(super) model: Option<Arc<str>>,
+    /// The rates of the requested model.
+    pub(super) rates: Option<Rates>,
+    pub(super) call: Call,
     pub(super) limit: RunLimit,
     /// Kept only if running calls may be aborted.
     pub(super) run: Option<Run>,
@@ -30,7 +30,7 @@ pub(super) struct RunLimit {
 impl OpenRun {
     /// Returns what the run draws on its budget after a number of tokens: at least its reservation.
     pub(super) fn drawn(&self, tokens: u64, limit: &BudgetLimit) -> Spending {
-        let cost = self.price.map(|price| price.of_output(tokens)).unwrap_or_default();
+        let cost = self.rates.as_ref().map(|rates| rates.of_output(tokens)).unwrap_or_default();
         limit.only(Spending { tokens: tokens.into(), cost }).max(self.reserved)
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{
     key::KeyRule,
     open_run::{OpenRun, RunLimit},
@@ -6,8 +8,8 @@ use super::{
     spending::{BudgetLimit, Spending, Unit},
 };
 use crate::{
-    event::LlmStart,
-    handlers::usage::{Amount, ModelPrice, PriceTable, window::Windows},
+    event::{Amount, LlmStart, PriceSource, Rates, Usage},
+    handlers::usage::{Prices, priced::Call, window::Windows},
     run::Run,
 };
 
@@ -15,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct BudgetSettings {
     pub(super) limit: BudgetLimit,
-    pub(super) prices: Option<PriceTable>,
+    pub(super) prices: Option<BudgetPrices>,
     pub(super) key: KeyRule,
     pub(super) windows: Option<Windows>,
     pub(super) reserve: ReserveRule,
@@ -24,6 +26,13 @@ pub(super) struct BudgetSettings {
     pub(super) abort_running: bool,
     pub(super) allow_unpriced: bool,
     pub(super) max_keys: usize,
+}
+
+/// The prices of a budget, and the currency in which it is kept.
+#[derive(Debug, Clone)]
+pub(super) struct BudgetPrices {
+    pub(super) prices: Prices,
+    pub(super) currency: Arc<str>,
 }
 
 impl BudgetSettings {
@@ -47,17 +56,14 @@ impl BudgetSettings {
         self.limit.money.is_some() || self.max_run_cost.is_some()
     }
 
+    /// Whether a token can make a run exceed a limit.
     pub(super) fn watches_tokens(&self) -> bool {
-        self.first_token() < u64::MAX
+        self.watches_budget() || self.max_run_tokens.is_some() || self.max_run_cost.is_some()
     }
 
-    /// Returns the first token of a run that can exceed a limit, whatever the model. Earlier tokens are skipped.
-    pub(super) fn first_token(&self) -> u64 {
-        if self.abort_running && self.limit.is_some() {
-            return 0;
-        }
-        let highest = self.prices.as_ref().map_or(0, PriceTable::highest_output);
-        self.run_limit(&ModelPrice::new(0, highest)).tokens
+    /// Whether each token draws on the budget.
+    pub(super) fn watches_budget(&self) -> bool {
+        self.abort_running && self.limit.is_some()
     }
 
     /// Returns the limit of a run whose cost is not limited.
@@ -66,11 +72,9 @@ impl BudgetSettings {
     }
 
     /// Returns the limit of a run at a price.
-    pub(super) fn run_limit(&self, price: &ModelPrice) -> RunLimit {
+    fn run_limit(&self, rates: &Rates) -> RunLimit {
         let limit = self.run_token_limit();
-        let affordable =
-            self.max_run_cost.and_then(|cost| cost.pico().checked_div(price.output.into()));
-        match affordable.and_then(|tokens| u64::try_from(tokens).ok()) {
+        match self.max_run_cost.and_then(|cost| rates.affordable_output(cost)) {
             Some(tokens) if tokens < limit.tokens => RunLimit { tokens, by: Unit::Money },
             _ => limit,
         }
@@ -78,20 +82,31 @@ impl BudgetSettings {
 
     /// Returns a run with its reservation and limit, to be admitted. Calls user code.
     pub(super) fn open_run(&self, run: &Run, start: &LlmStart) -> Result<OpenRun, Refusal> {
-        let model = start.model.as_deref();
-        let price = self.prices.as_ref().and_then(|prices| prices.of_either(model, None)).copied();
-        if price.is_none() && self.needs_prices() && !self.allow_unpriced {
+        let call = Call::of(start);
+        let rates = self.prices.as_ref().and_then(|it| it.rates(&call, run, start));
+        if rates.is_none() && self.needs_prices() && !self.allow_unpriced {
             return Err(Refusal::Unpriced);
         }
         let tokens = self.reserve.tokens(run, start);
-        let cost = price.map_or(Amount::ZERO, |price| price.of_output(tokens));
+        let cost = rates.as_ref().map_or(Amount::ZERO, |rates| rates.of_output(tokens));
+        let limit = rates.as_ref().map_or_else(|| self.run_token_limit(), |it| self.run_limit(it));
         Ok(OpenRun {
             balance: None,
             reserved: self.limit.only(Spending { tokens: tokens.into(), cost }),
-            price,
-            model: start.model.clone(),
-            limit: price.map_or_else(|| self.run_token_limit(), |price| self.run_limit(&price)),
+            rates,
+            call,
+            limit,
             run: self.abort_running.then(|| run.clone()),
         })
+    }
+}
+
+impl BudgetPrices {
+    /// Returns the rates of a call that starts, at the service tier that it requests.
+    fn rates(&self, call: &Call, run: &Run, start: &LlmStart) -> Option<Rates> {
+        let tier = start.params.get("service_tier").and_then(|tier| tier.as_str());
+        let usage = Usage { service_tier: tier.map(Into::into), ..Usage::default() };
+        let rates = self.prices.rates(&call.with(&usage, run));
+        rates.filter(|rates| rates.currency == self.currency)
     }
 }
