@@ -20,7 +20,7 @@ use super::{Amount, PricedCall, Usage};
 ///         "USD".into()
 ///     }
 ///
-///     fn price(&self, call: &PricedCall<'_>) -> Option<Price> {
+///     fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
 ///         call.models().next()?;
 ///         Some(Price::new("USD", Amount::from_pico(100_000_000)))
 ///     }
@@ -31,7 +31,7 @@ pub trait PriceSource: fmt::Debug + Send + Sync + 'static {
     fn currency(&self) -> Arc<str>;
 
     /// Returns the price of a call. `None` if the source has no price for its model.
-    fn price(&self, call: &PricedCall<'_>) -> Option<Price>;
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price>;
 
     /// Returns the prices of tokens of a call whose usage is not known yet. `None` if the source has no price for its
     /// model.
@@ -44,7 +44,7 @@ pub trait PriceSource: fmt::Debug + Send + Sync + 'static {
         let of = |input: u64, output: u64| {
             let mut usage = Usage::new(input, output);
             usage.service_tier.clone_from(&call.usage.service_tier);
-            self.price(&call.with_usage(&usage))
+            self.price_of(&call.with_usage(&usage))
         };
         let known = call.usage.input_tokens.unwrap_or(0);
         let (base, output) = (of(known, 0)?, of(known, OUTPUT)?);

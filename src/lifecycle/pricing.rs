@@ -28,7 +28,7 @@ impl Pricing {
     pub(super) fn cost(&self, result: &LlmResult) -> Option<RunCost> {
         let call = PricedCall::ended(result, self.url.as_deref(), self.time)?;
         // The source may be user code, and the run may be ending in a drop.
-        let price = catch(|| self.source.price(&call)).unwrap_or_else(|_| {
+        let price = catch(|| self.source.price_of(&call)).unwrap_or_else(|_| {
             tracing::error!(target: "tower_llm_callbacks", "a source of prices panicked");
             None
         })?;

@@ -84,7 +84,7 @@ macro_rules! llm_settings {
         ///         "EUR".into()
         ///     }
         ///
-        ///     fn price(&self, _: &PricedCall<'_>) -> Option<Price> {
+        ///     fn price_of(&self, _: &PricedCall<'_>) -> Option<Price> {
         ///         Some(Price::new("EUR", "0.01".parse().ok()?))
         ///     }
         /// }

@@ -30,7 +30,7 @@ fn main() -> io::Result<()> {
         call.api = row["api"].as_str().unwrap_or("");
         call.usage_raw = Some(&row["raw"]).filter(|raw| raw.is_object());
         call.time = UNIX_EPOCH + Duration::from_secs(count("time").unwrap_or(0));
-        match prices.price(&call) {
+        match prices.price_of(&call) {
             Some(price) => writeln!(out, "\"{}\"", price.amount)?,
             None => writeln!(out, "null")?,
         }

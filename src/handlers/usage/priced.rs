@@ -55,7 +55,7 @@ impl Call {
         (call.model, call.usage_raw) = (result.model.as_deref(), result.usage_raw.as_ref());
         let mut cost = CallCost::default();
         if measured.reported.is_some() {
-            let price = prices.price(&call).filter(|price| *price.currency == *currency)?;
+            let price = prices.price_of(&call).filter(|price| *price.currency == *currency)?;
             cost.reported = price.amount;
         }
         if measured.counted > 0 {

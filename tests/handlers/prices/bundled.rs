@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_llm_callbacks::{
     Callbacks, HttpCallbackLayer, Usage,
     event::{PriceSource, PricedCall},
@@ -21,7 +21,7 @@ fn call<'a>(provider: &'a str, model: &'a str, usage: &'a Usage) -> PricedCall<'
 }
 
 fn cost(call: &PricedCall<'_>) -> Option<String> {
-    Prices::bundled().price(call).map(|price| price.amount.to_string())
+    Prices::bundled().price_of(call).map(|price| price.amount.to_string())
 }
 
 #[test]
@@ -118,17 +118,17 @@ fn names_of_models_that_clients_choose_do_not_pile_up() {
     };
     let name = |number: u64| format!("{number:x>200}");
     for number in 0..2_000 {
-        assert!(prices.price(&call("unknown-provider", &name(number), &usage)).is_none());
+        assert!(prices.price_of(&call("unknown-provider", &name(number), &usage)).is_none());
     }
     let before = resident();
     for number in 0..100_000 {
-        assert!(prices.price(&call("unknown-provider", &name(number), &usage)).is_none());
+        assert!(prices.price_of(&call("unknown-provider", &name(number), &usage)).is_none());
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < 16 * 1024, "{grown} kB");
     // Known names still have their price.
-    assert!(prices.price(&call("openai", "gpt-4o", &usage)).is_some());
-    assert!(prices.price(&call("openai", &"gpt-4o".repeat(100_000), &usage)).is_none());
+    assert!(prices.price_of(&call("openai", "gpt-4o", &usage)).is_some());
+    assert!(prices.price_of(&call("openai", &"gpt-4o".repeat(100_000), &usage)).is_none());
 }
 
 const ACME: &str = r#"[{"id": "acme", "name": "Acme", "api_pattern": "https://api\\.acme\\.example",
@@ -139,9 +139,9 @@ const ACME: &str = r#"[{"id": "acme", "name": "Acme", "api_pattern": "https://ap
 fn newer_data_replaces_the_bundled() {
     let prices = Prices::bundled();
     let (usage, layers) = (Usage::new(10, 10), prices.clone());
-    assert!(layers.price(&call("acme", "a-1", &usage)).is_none());
+    assert!(layers.price_of(&call("acme", "a-1", &usage)).is_none());
     prices.replace(Prices::from_genai_json(ACME).unwrap());
-    let price = layers.price(&call("acme", "a-1", &usage)).unwrap();
+    let price = layers.price_of(&call("acme", "a-1", &usage)).unwrap();
     assert_eq!((&*price.currency, price.amount), ("USD", amount("0.00003")));
     let rates = layers.rates(&call("acme", "a-1", &usage)).unwrap();
     assert_eq!((rates.input, rates.output), (amount("1"), amount("2")));
@@ -173,10 +173,10 @@ async fn calls_over_http_are_priced() {
             "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 1_000, "completion_tokens": 1_000, "total_tokens": 2_000}
         });
-        let service = service_fn(async move |_: Request<_>| {
+        let service = service_fn(move |_: Request<_>| {
             let body = Full::new(Bytes::from(answer.to_string()));
             let response = http::Response::builder().header("content-type", "application/json");
-            Ok::<_, std::convert::Infallible>(response.body(body).unwrap())
+            std::future::ready(Ok::<_, std::convert::Infallible>(response.body(body).unwrap()))
         });
         let body =
             serde_json::json!({"model": model, "messages": [], "max_tokens": 100}).to_string();

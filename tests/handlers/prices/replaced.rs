@@ -81,7 +81,7 @@ impl PriceSource for Counting {
         "USD".into()
     }
 
-    fn price(&self, call: &PricedCall<'_>) -> Option<Price> {
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
         self.0.fetch_add(1, Ordering::Relaxed);
         assert!(call.requested != Some("bad"), "the source panics");
         let tokens = call.usage.output_tokens.unwrap_or(0);
@@ -95,7 +95,7 @@ fn the_first_source_with_a_price_counts() {
     let (own, usage) = (Prices::from(prices(7)), Usage::new(1, 2));
     let both = own.or(Prices::new(Counting::default()));
     let price = |model| {
-        let price = both.price(&PricedCall::new("any", Some(model), &usage));
+        let price = both.price_of(&PricedCall::new("any", Some(model), &usage));
         price.map(|price| price.amount.to_string())
     };
     // What replaces a part later does not change what was combined.

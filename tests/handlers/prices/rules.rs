@@ -28,7 +28,7 @@ const TABLE: &str = r#"{"currency": "USD", "models": {
 fn cost(model: &str, usage: &Usage, hour: (u64, u64)) -> String {
     let mut call = PricedCall::new("any", Some(model), usage);
     call.time = at(hour.0, hour.1);
-    table(TABLE).price(&call).unwrap().amount.to_string()
+    table(TABLE).price_of(&call).unwrap().amount.to_string()
 }
 
 fn tier(mut usage: Usage, tier: &str) -> Usage {

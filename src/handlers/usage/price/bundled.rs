@@ -31,13 +31,13 @@ impl Prices {
     ///
     /// let usage = Usage::new(1_000, 100);
     /// let call = PricedCall::new("anthropic", Some("claude-3-haiku-20240307"), &usage);
-    /// let price = Prices::bundled().price(&call).expect("the model has a price");
+    /// let price = Prices::bundled().price_of(&call).expect("the model has a price");
     /// assert_eq!(price.amount.to_string(), "0.000375");
     ///
     /// // Prices of one's own contract come first.
     /// let own: PriceTable = r#"{"currency": "USD", "models": {"claude-3-haiku-*": {"input": 0.2, "output": 1}}}"#.parse()?;
     /// let prices = Prices::from(own).or(Prices::bundled());
-    /// assert_eq!(prices.price(&call).expect("the table has it").amount.to_string(), "0.0003");
+    /// assert_eq!(prices.price_of(&call).expect("the table has it").amount.to_string(), "0.0003");
     /// # Ok::<(), tower_llm_callbacks::handlers::PriceTableError>(())
     /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "prices")))]

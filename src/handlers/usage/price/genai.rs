@@ -81,7 +81,7 @@ impl PriceSource for Genai {
         "USD".into()
     }
 
-    fn price(&self, call: &PricedCall<'_>) -> Option<Price> {
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
         let route = self.route(call)?;
         let detailed = tokens::detailed(self.calculator(), &route.provider, call);
         let detailed = detailed.and_then(|tokens| self.total(call, &route, &tokens));

@@ -11,8 +11,8 @@ impl PriceSource for Or {
         self.0.currency()
     }
 
-    fn price(&self, call: &PricedCall<'_>) -> Option<Price> {
-        self.0.price(call).or_else(|| self.1.price(call))
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
+        self.0.price_of(call).or_else(|| self.1.price_of(call))
     }
 
     fn rates(&self, call: &PricedCall<'_>) -> Option<Rates> {

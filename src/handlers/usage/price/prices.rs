@@ -74,8 +74,8 @@ impl PriceSource for Prices {
         self.current().currency()
     }
 
-    fn price(&self, call: &PricedCall<'_>) -> Option<Price> {
-        call_source(|| self.current().price(call))
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
+        call_source(|| self.current().price_of(call))
     }
 
     fn rates(&self, call: &PricedCall<'_>) -> Option<Rates> {

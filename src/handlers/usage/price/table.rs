@@ -115,7 +115,7 @@ impl PriceSource for PriceTable {
         Arc::clone(&self.0.currency)
     }
 
-    fn price(&self, call: &PricedCall<'_>) -> Option<Price> {
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
         let amount = self.of_call(call)?.cost_at(call.usage, call.time);
         Some(Price::new(Arc::clone(&self.0.currency), amount))
     }
