@@ -25,11 +25,13 @@ mod ratio;
 mod recent;
 mod request_count;
 mod request_walk;
+mod running;
 mod scanner;
 mod terms;
 mod word_count;
 mod word_estimator;
 
+pub(crate) use self::running::RunningEstimate;
 pub use self::{
     answer::Answer,
     answer_count::AnswerCount,

@@ -1,6 +1,7 @@
 //! Events: what handlers receive, and how events look outside the process.
 
 mod accumulator;
+mod amount;
 mod content;
 mod custom;
 mod delta;
@@ -13,11 +14,14 @@ mod index_table;
 mod invalid_record;
 mod invalid_request;
 mod llm_start;
+mod price_source;
+mod priced_call;
 mod prompt;
 mod provider_error;
 mod record;
 mod result;
 mod retry;
+mod run_cost;
 mod run_error;
 mod runnable;
 mod token;
@@ -28,6 +32,7 @@ mod usage_source;
 
 pub use self::{
     accumulator::Accumulator,
+    amount::{Amount, ParseAmountError},
     content::ContentCapture,
     custom::CustomEvent,
     delta::Delta,
@@ -38,11 +43,14 @@ pub use self::{
     invalid_record::InvalidRecord,
     invalid_request::InvalidRequest,
     llm_start::LlmStart,
+    price_source::{Price, PriceSource, Rates},
+    priced_call::PricedCall,
     prompt::Prompt,
     provider_error::ProviderError,
     record::{RECORD_VERSION, Record},
     result::{Choice, LlmResult, ToolCall},
     retry::Retry,
+    run_cost::RunCost,
     run_error::{ErrorKind, Partial, RunError},
     runnable::{RunInput, RunOutput},
     token::{Token, TokenKind, ToolCallRef},
@@ -52,6 +60,7 @@ pub use self::{
 };
 pub(crate) use self::{
     accumulator::Pieces,
+    amount::decimal,
     content::prefix,
     record::Data,
     run_error::Failure,

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{HttpResponseInfo, LlmStart, Usage};
+use super::{HttpResponseInfo, LlmStart, RunCost, Usage};
 
 /// The result of a model call: the payload of `on_llm_end`.
 ///
@@ -33,6 +33,10 @@ pub struct LlmResult {
     pub usage: Option<Usage>,
     /// The provider's own usage object.
     pub usage_raw: Option<Value>,
+    /// What the call cost. `None` if the layer has [no prices](crate::CallbackLayer::prices) or none for the model, or if
+    /// it is not known how many tokens were used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<RunCost>,
     /// The number of the run's token events.
     pub tokens: u64,
     /// The number of token events that the handler did not receive because its queue was full. The only field that may

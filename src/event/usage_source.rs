@@ -72,9 +72,9 @@ pub struct UsageSources {
 }
 
 impl UsageSources {
-    /// Returns whether a part of the usage is not what the provider reported in the end.
+    /// Returns whether a part of the usage is an estimate.
     pub fn is_estimated(self) -> bool {
-        [self.input, self.output].into_iter().flatten().any(|it| it != UsageSource::Reported)
+        [self.input, self.output].into_iter().flatten().any(|it| !it.is_reported())
     }
 
     /// Returns the sources of a sum: the weaker ones.

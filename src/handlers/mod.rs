@@ -36,15 +36,21 @@ pub use self::otel::{
 #[cfg(feature = "tracing-spans")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing-spans")))]
 pub use self::tracing::TracingSpans;
+#[cfg(feature = "prices")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prices")))]
+pub use self::usage::PriceDataError;
 #[cfg(feature = "usage")]
 #[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
 pub use self::usage::{
-    Amount, BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey,
-    ModelPrice, ParseAmountError, PriceTable, PriceTableError, UsageCounts, UsageGroup,
-    UsageSnapshot, UsageTotals, UsageTotalsBuilder, UsageWindow,
+    BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey,
+    ModelPrice, PriceTable, PriceTableError, Prices, UsageCounts, UsageGroup, UsageSnapshot,
+    UsageTotals, UsageTotalsBuilder, UsageWindow,
 };
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, RunEvent},
     jsonl::JsonLines,
     run_tree::{RunTree, RunTrees, RunTreesBuilder, TreeEvent},
 };
+#[cfg(feature = "usage")]
+#[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
+pub use crate::event::{Amount, ParseAmountError};

@@ -31,6 +31,11 @@ impl Outermost {
         outermost
     }
 
+    /// Returns the number of open runs that are outermost.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.open).values().filter(|outermost| **outermost).count()
+    }
+
     /// Removes a model call's run. Returns whether it was the outermost, as `start` did.
     pub(crate) fn end(&self, run: &Run) -> bool {
         let mut open = lock(&self.open);

@@ -1,9 +1,13 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use super::counted_answers::CountedAnswers;
 use crate::{
     estimate::{Answer, AnswerCount, Estimate, Unseen, UsageEstimator, WordEstimator},
-    event::{ErrorKind, LlmResult, LlmStart, Pieces, Usage, UsageGap, UsageSource},
+    event::{
+        ErrorKind, LlmResult, LlmStart, Pieces, PriceSource, PricedCall, RunCost, Usage, UsageGap,
+        UsageSource,
+    },
+    panics::catch,
 };
 
 /// What a layer knows of the usage of its calls beyond their answers. Shared by its runs.
@@ -11,6 +15,8 @@ use crate::{
 pub(crate) struct Accounting {
     /// `None` if usage that was not reported stays unknown.
     pub(crate) estimator: Option<Arc<dyn UsageEstimator>>,
+    /// `None` if calls are not priced.
+    pub(crate) prices: Option<Arc<dyn PriceSource>>,
     counted: Arc<CountedAnswers>,
 }
 
@@ -41,7 +47,11 @@ impl CallEnd {
 
 impl Default for Accounting {
     fn default() -> Self {
-        Self { estimator: Some(Arc::new(WordEstimator::new())), counted: Arc::default() }
+        Self {
+            estimator: Some(Arc::new(WordEstimator::new())),
+            prices: None,
+            counted: Arc::default(),
+        }
     }
 }
 
@@ -80,6 +90,18 @@ impl Accounting {
         }
         let says_something = usage.is_known() || usage.source != Default::default();
         result.usage = says_something.then_some(usage);
+    }
+
+    /// Prices a result whose usage and request are set.
+    pub(super) fn price(&self, result: &mut LlmResult, start_time: SystemTime) {
+        let Some(source) = &self.prices else { return };
+        let Some(call) = PricedCall::ended(result, start_time) else { return };
+        // The source may be user code, and the run may be ending in a drop.
+        let price = catch(|| source.price_of(&call)).unwrap_or_else(|_| {
+            tracing::error!(target: "tower_llm_callbacks", "a source of prices panicked");
+            None
+        });
+        result.cost = price.map(|price| RunCost::new(price.currency, price.amount, call.usage));
     }
 
     fn estimate_input(
@@ -203,6 +225,7 @@ impl fmt::Debug for Accounting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accounting")
             .field("estimates", &self.estimator.is_some())
+            .field("prices", &self.prices)
             .finish_non_exhaustive()
     }
 }

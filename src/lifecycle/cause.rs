@@ -31,6 +31,7 @@ pub(super) fn classify(error: &(dyn Error + 'static), otherwise: ErrorKind) -> F
 pub(super) fn aborted(abort: &Abort) -> Failure {
     Failure {
         status: Some(abort.status_code().as_u16()),
+        retry_after: abort.retry_time(),
         ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
     }
 }

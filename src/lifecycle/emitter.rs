@@ -51,11 +51,11 @@ pub(crate) trait Account {
         false
     }
 
-    /// Builds the terminal event. Called once. `called` is whether the inner service was called.
+    /// Builds the terminal event. Called once.
     fn terminal(
         &mut self,
+        run: &Run,
         duration: Duration,
-        called: bool,
         outcome: Result<(), Failure>,
     ) -> EventData;
 }
@@ -311,8 +311,8 @@ impl<A: Account> Emitter<A> {
             RunOutcome::Open | RunOutcome::Completed => None,
         };
         let outcome = failed.clone().map_or(Ok(()), Err);
-        let (duration, called) = (self.clock.duration(self.run()), self.run().called().is_some());
-        let event = self.account.terminal(duration, called, outcome);
+        let run = self.phases.run();
+        let event = self.account.terminal(run, self.clock.duration(run), outcome);
         Some(Terminal { event, failed, attempts: self.attempts.take() })
     }
 

@@ -14,6 +14,7 @@ use crate::{
         LlmStart, Partial, RunError,
     },
     handler::EventMask,
+    run::Run,
 };
 
 /// The account of a model call: the deltas of its answer, of which those with content are token events.
@@ -202,8 +203,8 @@ impl Account for Llm {
 
     fn terminal(
         &mut self,
+        run: &Run,
         duration: Duration,
-        called: bool,
         outcome: Result<(), Failure>,
     ) -> EventData {
         let answer = mem::take(&mut self.answer);
@@ -211,10 +212,12 @@ impl Account for Llm {
         let mut result = answer.finish();
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
+            let called = run.called().is_some();
             let end = CallEnd { error, whole: self.whole, called, content_since_report, pieces };
             let count = request.limited.as_ref().map(|limited| limited.total());
             request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
             result.request = Some(Arc::clone(&request.start));
+            request.accounting.price(&mut result, run.start_time());
         }
         let mut result = self.content.result(result);
         result.duration = duration;

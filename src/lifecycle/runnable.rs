@@ -12,7 +12,7 @@ use crate::{
         RunOutput,
     },
     panics::catch,
-    run::RunType,
+    run::{Run, RunType},
 };
 
 /// The account of a run of another type than a model call: its output, where that is captured.
@@ -77,8 +77,8 @@ impl<K: PartialOutput> Account for Runnable<K> {
 
     fn terminal(
         &mut self,
+        _run: &Run,
         duration: Duration,
-        _called: bool,
         outcome: Result<(), Failure>,
     ) -> EventData {
         // Turning the output into JSON is user code, and the run may be ending in a drop.

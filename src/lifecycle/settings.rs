@@ -90,6 +90,40 @@ macro_rules! llm_settings {
                 std::sync::Arc::make_mut(&mut spec.accounting).estimator = None;
             })
         }
+
+        /// Sets the prices of the calls: with them, results have their [cost](crate::LlmResult::cost).
+        ///
+        /// A call is priced when it ends, if a handler receives its end: by the prices that a replaceable source has then,
+        /// at the time at which the run started.
+        ///
+        /// ```
+        /// use std::sync::Arc;
+        /// use tower_llm_callbacks::{Callbacks, CallbackLayer, on_llm_end};
+        /// use tower_llm_callbacks::event::{Amount, Price, PriceSource, PricedCall};
+        ///
+        /// #[derive(Debug)]
+        /// struct OneCent;
+        ///
+        /// impl PriceSource for OneCent {
+        ///     fn currency(&self) -> Arc<str> {
+        ///         "EUR".into()
+        ///     }
+        ///
+        ///     fn price_of(&self, _: &PricedCall<'_>) -> Option<Price> {
+        ///         Some(Price::new("EUR", "0.01".parse().ok()?))
+        ///     }
+        /// }
+        ///
+        /// let print = on_llm_end(|_, result| println!("{:?}", result.cost));
+        /// let layer = CallbackLayer::new(Callbacks::new().blocking(print)).prices(OneCent);
+        /// ```
+        #[must_use]
+        pub fn prices(self, prices: impl $crate::event::PriceSource) -> Self {
+            self.change(|spec| {
+                std::sync::Arc::make_mut(&mut spec.accounting).prices =
+                    Some(std::sync::Arc::new(prices));
+            })
+        }
     };
 }
 

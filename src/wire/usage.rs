@@ -7,10 +7,17 @@ use serde_json::{Map, Value};
 use super::json::Count;
 use crate::event::{Delta, Usage};
 
-/// Emits the usage of an answer, unless the object has no values.
-pub(in crate::wire) fn emit(raw: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+/// Emits the usage of an answer, unless the object has no values. Some providers state the service tier beside it.
+pub(in crate::wire) fn emit(
+    raw: Map<String, Value>,
+    tier: Option<&str>,
+    each: &mut dyn FnMut(Delta<'_>),
+) {
     if raw.values().any(|value| !value.is_null()) {
-        let usage = read(&raw);
+        let mut usage = read(&raw);
+        if let (None, Some(tier)) = (&usage.service_tier, tier) {
+            usage.service_tier = Some(tier.into());
+        }
         each(Delta::Usage { usage, raw: Some(Cow::Owned(Value::Object(raw))) });
     }
 }

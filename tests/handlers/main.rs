@@ -7,5 +7,6 @@ mod event_records;
 mod event_stream;
 mod jsonl;
 mod metrics;
+mod prices;
 mod run_trees;
 mod usage;

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
-use super::{Amount, ModelPrice, measured::Measured};
-use crate::event::{ErrorKind, LlmResult, Usage};
+use super::{priced::RunCosts, used::Used};
+use crate::event::{Amount, ErrorKind, LlmResult, Usage};
 
 /// The usage of a set of runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -13,16 +13,15 @@ pub struct UsageCounts {
     pub completed: u64,
     /// Runs that did not complete, by cause.
     pub errors: ErrorCounts,
-    /// Runs without usage reported by the provider.
+    /// Runs whose provider reported no usage.
     pub unreported_runs: u64,
+    /// Runs of which a count is estimated.
+    pub estimated_runs: u64,
     /// Tokens, as the providers reported them.
     pub reported: Usage,
-    /// Output tokens estimated from token events, because the provider reported no usage or had reported fewer
-    /// tokens before a run failed.
-    ///
-    /// A token event is a piece as the provider sent it and may hold several tokens. Input tokens are not
-    /// estimated.
-    pub counted_tokens: u64,
+    /// Tokens that no provider reported, as [estimated](crate::estimate). A run is in both if its input was reported and
+    /// its output was not.
+    pub estimated: Usage,
     /// All token events of all runs, reported or not. Answers that are not streamed have no token events.
     pub seen_tokens: u64,
     /// The cost of the runs, or `None` if there are [no prices](super::UsageTotalsBuilder::prices).
@@ -58,16 +57,17 @@ pub struct ErrorCounts {
 pub struct Cost {
     /// The cost of reported tokens.
     pub reported: Amount,
-    /// The cost of [counted tokens](UsageCounts::counted_tokens), at the price of output tokens.
-    pub counted: Amount,
-    /// Runs that used tokens of a model without a price. They add nothing to the amounts.
+    /// The cost of [estimated tokens](UsageCounts::estimated).
+    pub estimated: Amount,
+    /// Runs that used tokens of a model without a price, or with one in another currency. They add nothing to the
+    /// amounts.
     pub unpriced_runs: u64,
 }
 
 impl Cost {
-    /// Returns the cost of reported and counted tokens.
+    /// Returns the cost of reported and estimated tokens.
     pub fn total(&self) -> Amount {
-        self.reported.plus(self.counted)
+        self.reported.plus(self.estimated)
     }
 }
 
@@ -106,7 +106,7 @@ impl ErrorCounts {
 #[derive(Debug, Clone)]
 pub(super) struct RunCounts {
     pub(super) error: Option<ErrorKind>,
-    pub(super) measured: Measured,
+    pub(super) used: Used,
     pub(super) seen: u64,
     /// `None` if there are no prices.
     pub(super) cost: Option<Cost>,
@@ -114,20 +114,16 @@ pub(super) struct RunCounts {
 
 impl RunCounts {
     pub(super) fn new(result: &LlmResult, error: Option<ErrorKind>) -> Self {
-        let measured = Measured::of(result, error.is_none());
-        Self { error, measured, seen: result.tokens, cost: None }
+        Self { error, used: Used::of(result), seen: result.tokens, cost: None }
     }
 
-    /// Sets the cost. Returns `false` if tokens were used and their price is unknown.
-    pub(super) fn set_price(&mut self, price: Option<&ModelPrice>) -> bool {
-        let Measured { reported, counted } = &self.measured;
-        let cost = match price {
-            Some(price) => Cost {
-                reported: reported.as_ref().map_or(Amount::ZERO, |usage| price.cost(usage)),
-                counted: price.of_output(*counted),
-                unpriced_runs: 0,
-            },
-            None => Cost { unpriced_runs: u64::from(!self.measured.is_zero()), ..Cost::default() },
+    /// Sets the cost, `None` if it is not known. Returns `false` if tokens were used and their price is unknown.
+    pub(super) fn set_cost(&mut self, cost: Option<RunCosts>) -> bool {
+        let cost = match cost {
+            Some(RunCosts { reported, estimated }) => {
+                Cost { reported, estimated, unpriced_runs: 0 }
+            }
+            None => Cost { unpriced_runs: u64::from(self.used.tokens() > 0), ..Cost::default() },
         };
         self.cost = Some(cost);
         cost.unpriced_runs == 0
@@ -141,23 +137,31 @@ impl UsageCounts {
             None => self.completed += 1,
             Some(kind) => self.errors.add(kind),
         }
-        match &run.measured.reported {
+        match &run.used.reported {
             Some(usage) => self.reported = self.reported.plus(usage),
             None => self.unreported_runs += 1,
         }
-        self.counted_tokens = self.counted_tokens.saturating_add(run.measured.counted);
+        if let Some(usage) = &run.used.estimated {
+            self.estimated = self.estimated.plus(usage);
+            self.estimated_runs += 1;
+        }
         self.seen_tokens = self.seen_tokens.saturating_add(run.seen);
         if let Some(cost) = &run.cost {
             let sum = self.cost.get_or_insert_default();
             sum.reported = sum.reported.plus(cost.reported);
-            sum.counted = sum.counted.plus(cost.counted);
+            sum.estimated = sum.estimated.plus(cost.estimated);
             sum.unpriced_runs += cost.unpriced_runs;
         }
     }
 
-    /// Returns the output tokens, reported and counted.
+    /// Returns the input tokens, reported and estimated.
+    pub fn input_tokens(&self) -> u64 {
+        sum(self.reported.input_tokens, self.estimated.input_tokens)
+    }
+
+    /// Returns the output tokens, reported and estimated.
     pub fn output_tokens(&self) -> u64 {
-        self.reported.output_tokens.unwrap_or(0).saturating_add(self.counted_tokens)
+        sum(self.reported.output_tokens, self.estimated.output_tokens)
     }
 
     /// Returns the sum of both, for example of two snapshots that were [taken](super::UsageTotals::take).
@@ -166,7 +170,7 @@ impl UsageCounts {
         let cost = match (self.cost, other.cost) {
             (Some(a), Some(b)) => Some(Cost {
                 reported: a.reported.plus(b.reported),
-                counted: a.counted.plus(b.counted),
+                estimated: a.estimated.plus(b.estimated),
                 unpriced_runs: a.unpriced_runs + b.unpriced_runs,
             }),
             (a, b) => a.or(b),
@@ -185,10 +189,15 @@ impl UsageCounts {
                 failed: self.errors.failed + other.errors.failed,
             },
             unreported_runs: self.unreported_runs + other.unreported_runs,
+            estimated_runs: self.estimated_runs + other.estimated_runs,
             reported: self.reported.plus(&other.reported),
-            counted_tokens: self.counted_tokens.saturating_add(other.counted_tokens),
+            estimated: self.estimated.plus(&other.estimated),
             seen_tokens: self.seen_tokens.saturating_add(other.seen_tokens),
             cost,
         }
     }
+}
+
+fn sum(reported: Option<u64>, estimated: Option<u64>) -> u64 {
+    reported.unwrap_or(0).saturating_add(estimated.unwrap_or(0))
 }

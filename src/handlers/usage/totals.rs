@@ -5,14 +5,11 @@ use std::{
 };
 
 use super::{
-    UsageSnapshot, UsageTotalsBuilder, UsageWindow,
-    counts::RunCounts,
-    group::groups,
-    ledger::{Books, Ledger},
-    period::Period,
+    UsageSnapshot, UsageTotalsBuilder, UsageWindow, books::Books, counts::RunCounts, group::groups,
+    period::Period, priced::RunCosts,
 };
 use crate::{
-    event::{ErrorKind, LlmResult, LlmStart, RunError},
+    event::{Amount, ErrorKind, LlmResult, LlmStart, PriceSource, RunError},
     handler::{CallbackHandler, EventMask, Identity},
     handlers::outermost::Outermost,
     run::Run,
@@ -27,18 +24,16 @@ use crate::{
 ///
 /// # Counting
 ///
-/// A run is counted when it ends. Its tokens are those that the provider **reported**. If the provider reported no
-/// usage, or the run did not complete, token events that no report covers are **counted** instead: see
-/// [`UsageCounts`](super::UsageCounts). A completed run has the reported usage. A run that was cancelled, aborted or
-/// truncated midway has the input reported so far, if any, and as output the tokens reported or seen, whichever is
-/// more. A run that failed before any answer has no usage.
+/// A run is counted when it ends, with the usage of its result. What the provider **reported** and what is **estimated**
+/// are kept apart: see [`UsageCounts`](super::UsageCounts) and [`Usage::source`](crate::Usage::source). A run that failed
+/// before any answer has no usage. A fetch of a stored answer counts only if no other run has reported its usage.
 ///
 /// A typed layer above an HTTP layer makes two runs of one call. The outer run is counted if the handler observes both
 /// (and is not registered in the background). Each attempt of a retried call is a run.
 ///
 /// # Memory
 ///
-/// The handler holds up to 100,000 open runs, and up to [`max_groups`](UsageTotalsBuilder::max_groups) groups in total
+/// The handler holds the ids of up to 100,000 open runs, and up to [`max_groups`](UsageTotalsBuilder::max_groups) groups in total
 /// and in each window it keeps: some 400 bytes each, plus keys of at most 256 bytes a value. The bound holds for any
 /// model names that clients send.
 ///
@@ -78,7 +73,7 @@ pub struct UsageTotals(Arc<TotalsInner>);
 struct TotalsInner {
     settings: UsageTotalsBuilder,
     outermost: Outermost,
-    ledger: Mutex<Ledger>,
+    books: Mutex<Books>,
 }
 
 impl Default for UsageTotals {
@@ -99,16 +94,15 @@ impl UsageTotals {
     }
 
     pub(super) fn with_settings(settings: UsageTotalsBuilder) -> Self {
-        let (outermost, ledger) = (Outermost::default(), Mutex::new(Ledger::new()));
-        Self(Arc::new(TotalsInner { settings, outermost, ledger }))
+        let (outermost, books) = (Outermost::default(), Mutex::new(Books::new()));
+        Self(Arc::new(TotalsInner { settings, outermost, books }))
     }
 
     /// Returns all counts so far. Holds the lock while it copies the groups of the total and the current window.
     pub fn snapshot(&self) -> UsageSnapshot {
         let settings = &self.0.settings;
         let (books, dropped) = {
-            let mut ledger = lock(&self.0.ledger);
-            let books = &mut ledger.books;
+            let mut books = lock(&self.0.books);
             let dropped = settings.windows.map(|it| books.turn_to(it.now(), settings.keep));
             let copy = Books {
                 since: books.since,
@@ -116,6 +110,7 @@ impl UsageTotals {
                 current: books.current.clone(),
                 past: books.past.clone(),
                 unpriced: books.unpriced.clone(),
+                currency: books.currency.clone(),
             };
             (copy, dropped)
         };
@@ -128,8 +123,7 @@ impl UsageTotals {
     pub fn take(&self) -> UsageSnapshot {
         let settings = &self.0.settings;
         let (books, dropped) = {
-            let mut ledger = lock(&self.0.ledger);
-            let mut books = mem::replace(&mut ledger.books, Books::new());
+            let mut books = mem::replace(&mut *lock(&self.0.books), Books::new());
             let dropped = settings.windows.map(|it| books.turn_to(it.now(), settings.keep));
             (books, dropped)
         };
@@ -137,15 +131,16 @@ impl UsageTotals {
         self.to_snapshot(books)
     }
 
-    /// Returns the number of runs that have started and not ended.
+    /// Returns the number of runs that have started and not ended. The inner run of a call with two is not counted.
     pub fn open_runs(&self) -> usize {
-        lock(&self.0.ledger).open.len()
+        self.0.outermost.count()
     }
 
     fn to_snapshot(&self, books: Books) -> UsageSnapshot {
         let settings = &self.0.settings;
         let names = settings.by.iter().map(|it| Arc::clone(it.name())).collect();
-        let currency = settings.prices.as_ref().map(|prices| Arc::clone(prices.shared_currency()));
+        let currency = || settings.prices.as_ref().map(|prices| prices.currency());
+        let currency = books.currency.or_else(currency);
         let time = (books.since, SystemTime::now());
         let mut snapshot = UsageSnapshot::new(time, books.all, &names, &books.unpriced, currency);
         if let Some(windows) = &settings.windows {
@@ -158,27 +153,27 @@ impl UsageTotals {
     }
 
     fn end(&self, run: &Run, result: &LlmResult, error: Option<ErrorKind>) {
-        let TotalsInner { settings, outermost, ledger } = &*self.0;
+        let TotalsInner { settings, outermost, books } = &*self.0;
         if !outermost.end(run) {
             return;
         }
-        let started = lock(ledger).open.remove(&run.run_id());
-        let requested = started.as_ref().and_then(|started| started.model.as_deref());
-        let provider = started.as_ref().map(|started| &*started.provider);
+        let request = result.request.as_deref();
+        let provider = request.map(|request| &*request.provider);
+        let requested = request.and_then(|request| request.model.as_deref());
         let model = result.model.as_deref().or(requested);
         let mut counts = RunCounts::new(result, error);
-        let mut priced = true;
-        if let Some(prices) = &settings.prices {
-            priced = counts.set_price(prices.of_either(result.model.as_deref(), requested));
-        }
+        let costs = self.cost(run, result, &counts);
         let (groups, more) = groups(&settings.by, run, model, provider);
 
         let dropped = {
-            let mut ledger = lock(ledger);
-            let books = &mut ledger.books;
+            let mut books = lock(books);
             // Read under the lock, so that window numbers never decrease.
             let window = settings.windows.map(|windows| windows.now());
             let dropped = window.map(|window| books.turn_to(window, settings.keep));
+            let priced = costs.is_none_or(|(currency, cost)| {
+                let common = books.currency.get_or_insert_with(|| Arc::clone(&currency));
+                counts.set_cost(cost.filter(|_| *common == currency))
+            });
             books.add(&counts, (&groups, more), window, settings.max_groups);
             if !priced {
                 books.unpriced.add(model);
@@ -186,6 +181,26 @@ impl UsageTotals {
             dropped
         };
         drop(dropped);
+    }
+
+    /// Returns the currency of a run's cost, and the cost if the model has a price. `None` if there are no prices.
+    fn cost(
+        &self,
+        run: &Run,
+        result: &LlmResult,
+        counts: &RunCounts,
+    ) -> Option<(Arc<str>, Option<RunCosts>)> {
+        let Some(prices) = &self.0.settings.prices else {
+            let cost = result.cost.as_ref()?;
+            let (reported, estimated) = match cost.estimated {
+                true => (Amount::ZERO, cost.amount),
+                false => (cost.amount, Amount::ZERO),
+            };
+            return Some((Arc::clone(&cost.currency), Some(RunCosts { reported, estimated })));
+        };
+        let currency = prices.currency();
+        let costs = RunCosts::of(prices, &currency, run, result, &counts.used);
+        Some((currency, costs))
     }
 }
 
@@ -198,10 +213,8 @@ impl CallbackHandler for UsageTotals {
         Some(Identity::of(&self.0))
     }
 
-    fn on_llm_start(&self, run: &Run, start: &LlmStart) {
-        if self.0.outermost.start(run) {
-            lock(&self.0.ledger).start(run.run_id(), start);
-        }
+    fn on_llm_start(&self, run: &Run, _: &LlmStart) {
+        self.0.outermost.start(run);
     }
 
     fn on_llm_end(&self, run: &Run, result: &LlmResult) {
@@ -217,10 +230,10 @@ impl CallbackHandler for UsageTotals {
 
 impl fmt::Debug for UsageTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ledger = lock(&self.0.ledger);
+        let books = lock(&self.0.books);
         f.debug_struct("UsageTotals")
-            .field("runs", &ledger.books.all.total.runs)
-            .field("groups", &ledger.books.all.groups.len())
+            .field("runs", &books.all.total.runs)
+            .field("groups", &books.all.groups.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{PriceTable, UsageTotals, group::Dimension, window::Windows};
+use super::{Prices, UsageTotals, group::Dimension, window::Windows};
 
 /// A builder for [`UsageTotals`].
 #[derive(Debug, Clone)]
@@ -10,7 +10,7 @@ pub struct UsageTotalsBuilder {
     pub(super) max_groups: usize,
     pub(super) windows: Option<Windows>,
     pub(super) keep: usize,
-    pub(super) prices: Option<PriceTable>,
+    pub(super) prices: Option<Prices>,
 }
 
 impl UsageTotalsBuilder {
@@ -92,8 +92,11 @@ impl UsageTotalsBuilder {
 
     /// Sets the prices, which adds the cost of runs: at the price of the model that answered or, if it has no price,
     /// of the requested model. Runs of models without a price are counted, and the models are listed.
-    pub fn prices(mut self, prices: PriceTable) -> Self {
-        self.prices = Some(prices);
+    ///
+    /// Without them, the [costs](crate::LlmResult::cost) that layers set are added up. Models without a price are then not
+    /// known.
+    pub fn prices(mut self, prices: impl Into<Prices>) -> Self {
+        self.prices = Some(prices.into());
         self
     }
 

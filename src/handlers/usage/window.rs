@@ -39,6 +39,13 @@ impl Windows {
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
+    /// Returns the time to the next window.
+    pub(super) fn until_next(&self) -> Duration {
+        let elapsed = Instant::now().saturating_duration_since(self.origin);
+        let past = remainder(elapsed.saturating_add(self.offset), self.length);
+        self.length.saturating_sub(past)
+    }
+
     /// Returns the start of a window.
     pub(super) fn start(&self, number: u64) -> SystemTime {
         let nanos = self.length.as_nanos().saturating_mul(u128::from(number));

@@ -59,7 +59,7 @@ impl AnswerState {
             self.candidate(at, candidate, each);
         }
         if let Some(metadata) = chunk.usage_metadata.0 {
-            usage::emit(metadata, each);
+            usage::emit(metadata, None, each);
         }
     }
 

@@ -122,7 +122,7 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
     let raw: Map<String, Value> = sent.map(|(name, value)| (name.to_owned(), value)).collect();
     // Older versions omit the count of a cached prompt.
     if raw.keys().any(|name| name.ends_with("count")) {
-        usage::emit(raw, each);
+        usage::emit(raw, None, each);
     }
     if let Some(reason) = line.done_reason.filled() {
         each(Delta::Finish { choice: 0, reason });

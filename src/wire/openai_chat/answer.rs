@@ -79,7 +79,7 @@ impl AnswerState {
         }
         let usage = chunk.usage.0.or_else(|| chunk.x_groq.0?.usage.0).or(in_choice);
         if let Some(usage) = usage {
-            usage::emit(usage, each);
+            usage::emit(usage, chunk.service_tier.filled().as_deref(), each);
         }
         self.ended |= chunk.object.as_deref() == Some("chat.completion.done");
     }

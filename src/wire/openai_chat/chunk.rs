@@ -12,6 +12,7 @@ pub(super) struct Chunk<'a> {
     pub(super) object: Text<'a>,
     pub(super) choices: InlineVec1<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
+    pub(super) service_tier: Text<'a>,
     pub(super) x_groq: Object<Groq>,
     /// A piece of text in place of choices, as Writer sends it.
     pub(super) value: Text<'a>,
@@ -27,6 +28,7 @@ in_place! {
         "object" => object,
         "choices" => choices,
         "usage" => usage,
+        "service_tier" => service_tier,
         "x_groq" => x_groq,
         "value" => value,
         "type" => kind,

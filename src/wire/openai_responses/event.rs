@@ -78,6 +78,8 @@ pub(super) struct Response<'a> {
     #[serde(borrow)]
     pub(super) tools: List<DeclaredTool<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
+    #[serde(borrow)]
+    pub(super) service_tier: Text<'a>,
 }
 
 /// The reason why an answer is incomplete.

@@ -139,7 +139,7 @@ impl Responses {
         self.answer.end(each);
         self.answer.output(response.output.0.unwrap_or_default(), each);
         if let Some(usage) = response.usage.0 {
-            usage::emit(usage, each);
+            usage::emit(usage, response.service_tier.filled().as_deref(), each);
         }
         let reason = match status {
             Some("failed") => {

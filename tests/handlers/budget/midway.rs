@@ -7,7 +7,7 @@ use tower_llm_callbacks::{
     Aborted, CallbackHandler, CallbackLayer, Callbacks, Delta, ErrorKind, EventKind, Registration,
     RunType,
     chat::ChatChunk,
-    handlers::BudgetGuard,
+    handlers::{BudgetGuard, PriceTable},
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -105,8 +105,9 @@ async fn each_run_counts_for_itself() {
 #[test]
 fn tokens_are_masked_without_a_run_limit() {
     let receives_tokens = |guard: BudgetGuard| guard.event_mask().wants(EventKind::LlmNewToken);
-    let prices =
-        || r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse().unwrap();
+    let prices = || {
+        r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse::<PriceTable>().unwrap()
+    };
     assert!(!receives_tokens(BudgetGuard::builder().tokens(5).build()));
     assert!(!receives_tokens(BudgetGuard::builder().abort_running().build()), "there is no budget");
     assert!(receives_tokens(BudgetGuard::builder().max_run_tokens(5).build()));

@@ -5,7 +5,7 @@ use tower::{Layer, Service};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks,
     chat::ChatRequest,
-    handlers::{Amount, BudgetGuard},
+    handlers::{Amount, BudgetGuard, PriceTable},
     testing::{Script, ScriptedModel},
 };
 
@@ -105,8 +105,11 @@ async fn a_run_beyond_its_reservation_uses_the_rest() {
 async fn money_budgets_abort_open_runs() {
     let prices = r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 10}}}"#;
     let limit = Amount::from_pico(99 * 1_000_000);
-    let guard =
-        BudgetGuard::builder().money(limit).prices(prices.parse().unwrap()).abort_running().build();
+    let guard = BudgetGuard::builder()
+        .money(limit)
+        .prices(prices.parse::<PriceTable>().unwrap())
+        .abort_running()
+        .build();
     let (_, mut model) = model(&guard, texts(50));
     let (chunks, error) = ask(&mut model, ChatRequest::new("m")).await;
     assert_eq!((chunks, refusal(error).0.as_str()), (9, "the budget is spent"));

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tokio::task::JoinSet;
 use tower_llm_callbacks::{
     Usage,
-    handlers::{UsageCounts, UsageSnapshot, UsageTotals},
+    handlers::{PriceTable, UsageCounts, UsageSnapshot, UsageTotals},
     testing::Script,
 };
 
@@ -41,7 +41,7 @@ fn totals_taken_by_threads_while_runs_end() {
         .max_groups(5)
         .window(Duration::from_millis(3))
         .keep_windows(100_000)
-        .prices(r#"{"currency":"USD","models":{"m*":{"input":1,"output":2}}}"#.parse().unwrap())
+        .prices(r#"{"currency":"USD","models":{"m*":{"input":1,"output":2}}}"#.parse::<PriceTable>().unwrap())
         .build();
     let done = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {

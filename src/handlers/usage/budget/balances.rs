@@ -9,7 +9,8 @@ use super::{
     spending::Spending,
 };
 use crate::{
-    handlers::usage::{Amount, ModelPrice, measured::Measured, names::Names},
+    event::{Amount, Token},
+    handlers::usage::names::Names,
     run::Run,
 };
 
@@ -100,29 +101,30 @@ impl Balances {
         if self.keys.contains_key(&key) || self.keys.len() < max { key } else { None }
     }
 
-    /// Notes the number of a run's tokens. Returns a refusal if the run must not continue.
+    /// Adds a token to the estimate of a run's answer. Returns a refusal if the run must not continue.
     pub(super) fn token(
         &mut self,
         settings: &BudgetSettings,
         run_id: Uuid,
-        tokens: u64,
+        token: &Token,
     ) -> Option<(Option<BalanceKey>, Refusal)> {
         let open = self.open.get_mut(&run_id)?;
-        let key = open.balance.as_ref().map(|(key, _)| key.clone());
-        if tokens > open.limit.tokens {
+        open.answer.add(token);
+        if open.answer.tokens() > open.limit.tokens {
+            let key = open.balance.as_ref().map(|(key, _)| key.clone());
             return Some((key, Refusal::PassedRunLimit(open.limit.by)));
         }
-        let (_, window) = open.balance.as_ref()?;
-        if !settings.abort_running || *window != self.window {
+        let (key, _) = open.balance.as_ref().filter(|(_, window)| *window == self.window)?;
+        let drawn = open.drawn(&settings.limit);
+        if drawn == open.reserved {
             return None;
         }
-        let balance = self.keys.get_mut(key.as_ref()?)?;
+        let balance = self.keys.get_mut(key)?;
         // Tokens beyond the reservation are no longer available to other runs.
-        let drawn = open.drawn(tokens, &settings.limit);
         balance.reserved = balance.reserved.minus(open.reserved).plus(drawn);
         open.reserved = drawn;
-        let passed = settings.limit.is_passed(balance.used());
-        passed.map(|unit| (key, Refusal::Spent(unit)))
+        let passed = settings.limit.is_passed(balance.used()).filter(|_| settings.abort_running);
+        passed.map(|unit| (Some(key.clone()), Refusal::Spent(unit)))
     }
 
     /// Settles a run that has ended: its usage replaces its reservation. Returns the runs that must not continue.
@@ -130,13 +132,13 @@ impl Balances {
         &mut self,
         settings: &BudgetSettings,
         run_id: Uuid,
-        used: &RunUsage<'_>,
+        used: &RunUsage,
     ) -> Vec<(Run, Option<BalanceKey>, Refusal)> {
         let Some(open) = self.open.remove(&run_id) else { return Vec::new() };
-        let price = used.price.or(open.price.as_ref());
-        if settings.prices.is_some() && price.is_none() && !used.measured.is_zero() {
+        let spent = used.spending(&open);
+        if settings.prices.is_some() && used.cost.is_none() && spent.tokens > 0 {
             self.tally.unpriced_runs += 1;
-            self.tally.unpriced.add(used.model.or(open.model.as_deref()));
+            self.tally.unpriced.add(used.model.as_deref());
         }
         // Budgets of past windows are gone.
         let Some((key, window)) = open.balance.filter(|(_, window)| *window == self.window) else {
@@ -144,7 +146,7 @@ impl Balances {
         };
         let Some(balance) = self.keys.get_mut(&key) else { return Vec::new() };
         balance.reserved = balance.reserved.minus(open.reserved);
-        balance.spent = balance.spent.plus(used.spending(price));
+        balance.spent = balance.spent.plus(spent);
         let limit = &settings.limit;
         let over = limit.is_spent(balance.spent).or_else(|| limit.is_passed(balance.used()));
         let Some(unit) = over.filter(|_| settings.abort_running && !balance.stopped) else {
@@ -171,20 +173,25 @@ impl Balances {
 }
 
 /// The usage of a run that has ended.
-pub(super) struct RunUsage<'a> {
-    pub(super) measured: Measured,
-    /// The model that answered, and its price.
-    pub(super) model: Option<&'a str>,
-    pub(super) price: Option<&'a ModelPrice>,
+pub(super) struct RunUsage {
+    /// `None` if the result does not say it. Tokens were delivered all the same, if there were `pieces`.
+    pub(super) tokens: Option<u64>,
+    pub(super) pieces: u64,
+    /// The model that answered, or the requested one.
+    pub(super) model: Option<Arc<str>>,
+    /// `None` if it has no price.
+    pub(super) cost: Option<Amount>,
 }
 
-impl RunUsage<'_> {
-    fn spending(&self, price: Option<&ModelPrice>) -> Spending {
-        let Measured { reported, counted } = &self.measured;
-        let cost = price.map_or(Amount::ZERO, |price| {
-            let reported = reported.as_ref().map_or(Amount::ZERO, |usage| price.cost(usage));
-            reported.plus(price.of_output(*counted))
-        });
-        Spending { tokens: self.measured.tokens().into(), cost }
+impl RunUsage {
+    /// Without estimates of its layer, a run is charged for what the guard has estimated.
+    fn spending(&self, open: &OpenRun) -> Spending {
+        match self.tokens {
+            Some(tokens) => {
+                Spending { tokens: tokens.into(), cost: self.cost.unwrap_or(Amount::ZERO) }
+            }
+            None if self.pieces > 0 => open.used(),
+            None => Spending::default(),
+        }
     }
 }

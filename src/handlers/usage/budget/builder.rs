@@ -1,9 +1,15 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{BudgetGuard, key::KeyRule, reserve::ReserveRule, settings::BudgetSettings};
+use super::{
+    BudgetGuard,
+    key::KeyRule,
+    reserve::ReserveRule,
+    settings::{BudgetPrices, BudgetSettings},
+};
 use crate::{
-    event::LlmStart,
-    handlers::usage::{Amount, PriceTable, window::Windows},
+    estimate::UsageEstimator,
+    event::{Amount, LlmStart, PriceSource},
+    handlers::usage::{Prices, window::Windows},
     run::Run,
 };
 
@@ -35,9 +41,14 @@ impl BudgetGuardBuilder {
     }
 
     /// Sets the prices of models. A run is charged at the price of the model that answered or, if it has no price, of
-    /// the requested model.
-    pub fn prices(self, prices: PriceTable) -> Self {
-        self.set(|settings| settings.prices = Some(prices))
+    /// the requested model. Reservations use the rates at the start of a run, of the service tier that it requests and for
+    /// a short input.
+    ///
+    /// The budget is kept in the currency that the prices have now. A price in another currency counts as none.
+    pub fn prices(self, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let currency = prices.currency();
+        self.set(|settings| settings.prices = Some(BudgetPrices { prices, currency }))
     }
 
     /// Admits calls of models without a price even if money is limited, and charges no money for them. By default
@@ -105,13 +116,14 @@ impl BudgetGuardBuilder {
         self.set(|settings| settings.windows = Some(Windows::aligned(length)))
     }
 
-    /// Sets the number of tokens that a run reserves at its start. The default is the request's limit for the answer
-    /// (`max_tokens` or the provider's equivalent) times the number of choices, or 0 if the request has no limit.
+    /// Sets the number of tokens that a run reserves at its start, at the price of output. The default is the estimate of
+    /// the request, and the request's limit for the answer (`max_tokens` or the provider's equivalent) times the number of
+    /// choices, or 0 if it has no limit.
     pub fn reserve(self, tokens: u64) -> Self {
         self.set(|settings| settings.reserve = ReserveRule::Tokens(tokens))
     }
 
-    /// Sets a closure that returns the number of tokens each run reserves at its start.
+    /// Sets a closure that returns the number of tokens each run reserves at its start, at the price of output.
     pub fn reserve_with(
         self,
         estimate: impl Fn(&Run, &LlmStart) -> u64 + Send + Sync + 'static,
@@ -119,19 +131,18 @@ impl BudgetGuardBuilder {
         self.set(|settings| settings.reserve = ReserveRule::Closure(Arc::new(estimate)))
     }
 
-    /// Limits the number of token events of each run: pieces as the provider sends them.
+    /// Limits the tokens of each answer, by a running estimate: no less than the pieces that the provider sends.
     pub fn max_run_tokens(self, tokens: u64) -> Self {
         self.set(|settings| settings.max_run_tokens = Some(tokens))
     }
 
-    /// Limits the cost of each run, where each token event counts as one output token of the requested model.
+    /// Limits the cost of each run: of its request and of its answer, by estimates, at the rates of the requested model.
     pub fn max_run_cost(self, cost: Amount) -> Self {
         self.set(|settings| settings.max_run_cost = Some(cost))
     }
 
     /// Aborts running calls when their budget runs out: a run whose tokens exceed its reservation and what the budget
-    /// has left, and all runs of a key when a run that ends has used the rest. Each token then takes the guard's
-    /// lock.
+    /// has left, and all runs of a key when a run that ends has used the rest.
     pub fn abort_running(self) -> Self {
         self.set(|settings| settings.abort_running = true)
     }
@@ -140,6 +151,21 @@ impl BudgetGuardBuilder {
     /// one budget.
     pub fn max_keys(self, keys: usize) -> Self {
         self.set(|settings| settings.max_keys = keys)
+    }
+
+    /// Sets how the tokens of requests are estimated. The default is a
+    /// [`WordEstimator`](crate::estimate::WordEstimator) that learns nothing. Share one with the layer, which teaches it:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tower_llm_callbacks::{CallbackLayer, Callbacks, estimate::WordEstimator, handlers::BudgetGuard};
+    ///
+    /// let estimator = Arc::new(WordEstimator::new());
+    /// let guard = BudgetGuard::builder().tokens(1_000_000).usage_estimator(estimator.clone()).build();
+    /// let layer = CallbackLayer::new(Callbacks::new().inline(guard)).usage_estimator(estimator);
+    /// ```
+    pub fn usage_estimator(self, estimator: Arc<dyn UsageEstimator>) -> Self {
+        self.set(|settings| settings.estimator = estimator)
     }
 
     /// Builds the guard.

@@ -8,12 +8,15 @@ use super::{
     balances::{Balances, RunUsage},
     open_run::BalanceKey,
     refusal::Refusal,
-    settings::BudgetSettings,
+    settings::{BudgetPrices, BudgetSettings},
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError, Token},
     handler::{CallbackHandler, EventMask, Identity},
-    handlers::{outermost::Outermost, usage::measured::Measured},
+    handlers::{
+        outermost::Outermost,
+        usage::{priced::RunCosts, used::Used},
+    },
     run::Run,
     sync::lock,
 };
@@ -27,27 +30,29 @@ use crate::{
 ///
 /// # Events
 ///
-/// - **start**: the run reserves [tokens](BudgetGuardBuilder::reserve) of its key's budget, and their cost as output.
-///   If the budget is spent, or does not cover the reservation, the run is [aborted](crate::Run::abort) with status
-///   429: the inner service is not called, and a gateway's client receives an error in the provider's shape.
-/// - **token**: a run that exceeds its own limit ([`max_run_tokens`](BudgetGuardBuilder::max_run_tokens),
-///   [`max_run_cost`](BudgetGuardBuilder::max_run_cost)) is aborted. The consumer does not receive the chunk that
-///   exceeds the limit.
-/// - **end** or **error** of any kind: the run's usage replaces its reservation. The usage is what the provider
-///   reported; if it reported nothing, or the run did not complete, token events count as in
-///   [`UsageTotals`](super::super::UsageTotals). A refused run uses nothing. Runs that are open when the budget runs
-///   out are settled like others, unless they are to be [aborted](BudgetGuardBuilder::abort_running).
+/// - **start**: the run reserves the [estimate](crate::estimate) of its request, and
+///   [tokens](BudgetGuardBuilder::reserve) for its answer, with their cost. If the budget is spent, or does not cover the
+///   reservation, the run is [aborted](crate::Run::abort) with status 429: the inner service is not called, and a gateway's
+///   client receives an error in the provider's shape, with `Retry-After` if budgets are [renewed](BudgetGuardBuilder::every).
+/// - **token**: what the answer has used, by a running estimate, draws on the budget where it exceeds the reservation. A
+///   run that exceeds its own limit ([`max_run_tokens`](BudgetGuardBuilder::max_run_tokens),
+///   [`max_run_cost`](BudgetGuardBuilder::max_run_cost)) is aborted. The consumer does not receive the chunk that exceeds
+///   the limit.
+/// - **end** or **error** of any kind: the run's usage replaces its reservation: what the provider reported, and the
+///   estimates of what it did not report, as of a call that was dropped. See [`Usage::source`](crate::Usage::source). A
+///   refused run uses nothing. Runs that are open when the budget runs out are settled like others, unless they are to be
+///   [aborted](BudgetGuardBuilder::abort_running).
 ///
 /// When a run is admitted, spent and reserved amounts together do not exceed the limit, however many runs start
 /// concurrently. So overspending is limited to what runs use beyond their reservations: with reservations as large as
-/// any run, the limit holds exactly.
+/// any run, the limit holds exactly, up to the error of the estimates of what the provider did not report.
 ///
 /// A typed layer above an HTTP layer makes two runs of one call. Only the outer run counts.
 ///
 /// # Memory
 ///
 /// The guard holds up to [`max_keys`](BudgetGuardBuilder::max_keys) budgets of some 150 bytes, with keys of at most 256
-/// bytes, and up to 100,000 open runs of some 250 bytes. Further runs are refused with status 503.
+/// bytes, and up to 100,000 open runs of some 300 bytes. Further runs are refused with status 503.
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,8 +86,6 @@ pub struct BudgetGuard(Arc<GuardInner>);
 
 struct GuardInner {
     settings: BudgetSettings,
-    /// Earlier tokens cost only a comparison.
-    first_token: u64,
     outermost: Outermost,
     balances: Mutex<Balances>,
 }
@@ -105,9 +108,8 @@ impl BudgetGuard {
     }
 
     pub(super) fn with_settings(settings: BudgetSettings) -> Self {
-        let first_token = settings.first_token();
         let (outermost, balances) = (Outermost::default(), Mutex::default());
-        Self(Arc::new(GuardInner { settings, first_token, outermost, balances }))
+        Self(Arc::new(GuardInner { settings, outermost, balances }))
     }
 
     /// Returns the budgets of all keys.
@@ -154,7 +156,8 @@ impl BudgetGuard {
 
     fn abort(&self, run: &Run, key: Option<&BalanceKey>, refusal: Refusal, at_start: bool) {
         // Another handler may have aborted the run first.
-        if run.abort(refusal.abort()) {
+        let renewal = self.0.settings.windows.map(|windows| windows.until_next());
+        if run.abort(refusal.abort(renewal)) {
             lock(&self.0.balances).count_abort(key, at_start);
         }
     }
@@ -178,14 +181,23 @@ impl BudgetGuard {
         }
     }
 
-    fn end(&self, run: &Run, result: &LlmResult, completed: bool) {
+    fn end(&self, run: &Run, result: &LlmResult) {
         if !self.0.outermost.end(run) {
             return;
         }
         let settings = &self.0.settings;
-        let model = result.model.as_deref();
-        let price = settings.prices.as_ref().and_then(|prices| prices.of_either(model, None));
-        let used = RunUsage { measured: Measured::of(result, completed), model, price };
+        let used = Used::of(result);
+        // A source of prices may be user code, so it is called without the lock.
+        let cost = settings.prices.as_ref().and_then(|BudgetPrices { prices, currency }| {
+            RunCosts::of(prices, currency, run, result, &used).map(RunCosts::total)
+        });
+        let requested = result.request.as_ref().and_then(|request| request.model.clone());
+        let used = RunUsage {
+            tokens: result.usage.as_ref().map(|_| used.tokens()),
+            pieces: result.tokens,
+            model: result.model.clone().or(requested),
+            cost,
+        };
         let others = self.with(|balances| balances.end(settings, run.run_id(), &used));
         for (other, key, refusal) in others {
             self.abort(&other, key.as_ref(), refusal, false);
@@ -208,23 +220,19 @@ impl CallbackHandler for BudgetGuard {
     }
 
     fn on_llm_new_token(&self, run: &Run, token: &Token) {
-        if token.index() < self.0.first_token {
-            return;
-        }
-        let tokens = token.index().saturating_add(1);
-        let refused = self.with(|it| it.token(&self.0.settings, run.run_id(), tokens));
+        let refused = self.with(|it| it.token(&self.0.settings, run.run_id(), token));
         if let Some((key, refusal)) = refused {
             self.abort(run, key.as_ref(), refusal, false);
         }
     }
 
     fn on_llm_end(&self, run: &Run, result: &LlmResult) {
-        self.end(run, result, true);
+        self.end(run, result);
     }
 
     fn on_llm_error(&self, run: &Run, error: &RunError) {
         if let Some(result) = error.result() {
-            self.end(run, result, false);
+            self.end(run, result);
         }
     }
 }

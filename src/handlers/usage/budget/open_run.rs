@@ -1,7 +1,11 @@
 use std::sync::Arc;
 
 use super::spending::{BudgetLimit, Spending, Unit};
-use crate::{handlers::usage::ModelPrice, run::Run};
+use crate::{
+    estimate::RunningEstimate,
+    event::{Amount, Rates},
+    run::Run,
+};
 
 /// The key of a budget, or `None` for the budget that keys beyond the maximum share.
 pub(super) type BalanceKey = Option<Arc<str>>;
@@ -12,9 +16,12 @@ pub(super) struct OpenRun {
     /// The budget that the run draws on, if any, and the window in which the run started.
     pub(super) balance: Option<(BalanceKey, u64)>,
     pub(super) reserved: Spending,
-    /// The price of the requested model.
-    pub(super) price: Option<ModelPrice>,
-    pub(super) model: Option<Arc<str>>,
+    /// The rates of the requested model.
+    pub(super) rates: Option<Rates>,
+    /// The tokens of the request, as estimated.
+    pub(super) input: u64,
+    /// The tokens of the answer so far, as estimated.
+    pub(super) answer: RunningEstimate,
     pub(super) limit: RunLimit,
     /// Kept only if running calls may be aborted.
     pub(super) run: Option<Run>,
@@ -28,9 +35,18 @@ pub(super) struct RunLimit {
 }
 
 impl OpenRun {
-    /// Returns what the run draws on its budget after a number of tokens: at least its reservation.
-    pub(super) fn drawn(&self, tokens: u64, limit: &BudgetLimit) -> Spending {
-        let cost = self.price.map(|price| price.of_output(tokens)).unwrap_or_default();
-        limit.only(Spending { tokens: tokens.into(), cost }).max(self.reserved)
+    /// Returns what the run has used so far, by the estimates of its request and of its answer.
+    pub(super) fn used(&self) -> Spending {
+        let answer = self.answer.tokens();
+        let cost = self
+            .rates
+            .as_ref()
+            .map_or(Amount::ZERO, |rates| rates.of_input(self.input).plus(rates.of_output(answer)));
+        Spending { tokens: u128::from(self.input) + u128::from(answer), cost }
+    }
+
+    /// Returns what the run draws on its budget: at least its reservation.
+    pub(super) fn drawn(&self, limit: &BudgetLimit) -> Spending {
+        limit.only(self.used()).max(self.reserved)
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::spending::Unit;
@@ -15,8 +17,9 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Returns the abort, whose reason the client sees: it contains no numbers and nothing about other clients.
-    pub(super) fn abort(self) -> Abort {
+    /// Returns the abort, whose reason the client sees: it contains no numbers and nothing about other clients. `renewal` is
+    /// the time to the next window.
+    pub(super) fn abort(self, renewal: Option<Duration>) -> Abort {
         const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
         let (reason, status) = match self {
             Refusal::Spent(Unit::Tokens) => ("the token budget is spent", LIMITED),
@@ -38,6 +41,11 @@ impl Refusal {
             }
             Refusal::TooManyRuns => ("too many calls are open", StatusCode::SERVICE_UNAVAILABLE),
         };
-        Abort::new(reason).status(status)
+        let abort = Abort::new(reason).status(status);
+        // Any other refusal meets the same call again.
+        match (self, renewal) {
+            (Refusal::Spent(_) | Refusal::TooMuch(_), Some(renewal)) => abort.retry_after(renewal),
+            _ => abort,
+        }
     }
 }

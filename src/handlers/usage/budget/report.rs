@@ -6,7 +6,7 @@ use super::{
     balances::Balance,
     spending::{BudgetLimit, Spending},
 };
-use crate::handlers::usage::{Amount, snapshot::timestamp};
+use crate::{event::Amount, handlers::usage::snapshot::timestamp};
 
 /// A snapshot of the budgets of a [`BudgetGuard`](super::BudgetGuard).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::{event::LlmStart, run::Run};
 
-/// The rule that sets how many tokens a run reserves at its start.
+/// The rule that sets how many tokens of input and of output a run reserves at its start.
 #[derive(Clone, Default)]
 pub(super) enum ReserveRule {
-    /// The request's limit for the answer, or 0 if it has no limit.
+    /// The estimate of the request, and its limit for the answer: 0 if it has none.
     #[default]
     Requested,
     Tokens(u64),
@@ -17,11 +17,12 @@ pub(super) enum ReserveRule {
 type Estimate = dyn Fn(&Run, &LlmStart) -> u64 + Send + Sync;
 
 impl ReserveRule {
-    pub(super) fn tokens(&self, run: &Run, start: &LlmStart) -> u64 {
+    /// Returns the tokens of input and of output. `input` is the estimate of the request.
+    pub(super) fn tokens(&self, run: &Run, start: &LlmStart, input: u64) -> (u64, u64) {
         match self {
-            ReserveRule::Requested => requested(start),
-            ReserveRule::Tokens(tokens) => *tokens,
-            ReserveRule::Closure(estimate) => estimate(run, start),
+            ReserveRule::Requested => (input, requested(start)),
+            ReserveRule::Tokens(tokens) => (0, *tokens),
+            ReserveRule::Closure(estimate) => (0, estimate(run, start)),
         }
     }
 }

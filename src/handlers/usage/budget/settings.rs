@@ -1,3 +1,5 @@
+use std::{fmt, sync::Arc};
+
 use super::{
     key::KeyRule,
     open_run::{OpenRun, RunLimit},
@@ -6,24 +8,33 @@ use super::{
     spending::{BudgetLimit, Spending, Unit},
 };
 use crate::{
-    event::LlmStart,
-    handlers::usage::{Amount, ModelPrice, PriceTable, window::Windows},
+    estimate::{RunningEstimate, UsageEstimator, WordEstimator},
+    event::{Amount, LlmStart, PriceSource, PricedCall, Rates, Usage},
+    handlers::usage::{Prices, window::Windows},
     run::Run,
 };
 
 /// The settings of a [`BudgetGuard`](super::BudgetGuard).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct BudgetSettings {
     pub(super) limit: BudgetLimit,
-    pub(super) prices: Option<PriceTable>,
+    pub(super) prices: Option<BudgetPrices>,
     pub(super) key: KeyRule,
     pub(super) windows: Option<Windows>,
     pub(super) reserve: ReserveRule,
+    pub(super) estimator: Arc<dyn UsageEstimator>,
     pub(super) max_run_tokens: Option<u64>,
     pub(super) max_run_cost: Option<Amount>,
     pub(super) abort_running: bool,
     pub(super) allow_unpriced: bool,
     pub(super) max_keys: usize,
+}
+
+/// The prices of a budget, and the currency in which it is kept.
+#[derive(Debug, Clone)]
+pub(super) struct BudgetPrices {
+    pub(super) prices: Prices,
+    pub(super) currency: Arc<str>,
 }
 
 impl BudgetSettings {
@@ -34,6 +45,7 @@ impl BudgetSettings {
             key: KeyRule::default(),
             windows: None,
             reserve: ReserveRule::default(),
+            estimator: Arc::new(WordEstimator::new()),
             max_run_tokens: None,
             max_run_cost: None,
             abort_running: false,
@@ -47,17 +59,9 @@ impl BudgetSettings {
         self.limit.money.is_some() || self.max_run_cost.is_some()
     }
 
+    /// Whether tokens draw on a budget, or can make a run exceed a limit.
     pub(super) fn watches_tokens(&self) -> bool {
-        self.first_token() < u64::MAX
-    }
-
-    /// Returns the first token of a run that can exceed a limit, whatever the model. Earlier tokens are skipped.
-    pub(super) fn first_token(&self) -> u64 {
-        if self.abort_running && self.limit.is_some() {
-            return 0;
-        }
-        let highest = self.prices.as_ref().map_or(0, PriceTable::highest_output);
-        self.run_limit(&ModelPrice::new(0, highest)).tokens
+        self.limit.is_some() || self.max_run_tokens.is_some() || self.max_run_cost.is_some()
     }
 
     /// Returns the limit of a run whose cost is not limited.
@@ -65,12 +69,13 @@ impl BudgetSettings {
         RunLimit { tokens: self.max_run_tokens.unwrap_or(u64::MAX), by: Unit::Tokens }
     }
 
-    /// Returns the limit of a run at a price.
-    pub(super) fn run_limit(&self, price: &ModelPrice) -> RunLimit {
+    /// Returns the limit of a run at a price, after its input.
+    fn run_limit(&self, rates: &Rates, input: u64) -> RunLimit {
         let limit = self.run_token_limit();
-        let affordable =
-            self.max_run_cost.and_then(|cost| cost.pico().checked_div(price.output.into()));
-        match affordable.and_then(|tokens| u64::try_from(tokens).ok()) {
+        let affordable = self
+            .max_run_cost
+            .and_then(|cost| rates.affordable_output(cost.minus(rates.of_input(input))));
+        match affordable {
             Some(tokens) if tokens < limit.tokens => RunLimit { tokens, by: Unit::Money },
             _ => limit,
         }
@@ -78,20 +83,55 @@ impl BudgetSettings {
 
     /// Returns a run with its reservation and limit, to be admitted. Calls user code.
     pub(super) fn open_run(&self, run: &Run, start: &LlmStart) -> Result<OpenRun, Refusal> {
-        let model = start.model.as_deref();
-        let price = self.prices.as_ref().and_then(|prices| prices.of_either(model, None)).copied();
-        if price.is_none() && self.needs_prices() && !self.allow_unpriced {
+        let estimate = self.estimator.input(start);
+        let input = estimate.map_or(0, |estimate| estimate.tokens);
+        let rates = self.prices.as_ref().and_then(|it| it.rates(run, start, input));
+        if rates.is_none() && self.needs_prices() && !self.allow_unpriced {
             return Err(Refusal::Unpriced);
         }
-        let tokens = self.reserve.tokens(run, start);
-        let cost = price.map_or(Amount::ZERO, |price| price.of_output(tokens));
+        let (input_reserved, output) = self.reserve.tokens(run, start, input);
+        let cost = rates.as_ref().map_or(Amount::ZERO, |rates| {
+            rates.of_input(input_reserved).plus(rates.of_output(output))
+        });
+        let tokens = u128::from(input_reserved) + u128::from(output);
+        let limit = match &rates {
+            Some(rates) => self.run_limit(rates, input),
+            None => self.run_token_limit(),
+        };
         Ok(OpenRun {
             balance: None,
-            reserved: self.limit.only(Spending { tokens: tokens.into(), cost }),
-            price,
-            model: start.model.clone(),
-            limit: price.map_or_else(|| self.run_token_limit(), |price| self.run_limit(&price)),
+            reserved: self.limit.only(Spending { tokens, cost }),
+            rates,
+            input,
+            answer: RunningEstimate::new(start.model.as_deref()),
+            limit,
             run: self.abort_running.then(|| run.clone()),
         })
+    }
+}
+
+impl BudgetPrices {
+    /// Returns the rates of a call that starts, at the service tier that it requests and for so many input tokens.
+    fn rates(&self, run: &Run, start: &LlmStart, input: u64) -> Option<Rates> {
+        let tier = start.params.get("service_tier").and_then(|tier| tier.as_str());
+        let mut usage = Usage::new(input, None);
+        usage.service_tier = tier.map(Into::into);
+        let rates = self.prices.rates(&PricedCall::starting(start, &usage, run.start_time()));
+        rates.filter(|rates| rates.currency == self.currency)
+    }
+}
+
+impl fmt::Debug for BudgetSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BudgetSettings")
+            .field("limit", &self.limit)
+            .field("prices", &self.prices)
+            .field("key", &self.key)
+            .field("windows", &self.windows)
+            .field("reserve", &self.reserve)
+            .field("max_run_tokens", &self.max_run_tokens)
+            .field("max_run_cost", &self.max_run_cost)
+            .field("abort_running", &self.abort_running)
+            .finish_non_exhaustive()
     }
 }

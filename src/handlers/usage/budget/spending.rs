@@ -1,4 +1,4 @@
-use crate::handlers::usage::Amount;
+use crate::event::Amount;
 
 /// An amount of tokens and money, spent or reserved. `u128` cannot overflow by adding `u64` token counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,6 +4,7 @@ use super::{
     ModelPrice, PriceTableError,
     read::{self, Table},
 };
+use crate::event::{Amount, Price, PriceSource, PricedCall, Rates};
 
 /// A table of model prices. You provide and maintain it, since prices change.
 ///
@@ -24,6 +25,21 @@ use super::{
 /// - Prices are for a million tokens, in units of the currency: numbers or strings with at most 6 decimal places, which
 ///   are read exactly.
 /// - `input` and `output` are required. `cache_read` and `cache_write` default to `input`, and `reasoning` to `output`.
+/// - `cache_write_1h` is the price of input written to a cache that keeps it for an hour. Other lifetimes are written
+///   likewise, as the provider's usage names them: `5m`, `24h`. Without it, such tokens cost `cache_write`.
+/// - Prices under conditions stand in `hours` (times of day in UTC at which a call starts, from the first minute to before
+///   the last one), `service_tier` (the tier that the provider used, in its own words) and `above` (calls with more input
+///   tokens than a number). They replace those around them that they name. If several apply, they do so in this order; of
+///   several in `above`, the one with the largest number. One may stand inside of another.
+///
+///   ```json
+///   "gemini-2.5-pro": {
+///     "input": 1.25, "output": 10, "cache_read": 0.31,
+///     "above": { "200000": { "input": 2.5, "output": 15, "cache_read": 0.625 } },
+///     "service_tier": { "priority": { "input": 2.2, "output": 18, "above": { "200000": { "input": 4.4 } } } },
+///     "hours": { "16:30-00:30": { "output": 5 } }
+///   }
+///   ```
 /// - The currency is any non-empty string. Other keys are errors, since they may be misspelt.
 ///
 /// The table is cheap to clone.
@@ -88,24 +104,27 @@ impl PriceTable {
         self.len() == 0
     }
 
-    pub(in crate::handlers::usage) fn shared_currency(&self) -> &Arc<str> {
-        &self.0.currency
-    }
-
     /// Returns the price of the model that answered, else of the requested model.
-    pub(in crate::handlers::usage) fn of_either(
-        &self,
-        answered: Option<&str>,
-        requested: Option<&str>,
-    ) -> Option<&ModelPrice> {
-        let price = |model: Option<&str>| model.and_then(|model| self.price(model));
-        price(answered).or_else(|| price(requested))
+    fn of_call(&self, call: &PricedCall<'_>) -> Option<&ModelPrice> {
+        call.models().find_map(|model| self.price(model))
+    }
+}
+
+impl PriceSource for PriceTable {
+    fn currency(&self) -> Arc<str> {
+        Arc::clone(&self.0.currency)
     }
 
-    /// Returns the highest price of an output token.
-    pub(in crate::handlers::usage) fn highest_output(&self) -> u64 {
-        let patterns = self.0.patterns.iter().map(|pattern| &pattern.price);
-        self.0.names.values().chain(patterns).map(|price| price.output).max().unwrap_or(0)
+    fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
+        let amount = self.of_call(call)?.cost_at(call.usage, call.time);
+        Some(Price::new(Arc::clone(&self.0.currency), amount))
+    }
+
+    fn rates(&self, call: &PricedCall<'_>) -> Option<Rates> {
+        let price = self.of_call(call)?.at(call.usage, Some(call.time));
+        let million = |price: u64| Amount::from_pico(u128::from(price) * 1_000_000);
+        let (input, output) = (million(price.input), million(price.output));
+        Some(Rates::new(Arc::clone(&self.0.currency), input, output))
     }
 }
 

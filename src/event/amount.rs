@@ -1,18 +1,18 @@
-use std::{error::Error, fmt, str::FromStr};
+use std::{borrow::Cow, error::Error, fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An exact amount of money: a whole number of pico-units (millionths of a millionth of the currency's unit).
 ///
 /// Amounts are parsed from, displayed as and serialised as plain decimals. Sums saturate at [`Amount::MAX`].
 ///
 /// ```
-/// use tower_llm_callbacks::handlers::Amount;
+/// use tower_llm_callbacks::event::Amount;
 ///
 /// let amount: Amount = "0.30".parse()?;
 /// assert_eq!(amount.pico(), 300_000_000_000);
 /// assert_eq!(amount.to_string(), "0.3");
-/// # Ok::<(), tower_llm_callbacks::handlers::ParseAmountError>(())
+/// # Ok::<(), tower_llm_callbacks::event::ParseAmountError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Amount(u128);
@@ -36,6 +36,24 @@ impl Amount {
         self.0
     }
 
+    /// Returns the amount that is nearest to a float in the currency's unit. `None` if the float is negative, infinite or
+    /// not a number, or larger than 10 million.
+    ///
+    /// The last place of an amount is far beyond what a few additions of floats below 100 lose.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::event::Amount;
+    ///
+    /// let sum: f64 = 0.1 + 0.2;
+    /// assert_eq!(Amount::from_f64(sum).map(|amount| amount.to_string()).as_deref(), Some("0.3"));
+    /// assert_eq!(Amount::from_f64(f64::NAN), None);
+    /// ```
+    pub fn from_f64(units: f64) -> Option<Self> {
+        const MAX: f64 = 1e7;
+        // Negative zero is zero. At most 10^19, which fits.
+        (0.0..=MAX).contains(&units).then(|| Self((units * UNIT as f64).round() as u128))
+    }
+
     /// Returns the sum of two amounts.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
@@ -50,7 +68,7 @@ impl Amount {
 }
 
 /// Parses a decimal without sign and exponent as a multiple of 10^-`decimals`.
-pub(super) fn decimal(text: &str, decimals: usize) -> Option<u128> {
+pub(crate) fn decimal(text: &str, decimals: usize) -> Option<u128> {
     let (whole, fraction) = match text.split_once('.') {
         // `1.` and `.5` are invalid, as in JSON.
         Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
@@ -113,5 +131,12 @@ impl fmt::Debug for Amount {
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }

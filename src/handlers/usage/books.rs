@@ -1,31 +1,6 @@
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::SystemTime,
-};
-
-use uuid::Uuid;
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use super::{counts::RunCounts, group::Values, names::Names, period::Period};
-use crate::event::LlmStart;
-
-/// The maximum number of runs that are remembered between start and end. Further runs are counted without the
-/// provider and model of their start.
-const MAX_OPEN: usize = 100_000;
-
-/// The state of [`UsageTotals`](super::UsageTotals).
-#[derive(Debug)]
-pub(super) struct Ledger {
-    pub(super) open: HashMap<Uuid, StartedRun>,
-    pub(super) books: Books,
-}
-
-/// The facts that a run's start states.
-#[derive(Debug)]
-pub(super) struct StartedRun {
-    pub(super) provider: Arc<str>,
-    pub(super) model: Option<Arc<str>>,
-}
 
 /// All counts since the last [`take`](super::UsageTotals::take).
 #[derive(Debug)]
@@ -37,6 +12,8 @@ pub(super) struct Books {
     /// Past windows. They do not change, so they are copied without the lock.
     pub(super) past: VecDeque<(u64, Arc<Period>)>,
     pub(super) unpriced: Names,
+    /// The currency of all costs: that of the first.
+    pub(super) currency: Option<Arc<str>>,
 }
 
 impl Books {
@@ -47,6 +24,7 @@ impl Books {
             current: None,
             past: VecDeque::new(),
             unpriced: Names::default(),
+            currency: None,
         }
     }
 
@@ -80,20 +58,6 @@ impl Books {
         if let Some(window) = window {
             let (_, period) = self.current.get_or_insert_with(|| (window, Period::default()));
             period.add(run, groups, more, max);
-        }
-    }
-}
-
-impl Ledger {
-    pub(super) fn new() -> Self {
-        Self { open: HashMap::new(), books: Books::new() }
-    }
-
-    pub(super) fn start(&mut self, run_id: Uuid, start: &LlmStart) {
-        if self.open.len() < MAX_OPEN {
-            let provider = Arc::clone(&start.provider);
-            let model = start.model.clone();
-            self.open.insert(run_id, StartedRun { provider, model });
         }
     }
 }

@@ -1,0 +1,57 @@
+use super::{AnswerCount, family, model_name::ModelName};
+use crate::event::{Token, TokenKind};
+
+/// A running estimate of an answer's tokens, for who watches a stream.
+///
+/// It is no smaller than the number of pieces, and than the words by the factors of the model's family: a bound on spending
+/// should rather stop an answer early than late. Where content is not captured, only pieces are known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunningEstimate {
+    count: AnswerCount,
+    family: &'static family::Family,
+    /// The tool call that was opened last, and its choice.
+    call: Option<(u32, u32)>,
+    pieces: u64,
+}
+
+impl RunningEstimate {
+    /// Creates the estimate of an answer that has not begun.
+    pub(crate) fn new(model: Option<&str>) -> Self {
+        let family = ModelName::new(model.unwrap_or_default()).family();
+        let family = family.unwrap_or(&family::OTHER);
+        Self { count: AnswerCount::default(), family, call: None, pieces: 0 }
+    }
+
+    /// Adds a token event.
+    pub(crate) fn add(&mut self, token: &Token) {
+        self.pieces = token.index().saturating_add(1);
+        match token.kind() {
+            TokenKind::Text | TokenKind::Refusal => self.count.text(token.text()),
+            TokenKind::Reasoning => self.count.reasoning(token.text()),
+            TokenKind::ToolCall => {
+                let call = token.tool_call().map(|call| (token.choice(), call.index));
+                if call != self.call {
+                    self.call = call;
+                    self.count.tool_call(token.tool_call().map_or("", |call| &call.name));
+                }
+                self.count.arguments(token.text());
+            }
+        }
+    }
+
+    /// Returns the number of tokens so far.
+    pub(crate) fn tokens(&self) -> u64 {
+        let output = &self.family.output;
+        let calls = match self.count.calls() {
+            0 => 0.0,
+            calls => {
+                output.first_call
+                    + (calls - 1) as f64 * output.further_call
+                    + self.count.parameters() as f64 * output.parameter
+            }
+        };
+        // Saturates.
+        let words = (self.count.words() * output.word + calls).ceil() as u64;
+        words.max(self.pieces)
+    }
+}

@@ -1,0 +1,126 @@
+//! Costs in results and records.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use support::read;
+use tower::{Layer, Service};
+use tower_llm_callbacks::{
+    CallbackLayer, Callbacks, Delta, Usage,
+    chat::ChatRequest,
+    event::{EventData, EventRecord},
+    handlers::{JsonLines, Prices, UsageTotals},
+    testing::{Script, ScriptedModel},
+};
+
+use super::{amount, table};
+
+fn prices() -> Prices {
+    table(r#"{"currency": "USD", "models": {"m*": {"input": 3, "output": 15}}}"#).into()
+}
+
+fn begun(model: &str, usage: Usage) -> Script {
+    let response = Delta::Response { id: None, model: Some(model.to_owned().into()) };
+    let usage = Delta::Usage { usage, raw: None };
+    Script::new().respond().chunk(response).text("a").chunk(usage)
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes a call and returns the last line of its record.
+async fn last_line(prices: Option<Prices>, requested: &str, script: Script) -> String {
+    let lines = Lines::default();
+    let callbacks = Callbacks::new().blocking(JsonLines::new(lines.clone()));
+    let mut layer = CallbackLayer::new(callbacks.clone());
+    if let Some(prices) = prices {
+        layer = layer.prices(prices);
+    }
+    let mut model = layer.layer(ScriptedModel::new(script));
+    read(model.call(ChatRequest::new(requested)).await.unwrap()).await;
+    assert!(callbacks.flush(support::PATIENCE).await.is_complete());
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    text.lines().last().unwrap().to_owned()
+}
+
+fn data(line: &str) -> Value {
+    serde_json::from_str::<Value>(line).unwrap()["data"].clone()
+}
+
+#[tokio::test]
+async fn a_record_has_the_cost_and_is_read_back() {
+    let usage = Usage::new(17, 12);
+    let line = last_line(Some(prices()), "any", begun("m1", usage.clone()).complete("stop")).await;
+    let expected = r#""cost":{"currency":"USD","amount":"0.000231","estimated":false},"#;
+    assert!(line.contains(expected), "{line}");
+    let record = EventRecord::from_json(line.as_bytes()).unwrap();
+    let EventData::LlmEnd(result) = record.data else { panic!("{record:?}") };
+    let cost = result.cost.clone().unwrap();
+    assert_eq!((&*cost.currency, cost.amount, cost.estimated), ("USD", amount("0.000231"), false));
+    assert_eq!(json!(&*result)["cost"], data(&line)["cost"]);
+
+    // The requested model has the price, and the run fails.
+    let line = last_line(Some(prices()), "m2", begun("who?", usage).fail("reset")).await;
+    assert_eq!(data(&line)["cost"]["amount"], "0.000231");
+    assert_eq!(data(&line)["error"]["kind"], "transport");
+}
+
+#[tokio::test]
+async fn what_is_not_known_has_no_cost() {
+    let usage = || Usage::new(17, 12);
+    for (prices, requested, script) in [
+        (None, "m", begun("m", usage()).complete("stop")),
+        (Some(prices()), "who?", begun("nobody", usage()).complete("stop")),
+        (Some(prices()), "m", begun("m", Usage::new(17, None)).complete("stop")),
+        (Some(prices()), "m", begun("m", Usage::new(None, 12)).complete("stop")),
+        (Some(prices()), "m", Script::new().respond().text("a").complete("stop")),
+    ] {
+        let line = last_line(prices, requested, script).await;
+        assert_eq!(data(&line).get("cost"), None, "{line}");
+    }
+    // An empty answer of Gemini's has no count of output.
+    let empty = begun("m", Usage::new(17, None).total(17)).complete("SAFETY");
+    let line = last_line(Some(prices()), "m", empty).await;
+    assert_eq!(data(&line)["cost"]["amount"], "0.000051");
+}
+
+#[tokio::test]
+async fn totals_without_prices_add_up_what_layers_say() {
+    let totals = UsageTotals::new();
+    let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone())).prices(prices());
+    for model in ["m1", "m2", "who?"] {
+        let script = begun(model, Usage::new(17, 12)).complete("stop");
+        let mut model = layer.layer(ScriptedModel::new(script));
+        read(model.call(ChatRequest::new("any")).await.unwrap()).await;
+    }
+    let snapshot = totals.snapshot();
+    let cost = snapshot.total.cost.unwrap();
+    assert_eq!((cost.reported, cost.total()), (amount("0.000462"), amount("0.000462")));
+    assert_eq!(snapshot.currency.as_deref(), Some("USD"));
+}
+
+#[tokio::test]
+async fn totals_with_prices_of_their_own_agree_with_the_layer_of_the_same() {
+    let totals = UsageTotals::builder().prices(prices()).build();
+    let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone())).prices(prices());
+    for model in ["m1", "who?"] {
+        let script = begun(model, Usage::new(17, 12)).complete("stop");
+        let mut model = layer.layer(ScriptedModel::new(script));
+        read(model.call(ChatRequest::new("any")).await.unwrap()).await;
+    }
+    let snapshot = totals.snapshot();
+    let cost = snapshot.total.cost.unwrap();
+    assert_eq!((cost.total(), cost.unpriced_runs), (amount("0.000231"), 1));
+    assert_eq!(&*snapshot.unpriced_models[0], "who?");
+}

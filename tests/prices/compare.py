@@ -1,0 +1,116 @@
+"""Prices calls with the Python package genai-prices and with a program that reads them as JSON lines.
+
+Usage: compare.py DATA PROGRAM. Exits with 1 if any two prices differ by more than 1e-9, or only one side has one.
+"""
+
+import json
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from genai_prices import data_snapshot, types
+
+TOLERANCE = Decimal("1e-9")
+ROUNDS = 3
+# Before and after prices changed; at night, and at noon.
+DATES = [datetime(2025, 1, 10, 2), datetime(2026, 11, 27, 0, 10), datetime(2026, 11, 27, 12), datetime(2026, 11, 27, 20)]
+TIERS = [None, None, "default", "flex", "priority", "fast", "standard", "batch", "unheard of"]
+URLS = {
+    "anthropic": "https://api.anthropic.com/v1/messages",
+    "openai": "https://api.openai.com/v1/chat/completions",
+    "azure": "https://mine.openai.azure.com/openai/v1/chat/completions",
+    "aws": "https://bedrock-runtime.eu-west-1.amazonaws.com/model/m/converse",
+    "google": "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent",
+    "mistral": "https://api.mistral.ai/v1/chat/completions",
+    "groq": "https://api.groq.com/openai/v1/chat/completions",
+    "x-ai": "https://api.x.ai/v1/chat/completions",
+    "openrouter": "https://openrouter.ai/api/v1/chat/completions",
+    "deepseek": "https://api.deepseek.com/chat/completions",
+}
+
+
+def names(match):
+    """Returns names that a rule may match: what it compares with."""
+    if isinstance(match, dict):
+        for rule, value in match.items():
+            if rule in ("or", "and"):
+                for inner in value:
+                    yield from names(inner)
+            elif rule in ("equals", "starts_with"):
+                yield value
+            elif rule in ("contains", "ends_with"):
+                yield f"x{value}"
+
+
+def calls(providers):
+    chance = random.Random(20261127)
+    for provider in providers:
+        for model in provider["models"]:
+            for name in dict.fromkeys([model["id"], *names(model["match"])]):
+                for _ in range(ROUNDS):
+                    size = chance.choice([50, 5_000, 150_000, 250_000, 1_200_000])
+                    whole = chance.randint(0, size)
+                    read = chance.choice([0, chance.randint(0, whole)])
+                    write = chance.choice([0, chance.randint(0, whole - read)])
+                    output = chance.randint(0, 20_000)
+                    date = chance.choice(DATES).replace(tzinfo=UTC)
+                    yield {
+                        "provider": provider["id"],
+                        "url": URLS.get(provider["id"]) if chance.random() < 0.3 else None,
+                        "model": name,
+                        "input": whole, "read": read, "write": write,
+                        "write_1h": chance.choice([0, chance.randint(0, write)]),
+                        "output": output, "reasoning": chance.choice([0, chance.randint(0, output)]),
+                        "tier": chance.choice(TIERS),
+                        "time": int(date.timestamp()),
+                    }
+
+
+def reference(snapshot, call):
+    usage = types.Usage(
+        input_tokens=call["input"], cache_read_tokens=call["read"], cache_write_tokens=call["write"],
+        cache_write_1h_tokens=call["write_1h"], output_tokens=call["output"], output_reasoning_tokens=call["reasoning"],
+    )
+    context = {} if call["tier"] is None else {"service_tier": call["tier"]}
+    if call["tier"] == "batch":
+        context["processing"] = "batch"
+    time = datetime.fromtimestamp(call["time"], UTC)
+    # The provider that the URL says, else the one that is named.
+    selectors = [(None, call["url"])] if call["url"] else []
+    for provider, url in [*selectors, (call["provider"], None)]:
+        try:
+            return snapshot.calc(usage, call["model"], provider, url, time, context or None).total_price
+        except LookupError:
+            continue
+    return None
+
+
+def main(data, program):
+    text = open(data, "rb").read()
+    snapshot = data_snapshot.DataSnapshot(providers=types._providers_from_raw(json.loads(text)), from_auto_update=False)
+    rows = list(calls(json.loads(text)))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    answers = subprocess.run([program], input=lines, stdout=subprocess.PIPE, text=True, check=True, timeout=600).stdout
+    answers = answers.splitlines()
+    assert len(answers) == len(rows), f"{len(answers)} answers for {len(rows)} calls"
+    bad, largest, priced = 0, Decimal(0), 0
+    for row, answer in zip(rows, answers):
+        expected, found = reference(snapshot, row), json.loads(answer)
+        if expected is None or found is None:
+            differs = (expected is None) != (found is None)
+        else:
+            priced += 1
+            difference = abs(Decimal(found) - expected)
+            largest = max(largest, difference)
+            differs = difference > TOLERANCE
+        if differs:
+            bad += 1
+            if bad <= 20:
+                print(f"{found} instead of {expected}: {row}")
+    print(f"{len(rows)} calls, {priced} with a price: {bad} differ, the largest difference is {largest}")
+    sys.exit(1 if bad or priced < len(rows) // 2 else 0)
+
+
+main(*sys.argv[1:])
