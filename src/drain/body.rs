@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::{
     leaving::Leaving,
     length::Length,
-    unread::{Unread, rest_of_body},
+    unread::{Rest, rest_of_body},
 };
 
 /// The body of a response of a [`Drain`](super::Drain): the frames of the inner body, unchanged.
@@ -25,7 +25,7 @@ pub struct DrainBody<B> {
     /// If this is set in a drop, the inner one panicked.
     polling: bool,
     /// A function, so that the type has no bounds.
-    rest: fn(Pin<Box<B>>, Length) -> Option<Box<dyn Unread>>,
+    rest: fn(Pin<Box<B>>, Length) -> Rest,
 }
 
 impl<B: Body + Send + 'static> DrainBody<B> {

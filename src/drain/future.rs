@@ -12,7 +12,7 @@ use http_body::Body;
 use super::{
     DrainBody, DrainStream,
     leaving::Leaving,
-    unread::{Unread, rest_of_answer, rest_of_call, rest_of_response},
+    unread::{Rest, rest_of_answer, rest_of_call, rest_of_response},
 };
 use crate::run::InRun;
 
@@ -40,7 +40,7 @@ macro_rules! drain_future {
             leaving: Option<Leaving>,
             progress: Progress,
             /// A function, so that the type has no bounds.
-            rest: fn(Call<F>) -> Option<Box<dyn Unread>>,
+            rest: fn(Call<F>) -> Rest,
         }
 
         impl<F: Future> $future<F> {

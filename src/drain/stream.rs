@@ -8,7 +8,7 @@ use futures_core::{FusedStream, Stream};
 
 use super::{
     leaving::Leaving,
-    unread::{Unread, rest_of_stream},
+    unread::{Rest, rest_of_stream},
 };
 
 /// The response stream of a [`StreamDrain`](super::StreamDrain): the items of the inner stream, unchanged.
@@ -23,7 +23,7 @@ pub struct DrainStream<St> {
     /// If this is set in a drop, the inner one panicked.
     polling: bool,
     /// A function, so that the type has no bounds.
-    rest: fn(Pin<Box<St>>) -> Option<Box<dyn Unread>>,
+    rest: fn(Pin<Box<St>>) -> Rest,
 }
 
 impl<St, T, E> DrainStream<St>

@@ -21,8 +21,11 @@ pub(super) trait Unread: Send {
 /// The rest of a body, and how long that is.
 struct UnreadBody<B>(Pin<Box<B>>, Length);
 
+/// What is to be drained. `None` if nothing is left.
+pub(super) type Rest = Option<Box<dyn Unread>>;
+
 /// Returns the rest of a body. `None` if it is known to be at its end.
-pub(super) fn rest_of_body<B>(body: Pin<Box<B>>, length: Length) -> Option<Box<dyn Unread>>
+pub(super) fn rest_of_body<B>(body: Pin<Box<B>>, length: Length) -> Rest
 where
     B: Body + Send + 'static,
 {
@@ -51,7 +54,7 @@ impl<B: Body + Send> Unread for UnreadBody<B> {
 /// The rest of a stream.
 struct UnreadStream<St>(Pin<Box<St>>);
 
-pub(super) fn rest_of_stream<St, T, E>(stream: Pin<Box<St>>) -> Option<Box<dyn Unread>>
+pub(super) fn rest_of_stream<St, T, E>(stream: Pin<Box<St>>) -> Rest
 where
     St: Stream<Item = Result<T, E>> + Send + 'static,
 {
@@ -69,10 +72,7 @@ where
 }
 
 /// Returns the rest of a call without its response yet. The function returns what is then to be read.
-pub(super) fn rest_of_call<F>(
-    future: Pin<Box<F>>,
-    response: fn(F::Output) -> Option<Box<dyn Unread>>,
-) -> Option<Box<dyn Unread>>
+pub(super) fn rest_of_call<F>(future: Pin<Box<F>>, response: fn(F::Output) -> Rest) -> Rest
 where
     F: Future + Send + 'static,
 {
@@ -80,7 +80,7 @@ where
 }
 
 enum UnreadCall<F: Future> {
-    Calling(Pin<Box<F>>, fn(F::Output) -> Option<Box<dyn Unread>>),
+    Calling(Pin<Box<F>>, fn(F::Output) -> Rest),
     Response(Box<dyn Unread>),
 }
 
@@ -97,7 +97,7 @@ impl<F: Future + Send> Unread for UnreadCall<F> {
     }
 }
 
-pub(super) fn rest_of_response<B, E>(output: Result<Response<B>, E>) -> Option<Box<dyn Unread>>
+pub(super) fn rest_of_response<B, E>(output: Result<Response<B>, E>) -> Rest
 where
     B: Body + Send + 'static,
 {
@@ -106,7 +106,7 @@ where
     rest_of_body(Box::pin(response.into_body()), length)
 }
 
-pub(super) fn rest_of_answer<St, T, E, E2>(output: Result<St, E2>) -> Option<Box<dyn Unread>>
+pub(super) fn rest_of_answer<St, T, E, E2>(output: Result<St, E2>) -> Rest
 where
     St: Stream<Item = Result<T, E>> + Send + 'static,
 {
