@@ -30,6 +30,8 @@ mod truncated;
 mod truncation;
 mod usage;
 
+#[cfg(feature = "usage")]
+pub(crate) use self::amount::decimal;
 pub use self::{
     accumulator::Accumulator,
     amount::{Amount, ParseAmountError},
@@ -59,7 +61,6 @@ pub use self::{
     usage::Usage,
 };
 pub(crate) use self::{
-    amount::decimal,
     content::prefix,
     record::Data,
     run_error::Failure,
