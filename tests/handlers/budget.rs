@@ -31,7 +31,7 @@ fn used(input: u64, output: u64) -> Script {
 }
 
 fn layer(guard: &BudgetGuard) -> CallbackLayer {
-    CallbackLayer::new(Callbacks::new().inline(guard.clone()))
+    CallbackLayer::new(Callbacks::new().inline(guard.clone())).usage_estimator(support::pieces())
 }
 
 fn model(guard: &BudgetGuard, script: Script) -> (ScriptedModel, CallbackService<ScriptedModel>) {

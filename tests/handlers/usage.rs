@@ -40,7 +40,7 @@ fn answer_of(model: &str, input: u64, output: u64) -> Script {
 }
 
 fn layer(totals: &UsageTotals) -> CallbackLayer {
-    CallbackLayer::new(Callbacks::new().inline(totals.clone()))
+    CallbackLayer::new(Callbacks::new().inline(totals.clone())).usage_estimator(support::pieces())
 }
 
 /// Makes a call and reads the answer.

@@ -10,6 +10,7 @@ pub mod schedule;
 pub mod wire;
 
 mod calls;
+mod estimates;
 mod mode;
 mod recorders;
 mod runtimes;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use self::{
     calls::{Gate, call, panic_of, quiet_panics, read, request, runs, until, until_blocking},
+    estimates::pieces,
     mode::{MODES, Mode},
     recorders::{Answer, Faults, Model, Recorders, assert_same_answer, only_terminal},
     runtimes::{FLAVORS, Flavor, everywhere, in_each_mode, on_each_runtime},

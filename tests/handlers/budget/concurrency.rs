@@ -24,7 +24,11 @@ use super::{all, ask, asking, layer, model, report, used};
 async fn no_more_calls_are_admitted_than_the_budget_allows() {
     for round in 0..20 {
         // Each takes what it has reserved: ten of 64 fit.
-        let guard = BudgetGuard::builder().tokens(1_000).per_metadata("user").build();
+        let guard = BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .tokens(1_000)
+            .per_metadata("user")
+            .build();
         let barrier = Arc::new(Barrier::new(64));
         let (used_up, mut calls) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
         for _ in 0..64 {
@@ -52,7 +56,11 @@ async fn no_more_calls_are_admitted_than_the_budget_allows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_limit_is_exceeded_by_unreserved_usage_only() {
     for reserve in [0, 10, 60] {
-        let guard = BudgetGuard::builder().tokens(1_000).reserve(reserve).build();
+        let guard = BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .tokens(1_000)
+            .reserve(reserve)
+            .build();
         let (used_up, mut calls) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
         for call in 0..64_u64 {
             let used_up = Arc::clone(&used_up);
@@ -87,8 +95,12 @@ async fn the_limit_is_exceeded_by_unreserved_usage_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_lost_or_settled_twice() {
     support::quiet_panics();
-    let guard =
-        BudgetGuard::builder().tokens(u64::MAX).per_metadata("user").max_run_tokens(6).build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(u64::MAX)
+        .per_metadata("user")
+        .max_run_tokens(6)
+        .build();
     let mut calls = JoinSet::new();
     for call in 0..1_000_u64 {
         let layer = layer(&guard).metadata("user", call % 4);
@@ -173,7 +185,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let day = Duration::from_secs(24 * 3600);
-            let guard = BudgetGuard::builder().tokens(LIMIT).per_metadata("user").every(day).build();
+            let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(LIMIT).per_metadata("user").every(day).build();
             let (mut hours, mut going) = (0_u64, Vec::new());
             // Spent and reserved tokens of this window.
             let mut accounts = std::collections::BTreeMap::<u8, (u64, u64)>::new();
@@ -239,7 +251,7 @@ proptest! {
 
 #[tokio::test]
 async fn clones_share() {
-    let guard = BudgetGuard::builder().tokens(25).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(25).build();
     let callbacks = tower_llm_callbacks::Callbacks::new();
     let callbacks = callbacks.inline(guard.clone()).inline(guard.clone());
     assert_eq!(callbacks.len(), 1);

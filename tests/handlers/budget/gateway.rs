@@ -23,6 +23,7 @@ use super::all;
 
 fn layer(guard: &BudgetGuard) -> HttpCallbackLayer {
     HttpCallbackLayer::new(Callbacks::new().inline(guard.clone()))
+        .usage_estimator(support::pieces())
 }
 
 /// Makes a refused call. Returns its status and body, and the number of upstream calls.
@@ -33,7 +34,7 @@ async fn refused(path: &str, body: Value) -> (StatusCode, Value, usize) {
         upstream.fetch_add(1, Ordering::SeqCst);
         async { Ok::<_, BoxError>(event_stream(Full::<Bytes>::from(HELLO.concat()))) }
     });
-    let guard = BudgetGuard::builder().tokens(5).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(5).build();
     let mut gateway = layer(&guard).layer(inner);
     let mut call = async || {
         let request = Request::post(path).header("content-type", "application/json");
@@ -81,7 +82,11 @@ async fn a_refusal_has_the_providers_format() {
 
 #[tokio::test]
 async fn a_spent_budget_and_one_for_each_key() {
-    let guard = BudgetGuard::builder().tokens(14).per_metadata("path").build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(14)
+        .per_metadata("path")
+        .build();
     let layer = layer(&guard);
     for (status, spent) in [(200, 5), (200, 10), (429, 10)] {
         let response = answered(&layer, || event_stream(Scripted::chunks(HELLO))).await;
@@ -102,7 +107,7 @@ async fn a_spent_budget_and_one_for_each_key() {
 
 #[tokio::test]
 async fn the_frame_that_passes_the_limit_is_kept_back() {
-    let guard = BudgetGuard::builder().max_run_tokens(3).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(3).build();
     let texts = ["a", "b", "c", "d"].map(text_event);
     // Two events in one frame.
     let frames =
@@ -124,7 +129,7 @@ async fn the_frame_that_passes_the_limit_is_kept_back() {
 #[tokio::test]
 async fn one_call_with_two_runs_is_settled_once() {
     for limit in [None, Some(1)] {
-        let guard = BudgetGuard::builder().tokens(14);
+        let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(14);
         let guard = match limit {
             Some(tokens) => guard.max_run_tokens(tokens).build(),
             None => guard.build(),
@@ -138,9 +143,9 @@ async fn one_call_with_two_runs_is_settled_once() {
             async { Ok::<_, BoxError>(response) }
         });
         let mut model = ServiceBuilder::new()
-            .layer(CallbackLayer::new(callbacks.clone()))
+            .layer(CallbackLayer::new(callbacks.clone()).usage_estimator(support::pieces()))
             .layer(AnthropicLayer::new(AnthropicConfig::new("key").base_url("http://127.0.0.1:9")))
-            .layer(HttpCallbackLayer::new(callbacks))
+            .layer(HttpCallbackLayer::new(callbacks).usage_estimator(support::pieces()))
             .service(http);
         let request = ChatRequest::new("claude").max_tokens(9).user("Hi");
         let answer = model.ready().await.unwrap().call(request.clone()).await.unwrap();

@@ -29,7 +29,11 @@ fn spent(guard: &BudgetGuard) -> Vec<(String, u64)> {
 
 #[tokio::test]
 async fn each_has_its_own() {
-    let guard = BudgetGuard::builder().tokens(15).per_metadata("user").build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(15)
+        .per_metadata("user")
+        .build();
     for (user, let_in) in [("a", true), ("a", true), ("a", false), ("b", true)] {
         assert_eq!(call(layer(&guard).metadata("user", user), asking(1)).await, let_in, "{user}");
     }
@@ -46,17 +50,23 @@ async fn each_has_its_own() {
 
 #[tokio::test]
 async fn by_model_tag_or_anything() {
-    let guard = BudgetGuard::builder().tokens(100).per_model().build();
+    let guard =
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(100).per_model().build();
     call(layer(&guard), ChatRequest::new("m1")).await;
     call(layer(&guard), ChatRequest::new("m2")).await;
     assert_eq!(spent(&guard), [("m1".into(), 10), ("m2".into(), 10)]);
 
-    let guard = BudgetGuard::builder().tokens(100).per_tag("team:").build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(100)
+        .per_tag("team:")
+        .build();
     call(layer(&guard).tags(["x", "team:a", "team:b"]), asking(1)).await;
     call(layer(&guard).tags(["x"]), asking(1)).await;
     assert_eq!(spent(&guard), [("".into(), 10), ("team:a".into(), 10)]);
 
     let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
         .tokens(15)
         .per(|run, start| {
             (run.name() != "free").then(|| format!("{}-{}", start.provider, run.name()))
@@ -73,7 +83,12 @@ async fn by_model_tag_or_anything() {
 
 #[tokio::test]
 async fn keys_are_bounded() {
-    let guard = BudgetGuard::builder().tokens(15).per_model().max_keys(2).build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(15)
+        .per_model()
+        .max_keys(2)
+        .build();
     for model in ["a", "b"] {
         assert!(call(layer(&guard), ChatRequest::new(model)).await);
     }
@@ -91,14 +106,16 @@ async fn keys_are_bounded() {
     assert_eq!((rest.spent_tokens, rest.refused_runs, rest.remaining_tokens), (20, 2, Some(0)));
 
     let long = "x".repeat(100_000);
-    let guard = BudgetGuard::builder().tokens(15).per_model().build();
+    let guard =
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(15).per_model().build();
     call(layer(&guard), ChatRequest::new(long)).await;
     assert_eq!(spent(&guard), [("x".repeat(256), 10)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn windows_renew_budgets() {
-    let guard = BudgetGuard::builder().tokens(15).every(DAY).build();
+    let guard =
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(15).every(DAY).build();
     let first = guard.report().window_start.unwrap();
     for admitted in [true, true, false] {
         assert_eq!(call(layer(&guard), asking(1)).await, admitted);
@@ -113,16 +130,29 @@ async fn windows_renew_budgets() {
     assert_eq!((all(&guard).spent_tokens, all(&guard).refused_runs), (10, 0));
     assert_eq!(guard.report().refused_runs, 2, "ever");
 
-    let aligned = BudgetGuard::builder().tokens(15).every_aligned(DAY).build();
+    let aligned = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(15)
+        .every_aligned(DAY)
+        .build();
     let start = aligned.report().window_start.unwrap().duration_since(UNIX_EPOCH).unwrap();
     assert_eq!(start.as_secs() % DAY.as_secs(), 0);
-    assert!(BudgetGuard::builder().tokens(15).build().report().window_start.is_none());
+    assert!(
+        BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .tokens(15)
+            .build()
+            .report()
+            .window_start
+            .is_none()
+    );
 }
 
 /// A run is settled in the window in which it started.
 #[tokio::test(start_paused = true)]
 async fn a_run_over_the_end_of_a_window() {
-    let guard = BudgetGuard::builder().tokens(100).every(DAY).build();
+    let guard =
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(100).every(DAY).build();
     let script =
         Script::new().respond().text("a").pause(DAY).chunk(report(10, 60)).complete("stop");
     let (_, mut long) = model(&guard, script);
@@ -152,12 +182,16 @@ async fn a_run_over_the_end_of_a_window() {
 #[tokio::test]
 async fn several_guards_must_all_admit() {
     let (user, all_together) = (
-        BudgetGuard::builder().tokens(15).per_metadata("user").build(),
-        BudgetGuard::builder().tokens(25).reserve(5).build(),
+        BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .tokens(15)
+            .per_metadata("user")
+            .build(),
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(25).reserve(5).build(),
     );
     let callbacks =
         tower_llm_callbacks::Callbacks::new().inline(all_together.clone()).inline(user.clone());
-    let layer = CallbackLayer::new(callbacks);
+    let layer = CallbackLayer::new(callbacks).usage_estimator(support::pieces());
     for (name, admitted) in [("a", true), ("a", true), ("a", false), ("b", true), ("c", false)] {
         assert_eq!(call(layer.clone().metadata("user", name), asking(1)).await, admitted);
     }

@@ -22,11 +22,14 @@ const PASSED: &str = "the answer exceeds the token limit of a call";
 #[tokio::test]
 async fn the_consumer_receives_exactly_the_limit() {
     for limit in [0, 1, 3, 5] {
-        let guard = BudgetGuard::builder().max_run_tokens(limit).build();
+        let guard =
+            BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(limit).build();
         let recorder = Recorder::new();
         let callbacks = Callbacks::new().inline(guard.clone()).inline(recorder.clone());
         let scripted = ScriptedModel::new(texts(6).complete("stop"));
-        let mut model = CallbackLayer::new(callbacks).layer(scripted.clone());
+        let mut model = CallbackLayer::new(callbacks)
+            .usage_estimator(support::pieces())
+            .layer(scripted.clone());
         let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
         assert_eq!(chunks.len() as u64, limit, "the token that exceeds the limit is withheld");
         assert_eq!(refusal(error), (PASSED.to_owned(), StatusCode::TOO_MANY_REQUESTS));
@@ -40,7 +43,7 @@ async fn the_consumer_receives_exactly_the_limit() {
         assert!(report.keys.is_empty(), "no budget is configured");
     }
     // As many as there are.
-    let guard = BudgetGuard::builder().max_run_tokens(6).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(6).build();
     let (_, mut model) = model(&guard, texts(6).complete("stop"));
     assert!(ask(&mut model, asking(9)).await.1.is_none());
     assert_eq!(guard.report().aborted_runs, 0);
@@ -61,7 +64,7 @@ async fn all_token_kinds_count() {
         .chunk(Delta::Refusal { choice: 1, text: "no".into() })
         .chunk(tool("{"))
         .chunk(tool("}"));
-    let guard = BudgetGuard::builder().max_run_tokens(3).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(3).build();
     let (_, mut model) = model(&guard, script.complete("stop"));
     let (chunks, error) = ask(&mut model, asking(9)).await;
     assert_eq!((chunks, refusal(error).0.as_str()), (3, PASSED));
@@ -69,9 +72,10 @@ async fn all_token_kinds_count() {
 
 #[tokio::test]
 async fn a_lockstep_guard_is_as_exact() {
-    let guard = BudgetGuard::builder().max_run_tokens(2).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(2).build();
     let handler = Registration::blocking(guard.clone()).lockstep();
     let mut model = CallbackLayer::new(Callbacks::new().add(handler))
+        .usage_estimator(support::pieces())
         .layer(ScriptedModel::new(texts(6).complete("stop")));
     let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;
     assert_eq!((chunks.len(), refusal(error).0.as_str()), (2, PASSED));
@@ -79,7 +83,11 @@ async fn a_lockstep_guard_is_as_exact() {
 
 #[tokio::test]
 async fn what_was_seen_is_settled() {
-    let guard = BudgetGuard::builder().tokens(1_000).max_run_tokens(4).build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(1_000)
+        .max_run_tokens(4)
+        .build();
     let (_, mut model) = model(&guard, texts(9));
     ask(&mut model, asking(500)).await;
     let key = super::all(&guard);
@@ -88,7 +96,7 @@ async fn what_was_seen_is_settled() {
 
 #[tokio::test]
 async fn each_run_counts_for_itself() {
-    let guard = BudgetGuard::builder().max_run_tokens(4).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(4).build();
     let (_, mut model) = model(&guard, texts(4).complete("stop"));
     let mut answers = Vec::new();
     for _ in 0..10 {
@@ -108,20 +116,39 @@ fn tokens_are_masked_without_a_run_limit() {
     let prices = || {
         r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 1}}}"#.parse::<PriceTable>().unwrap()
     };
-    assert!(!receives_tokens(BudgetGuard::builder().tokens(5).build()));
-    assert!(!receives_tokens(BudgetGuard::builder().abort_running().build()), "there is no budget");
-    assert!(receives_tokens(BudgetGuard::builder().max_run_tokens(5).build()));
-    assert!(receives_tokens(
-        BudgetGuard::builder().max_run_cost("1".parse().unwrap()).prices(prices()).build()
+    assert!(!receives_tokens(
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(5).build()
     ));
-    assert!(receives_tokens(BudgetGuard::builder().tokens(5).abort_running().build()));
+    assert!(
+        !receives_tokens(
+            BudgetGuard::builder().usage_estimator(support::pieces()).abort_running().build()
+        ),
+        "there is no budget"
+    );
+    assert!(receives_tokens(
+        BudgetGuard::builder().usage_estimator(support::pieces()).max_run_tokens(5).build()
+    ));
+    assert!(receives_tokens(
+        BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .max_run_cost("1".parse().unwrap())
+            .prices(prices())
+            .build()
+    ));
+    assert!(receives_tokens(
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(5).abort_running().build()
+    ));
     assert!(!BudgetGuard::new().event_mask().wants(EventKind::RunStart(RunType::Tool)));
 }
 
 /// The guard aborts the outer run, even if the inner run exceeds the limit first.
 #[tokio::test]
 async fn the_outer_of_two_runs() {
-    let guard = BudgetGuard::builder().tokens(100).max_run_tokens(2).build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(100)
+        .max_run_tokens(2)
+        .build();
     let layer = super::layer(&guard);
     let mut model = layer.layer(layer.layer(ScriptedModel::new(texts(5).complete("stop"))));
     let (chunks, error) = read(model.call(asking(9)).await.unwrap()).await;

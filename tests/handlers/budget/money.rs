@@ -26,7 +26,7 @@ fn micro(count: u64) -> Amount {
 }
 
 fn builder(limit: u64) -> BudgetGuardBuilder {
-    BudgetGuard::builder().money(micro(limit)).prices(prices())
+    BudgetGuard::builder().usage_estimator(support::pieces()).money(micro(limit)).prices(prices())
 }
 
 fn guard(limit: u64) -> BudgetGuard {
@@ -96,10 +96,11 @@ async fn a_model_without_a_price_is_refused() {
     );
     assert_eq!((scripted.calls(), guard_.report().refused_runs), (0, 1));
     // Also where no price is known of any.
-    let none = BudgetGuard::builder().money(micro(5)).build();
+    let none = BudgetGuard::builder().usage_estimator(support::pieces()).money(micro(5)).build();
     let (_, mut model) = super::model(&none, super::used(1, 1));
     assert!(ask(&mut model, asking("m", 1)).await.1.is_some());
-    let none = BudgetGuard::builder().max_run_cost(micro(5)).build();
+    let none =
+        BudgetGuard::builder().usage_estimator(support::pieces()).max_run_cost(micro(5)).build();
     let (_, mut model) = super::model(&none, super::used(1, 1));
     assert!(ask(&mut model, asking("m", 1)).await.1.is_some());
 
@@ -110,7 +111,11 @@ async fn a_model_without_a_price_is_refused() {
     assert_eq!((report.unpriced_runs, &*report.unpriced_models[0]), (1, "who?"));
     assert_eq!((all(&guard).spent, all(&guard).spent_tokens), (Amount::ZERO, 20));
     // Tokens alone need no price.
-    let tokens = BudgetGuard::builder().tokens(100).prices(prices()).build();
+    let tokens = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(100)
+        .prices(prices())
+        .build();
     let (_, mut model) = super::model(&tokens, super::used(10, 10));
     assert!(ask(&mut model, asking("who?", 1)).await.1.is_none());
 }
@@ -135,13 +140,18 @@ async fn a_cost_limit_per_run() {
     let texts = |count| (0..count).fold(Script::new().respond(), |script, _| script.text("a"));
     // 39 millionths buy 3 tokens of `m`, or 39 of `cheap`.
     for (name, limit) in [("m", 3), ("cheap", 39)] {
-        let guard = BudgetGuard::builder().prices(prices()).max_run_cost(micro(39)).build();
+        let guard = BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .prices(prices())
+            .max_run_cost(micro(39))
+            .build();
         let (_, mut model) = model(&guard, texts(50));
         let (chunks, error) = ask(&mut model, asking(name, 1)).await;
         assert_eq!(chunks, limit);
         assert_eq!(refusal(error).0, "the answer exceeds the cost limit of a call");
         // Fewer pieces, whichever is less.
         let guard = BudgetGuard::builder()
+            .usage_estimator(support::pieces())
             .prices(prices())
             .max_run_cost(micro(39))
             .max_run_tokens(5)
@@ -150,6 +160,7 @@ async fn a_cost_limit_per_run() {
         assert_eq!(ask(&mut model, asking(name, 1)).await.0, limit.min(5));
     }
     let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
         .prices(prices())
         .max_run_cost(micro(39))
         .max_run_tokens(5)

@@ -17,7 +17,8 @@ fn texts(count: usize) -> Script {
 
 #[tokio::test]
 async fn are_settled_and_not_killed() {
-    let guard = BudgetGuard::builder().tokens(100).reserve(0).build();
+    let guard =
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(100).reserve(0).build();
     let (_, mut going) = model(&guard, texts(3).chunk(report(10, 500)).complete("stop"));
     let mut answer = going.call(asking(9)).await.unwrap();
     answer.next().await.unwrap().unwrap();
@@ -30,8 +31,13 @@ async fn are_settled_and_not_killed() {
 
 #[tokio::test]
 async fn unless_they_are_to_be_aborted() {
-    let guard =
-        BudgetGuard::builder().tokens(100).reserve(10).abort_running().per_metadata("user").build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(100)
+        .reserve(10)
+        .abort_running()
+        .per_metadata("user")
+        .build();
     let going = |user: &str| {
         let model = ScriptedModel::new(texts(3).hang());
         let layered = layer(&guard).metadata("user", user).layer(model.clone());
@@ -73,7 +79,12 @@ async fn unless_they_are_to_be_aborted() {
 #[tokio::test]
 async fn a_run_beyond_its_reservation_uses_the_rest() {
     for reserve in [0, 4, 10] {
-        let guard = BudgetGuard::builder().tokens(10).reserve(reserve).abort_running().build();
+        let guard = BudgetGuard::builder()
+            .usage_estimator(support::pieces())
+            .tokens(10)
+            .reserve(reserve)
+            .abort_running()
+            .build();
         let (_, mut model) = model(&guard, texts(50));
         let (chunks, error) = ask(&mut model, asking(9)).await;
         assert_eq!(
@@ -85,7 +96,12 @@ async fn a_run_beyond_its_reservation_uses_the_rest() {
         assert_eq!((key.spent_tokens, key.reserved_tokens, key.aborted_runs), (11, 0, 1));
     }
     // What it draws is nobody else's.
-    let guard = BudgetGuard::builder().tokens(10).reserve(2).abort_running().build();
+    let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(10)
+        .reserve(2)
+        .abort_running()
+        .build();
     let (_, mut going) = model(&guard, texts(7).hang());
     let mut answer = going.call(asking(9)).await.unwrap();
     for tokens in 1..=7 {
@@ -106,6 +122,7 @@ async fn money_budgets_abort_open_runs() {
     let prices = r#"{"currency": "USD", "models": {"m": {"input": 1, "output": 10}}}"#;
     let limit = Amount::from_pico(99 * 1_000_000);
     let guard = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
         .money(limit)
         .prices(prices.parse::<PriceTable>().unwrap())
         .abort_running()
@@ -118,9 +135,12 @@ async fn money_budgets_abort_open_runs() {
 /// Two guards abort the same run without a deadlock.
 #[tokio::test]
 async fn guards_of_one_run() {
-    let guards = [1, 2].map(|_| BudgetGuard::builder().tokens(5).abort_running().build());
+    let guards = [1, 2].map(|_| {
+        BudgetGuard::builder().usage_estimator(support::pieces()).tokens(5).abort_running().build()
+    });
     let [a, b] = guards.clone();
-    let layer = CallbackLayer::new(Callbacks::new().inline(a).inline(b));
+    let layer =
+        CallbackLayer::new(Callbacks::new().inline(a).inline(b)).usage_estimator(support::pieces());
     let mut model = layer.layer(ScriptedModel::new(texts(50)));
     assert_eq!(ask(&mut model, ChatRequest::new("m")).await.0, 5);
     let aborted: u64 = guards.iter().map(|guard| guard.report().aborted_runs).sum();

@@ -17,7 +17,7 @@ use super::{SPENT, TOO_MUCH, all, ask, asking, model, refusal, report, used};
 
 /// A budget of 1,000 tokens. Each run reserves 100.
 fn guard() -> BudgetGuard {
-    BudgetGuard::builder().tokens(1_000).reserve(100).build()
+    BudgetGuard::builder().usage_estimator(support::pieces()).tokens(1_000).reserve(100).build()
 }
 
 /// The tokens spent by one call.
@@ -88,7 +88,9 @@ async fn cancelled_aborted_and_panicked_runs_are_settled() {
             callbacks.inline(guard.clone()).inline(abort)
         };
         let scripted = ScriptedModel::new(used(1, 1));
-        let mut model = CallbackLayer::new(callbacks).layer(scripted.clone());
+        let mut model = CallbackLayer::new(callbacks)
+            .usage_estimator(support::pieces())
+            .layer(scripted.clone());
         assert_eq!(refusal(ask(&mut model, asking(7)).await.1).0, "no");
         assert_eq!((settled(&guard), scripted.calls()), (0, 0));
         assert_eq!((guard.report().refused_runs, guard.report().aborted_runs), (0, 0));
@@ -108,7 +110,7 @@ fn begun_and(then: impl FnOnce(Script) -> Script) -> Script {
 
 #[tokio::test]
 async fn a_spent_budget_lets_nobody_in() {
-    let guard = BudgetGuard::builder().tokens(100).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(100).build();
     let (scripted, mut model) = model(&guard, used(30, 30));
     // The request has no token limit, so no tokens are reserved.
     let request = || ChatRequest::new("any").user("Hi");
@@ -130,19 +132,19 @@ async fn a_spent_budget_lets_nobody_in() {
 
 #[tokio::test]
 async fn exactly_spent() {
-    let guard = BudgetGuard::builder().tokens(60).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(60).build();
     let (_, mut model) = model(&guard, used(30, 30));
     assert!(ask(&mut model, ChatRequest::new("any")).await.1.is_none());
     assert_eq!(refusal(ask(&mut model, ChatRequest::new("any")).await.1).0, SPENT);
 
-    let empty = BudgetGuard::builder().tokens(0).build();
+    let empty = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(0).build();
     let (_, mut model) = super::model(&empty, used(1, 1));
     assert_eq!(refusal(ask(&mut model, ChatRequest::new("any")).await.1).0, SPENT);
 }
 
 #[tokio::test]
 async fn what_does_not_cover_the_reservation() {
-    let guard = BudgetGuard::builder().tokens(100).build();
+    let guard = BudgetGuard::builder().usage_estimator(support::pieces()).tokens(100).build();
     let (scripted, mut model) = model(&guard, used(10, 30));
     assert!(ask(&mut model, asking(100)).await.1.is_none());
     // 60 tokens are left.
@@ -152,7 +154,11 @@ async fn what_does_not_cover_the_reservation() {
     assert_eq!((scripted.calls(), all(&guard).spent_tokens), (2, 80));
     // The largest numbers do not overflow.
     assert_eq!(refusal(ask(&mut model, asking(u32::MAX)).await.1).0, TOO_MUCH);
-    let huge = BudgetGuard::builder().tokens(u64::MAX).reserve(u64::MAX).build();
+    let huge = BudgetGuard::builder()
+        .usage_estimator(support::pieces())
+        .tokens(u64::MAX)
+        .reserve(u64::MAX)
+        .build();
     let (_, mut model) = super::model(&huge, used(u64::MAX, u64::MAX));
     assert!(ask(&mut model, asking(1)).await.1.is_none());
     assert_eq!((all(&huge).spent_tokens, all(&huge).remaining_tokens), (u64::MAX, Some(0)));
@@ -169,7 +175,7 @@ async fn what_is_reserved() {
         assert_eq!(all(&guard).reserved_tokens, 0);
         reserved
     };
-    let limited = || BudgetGuard::builder().tokens(1_000_000);
+    let limited = || BudgetGuard::builder().usage_estimator(support::pieces()).tokens(1_000_000);
     let with = |name: &str, value: serde_json::Value| ChatRequest::new("any").param(name, value);
     assert_eq!(reserved(limited(), ChatRequest::new("any")).await, 0);
     assert_eq!(reserved(limited(), asking(25)).await, 25);

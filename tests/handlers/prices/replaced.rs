@@ -134,5 +134,5 @@ async fn a_source_that_panics_does_not_break_the_call() {
     })));
     let mut model = layer.prices(Counting::default()).layer(ScriptedModel::new(script()));
     let (chunks, error) = read(model.call(ChatRequest::new("bad")).await.unwrap()).await;
-    assert!(error.is_none() && chunks.len() == 4, "{chunks:?}");
+    assert!(error.is_none() && chunks.len() == 5, "{chunks:?}");
 }

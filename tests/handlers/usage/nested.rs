@@ -34,11 +34,15 @@ async fn one_call_is_counted_once() {
         Ok::<Response<Full<Bytes>>, Infallible>(event_stream(Full::from(HELLO.concat())))
     });
     let mut model = ServiceBuilder::new()
-        .layer(CallbackLayer::new(callbacks.clone().inline(recorder.clone())))
+        .layer(
+            CallbackLayer::new(callbacks.clone().inline(recorder.clone()))
+                .usage_estimator(support::pieces()),
+        )
         .layer(AnthropicLayer::new(AnthropicConfig::new("key").base_url("http://127.0.0.1:9")))
-        .layer(HttpCallbackLayer::new(
-            callbacks.inline(recorder.clone()).inline(inner_only.clone()),
-        ))
+        .layer(
+            HttpCallbackLayer::new(callbacks.inline(recorder.clone()).inline(inner_only.clone()))
+                .usage_estimator(support::pieces()),
+        )
         .service(http);
     for calls in 1..=3 {
         let answer = model.ready().await.unwrap().call(request()).await.unwrap();
@@ -63,7 +67,8 @@ async fn one_call_is_counted_once() {
 #[tokio::test]
 async fn three_nested_runs_count_once() {
     let totals = UsageTotals::new();
-    let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone()));
+    let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone()))
+        .usage_estimator(support::pieces());
     let model = ScriptedModel::new(used(1, 2));
     let mut model = layer.layer(layer.layer(layer.layer(model)));
     read(model.call(request()).await.unwrap()).await;
@@ -74,7 +79,7 @@ async fn three_nested_runs_count_once() {
 #[tokio::test]
 async fn calls_in_a_chain_count_separately() {
     let totals = UsageTotals::new();
-    let layer = CallbackLayer::new(Callbacks::new());
+    let layer = CallbackLayer::new(Callbacks::new()).usage_estimator(support::pieces());
     let chain = RunLayer::chain("chain");
     let config = RunConfig::new().callbacks(Callbacks::new().inline(totals.clone()));
     config
@@ -121,7 +126,8 @@ async fn attempts_count_separately_or_as_parts_of_an_outer_run() {
     };
     for above in [false, true] {
         let totals = UsageTotals::new();
-        let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone()));
+        let layer = CallbackLayer::new(Callbacks::new().inline(totals.clone()))
+            .usage_estimator(support::pieces());
         let mut retrying = ServiceBuilder::new()
             .layer(AttemptsLayer::new())
             .layer(RetryLayer::new(Retries(5)))

@@ -41,7 +41,7 @@ async fn each_token_is_priced_once() {
     let script = by("claude-x", Script::new().respond().chunk(report(usage)));
     let cost_ = cost(script.complete("stop")).await;
     assert_eq!(cost_.total(), amount("0.00543"));
-    assert_eq!(cost_.counted, Amount::ZERO);
+    assert_eq!(cost_.estimated, Amount::ZERO);
     // Reasoning tokens have a price of their own, and are not also charged as output.
     let usage = Usage::new(100, 50).cached(100, 0).reasoning(30);
     let script = by("gpt-5", Script::new().respond().chunk(report(usage)));
@@ -53,11 +53,11 @@ async fn each_token_is_priced_once() {
 async fn emitted_tokens_are_priced_as_output_and_kept_apart() {
     let begun = by("claude-x", Script::new().respond()).chunk(report(Usage::new(10, 1)));
     let cost_ = cost(begun.text("a").text("b").text("c").fail("reset")).await;
-    assert_eq!((cost_.reported, cost_.counted), (amount("0.000045"), amount("0.00003")));
+    assert_eq!((cost_.reported, cost_.estimated), (amount("0.00003"), amount("0.000045")));
     assert_eq!(cost_.total(), amount("0.000075"));
     let silent = by("claude-x", Script::new().respond()).text("a").complete("stop");
     let cost_ = cost(silent).await;
-    assert_eq!((cost_.reported, cost_.counted), (Amount::ZERO, amount("0.000015")));
+    assert_eq!((cost_.reported, cost_.estimated), (Amount::ZERO, amount("0.000015")));
 }
 
 #[tokio::test]

@@ -58,7 +58,9 @@ async fn counted(
     ends: Ends,
 ) -> UsageCounts {
     let callbacks = Callbacks::new().add(handler).inline(Aborts(ends));
-    let mut model = CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(script));
+    let mut model = CallbackLayer::new(callbacks.clone())
+        .usage_estimator(support::pieces())
+        .layer(ScriptedModel::new(script));
     let mut future = model.call(request());
     match ends {
         Ends::Unanswered => {
@@ -88,7 +90,8 @@ async fn counted(
     total
 }
 
-/// Makes a call in each delivery mode. `expected` is (reported, counted, seen).
+/// Makes a call in each delivery mode. `expected` is (reported, estimated, seen): the estimate of the output, which is the
+/// number of pieces.
 fn check(
     script: impl Fn() -> Script + Clone + Send + 'static,
     ends: Ends,
@@ -102,9 +105,12 @@ fn check(
                 let totals = UsageTotals::new();
                 let handler = deliveries(&totals)[delivery].clone();
                 let total = counted(handler, &totals, script(), ends).await;
-                let got = (total.reported.clone(), total.counted_tokens, total.seen_tokens);
-                let (reported, counted, seen) = expected.clone();
-                assert_eq!(got, (reported.clone().unwrap_or_default(), counted, seen), "{total:?}");
+                let estimated = total.estimated.output_tokens.unwrap_or(0);
+                let got = (counts(&total.reported), estimated, total.seen_tokens);
+                let (reported, estimated, seen) = expected.clone();
+                let counts = counts(&reported.clone().unwrap_or_default());
+                assert_eq!(got, (counts, estimated, seen), "{total:?}");
+                assert_eq!(total.estimated_runs, u64::from(estimated > 0));
                 assert_eq!(total.unreported_runs, u64::from(reported.is_none()));
                 assert_eq!(total.runs, 1);
                 assert_eq!(total.completed, u64::from(error.is_none()));
@@ -130,6 +136,18 @@ fn check(
 fn begun(tokens: usize) -> Script {
     let script = Script::new().respond().chunk(report(Usage::new(10, 1).cached(4, 2)));
     (0..tokens).fold(script, |script, _| script.text("a"))
+}
+
+/// A usage without how it is known.
+fn counts(usage: &Usage) -> Usage {
+    let mut counts = usage.clone();
+    counts.source = Default::default();
+    counts
+}
+
+/// What is reported of an answer that went on after its beginning.
+fn input() -> Option<Usage> {
+    Some(Usage::new(10, None).cached(4, 2))
 }
 
 fn beginning() -> Option<Usage> {
@@ -171,7 +189,7 @@ fn failed_by_the_provider() {
         kind,
         (None, 0, 0),
     );
-    check(move || begun(4).provider_error(error()), Ends::ByItself, kind, (beginning(), 3, 4));
+    check(move || begun(4).provider_error(error()), Ends::ByItself, kind, (input(), 4, 4));
 }
 
 #[test]
@@ -179,12 +197,12 @@ fn failed_in_transport() {
     let kind = Some(ErrorKind::Transport);
     check(|| Script::new().fail("refused").respond(), Ends::ByItself, kind, (None, 0, 0));
     check(|| Script::new().respond().text("a").fail("reset"), Ends::ByItself, kind, (None, 1, 1));
-    check(|| begun(4).fail("reset"), Ends::ByItself, kind, (beginning(), 3, 4));
+    check(|| begun(4).fail("reset"), Ends::ByItself, kind, (input(), 4, 4));
 }
 
 #[test]
 fn truncated() {
-    check(|| begun(4), Ends::ByItself, Some(ErrorKind::Truncated), (beginning(), 3, 4));
+    check(|| begun(4), Ends::ByItself, Some(ErrorKind::Truncated), (input(), 4, 4));
     // The report has more tokens than were seen, and is used.
     let late = || begun(4).chunk(report(Usage::new(10, 20)));
     let expected = (Some(Usage::new(10, 20).cached(4, 2)), 0, 4);
@@ -198,14 +216,14 @@ fn cancelled() {
     check(|| begun(4).hang(), Ends::After(0), kind, (None, 0, 0));
     check(|| begun(4).hang(), Ends::After(1), kind, (beginning(), 0, 0));
     check(|| begun(4).hang(), Ends::After(2), kind, (beginning(), 0, 1));
-    check(|| begun(4).hang(), Ends::After(4), kind, (beginning(), 2, 3));
+    check(|| begun(4).hang(), Ends::After(4), kind, (input(), 3, 3));
 }
 
 #[test]
 fn aborted() {
     let kind = Some(ErrorKind::Aborted);
     check(|| used(7, 30), Ends::AbortedAtStart, kind, (None, 0, 0));
-    check(|| begun(9).complete("stop"), Ends::AbortedAt(3), kind, (beginning(), 3, 4));
+    check(|| begun(9).complete("stop"), Ends::AbortedAt(3), kind, (input(), 4, 4));
     check(|| Script::answer(["a", "b", "c"]), Ends::AbortedAt(1), kind, (None, 2, 2));
 }
 
@@ -214,7 +232,7 @@ fn panicked() {
     support::quiet_panics();
     let kind = Some(ErrorKind::Panic);
     check(|| Script::new().panic().respond(), Ends::ByItself, kind, (None, 0, 0));
-    check(|| begun(3).panic(), Ends::ByItself, kind, (beginning(), 2, 3));
+    check(|| begun(3).panic(), Ends::ByItself, kind, (input(), 3, 3));
     // Also a panic in `call`.
     let totals = UsageTotals::new();
     let model = tower::service_fn(|_: tower_llm_callbacks::chat::ChatRequest| {

@@ -25,7 +25,7 @@ fn assert_total(
     reported: Option<Usage>,
     counted: u64,
 ) {
-    let total: UsageCounts = totals.snapshot().total;
+    let mut total: UsageCounts = totals.snapshot().total;
     assert_adds_up(&total);
     assert_eq!((total.runs, totals.open_runs()), (1, 0));
     assert_eq!(total.completed, u64::from(error.is_none()), "{total:?}");
@@ -34,7 +34,10 @@ fn assert_total(
         assert_eq!(errors[kind.as_str()], 1, "{total:?}");
     }
     assert_eq!(total.unreported_runs, u64::from(reported.is_none()), "{total:?}");
-    assert_eq!((total.reported, total.counted_tokens), (reported.unwrap_or_default(), counted));
+    let mut reported = reported.unwrap_or_default();
+    (reported.source, total.reported.source) = Default::default();
+    let estimated = total.estimated.output_tokens.unwrap_or(0);
+    assert_eq!((total.reported, estimated), (reported, counted));
 }
 
 fn hello(pieces: usize) -> Vec<Step> {
@@ -42,7 +45,8 @@ fn hello(pieces: usize) -> Vec<Step> {
 }
 
 async fn read_frames(totals: &UsageTotals, steps: Vec<Step>) {
-    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()))
+        .usage_estimator(support::pieces());
     let body = Scripted::new(steps);
     let response = answered(&layer, move || event_stream(body.clone())).await;
     drop(std::panic::AssertUnwindSafe(read(response.into_body())).catch_unwind().await);
@@ -55,7 +59,8 @@ async fn completed() {
     assert_total(&totals, None, Some(Usage::new(3, 2)), 0);
 
     let totals = UsageTotals::new();
-    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()))
+        .usage_estimator(support::pieces());
     let response = answered(&layer, || json(200, Full::<Bytes>::from(WHOLE))).await;
     read(response.into_body()).await;
     assert_total(&totals, None, Some(Usage::new(3, 2)), 0);
@@ -64,7 +69,7 @@ async fn completed() {
 #[tokio::test]
 async fn ended_early() {
     quiet_panics();
-    let beginning = Some(Usage::new(3, 1));
+    let beginning = Some(Usage::new(3, None));
     for (last, kind) in [
         (None, ErrorKind::Truncated),
         (Some(Step::Fail), ErrorKind::Transport),
@@ -78,17 +83,18 @@ async fn ended_early() {
     ] {
         let totals = UsageTotals::new();
         read_frames(&totals, hello(3).into_iter().chain(last).collect()).await;
-        assert_total(&totals, Some(kind), beginning.clone(), 1);
+        assert_total(&totals, Some(kind), beginning.clone(), 2);
     }
 }
 
 #[tokio::test]
 async fn cancelled() {
     for (frames, reported, counted) in
-        [(0, None, 0), (1, Some(Usage::new(3, 1)), 0), (3, Some(Usage::new(3, 1)), 1)]
+        [(0, None, 0), (1, Some(Usage::new(3, 1)), 0), (3, Some(Usage::new(3, None)), 2)]
     {
         let totals = UsageTotals::new();
-        let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
+        let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()))
+            .usage_estimator(support::pieces());
         let body = Scripted::new(hello(5));
         let mut body = answered(&layer, move || event_stream(body.clone())).await.into_body();
         for _ in 0..frames {
@@ -102,13 +108,15 @@ async fn cancelled() {
 #[tokio::test]
 async fn failed_before_the_response() {
     let totals = UsageTotals::new();
-    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()))
+        .usage_estimator(support::pieces());
     let error = r#"{"type":"error","error":{"type":"rate_limit_error","message":"no"}}"#;
     read(answered(&layer, || json(429, Full::<Bytes>::from(error))).await.into_body()).await;
     assert_total(&totals, Some(ErrorKind::Provider), None, 0);
 
     let totals = UsageTotals::new();
-    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()));
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()))
+        .usage_estimator(support::pieces());
     let mut service = layer.layer(service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
         Err::<Response<Full<Bytes>>, BoxError>("refused".into())
     }));
@@ -122,7 +130,8 @@ async fn aborted() {
     let abort = on_llm_start(|run, _| {
         run.abort(Abort::new("no"));
     });
-    let layer = HttpCallbackLayer::new(Callbacks::new().inline(abort).inline(totals.clone()));
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(abort).inline(totals.clone()))
+        .usage_estimator(support::pieces());
     read(answered(&layer, || json(200, Full::<Bytes>::from(WHOLE))).await.into_body()).await;
     assert_total(&totals, Some(ErrorKind::Aborted), None, 0);
 
@@ -132,8 +141,9 @@ async fn aborted() {
             run.abort(Abort::new("no"));
         }
     });
-    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()).inline(abort));
+    let layer = HttpCallbackLayer::new(Callbacks::new().inline(totals.clone()).inline(abort))
+        .usage_estimator(support::pieces());
     let body = Scripted::new(hello(5));
     read(answered(&layer, move || event_stream(body.clone())).await.into_body()).await;
-    assert_total(&totals, Some(ErrorKind::Aborted), Some(Usage::new(3, 1)), 1);
+    assert_total(&totals, Some(ErrorKind::Aborted), Some(Usage::new(3, None)), 2);
 }

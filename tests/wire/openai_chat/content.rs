@@ -31,7 +31,7 @@ fn a_text_answer() {
         Delta::text("Héllo"),
         Delta::text(" 東京 👋\n\"quoted\""),
         Delta::finish("stop"),
-        usage(Usage::new(17, 5), counts),
+        usage(at_tier(Usage::new(17, 5), "default"), counts),
         Delta::Done,
     ];
     assert_eq!(all, expected);
@@ -246,4 +246,10 @@ fn members_of_wrong_types_are_ignored() {
     ]);
     let expected = [Delta::text("a"), Delta::text("b"), tool(0, "i", "n", ""), Delta::text("c")];
     assert_eq!(all, expected);
+}
+
+/// The tier stands beside the usage.
+fn at_tier(mut usage: Usage, tier: &str) -> Usage {
+    usage.service_tier = Some(tier.into());
+    usage
 }

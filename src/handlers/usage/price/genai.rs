@@ -95,3 +95,26 @@ impl fmt::Debug for Genai {
         f.debug_tuple("Genai").field(self.calculator()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Usage;
+
+    #[test]
+    fn random_names_do_not_pile_up() {
+        let genai = Genai::new(Data::Bundled(Calculator::bundled()));
+        let usage = Usage::new(1, 1);
+        for number in 0..100_000 {
+            let name = format!("{number:x>200}");
+            let call = PricedCall::new("nobody", Some(&name), &usage);
+            assert!(genai.price_of(&call).is_none());
+        }
+        let long = "x".repeat(MAX_MODEL);
+        let mut call = PricedCall::new("nobody", Some(&long), &usage);
+        call.model = Some(&long[1..]);
+        assert!(genai.price_of(&call).is_none());
+        let routes = lock(&genai.routes);
+        assert!(routes.len() <= MAX_ROUTES && routes.keys().all(|key| key.len() <= MAX_KEY));
+    }
+}
