@@ -51,7 +51,7 @@ impl RunningEstimate {
             }
         };
         // Saturates.
-        let words = (self.count.words() * output.word + calls).ceil() as u64;
+        let words = (self.count.words() * output.word + calls).round() as u64;
         words.max(self.pieces)
     }
 }

@@ -113,7 +113,7 @@ fn aborted_calls() {
     on_each_runtime(|| async {
         let (script, result) = partial();
         let (records, (handler, runs)) = (Records::default(), runs());
-        let layer = CallbackLayer::new(records.callbacks().add(handler));
+        let layer = CallbackLayer::new(records.callbacks().add(handler)).without_estimates();
         let mut model = layer.layer(ScriptedModel::new(script.hang()));
         for (abort, status) in [
             (Abort::new("enough"), 500),
@@ -148,7 +148,7 @@ fn an_inner_truncated_error_is_truncation() {
 fn custom_events() {
     on_each_runtime(|| async {
         let (records, (handler, runs)) = (Records::default(), runs());
-        let layer = CallbackLayer::new(records.callbacks().add(handler));
+        let layer = CallbackLayer::new(records.callbacks().add(handler)).without_estimates();
         let mut model = layer.layer(ScriptedModel::new(Script::answer(["a"])));
         let stream = call(&mut model).await.unwrap();
         let run = runs.lock().unwrap().pop().unwrap();

@@ -41,11 +41,23 @@ impl std::io::Write for Lines {
 
 /// Makes a call and returns the last line of its record.
 async fn last_line(prices: Option<Prices>, requested: &str, script: Script) -> String {
+    last_line_of(prices, requested, script, true).await
+}
+
+async fn last_line_of(
+    prices: Option<Prices>,
+    requested: &str,
+    script: Script,
+    estimates: bool,
+) -> String {
     let lines = Lines::default();
     let callbacks = Callbacks::new().blocking(JsonLines::new(lines.clone()));
     let mut layer = CallbackLayer::new(callbacks.clone());
     if let Some(prices) = prices {
         layer = layer.prices(prices);
+    }
+    if !estimates {
+        layer = layer.without_estimates();
     }
     let mut model = layer.layer(ScriptedModel::new(script));
     read(model.call(ChatRequest::new(requested)).await.unwrap()).await;
@@ -78,16 +90,22 @@ async fn a_record_has_the_cost_and_is_read_back() {
 
 #[tokio::test]
 async fn what_is_not_known_has_no_cost() {
+    // Nothing is estimated.
+    let last_line = |prices, requested, script| last_line_of(prices, requested, script, false);
     let usage = || Usage::new(17, 12);
     for (prices, requested, script) in [
         (None, "m", begun("m", usage()).complete("stop")),
         (Some(prices()), "who?", begun("nobody", usage()).complete("stop")),
-        (Some(prices()), "m", begun("m", Usage::new(17, None)).complete("stop")),
-        (Some(prices()), "m", begun("m", Usage::new(None, 12)).complete("stop")),
         (Some(prices()), "m", Script::new().respond().text("a").complete("stop")),
     ] {
         let line = last_line(prices, requested, script).await;
         assert_eq!(data(&line).get("cost"), None, "{line}");
+    }
+    // A part is priced, and is not the whole.
+    for (usage, amount) in [(Usage::new(17, None), "0.000051"), (Usage::new(None, 12), "0.00018")] {
+        let script = begun("m", usage).complete("stop");
+        let cost = data(&last_line_of(Some(prices()), "m", script, false).await)["cost"].clone();
+        assert_eq!((&cost["amount"], &cost["estimated"]), (&amount.into(), &true.into()));
     }
     // An empty answer of Gemini's has no count of output.
     let empty = begun("m", Usage::new(17, None).total(17)).complete("SAFETY");

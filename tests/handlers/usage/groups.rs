@@ -158,11 +158,14 @@ async fn a_snapshot_is_a_value_and_json() {
         until.as_str().unwrap() >= since.as_str().unwrap() && since.as_str().unwrap().len() == 27
     );
     let counts = json!({
-        "runs": 1, "completed": 1, "unreported_runs": 0, "counted_tokens": 0, "seen_tokens": 0,
+        "runs": 1, "completed": 1, "unreported_runs": 0, "estimated_runs": 0, "seen_tokens": 0,
         "errors": {"provider": 0, "transport": 0, "truncated": 0, "cancelled": 0, "aborted": 0, "panic": 0,
             "invalid": 0, "failed": 0},
         "reported": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, "cache_read_tokens": null,
-            "cache_write_tokens": null, "reasoning_tokens": null},
+            "cache_write_tokens": null, "reasoning_tokens": null,
+            "source": {"input": "reported", "output": "reported"}},
+        "estimated": {"input_tokens": null, "output_tokens": null, "total_tokens": null, "cache_read_tokens": null,
+            "cache_write_tokens": null, "reasoning_tokens": null, "source": {"input": null, "output": null}},
     });
     assert_eq!(value["total"], counts);
     let mut group = counts;

@@ -115,7 +115,7 @@ async fn without_prices_there_is_no_cost() {
     let snapshot = totals.snapshot();
     assert!(snapshot.total.cost.is_none() && snapshot.currency.is_none());
     let cost = serde_json::json!(Cost::default());
-    assert_eq!(cost, serde_json::json!({"reported": "0", "counted": "0", "unpriced_runs": 0}));
+    assert_eq!(cost, serde_json::json!({"reported": "0", "estimated": "0", "unpriced_runs": 0}));
 }
 
 #[test]

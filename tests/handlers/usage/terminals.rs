@@ -175,8 +175,8 @@ fn completed_unstreamed() {
     let whole = || Script::new().respond().chunk(Delta::NotStreamed).text("all of it");
     let reported = move || whole().chunk(report(Usage::new(3, 4))).complete("stop");
     check(reported, Ends::ByItself, None, (Some(Usage::new(3, 4)), 0, 0));
-    // The answer has no usage report and no tokens.
-    check(move || whole().complete("stop"), Ends::ByItself, None, (None, 0, 0));
+    // The answer has no usage report and no token events. Its text is some token.
+    check(move || whole().complete("stop"), Ends::ByItself, None, (None, 1, 0));
 }
 
 #[test]
