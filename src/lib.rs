@@ -99,6 +99,7 @@
 pub mod batch;
 pub mod callbacks;
 pub mod chat;
+pub mod estimate;
 pub mod event;
 pub mod extract;
 pub mod guide;

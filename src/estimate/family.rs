@@ -1,0 +1,92 @@
+/// What is known of the models of a family: how many tokens words, calls and messages have.
+#[derive(Debug, PartialEq)]
+pub(super) struct Family {
+    pub(super) output: Output,
+    pub(super) input: Input,
+    /// How many tokens of answers the factors are worth against what is learned. Low where they are guessed.
+    pub(super) confidence: f64,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Output {
+    /// Tokens a word.
+    pub(super) word: f64,
+    /// Tokens before the first word, and after the last.
+    pub(super) begin: f64,
+    pub(super) end: f64,
+    /// Tokens of the first call, of each further call, and of each parameter, beside their words.
+    pub(super) first_call: f64,
+    pub(super) further_call: f64,
+    pub(super) parameter: f64,
+    /// Whether a piece of a stream is usually a token.
+    pub(super) pieces: bool,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Input {
+    /// Tokens a word of text.
+    pub(super) word: f64,
+    /// Tokens of any request, and of each message.
+    pub(super) request: f64,
+    pub(super) message: f64,
+    /// Tokens of any tools, and of each.
+    pub(super) tools: f64,
+    pub(super) tool: f64,
+    /// Tokens a word of tools, and of the answer's schema.
+    pub(super) tool_word: f64,
+    pub(super) schema_word: f64,
+    /// Whether the provider adds a prompt of its own, of a length that varies.
+    pub(super) hidden_prompt: bool,
+}
+
+macro_rules! families {
+    ($($(#[$doc:meta])* $name:ident:
+        $word:literal, $begin:literal $end:literal, $first:literal $further:literal $parameter:literal, $pieces:literal,
+        $confidence:literal;
+        $in_word:literal, $request:literal $message:literal, $tools:literal $tool:literal $tool_word:literal,
+        $schema:literal, $hidden:literal
+    )*) => {$(
+        $(#[$doc])*
+        pub(super) static $name: Family = Family {
+            output: Output {
+                word: $word, begin: $begin, end: $end, first_call: $first, further_call: $further, parameter: $parameter,
+                pieces: $pieces,
+            },
+            input: Input {
+                word: $in_word, request: $request, message: $message, tools: $tools, tool: $tool, tool_word: $tool_word,
+                schema_word: $schema, hidden_prompt: $hidden,
+            },
+            confidence: $confidence,
+        };
+    )*};
+}
+
+// word, begin end, first and further call, parameter, pieces, confidence;
+// word of input, request message, tools tool word-of-tools, word-of-schema, hidden prompt
+families! {
+    /// GPT-4o to GPT-4.5: o200k.
+    OPENAI: 1.02, 0.0 0.0, 7.0 22.0 0.0, true, 200.0; 1.0, 3.0 4.0, 10.0 4.0 0.5, 0.65, false
+    /// GPT-3.5 and GPT-4: cl100k.
+    OPENAI_OLD: 1.02, 0.0 0.0, 7.0 22.0 0.0, true, 200.0; 1.0, 3.0 4.0, 10.0 4.0 0.5, 0.65, false
+    /// GPT-5 and the o series.
+    OPENAI_REASONING: 1.02, 0.0 4.0, 11.0 22.0 0.0, true, 200.0; 1.0, 3.0 4.0, 10.0 4.0 0.5, 0.65, false
+    /// GPT-OSS, whose channels have marks.
+    GPT_OSS: 1.02, 10.0 0.0, 7.0 20.0 0.0, true, 200.0; 1.0, 61.0 5.0, 10.0 4.0 0.5, 0.65, false
+    /// Claude up to 4.6.
+    CLAUDE: 1.10, 0.0 2.5, 34.0 17.0 10.5, false, 200.0; 1.1, 6.0 0.7, 480.0 10.0 1.0, 1.0, false
+    /// Claude from Opus 4.7 and version 5 on.
+    CLAUDE_NEW: 1.47, 0.0 2.5, 34.0 17.0 10.5, false, 100.0; 1.47, 6.0 0.7, 600.0 10.0 1.3, 1.3, false
+    GEMINI: 1.02, 0.0 0.5, 6.5 4.0 0.0, false, 200.0; 1.0, 0.5 0.0, 10.0 4.0 0.6, 0.0, false
+    GEMMA: 1.02, 0.0 1.0, 6.0 4.0 0.0, true, 200.0; 1.0, 5.0 4.5, 10.0 4.0 1.0, 0.0, false
+    MISTRAL: 1.10, 0.0 1.0, 3.0 2.0 0.0, true, 200.0; 1.1, 2.0 2.5, 10.0 4.0 1.1, 0.0, false
+    LLAMA: 1.02, 0.0 1.0, 12.0 12.0 0.0, true, 100.0; 1.02, 20.0 5.0, 100.0 4.0 1.0, 0.0, false
+    DEEPSEEK: 1.03, 0.0 1.0, 21.0 17.0 12.0, true, 200.0; 1.02, 2.0 2.0, 100.0 4.0 1.0, 0.0, false
+    QWEN: 1.04, 0.0 1.0, 14.0 11.5 0.0, true, 200.0; 1.04, 5.0 4.5, 85.0 4.0 0.9, 0.0, false
+    COHERE: 1.05, 0.0 1.0, 30.0 15.0 0.0, false, 100.0; 1.05, 490.0 4.0, 100.0 4.0 1.0, 0.0, true
+    GROK: 1.02, 0.0 1.0, 18.0 18.0 0.0, true, 200.0; 1.0, 190.0 4.0, 10.0 4.0 1.0, 0.0, true
+    GLM: 1.02, 0.0 1.0, 3.0 3.0 0.0, true, 200.0; 1.02, 5.0 4.0, 100.0 4.0 1.0, 0.0, false
+    KIMI: 1.02, 0.0 1.0, 10.0 10.0 0.0, true, 200.0; 1.02, 5.0 4.0, 10.0 4.0 1.0, 0.0, false
+    NOVA: 1.02, 0.0 1.0, 9.5 9.5 0.0, false, 100.0; 1.02, 5.0 4.0, 100.0 4.0 1.0, 0.0, true
+    /// Models of no known family.
+    OTHER: 1.02, 0.0 1.0, 10.0 10.0 0.0, true, 40.0; 1.02, 5.0 4.0, 50.0 4.0 1.0, 0.5, false
+}

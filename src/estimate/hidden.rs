@@ -1,0 +1,39 @@
+//! Whether a call may have reasoning that is not delivered.
+
+use serde_json::Value;
+
+use super::model_name::ModelName;
+use crate::event::LlmStart;
+
+/// Returns whether a model may have reasoned unseen, by its name and what was requested.
+pub(super) fn may_reason(name: &ModelName, request: Option<&LlmStart>) -> bool {
+    match request.and_then(requested) {
+        Some(false) => false,
+        Some(true) => name.summarises_reasoning(),
+        None => name.hides_reasoning(),
+    }
+}
+
+/// Returns whether a request asks for reasoning. `None` if it says nothing.
+fn requested(request: &LlmStart) -> Option<bool> {
+    let params = &request.params;
+    let at = |path: &[&str]| {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(params.get(*first)?, |value, name| value.get(name))
+    };
+    let effort =
+        [at(&["reasoning_effort"]), at(&["reasoning", "effort"]), at(&["output_config", "effort"])];
+    if let Some(effort) = effort.into_iter().flatten().find_map(Value::as_str) {
+        return Some(effort != "none");
+    }
+    if let Some(kind) = at(&["thinking", "type"]).and_then(Value::as_str) {
+        return Some(kind != "disabled");
+    }
+    let budget = [
+        at(&["generationConfig", "thinkingConfig", "thinkingBudget"]),
+        at(&["generation_config", "thinking_config", "thinking_budget"]),
+        at(&["generationConfig", "thinkingConfig", "thinking_budget"]),
+    ];
+    let budget = budget.into_iter().flatten().find_map(Value::as_i64);
+    budget.map(|tokens| tokens != 0)
+}

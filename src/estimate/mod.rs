@@ -1,0 +1,41 @@
+//! Estimates of the tokens of calls whose provider did not report them.
+//!
+//! Some answers end without a report: a stream that was dropped, a server that reports nothing. A [`UsageEstimator`] then
+//! tells about how many tokens the request and the answer had. [`WordEstimator`] needs no tokenizer: it counts
+//! [words](WordCount) by classes, multiplies by the factor of the model's family, adds what tool calls cost, uses the number of
+//! pieces where a piece is a token, and learns from the calls that are reported. An estimate that cannot cover everything
+//! says so: [`Estimate::at_least`].
+
+mod answer;
+mod answer_count;
+mod class;
+#[expect(
+    clippy::module_inception,
+    reason = "the folder is about estimates, the file about `Estimate`"
+)]
+mod estimate;
+mod estimator;
+mod family;
+mod hidden;
+mod learned;
+mod members;
+mod model_name;
+mod prompt_words;
+mod ratio;
+mod recent;
+mod request_count;
+mod request_walk;
+mod scanner;
+mod terms;
+mod word_count;
+mod word_estimator;
+
+pub use self::{
+    answer::Answer,
+    answer_count::AnswerCount,
+    estimate::{Estimate, Unseen},
+    estimator::UsageEstimator,
+    request_count::{RequestCount, ToolChoice},
+    word_count::WordCount,
+    word_estimator::WordEstimator,
+};

@@ -1,0 +1,36 @@
+/// The tokens that a model reports for each one that is estimated, as learned from reported answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ratio {
+    reported: f64,
+    estimated: f64,
+}
+
+/// A report further off than this teaches no more than one that is as far off.
+const LEAST: f64 = 0.3;
+const MOST: f64 = 4.0;
+
+/// The tokens that one answer weighs at most, and the tokens that are remembered.
+const ANSWER: f64 = 400.0;
+const REMEMBERED: f64 = 8_000.0;
+
+impl Ratio {
+    /// Adds an answer.
+    pub(super) fn add(&mut self, reported: u64, estimated: f64) {
+        if !(estimated >= 1.0) || reported == 0 {
+            return;
+        }
+        let ratio = (reported as f64 / estimated).clamp(LEAST, MOST);
+        let weight = estimated.min(ANSWER);
+        self.reported += weight * ratio;
+        self.estimated += weight;
+        if self.estimated > REMEMBERED {
+            self.reported *= 0.5;
+            self.estimated *= 0.5;
+        }
+    }
+
+    /// Returns the ratio, if the family's own factor is worth so many tokens.
+    pub(super) fn value(&self, prior: f64) -> f64 {
+        ((self.reported + prior) / (self.estimated + prior)).clamp(LEAST, MOST)
+    }
+}
