@@ -39,6 +39,9 @@ impl ModelName {
             () if self.has(&["qwen", "qwq", "qvq"]) => &family::QWEN,
             () if self.has(&["llama"]) => &family::LLAMA,
             () if self.has(&["deepseek"]) => &family::DEEPSEEK,
+            () if self.version_after("grok").is_some_and(|version| version >= (4, 3)) => {
+                &family::GROK_NEW
+            }
             () if self.has(&["grok"]) => &family::GROK,
             () if self.has(&MISTRAL) => &family::MISTRAL,
             () if self.has(&["command", "cohere", "c4ai"]) => &family::COHERE,

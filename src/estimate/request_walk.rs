@@ -4,7 +4,17 @@ use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value};
 
-use super::{RequestCount, prompt_words::PromptWords};
+use super::prompt_words::PromptWords;
+
+/// What there is in a request beside words.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Found {
+    pub(super) tools: u64,
+    pub(super) media: bool,
+    pub(super) server_tools: bool,
+    pub(super) stored_context: bool,
+    pub(super) hidden_reasoning: bool,
+}
 
 /// Members that are no text for the model.
 const NO_TEXT: [&str; 40] = [
@@ -85,7 +95,7 @@ const MEDIA_MEMBERS: [&str; 11] = [
 const AS_JSON: [&str; 6] = ["args", "arguments", "input", "json", "parameters", "response"];
 
 /// Adds the texts of messages.
-pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut RequestCount) {
+pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut Found) {
     let mut stack = vec![root];
     while let Some(value) = stack.pop() {
         match value {
@@ -104,7 +114,7 @@ pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut RequestCount
 fn object<'v>(
     object: &'v Map<String, Value>,
     out: &mut PromptWords,
-    found: &mut RequestCount,
+    found: &mut Found,
     stack: &mut Vec<&'v Value>,
 ) {
     let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -149,7 +159,7 @@ fn document<'v>(
     name: &str,
     value: &'v Value,
     out: &mut PromptWords,
-    found: &mut RequestCount,
+    found: &mut Found,
     stack: &mut Vec<&'v Value>,
 ) {
     let Value::Object(object) = value else {
@@ -194,12 +204,7 @@ fn is_server_item(kind: &str) -> bool {
 }
 
 /// Adds the functions of a list of tools.
-pub(super) fn tools(
-    list: &Value,
-    out: &mut PromptWords,
-    found: &mut RequestCount,
-    set: &mut impl Hasher,
-) {
+pub(super) fn tools(list: &Value, out: &mut PromptWords, found: &mut Found, set: &mut impl Hasher) {
     let Value::Array(list) = list else { return };
     for tool in list.iter().filter_map(Value::as_object) {
         let declared = ["functionDeclarations", "function_declarations"]
@@ -228,7 +233,7 @@ pub(super) fn tools(
 fn function(
     function: &Map<String, Value>,
     out: &mut PromptWords,
-    found: &mut RequestCount,
+    found: &mut Found,
     set: &mut impl Hasher,
 ) {
     const SCHEMAS: [&str; 8] = [

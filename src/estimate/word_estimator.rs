@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{
-    Answer, AnswerCount, Estimate, RequestCount, Unseen, UsageEstimator,
+    Answer, AnswerCount, Estimate, RequestCount, ToolChoice, Unseen, UsageEstimator,
     family::{self, Family},
     hidden::may_reason,
     learned::Learned,
@@ -206,7 +206,8 @@ impl Parts {
                 parts.words += words;
             }
         }
-        parts.calls = call_tokens(count, family);
+        let choice = answer.request.map_or(ToolChoice::Auto, ToolChoice::of);
+        parts.calls = call_tokens(count, family, choice);
         if !count.is_empty() {
             parts.marks = output.begin + if answer.completed { output.end } else { 0.0 };
         }
@@ -229,12 +230,18 @@ fn are_tokens(pieces: u32, words: f64) -> bool {
     pieces >= 8 && (0.75..=1.3).contains(&(f64::from(pieces) / words))
 }
 
-fn call_tokens(count: &AnswerCount, family: &Family) -> f64 {
+fn call_tokens(count: &AnswerCount, family: &Family, choice: ToolChoice) -> f64 {
     let output = &family.output;
+    let first = match choice {
+        ToolChoice::Any => output.any,
+        ToolChoice::Named => output.named,
+        ToolChoice::Auto | ToolChoice::None => output.first_call,
+    };
     match count.calls() {
         0 => 0.0,
         calls => {
-            output.first_call
+            first
+                + if calls > 1 { output.several } else { 0.0 }
                 + (calls - 1) as f64 * output.further_call
                 + count.parameters() as f64 * output.parameter
         }
