@@ -30,6 +30,8 @@ pub struct RequestCount {
     pub text_words: f64,
     /// The number of messages, a system prompt included.
     pub messages: u64,
+    /// The number of calls of tools in the messages.
+    pub calls: u64,
     /// The number of functions that the model may call.
     pub tools: u64,
     /// The words of the names, descriptions and schemas of these functions.
@@ -100,6 +102,7 @@ impl RequestCount {
         Some(Self {
             text_words: words.words(Section::Text),
             messages: (messages + texts) as u64,
+            calls: found.calls,
             tools: found.tools,
             tools_words: words.words(Section::Tools),
             schema_words: words.words(Section::Schema),

@@ -10,6 +10,7 @@ use super::prompt_words::PromptWords;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Found {
     pub(super) tools: u64,
+    pub(super) calls: u64,
     pub(super) media: bool,
     pub(super) server_tools: bool,
     pub(super) stored_context: bool,
@@ -139,6 +140,11 @@ fn object<'v>(
         found.server_tools = true;
         return;
     }
+    let is_call = matches!(kind, "tool_use" | "function_call" | "custom_tool_call" | "tool_call")
+        || ["function", "functionCall", "function_call", "toolUse"]
+            .iter()
+            .any(|name| object.get(*name).is_some_and(Value::is_object));
+    found.calls += u64::from(is_call);
     for (name, value) in object {
         match name.as_str() {
             "source" | "document" => document(name, value, out, found, stack),

@@ -81,12 +81,13 @@ impl UsageEstimator for WordEstimator {
         let (_, family) = of_request(request);
         let estimated = request_terms(&count, family);
         let keys = self.keys_of(request, count.tool_set);
-        let tokens = self.learned.tokens(keys, &estimated);
+        let (tokens, known) = self.learned.tokens(keys, &estimated);
         let why = match () {
             () if count.media => Some(Unseen::Media),
             () if count.server_tools => Some(Unseen::ServerTools),
             () if count.stored_context => Some(Unseen::StoredContext),
             () if count.hidden_reasoning => Some(Unseen::HiddenReasoning),
+            () if family.input.hidden_prompt && !known => Some(Unseen::HiddenPrompt),
             () => None,
         };
         Some(Estimate::unseen(whole(tokens), why))
@@ -257,10 +258,12 @@ fn request_terms(count: &RequestCount, family: &Family) -> Estimated {
     Estimated {
         text: input.word * count.text_words
             + input.message * count.messages as f64
+            // Calls cost in a prompt what they cost in an answer.
+            + (family.output.first_call + family.output.parameter) * count.calls as f64
             + input.schema_word * count.schema_words,
         constant: input.request,
         tools,
-        doubt: if input.hidden_prompt { 400.0 } else { 20.0 },
+        doubt: if input.hidden_prompt { 400.0 } else { 60.0 },
     }
 }
 
@@ -288,7 +291,7 @@ fn of_answer(answer: &Answer<'_>) -> (ModelName, &'static Family) {
 
 fn of_provider(provider: &str) -> &'static Family {
     match provider {
-        "anthropic" => &family::CLAUDE,
+        "anthropic" => &family::CLAUDE_4_5,
         "gcp.gemini" | "gcp.vertex_ai" => &family::GEMINI,
         "mistral_ai" => &family::MISTRAL,
         "cohere" => &family::COHERE,
