@@ -112,6 +112,7 @@ impl AnswerCount {
             self.sums[kind] = self.sums[kind].saturating_add(other.sums[kind]);
             self.pieces[kind] = self.pieces[kind].saturating_add(other.pieces[kind]);
         }
+        self.scanner.merge(&other.scanner);
         self.calls = self.calls.saturating_add(other.calls);
         self.parameters = self.parameters.saturating_add(other.parameters);
     }
@@ -189,6 +190,15 @@ impl AnswerCount {
 
     fn of_kind(&self, kind: Kind) -> f64 {
         let pending = if self.kind == kind { self.scanner.pending() } else { 0 };
-        (f64::from(self.sums[kind as usize]) + f64::from(pending)) / 1e3
+        let words = (f64::from(self.sums[kind as usize]) + f64::from(pending)) / 1e3;
+        match self.scanner.foreign().tokens() {
+            0.0 => words,
+            // What the language adds is shared by all kinds.
+            more => {
+                let sum: f64 = self.sums.iter().copied().map(f64::from).sum();
+                let all = (sum + f64::from(self.scanner.pending())) / 1e3;
+                if all > 0.0 { words * (1.0 + more / all) } else { words }
+            }
+        }
     }
 }

@@ -16,8 +16,8 @@ pub(super) enum Class {
     Sign,
     Greek,
     Cyrillic,
-    /// Hebrew and Arabic.
-    Semitic,
+    Hebrew,
+    Arabic,
     /// The scripts of India.
     Indic,
     /// Thai, Lao, Khmer, Burmese, Tibetan.
@@ -62,7 +62,8 @@ impl Class {
             0x0370..=0x03FF | 0x1F00..=0x1FFF => Greek,
             0x0400..=0x052F => Cyrillic,
             0x0530..=0x058F | 0x10A0..=0x10FF => Caucasian,
-            0x0590..=0x06FF | 0x0750..=0x077F | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFC => Semitic,
+            0x0590..=0x05FF | 0xFB1D..=0xFB4F => Hebrew,
+            0x0600..=0x06FF | 0x0750..=0x077F | 0xFB50..=0xFDFF | 0xFE70..=0xFEFC => Arabic,
             0x0900..=0x0DFF => Indic,
             0x0E00..=0x109F | 0x1780..=0x17FF => Thai,
             0x3040..=0x30FF => Kana,

@@ -16,8 +16,13 @@ pub(super) struct Output {
     pub(super) end: f64,
     /// Tokens of the first call, of each further call, and of each parameter, beside their words.
     pub(super) first_call: f64,
+    /// Once where there are several calls.
+    pub(super) several: f64,
     pub(super) further_call: f64,
     pub(super) parameter: f64,
+    /// Instead of those of the first call, where the request demands some tool, and where it names one.
+    pub(super) any: f64,
+    pub(super) named: f64,
     /// Whether a piece of a stream is usually a token.
     pub(super) pieces: bool,
 }
@@ -41,7 +46,7 @@ pub(super) struct Input {
 
 macro_rules! families {
     ($($(#[$doc:meta])* $name:ident:
-        $word:literal, $begin:literal $end:literal, $first:literal $further:literal $parameter:literal, $pieces:literal,
+        $word:literal, $begin:literal $end:literal, $first:literal $several:literal $further:literal $parameter:literal, $any:literal $named:literal, $pieces:literal,
         $confidence:literal;
         $in_word:literal, $request:literal $message:literal, $tools:literal $tool:literal $tool_word:literal,
         $schema:literal, $hidden:literal
@@ -49,8 +54,8 @@ macro_rules! families {
         $(#[$doc])*
         pub(super) static $name: Family = Family {
             output: Output {
-                word: $word, begin: $begin, end: $end, first_call: $first, further_call: $further, parameter: $parameter,
-                pieces: $pieces,
+                word: $word, begin: $begin, end: $end, first_call: $first, several: $several, further_call: $further,
+                parameter: $parameter, any: $any, named: $named, pieces: $pieces,
             },
             input: Input {
                 word: $in_word, request: $request, message: $message, tools: $tools, tool: $tool, tool_word: $tool_word,
@@ -61,32 +66,39 @@ macro_rules! families {
     )*};
 }
 
-// word, begin end, first and further call, parameter, pieces, confidence;
+// word, begin end, first call, several, further call, parameter, any named, pieces, confidence;
 // word of input, request message, tools tool word-of-tools, word-of-schema, hidden prompt
 families! {
     /// GPT-4o to GPT-4.5: o200k.
-    OPENAI: 1.02, 0.0 0.0, 7.0 22.0 0.0, true, 200.0; 1.0, 3.0 4.0, 10.0 4.0 0.5, 0.65, false
+    OPENAI: 1.02, 0.0 0.0, 7.5 17.0 5.0 0.0, 7.5 -1.0, true, 200.0; 1.0, 3.0 4.1, 14.0 4.0 0.6, 0.9, false
     /// GPT-3.5 and GPT-4: cl100k.
-    OPENAI_OLD: 1.02, 0.0 0.0, 7.0 22.0 0.0, true, 200.0; 1.0, 3.0 4.0, 10.0 4.0 0.5, 0.65, false
+    OPENAI_OLD: 1.01, 0.0 0.0, 7.5 17.0 5.0 0.0, 7.5 -1.0, true, 200.0; 1.0, 3.0 4.0, 14.0 8.0 0.66, 0.9, false
     /// GPT-5 and the o series.
-    OPENAI_REASONING: 1.02, 0.0 4.0, 11.0 22.0 0.0, true, 200.0; 1.0, 3.0 4.0, 10.0 4.0 0.5, 0.65, false
+    OPENAI_REASONING: 1.05, 0.0 4.0, 8.0 17.0 5.0 0.0, 8.0 0.0, true, 200.0; 1.0, 2.2 4.1, 15.0 5.0 0.6, 0.9, false
     /// GPT-OSS, whose channels have marks.
-    GPT_OSS: 1.02, 10.0 0.0, 7.0 20.0 0.0, true, 200.0; 1.0, 61.0 5.0, 10.0 4.0 0.5, 0.65, false
-    /// Claude up to 4.6.
-    CLAUDE: 1.10, 0.0 2.5, 34.0 17.0 10.5, false, 200.0; 1.1, 6.0 0.7, 480.0 10.0 1.0, 1.0, false
-    /// Claude from Opus 4.7 and version 5 on.
-    CLAUDE_NEW: 1.47, 0.0 2.5, 34.0 17.0 10.5, false, 100.0; 1.47, 6.0 0.7, 600.0 10.0 1.3, 1.3, false
-    GEMINI: 1.02, 0.0 0.5, 6.5 4.0 0.0, false, 200.0; 1.0, 0.5 0.0, 10.0 4.0 0.6, 0.0, false
-    GEMMA: 1.02, 0.0 1.0, 6.0 4.0 0.0, true, 200.0; 1.0, 5.0 4.5, 10.0 4.0 1.0, 0.0, false
-    MISTRAL: 1.10, 0.0 1.0, 3.0 2.0 0.0, true, 200.0; 1.1, 2.0 2.5, 10.0 4.0 1.1, 0.0, false
-    LLAMA: 1.02, 0.0 1.0, 12.0 12.0 0.0, true, 100.0; 1.02, 20.0 5.0, 100.0 4.0 1.0, 0.0, false
-    DEEPSEEK: 1.03, 0.0 1.0, 21.0 17.0 12.0, true, 200.0; 1.02, 2.0 2.0, 100.0 4.0 1.0, 0.0, false
-    QWEN: 1.04, 0.0 1.0, 14.0 11.5 0.0, true, 200.0; 1.04, 5.0 4.5, 85.0 4.0 0.9, 0.0, false
-    COHERE: 1.05, 0.0 1.0, 30.0 15.0 0.0, false, 100.0; 1.05, 490.0 4.0, 100.0 4.0 1.0, 0.0, true
-    GROK: 1.02, 0.0 1.0, 18.0 18.0 0.0, true, 200.0; 1.0, 190.0 4.0, 10.0 4.0 1.0, 0.0, true
-    GLM: 1.02, 0.0 1.0, 3.0 3.0 0.0, true, 200.0; 1.02, 5.0 4.0, 100.0 4.0 1.0, 0.0, false
-    KIMI: 1.02, 0.0 1.0, 10.0 10.0 0.0, true, 200.0; 1.02, 5.0 4.0, 10.0 4.0 1.0, 0.0, false
-    NOVA: 1.02, 0.0 1.0, 9.5 9.5 0.0, false, 100.0; 1.02, 5.0 4.0, 100.0 4.0 1.0, 0.0, true
+    GPT_OSS: 0.99, 10.0 0.0, 3.0 0.0 15.0 4.0, 3.0 3.0, true, 200.0; 1.0, 61.5 5.4, 25.0 7.0 0.7, 0.9, false
+    /// Claude from 4.5 to 4.6.
+    CLAUDE_4_5: 1.12, 0.0 2.5, 33.5 0.0 16.0 10.0, 19.0 0.0, false, 200.0; 1.12, 6.0 0.8, 510.0 5.0 1.3, 1.0, false
+    /// Claude 3.7 and 4, whose prompt about tools is shorter.
+    CLAUDE_4: 1.12, 0.0 2.5, 33.5 0.0 16.0 10.0, 19.0 0.0, false, 200.0; 1.12, 6.0 0.8, 345.0 5.0 1.3, 1.0, false
+    /// Claude up to 3.5.
+    CLAUDE_3: 1.12, 0.0 2.5, 33.5 0.0 16.0 10.0, 19.0 0.0, false, 200.0; 1.12, 6.0 0.8, 285.0 5.0 1.3, 1.0, false
+    /// Claude from 4.7 on, whose tokenizer has about 1.3 times the tokens.
+    CLAUDE_NEW: 1.45, 0.0 2.5, 43.0 0.0 21.0 13.5, 24.0 7.0, false, 100.0; 1.45, 6.0 0.8, 560.0 6.0 1.5, 1.3, false
+    GEMINI: 1.06, 0.0 0.5, 6.5 0.0 4.0 0.0, 3.5 3.5, false, 200.0; 1.06, 0.8 0.1, 10.0 0.0 0.8, 0.0, false
+    GEMMA: 1.07, 0.0 1.0, 6.5 0.0 4.0 0.0, 6.5 6.5, true, 200.0; 1.02, 5.0 4.5, 10.0 4.0 1.0, 0.0, false
+    MISTRAL: 1.08, 0.0 1.0, 3.0 0.0 2.0 0.0, 3.0 3.0, true, 200.0; 1.08, 3.0 2.8, 10.0 14.0 1.45, 0.0, false
+    LLAMA: 1.03, 0.0 1.0, 12.0 0.0 12.0 0.0, 12.0 12.0, true, 100.0; 1.03, 20.0 6.0, 100.0 4.0 1.0, 0.0, false
+    DEEPSEEK: 1.03, 0.0 1.0, 22.5 0.0 12.0 11.0, 22.5 22.5, true, 200.0; 1.02, 2.0 2.0, 240.0 14.0 0.8, 0.0, false
+    QWEN: 1.04, 0.0 1.0, 8.0 0.0 9.0 5.0, 8.0 8.0, true, 200.0; 1.03, 4.8 4.6, 85.0 20.0 1.3, 0.0, false
+    COHERE: 1.06, 0.0 1.0, 30.0 0.0 15.0 0.0, 14.0 14.0, false, 100.0; 1.05, 490.0 4.0, 920.0 6.0 1.15, 0.0, true
+    /// Grok up to 4.2.
+    GROK: 1.0, 0.0 1.0, 10.0 0.0 10.0 6.0, 10.0 10.0, true, 200.0; 1.0, 187.0 4.0, 10.0 20.0 1.5, 0.0, true
+    /// Grok from 4.3 on, whose calls are short.
+    GROK_NEW: 1.0, 0.0 1.0, 0.5 0.0 1.0 1.0, 0.5 0.5, true, 200.0; 1.0, 187.0 4.0, 10.0 20.0 1.5, 0.0, true
+    GLM: 1.03, 0.0 1.0, 1.0 0.0 1.0 2.0, 1.0 1.0, true, 200.0; 1.02, 5.0 4.0, 95.0 20.0 1.25, 0.0, false
+    KIMI: 1.04, 0.0 1.0, 10.0 0.0 9.0 0.0, 10.0 10.0, true, 200.0; 1.02, 5.0 4.0, 10.0 12.0 1.35, 0.0, false
+    NOVA: 0.99, 0.0 1.0, 10.0 0.0 8.0 5.0, 10.0 10.0, false, 100.0; 1.02, 5.0 4.0, 885.0 5.0 1.05, 0.0, true
     /// Models of no known family.
-    OTHER: 1.02, 0.0 1.0, 10.0 10.0 0.0, true, 40.0; 1.02, 5.0 4.0, 50.0 4.0 1.0, 0.5, false
+    OTHER: 1.04, 0.0 1.0, 10.0 0.0 10.0 3.0, 10.0 10.0, true, 40.0; 1.02, 5.0 4.0, 50.0 4.0 1.0, 0.5, false
 }

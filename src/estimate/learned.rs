@@ -88,17 +88,17 @@ impl Learned {
         tables.answers.get(model).map_or(1.0, |answers| answers.of(has_calls).value(prior))
     }
 
-    /// Returns the tokens of a request, by the first of the keys that is known.
-    pub(super) fn tokens(&self, keys: [u64; 2], estimated: &Estimated) -> f64 {
+    /// Returns the tokens of a request, by the first of the keys that is known, and whether one is.
+    pub(super) fn tokens(&self, keys: [u64; 2], estimated: &Estimated) -> (f64, bool) {
         let mut tables = lock(&self.0);
         for key in keys {
             if let Some(terms) = tables.requests.get(key)
                 && terms.is_known()
             {
-                return terms.value(estimated);
+                return (terms.value(estimated), true);
             }
         }
-        estimated.sum()
+        (estimated.sum(), false)
     }
 }
 

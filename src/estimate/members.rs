@@ -1,7 +1,7 @@
 /// Counts the members of JSON objects, piece by piece: the colons outside of strings, one level deep.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Members {
-    depth: u16,
+    depth: u8,
     state: State,
 }
 

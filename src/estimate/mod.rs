@@ -16,6 +16,7 @@ mod class;
 mod estimate;
 mod estimator;
 mod family;
+mod foreign;
 mod hidden;
 mod learned;
 mod members;

@@ -31,14 +31,21 @@ impl ModelName {
     pub(super) fn family(&self) -> Option<&'static Family> {
         Some(match () {
             () if self.has(&["gpt-oss", "gpt_oss"]) => &family::GPT_OSS,
-            () if self.has(&["claude"]) && self.is_new_claude() => &family::CLAUDE_NEW,
-            () if self.has(&["claude"]) => &family::CLAUDE,
+            () if self.has(&["claude"]) => match self.claude() {
+                (4, 7..) | (5.., _) => &family::CLAUDE_NEW,
+                (4, 5..) => &family::CLAUDE_4_5,
+                (4, _) | (3, 7..) => &family::CLAUDE_4,
+                _ => &family::CLAUDE_3,
+            },
             () if self.has(&["gemma"]) => &family::GEMMA,
             () if self.has(&["gemini"]) => &family::GEMINI,
             // A distilled model has the tokenizer of its base.
             () if self.has(&["qwen", "qwq", "qvq"]) => &family::QWEN,
             () if self.has(&["llama"]) => &family::LLAMA,
             () if self.has(&["deepseek"]) => &family::DEEPSEEK,
+            () if self.version_after("grok").is_some_and(|version| version >= (4, 3)) => {
+                &family::GROK_NEW
+            }
             () if self.has(&["grok"]) => &family::GROK,
             () if self.has(&MISTRAL) => &family::MISTRAL,
             () if self.has(&["command", "cohere", "c4ai"]) => &family::COHERE,
@@ -72,7 +79,7 @@ impl ModelName {
 
     /// Whether reasoning, if there is any, is not delivered, or only summaries of it.
     pub(super) fn summarises_reasoning(&self) -> bool {
-        self.hides_reasoning() || (self.has(&["claude"]) && self.is_new_claude())
+        self.hides_reasoning() || (self.has(&["claude"]) && self.claude() >= (4, 7))
     }
 
     /// Whether this is Llama 4, whose calls of tools some hosts report several times over.
@@ -114,12 +121,12 @@ impl ModelName {
         gpt || self.words().any(o_series) || self.words().any(|word| word == "codex")
     }
 
-    /// From version 5, and from 4.7.
-    fn is_new_claude(&self) -> bool {
+    /// Returns the version of a Claude, wherever it is in the name: `claude-3-5-haiku`, `claude-opus-4-7`. One without a version
+    /// is taken for a recent one.
+    fn claude(&self) -> (u32, u32) {
         let mut numbers = self.words().skip_while(|word| *word != "claude").skip(1);
-        let Some(major) = numbers.by_ref().find_map(number) else { return false };
-        let minor = numbers.next().and_then(number).unwrap_or(0);
-        (major, minor) >= (4, 7)
+        let Some(major) = numbers.by_ref().find_map(number) else { return (4, 5) };
+        (major, numbers.next().and_then(number).unwrap_or(0))
     }
 
     /// Returns the version after a word: of `gpt-4.1-mini` after `gpt` 4 and 1.
@@ -151,4 +158,59 @@ fn number(word: &str) -> Option<u32> {
 fn leading(word: &str) -> Option<u32> {
     let digits = word.find(|char: char| !char.is_ascii_digit()).unwrap_or(word.len());
     number(&word[..digits])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ModelName, family};
+
+    #[test]
+    fn families_are_known_by_names_of_all_hosts() {
+        let cases = [
+            ("gpt-4o-mini-2024-07-18", &family::OPENAI),
+            ("openai/gpt-4.1-nano", &family::OPENAI),
+            ("chatgpt-4o-latest", &family::OPENAI),
+            ("gpt-5-chat-latest", &family::OPENAI),
+            ("gpt-4-0613", &family::OPENAI_OLD),
+            ("gpt-4-turbo-2024-04-09", &family::OPENAI_OLD),
+            ("gpt-35-turbo", &family::OPENAI_OLD),
+            ("gpt-3.5-turbo-0125", &family::OPENAI_OLD),
+            ("gpt-5.4-nano-2026-03-17", &family::OPENAI_REASONING),
+            ("gpt-6", &family::OPENAI_REASONING),
+            ("o4-mini", &family::OPENAI_REASONING),
+            ("openai/o3", &family::OPENAI_REASONING),
+            ("openai.gpt-oss-20b-1:0", &family::GPT_OSS),
+            ("gpt-oss:120b", &family::GPT_OSS),
+            ("claude-3-haiku-20240307", &family::CLAUDE_3),
+            ("us.anthropic.claude-3-5-sonnet-20241022-v2:0", &family::CLAUDE_3),
+            ("claude-3-7-sonnet@20250219", &family::CLAUDE_4),
+            ("claude-sonnet-4-20250514", &family::CLAUDE_4),
+            ("anthropic/claude-4.5-haiku-20251001", &family::CLAUDE_4_5),
+            ("claude-opus-4-6", &family::CLAUDE_4_5),
+            ("claude-opus-4-7", &family::CLAUDE_NEW),
+            ("claude-sonnet-5", &family::CLAUDE_NEW),
+            ("eu.anthropic.claude-opus-5-1-20270101-v1:0", &family::CLAUDE_NEW),
+            ("models/gemini-2.5-pro", &family::GEMINI),
+            ("gemma3:1b", &family::GEMMA),
+            ("deepseek-r1:14b-qwen-distill-q8_0", &family::QWEN),
+            ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", &family::LLAMA),
+            ("deepseek-chat", &family::DEEPSEEK),
+            ("x-ai/grok-4.1-fast", &family::GROK),
+            ("grok-4.3", &family::GROK_NEW),
+            ("mistral.voxtral-mini-3b-2507", &family::MISTRAL),
+            ("us.amazon.nova-2-lite-v1:0", &family::NOVA),
+            ("moonshotai/kimi-k2.5", &family::KIMI),
+            ("zai-org/glm-4.7-flash", &family::GLM),
+            ("command-a-03-2025", &family::COHERE),
+        ];
+        for (name, family) in cases {
+            assert!(
+                ModelName::new(name).family().is_some_and(|found| std::ptr::eq(found, family)),
+                "{name}"
+            );
+        }
+        for name in ["", "phi3", "o200k", "nova2", "gpt", "granite3-dense:8b", "🦊"] {
+            assert_eq!(ModelName::new(name).family(), None, "{name}");
+        }
+    }
 }

@@ -34,3 +34,32 @@ impl Ratio {
         ((self.reported + prior) / (self.estimated + prior)).clamp(LEAST, MOST)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Ratio;
+
+    #[test]
+    fn what_was_reported_outweighs_the_prior_in_the_end() {
+        let mut ratio = Ratio::default();
+        assert_eq!(ratio.value(200.0), 1.0);
+        ratio.add(150, 100.0);
+        assert!((1.1..1.3).contains(&ratio.value(200.0)));
+        for _ in 0..1_000 {
+            ratio.add(150, 100.0);
+        }
+        assert!((1.48..=1.5).contains(&ratio.value(200.0)));
+        assert!(ratio.estimated < 10_000.0);
+    }
+
+    #[test]
+    fn nothing_that_is_reported_leaves_the_bounds() {
+        let mut ratio = Ratio::default();
+        for _ in 0..1_000 {
+            ratio.add(u64::MAX, 1e9);
+            ratio.add(0, 5.0);
+            ratio.add(5, f64::NAN);
+        }
+        assert!(ratio.value(0.0) <= 4.0);
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     prompt_words::{PromptWords, Section},
-    request_walk,
+    request_walk::{self, Found},
 };
 use crate::event::LlmStart;
 
@@ -30,6 +30,8 @@ pub struct RequestCount {
     pub text_words: f64,
     /// The number of messages, a system prompt included.
     pub messages: u64,
+    /// The number of calls of tools in the messages.
+    pub calls: u64,
     /// The number of functions that the model may call.
     pub tools: u64,
     /// The words of the names, descriptions and schemas of these functions.
@@ -84,47 +86,59 @@ impl RequestCount {
     /// Reads the prompt, which builds a lazy one.
     pub fn of(request: &LlmStart) -> Option<Self> {
         let prompt = request.messages.get()?;
+        let params = &request.params;
         let mut size = PromptWords::measure();
-        Self::walk(prompt, &request.params, &mut size);
+        walk(prompt, params, &mut size, &mut DefaultHasher::new());
         let mut words = PromptWords::count(size.bytes());
-        let mut found = Self::walk(prompt, &request.params, &mut words);
-        found.text_words = words.words(Section::Text);
-        found.tools_words = words.words(Section::Tools);
-        found.schema_words = words.words(Section::Schema);
-        found.bytes = words.bytes();
-        Some(found)
-    }
-
-    fn walk(prompt: &Value, params: &Map<String, Value>, out: &mut PromptWords) -> Self {
-        let mut found = Self::default();
-        found.messages = match prompt {
-            Value::Array(items) => items.len() as u64,
+        let mut set = DefaultHasher::new();
+        let found = walk(prompt, params, &mut words, &mut set);
+        (found.tools, words.bytes_of(Section::Tools)).hash(&mut set);
+        let messages = match prompt {
+            Value::Array(items) => items.len(),
             Value::Null => 0,
             _ => 1,
         };
-        out.section(Section::Text);
-        request_walk::text(prompt, out, &mut found);
-        for name in TEXTS {
-            if let Some(value) = params.get(name) {
-                found.messages += 1;
-                request_walk::text(value, out, &mut found);
-            }
-        }
-        out.section(Section::Tools);
-        let mut set = DefaultHasher::new();
-        for tools in tool_lists(params) {
-            request_walk::tools(tools, out, &mut found, &mut set);
-        }
-        (found.tools, out.bytes_of(Section::Tools)).hash(&mut set);
-        found.tool_set = set.finish();
-        out.section(Section::Schema);
-        if let Some(schema) = schema(params) {
-            out.json(schema);
-        }
-        found.tool_choice = tool_choice(params);
-        found.stored_context |= has_stored_context(params);
-        found
+        let texts = TEXTS.iter().filter(|name| params.contains_key(**name)).count();
+        Some(Self {
+            text_words: words.words(Section::Text),
+            messages: (messages + texts) as u64,
+            calls: found.calls,
+            tools: found.tools,
+            tools_words: words.words(Section::Tools),
+            schema_words: words.words(Section::Schema),
+            bytes: words.bytes(),
+            tool_choice: ToolChoice::of(request),
+            media: found.media,
+            server_tools: found.server_tools,
+            stored_context: found.stored_context || has_stored_context(params),
+            hidden_reasoning: found.hidden_reasoning,
+            tool_set: set.finish(),
+        })
     }
+}
+
+/// Adds the texts, the tools and the schema of a request.
+fn walk(
+    prompt: &Value,
+    params: &Map<String, Value>,
+    out: &mut PromptWords,
+    set: &mut impl Hasher,
+) -> Found {
+    let mut found = Found::default();
+    out.section(Section::Text);
+    request_walk::text(prompt, out, &mut found);
+    for value in TEXTS.iter().filter_map(|name| params.get(*name)) {
+        request_walk::text(value, out, &mut found);
+    }
+    out.section(Section::Tools);
+    for tools in tool_lists(params) {
+        request_walk::tools(tools, out, &mut found, set);
+    }
+    out.section(Section::Schema);
+    if let Some(schema) = schema(params) {
+        out.json(schema);
+    }
+    found
 }
 
 fn tool_lists(params: &Map<String, Value>) -> impl Iterator<Item = &Value> {
@@ -169,28 +183,33 @@ fn schema(params: &Map<String, Value>) -> Option<&Value> {
     })
 }
 
-fn tool_choice(params: &Map<String, Value>) -> ToolChoice {
-    let choice = ["tool_choice", "function_call"].iter().find_map(|name| params.get(*name));
-    let config = ["toolConfig", "tool_config"].iter().find_map(|name| params.get(*name));
-    let config = config.and_then(|config| {
-        let calling =
-            config.get("functionCallingConfig").or_else(|| config.get("function_calling_config"));
-        calling.or_else(|| config.get("toolChoice"))
-    });
-    match choice.or(config) {
-        Some(Value::String(word)) => of_word(word),
-        Some(Value::Object(choice)) => {
-            let word = ["type", "mode"].iter().find_map(|name| choice.get(*name)?.as_str());
-            match word {
-                Some(word) => of_word(word),
-                None if choice.contains_key("any") => ToolChoice::Any,
-                None if choice.contains_key("tool") || choice.contains_key("name") => {
-                    ToolChoice::Named
+impl ToolChoice {
+    /// Returns how a request chooses tools, at whichever place the API has it.
+    pub fn of(request: &LlmStart) -> Self {
+        let params = &request.params;
+        let choice = ["tool_choice", "function_call"].iter().find_map(|name| params.get(*name));
+        let config = ["toolConfig", "tool_config"].iter().find_map(|name| params.get(*name));
+        let config = config.and_then(|config| {
+            let calling = config
+                .get("functionCallingConfig")
+                .or_else(|| config.get("function_calling_config"));
+            calling.or_else(|| config.get("toolChoice"))
+        });
+        match choice.or(config) {
+            Some(Value::String(word)) => of_word(word),
+            Some(Value::Object(choice)) => {
+                let word = ["type", "mode"].iter().find_map(|name| choice.get(*name)?.as_str());
+                match word {
+                    Some(word) => of_word(word),
+                    None if choice.contains_key("any") => ToolChoice::Any,
+                    None if choice.contains_key("tool") || choice.contains_key("name") => {
+                        ToolChoice::Named
+                    }
+                    None => ToolChoice::Auto,
                 }
-                None => ToolChoice::Auto,
             }
+            _ => ToolChoice::Auto,
         }
-        _ => ToolChoice::Auto,
     }
 }
 

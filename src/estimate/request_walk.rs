@@ -4,7 +4,18 @@ use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value};
 
-use super::{RequestCount, prompt_words::PromptWords};
+use super::prompt_words::PromptWords;
+
+/// What there is in a request beside words.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Found {
+    pub(super) tools: u64,
+    pub(super) calls: u64,
+    pub(super) media: bool,
+    pub(super) server_tools: bool,
+    pub(super) stored_context: bool,
+    pub(super) hidden_reasoning: bool,
+}
 
 /// Members that are no text for the model.
 const NO_TEXT: [&str; 40] = [
@@ -85,7 +96,7 @@ const MEDIA_MEMBERS: [&str; 11] = [
 const AS_JSON: [&str; 6] = ["args", "arguments", "input", "json", "parameters", "response"];
 
 /// Adds the texts of messages.
-pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut RequestCount) {
+pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut Found) {
     let mut stack = vec![root];
     while let Some(value) = stack.pop() {
         match value {
@@ -104,7 +115,7 @@ pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut RequestCount
 fn object<'v>(
     object: &'v Map<String, Value>,
     out: &mut PromptWords,
-    found: &mut RequestCount,
+    found: &mut Found,
     stack: &mut Vec<&'v Value>,
 ) {
     let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -129,6 +140,11 @@ fn object<'v>(
         found.server_tools = true;
         return;
     }
+    let is_call = matches!(kind, "tool_use" | "function_call" | "custom_tool_call" | "tool_call")
+        || ["function", "functionCall", "function_call", "toolUse"]
+            .iter()
+            .any(|name| object.get(*name).is_some_and(Value::is_object));
+    found.calls += u64::from(is_call);
     for (name, value) in object {
         match name.as_str() {
             "source" | "document" => document(name, value, out, found, stack),
@@ -149,7 +165,7 @@ fn document<'v>(
     name: &str,
     value: &'v Value,
     out: &mut PromptWords,
-    found: &mut RequestCount,
+    found: &mut Found,
     stack: &mut Vec<&'v Value>,
 ) {
     let Value::Object(object) = value else {
@@ -194,12 +210,7 @@ fn is_server_item(kind: &str) -> bool {
 }
 
 /// Adds the functions of a list of tools.
-pub(super) fn tools(
-    list: &Value,
-    out: &mut PromptWords,
-    found: &mut RequestCount,
-    set: &mut impl Hasher,
-) {
+pub(super) fn tools(list: &Value, out: &mut PromptWords, found: &mut Found, set: &mut impl Hasher) {
     let Value::Array(list) = list else { return };
     for tool in list.iter().filter_map(Value::as_object) {
         let declared = ["functionDeclarations", "function_declarations"]
@@ -228,7 +239,7 @@ pub(super) fn tools(
 fn function(
     function: &Map<String, Value>,
     out: &mut PromptWords,
-    found: &mut RequestCount,
+    found: &mut Found,
     set: &mut impl Hasher,
 ) {
     const SCHEMAS: [&str; 8] = [

@@ -25,7 +25,7 @@ pub(super) struct Terms {
 }
 
 /// The standard deviations of what the family's terms may be off by.
-const TEXT: f64 = 0.12;
+const TEXT: f64 = 0.5;
 const TOOLS: f64 = 0.4;
 /// Of a report around a perfect estimate: a share of it, and tokens.
 const SHARE: f64 = 0.04;
@@ -96,4 +96,38 @@ const PLACES: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2,
 
 fn determinant([[a, b, c], [d, e, f], [g, h, i]]: [[f64; 3]; 3]) -> f64 {
     a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Estimated, Terms};
+
+    fn request(text: f64) -> Estimated {
+        Estimated { text, constant: 3.0, tools: 60.0, doubt: 30.0 }
+    }
+
+    #[test]
+    fn a_few_calls_teach_the_constant_and_the_factors() {
+        let truth = |text: f64| (text * 1.1 + 140.0).round();
+        let mut terms = Terms::default();
+        assert_eq!(terms.value(&request(100.0)), 163.0);
+        for text in [40.0, 400.0, 90.0, 150.0, 800.0] {
+            terms.add(truth(text) as u64, &request(text));
+        }
+        for text in [20.0, 200.0, 600.0] {
+            let ratio = terms.value(&request(text)) / truth(text);
+            assert!((0.95..1.05).contains(&ratio), "{text}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn one_call_among_many_that_contradicts_them_moves_little() {
+        let mut terms = Terms::default();
+        for text in [40.0, 400.0, 90.0, 150.0, 800.0] {
+            terms.add((text + 63.0) as u64, &request(text));
+        }
+        let before = terms.value(&request(100.0));
+        terms.add(1_400, &request(100.0));
+        assert!((terms.value(&request(100.0)) / before).ln().abs() < 0.1);
+    }
 }

@@ -40,7 +40,8 @@ impl WordCount {
 
     /// Returns the tokens, before a model's factor.
     pub fn tokens(&self) -> f64 {
-        (self.sum as f64 + f64::from(self.scanner.pending())) / 1e3
+        let words = self.sum as f64 + f64::from(self.scanner.pending());
+        words / 1e3 + self.scanner.foreign().tokens()
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{
-    Answer, AnswerCount, Estimate, RequestCount, Unseen, UsageEstimator,
+    Answer, AnswerCount, Estimate, RequestCount, ToolChoice, Unseen, UsageEstimator,
     family::{self, Family},
     hidden::may_reason,
     learned::Learned,
@@ -81,12 +81,13 @@ impl UsageEstimator for WordEstimator {
         let (_, family) = of_request(request);
         let estimated = request_terms(&count, family);
         let keys = self.keys_of(request, count.tool_set);
-        let tokens = self.learned.tokens(keys, &estimated);
+        let (tokens, known) = self.learned.tokens(keys, &estimated);
         let why = match () {
             () if count.media => Some(Unseen::Media),
             () if count.server_tools => Some(Unseen::ServerTools),
             () if count.stored_context => Some(Unseen::StoredContext),
             () if count.hidden_reasoning => Some(Unseen::HiddenReasoning),
+            () if family.input.hidden_prompt && !known => Some(Unseen::HiddenPrompt),
             () => None,
         };
         Some(Estimate::unseen(whole(tokens), why))
@@ -206,7 +207,8 @@ impl Parts {
                 parts.words += words;
             }
         }
-        parts.calls = call_tokens(count, family);
+        let choice = answer.request.map_or(ToolChoice::Auto, ToolChoice::of);
+        parts.calls = call_tokens(count, family, choice);
         if !count.is_empty() {
             parts.marks = output.begin + if answer.completed { output.end } else { 0.0 };
         }
@@ -229,12 +231,18 @@ fn are_tokens(pieces: u32, words: f64) -> bool {
     pieces >= 8 && (0.75..=1.3).contains(&(f64::from(pieces) / words))
 }
 
-fn call_tokens(count: &AnswerCount, family: &Family) -> f64 {
+fn call_tokens(count: &AnswerCount, family: &Family, choice: ToolChoice) -> f64 {
     let output = &family.output;
+    let first = match choice {
+        ToolChoice::Any => output.any,
+        ToolChoice::Named => output.named,
+        ToolChoice::Auto | ToolChoice::None => output.first_call,
+    };
     match count.calls() {
         0 => 0.0,
         calls => {
-            output.first_call
+            first
+                + if calls > 1 { output.several } else { 0.0 }
                 + (calls - 1) as f64 * output.further_call
                 + count.parameters() as f64 * output.parameter
         }
@@ -250,10 +258,12 @@ fn request_terms(count: &RequestCount, family: &Family) -> Estimated {
     Estimated {
         text: input.word * count.text_words
             + input.message * count.messages as f64
+            // Calls cost in a prompt what they cost in an answer.
+            + (family.output.first_call + family.output.parameter) * count.calls as f64
             + input.schema_word * count.schema_words,
         constant: input.request,
         tools,
-        doubt: if input.hidden_prompt { 400.0 } else { 20.0 },
+        doubt: if input.hidden_prompt { 400.0 } else { 60.0 },
     }
 }
 
@@ -281,7 +291,7 @@ fn of_answer(answer: &Answer<'_>) -> (ModelName, &'static Family) {
 
 fn of_provider(provider: &str) -> &'static Family {
     match provider {
-        "anthropic" => &family::CLAUDE,
+        "anthropic" => &family::CLAUDE_4_5,
         "gcp.gemini" | "gcp.vertex_ai" => &family::GEMINI,
         "mistral_ai" => &family::MISTRAL,
         "cohere" => &family::COHERE,
