@@ -83,7 +83,8 @@
 //! | `console` | `ConsoleLog`, `ConsoleTokens`, `PrintTrees` |
 //! | `metrics` | `LlmMetrics`, `HandlerMetrics`, `TimedHandler` |
 //! | `tracing-spans` | `TracingSpans`, and [`tracing`] spans of runs |
-//! | `usage` | `UsageTotals`, `BudgetGuard`, `PriceTable` |
+//! | `usage` | `UsageTotals`, `BudgetGuard`, `PriceTable`, `Prices` |
+//! | `prices` | `Prices::bundled`: the prices of all usual providers |
 //! | `otel` | `OtelSpans`, `OtelMetrics` |
 //! | `nats` | module `nats`: event records through NATS JetStream |
 //! | `decompression-full` | compressed answers for the HTTP layer; or singly `decompression-gzip`, `-deflate`, `-br`, `-zstd` |

@@ -92,7 +92,7 @@ impl PriceSource for Counting {
 
 #[test]
 fn the_first_source_with_a_price_counts() {
-    let (own, usage) = (Prices::from(prices(7)), Usage::new(1, 2));
+    let (own, usage) = (prices(7), Usage::new(1, 2));
     let both = own.or(Prices::new(Counting::default()));
     let price = |model| {
         let price = both.price_of(&PricedCall::new("any", Some(model), &usage));
