@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Choice, Content, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall,
-    ToolCallRef, index_table::IndexTable, truncation::Truncation,
+    ToolCallRef, Usage, index_table::IndexTable, truncation::Truncation,
 };
 
 /// Adds up deltas to an [`LlmResult`].
@@ -20,8 +20,17 @@ use super::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Accumulator {
-    result: LlmResult,
-    /// Parallel to `result.choices`.
+    model: Option<Arc<str>>,
+    response_id: Option<Arc<str>>,
+    streamed: bool,
+    choices: Vec<Choice>,
+    /// Boxed, because most answers report it at their end.
+    report: Option<Box<Report>>,
+    tokens: u64,
+    decode_faults: u64,
+    decode_skipped: bool,
+    http: Option<Box<HttpResponseInfo>>,
+    /// Parallel to `choices`.
     parts: Vec<Parts>,
     places: IndexTable,
     /// The bytes of each text that are kept.
@@ -33,6 +42,12 @@ pub struct Accumulator {
     /// Whether content came after the last report of usage.
     unreported: bool,
     pieces: Pieces,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Report {
+    usage: Option<Usage>,
+    raw: Option<Value>,
 }
 
 /// How many pieces of each kind of content a stream brought.
@@ -74,9 +89,16 @@ impl Accumulator {
 
     /// Creates an accumulator that keeps only part of the content.
     pub(crate) fn capturing(content: ContentCapture) -> Self {
-        let result = LlmResult { streamed: true, ..LlmResult::default() };
         Self {
-            result,
+            model: None,
+            response_id: None,
+            streamed: true,
+            choices: Vec::new(),
+            report: None,
+            tokens: 0,
+            decode_faults: 0,
+            decode_skipped: false,
+            http: None,
             parts: Vec::new(),
             places: IndexTable::default(),
             limit: content.limit(),
@@ -144,10 +166,10 @@ impl Accumulator {
         };
         *pieces = pieces.saturating_add(u32::from(!text.is_empty()));
         if kept.len() < text.len() && self.limit == usize::MAX {
-            self.result.decode_skipped = true;
+            self.decode_skipped = true;
         }
-        self.result.streamed.then(|| {
-            self.result.tokens += 1;
+        self.streamed.then(|| {
+            self.tokens += 1;
             Content { choice, kind, text: kept, tool_call }
         })
     }
@@ -162,23 +184,22 @@ impl Accumulator {
             }
             Delta::Usage { usage, raw } => {
                 let known = usage.is_known();
+                let report = self.report.get_or_insert_default();
                 if known {
-                    self.result.usage.get_or_insert_default().update(usage);
+                    report.usage.get_or_insert_default().update(usage);
                     self.unreported = false;
                 }
                 // A report without counts does not replace one that has some.
                 if let Some(raw) = raw
-                    && (known || self.result.usage.is_none())
+                    && (known || report.usage.is_none())
                 {
-                    self.result.usage_raw = Some((**raw).clone());
+                    report.raw = Some((**raw).clone());
                 }
                 self.answered = true;
             }
             Delta::Response { id, model } => {
                 // The first non-empty value stays: some vendors send empty ones first.
-                for (slot, value) in
-                    [(&mut self.result.response_id, id), (&mut self.result.model, model)]
-                {
+                for (slot, value) in [(&mut self.response_id, id), (&mut self.model, model)] {
                     if let (None, Some(value)) = (&slot, value)
                         && !value.is_empty()
                     {
@@ -188,10 +209,10 @@ impl Accumulator {
                 self.answered = true;
             }
             Delta::NotStreamed => {
-                self.result.streamed = false;
+                self.streamed = false;
                 self.answered = true;
             }
-            Delta::DecodeFault => self.result.decode_faults += 1,
+            Delta::DecodeFault => self.decode_faults += 1,
             Delta::Done => self.complete(),
             _ => {}
         }
@@ -204,13 +225,13 @@ impl Accumulator {
 
     /// Whether there are choices, and each has its finish reason.
     pub(crate) fn is_finished(&self) -> bool {
-        let choices = &self.result.choices;
+        let choices = &self.choices;
         !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some())
     }
 
     fn position(&mut self, index: u32) -> usize {
         self.answered = true;
-        let choices = &mut self.result.choices;
+        let choices = &mut self.choices;
         if let [only] = choices.as_slice()
             && only.index == index
         {
@@ -232,7 +253,7 @@ impl Accumulator {
 
     fn choice(&mut self, index: u32) -> (&mut Choice, &mut Parts) {
         let at = self.position(index);
-        (&mut self.result.choices[at], &mut self.parts[at])
+        (&mut self.choices[at], &mut self.parts[at])
     }
 
     /// Returns a tool call, and whether this is its first piece, or brings its name or id.
@@ -292,22 +313,22 @@ impl Accumulator {
 
     /// Sets the HTTP response.
     pub(crate) fn http(&mut self, http: HttpResponseInfo) {
-        self.result.http = Some(Box::new(http));
+        self.http = Some(Box::new(http));
     }
 
     /// Marks the answer as not streamed.
     pub(crate) fn whole(&mut self) {
-        self.result.streamed = false;
+        self.streamed = false;
     }
 
     /// Marks the rest of the answer as not decoded.
     pub(crate) fn skip(&mut self) {
-        self.result.decode_skipped = true;
+        self.decode_skipped = true;
     }
 
     /// Returns the number of token events.
     pub(crate) fn tokens(&self) -> u64 {
-        self.result.tokens
+        self.tokens
     }
 
     /// Returns the result of the deltas.
@@ -315,15 +336,28 @@ impl Accumulator {
     /// Choices and tool calls are sorted by index. A tool call without arguments has `{}`. The times are absent or
     /// zero: they belong to the run.
     pub fn finish(mut self) -> LlmResult {
-        for (choice, Parts { mut tools, .. }) in self.result.choices.iter_mut().zip(self.parts) {
+        for (choice, Parts { mut tools, .. }) in self.choices.iter_mut().zip(self.parts) {
             tools.sort_by_key(|tool| tool.reference.index);
             choice.tool_calls = tools.into_iter().map(Tool::finish).collect();
         }
-        self.result.choices.sort_by_key(|choice| choice.index);
-        if self.answered && self.result.choices.is_empty() {
-            self.result.choices.push(Choice::default());
+        self.choices.sort_by_key(|choice| choice.index);
+        if self.answered && self.choices.is_empty() {
+            self.choices.push(Choice::default());
         }
-        self.result
+        let Report { usage, raw } = self.report.map(|report| *report).unwrap_or_default();
+        LlmResult {
+            model: self.model,
+            response_id: self.response_id,
+            streamed: self.streamed,
+            choices: self.choices,
+            usage,
+            usage_raw: raw,
+            tokens: self.tokens,
+            decode_faults: self.decode_faults,
+            decode_skipped: self.decode_skipped,
+            http: self.http,
+            ..LlmResult::default()
+        }
     }
 }
 

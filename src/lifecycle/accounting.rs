@@ -27,8 +27,8 @@ pub(super) struct CallEnd {
     pub(super) error: Option<ErrorKind>,
     /// The answer arrived in full, even if the call is an error.
     pub(super) whole: bool,
-    /// The inner service was called.
-    pub(super) called: bool,
+    /// The request may have been sent.
+    pub(super) sent: bool,
     /// Content arrived after the last report of usage, so that report does not cover all of it.
     pub(super) content_since_report: bool,
     pub(super) pieces: Pieces,
@@ -39,7 +39,7 @@ impl CallEnd {
     fn is_charged(self, result: &LlmResult) -> bool {
         let answered = !result.choices.is_empty();
         match self.error {
-            None | Some(ErrorKind::Cancelled | ErrorKind::Aborted) => self.called,
+            None | Some(ErrorKind::Cancelled | ErrorKind::Aborted) => self.sent,
             Some(_) => answered,
         }
     }

@@ -131,7 +131,7 @@ impl<S, Req, F, A: Account> CallFuture<S, Req, F, A> {
                     state.set(State::Calling { future });
                 }
                 StateProj::Calling { .. } if emitter.phases.is_aborted() => break None,
-                StateProj::Calling { future } => match emitter.enter(|| future.poll(cx)) {
+                StateProj::Calling { future } => match emitter.poll_inner(|| future.poll(cx)) {
                     Poll::Pending if emitter.phases.watch_for_abort(cx) => break None,
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(output) => break Some(output),

@@ -32,6 +32,8 @@ pub(crate) struct Emitter<A: Account> {
     finished_when_left: Option<bool>,
     /// An item is being read. If this is set in a drop, its reading panicked.
     reading: bool,
+    /// The inner call was polled. Before that, hardly any client has sent anything.
+    polled: bool,
 }
 
 /// What a run adds up to, for its terminal event.
@@ -51,11 +53,12 @@ pub(crate) trait Account {
         false
     }
 
-    /// Builds the terminal event. Called once.
+    /// Builds the terminal event. Called once. `sent` is whether the request may have been sent.
     fn terminal(
         &mut self,
         run: &Run,
         duration: Duration,
+        sent: bool,
         outcome: Result<(), Failure>,
     ) -> EventData;
 }
@@ -96,6 +99,7 @@ impl<A: Account> Emitter<A> {
             attempts,
             finished_when_left: None,
             reading: false,
+            polled: false,
         };
         tracing::trace!(target: "tower_llm_callbacks", run_id = %emitter.run().run_id(), "started");
         emitter.phases.dispatch.enqueue_start(start, retry);
@@ -126,6 +130,12 @@ impl<A: Account> Emitter<A> {
         let output = guard.0.scope.enter(f);
         mem::forget(guard);
         output
+    }
+
+    /// Polls the future of the inner call.
+    pub(crate) fn poll_inner<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        self.polled = true;
+        self.enter(poll)
     }
 
     /// Makes the inner call.
@@ -312,7 +322,8 @@ impl<A: Account> Emitter<A> {
         };
         let outcome = failed.clone().map_or(Ok(()), Err);
         let run = self.phases.run();
-        let event = self.account.terminal(run, self.clock.duration(run), outcome);
+        let duration = self.clock.duration(run);
+        let event = self.account.terminal(run, duration, self.polled, outcome);
         Some(Terminal { event, failed, attempts: self.attempts.take() })
     }
 

@@ -205,6 +205,7 @@ impl Account for Llm {
         &mut self,
         run: &Run,
         duration: Duration,
+        sent: bool,
         outcome: Result<(), Failure>,
     ) -> EventData {
         let answer = mem::take(&mut self.answer);
@@ -212,8 +213,7 @@ impl Account for Llm {
         let mut result = answer.finish();
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
-            let called = run.called().is_some();
-            let end = CallEnd { error, whole: self.whole, called, content_since_report, pieces };
+            let end = CallEnd { error, whole: self.whole, sent, content_since_report, pieces };
             let count = request.limited.as_ref().map(|limited| limited.total());
             request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
             result.request = Some(Arc::clone(&request.start));

@@ -79,6 +79,7 @@ impl<K: PartialOutput> Account for Runnable<K> {
         &mut self,
         _run: &Run,
         duration: Duration,
+        _sent: bool,
         outcome: Result<(), Failure>,
     ) -> EventData {
         // Turning the output into JSON is user code, and the run may be ending in a drop.

@@ -98,7 +98,7 @@ async fn all_attributes_of_a_streamed_call() {
 #[tokio::test]
 async fn unknown_values_are_left_out() {
     let otel = Otel::new();
-    let layer = CallbackLayer::new(otel.callbacks()).extract(
+    let layer = CallbackLayer::new(otel.callbacks()).without_estimates().extract(
         |_: &()| LlmStart::new("mine", "generate").stream(false),
         |chunk, each| each(Delta::text(*chunk)),
     );

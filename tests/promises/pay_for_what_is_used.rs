@@ -209,14 +209,16 @@ fn an_unwanted_start_is_not_built() {
     in_each_mode(|mode| async move {
         let tokens = MaskedHandler::new(EventMask::LLM_NEW_TOKEN);
         let callbacks = set(mode, &tokens);
-        let (in_run, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
+        let (in_run, request) =
+            has_run(&CallbackLayer::new(callbacks.clone()).without_estimates()).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert!(in_run);
         assert_eq!((request.starts_built(), request.prompts_built()), (0, 0));
         // The result repeats what was requested, but not the prompt.
         let ends = MaskedHandler::new(EventMask::LLM_END);
         let callbacks = set(mode, &ends);
-        let (_, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
+        let (_, request) =
+            has_run(&CallbackLayer::new(callbacks.clone()).without_estimates()).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!((request.starts_built(), request.prompts_built()), (1, 0));
         // The start is numbered nevertheless.
@@ -229,7 +231,8 @@ fn an_unwanted_start_is_not_built() {
 fn a_prompt_is_built_when_a_handler_reads_it() {
     in_each_mode(|mode| async move {
         let callbacks = set(mode, &MaskedHandler::new(EventMask::ALL));
-        let (_, request) = has_run(&CallbackLayer::new(callbacks.clone())).await;
+        let (_, request) =
+            has_run(&CallbackLayer::new(callbacks.clone()).without_estimates()).await;
         assert!(callbacks.flush(PATIENCE).await.is_complete());
         assert_eq!(
             (request.starts_built(), request.prompts_built()),
