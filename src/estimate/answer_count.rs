@@ -20,7 +20,7 @@ use crate::event::{LlmResult, Pieces};
 /// count.arguments(r#"{"city": "Paris", "unit"#);
 /// count.arguments(r#"": "c"}"#);
 /// assert_eq!((count.calls(), count.parameters(), count.pieces()), (1, 2, 6));
-/// assert_eq!(count.words().round(), 20.0);
+/// assert_eq!(count.words().round(), 17.0);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnswerCount {

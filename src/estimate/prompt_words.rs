@@ -25,35 +25,47 @@ struct Part {
     counted: u64,
 }
 
-/// Counts the words of a request, or of samples of it, or only measures its bytes.
+/// Counts the words of a request, or of samples of it.
 #[derive(Debug)]
 pub(super) struct PromptWords {
     parts: [Part; 3],
     at: Section,
-    /// The bytes that are passed over between samples. `None`: nothing is counted.
-    gap: Option<u64>,
+    mode: Mode,
     /// The bytes that are left of the sample, or else of the gap.
     sample_left: u64,
     gap_left: u64,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    /// All of it is counted, up to `WHOLE` bytes. What follows is measured.
+    Whole,
+    /// Samples, with gaps of so many bytes.
+    Samples(u64),
+}
+
 impl PromptWords {
-    /// Creates one that measures bytes.
-    pub(super) fn measure() -> Self {
+    /// Creates one that counts all of a request that is not too large.
+    pub(super) fn whole() -> Self {
         Self {
             parts: Default::default(),
             at: Section::Text,
-            gap: None,
+            mode: Mode::Whole,
             sample_left: 0,
             gap_left: 0,
         }
     }
 
-    /// Creates one that counts a request of so many bytes.
-    pub(super) fn count(bytes: u64) -> Self {
+    /// Creates one that counts samples of a request of so many bytes.
+    pub(super) fn samples(bytes: u64) -> Self {
         // The samples are a share of `WHOLE / bytes`.
-        let gap = if bytes <= WHOLE { 0 } else { SAMPLE.saturating_mul(bytes) / WHOLE - SAMPLE };
-        Self { gap: Some(gap), sample_left: SAMPLE, ..Self::measure() }
+        let gap = (SAMPLE.saturating_mul(bytes) / WHOLE).saturating_sub(SAMPLE).max(1);
+        Self { mode: Mode::Samples(gap), sample_left: SAMPLE, ..Self::whole() }
+    }
+
+    /// Whether only a part of the request was counted.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.bytes() > WHOLE
     }
 
     pub(super) fn section(&mut self, section: Section) {
@@ -94,13 +106,19 @@ impl PromptWords {
     }
 
     fn piece(&mut self, mut text: &str) {
+        let so_far = self.bytes();
         let part = &mut self.parts[self.at as usize];
         part.bytes += text.len() as u64;
-        let Some(gap) = self.gap else { return };
-        if gap == 0 {
-            part.counted += text.len() as u64;
-            return part.words.push(text);
-        }
+        let gap = match self.mode {
+            Mode::Samples(gap) => gap,
+            Mode::Whole => {
+                if so_far + text.len() as u64 <= WHOLE {
+                    part.counted += text.len() as u64;
+                    part.words.push(text);
+                }
+                return;
+            }
+        };
         while !text.is_empty() {
             let in_sample = self.sample_left > 0;
             let left = if in_sample { self.sample_left } else { self.gap_left };

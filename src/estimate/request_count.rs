@@ -87,11 +87,13 @@ impl RequestCount {
     pub fn of(request: &LlmStart) -> Option<Self> {
         let prompt = request.messages.get()?;
         let params = &request.params;
-        let mut size = PromptWords::measure();
-        walk(prompt, params, &mut size, &mut DefaultHasher::new());
-        let mut words = PromptWords::count(size.bytes());
-        let mut set = DefaultHasher::new();
-        let found = walk(prompt, params, &mut words, &mut set);
+        let (mut words, mut set) = (PromptWords::whole(), DefaultHasher::new());
+        let mut found = walk(prompt, params, &mut words, &mut set);
+        if words.is_too_large() {
+            words = PromptWords::samples(words.bytes());
+            set = DefaultHasher::new();
+            found = walk(prompt, params, &mut words, &mut set);
+        }
         (found.tools, words.bytes_of(Section::Tools)).hash(&mut set);
         let messages = match prompt {
             Value::Array(items) => items.len(),
@@ -150,7 +152,7 @@ fn tool_lists(params: &Map<String, Value>) -> impl Iterator<Item = &Value> {
 
 fn has_stored_context(params: &Map<String, Value>) -> bool {
     let set = |name: &&str| params.get(*name).is_some_and(|value| !value.is_null());
-    ["previous_response_id", "conversation", "cachedContent", "cached_content"].iter().any(|n| set(&n))
+    ["previous_response_id", "conversation", "cachedContent", "cached_content"].iter().any(set)
         // A template that the provider keeps.
         || params.get("prompt").is_some_and(Value::is_object)
 }

@@ -17,83 +17,94 @@ pub(super) struct Found {
     pub(super) hidden_reasoning: bool,
 }
 
-/// Members that are no text for the model.
-const NO_TEXT: [&str; 40] = [
-    "annotations",
-    "bytes",
-    "cachePoint",
-    "cache_control",
-    "call_id",
-    "citations",
-    "created_at",
-    "data",
-    "detail",
-    "encrypted_content",
-    "encrypted_index",
-    "fileId",
-    "fileUri",
-    "file_id",
-    "file_uri",
-    "filename",
-    "format",
-    "id",
-    "index",
-    "is_error",
-    "logprobs",
-    "media_type",
-    "metadata",
-    "mimeType",
-    "mime_type",
-    "namespace",
-    "object",
-    "phase",
-    "role",
-    "signature",
-    "status",
-    "thoughtSignature",
-    "thought_signature",
-    "toolUseId",
-    "tool_call_id",
-    "tool_use_id",
-    "type",
-    "uri",
-    "url",
-    "videoMetadata",
-];
+/// Whether a member is no text for the model.
+fn is_no_text(name: &str) -> bool {
+    matches!(
+        name,
+        "annotations"
+            | "bytes"
+            | "cachePoint"
+            | "cache_control"
+            | "call_id"
+            | "citations"
+            | "created_at"
+            | "data"
+            | "detail"
+            | "encrypted_content"
+            | "encrypted_index"
+            | "fileId"
+            | "fileUri"
+            | "file_id"
+            | "file_uri"
+            | "filename"
+            | "format"
+            | "id"
+            | "index"
+            | "is_error"
+            | "logprobs"
+            | "media_type"
+            | "metadata"
+            | "mimeType"
+            | "mime_type"
+            | "namespace"
+            | "object"
+            | "phase"
+            | "role"
+            | "signature"
+            | "status"
+            | "thoughtSignature"
+            | "thought_signature"
+            | "toolUseId"
+            | "tool_call_id"
+            | "tool_use_id"
+            | "type"
+            | "uri"
+            | "url"
+            | "videoMetadata"
+    )
+}
 
-/// Types of content that is no text.
-const MEDIA: [&str; 12] = [
-    "audio",
-    "audio_url",
-    "file",
-    "image",
-    "image_file",
-    "image_url",
-    "input_audio",
-    "input_file",
-    "input_image",
-    "input_video",
-    "video",
-    "video_url",
-];
+/// Whether a type of content is no text.
+fn is_media(name: &str) -> bool {
+    matches!(
+        name,
+        "audio"
+            | "audio_url"
+            | "file"
+            | "image"
+            | "image_file"
+            | "image_url"
+            | "input_audio"
+            | "input_file"
+            | "input_image"
+            | "input_video"
+            | "video"
+            | "video_url"
+    )
+}
 
-/// Members that hold content that is no text.
-const MEDIA_MEMBERS: [&str; 11] = [
-    "audio",
-    "fileData",
-    "file_data",
-    "image",
-    "image_url",
-    "images",
-    "inlineData",
-    "inline_data",
-    "input_audio",
-    "video",
-    "video_url",
-];
+/// Whether a member holds content that is no text.
+fn holds_media(name: &str) -> bool {
+    matches!(
+        name,
+        "audio"
+            | "fileData"
+            | "file_data"
+            | "image"
+            | "image_url"
+            | "images"
+            | "inlineData"
+            | "inline_data"
+            | "input_audio"
+            | "video"
+            | "video_url"
+    )
+}
 
-/// Members that the provider renders as JSON: arguments and results of calls.
-const AS_JSON: [&str; 6] = ["args", "arguments", "input", "json", "parameters", "response"];
+/// Whether a member is rendered as JSON by the provider: arguments and results of calls.
+fn is_rendered_as_json(name: &str) -> bool {
+    matches!(name, "args" | "arguments" | "input" | "json" | "parameters" | "response")
+}
 
 /// Adds the texts of messages.
 pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut Found) {
@@ -119,7 +130,7 @@ fn object<'v>(
     stack: &mut Vec<&'v Value>,
 ) {
     let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
-    if MEDIA.contains(&kind) {
+    if is_media(kind) {
         found.media = true;
         return;
     }
@@ -148,9 +159,9 @@ fn object<'v>(
     for (name, value) in object {
         match name.as_str() {
             "source" | "document" => document(name, value, out, found, stack),
-            name if MEDIA_MEMBERS.contains(&name) => found.media |= is_set(value),
-            name if NO_TEXT.contains(&name) => {}
-            name if AS_JSON.contains(&name) && !value.is_string() && !is_content(value) => {
+            name if holds_media(name) => found.media |= is_set(value),
+            name if is_no_text(name) => {}
+            name if is_rendered_as_json(name) && !value.is_string() && !is_content(value) => {
                 if !value.is_null() {
                     out.json(value);
                 }
@@ -175,7 +186,7 @@ fn document<'v>(
         Some("base64" | "url" | "file") => found.media = true,
         Some("text") => stack.extend(object.get("data")),
         _ if object.contains_key("bytes") || object.contains_key("s3Location") => {
-            found.media = true
+            found.media = true;
         }
         // As Cohere's, which has its text as data.
         _ if name == "document" && object.contains_key("data") => out.json(&object["data"]),

@@ -35,7 +35,7 @@ impl Terms {
     /// Adds a call.
     pub(super) fn add(&mut self, reported: u64, estimated: &Estimated) {
         let (reported, sum) = (reported as f64, estimated.sum());
-        if !(sum >= 1.0) || reported < 1.0 || reported > 8.0 * sum + 8_000.0 {
+        if sum.is_nan() || sum < 1.0 || reported < 1.0 || reported > 8.0 * sum + 8_000.0 {
             return;
         }
         let expected = self.value(estimated).max(1.0);
