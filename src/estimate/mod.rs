@@ -36,7 +36,7 @@ pub(crate) use self::running::RunningEstimate;
 pub use self::{
     answer::Answer,
     answer_count::AnswerCount,
-    estimate::{Estimate, Unseen},
+    estimate::Estimate,
     estimator::UsageEstimator,
     request_count::{RequestCount, ToolChoice},
     word_count::WordCount,

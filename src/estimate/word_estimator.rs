@@ -1,17 +1,14 @@
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::{Arc, LazyLock},
-};
+use std::hash::{BuildHasher, RandomState};
 
 use super::{
-    Answer, AnswerCount, Estimate, RequestCount, ToolChoice, Unseen, UsageEstimator,
+    Answer, AnswerCount, Estimate, RequestCount, ToolChoice, UsageEstimator,
     family::{self, Family},
     hidden::may_reason,
     learned::Learned,
     model_name::ModelName,
     terms::Estimated,
 };
-use crate::event::{LlmStart, Usage};
+use crate::event::{LlmStart, Usage, UsageGap};
 
 /// The default estimator: words by classes, with the factors of the model's family, and what is learned from reported calls.
 ///
@@ -49,12 +46,6 @@ impl WordEstimator {
         Self::default()
     }
 
-    /// Returns the estimator of this process, so that what one layer learns serves all.
-    pub fn shared() -> Arc<Self> {
-        static SHARED: LazyLock<Arc<WordEstimator>> = LazyLock::new(Arc::default);
-        Arc::clone(&SHARED)
-    }
-
     fn key(&self, provider: &str, model: &str, part: u64) -> u64 {
         self.keys.hash_one((provider, model, part))
     }
@@ -83,11 +74,11 @@ impl UsageEstimator for WordEstimator {
         let keys = self.keys_of(request, count.tool_set);
         let (tokens, known) = self.learned.tokens(keys, &estimated);
         let why = match () {
-            () if count.media => Some(Unseen::Media),
-            () if count.server_tools => Some(Unseen::ServerTools),
-            () if count.stored_context => Some(Unseen::StoredContext),
-            () if count.hidden_reasoning => Some(Unseen::HiddenReasoning),
-            () if family.input.hidden_prompt && !known => Some(Unseen::HiddenPrompt),
+            () if count.media => Some(UsageGap::Media),
+            () if count.server_tools => Some(UsageGap::ServerTools),
+            () if count.stored_context => Some(UsageGap::StoredContext),
+            () if count.hidden_reasoning => Some(UsageGap::HiddenReasoning),
+            () if family.input.hidden_prompt && !known => Some(UsageGap::HiddenPrompt),
             () => None,
         };
         Some(Estimate::unseen(whole(tokens), why))
@@ -107,10 +98,10 @@ impl UsageEstimator for WordEstimator {
         let known = reasoning.filter(|_| name.summarises_reasoning()).unwrap_or(0);
         let why = match () {
             () if answer.result.decode_skipped || answer.result.decode_faults > 0 => {
-                Some(Unseen::NotDecoded)
+                Some(UsageGap::NotCaptured)
             }
-            () if hides && known == 0 => Some(Unseen::HiddenReasoning),
-            () if name.is_llama_4() && answer.count.calls() > 0 => Some(Unseen::Undelivered),
+            () if hides && known == 0 => Some(UsageGap::HiddenReasoning),
+            () if name.is_llama_4() && answer.count.calls() > 0 => Some(UsageGap::Undelivered),
             () => None,
         };
         Some(Estimate::unseen(whole(visible).saturating_add(known), why))

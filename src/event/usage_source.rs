@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How a token count is known.
@@ -34,22 +36,41 @@ impl UsageSource {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UsageGap {
-    /// The text is not captured, or not in full.
+    /// The text is not captured, or was not decoded in full.
     NotCaptured,
     /// The model reasons, and the provider does not send the reasoning, or only a summary.
     HiddenReasoning,
-    /// Images, audio, video or files.
+    /// The call has images, audio, video or files.
     Media,
-    /// Tools that run at the provider.
+    /// The provider runs tools of its own, whose results count as input and whose calls as output.
     ServerTools,
-    /// Context that the provider has stored, such as the response before this one.
+    /// The provider keeps a part of the prompt: an earlier answer, a conversation, a cached content, a template.
     StoredContext,
-    /// The provider adds text of its own to the prompt.
+    /// The provider adds a prompt of its own, of unknown length.
     HiddenPrompt,
-    /// The answer is made in the background, and a later request fetches it.
-    Background,
-    /// The run fetches an answer whose usage another run has reported.
-    CountedBefore,
+    /// Models of this kind report several times what they deliver.
+    Undelivered,
+}
+
+impl UsageGap {
+    /// Returns the reason as words: `hidden reasoning`, `media` …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotCaptured => "not captured",
+            Self::HiddenReasoning => "hidden reasoning",
+            Self::Media => "media",
+            Self::ServerTools => "server tools",
+            Self::StoredContext => "stored context",
+            Self::HiddenPrompt => "hidden prompt",
+            Self::Undelivered => "undelivered",
+        }
+    }
+}
+
+impl fmt::Display for UsageGap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// How the counts of a [`Usage`](super::Usage) are known.

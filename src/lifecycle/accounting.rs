@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use super::counted_answers::CountedAnswers;
 use crate::{
-    estimate::{Answer, AnswerCount, Estimate, Unseen, UsageEstimator, WordEstimator},
+    estimate::{Answer, AnswerCount, Estimate, UsageEstimator, WordEstimator},
     event::{
         ErrorKind, LlmResult, LlmStart, Pieces, PriceSource, PricedCall, RunCost, Usage, UsageGap,
         UsageSource,
@@ -119,10 +119,10 @@ impl Accounting {
         }
         let Some(estimator) = &self.estimator else { return };
         match estimator.input(start) {
-            Some(Estimate { tokens: 0, why, .. }) => usage.source.input_gap = why.map(gap),
+            Some(Estimate { tokens: 0, why, .. }) => usage.source.input_gap = why,
             Some(estimate) => {
                 usage.source.input = Some(source(&estimate));
-                usage.source.input_gap = estimate.why.map(gap);
+                usage.source.input_gap = estimate.why;
                 usage.input_tokens = Some(estimate.tokens);
                 usage.sum_up();
             }
@@ -166,7 +166,7 @@ impl Accounting {
             return;
         }
         usage.source.output = Some(source(&estimate));
-        usage.source.output_gap = estimate.why.map(gap);
+        usage.source.output_gap = estimate.why;
         usage.output_tokens = Some(estimate.tokens.max(1));
         usage.sum_up();
     }
@@ -193,17 +193,6 @@ impl LazyCount<'_> {
 
 fn source(estimate: &Estimate) -> UsageSource {
     if estimate.at_least { UsageSource::AtLeast } else { UsageSource::Estimated }
-}
-
-fn gap(unseen: Unseen) -> UsageGap {
-    match unseen {
-        Unseen::HiddenReasoning => UsageGap::HiddenReasoning,
-        Unseen::Media => UsageGap::Media,
-        Unseen::ServerTools => UsageGap::ServerTools,
-        Unseen::StoredContext => UsageGap::StoredContext,
-        Unseen::HiddenPrompt | Unseen::Undelivered => UsageGap::HiddenPrompt,
-        Unseen::NotDecoded => UsageGap::NotCaptured,
-    }
 }
 
 /// Whether the answer is still made when the call has ended, and a later call fetches it with its usage.

@@ -1,6 +1,7 @@
 //! `BudgetGuard`: admits calls within the budget, and settles the usage of each run exactly once.
 
 mod concurrency;
+mod estimates;
 mod gateway;
 mod keys;
 mod midway;

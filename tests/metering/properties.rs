@@ -3,10 +3,9 @@ use serde_json::{Map, Value, json};
 use tower_llm_callbacks::{
     Delta, LlmStart, Prompt, Usage,
     estimate::{
-        Answer, AnswerCount, RequestCount, ToolChoice, Unseen, UsageEstimator, WordCount,
-        WordEstimator,
+        Answer, AnswerCount, RequestCount, ToolChoice, UsageEstimator, WordCount, WordEstimator,
     },
-    event::Accumulator,
+    event::{Accumulator, UsageGap},
 };
 
 fn words(text: &str) -> f64 {
@@ -272,7 +271,7 @@ fn an_estimate_says_what_it_does_not_cover() {
         "grok-4-fast-reasoning",
         "grok-3-mini",
     ] {
-        assert_eq!(output(model, None, None).why, Some(Unseen::HiddenReasoning), "{model}");
+        assert_eq!(output(model, None, None).why, Some(UsageGap::HiddenReasoning), "{model}");
     }
     for model in [
         "gpt-4o",
@@ -287,7 +286,7 @@ fn an_estimate_says_what_it_does_not_cover() {
         assert_eq!(output(model, None, None).why, None, "{model}");
     }
     assert_eq!(output("gpt-5.1", Some("none"), None).why, None);
-    assert_eq!(output("claude-opus-4-7", Some("high"), None).why, Some(Unseen::HiddenReasoning));
+    assert_eq!(output("claude-opus-4-7", Some("high"), None).why, Some(UsageGap::HiddenReasoning));
     // A running count of the reasoning is as good as its text.
     let known = output("gemini-2.5-flash", None, Some(Usage::new(5, 100).reasoning(95)));
     assert_eq!((known.at_least, known.tokens > 95), (false, true));

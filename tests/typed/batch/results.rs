@@ -185,7 +185,8 @@ fn the_json_is_langchains() {
                 ],
                 "llm_output": {
                     "usage": {"input_tokens": 111, "output_tokens": 222, "total_tokens": 333,
-                        "cache_read_tokens": 3, "cache_write_tokens": 6, "reasoning_tokens": 9},
+                        "cache_read_tokens": 3, "cache_write_tokens": 6, "reasoning_tokens": 9,
+                        "source": {"input": "reported", "output": "reported"}},
                     "models": ["m1", "m0"],
                     "completed": 3,
                     "failed": 1,
