@@ -179,7 +179,10 @@ async fn through(
         }
         Ok::<_, Infallible>(response.body(frames_of(frames)).unwrap())
     });
-    let service = HttpCallbackLayer::new(callbacks).route("/v1/chat", OpenAiChat).layer(upstream);
+    let service = HttpCallbackLayer::new(callbacks)
+        .without_estimates()
+        .route("/v1/chat", OpenAiChat)
+        .layer(upstream);
     let request = Request::post(recorded.uri.clone()).body(frames_of(&cut(&recorded.request, 3)));
     let response = service.oneshot(request.unwrap()).await.unwrap();
     assert_eq!(response.status(), recorded.status);
@@ -199,7 +202,12 @@ async fn through(
     assert_eq!(result.decode_faults, 0, "{case}");
     assert!(!result.decode_skipped, "{case}");
     assert_eq!(result.choices, expected.choices, "{case}");
-    assert_eq!(result.usage, expected.usage, "{case}");
+    let counts = |result: &LlmResult| {
+        let mut usage = result.usage.clone()?;
+        usage.source = Default::default();
+        Some(usage)
+    };
+    assert_eq!(counts(result), counts(expected), "{case}");
     assert_eq!(result.usage_raw, expected.usage_raw, "{case}");
     assert_eq!(result.model, expected.model, "{case}");
     assert_eq!(result.response_id, expected.response_id, "{case}");
