@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{HttpRequestInfo, Prompt, result::is_false};
+use super::{HttpRequestInfo, Prompt};
 
 /// What is known of an LLM call when it starts: the payload of `on_llm_start`.
 ///
@@ -37,7 +37,7 @@ pub struct LlmStart {
     #[serde(default)]
     pub params: Map<String, Value>,
     /// Whether the call only fetches an answer that another call has generated.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fetched: bool,
     /// The HTTP request, if an HTTP layer observed the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]

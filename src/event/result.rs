@@ -62,11 +62,11 @@ pub struct LlmResult {
     pub decode_faults: u64,
     /// Whether the run only fetched an answer that another call has generated. It has usage only if no other run has
     /// reported it.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fetched: bool,
     /// Whether the answer, or the rest of it, was not decoded, because its content coding was unknown or invalid, or
     /// because it exceeded the layer's bound.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub decode_skipped: bool,
     /// The HTTP response, if an HTTP layer observed the call.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,11 +147,6 @@ fn without_content<S: Serializer>(
         stream: start.stream,
     });
     request.serialize(serializer)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(super) fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 pub(super) fn milliseconds<S: Serializer>(

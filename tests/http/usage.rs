@@ -47,7 +47,7 @@ fn openai(path: &str, stream: bool) -> Request<Full<Bytes>> {
     Request::post(path).body(body.to_string().into()).unwrap()
 }
 
-fn chat_chunk(value: Value) -> String {
+fn chat_chunk(value: &Value) -> String {
     format!("data: {value}\n\n")
 }
 
@@ -56,7 +56,7 @@ fn chat_stream() -> Vec<String> {
     let words = "The tower of Constance in Aigues-Mortes was built as a keep, a lighthouse and, later on, a prison for heretics";
     let delta = |delta: Value, finish: Value| {
         chat_chunk(
-            json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt-4o-2024-08-06",
+            &json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt-4o-2024-08-06",
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}),
         )
     };
@@ -116,7 +116,7 @@ async fn a_report_is_never_replaced() {
     let results = Results::default();
     let mut chunks = chat_stream();
     let report = json!({"choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 3, "total_tokens": 1003}});
-    chunks.insert(chunks.len() - 1, chat_chunk(report));
+    chunks.insert(chunks.len() - 1, chat_chunk(&report));
     let answer = event_stream(Scripted::chunks(chunks));
     call(&results.layer(), openai("/v1/chat/completions", true), answer, usize::MAX).await;
     let usage = results.one().usage.unwrap();
@@ -133,7 +133,7 @@ async fn a_report_of_zeros_is_no_report() {
     let results = Results::default();
     let mut chunks = chat_stream();
     let zeros = json!({"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}});
-    chunks.insert(chunks.len() - 1, chat_chunk(zeros));
+    chunks.insert(chunks.len() - 1, chat_chunk(&zeros));
     let answer = event_stream(Scripted::chunks(chunks));
     call(&results.layer(), openai("/v1/chat/completions", true), answer, usize::MAX).await;
     let usage = results.one().usage.unwrap();
@@ -214,7 +214,7 @@ async fn a_running_report_that_covers_the_content_stays() {
     let results = Results::default();
     let chunk = |text: &str, output: u64| {
         chat_chunk(
-            json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}],
+            &json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}],
             "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": output, "thoughtsTokenCount": 50}}),
         )
     };

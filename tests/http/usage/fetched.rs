@@ -12,7 +12,7 @@ use super::{QUESTION, Results, call};
 const USAGE: fn() -> Value =
     || json!({"input_tokens": 20, "output_tokens": 400, "total_tokens": 420});
 
-fn response(status: &str, usage: Value) -> Value {
+fn response(status: &str, usage: &Value) -> Value {
     let text = json!({"type": "output_text", "text": "The tower of Constance."});
     let output = match status {
         "completed" => json!([{"type": "message", "role": "assistant", "content": [text]}]),
@@ -44,10 +44,10 @@ async fn stream(layer: &HttpCallbackLayer, results: &Results, frames: usize) -> 
     let target = "/v1/responses/resp_1?stream=true&starting_after=3";
     let request = Request::get(target).body(Full::<Bytes>::default()).unwrap();
     let events = [
-        json!({"type": "response.created", "response": response("in_progress", Value::Null)}),
+        json!({"type": "response.created", "response": response("in_progress", &Value::Null)}),
         json!({"type": "response.output_text.delta", "output_index": 0, "delta": "The tower "}),
         json!({"type": "response.output_text.delta", "output_index": 0, "delta": "of Constance."}),
-        json!({"type": "response.completed", "response": response("completed", USAGE())}),
+        json!({"type": "response.completed", "response": response("completed", &USAGE())}),
     ];
     let body = Scripted::chunks(events.map(|event| format!("data: {event}\n\n")));
     call(layer, request, event_stream(body), frames).await;
@@ -67,10 +67,10 @@ async fn a_background_answer_counts_at_the_first_fetch_that_brings_its_usage() {
         let results = Results::default();
         let layer = results.layer();
         let background = json!({"background": true});
-        let queued = post(&layer, &results, background, response("queued", Value::Null)).await;
+        let queued = post(&layer, &results, background, response("queued", &Value::Null)).await;
         assert_eq!((queued.usage, queued.fetched), (None, false));
         for status in ["queued", "in_progress"] {
-            let poll = get(&layer, &results, response(status, Value::Null)).await;
+            let poll = get(&layer, &results, response(status, &Value::Null)).await;
             assert!(poll.usage.is_none() && poll.fetched, "{status}");
         }
         // A fetch that is dropped brings nothing, and does not take the usage from the next.
@@ -81,7 +81,7 @@ async fn a_background_answer_counts_at_the_first_fetch_that_brings_its_usage() {
         for round in 0..4 {
             let fetched = match (round % 2 == 0) == streamed_first {
                 true => stream(&layer.clone(), &results, usize::MAX).await,
-                false => get(&layer, &results, response("completed", USAGE())).await,
+                false => get(&layer, &results, response("completed", &USAGE())).await,
             };
             assert!(fetched.fetched);
             assert_eq!(fetched.text(), "The tower of Constance.");
@@ -95,15 +95,15 @@ async fn a_background_answer_counts_at_the_first_fetch_that_brings_its_usage() {
 async fn a_stored_answer_counts_at_its_call_only() {
     let results = Results::default();
     let layer = results.layer();
-    let first = post(&layer, &results, json!({}), response("completed", USAGE())).await;
+    let first = post(&layer, &results, json!({}), response("completed", &USAGE())).await;
     assert!(is_counted(&first) && !first.fetched);
-    let fetched = get(&layer, &results, response("completed", USAGE())).await;
+    let fetched = get(&layer, &results, response("completed", &USAGE())).await;
     assert!(fetched.usage.is_none() && fetched.fetched);
     // What is not stored cannot be fetched; whoever answers all the same is counted.
     let results = Results::default();
     let layer = results.layer();
-    post(&layer, &results, json!({"store": false}), response("completed", USAGE())).await;
-    assert!(is_counted(&get(&layer, &results, response("completed", USAGE())).await));
+    post(&layer, &results, json!({"store": false}), response("completed", &USAGE())).await;
+    assert!(is_counted(&get(&layer, &results, response("completed", &USAGE())).await));
 }
 
 #[tokio::test]
