@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{
     Delivery, Hooks, Settings, Slot,
     dispatch::DispatchFlag,
-    queue::{Lane, Pushed},
+    queue::{BATCH, Lane, Pushed},
 };
 use crate::{
     event::{CustomEvent, Event, EventData, EventKind},
@@ -155,7 +155,7 @@ fn event(seq: u64) -> Event {
 /// Drains a lane as an executor does, and returns the numbers of the events.
 fn drain(lane: &Lane, control: &Control) -> Vec<u64> {
     let (mut batch, mut handled) = (VecDeque::new(), Vec::new());
-    while lane.take(&mut batch, control) {
+    while lane.take(&mut batch, BATCH, control) {
         while let Some(event) = batch.pop_front() {
             if lane.is_detached() {
                 return handled;
@@ -181,7 +181,7 @@ fn a_lane_hands_over_every_event() {
                     drains.push(thread::spawn(move || drain(&lane, &control)));
                 }
                 Pushed::Nothing => {}
-                Pushed::Wake(_) => panic!("no drain sleeps"),
+                _ => panic!("no drain sleeps, and none lingers"),
             }
         }
         let handled = drains.into_iter().flat_map(|drain| drain.join().unwrap());

@@ -1,5 +1,6 @@
 //! The queue of one run's events to one handler.
 
+mod gather;
 mod lane;
 mod push;
 mod room;

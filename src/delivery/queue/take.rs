@@ -27,12 +27,19 @@ pub(crate) struct Detached {
     pub(crate) lost: u64,
     pub(crate) task: Option<AbortHandle>,
     pub(crate) events: VecDeque<Event>,
+    /// The lane was given to the executor, to wait there.
+    pub(crate) gathered: bool,
 }
 
 impl Lane {
-    /// Takes the next events. Without any, the lane becomes idle.
-    pub(crate) fn take(&self, batch: &mut VecDeque<Event>, control: &Control) -> bool {
-        self.take_or(batch, control, |_| {})
+    /// Takes the next events, at most so many. Without any, the lane becomes idle, and false is returned.
+    pub(crate) fn take(
+        &self,
+        batch: &mut VecDeque<Event>,
+        most: usize,
+        control: &Control,
+    ) -> bool {
+        self.take_or(batch, most, control, |_| {})
     }
 
     /// Takes the next events. Without any, the lane becomes idle, and the task is woken when there are.
@@ -43,7 +50,7 @@ impl Lane {
         control: &Control,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let taken = self.take_or(batch, control, |queue| {
+        let taken = self.take_or(batch, BATCH, control, |queue| {
             if queue.consumer.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 queue.consumer = Some(cx.waker().clone());
             }
@@ -55,6 +62,7 @@ impl Lane {
     fn take_or(
         &self,
         batch: &mut VecDeque<Event>,
+        most: usize,
         control: &Control,
         or: impl FnOnce(&mut Queue),
     ) -> bool {
@@ -64,7 +72,9 @@ impl Lane {
         }
         let wake = self.room.is_wanted();
         if !queue.events.is_empty() {
-            let count = queue.events.len().min(BATCH);
+            // A task may be polled for another reason.
+            self.end_gathering();
+            let count = queue.events.len().min(most);
             // One by one: cheaper than `drain` for one or two events, the usual number.
             for event in iter::from_fn(|| queue.events.pop_front()).take(count) {
                 batch.push_back(event);
@@ -145,6 +155,7 @@ impl Lane {
             lost: queue.pushed - self.room.finished(),
             task: queue.task.take(),
             events: std::mem::take(&mut queue.events),
+            gathered: self.end_gathering(),
         })
     }
 
