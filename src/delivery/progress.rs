@@ -49,7 +49,8 @@ impl Flushing {
         FLUSHES.fetch_add(1, Ordering::SeqCst);
         let scope = Scope::current();
         let frames = scope.frame().into_iter().flat_map(|frame| frame.chain());
-        let own: Vec<_> = frames.map(|frame| (frame.handler.clone(), frame.run_ids().collect())).collect();
+        let own: Vec<_> =
+            frames.map(|frame| (frame.handler.clone(), frame.run_ids().collect())).collect();
         lock(&FLUSHERS).extend(own.iter().cloned());
         // Others need not wait for these handlers from now on.
         progressed();
@@ -65,7 +66,8 @@ impl Flushing {
         let flushers = lock(&FLUSHERS);
         let mut of_handler = flushers.iter().filter(|(handler, _)| *handler == slot.identity);
         let threads = slot.threads().unwrap_or(usize::MAX);
-        of_handler.clone().any(|(_, runs)| runs.contains(&run_id)) || of_handler.nth(threads - 1).is_some()
+        of_handler.clone().any(|(_, runs)| runs.contains(&run_id))
+            || of_handler.nth(threads - 1).is_some()
     }
 
     /// Whether a handler that flushes holds up the end of a run, or the dispatch of its events.

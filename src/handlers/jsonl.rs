@@ -151,18 +151,18 @@ impl JsonLines {
             let is_last = nth + 1 == batch.len() || serialized.is_err();
             if buffer.len() > 1 && (is_last || buffer.len() >= WRITTEN_AT) {
                 lock(&self.lines).write(buffer).map_err(|(lines, error)| match lines {
-                    Some(lines) => BatchError::after(written + lines, self.named(error)),
-                    None => self.named(error).into(),
+                    Some(lines) => BatchError::after(written + lines, self.named(&error)),
+                    None => self.named(&error).into(),
                 })?;
                 buffer.truncate(1);
                 written = nth + usize::from(serialized.is_ok());
             }
-            serialized.map_err(|error| BatchError::after(nth, self.named(error.into())))?;
+            serialized.map_err(|error| BatchError::after(nth, self.named(&error.into())))?;
         }
         Ok(())
     }
 
-    fn named(&self, error: io::Error) -> io::Error {
+    fn named(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("{}: {error}", self.name))
     }
 }

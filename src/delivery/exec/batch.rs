@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use super::{
-    blocking::{BURST, Blocking, Worker, look_for_more},
+    blocking::{Blocking, Worker, look_for_more},
     pool::Ready,
     runtimes::is_closed,
 };
@@ -157,7 +157,7 @@ impl Batch {
     fn into_unfinished(self) -> Vec<Ready> {
         let Self { mut lanes, events } = self;
         if let [lone] = &*lanes
-            && events.len() >= BURST
+            && lone.lane.lane().is_burst(events.len())
         {
             look_for_more(&lone.lane);
         }

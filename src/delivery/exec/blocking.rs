@@ -22,9 +22,6 @@ use crate::{
     paused_clock::PausedClock,
 };
 
-/// A batch of this size means that tokens arrive in a burst. Then it pays to look for more before the queue is left.
-pub(super) const BURST: usize = 8;
-
 /// How often a worker looks for more, and how long it idles between two looks.
 const LOOKS: usize = 40;
 const IDLE_SPINS: usize = 30;
@@ -46,11 +43,7 @@ pub(super) struct Worker {
 }
 
 impl Blocking {
-    pub(super) fn new(
-        handler: Arc<dyn Notify>,
-        name: Arc<str>,
-        settings: &Settings,
-    ) -> Self {
+    pub(super) fn new(handler: Arc<dyn Notify>, name: Arc<str>, settings: &Settings) -> Self {
         let linger = settings.linger();
         let pool = Arc::new(Pool::new(settings.threads, linger));
         Self { handler, name, pool, linger, watch: Watch::new(settings.deadline) }
@@ -77,7 +70,7 @@ impl Blocking {
         let mut handled = 0;
         let mut last_batch = 0;
         loop {
-            if last_batch >= BURST {
+            if lane.is_burst(last_batch) {
                 look_for_more(lane_ref);
             }
             if !lane.take(batch, BATCH, control) {

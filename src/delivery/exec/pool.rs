@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// While one worker is busy, another one stands by: it checks every [`PATIENCE`] whether lanes wait, which means that
 /// the busy one is held up. Only then are more workers woken, each by the one before.
 ///
-/// The lanes of a handler that lingers first gather, while one parked worker waits for the end of the linger.
+/// The lanes of a handler that lingers first gather, while one parked worker waits for the end of the linger. While that
+/// goes on, another one looks [`PATIENCE`] later whether the first is held up, without being woken for that.
 pub(super) struct Pool {
     threads: usize,
     /// How many lanes a worker takes at once.
@@ -36,6 +37,8 @@ pub(super) struct Pool {
 struct Workers {
     /// Lanes with events and without a worker.
     ready: VecDeque<Ready>,
+    /// All of them have gathered: a parked worker that looks after them need not be woken for them.
+    is_ready_together: bool,
     gathering: Gathering,
     count: usize,
     parked: usize,
@@ -45,6 +48,8 @@ struct Workers {
     standing_by: bool,
     /// A parked worker waits for the end of the linger.
     timing: bool,
+    /// A parked worker looks after what gathers, [`PATIENCE`] after the end of the linger.
+    backing_up: bool,
     /// The handler is gone, and the workers must end.
     closed: bool,
 }
@@ -67,8 +72,11 @@ impl Workers {
     /// Decides how the waiting lanes get a worker. `held_up` means that the busy workers do not get to them.
     fn wake_up(&mut self, threads: usize, held_up: bool) -> WakeUp {
         let busy = self.count - self.parked;
-        let idle = self.ready.is_empty() && (self.timing || self.gathering.due().is_none());
-        if idle || self.coming || (busy > 0 && self.standing_by && !held_up) {
+        let is_patient = self.ready.is_empty() || self.is_ready_together;
+        let is_looked_after = busy > 0 && (self.standing_by || (is_patient && self.backing_up));
+        let is_timed = self.timing || self.gathering.due().is_none();
+        let is_idle = self.ready.is_empty() && is_timed;
+        if is_idle || self.coming || (is_looked_after && !held_up) {
             WakeUp::Unneeded
         } else if self.parked > 0 {
             self.coming = true;
@@ -82,10 +90,11 @@ impl Workers {
         }
     }
 
-    /// Has the lanes drained whose events have gathered.
-    fn end_gathering(&mut self, now: Instant, clock: Option<Arc<PausedClock>>) {
+    /// Has the lanes drained that gather, after the linger or before its end.
+    fn end_gathering(&mut self, now: Instant, is_due: bool, clock: Option<&Arc<PausedClock>>) {
+        self.is_ready_together = is_due && (self.is_ready_together || self.ready.is_empty());
         let gathered = self.gathering.end(now);
-        self.ready.extend(gathered.map(|lane| Ready { lane, _clock: clock.clone() }));
+        self.ready.extend(gathered.map(|lane| Ready { lane, _clock: clock.cloned() }));
     }
 
     /// Takes the next lanes: one, or at most so many of one runtime. Returns false if there are none.
@@ -106,20 +115,28 @@ impl Workers {
         stands_by: bool,
         wake: &Condvar,
     ) -> (MutexGuard<'a, Self>, bool) {
-        let patience = if stands_by { PATIENCE } else { LINGER };
-        let now = Instant::now();
-        let rest = state.gathering.rest(now).filter(|rest| !state.timing && *rest < patience);
+        let rest = state.gathering.rest(Instant::now());
+        let times = rest.is_some() && !state.timing;
+        let backs_up = rest.is_some() && !times && !state.backing_up;
+        let longest = if stands_by { PATIENCE } else { LINGER };
+        let wait = match rest {
+            Some(rest) if times => rest.min(longest),
+            Some(rest) if backs_up => rest.saturating_add(PATIENCE).min(longest),
+            _ => longest,
+        };
         state.standing_by |= stands_by;
-        state.timing |= rest.is_some();
+        state.timing |= times;
+        state.backing_up |= backs_up;
         state.parked += 1;
-        let (mut state, timeout) = wake
-            .wait_timeout(state, rest.unwrap_or(patience))
-            .unwrap_or_else(PoisonError::into_inner);
+        let waited = wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, timeout) = waited;
         state.parked -= 1;
         state.standing_by &= !stands_by;
-        state.timing &= rest.is_none();
+        state.timing &= !times;
+        state.backing_up &= !backs_up;
         state.coming = false;
-        (state, stands_by && rest.is_none() && timeout.timed_out())
+        let is_held_up = timeout.timed_out() && (stands_by && wait == PATIENCE || backs_up);
+        (state, is_held_up)
     }
 }
 
@@ -127,12 +144,14 @@ impl Pool {
     pub(super) fn new(threads: usize, linger: Duration) -> Self {
         let state = Workers {
             ready: VecDeque::new(),
+            is_ready_together: false,
             gathering: Gathering::new(linger),
             count: 0,
             parked: 0,
             coming: false,
             standing_by: false,
             timing: false,
+            backing_up: false,
             closed: false,
         };
         Self { threads, most: AtomicUsize::new(1), state: Mutex::new(state), wake: Condvar::new() }
@@ -149,7 +168,7 @@ impl Pool {
         let clock = ready._clock.clone();
         state.ready.push_back(ready);
         if state.gathering.lingers() {
-            state.end_gathering(Instant::now(), clock);
+            state.end_gathering(Instant::now(), false, clock.as_ref());
         }
         self.woken(state, false)
     }
@@ -160,7 +179,7 @@ impl Pool {
         let now = Instant::now();
         let mut state = lock(&self.state);
         if state.gathering.add(lane, now) {
-            state.end_gathering(now, None);
+            state.end_gathering(now, true, None);
         }
         self.woken(state, false)
     }
@@ -175,7 +194,7 @@ impl Pool {
     /// Has the lanes drained that gather.
     pub(super) fn hurry(&self, clock: Option<Arc<PausedClock>>) -> WakeUp {
         let mut state = lock(&self.state);
-        state.end_gathering(Instant::now(), clock);
+        state.end_gathering(Instant::now(), false, clock.as_ref());
         self.woken(state, false)
     }
 
@@ -188,16 +207,13 @@ impl Pool {
     pub(super) fn give_back(&self, ready: Vec<Ready>) -> WakeUp {
         let mut state = lock(&self.state);
         state.ready.extend(ready);
+        state.is_ready_together = false;
         self.woken(state, false)
     }
 
     /// Takes the next lanes to drain. Returns how to get the next worker, or `None` after a while without lanes: then the
     /// worker must end.
-    pub(super) fn next(
-        &self,
-        begins: bool,
-        taken: &mut Vec<Ready>,
-    ) -> Option<WakeUp> {
+    pub(super) fn next(&self, begins: bool, taken: &mut Vec<Ready>) -> Option<WakeUp> {
         let mut state = lock(&self.state);
         if begins {
             state.coming = false;
@@ -208,7 +224,7 @@ impl Pool {
             if let Some(due) = state.gathering.due() {
                 let now = Instant::now();
                 if now >= due {
-                    state.end_gathering(now, None);
+                    state.end_gathering(now, true, None);
                 }
             }
             if state.take(self.most.load(Ordering::Relaxed), taken) {
@@ -258,7 +274,7 @@ impl Pool {
         if state.count > 0 {
             return VecDeque::new();
         }
-        state.end_gathering(Instant::now(), None);
+        state.end_gathering(Instant::now(), false, None);
         std::mem::take(&mut state.ready)
     }
 }

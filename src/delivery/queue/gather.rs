@@ -13,13 +13,16 @@
 use super::{
     lane::{Lane, Queue},
     push::Pushed,
-    take::BATCH,
+    take::{BATCH, SPARE},
 };
 use crate::{
     delivery::Settings,
     event::EventKind,
     sync::modelled::{atomic::Ordering, lock},
 };
+
+/// A batch of this size means that tokens arrive in a burst. Then it pays to look for more before the queue is left.
+const BURST: usize = 8;
 
 /// Returns how many events of a run may gather: half of its queue, but no more than a drain takes at once. Beyond that
 /// a wake-up costs little for each event.
@@ -32,6 +35,18 @@ impl Lane {
     #[inline]
     pub(super) fn is_urgent(&self, queue: &Queue, kind: EventKind) -> bool {
         queue.events.len() >= self.gather_most || kind.is_start() || kind.is_terminal()
+    }
+
+    /// Returns the room, in events, that the empty queue keeps: more where events gather, so that it need not grow each
+    /// time.
+    pub(super) fn spare(&self) -> usize {
+        if self.gather_most > 0 { 4 * SPARE } else { SPARE }
+    }
+
+    /// Whether a drain that took so many events at once may find more right after, as in a burst of tokens.
+    #[inline]
+    pub(crate) fn is_burst(&self, taken: usize) -> bool {
+        taken >= BURST.max(self.gather_most)
     }
 
     /// Whether the lane's events wait for those of other lanes.

@@ -33,12 +33,7 @@ pub(crate) struct Detached {
 
 impl Lane {
     /// Takes the next events, at most so many. Without any, the lane becomes idle, and false is returned.
-    pub(crate) fn take(
-        &self,
-        batch: &mut VecDeque<Event>,
-        most: usize,
-        control: &Control,
-    ) -> bool {
+    pub(crate) fn take(&self, batch: &mut VecDeque<Event>, most: usize, control: &Control) -> bool {
         self.take_or(batch, most, control, |_| {})
     }
 
@@ -88,7 +83,8 @@ impl Lane {
         queue.wants_drain |= wake;
         or(&mut queue);
         if queue.state == LaneState::Active {
-            if std::mem::take(&mut queue.peak) <= SPARE && queue.events.capacity() > SPARE {
+            let spare = self.spare();
+            if std::mem::take(&mut queue.peak) <= spare && queue.events.capacity() > spare {
                 // After a burst, a run that waits for its next token holds little memory.
                 queue.events = VecDeque::with_capacity(1);
             }
