@@ -131,7 +131,8 @@ impl Registration {
     /// events do not wait, nor does anything before them, nor a [flush](crate::Callbacks::flush), nor a queue that is half
     /// full or has 64 events. A lockstep or inline handler never lingers.
     ///
-    /// What handlers are called with is the same. The time is measured by the clock of the call's runtime, if a test has
+    /// What handlers are called with is the same, but a token's [time](crate::Event::time), without
+    /// [`EventMask::TOKEN_TIMES`], is that of the call of the handler. The linger is measured by the clock of the call's runtime, if a test has
     /// paused that.
     ///
     /// ```
