@@ -184,7 +184,7 @@ impl Executor for Blocking {
 
     fn hurry(self: Arc<Self>) {
         let clock = PausedClock::hold().map(Arc::new);
-        self.wake(&self.pool.hurry(clock));
+        self.wake(&self.pool.hurry(clock.as_ref()));
     }
 
     fn ended(&self, key: u32) {

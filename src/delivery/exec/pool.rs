@@ -192,9 +192,9 @@ impl Pool {
     }
 
     /// Has the lanes drained that gather.
-    pub(super) fn hurry(&self, clock: Option<Arc<PausedClock>>) -> WakeUp {
+    pub(super) fn hurry(&self, clock: Option<&Arc<PausedClock>>) -> WakeUp {
         let mut state = lock(&self.state);
-        state.end_gathering(Instant::now(), false, clock.as_ref());
+        state.end_gathering(Instant::now(), false, clock);
         self.woken(state, false)
     }
 

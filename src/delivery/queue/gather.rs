@@ -13,22 +13,12 @@
 use super::{
     lane::{Lane, Queue},
     push::Pushed,
-    take::{BATCH, SPARE},
+    sizes::{BURST, SPARE},
 };
 use crate::{
-    delivery::Settings,
     event::EventKind,
     sync::modelled::{atomic::Ordering, lock},
 };
-
-/// A batch of this size means that tokens arrive in a burst. Then it pays to look for more before the queue is left.
-const BURST: usize = 8;
-
-/// Returns how many events of a run may gather: half of its queue, but no more than a drain takes at once. Beyond that
-/// a wake-up costs little for each event.
-pub(super) fn most(settings: &Settings) -> usize {
-    if settings.linger().is_zero() { 0 } else { settings.capacity.div_ceil(2).min(BATCH) }
-}
 
 impl Lane {
     /// Whether an event that was pushed must not wait for others.

@@ -6,7 +6,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use super::{gather, room::Room};
+use super::{room::Room, sizes};
 use crate::{
     delivery::{Delivery, Hooks, Overflow, Slot},
     event::{Event, EventKind},
@@ -85,7 +85,7 @@ impl Lane {
         is_probe: bool,
     ) -> Self {
         let (room, scope) = (Room::new(slot.settings.capacity), slot.scope_in(run));
-        let gather_most = gather::most(&slot.settings);
+        let gather_most = sizes::gather_most(&slot.settings);
         Self {
             slot,
             hooks,

@@ -4,10 +4,11 @@ mod gather;
 mod lane;
 mod push;
 mod room;
+mod sizes;
 mod take;
 
 pub(crate) use self::{
     lane::{Drive, Lane, Progress},
     push::Pushed,
-    take::{BATCH, SPARE},
+    sizes::{BATCH, SPARE},
 };

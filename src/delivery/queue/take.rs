@@ -8,19 +8,16 @@ use std::{
 
 use tokio::task::AbortHandle;
 
-use super::lane::{Lane, LaneState, Queue};
+use super::{
+    lane::{Lane, LaneState, Queue},
+    sizes::BATCH,
+};
 use crate::{
     delivery::progress::progressed,
     event::{Event, EventKind},
     run::Control,
     sync::modelled::{MutexGuard, atomic::Ordering, lock},
 };
-
-/// The room, in events, that an empty queue or batch keeps.
-pub(crate) const SPARE: usize = 2;
-
-/// The most events that a drain takes at once.
-pub(crate) const BATCH: usize = 64;
 
 /// What a detached handler leaves behind.
 pub(crate) struct Detached {
