@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::AbortHandle,
+};
 
 use crate::panics::catch;
 
@@ -23,10 +26,7 @@ pub(crate) struct PausedClock {
 impl PausedClock {
     /// Holds the clock of the current runtime, if that is paused.
     pub(crate) fn hold() -> Option<Self> {
-        if !is_paused() {
-            return None;
-        }
-        let runtime = Handle::try_current().ok()?;
+        let runtime = Self::current()?;
         let (release, released) = channel();
         let at_shutdown = ReleaseOnDrop(release.clone());
         // `spawn` panics while the runtime shuts down.
@@ -39,6 +39,16 @@ impl PausedClock {
             task.abort_handle()
         });
         Some(Self { release, task: task.ok()? })
+    }
+}
+
+impl PausedClock {
+    /// Returns the current runtime, if its clock is paused.
+    pub(crate) fn current() -> Option<Handle> {
+        let runtime = Handle::try_current().ok()?;
+        // The clock of another flavor cannot be paused.
+        let may_be = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        (may_be && is_paused()).then_some(runtime)
     }
 }
 

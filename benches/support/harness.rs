@@ -83,7 +83,8 @@ fn is_bound(bound: Bound) -> bool {
 
 pub fn print(row: &Row, base: Cost, ours: Cost) -> bool {
     let ratio = ours / base;
-    let met = ratio <= row.bound.ratio || ours - base <= row.bound.more_ns;
+    let is_near = row.bound.more_ns > 0.0 && ours - base <= row.bound.more_ns;
+    let met = ratio <= row.bound.ratio || is_near;
     let bound = if !is_bound(row.bound) {
         "–".into()
     } else if row.bound.more_ns > 0.0 {

@@ -6,8 +6,8 @@ use futures::{FutureExt, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 use tower_llm_callbacks::{Callbacks, Registration};
 
-use crate::work::{Boxed, Count, bare, layered, paced, read, text};
-use harness::{Bound, Cost, Row, compare, cpu_time, per_token, print};
+use crate::work::{Batches, Boxed, Count, bare, layered, paced, read, text};
+use harness::{Bound, Cost, Row, alternate, compare, cpu_time, per_token, print};
 
 const ROUNDS: usize = 15;
 
@@ -33,7 +33,7 @@ pub(crate) fn all(scale: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<bool> {
         ("inline", Box::new(move || vec![inline(tokens)])),
         ("blocking", Box::new(move || vec![blocking(tokens)])),
         ("spawn_blocking", Box::new(move || vec![spawn_blocking(tokens / 20)])),
-        ("paced", Box::new(move || vec![blocking_paced(300 / scale.min(30))])),
+        ("paced", Box::new(move || blocking_paced(300 / scale.min(30)))),
         ("async-one", Box::new(move || vec![async_handler(tokens, &current_thread(), one)])),
         ("async-two", Box::new(move || vec![async_handler(tokens, &multi_thread(), two)])),
         ("lockstep", Box::new(move || vec![lockstep(tokens)])),
@@ -164,24 +164,21 @@ fn spawn_blocking(tokens: usize) -> bool {
     compare(&row, ROUNDS / 3, baseline, || blocking_burst(&runtime, tokens * 10))
 }
 
-fn blocking_paced(tokens: usize) -> bool {
+/// The CPU time of paced streams: of the hand-written baseline, of ours as it is by default, with a linger, and with a
+/// linger and batches. What no handler costs is printed too, since the timers of the streams are in every number.
+fn blocking_paced(tokens: usize) -> Vec<bool> {
     const STREAMS: usize = 32;
     const INTERVAL: Duration = Duration::from_millis(2);
-    let row = Row {
-        name: "one blocking handler, 32 streams, a token every 2 ms (CPU time)",
-        baseline: "bounded channel and one thread",
-        bound: Bound::ratio(1.25),
-    };
+    const LINGER: Duration = Duration::from_millis(5);
     let runtime = multi_thread();
     let cpu = |work: &mut dyn FnMut()| {
         let before = cpu_time();
         work();
         (cpu_time() - before).as_nanos() as f64 / (tokens * STREAMS) as f64
     };
-    let (mut base, mut ours) = (f64::MAX, f64::MAX);
-    for _ in 0..5 {
+    let mut channel = || {
         let count = Arc::new(Count::default());
-        base = base.min(cpu(&mut || {
+        cpu(&mut || {
             runtime.block_on(async {
                 let (sender, mut receiver) = tokio::sync::mpsc::channel::<Arc<str>>(256);
                 let thread_count = Arc::clone(&count);
@@ -206,10 +203,10 @@ fn blocking_paced(tokens: usize) -> bool {
                 drop(sender);
                 thread.join().expect("no panic");
             });
-        }));
-        let count = Arc::new(Count::default());
-        let callbacks = Callbacks::new().blocking(count.clone());
-        ours = ours.min(cpu(&mut || {
+        })
+    };
+    let ours = |callbacks: &Callbacks| {
+        cpu(&mut || {
             runtime.block_on(async {
                 let streams = (0..STREAMS).map(|_| {
                     let callbacks = callbacks.clone();
@@ -219,10 +216,38 @@ fn blocking_paced(tokens: usize) -> bool {
                 });
                 futures::future::join_all(streams.collect::<Vec<_>>()).await;
             });
-        }));
+        })
+    };
+    let counting = |register: &dyn Fn(Arc<Count>) -> Registration| {
+        let count = Arc::new(Count::default());
+        let cost = ours(&Callbacks::new().add(register(Arc::clone(&count))));
         assert_eq!(count.seen(), (tokens * STREAMS) as u64);
-    }
-    print(&row, base, ours)
+        cost
+    };
+    let none = Callbacks::new();
+    let costs = alternate(
+        5,
+        [
+            &mut channel,
+            &mut || counting(&Registration::blocking),
+            &mut || counting(&|count| Registration::blocking(count).linger(LINGER)),
+            &mut || counting(&|count| Registration::blocking(Batches(count)).linger(LINGER)),
+            &mut || ours(&none),
+        ],
+    );
+    let [base, default, lingers, batches, none] = costs;
+    let baseline = "bounded channel and one thread";
+    let row = |name, ratio| Row { name, baseline, bound: Bound::ratio(ratio) };
+    vec![
+        print(
+            &row("one blocking handler, 32 streams, a token every 2 ms (CPU time)", 1.25),
+            base,
+            default,
+        ),
+        print(&row("the same, the handler lingers for 5 ms", 0.5), base, lingers),
+        print(&row("the same, and takes batches", 0.5), base, batches),
+        print(&row("the same streams without handlers", f64::INFINITY), base, none),
+    ]
 }
 
 fn async_handler(tokens: usize, runtime: &Runtime, name: &'static str) -> bool {

@@ -5,7 +5,7 @@ use std::{
     hint::black_box,
     pin::Pin,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -15,8 +15,10 @@ use std::{
 use futures::{Stream, StreamExt};
 use tower::{Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, EventMask, LlmChunk,
-    LlmRequest, LlmStart, Prompt, Run, Token, layer::CallbackStream,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, EventData, EventMask,
+    LlmChunk, LlmRequest, LlmStart, Prompt, Run, Token,
+    handler::{BatchError, BatchEvent},
+    layer::CallbackStream,
 };
 
 pub(crate) struct Request;
@@ -120,6 +122,24 @@ impl CallbackHandler for Count {
 
     fn on_llm_new_token(&self, _run: &Run, token: &Token) {
         self.token(token.text());
+    }
+}
+
+/// A [`Count`] that takes batches.
+pub(crate) struct Batches(pub(crate) Arc<Count>);
+
+impl CallbackHandler for Batches {
+    fn event_mask(&self) -> EventMask {
+        EventMask::LLM_NEW_TOKEN
+    }
+
+    fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        for BatchEvent { event, .. } in batch {
+            if let EventData::LlmNewToken(token) = event.data() {
+                self.0.token(token.text());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -74,6 +74,7 @@ impl Flush {
         for awaited in &mut self.lanes {
             self.flushing.until(|| awaited.is_dispatched(&self.flushing)).await;
             awaited.pushed = Some(awaited.lane.lane().progress().pushed);
+            awaited.lane.dispatch.hurry(awaited.lane.index);
         }
         for awaited in &mut self.lanes {
             self.flushing.until(|| awaited.is_handled(&self.flushing)).await;
@@ -134,7 +135,7 @@ impl Awaited {
 
     /// Returns the number of events that are not handled.
     fn missing(&self) -> u64 {
-        let Progress { active, pushed, finished } = self.lane.lane().progress();
+        let Progress { active, pushed, finished, .. } = self.lane.lane().progress();
         let in_lane = self.pushed.unwrap_or(pushed).saturating_sub(finished);
         let elsewhere = match self.pushed {
             Some(_) => 0,

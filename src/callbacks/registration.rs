@@ -123,6 +123,30 @@ impl Registration {
         self
     }
 
+    /// Sets how long the events of all runs may gather before the handler is woken for them. The default is 0 for
+    /// pipelined handlers and 10 ms for [background](Self::background) ones.
+    ///
+    /// Waking a thread for each token costs more than most handlers do. A handler that lingers is woken for a token at most
+    /// once in this time, and then gets what has gathered; the first token after a pause comes at once. Starts and terminal
+    /// events do not wait, nor does anything before them, nor a [flush](crate::Callbacks::flush), nor a queue that is half
+    /// full or has 64 events. A lockstep or inline handler never lingers.
+    ///
+    /// What handlers are called with is the same, but a token's [time](crate::Event::time), without
+    /// [`EventMask::TOKEN_TIMES`], is that of the call of the handler. The linger is measured by the clock of the call's runtime, if a test has
+    /// paused that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_llm_callbacks::{Registration, on_llm_new_token};
+    ///
+    /// let print = on_llm_new_token(|_run, token| print!("{}", token.text()));
+    /// let print = Registration::blocking(print).linger(Duration::from_millis(5));
+    /// ```
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.settings.linger = Some(linger);
+        self
+    }
+
     /// Sets how many threads a blocking handler may use at once. The default is 16.
     ///
     /// With 1, the handler is never called twice at a time, whatever the number of runs.

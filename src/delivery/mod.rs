@@ -10,6 +10,7 @@ mod dispatch;
 mod exec;
 mod fault;
 mod hooks;
+mod notify;
 mod progress;
 mod queue;
 mod settings;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     dispatch::{Dispatch, Executor, LaneRef, Member, Terminal, TokenLanes},
     exec::Code,
     hooks::{Hook, Hooks},
+    notify::Notify,
     progress::Flushing,
     queue::{Lane, Progress},
     settings::Settings,

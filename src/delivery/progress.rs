@@ -20,8 +20,8 @@ use crate::{
 static FLUSHES: AtomicUsize = AtomicUsize::new(0);
 static PROGRESS: Notify = Notify::const_new();
 
-/// The handlers whose code waits for a flush, each with the run whose event it handles.
-static FLUSHERS: Mutex<Vec<(Identity, Uuid)>> = Mutex::new(Vec::new());
+/// The handlers whose code waits for a flush, each with the runs whose events it handles.
+static FLUSHERS: Mutex<Vec<(Identity, Vec<Uuid>)>> = Mutex::new(Vec::new());
 
 /// Wakes the flushes in progress, if there are any, after an event was handled or lost.
 ///
@@ -40,7 +40,7 @@ pub(crate) fn progressed() {
 /// that, otherwise they would wait for themselves and for each other.
 pub(crate) struct Flushing {
     /// The entries in [`FLUSHERS`].
-    own: Vec<(Identity, Uuid)>,
+    own: Vec<(Identity, Vec<Uuid>)>,
 }
 
 impl Flushing {
@@ -49,7 +49,8 @@ impl Flushing {
         FLUSHES.fetch_add(1, Ordering::SeqCst);
         let scope = Scope::current();
         let frames = scope.frame().into_iter().flat_map(|frame| frame.chain());
-        let own: Vec<_> = frames.map(|frame| (frame.handler.clone(), frame.run_id)).collect();
+        let own: Vec<_> =
+            frames.map(|frame| (frame.handler.clone(), frame.run_ids().collect())).collect();
         lock(&FLUSHERS).extend(own.iter().cloned());
         // Others need not wait for these handlers from now on.
         progressed();
@@ -65,12 +66,13 @@ impl Flushing {
         let flushers = lock(&FLUSHERS);
         let mut of_handler = flushers.iter().filter(|(handler, _)| *handler == slot.identity);
         let threads = slot.threads().unwrap_or(usize::MAX);
-        of_handler.clone().any(|(_, run)| *run == run_id) || of_handler.nth(threads - 1).is_some()
+        of_handler.clone().any(|(_, runs)| runs.contains(&run_id))
+            || of_handler.nth(threads - 1).is_some()
     }
 
     /// Whether a handler that flushes holds up the end of a run, or the dispatch of its events.
     pub(crate) fn need_not_wait_for_run(&self, run_id: Uuid) -> bool {
-        !self.own.is_empty() && lock(&FLUSHERS).iter().any(|(_, run)| *run == run_id)
+        !self.own.is_empty() && lock(&FLUSHERS).iter().any(|(_, runs)| runs.contains(&run_id))
     }
 
     /// Waits until a condition holds, which is checked after each progress.

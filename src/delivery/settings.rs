@@ -35,6 +35,12 @@ pub enum Overflow {
     DropTokens,
 }
 
+/// How long the events of a background handler gather: nothing waits for it.
+const BACKGROUND_LINGER: Duration = Duration::from_millis(10);
+
+/// So that the end of a linger can be represented.
+const LONGEST_LINGER: Duration = Duration::from_secs(86_400);
+
 /// The settings of a registration.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -42,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) overflow: Overflow,
     pub(crate) capacity: usize,
     pub(crate) deadline: Duration,
+    /// `None` is the default of the delivery.
+    pub(crate) linger: Option<Duration>,
     pub(crate) threads: usize,
     pub(crate) max_undelivered_runs: usize,
     pub(crate) abort_on_fault: bool,
@@ -55,10 +63,21 @@ impl Settings {
             overflow: Overflow::Wait,
             capacity: 256,
             deadline: Duration::from_secs(30),
+            linger: None,
             threads: 16,
             max_undelivered_runs: 10_000,
             abort_on_fault: false,
             suspension: Some(Suspension::default()),
         }
+    }
+
+    /// Returns how long events may gather before the handler is woken for them.
+    pub(crate) fn linger(&self) -> Duration {
+        let linger = match self.delivery {
+            Delivery::Inline | Delivery::Lockstep => Duration::ZERO,
+            Delivery::Pipelined => self.linger.unwrap_or_default(),
+            Delivery::Background => self.linger.unwrap_or(BACKGROUND_LINGER),
+        };
+        linger.min(LONGEST_LINGER)
     }
 }

@@ -3,9 +3,9 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use super::{Settings, suspension::SuspensionState};
+use super::{Notify, Settings, suspension::SuspensionState};
 use crate::{
-    handler::{CallbackHandler, EventMask},
+    handler::EventMask,
     run::{HandlerFrame, Identity, Run, Scope},
 };
 
@@ -16,7 +16,7 @@ pub(crate) struct Slot {
     pub(crate) identity: Identity,
     pub(crate) settings: Settings,
     /// The handler, if it is inline.
-    pub(crate) inline: Option<Arc<dyn CallbackHandler>>,
+    pub(crate) inline: Option<Arc<dyn Notify>>,
     is_async: bool,
     pub(crate) suspension: SuspensionState,
     /// Runs that have events which the handler has not handled.
@@ -29,7 +29,7 @@ impl Slot {
     pub(crate) fn new(
         (event_mask, name, identity): (EventMask, Arc<str>, Identity),
         settings: Settings,
-        inline: Option<Arc<dyn CallbackHandler>>,
+        inline: Option<Arc<dyn Notify>>,
         is_async: bool,
     ) -> Self {
         Self {
@@ -52,8 +52,21 @@ impl Slot {
     /// Returns the scope of the handler's code in a run: no current run, and calls in it do not notify the handler.
     pub(crate) fn scope_in(&self, run: &Run) -> Scope {
         let handler = self.identity.clone();
-        let frame = HandlerFrame { handler, run_id: run.run_id(), outer: run.frame().cloned() };
+        let frame = HandlerFrame::new(handler, run.run_id(), run.frame().cloned());
         Scope::Handler(Arc::new(frame))
+    }
+
+    /// As [`scope_in`](Self::scope_in), for a call with the events of several runs, at least one.
+    pub(crate) fn scope_in_all<'a>(&self, runs: impl Iterator<Item = &'a Run>) -> Scope {
+        let (mut run_ids, mut outer) = (Vec::new(), None::<Arc<HandlerFrame>>);
+        for run in runs {
+            run_ids.push(run.run_id());
+            outer = match outer {
+                Some(outer) => Some(outer.and(run.frame())),
+                None => run.frame().cloned(),
+            };
+        }
+        Scope::Handler(Arc::new(HandlerFrame::of_all(self.identity.clone(), &run_ids, outer)))
     }
 
     pub(crate) fn is_inline(&self) -> bool {

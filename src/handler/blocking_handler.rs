@@ -7,7 +7,7 @@ use crate::{
         CustomEvent, Event, EventData, LlmResult, LlmStart, Retry, RunError, RunInput, RunOutput,
         Token,
     },
-    handler::EventMask,
+    handler::{BatchError, BatchEvent, EventMask},
     run::{Identity, Run, RunType, with_run_types},
 };
 
@@ -100,7 +100,8 @@ pub trait CallbackHandler: Send + Sync + 'static {
         type_name::<Self>().into()
     }
 
-    /// Called for every event. By default calls [`on_event`](Self::on_event) and returns `Ok`.
+    /// Called for every event. By default calls [`on_event`](Self::on_event) and returns `Ok`, or calls
+    /// [`on_events`](Self::on_events) if that is overridden.
     ///
     /// Override it instead of `on_event` in a handler that can fail.
     ///
@@ -108,8 +109,49 @@ pub trait CallbackHandler: Send + Sync + 'static {
     ///
     /// An error detaches the handler from the run, and is reported as a [`Fault`](crate::Fault) with its message.
     fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
-        self.on_event(run, event);
+        match self.on_events(&[BatchEvent::new(run, event)]) {
+            Err(error) if error.is_one_by_one() => self.on_event(run, event),
+            outcome => outcome.map_err(|error| error.in_batch(1).1)?,
+        }
         Ok(())
+    }
+
+    /// Called with several events at once, of one or several runs, those of a run in order.
+    ///
+    /// For handlers that write: a batch can be one system call. By default, and for a handler that returns
+    /// [`BatchError::one_by_one`], [`try_on_event`](Self::try_on_event) is called for each event instead. A handler that
+    /// overrides this need not override another method: where it gets one event, that is a batch too. An inline handler
+    /// always gets one.
+    ///
+    /// A batch has the events that are there when a thread of the handler comes to them, at most 256, and at most 64 of one
+    /// run. With [`Registration::linger`](crate::Registration::linger), they are more. A
+    /// [deadline](crate::Registration::deadline) is that of a batch. All runs of a batch were called in the same runtime.
+    ///
+    /// ```
+    /// use std::{fs::File, io::Write};
+    /// use tower_llm_callbacks::{CallbackHandler, handler::{BatchError, BatchEvent}};
+    ///
+    /// struct Lines(File);
+    ///
+    /// impl CallbackHandler for Lines {
+    ///     fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+    ///         let mut text = String::new();
+    ///         for BatchEvent { run, event, .. } in batch {
+    ///             text += &format!("{} {}\n", run.run_id(), event.kind());
+    ///         }
+    ///         Ok((&self.0).write_all(text.as_bytes())?)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An error, or a panic, detaches the handler from every run that has an event in the batch, and is reported as a
+    /// [`Fault`](crate::Fault) of each. A handler that knows how many events it has handled returns
+    /// [`BatchError::after`]: it is detached from one run only, and gets the rest of the batch again.
+    fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        let _ = batch;
+        Err(BatchError::one_by_one())
     }
 
     /// Called when a model call starts, before the inner service is called.

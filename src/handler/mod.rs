@@ -1,6 +1,7 @@
 //! What users implement: blocking and async handlers, and masks of the events they want.
 
 mod async_handler;
+mod batch;
 mod blocking_handler;
 mod closures;
 mod event_mask;
@@ -8,6 +9,7 @@ mod wrappers;
 
 pub use self::{
     async_handler::AsyncCallbackHandler,
+    batch::{BatchError, BatchEvent},
     blocking_handler::CallbackHandler,
     closures::{
         AsyncFnHandler, FnHandler, TryFnHandler, on_event, on_event_async, on_llm_end,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, future::Future, sync::Arc};
 
 use tower::BoxError;
 
-use super::{AsyncCallbackHandler, CallbackHandler, EventMask};
+use super::{AsyncCallbackHandler, BatchError, BatchEvent, CallbackHandler, EventMask};
 use crate::{
     event::*,
     run::{Identity, Run, with_run_types},
@@ -25,6 +25,11 @@ macro_rules! forward {
         fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
             let $this = self;
             $target.map_or(Ok(()), |target| target.try_on_event(run, event))
+        }
+
+        fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+            let $this = self;
+            $target.map_or(Ok(()), |target| target.on_events(batch))
         }
 
         $(fn $method(&self, run: &Run, payload: &$payload) {

@@ -7,18 +7,23 @@ use std::{
     sync::Mutex,
 };
 
-use tower::BoxError;
-
-use crate::{event::Event, handler::CallbackHandler, run::Run, sync::lock};
+use crate::{
+    handler::{BatchError, BatchEvent, CallbackHandler},
+    sync::lock,
+};
 
 /// Capacity beyond this is released, so that one huge prompt does not pin its memory.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
+/// Lines are written when there are so many bytes of them, so that a batch of prompts is not in memory twice.
+const WRITTEN_AT: usize = 256 * 1024;
+
 /// A handler that writes each event as one line of JSON: its [record](Event::record).
 ///
-/// Add it as a blocking handler. The handler passes each line to the operating system before it returns: a crash
+/// Add it as a blocking handler. The handler passes lines to the operating system before it returns: a crash
 /// loses no buffered lines, lines of different runs never mix, and several processes may append to one file. It
-/// does not sync the file to the disk.
+/// does not sync the file to the disk. Events that come together are [one write](CallbackHandler::on_events), of at most
+/// some 256 KiB; with [`Registration::linger`](crate::Registration::linger), more of them come together.
 ///
 /// If a line cannot be written (the disk is full, the pipe is closed), the handler is detached from that run and
 /// reports a [`Fault`](crate::Fault) of kind [`Failed`](crate::FaultKind::Failed) with the error as its message. The next run tries again. A partly written line is terminated first, so that it does not corrupt the
@@ -76,7 +81,7 @@ impl JsonLines {
         Self::to("stdout".to_owned(), Target::Stdout)
     }
 
-    /// Creates a handler that writes to any writer: one write and one flush for each event.
+    /// Creates a handler that writes to any writer: one write and one flush for the events that come together.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         Self::to("writer".to_owned(), Target::Writer(Box::new(writer)))
     }
@@ -121,43 +126,69 @@ impl JsonLines {
 }
 
 impl CallbackHandler for JsonLines {
-    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+    fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
         // Without the lock: serializing a prompt may call user code.
         let mut buffer = mem::take(&mut lock(&self.lines).buffer);
-        buffer.clear();
-        buffer.push(b'\n');
-        let outcome = serde_json::to_writer(&mut buffer, &event.record(run))
-            .map_err(io::Error::from)
-            .and_then(|()| {
-                buffer.push(b'\n');
-                lock(&self.lines).write(&buffer)
-            });
+        let outcome = self.write(batch, &mut buffer);
         buffer.shrink_to(KEPT_CAPACITY);
         lock(&self.lines).buffer = buffer;
         outcome
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name)).into())
+    }
+}
+
+impl JsonLines {
+    fn write(&self, batch: &[BatchEvent<'_>], buffer: &mut Vec<u8>) -> Result<(), BatchError> {
+        let mut written = 0;
+        buffer.clear();
+        buffer.push(b'\n');
+        for (nth, BatchEvent { run, event, .. }) in batch.iter().enumerate() {
+            let before = buffer.len();
+            let serialized = serde_json::to_writer(&mut *buffer, &event.record(run));
+            match &serialized {
+                Ok(()) => buffer.push(b'\n'),
+                Err(_) => buffer.truncate(before),
+            }
+            let is_last = nth + 1 == batch.len() || serialized.is_err();
+            if buffer.len() > 1 && (is_last || buffer.len() >= WRITTEN_AT) {
+                lock(&self.lines).write(buffer).map_err(|(lines, error)| match lines {
+                    Some(lines) => BatchError::after(written + lines, self.named(&error)),
+                    None => self.named(&error).into(),
+                })?;
+                buffer.truncate(1);
+                written = nth + usize::from(serialized.is_ok());
+            }
+            serialized.map_err(|error| BatchError::after(nth, self.named(&error.into())))?;
+        }
+        Ok(())
+    }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name))
     }
 }
 
 impl Lines {
-    /// Writes a line with a line feed at both ends. The first one terminates a torn line, or is skipped.
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        let line = if self.torn { line } else { &line[1..] };
+    /// Writes lines, with a line feed before them and one after each. The first one terminates a torn line, or is
+    /// skipped. Returns with an error how many lines were written, if that is known.
+    fn write(&mut self, lines: &[u8]) -> Result<(), (Option<usize>, io::Error)> {
         let before = self.torn;
+        let bytes = if before { lines } else { &lines[1..] };
         // Stays set if the writer panics.
         self.torn = true;
         let (written, outcome) = match &mut self.target {
-            Target::File(file) => write(file, line),
-            Target::Stdout => write(&mut io::stdout().lock(), line),
-            Target::Writer(writer) => write(writer, line),
+            Target::File(file) => write(file, bytes),
+            Target::Stdout => write(&mut io::stdout().lock(), bytes),
+            Target::Writer(writer) => write(writer, bytes),
         };
-        self.torn = match (written.checked_sub(1), &outcome) {
-            // Flushing failed: it is unknown how much was written.
-            (_, Err(_)) if written == line.len() => true,
-            (None, _) => before,
-            (Some(last), _) => line[last] != b'\n',
-        };
-        outcome
+        let written = &bytes[..written];
+        // Flushing failed.
+        let is_unknown = outcome.is_err() && written.len() == bytes.len();
+        self.torn = is_unknown || written.last().map_or(before, |last| *last != b'\n');
+        outcome.map_err(|error| {
+            let ends = written.iter().filter(|byte| **byte == b'\n').count();
+            let lines = ends.saturating_sub(usize::from(before));
+            ((!is_unknown).then_some(lines), error)
+        })
     }
 }
 

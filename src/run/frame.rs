@@ -7,12 +7,29 @@ use super::Identity;
 /// The handlers whose code is running, innermost first.
 pub(crate) struct HandlerFrame {
     pub(crate) handler: Identity,
-    /// The run whose event the handler handles.
-    pub(crate) run_id: Uuid,
+    run_id: Uuid,
+    /// The other runs of a batch.
+    other_runs: Box<[Uuid]>,
     pub(crate) outer: Option<Arc<HandlerFrame>>,
 }
 
 impl HandlerFrame {
+    /// Creates the frame of a handler that handles an event of a run.
+    pub(crate) fn new(handler: Identity, run_id: Uuid, outer: Option<Arc<Self>>) -> Self {
+        Self { handler, run_id, other_runs: Box::default(), outer }
+    }
+
+    /// Creates the frame of a handler that handles events of several runs, at least one.
+    pub(crate) fn of_all(handler: Identity, run_ids: &[Uuid], outer: Option<Arc<Self>>) -> Self {
+        let (first, others) = run_ids.split_first().expect("a batch has an event");
+        Self { other_runs: others.into(), ..Self::new(handler, *first, outer) }
+    }
+
+    /// Returns the runs whose events the handler handles.
+    pub(crate) fn run_ids(&self) -> impl Iterator<Item = Uuid> {
+        iter::once(self.run_id).chain(self.other_runs.iter().copied())
+    }
+
     /// Returns this frame and those around it.
     pub(crate) fn chain(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
         iter::successors(Some(self), |frame| frame.outer.as_ref())
@@ -30,8 +47,8 @@ impl HandlerFrame {
         let others = other.iter().flat_map(|other| other.chain());
         let missing = others.filter(|frame| !self.runs(&frame.handler));
         missing.fold(Arc::clone(self), |outer, frame| {
-            let handler = frame.handler.clone();
-            Arc::new(Self { handler, run_id: frame.run_id, outer: Some(outer) })
+            let (handler, other_runs) = (frame.handler.clone(), frame.other_runs.clone());
+            Arc::new(Self { handler, run_id: frame.run_id, other_runs, outer: Some(outer) })
         })
     }
 }

@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -13,7 +14,9 @@ use support::{Faults, PATIENCE, call, on_each_runtime, read, request, runs};
 use tokio::task::JoinSet;
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, EventKind, FaultKind, ProviderError, Registration,
+    CallbackHandler, CallbackLayer, Callbacks, Delta, Event, EventKind, FaultKind, ProviderError,
+    Registration, Run,
+    handler::{BatchEvent, on_event},
     handlers::JsonLines,
     testing::{Script, ScriptedModel},
 };
@@ -134,7 +137,7 @@ impl Write for Faulty {
 }
 
 #[test]
-fn each_event_is_one_line_in_one_write() {
+fn each_event_is_one_line() {
     on_each_runtime(|| async {
         let writer = Faulty::default();
         let logged = Logged::new(JsonLines::new(writer.clone()));
@@ -144,8 +147,133 @@ fn each_event_is_one_line_in_one_write() {
         let lines = lines(&text);
         assert_eq!(events(&lines), ["llm_start", "llm_new_token", "llm_new_token", "llm_end"]);
         assert_complete(&lines, 1);
-        let lengths: Vec<_> = text.split_inclusive('\n').map(str::len).collect();
-        assert_eq!(*writer.writes.lock().unwrap(), lengths);
+        // Each write has whole lines.
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|end| end.0 + 1);
+        let ends: Vec<_> = ends.collect();
+        let mut written = 0;
+        for write in writer.writes.lock().unwrap().iter() {
+            written += write;
+            assert!(ends.contains(&written), "a write ends within a line");
+        }
+    });
+}
+
+/// Returns the events of a call, in the order in which they were emitted.
+async fn events_of(script: Script) -> Vec<(Run, Event)> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&seen);
+    let callbacks = Callbacks::new().inline(on_event(move |run, event| {
+        keep.lock().unwrap().push((run.clone(), event.clone()));
+    }));
+    let mut model = CallbackLayer::new(callbacks).layer(ScriptedModel::new(script));
+    read(call(&mut model).await.unwrap()).await;
+    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+/// Returns the events of two calls of three tokens.
+async fn two_runs() -> Vec<(Run, Event)> {
+    let script = || Script::answer(["a", "b", "c"]);
+    [events_of(script()).await, events_of(script()).await].concat()
+}
+
+fn batch(events: &[(Run, Event)]) -> Vec<BatchEvent<'_>> {
+    events.iter().map(|(run, event)| BatchEvent::new(run, event)).collect()
+}
+
+#[tokio::test]
+async fn a_batch_is_one_write() {
+    let events = two_runs().await;
+    let writer = Faulty::default();
+    let handler = JsonLines::new(writer.clone());
+    handler.on_events(&batch(&events)).unwrap();
+    let text = writer.text();
+    assert_eq!(*writer.writes.lock().unwrap(), [text.len()]);
+    assert_complete(&lines(&text), 2);
+    handler.on_events(&[]).unwrap();
+    assert_eq!(writer.writes.lock().unwrap().len(), 1, "no lines are no write");
+}
+
+/// Lines of some 100 KiB: a write has no more than it takes to exceed 256 KiB.
+#[tokio::test]
+async fn a_batch_of_long_lines_is_several_writes() {
+    let texts = (0..8).map(|_| "x".repeat(100 << 10));
+    let events = events_of(Script::answer(texts)).await;
+    let writer = Faulty::default();
+    JsonLines::new(writer.clone()).on_events(&batch(&events[1..9])).unwrap();
+    let writes = writer.writes.lock().unwrap().clone();
+    let lines: Vec<_> = writes.iter().map(|bytes| bytes / (100 << 10)).collect();
+    assert_eq!(lines, [3, 3, 2]);
+}
+
+/// What is given again after an error is what was not written.
+#[tokio::test]
+async fn a_batch_that_is_torn_is_handled_up_to_the_tear() {
+    let events = two_runs().await;
+    let writer = Faulty::default();
+    let handler = JsonLines::new(writer.clone());
+    let expected = {
+        handler.on_events(&batch(&events)).unwrap();
+        writer.text()
+    };
+    let ends: Vec<_> = expected.split_inclusive('\n').map(str::len).collect();
+    for (whole, part) in [(0, 0), (0, 5), (3, 0), (3, 1), (9, 7)] {
+        let writer = Faulty::default();
+        let handler = JsonLines::new(writer.clone());
+        let taken = ends[..whole].iter().sum::<usize>() + part;
+        // A write of nothing is an error too.
+        let first = if taken > 0 { vec![Act::Take(taken)] } else { Vec::new() };
+        writer.next(first.into_iter().chain([Act::Fail]));
+        let error = handler.on_events(&batch(&events)).unwrap_err();
+        assert_eq!(error.to_string(), format!("writer: out of ink (after {whole} events)"));
+        handler.on_events(&batch(&events[whole..])).unwrap();
+        let text = writer.text();
+        let torn = usize::from(part > 0);
+        let mut all: Vec<_> = text.lines().collect();
+        assert_eq!(all.len(), events.len() + torn);
+        all.drain(whole..whole + torn);
+        // The tokens' times are those of writing: an inline handler has seen them.
+        let numbers = |all: &[Value]| -> Vec<_> {
+            all.iter().map(|line| (line["run_id"].clone(), line["seq"].clone())).collect()
+        };
+        let all: String = all.iter().map(|line| format!("{line}\n")).collect();
+        assert_eq!(numbers(&lines(&all)), numbers(&lines(&expected)));
+    }
+    // It is unknown how much was written.
+    *writer.flush_fails.lock().unwrap() = true;
+    let error = handler.on_events(&batch(&events)).unwrap_err();
+    assert_eq!(error.to_string(), "writer: not flushed");
+}
+
+/// A full disk, in batches: each run has its fault, as without.
+#[test]
+fn a_failed_write_of_a_batch_detaches_from_one_run() {
+    on_each_runtime(|| async {
+        let writer = Faulty::default();
+        let faults = Faults::default();
+        let log = Registration::blocking(JsonLines::new(writer.clone())).suspension(None);
+        let log = log.linger(Duration::from_millis(3));
+        let logged =
+            Logged { callbacks: Callbacks::new().on_fault(faults.hook()).add(log), faults };
+        writer.next((0..4).map(|_| Act::Take(usize::MAX)).chain([Act::Take(9), Act::Fail]));
+        let mut calls = JoinSet::new();
+        for _ in 0..8 {
+            let script = (0..20).fold(Script::new().respond(), |script, _| {
+                script.text("a").pause(Duration::from_micros(300))
+            });
+            let mut model = logged.layer().layer(ScriptedModel::new(script.complete("stop")));
+            calls.spawn(async move { read(call(&mut model).await.unwrap()).await });
+        }
+        calls.join_all().await;
+        assert!(logged.callbacks.flush(PATIENCE).await.is_complete());
+        let failed = logged.faults.one().run_id.to_string();
+        let text = writer.text();
+        let whole = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok());
+        let whole = lines(&whole.map(|line| format!("{line}\n")).collect::<String>());
+        let others: Vec<_> = whole.into_iter().filter(|line| line["run_id"] != failed).collect();
+        assert_complete(&others, 7);
+        assert_eq!(others.len(), 7 * 22);
+        let writes = writer.writes.lock().unwrap().len();
+        assert!(writes < 7 * 22, "{writes} writes of single lines");
     });
 }
 

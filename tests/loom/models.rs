@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     sync::Arc as StdArc,
     task::{Wake, Waker},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use loom::{
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{
     Delivery, Hooks, Settings, Slot,
     dispatch::DispatchFlag,
-    queue::{Lane, Pushed},
+    queue::{BATCH, Lane, Pushed},
 };
 use crate::{
     event::{CustomEvent, Event, EventData, EventKind},
@@ -141,8 +141,13 @@ fn run() -> Run {
 }
 
 fn lane() -> Arc<Lane> {
+    lane_of(1, Duration::ZERO)
+}
+
+fn lane_of(capacity: usize, linger: Duration) -> Arc<Lane> {
     let handler = (EventMask::ALL, "model".into(), Identity::unique());
-    let settings = Settings { capacity: 1, ..Settings::new(Delivery::Pipelined) };
+    let linger = Some(linger);
+    let settings = Settings { capacity, linger, ..Settings::new(Delivery::Pipelined) };
     let slot = Slot::new(handler, settings, None, false);
     Arc::new(Lane::new(StdArc::new(slot), Hooks::default(), None, &run(), false))
 }
@@ -155,7 +160,7 @@ fn event(seq: u64) -> Event {
 /// Drains a lane as an executor does, and returns the numbers of the events.
 fn drain(lane: &Lane, control: &Control) -> Vec<u64> {
     let (mut batch, mut handled) = (VecDeque::new(), Vec::new());
-    while lane.take(&mut batch, control) {
+    while lane.take(&mut batch, BATCH, control) {
         while let Some(event) = batch.pop_front() {
             if lane.is_detached() {
                 return handled;
@@ -181,7 +186,7 @@ fn a_lane_hands_over_every_event() {
                     drains.push(thread::spawn(move || drain(&lane, &control)));
                 }
                 Pushed::Nothing => {}
-                Pushed::Wake(_) => panic!("no drain sleeps"),
+                _ => panic!("no drain sleeps, and none lingers"),
             }
         }
         let handled = drains.into_iter().flat_map(|drain| drain.join().unwrap());
@@ -266,5 +271,80 @@ fn a_detached_lane_ends_once() {
         assert!((1..=2).contains(&(handled + lost)), "{handled} handled, {lost} lost");
         assert!(lane.is_drained());
         assert_eq!(lane.slot.undelivered_runs(), 0);
+    });
+}
+
+/// The lanes that gather and those that are drained, as an executor has them.
+#[derive(Default)]
+struct Gathering {
+    waiting: Vec<Arc<Lane>>,
+    ready: usize,
+}
+
+impl Gathering {
+    /// As `Executor::gather`.
+    fn gather(this: &Mutex<Self>, lane: &Arc<Lane>) {
+        let mut this = this.lock().unwrap();
+        if lane.gathers() {
+            this.waiting.push(Arc::clone(lane));
+        } else {
+            this.ready += 1;
+        }
+    }
+
+    /// As `Executor::hurry`, and as the end of the linger.
+    fn end(this: &Mutex<Self>) {
+        let mut this = this.lock().unwrap();
+        let gathered = std::mem::take(&mut this.waiting);
+        this.ready += gathered.len();
+        gathered.iter().for_each(|lane| lane.gathered());
+    }
+
+    fn pushed(this: &Mutex<Self>, lane: &Arc<Lane>, pushed: &Pushed) {
+        match pushed {
+            Pushed::Gather => Self::gather(this, lane),
+            Pushed::Hurry => Self::end(this),
+            Pushed::Nothing => {}
+            _ => panic!("nothing else happens to such a lane"),
+        }
+    }
+}
+
+/// A lane that gathers and that somebody waits for is drained, though it may not be at the executor yet when that is told.
+#[test]
+fn a_lane_that_somebody_waits_for_gathers_no_more() {
+    loom::model(|| {
+        let (lane, executor) = (lane_of(8, Duration::from_secs(1)), Arc::default());
+        let (its_lane, its_executor) = (Arc::clone(&lane), Arc::<Mutex<Gathering>>::clone(&executor));
+        let pushes = thread::spawn(move || {
+            let pushed = its_lane.push(event(0));
+            Gathering::pushed(&its_executor, &its_lane, &pushed);
+        });
+        let waits = !lane.is_drained();
+        if waits {
+            Gathering::pushed(&executor, &lane, &lane.hurry());
+        }
+        pushes.join().unwrap();
+        let executor = executor.lock().unwrap();
+        assert_eq!(executor.ready + executor.waiting.len(), 1);
+        assert!(!waits || executor.ready == 1, "the lane gathers, and is waited for");
+    });
+}
+
+/// An event that must not wait, at the end of the linger: the lane is drained once.
+#[test]
+fn a_lane_is_drained_once_at_the_end_of_a_linger() {
+    loom::model(|| {
+        let (lane, executor) = (lane_of(4, Duration::from_secs(1)), Arc::default());
+        let its_executor = Arc::<Mutex<Gathering>>::clone(&executor);
+        let ends = thread::spawn(move || Gathering::end(&its_executor));
+        for seq in 0..2 {
+            // The second one fills half of the queue.
+            Gathering::pushed(&executor, &lane, &lane.push(event(seq)));
+        }
+        ends.join().unwrap();
+        let executor = executor.lock().unwrap();
+        assert_eq!((executor.ready, executor.waiting.len()), (1, 0));
+        assert!(!lane.gathers());
     });
 }

@@ -1,7 +1,7 @@
 //! Promises 1, 2 and 5 in random schedules: whatever handlers, model and consumer do, every handler that was
 //! not detached sees start, tokens and one terminal. Every other handler sees a prefix of them and has one
-//! fault. The same holds for a typed model call, for a streaming run and for an HTTP response, and for those that are read to
-//! their end after their consumer has dropped them.
+//! fault. Handlers linger and take batches, or not. The same holds for a typed model call, for a streaming run and for an HTTP
+//! response, and for those that are read to their end after their consumer has dropped them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -37,7 +37,7 @@ use tower_llm_callbacks::{
     callbacks::Overflow,
     chat::ChatChunk,
     drain::{DrainLayer, StreamDrainLayer},
-    handler::on_event,
+    handler::{BatchError, BatchEvent, on_event},
     testing::{Checker, Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
 use uuid::Uuid;
@@ -102,6 +102,8 @@ struct Moody {
     inside: Arc<Mutex<HashSet<Uuid>>>,
     overlapped: Arc<AtomicBool>,
     waiter: Waiter,
+    /// Takes batches, and returns an error where it would panic.
+    batches: bool,
 }
 
 struct Inside<'a>(&'a Moody, Uuid);
@@ -122,6 +124,17 @@ impl Moody {
 }
 
 impl CallbackHandler for Moody {
+    fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        if !self.batches {
+            return Err(BatchError::one_by_one());
+        }
+        let runs: HashMap<_, _> = batch.iter().map(|one| (one.run.run_id(), one.run)).collect();
+        let _inside: Vec<_> = runs.values().map(|run| self.enter(run)).collect();
+        batch.iter().enumerate().try_for_each(|(nth, BatchEvent { run, event, .. })| {
+            self.on_one_of_a_batch(run, event).map_err(|error| BatchError::after(nth, error))
+        })
+    }
+
     fn on_event(&self, run: &Run, event: &Event) {
         let _inside = self.enter(run);
         CallbackHandler::on_event(&self.recorder, run, event);
@@ -132,6 +145,20 @@ impl CallbackHandler for Moody {
             Temper::Hangs(from) if event.seq() >= from => self.waiter.wait(),
             _ => {}
         }
+    }
+}
+
+impl Moody {
+    /// As `CallbackHandler::on_event`, inside of the run.
+    fn on_one_of_a_batch(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
+        CallbackHandler::on_event(&self.recorder, run, event);
+        match self.temper {
+            Temper::Slow(long) => thread::sleep(long / 4),
+            Temper::Panics(from) if event.seq() >= from => return Err("scripted failure".into()),
+            Temper::Hangs(from) if event.seq() >= from => self.waiter.wait(),
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -353,6 +380,7 @@ fn schedule(seed: u64, tally: &Tally) {
             inside: Arc::default(),
             overlapped: Arc::default(),
             waiter: gate.waiter(),
+            batches: matches!(mode, Mode::Blocking(_)) && random.one_in(2),
         };
         let most = if random.one_in(2) { 4 } else { 64 };
         let capacity = 1 + random.below(most) as usize;
@@ -368,9 +396,13 @@ fn schedule(seed: u64, tally: &Tally) {
         if random.one_in(3) {
             handler = handler.threads(RUNS);
         }
-        if matches!(moody.temper, Temper::Hangs(_)) {
-            handler = handler.deadline(Duration::from_millis(10)).suspension(None);
+        if random.one_in(2) {
+            handler = handler.linger(Duration::from_micros(random.below(3_000)));
         }
+        if matches!(moody.temper, Temper::Hangs(_)) {
+            handler = handler.deadline(Duration::from_millis(10));
+        }
+        handler = handler.suspension(None);
         callbacks = callbacks.add(handler);
         handlers.push((moody, drops));
     }
@@ -473,7 +505,8 @@ fn check(moody: &Moody, drops: bool, ends_early: bool, truth: &[Recorded], fault
                 continue;
             }
             (Temper::Panics(from), [fault]) => {
-                assert_eq!(fault.kind, FaultKind::Panicked, "{handler}");
+                let failure = if moody.batches { FaultKind::Failed } else { FaultKind::Panicked };
+                assert_eq!(fault.kind, failure, "{handler}");
                 assert_eq!(events.last().map(|event| event.kind()), fault.event, "{handler}");
                 assert!(events.last().unwrap().seq >= from && fault.message.is_some());
             }
@@ -516,7 +549,7 @@ fn promises_hold_in_random_schedules() {
     }
     let mut occurred: Vec<String> = tally.lock().unwrap().drain().collect();
     occurred.sort();
-    let faults = ["DeadlineExceeded", "Panicked", "RuntimeShutDown"].map(String::from);
+    let faults = ["DeadlineExceeded", "Failed", "Panicked", "RuntimeShutDown"].map(String::from);
     let ends = User::ALL.iter().flat_map(|user| {
         let kinds = ["Aborted", "Cancelled", "Completed", "Panic", "Provider"];
         // The end of a run's stream is its completion, and its errors are its own.

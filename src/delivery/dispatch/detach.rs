@@ -49,6 +49,12 @@ impl Dispatch {
         let lane = &self.lanes()[index];
         let Some(detached) = lane.detach() else { return };
         let _end = End(self, index);
+        if detached.gathered
+            && let Some(executor) = self.executor(index)
+        {
+            // The executor need not keep the lane any longer.
+            Arc::clone(executor).hurry();
+        }
         if let Some(task) = detached.task {
             task.abort();
         }

@@ -11,7 +11,9 @@ use tokio::runtime::Handle;
 use super::flag::DispatchFlag;
 use crate::{
     delivery::{
-        Delivery, Fault, FaultKind, Hooks, Slot, hooks, queue::Lane, suspension::Admission,
+        Delivery, Fault, FaultKind, Hooks, Slot, hooks,
+        queue::{Lane, Pushed},
+        suspension::Admission,
     },
     event::EventData,
     run::{Abort, EventSink, Run},
@@ -57,6 +59,12 @@ pub(crate) trait Executor: Send + Sync {
 
     /// Drains a lane that became active.
     fn start(self: Arc<Self>, lane: LaneRef);
+
+    /// Drains a lane when the handler's linger is over, unless it [gathers](Lane::gathers) no more: then at once.
+    fn gather(self: Arc<Self>, lane: LaneRef);
+
+    /// Drains the lanes of blocking handlers that gather at once.
+    fn hurry(self: Arc<Self>);
 
     /// A lane has ended.
     fn ended(&self, key: u32);
@@ -174,8 +182,27 @@ impl Dispatch {
         let busy = self.is_busy();
         // Every lane is asked, so that each wakes the task when it is drained.
         let lanes = self.lanes.iter();
-        let undrained = lanes.filter(|lane| which(lane.delivery()) && !lane.is_drained());
+        let undrained = lanes.enumerate().filter(|(index, lane)| {
+            let undrained = which(lane.delivery()) && !lane.is_drained();
+            if undrained {
+                self.hurry(*index);
+            }
+            undrained
+        });
         undrained.count() == 0 && !busy
+    }
+
+    /// Cuts the gathering of a lane short, because something waits for its events.
+    pub(crate) fn hurry(&self, index: usize) {
+        match self.lanes[index].hurry() {
+            Pushed::Wake(waker) => waker.wake(),
+            Pushed::Hurry => {
+                if let Some(executor) = self.executor(index) {
+                    Arc::clone(executor).hurry();
+                }
+            }
+            Pushed::Nothing | Pushed::Start | Pushed::Gather => {}
+        }
     }
 
     /// Polls the drains that the emitter drives.

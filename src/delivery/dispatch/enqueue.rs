@@ -118,15 +118,17 @@ impl Dispatch {
 
     /// Wakes or starts the drain of a lane, after a push.
     pub(super) fn activate(self: &Arc<Self>, index: usize, pushed: Pushed) {
+        let executor = match pushed {
+            Pushed::Nothing => return,
+            Pushed::Wake(waker) => return waker.wake(),
+            Pushed::Start | Pushed::Gather | Pushed::Hurry => self.executor(index),
+        };
+        let Some(executor) = executor.cloned() else { return };
+        let lane = || LaneRef { dispatch: Arc::clone(self), index };
         match pushed {
-            Pushed::Nothing => {}
-            Pushed::Wake(waker) => waker.wake(),
-            Pushed::Start => {
-                if let Some(executor) = self.executor(index) {
-                    let lane = LaneRef { dispatch: Arc::clone(self), index };
-                    Arc::clone(executor).start(lane);
-                }
-            }
+            Pushed::Start => executor.start(lane()),
+            Pushed::Gather => executor.gather(lane()),
+            _ => executor.hurry(),
         }
     }
 

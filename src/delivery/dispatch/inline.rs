@@ -6,9 +6,8 @@ use tower::BoxError;
 
 use super::dispatch::Dispatch;
 use crate::{
-    delivery::{Fault, FaultKind, hooks},
+    delivery::{Fault, FaultKind, Notify, hooks},
     event::{Event, EventKind},
-    handler::CallbackHandler,
     panics::{Panic, catch},
     run::Scope,
 };
@@ -16,13 +15,13 @@ use crate::{
 /// Calls a handler in the scope of handlers. Returns false if it panicked or failed: then it is detached.
 #[inline]
 pub(crate) fn call(
-    handler: &dyn CallbackHandler,
+    handler: &dyn Notify,
     dispatch: &Arc<Dispatch>,
     index: usize,
     scope: &mut Scope,
     event: &Event,
 ) -> bool {
-    match catch(|| scope.enter(|| handler.try_on_event(dispatch.run(), event))) {
+    match catch(|| scope.enter(|| handler.notify(dispatch.run(), event))) {
         Ok(Ok(())) => true,
         outcome => {
             failed(outcome, dispatch, index, event.kind());
@@ -37,17 +36,33 @@ pub(crate) type Outcome = Result<Result<(), BoxError>, Panic>;
 /// Detaches a handler that panicked or returned an error.
 #[cold]
 pub(crate) fn failed(outcome: Outcome, dispatch: &Arc<Dispatch>, index: usize, event: EventKind) {
-    let (kind, message) = match outcome {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => (FaultKind::Failed, Some(hooks::message(&*error))),
-        Err(Panic(message)) => (FaultKind::Panicked, message),
-    };
-    dispatch.detach(index, kind, |fault: &mut Fault| {
-        if dispatch.lanes()[index].slot.is_inline() {
-            // Inline lanes have no queue that counts events.
-            fault.lost_events = 1;
-        }
-        fault.event = Some(event);
-        fault.message = message;
-    });
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => Failure::Error(hooks::message(&*error)).detach(dispatch, index, event),
+        Err(Panic(message)) => Failure::Panic(message).detach(dispatch, index, event),
+    }
+}
+
+/// How a call of a handler failed, with the message.
+pub(crate) enum Failure {
+    Panic(Option<Arc<str>>),
+    Error(Arc<str>),
+}
+
+impl Failure {
+    /// Detaches the handler from a run.
+    pub(crate) fn detach(&self, dispatch: &Arc<Dispatch>, index: usize, event: EventKind) {
+        let (kind, message) = match self {
+            Failure::Error(message) => (FaultKind::Failed, Some(message)),
+            Failure::Panic(message) => (FaultKind::Panicked, message.as_ref()),
+        };
+        dispatch.detach(index, kind, |fault: &mut Fault| {
+            if dispatch.lanes()[index].slot.is_inline() {
+                // Inline lanes have no queue that counts events.
+                fault.lost_events = 1;
+            }
+            fault.event = Some(event);
+            fault.message = message.cloned();
+        });
+    }
 }

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{dispatch::Dispatch, inline};
 use crate::{
-    delivery::queue::Pushed,
+    delivery::{Notify, queue::Pushed},
     event::{Content, Event, EventData, EventKind, TextBlock, Token},
-    handler::{CallbackHandler, EventMask},
+    handler::EventMask,
     run::Scope,
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct TokenLanes {
 /// A lane of an inline handler, with what its call needs.
 struct InlineLane {
     index: usize,
-    handler: Arc<dyn CallbackHandler>,
+    handler: Arc<dyn Notify>,
     scope: Scope,
 }
 

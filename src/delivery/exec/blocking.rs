@@ -5,9 +5,10 @@ use std::{
     hint, mem,
     sync::{Arc, Weak},
     thread,
+    time::Duration,
 };
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::sleep};
 
 use super::{
     pool::{Pool, Ready, WakeUp},
@@ -15,14 +16,11 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    delivery::{Executor, FaultKind, LaneRef, Settings, dispatch::call, queue::BATCH},
+    delivery::{Executor, FaultKind, LaneRef, Notify, Settings, dispatch::call, queue::BATCH},
     event::Event,
-    handler::CallbackHandler,
+    panics::catch,
     paused_clock::PausedClock,
 };
-
-/// A batch of this size means that tokens arrive in a burst. Then it pays to look for more before the queue is left.
-const BURST: usize = 8;
 
 /// How often a worker looks for more, and how long it idles between two looks.
 const LOOKS: usize = 40;
@@ -30,30 +28,28 @@ const IDLE_SPINS: usize = 30;
 
 /// The executor of a blocking handler.
 pub(super) struct Blocking {
-    handler: Arc<dyn CallbackHandler>,
+    pub(super) handler: Arc<dyn Notify>,
     /// The name of the threads: that of the handler.
     name: Arc<str>,
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
+    linger: Duration,
     watch: Arc<Watch>,
 }
 
 /// What a worker thread keeps between two lanes.
-struct Worker {
-    batch: VecDeque<Event>,
-    runtimes: Runtimes,
+pub(super) struct Worker {
+    pub(super) batch: VecDeque<Event>,
+    pub(super) runtimes: Runtimes,
 }
 
 impl Blocking {
-    pub(super) fn new(
-        handler: Arc<dyn CallbackHandler>,
-        name: Arc<str>,
-        settings: &Settings,
-    ) -> Self {
-        let pool = Arc::new(Pool::new(settings.threads));
-        Self { handler, name, pool, watch: Watch::new(settings.deadline) }
+    pub(super) fn new(handler: Arc<dyn Notify>, name: Arc<str>, settings: &Settings) -> Self {
+        let linger = settings.linger();
+        let pool = Arc::new(Pool::new(settings.threads, linger));
+        Self { handler, name, pool, linger, watch: Watch::new(settings.deadline) }
     }
 
-    fn wake(self: &Arc<Self>, wake_up: &WakeUp) {
+    pub(super) fn wake(self: &Arc<Self>, wake_up: &WakeUp) {
         let WakeUp::New = wake_up else { return };
         let name = thread_name(&self.name);
         let (pool, blocking) = (Arc::clone(&self.pool), Arc::downgrade(self));
@@ -74,10 +70,10 @@ impl Blocking {
         let mut handled = 0;
         let mut last_batch = 0;
         loop {
-            if last_batch >= BURST {
+            if lane.is_burst(last_batch) {
                 look_for_more(lane_ref);
             }
-            if !lane.take(batch, control) {
+            if !lane.take(batch, BATCH, control) {
                 lane_ref.dispatch.settled();
                 return Turn::Done;
             }
@@ -136,13 +132,21 @@ fn work(pool: &Pool, blocking: &Weak<Blocking>) {
     let batch = VecDeque::with_capacity(BATCH);
     let mut worker = Worker { batch, runtimes: Runtimes::default() };
     let mut begins = true;
-    while let Some((ready, wake_up)) = pool.next(mem::take(&mut begins)) {
+    let mut taken = Vec::new();
+    while let Some(wake_up) = pool.next(mem::take(&mut begins), &mut taken) {
         let Some(blocking) = blocking.upgrade() else {
             unreachable!("a lane keeps its handler");
         };
         blocking.wake(&wake_up);
+        if blocking.handler.takes_batches() != Some(false) {
+            blocking.drain_together(&mut taken, &mut worker);
+            continue;
+        }
+        let Some(ready) = taken.pop() else { continue };
+        // A handler that took batches and refuses one has several.
+        pool.add_again(mem::take(&mut taken));
         if blocking.drain(&ready.lane, &mut worker) == Turn::Interrupted {
-            pool.add_again(ready);
+            pool.add_again(vec![ready]);
         }
     }
 }
@@ -153,15 +157,34 @@ impl Executor for Blocking {
     }
 
     fn start(self: Arc<Self>, lane: LaneRef) {
-        // A thread of another handler may get here after its last event, and that of the deadlines: outside of runtimes.
-        let runtime = match Handle::try_current() {
-            Ok(_) => None,
-            Err(_) => lane.lane().runtime().cloned(),
-        };
-        let entered = runtime.as_ref().map(Handle::enter);
-        let clock = PausedClock::hold();
-        drop(entered);
+        let clock = inside(&lane, PausedClock::hold).map(Arc::new);
         self.wake(&self.pool.add(Ready { lane, _clock: clock }));
+    }
+
+    /// A thread cannot wait by a clock that is paused: then the runtime waits.
+    fn gather(self: Arc<Self>, lane: LaneRef) {
+        let Some(runtime) = inside(&lane, PausedClock::current) else {
+            return self.wake(&self.pool.gather(lane));
+        };
+        if self.pool.gather_by_runtime(lane.clone()) {
+            let hurry = HurryOnDrop(Arc::downgrade(&self));
+            let linger = self.linger;
+            let wait = async move {
+                sleep(linger).await;
+                drop(hurry);
+            };
+            // `spawn` panics while the runtime shuts down.
+            drop(catch(|| runtime.spawn(wait)));
+        }
+        // As in `Gathering::add`: it was cut short before it came there.
+        if !lane.lane().gathers() {
+            self.hurry();
+        }
+    }
+
+    fn hurry(self: Arc<Self>) {
+        let clock = PausedClock::hold().map(Arc::new);
+        self.wake(&self.pool.hurry(clock.as_ref()));
     }
 
     fn ended(&self, key: u32) {
@@ -173,6 +196,28 @@ impl Executor for Blocking {
     }
 }
 
+/// Has the lanes drained that gather, when a runtime has measured the linger or shuts down.
+struct HurryOnDrop(Weak<Blocking>);
+
+impl Drop for HurryOnDrop {
+    fn drop(&mut self) {
+        if let Some(blocking) = self.0.upgrade() {
+            blocking.hurry();
+        }
+    }
+}
+
+/// Calls a closure in a runtime: that of a lane, if there is no current one. A thread of another handler may get here
+/// after its last event, and that of the deadlines: outside of runtimes.
+fn inside<T>(lane: &LaneRef, f: impl FnOnce() -> T) -> T {
+    let runtime = match Handle::try_current() {
+        Ok(_) => None,
+        Err(_) => lane.lane().runtime(),
+    };
+    let _entered = runtime.map(Handle::enter);
+    f()
+}
+
 #[derive(PartialEq, Eq)]
 enum Turn {
     /// The lane has no more events.
@@ -181,7 +226,7 @@ enum Turn {
     Interrupted,
 }
 
-fn look_for_more(lane_ref: &LaneRef) {
+pub(super) fn look_for_more(lane_ref: &LaneRef) {
     for _ in 0..LOOKS {
         if lane_ref.lane().looks_ready() {
             return;

@@ -7,7 +7,7 @@ use super::{
     tasks::{Drain, Tasks},
 };
 use crate::{
-    delivery::{Delivery, Executor, Settings, Slot},
+    delivery::{Delivery, Executor, Notify, Settings, Slot, notify::Erased},
     disposed::Disposed,
     event::Event,
     handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
@@ -17,13 +17,13 @@ use crate::{
 /// The handler of a registration.
 #[derive(Clone)]
 pub(crate) enum Code {
-    Blocking(Arc<dyn CallbackHandler>),
+    Blocking(Arc<dyn Notify>),
     Async(Arc<dyn Drain>),
 }
 
 impl Code {
     pub(crate) fn blocking<H: CallbackHandler>(handler: H) -> Self {
-        Code::Blocking(Arc::new(Disposed::new(handler)))
+        Code::Blocking(Arc::new(Erased::new(handler)))
     }
 
     pub(crate) fn asynchronous<H: AsyncCallbackHandler>(handler: H) -> Self {
@@ -56,12 +56,6 @@ impl Code {
 }
 
 /// Only what is called after the registration.
-impl<H: CallbackHandler> CallbackHandler for Disposed<H> {
-    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
-        self.get().try_on_event(run, event)
-    }
-}
-
 impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Disposed<H> {
     fn try_on_event(
         &self,

@@ -15,7 +15,11 @@ use crate::{panics::catch, sync::lock};
 
 /// The runtimes that a thread has entered, and whether each was shut down since.
 #[derive(Default)]
-pub(super) struct Runtimes(HashMap<Id, Arc<AtomicBool>>);
+pub(super) struct Runtimes {
+    gone: HashMap<Id, Arc<AtomicBool>>,
+    /// The last one again, since most threads know one runtime.
+    last: Option<(Id, Arc<AtomicBool>)>,
+}
 
 /// What is remembered of runtimes, so that a thread that has seen many of them holds little.
 const REMEMBERED: usize = 16;
@@ -23,12 +27,23 @@ const REMEMBERED: usize = 16;
 impl Runtimes {
     /// Enters a runtime, unless it was shut down.
     pub(super) fn enter<'a>(&mut self, runtime: &'a Handle) -> Option<EnterGuard<'a>> {
-        if self.0.len() >= REMEMBERED {
-            self.0.retain(|_, gone| !gone.load(Ordering::Acquire));
-            self.0.shrink_to(REMEMBERED);
+        let id = runtime.id();
+        let is_gone = match &self.last {
+            Some((last, gone)) if *last == id => gone.load(Ordering::Acquire),
+            _ => self.look_up(id, runtime),
+        };
+        (!is_gone).then(|| runtime.enter())
+    }
+
+    /// Returns whether a runtime was shut down.
+    fn look_up(&mut self, id: Id, runtime: &Handle) -> bool {
+        if self.gone.len() >= REMEMBERED {
+            self.gone.retain(|_, gone| !gone.load(Ordering::Acquire));
+            self.gone.shrink_to(REMEMBERED);
         }
-        let gone = self.0.entry(runtime.id()).or_insert_with(|| gone(runtime));
-        (!gone.load(Ordering::Acquire)).then(|| runtime.enter())
+        let gone = self.gone.entry(id).or_insert_with(|| gone(runtime));
+        self.last = Some((id, Arc::clone(gone)));
+        gone.load(Ordering::Acquire)
     }
 }
 

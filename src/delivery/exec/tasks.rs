@@ -14,6 +14,7 @@ use tower::BoxError;
 
 use super::{
     driver::{DrainFuture, Driver},
+    linger::Linger,
     watch::Watch,
 };
 use crate::{
@@ -32,11 +33,13 @@ use crate::{
 pub(super) struct Tasks {
     handler: Arc<dyn Drain>,
     watch: Arc<Watch>,
+    linger: Arc<Linger>,
 }
 
 impl Tasks {
     pub(super) fn new(handler: Arc<dyn Drain>, settings: &Settings) -> Self {
-        Self { handler, watch: Watch::new(settings.deadline) }
+        let linger = Arc::new(Linger::new(settings.linger()));
+        Self { handler, watch: Watch::new(settings.deadline), linger }
     }
 }
 
@@ -64,6 +67,13 @@ impl Executor for Tasks {
             lane_ref.lane().set_task(task);
         }
     }
+
+    fn gather(self: Arc<Self>, lane: LaneRef) {
+        self.linger.gather(&lane);
+    }
+
+    /// A lane that gathers is woken by whoever cuts that short.
+    fn hurry(self: Arc<Self>) {}
 
     fn ended(&self, key: u32) {
         self.watch.remove(key);

@@ -119,9 +119,9 @@ impl Watch {
                 }
                 more = true;
                 let Some(lane) = watched.lane() else { continue };
-                let Progress { active, finished, .. } = lane.lane().progress();
+                let Progress { active, gathers, finished, .. } = lane.lane().progress();
                 match watched.since {
-                    _ if !active => watched.since = None,
+                    _ if !active || gathers => watched.since = None,
                     Some(since) if watched.finished == finished => {
                         if now.saturating_duration_since(since) >= self.deadline {
                             late.push(lane.clone());

@@ -6,7 +6,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use super::room::Room;
+use super::{room::Room, sizes};
 use crate::{
     delivery::{Delivery, Hooks, Overflow, Slot},
     event::{Event, EventKind},
@@ -35,6 +35,10 @@ pub(crate) struct Lane {
     pub(super) detached: AtomicBool,
     /// Whether the state is `Active`, readable without the lock.
     pub(super) active: AtomicBool,
+    /// The events wait to be handled together with those of other lanes: see [`gather`](super::gather).
+    pub(super) gathers: AtomicBool,
+    /// As many queued events cut that short. 0 if the handler does not linger.
+    pub(super) gather_most: usize,
     pub(super) room: Room,
     pub(super) queue: Mutex<Queue>,
 }
@@ -81,6 +85,7 @@ impl Lane {
         is_probe: bool,
     ) -> Self {
         let (room, scope) = (Room::new(slot.settings.capacity), slot.scope_in(run));
+        let gather_most = sizes::gather_most(&slot.settings);
         Self {
             slot,
             hooks,
@@ -91,6 +96,8 @@ impl Lane {
             driver: OnceLock::new(),
             detached: AtomicBool::new(false),
             active: AtomicBool::new(false),
+            gathers: AtomicBool::new(false),
+            gather_most,
             room,
             queue: Mutex::new(Queue { events: VecDeque::with_capacity(1), ..Queue::default() }),
         }
@@ -156,6 +163,7 @@ impl Lane {
         let queue = lock(&self.queue);
         Progress {
             active: queue.state == LaneState::Active,
+            gathers: self.gathers(),
             pushed: queue.pushed,
             finished: self.room.finished(),
         }
@@ -165,6 +173,8 @@ impl Lane {
 /// How far a handler is in a run.
 pub(crate) struct Progress {
     pub(crate) active: bool,
+    /// The events are there, but the handler does not have to begin yet.
+    pub(crate) gathers: bool,
     pub(crate) pushed: u64,
     pub(crate) finished: u64,
 }

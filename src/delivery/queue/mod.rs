@@ -1,12 +1,14 @@
 //! The queue of one run's events to one handler.
 
+mod gather;
 mod lane;
 mod push;
 mod room;
+mod sizes;
 mod take;
 
 pub(crate) use self::{
     lane::{Drive, Lane, Progress},
     push::Pushed,
-    take::{BATCH, SPARE},
+    sizes::{BATCH, SPARE},
 };

@@ -14,6 +14,10 @@ use crate::{
 pub(crate) enum Pushed {
     Nothing,
     Start,
+    /// The lane waits for the events of others. The executor ends that when the handler's linger is over.
+    Gather,
+    /// What waits for the events of others must not wait any more.
+    Hurry,
     Wake(Waker),
 }
 
@@ -57,13 +61,26 @@ impl Lane {
 
     #[inline]
     pub(crate) fn push(&self, event: Event) -> Pushed {
+        let kind = event.kind();
         let mut queue = lock(&self.queue);
         let Some(became_active) = self.add(&mut queue, event) else { return Pushed::Nothing };
+        if !self.is_urgent(&queue, kind) {
+            // A drain that is a task is parked, or has still to be started: then there is nothing to save.
+            if became_active && (!self.slot.is_async() || queue.consumer.is_some()) {
+                self.gathers.store(true, Ordering::Relaxed);
+                return Pushed::Gather;
+            }
+            if self.gathers() {
+                return Pushed::Nothing;
+            }
+        }
+        let gathered = self.end_gathering();
         match queue.consumer.take() {
             // The drain may be parked although the lane is active: `push_to_drive` queues without waking it, and
             // expects the emitter to poll it.
             Some(waker) => Pushed::Wake(waker),
             None if became_active => Pushed::Start,
+            None if gathered => Pushed::Hurry,
             None => Pushed::Nothing,
         }
     }

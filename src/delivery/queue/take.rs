@@ -8,7 +8,10 @@ use std::{
 
 use tokio::task::AbortHandle;
 
-use super::lane::{Lane, LaneState, Queue};
+use super::{
+    lane::{Lane, LaneState, Queue},
+    sizes::BATCH,
+};
 use crate::{
     delivery::progress::progressed,
     event::{Event, EventKind},
@@ -16,23 +19,19 @@ use crate::{
     sync::modelled::{MutexGuard, atomic::Ordering, lock},
 };
 
-/// The room, in events, that an empty queue or batch keeps.
-pub(crate) const SPARE: usize = 2;
-
-/// The most events that a drain takes at once.
-pub(crate) const BATCH: usize = 64;
-
 /// What a detached handler leaves behind.
 pub(crate) struct Detached {
     pub(crate) lost: u64,
     pub(crate) task: Option<AbortHandle>,
     pub(crate) events: VecDeque<Event>,
+    /// The lane was given to the executor, to wait there.
+    pub(crate) gathered: bool,
 }
 
 impl Lane {
-    /// Takes the next events. Without any, the lane becomes idle.
-    pub(crate) fn take(&self, batch: &mut VecDeque<Event>, control: &Control) -> bool {
-        self.take_or(batch, control, |_| {})
+    /// Takes the next events, at most so many. Without any, the lane becomes idle, and false is returned.
+    pub(crate) fn take(&self, batch: &mut VecDeque<Event>, most: usize, control: &Control) -> bool {
+        self.take_or(batch, most, control, |_| {})
     }
 
     /// Takes the next events. Without any, the lane becomes idle, and the task is woken when there are.
@@ -43,7 +42,7 @@ impl Lane {
         control: &Control,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let taken = self.take_or(batch, control, |queue| {
+        let taken = self.take_or(batch, BATCH, control, |queue| {
             if queue.consumer.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 queue.consumer = Some(cx.waker().clone());
             }
@@ -55,6 +54,7 @@ impl Lane {
     fn take_or(
         &self,
         batch: &mut VecDeque<Event>,
+        most: usize,
         control: &Control,
         or: impl FnOnce(&mut Queue),
     ) -> bool {
@@ -64,7 +64,9 @@ impl Lane {
         }
         let wake = self.room.is_wanted();
         if !queue.events.is_empty() {
-            let count = queue.events.len().min(BATCH);
+            // A task may be polled for another reason.
+            self.end_gathering();
+            let count = queue.events.len().min(most);
             // One by one: cheaper than `drain` for one or two events, the usual number.
             for event in iter::from_fn(|| queue.events.pop_front()).take(count) {
                 batch.push_back(event);
@@ -78,7 +80,8 @@ impl Lane {
         queue.wants_drain |= wake;
         or(&mut queue);
         if queue.state == LaneState::Active {
-            if std::mem::take(&mut queue.peak) <= SPARE && queue.events.capacity() > SPARE {
+            let spare = self.spare();
+            if std::mem::take(&mut queue.peak) <= spare && queue.events.capacity() > spare {
                 // After a burst, a run that waits for its next token holds little memory.
                 queue.events = VecDeque::with_capacity(1);
             }
@@ -145,6 +148,7 @@ impl Lane {
             lost: queue.pushed - self.room.finished(),
             task: queue.task.take(),
             events: std::mem::take(&mut queue.events),
+            gathered: self.end_gathering(),
         })
     }
 

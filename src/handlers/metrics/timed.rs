@@ -1,18 +1,20 @@
 use std::{sync::Arc, time::Instant};
 
 use metrics::{Histogram, histogram};
+use tower::BoxError;
 
 use super::describe::{HANDLER_TIME, describe};
 use crate::{
     event::Event,
-    handler::{AsyncCallbackHandler, CallbackHandler, EventMask, Identity},
+    handler::{AsyncCallbackHandler, BatchError, BatchEvent, CallbackHandler, EventMask, Identity},
     run::Run,
 };
 
 /// A wrapper that measures how long a handler takes for an event.
 ///
 /// The time is recorded as `llm_callbacks_handler_seconds` with a label `handler`. For an async handler it is the time
-/// from the first poll to completion, including waits. Each event reads the clock twice.
+/// from the first poll to completion, including waits, and for one that takes [batches](CallbackHandler::on_events) that of a
+/// batch. Each event or batch reads the clock twice.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, on_llm_end, handlers::TimedHandler};
@@ -48,10 +50,20 @@ impl<H: CallbackHandler> CallbackHandler for TimedHandler<H> {
         self.inner.identity()
     }
 
-    fn on_event(&self, run: &Run, event: &Event) {
+    fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
         let start = Instant::now();
-        self.inner.on_event(run, event);
+        let outcome = self.inner.try_on_event(run, event);
         self.time().record(start.elapsed());
+        outcome
+    }
+
+    fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        let start = Instant::now();
+        let outcome = self.inner.on_events(batch);
+        if !outcome.as_ref().is_err_and(BatchError::is_one_by_one) {
+            self.time().record(start.elapsed());
+        }
+        outcome
     }
 }
 
@@ -64,9 +76,10 @@ impl<H: AsyncCallbackHandler> AsyncCallbackHandler for TimedHandler<H> {
         self.inner.identity()
     }
 
-    async fn on_event(&self, run: &Run, event: &Event) {
+    async fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
         let start = Instant::now();
-        self.inner.on_event(run, event).await;
+        let outcome = self.inner.try_on_event(run, event).await;
         self.time().record(start.elapsed());
+        outcome
     }
 }
