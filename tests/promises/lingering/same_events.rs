@@ -8,7 +8,7 @@ use support::{
     schedule::{flushed, within},
 };
 use tokio::{runtime::Builder, task::JoinSet};
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_llm_callbacks::{
     CallbackHandler, CallbackLayer, Callbacks, Registration,
     handler::{BatchError, BatchEvent},
