@@ -11,7 +11,7 @@ use std::{
 use futures::StreamExt;
 use support::{
     Faults, request,
-    schedule::{ask, flushed, wrap},
+    schedule::{Gate, ask, flushed, wrap},
 };
 use tokio::{task::AbortHandle, time::sleep};
 use tower_llm_callbacks::{
@@ -26,10 +26,13 @@ const MS: Duration = Duration::from_millis(1);
 
 type OnBatch = dyn Fn(&[BatchEvent<'_>]) -> Result<(), BatchError> + Send + Sync;
 
+/// An event of a batch, with its run.
+type Seen = (Uuid, EventKind);
+
 /// Records batches, and then does something with them.
 #[derive(Clone)]
 struct Batches {
-    seen: Arc<Mutex<Vec<Vec<(Uuid, EventKind)>>>>,
+    seen: Arc<Mutex<Vec<Vec<Seen>>>>,
     recorder: Recorder,
     then: Arc<OnBatch>,
 }
@@ -45,7 +48,7 @@ impl Batches {
         self.seen.lock().unwrap().iter().map(Vec::len).collect()
     }
 
-    fn last(&self) -> Vec<(Uuid, EventKind)> {
+    fn last(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().last().cloned().unwrap_or_default()
     }
 }
@@ -119,11 +122,10 @@ async fn a_batch_has_events_of_several_runs() {
 /// At most 256 events, and 64 of one run.
 #[tokio::test]
 async fn a_batch_is_bounded() {
-    let busy = Arc::new(Mutex::new(()));
-    let held = busy.lock().unwrap();
-    let gate = Arc::clone(&busy);
+    let gate = Gate::new();
+    let waiter = gate.waiter();
     let handler = Batches::new(move |_| {
-        drop(gate.lock().unwrap());
+        waiter.wait();
         Ok(())
     });
     let registration = Registration::blocking(handler.clone()).background().capacity(1_000);
@@ -132,7 +134,7 @@ async fn a_batch_is_bounded() {
     for _ in 0..8 {
         ask(&mut model.clone()).await.unwrap();
     }
-    drop(held);
+    gate.open();
     flushed(&callbacks).await;
     assert_promises(&handler.recorder.events());
     assert_eq!(handler.recorder.text().len(), 800);

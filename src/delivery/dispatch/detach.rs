@@ -53,7 +53,7 @@ impl Dispatch {
             && let Some(executor) = self.executor(index)
         {
             // The executor need not keep the lane any longer.
-            Arc::clone(executor).hurry();
+            Arc::clone(executor).hurry(lane);
         }
         if let Some(task) = detached.task {
             task.abort();

@@ -63,8 +63,8 @@ pub(crate) trait Executor: Send + Sync {
     /// Drains a lane when the handler's linger is over, unless it [gathers](Lane::gathers) no more: then at once.
     fn gather(self: Arc<Self>, lane: LaneRef);
 
-    /// Drains the lanes of blocking handlers that gather at once.
-    fn hurry(self: Arc<Self>);
+    /// Has the lanes that gather drained at once, because of this one. Not for lanes whose drain is a task.
+    fn hurry(self: Arc<Self>, lane: &Lane);
 
     /// A lane has ended.
     fn ended(&self, key: u32);
@@ -194,11 +194,12 @@ impl Dispatch {
 
     /// Cuts the gathering of a lane short, because something waits for its events.
     pub(crate) fn hurry(&self, index: usize) {
-        match self.lanes[index].hurry() {
+        let lane = &self.lanes[index];
+        match lane.hurry() {
             Pushed::Wake(waker) => waker.wake(),
             Pushed::Hurry => {
                 if let Some(executor) = self.executor(index) {
-                    Arc::clone(executor).hurry();
+                    Arc::clone(executor).hurry(lane);
                 }
             }
             Pushed::Nothing | Pushed::Start | Pushed::Gather => {}

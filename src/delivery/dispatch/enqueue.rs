@@ -128,7 +128,7 @@ impl Dispatch {
         match pushed {
             Pushed::Start => executor.start(lane()),
             Pushed::Gather => executor.gather(lane()),
-            _ => executor.hurry(),
+            _ => executor.hurry(&self.lanes()[index]),
         }
     }
 

@@ -36,7 +36,7 @@ impl Blocking {
     ///
     /// The first event of a handler is a batch of its own: its answer says whether the handler takes batches.
     pub(super) fn drain_together(self: &Arc<Self>, lanes: &mut Vec<Ready>, worker: &mut Worker) {
-        let most = if self.handler.takes_batches().is_some() { MOST } else { 1 };
+        let most = if self.handler.takes_batches() == Some(true) { MOST } else { 1 };
         let batch = Batch::take(lanes, most, worker);
         if !lanes.is_empty() {
             self.wake(&self.pool.give_back(mem::take(lanes)));

@@ -16,7 +16,9 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    delivery::{Executor, FaultKind, LaneRef, Notify, Settings, dispatch::call, queue::BATCH},
+    delivery::{
+        Executor, FaultKind, Lane, LaneRef, Notify, Settings, dispatch::call, queue::BATCH,
+    },
     event::Event,
     panics::catch,
     paused_clock::PausedClock,
@@ -58,6 +60,11 @@ impl Blocking {
                 lane.detach(FaultKind::NoThread, |_| {});
             }
         }
+    }
+
+    fn end_gathering(self: &Arc<Self>, clock: Option<PausedClock>) {
+        let clock = clock.map(Arc::new);
+        self.wake(&self.pool.hurry(clock.as_ref()));
     }
 
     /// Handles the events of a lane, in the runtime of its run.
@@ -157,13 +164,13 @@ impl Executor for Blocking {
     }
 
     fn start(self: Arc<Self>, lane: LaneRef) {
-        let clock = inside(&lane, PausedClock::hold).map(Arc::new);
+        let clock = inside(lane.lane(), PausedClock::hold).map(Arc::new);
         self.wake(&self.pool.add(Ready { lane, _clock: clock }));
     }
 
     /// A thread cannot wait by a clock that is paused: then the runtime waits.
     fn gather(self: Arc<Self>, lane: LaneRef) {
-        let Some(runtime) = inside(&lane, PausedClock::current) else {
+        let Some(runtime) = inside(lane.lane(), PausedClock::current) else {
             return self.wake(&self.pool.gather(lane));
         };
         if self.pool.gather_by_runtime(lane.clone()) {
@@ -178,13 +185,12 @@ impl Executor for Blocking {
         }
         // As in `Gathering::add`: it was cut short before it came there.
         if !lane.lane().gathers() {
-            self.hurry();
+            self.hurry(lane.lane());
         }
     }
 
-    fn hurry(self: Arc<Self>) {
-        let clock = PausedClock::hold().map(Arc::new);
-        self.wake(&self.pool.hurry(clock.as_ref()));
+    fn hurry(self: Arc<Self>, lane: &Lane) {
+        self.end_gathering(inside(lane, PausedClock::hold));
     }
 
     fn ended(&self, key: u32) {
@@ -202,17 +208,17 @@ struct HurryOnDrop(Weak<Blocking>);
 impl Drop for HurryOnDrop {
     fn drop(&mut self) {
         if let Some(blocking) = self.0.upgrade() {
-            blocking.hurry();
+            blocking.end_gathering(PausedClock::hold());
         }
     }
 }
 
 /// Calls a closure in a runtime: that of a lane, if there is no current one. A thread of another handler may get here
 /// after its last event, and that of the deadlines: outside of runtimes.
-fn inside<T>(lane: &LaneRef, f: impl FnOnce() -> T) -> T {
+fn inside<T>(lane: &Lane, f: impl FnOnce() -> T) -> T {
     let runtime = match Handle::try_current() {
         Ok(_) => None,
-        Err(_) => lane.lane().runtime(),
+        Err(_) => lane.runtime(),
     };
     let _entered = runtime.map(Handle::enter);
     f()

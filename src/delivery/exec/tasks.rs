@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     delivery::{
-        Executor, FaultKind, LaneRef, Settings,
+        Executor, FaultKind, Lane, LaneRef, Settings,
         dispatch::failed,
         queue::{BATCH, SPARE},
     },
@@ -73,7 +73,7 @@ impl Executor for Tasks {
     }
 
     /// A lane that gathers is woken by whoever cuts that short.
-    fn hurry(self: Arc<Self>) {}
+    fn hurry(self: Arc<Self>, _lane: &Lane) {}
 
     fn ended(&self, key: u32) {
         self.watch.remove(key);
