@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::{
     choice::ChoiceState,
-    chunk::{Choice, Chunk},
+    chunk::{Choice, Chunk, Message},
 };
 use crate::{
     event::{Delta, ProviderError},
@@ -38,6 +38,8 @@ pub(super) struct AnswerState {
     failure: bool,
     /// A choice has the finish reason `error`.
     failed: bool,
+    /// The last chunk began a choice or has tool calls.
+    changed: bool,
 }
 
 impl AnswerState {
@@ -46,6 +48,11 @@ impl AnswerState {
         let finished =
             !self.choices.is_empty() && self.choices.iter().all(ChoiceState::is_finished);
         finished || self.ended
+    }
+
+    /// Returns whether the last chunk would be read alike once more.
+    pub(super) fn repeats(&self) -> bool {
+        !self.changed
     }
 
     /// Returns the error of a choice of a chunk, of which there is no other sign.
@@ -68,6 +75,7 @@ impl AnswerState {
 
     /// Emits the contents of a chunk, except for an error.
     pub(super) fn chunk(&mut self, chunk: Chunk<'_>, form: Form, each: &mut dyn FnMut(Delta<'_>)) {
+        self.changed = false;
         self.response(chunk.id, chunk.model, each);
         if let Some(text) = chunk.value.filled() {
             each(Delta::Text { choice: 0, text });
@@ -119,6 +127,7 @@ impl AnswerState {
             each(Delta::DecodeFault);
             return;
         };
+        self.changed |= is_new || delta.as_ref().is_some_and(Message::has_calls);
         let calls = &mut self.calls;
         match (form, delta, message) {
             // In a non-streamed answer a delta is empty.

@@ -41,6 +41,10 @@ impl Protocol for OpenAi {
         Ok(())
     }
 
+    fn repeats(&self) -> bool {
+        self.answer.repeats()
+    }
+
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let chunk: Chunk<'_> = json::read(json)?;
         let error = failure(&chunk, json);

@@ -1,0 +1,127 @@
+use std::{borrow::Cow, ops::Range};
+
+use crate::event::Delta;
+
+/// The most bytes of an event whose shape is kept.
+const MAX_LENGTH: usize = 1024;
+/// The last member of events at some providers, which hides how long the text is. No protocol reads one of this name.
+const PADDINGS: [&str; 2] = ["\"obfuscation\":\"", "\"p\":\""];
+const PADDING_END: &str = "\"}";
+
+/// The shape of the last event, if that emitted nothing but a text: the name, and the bytes around the text.
+///
+/// Most events of an answer differ from the one before in nothing but the text, and parsing JSON is most of the cost
+/// of a token. What an event of the same shape emits is known without that. The shape is forgotten as soon as
+/// an event is read that does not have it: what the protocol makes of an event may depend on those before.
+#[derive(Debug, Default)]
+pub(in crate::wire) struct Shape {
+    text: Option<TextKind>,
+    choice: u32,
+    name: String,
+    /// From the beginning to the quote before the text.
+    before: String,
+    /// From the quote behind the text to that before the padding, or to the end.
+    after: String,
+    padded: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum TextKind {
+    Text,
+    Reasoning,
+    Refusal,
+}
+
+/// What an event emits, as far as its shape is concerned.
+#[derive(Debug, Default)]
+pub(in crate::wire) struct Emitted {
+    deltas: usize,
+    /// The kind and choice of a text, and where it is in the event.
+    text: Option<(TextKind, u32, Range<usize>)>,
+}
+
+impl Emitted {
+    /// Adds a delta of an event with these data.
+    pub(in crate::wire) fn add(&mut self, delta: &Delta<'_>, data: &str) {
+        self.deltas += 1;
+        let (kind, choice, text) = match delta {
+            Delta::Text { choice, text } => (TextKind::Text, choice, text),
+            Delta::Reasoning { choice, text } => (TextKind::Reasoning, choice, text),
+            Delta::Refusal { choice, text } => (TextKind::Refusal, choice, text),
+            _ => return,
+        };
+        if let Cow::Borrowed(text) = text {
+            self.text = place(text, data).map(|range| (kind, *choice, range));
+        }
+    }
+}
+
+impl Shape {
+    /// Returns what an event emits if it has the shape.
+    pub(in crate::wire) fn read<'a>(&self, name: Option<&str>, data: &'a str) -> Option<Delta<'a>> {
+        let kind = self.text?;
+        data.strip_prefix(&*self.before)?;
+        let (text, rest) = string(&data[self.before.len() - 1..])?;
+        let rest = rest.strip_prefix(&*self.after)?;
+        let ended = match self.padded {
+            true => rest.trim_start_matches(is_padding) == PADDING_END,
+            false => rest.is_empty(),
+        };
+        if !ended || text.is_empty() || name.unwrap_or_default() != self.name {
+            return None;
+        }
+        let choice = self.choice;
+        Some(match kind {
+            TextKind::Text => Delta::Text { choice, text },
+            TextKind::Reasoning => Delta::Reasoning { choice, text },
+            TextKind::Refusal => Delta::Refusal { choice, text },
+        })
+    }
+
+    pub(in crate::wire) fn forget(&mut self) {
+        self.text = None;
+    }
+
+    /// Takes the shape of an event, unless it emitted anything but a text.
+    pub(in crate::wire) fn learn(&mut self, name: Option<&str>, data: &str, emitted: Emitted) {
+        let Emitted { deltas: 1, text: Some((kind, choice, range)) } = emitted else { return };
+        let name = name.unwrap_or_default();
+        if name.len() + data.len() > MAX_LENGTH {
+            return;
+        }
+        let (before, mut after) = (&data[..range.start], &data[range.end..]);
+        let padded = after.strip_suffix(PADDING_END).map(|it| it.trim_end_matches(is_padding));
+        let padded = padded.filter(|it| PADDINGS.iter().any(|padding| it.ends_with(padding)));
+        self.padded = padded.is_some();
+        after = padded.unwrap_or(after);
+        (self.text, self.choice) = (Some(kind), choice);
+        name.clone_into(&mut self.name);
+        before.clone_into(&mut self.before);
+        after.clone_into(&mut self.after);
+    }
+}
+
+fn is_padding(char: char) -> bool {
+    char.is_ascii_alphanumeric()
+}
+
+/// Reads the JSON string at the beginning of a text. Returns it and what is behind it, from its last quote.
+fn string(json: &str) -> Option<(Cow<'_, str>, &str)> {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+    let end = 1 + json.as_bytes()[1..].iter().position(special)?;
+    if json.as_bytes()[end] == b'"' {
+        return Some((Cow::Borrowed(&json[1..end]), &json[end..]));
+    }
+    let mut values = serde_json::Deserializer::from_str(json).into_iter::<String>();
+    let text = values.next()?.ok()?;
+    Some((Cow::Owned(text), &json[values.byte_offset() - 1..]))
+}
+
+/// Returns where a text is that borrows from an event, if it is the whole of a JSON string.
+fn place(text: &str, data: &str) -> Option<Range<usize>> {
+    let start = text.as_ptr().addr().checked_sub(data.as_ptr().addr())?;
+    let end = start.checked_add(text.len())?;
+    let quoted = data.get(start.checked_sub(1)?..end.checked_add(1)?)?;
+    let whole = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(text);
+    whole.then_some(start..end)
+}
