@@ -4,7 +4,8 @@ use crate::event::Delta;
 
 /// The most bytes of an event whose shape is kept.
 const MAX_LENGTH: usize = 1024;
-/// The last member of events at some providers, which hides how long the text is. No protocol reads one of this name.
+/// The last member of the events of OpenAI and Mistral, which hides how long the text is. No protocol reads one of such
+/// a name.
 const PADDINGS: [&str; 2] = ["\"obfuscation\":\"", "\"p\":\""];
 const PADDING_END: &str = "\"}";
 
@@ -78,6 +79,7 @@ impl Shape {
         })
     }
 
+    /// Another event was read.
     pub(in crate::wire) fn forget(&mut self) {
         self.text = None;
     }
@@ -89,15 +91,13 @@ impl Shape {
         if name.len() + data.len() > MAX_LENGTH {
             return;
         }
-        let (before, mut after) = (&data[..range.start], &data[range.end..]);
+        let (before, after) = (&data[..range.start], &data[range.end..]);
         let padded = after.strip_suffix(PADDING_END).map(|it| it.trim_end_matches(is_padding));
         let padded = padded.filter(|it| PADDINGS.iter().any(|padding| it.ends_with(padding)));
-        self.padded = padded.is_some();
-        after = padded.unwrap_or(after);
-        (self.text, self.choice) = (Some(kind), choice);
+        (self.text, self.choice, self.padded) = (Some(kind), choice, padded.is_some());
         name.clone_into(&mut self.name);
         before.clone_into(&mut self.before);
-        after.clone_into(&mut self.after);
+        padded.unwrap_or(after).clone_into(&mut self.after);
     }
 }
 
@@ -124,4 +124,82 @@ fn place(text: &str, data: &str) -> Option<Range<usize>> {
     let quoted = data.get(start.checked_sub(1)?..end.checked_add(1)?)?;
     let whole = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(text);
     whole.then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Delta, Emitted, Shape};
+
+    /// The shape of an event that emits the text `Hi`, which is in it.
+    fn shape(name: Option<&str>, data: &str) -> Shape {
+        let at = data.find("Hi").unwrap();
+        let mut emitted = Emitted::default();
+        emitted.add(&Delta::Text { choice: 3, text: (&data[at..at + 2]).into() }, data);
+        let mut shape = Shape::default();
+        shape.learn(name, data, emitted);
+        shape
+    }
+
+    #[test]
+    fn another_text_is_read() {
+        let plain = shape(None, r#"{"a":"Hi","b":null}"#);
+        let padded = shape(None, r#"{"a":"Hi","b":null,"p":"aZ09"}"#);
+        for (json, text) in
+            [("x", "x"), ("über 👋", "über 👋"), ("\\n\\\"\\ud83d\\ude00", "\n\"😀")]
+        {
+            let expected = Some(Delta::Text { choice: 3, text: text.into() });
+            let data = format!(r#"{{"a":"{json}","b":null}}"#);
+            assert_eq!(plain.read(None, &data), expected);
+            let data = format!(r#"{{"a":"{json}","b":null,"p":"1"}}"#);
+            assert_eq!(padded.read(None, &data), expected);
+        }
+    }
+
+    #[test]
+    fn another_event_is_not_read() {
+        let of_name = shape(Some("delta"), r#"{"a":"Hi","b":null}"#);
+        assert!(of_name.read(Some("delta"), r#"{"a":"x","b":null}"#).is_some());
+        assert!(of_name.read(None, r#"{"a":"x","b":null}"#).is_none());
+        for data in [
+            "",
+            r#"{"a":"","b":null}"#,
+            r#"{"a":"x","b":nul"#,
+            r#"{"a":"x","b":1}"#,
+            r#"{"b":"x","b":null}"#,
+            r#"{"a":"x","b":null}}"#,
+            r#"{"a":"x","c":"y","b":null}"#,
+            r#"{"a":"\q","b":null}"#,
+            r#"{"a":"\ud83d","b":null}"#,
+            "{\"a\":\"\n\",\"b\":null}",
+            r#"{"a":"x"#,
+            r#"{"a":"x\"#,
+        ] {
+            assert_eq!(of_name.read(Some("delta"), data), None, "{data}");
+        }
+        let padded = shape(None, r#"{"a":"Hi","p":"aZ09"}"#);
+        for data in [r#"{"a":"x","p":"ä"}"#, r#"{"a":"x","p":"a","a":"y"}"#, r#"{"a":"x","p":"a"#]
+        {
+            assert_eq!(padded.read(None, data), None, "{data}");
+        }
+    }
+
+    #[test]
+    fn only_an_event_of_one_text_has_a_shape() {
+        let data = r#"{"a":"Hi there"}"#;
+        let (part, whole) = (&data[6..8], &data[6..14]);
+        for deltas in [
+            vec![],
+            vec![Delta::text(part)],
+            vec![Delta::text("Hi there")],
+            vec![Delta::text(whole.to_owned())],
+            vec![Delta::text(whole), Delta::DecodeFault],
+            vec![Delta::finish(whole)],
+        ] {
+            let mut emitted = Emitted::default();
+            deltas.iter().for_each(|delta| emitted.add(delta, data));
+            let mut shape = Shape::default();
+            shape.learn(None, data, emitted);
+            assert_eq!(shape.read(None, data), None, "{deltas:?}");
+        }
+    }
 }
