@@ -32,7 +32,7 @@ pub(in crate::wire) fn read<P: Protocol>(
                 each(delta);
                 return;
             }
-            shape.forget();
+            let learns = shape.forget();
             // An error by its name, whatever its data.
             if event.event.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
                 until_end(ended, each)(Delta::Error(error::in_band(data)));
@@ -40,13 +40,15 @@ pub(in crate::wire) fn read<P: Protocol>(
             }
             let mut emitted = Emitted::default();
             let mut noted = |delta: Delta<'_>| {
-                emitted.add(&delta, data);
+                if learns {
+                    emitted.add(&delta, data);
+                }
                 each(delta);
             };
             let name = event.event;
             if !read_json(data, ended, &mut noted, |data, each| protocol.event(name, data, each)) {
                 each(Delta::DecodeFault);
-            } else if protocol.repeats() {
+            } else if learns && protocol.repeats() {
                 shape.learn(name, data, emitted);
             }
         }

@@ -2,7 +2,7 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::event::Delta;
 
-/// The most bytes of an event whose shape is kept.
+/// The most bytes of a shape.
 const MAX_LENGTH: usize = 1024;
 /// The last member of the events of OpenAI and Mistral, which hides how long the text is. No protocol reads one of such
 /// a name.
@@ -18,12 +18,14 @@ const PADDING_END: &str = "\"}";
 pub(in crate::wire) struct Shape {
     text: Option<TextKind>,
     choice: u32,
-    name: String,
-    /// From the beginning to the quote before the text.
-    before: String,
-    /// From the quote behind the text to that before the padding, or to the end.
-    after: String,
+    /// The name; the data from the beginning to the quote before the text; and from the quote behind it to that before the
+    /// padding, or to the end. In one allocation, since each run has one.
+    parts: String,
+    name_length: u16,
+    before_length: u16,
     padded: bool,
+    /// The number of events since one had the shape.
+    misses: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,18 +61,25 @@ impl Emitted {
 
 impl Shape {
     /// Returns what an event emits if it has the shape.
-    pub(in crate::wire) fn read<'a>(&self, name: Option<&str>, data: &'a str) -> Option<Delta<'a>> {
+    pub(in crate::wire) fn read<'a>(
+        &mut self,
+        name: Option<&str>,
+        data: &'a str,
+    ) -> Option<Delta<'a>> {
         let kind = self.text?;
-        data.strip_prefix(&*self.before)?;
-        let (text, rest) = string(&data[self.before.len() - 1..])?;
-        let rest = rest.strip_prefix(&*self.after)?;
+        let (of_name, parts) = self.parts.split_at(self.name_length.into());
+        let (before, after) = parts.split_at(self.before_length.into());
+        data.strip_prefix(before)?;
+        let (text, rest) = string(&data[before.len() - 1..])?;
+        let rest = rest.strip_prefix(after)?;
         let ended = match self.padded {
             true => rest.trim_start_matches(is_padding) == PADDING_END,
             false => rest.is_empty(),
         };
-        if !ended || text.is_empty() || name.unwrap_or_default() != self.name {
+        if !ended || text.is_empty() || name.unwrap_or_default() != of_name {
             return None;
         }
+        self.misses = 0;
         let choice = self.choice;
         Some(match kind {
             TextKind::Text => Delta::Text { choice, text },
@@ -79,25 +88,32 @@ impl Shape {
         })
     }
 
-    /// Another event was read.
-    pub(in crate::wire) fn forget(&mut self) {
+    /// Forgets the shape, since an event does not have it. Returns whether to learn that of this event: the longer no
+    /// event had the shape, the less likely it is that the next one does.
+    pub(in crate::wire) fn forget(&mut self) -> bool {
         self.text = None;
+        self.misses = self.misses.saturating_add(1);
+        self.misses.is_power_of_two() || self.misses.is_multiple_of(16)
     }
 
     /// Takes the shape of an event, unless it emitted anything but a text.
     pub(in crate::wire) fn learn(&mut self, name: Option<&str>, data: &str, emitted: Emitted) {
         let Emitted { deltas: 1, text: Some((kind, choice, range)) } = emitted else { return };
         let name = name.unwrap_or_default();
-        if name.len() + data.len() > MAX_LENGTH {
-            return;
-        }
         let (before, after) = (&data[..range.start], &data[range.end..]);
         let padded = after.strip_suffix(PADDING_END).map(|it| it.trim_end_matches(is_padding));
         let padded = padded.filter(|it| PADDINGS.iter().any(|padding| it.ends_with(padding)));
+        let after = padded.unwrap_or(after);
+        let length = name.len() + before.len() + after.len();
+        let lengths = [name, before].map(|part| u16::try_from(part.len()));
+        let ([Ok(name_length), Ok(before_length)], ..=MAX_LENGTH) = (lengths, length) else {
+            return;
+        };
+        (self.name_length, self.before_length) = (name_length, before_length);
         (self.text, self.choice, self.padded) = (Some(kind), choice, padded.is_some());
-        name.clone_into(&mut self.name);
-        before.clone_into(&mut self.before);
-        padded.unwrap_or(after).clone_into(&mut self.after);
+        self.parts.clear();
+        self.parts.reserve_exact(length);
+        [name, before, after].into_iter().for_each(|part| self.parts.push_str(part));
     }
 }
 
@@ -142,8 +158,8 @@ mod tests {
 
     #[test]
     fn another_text_is_read() {
-        let plain = shape(None, r#"{"a":"Hi","b":null}"#);
-        let padded = shape(None, r#"{"a":"Hi","b":null,"p":"aZ09"}"#);
+        let mut plain = shape(None, r#"{"a":"Hi","b":null}"#);
+        let mut padded = shape(None, r#"{"a":"Hi","b":null,"p":"aZ09"}"#);
         for (json, text) in
             [("x", "x"), ("über 👋", "über 👋"), ("\\n\\\"\\ud83d\\ude00", "\n\"😀")]
         {
@@ -157,7 +173,7 @@ mod tests {
 
     #[test]
     fn another_event_is_not_read() {
-        let of_name = shape(Some("delta"), r#"{"a":"Hi","b":null}"#);
+        let mut of_name = shape(Some("delta"), r#"{"a":"Hi","b":null}"#);
         assert!(of_name.read(Some("delta"), r#"{"a":"x","b":null}"#).is_some());
         assert!(of_name.read(None, r#"{"a":"x","b":null}"#).is_none());
         for data in [
@@ -176,11 +192,17 @@ mod tests {
         ] {
             assert_eq!(of_name.read(Some("delta"), data), None, "{data}");
         }
-        let padded = shape(None, r#"{"a":"Hi","p":"aZ09"}"#);
+        let mut padded = shape(None, r#"{"a":"Hi","p":"aZ09"}"#);
         for data in [r#"{"a":"x","p":"ä"}"#, r#"{"a":"x","p":"a","a":"y"}"#, r#"{"a":"x","p":"a"#]
         {
             assert_eq!(padded.read(None, data), None, "{data}");
         }
+    }
+
+    #[test]
+    fn shapes_that_no_event_has_are_learned_rarely() {
+        let mut shape = shape(None, r#"{"a":"Hi"}"#);
+        assert_eq!((0..1600).filter(|_| shape.forget()).count(), 4 + 100);
     }
 
     #[test]
