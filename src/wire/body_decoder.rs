@@ -120,10 +120,10 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
         match framing {
             Framing::Unknown(_) => {}
             Framing::Events(sse) => {
-                sse.read(bytes, &mut |it| read(protocol, shape, ended, it, each))
+                sse.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
             }
             Framing::Items(items) => {
-                items.read(bytes, &mut |it| read(protocol, shape, ended, it, each))
+                items.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
             }
             Framing::Whole(body) => match body.push(bytes) {
                 Pushed::One => {}

@@ -103,7 +103,7 @@ fn read(decoder: impl Decoder, body: &str, lengths: &[usize]) -> Vec<Delta<'stat
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_event_of_the_shape_of_the_one_before_is_read_as_without_it(
