@@ -80,8 +80,8 @@ pub(crate) fn anthropic_token(text: &str) -> String {
     )
 }
 
-/// Returns the chunks of an answer in OpenAI's Chat Completions format.
-pub(crate) fn openai_chat(tokens: usize) -> Vec<String> {
+/// Returns the chunks of an answer in OpenAI's Chat Completions format, with the tokens of its choices in turn.
+pub(crate) fn openai_chat(tokens: usize, choices: usize) -> Vec<String> {
     let chunk = |choices: &str| {
         format!(
             "data: {{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\
@@ -96,9 +96,9 @@ pub(crate) fn openai_chat(tokens: usize) -> Vec<String> {
     );
     let last = chunk("{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}");
     let tokens = (0..tokens).map(|token| {
-        let text = TEXTS[token % TEXTS.len()];
+        let (text, index) = (TEXTS[token % TEXTS.len()], token % choices);
         chunk(&format!(
-            "{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"logprobs\":null,\
+            "{{\"index\":{index},\"delta\":{{\"content\":\"{text}\"}},\"logprobs\":null,\
              \"finish_reason\":null}}"
         ))
     });

@@ -103,13 +103,17 @@ fn openai_text<'a>(data: &'a str) -> Option<Cow<'a, str>> {
 }
 
 pub(crate) fn openai(tokens: usize) -> Vec<bool> {
-    let events = body::openai_chat(tokens);
+    let events = body::openai_chat(tokens, 1);
     let path = "/v1/chat/completions";
     let large_frames = "an OpenAI chat token, frames of 16 KiB";
     let small_frames = "an OpenAI chat token, one event a frame";
+    // No event has the shape of the one before.
+    let in_turn = "an OpenAI chat token of two choices in turn, frames of 16 KiB";
+    let other = body::openai_chat(tokens, 2);
     vec![
         row(large_frames, path, tokens, &Frames::of_16_kib(&events), openai_text),
         row(small_frames, path, tokens, &Frames::of_events(&events), openai_text),
+        row(in_turn, path, tokens, &Frames::of_16_kib(&other), openai_text),
     ]
 }
 

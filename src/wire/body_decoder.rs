@@ -7,6 +7,7 @@ use super::{
     json::unwrapped,
     protocol::{ArrayBody, ObjectBody, Protocol},
     reading::{read, read_json, unreadable, until_end},
+    shape::Shape,
     whole_body::{Pushed, WholeBody},
 };
 use crate::event::Delta;
@@ -26,6 +27,7 @@ pub(in crate::wire) struct BodyDecoder<P> {
     /// The body is declared to be a single JSON text.
     declared_whole: bool,
     protocol: P,
+    shape: Shape,
     /// The last delta was emitted.
     ended: bool,
 }
@@ -48,6 +50,7 @@ impl<P: Protocol> BodyDecoder<P> {
             whole_limit: WHOLE_LIMIT,
             declared_whole: false,
             protocol,
+            shape: Shape::default(),
             ended: false,
         }
     }
@@ -113,11 +116,15 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             }
             return;
         }
-        let Self { framing, protocol, ended, .. } = self;
+        let Self { framing, protocol, shape, ended, .. } = self;
         match framing {
             Framing::Unknown(_) => {}
-            Framing::Events(sse) => sse.read(bytes, &mut |it| read(protocol, ended, it, each)),
-            Framing::Items(items) => items.read(bytes, &mut |it| read(protocol, ended, it, each)),
+            Framing::Events(sse) => {
+                sse.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
+            }
+            Framing::Items(items) => {
+                items.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
+            }
             Framing::Whole(body) => match body.push(bytes) {
                 Pushed::One => {}
                 Pushed::Over => each(Delta::DecodeFault),
@@ -131,7 +138,7 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
     }
 
     fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        let Self { framing, protocol, ended, .. } = self;
+        let Self { framing, protocol, shape, ended, .. } = self;
         if *ended {
             return;
         }
@@ -142,14 +149,14 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             Framing::Unknown(_) if self.declared_whole => each(Delta::DecodeFault),
             Framing::Unknown(_) => {}
             Framing::Events(sse) => {
-                sse.end(&mut |it| read(protocol, ended, it, each));
+                sse.end(&mut |it| read(protocol, shape, ended, it, each));
                 let unframed = sse.take_unframed();
                 if !unframed.is_empty() && !*ended {
                     let text = String::from_utf8_lossy(&unframed);
                     unreadable(&text, &mut until_end(ended, each));
                 }
             }
-            Framing::Items(items) => items.end(&mut |it| read(protocol, ended, it, each)),
+            Framing::Items(items) => items.end(&mut |it| read(protocol, shape, ended, it, each)),
             Framing::Whole(body) => {
                 let cut = body.is_cut();
                 if let Some(json) = body.take() {

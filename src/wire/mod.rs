@@ -46,6 +46,7 @@ mod provider;
 mod reading;
 mod request;
 pub(crate) mod retry_after;
+mod shape;
 mod sse;
 mod usage;
 mod whole_body;

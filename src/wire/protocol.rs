@@ -19,6 +19,12 @@ pub(in crate::wire) trait Protocol: Send + Sync {
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), ReadError>;
 
+    /// Whether the event that was read last changed nothing: one that differs from it in a text emits the same, but for
+    /// that text.
+    fn repeats(&self) -> bool {
+        false
+    }
+
     /// Reads a non-streamed answer, or an error in its place.
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>;
 

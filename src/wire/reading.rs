@@ -5,6 +5,7 @@ use super::{
     framed::Framed,
     json::{ReadError, unwrapped},
     protocol::Protocol,
+    shape::{Emitted, Shape},
 };
 use crate::event::Delta;
 
@@ -17,6 +18,7 @@ pub(in crate::wire) fn unreadable(body: &str, each: &mut dyn FnMut(Delta<'_>)) {
 /// Reads an event. Nothing is emitted after the last delta.
 pub(in crate::wire) fn read<P: Protocol>(
     protocol: &mut P,
+    shape: &mut Shape,
     ended: &mut bool,
     framed: Framed<'_>,
     each: &mut dyn FnMut(Delta<'_>),
@@ -26,13 +28,28 @@ pub(in crate::wire) fn read<P: Protocol>(
         Framed::Overflow => each(Delta::DecodeFault),
         Framed::Event(event) => {
             let data = unwrapped(event.data.trim_ascii());
+            if let Some(delta) = shape.read(event.event, data) {
+                each(delta);
+                return;
+            }
+            let learns = shape.forget();
             // An error by its name, whatever its data.
             if event.event.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
                 until_end(ended, each)(Delta::Error(error::in_band(data)));
                 return;
             }
-            if !read_json(data, ended, each, |data, each| protocol.event(event.event, data, each)) {
+            let mut emitted = Emitted::default();
+            let mut noted = |delta: Delta<'_>| {
+                if learns {
+                    emitted.add(&delta, data);
+                }
+                each(delta);
+            };
+            let name = event.event;
+            if !read_json(data, ended, &mut noted, |data, each| protocol.event(name, data, each)) {
                 each(Delta::DecodeFault);
+            } else if learns && protocol.repeats() {
+                shape.learn(name, data, emitted);
             }
         }
     }

@@ -9,5 +9,6 @@ mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod recordings;
+mod shapes;
 mod spellings;
 mod sse;

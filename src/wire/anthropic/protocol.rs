@@ -97,6 +97,11 @@ impl Protocol for Anthropic {
         Ok(())
     }
 
+    fn repeats(&self) -> bool {
+        // A text changes nothing; what a block that begins with one closes is closed after that.
+        true
+    }
+
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let mut message: Message<'_> = json::read(json)?;
         let content = message.content.0.take();

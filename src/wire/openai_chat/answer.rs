@@ -1,8 +1,10 @@
+use std::mem::take;
+
 use serde_json::json;
 
 use super::{
     choice::ChoiceState,
-    chunk::{Choice, Chunk},
+    chunk::{Choice, Chunk, Message},
 };
 use crate::{
     event::{Delta, ProviderError},
@@ -38,6 +40,8 @@ pub(super) struct AnswerState {
     failure: bool,
     /// A choice has the finish reason `error`.
     failed: bool,
+    /// The last chunk began a choice or has tool calls.
+    changed: bool,
 }
 
 impl AnswerState {
@@ -48,9 +52,14 @@ impl AnswerState {
         finished || self.ended
     }
 
+    /// Returns whether the last chunk would be read alike once more.
+    pub(super) fn repeats(&self) -> bool {
+        !self.changed
+    }
+
     /// Returns the error of a choice of a chunk, of which there is no other sign.
     pub(super) fn failure(&mut self, chunk: &str) -> Option<ProviderError> {
-        let suspect = std::mem::take(&mut self.failure);
+        let suspect = take(&mut self.failure);
         if !suspect && !self.failed {
             return None;
         }
@@ -66,20 +75,27 @@ impl AnswerState {
         self.choices.iter_mut().for_each(|choice| choice.end(each));
     }
 
-    /// Emits the contents of a chunk, except for an error.
-    pub(super) fn chunk(&mut self, chunk: Chunk<'_>, form: Form, each: &mut dyn FnMut(Delta<'_>)) {
-        self.response(chunk.id, chunk.model, each);
-        if let Some(text) = chunk.value.filled() {
+    /// Emits the contents of a chunk, except for an error. Takes them out of it, since a chunk is large.
+    pub(super) fn chunk(
+        &mut self,
+        chunk: &mut Chunk<'_>,
+        form: Form,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
+        self.changed = false;
+        self.response(take(&mut chunk.id), take(&mut chunk.model), each);
+        if let Some(text) = take(&mut chunk.value).filled() {
             each(Delta::Text { choice: 0, text });
         }
         let mut in_choice = None;
-        for (position, mut choice) in chunk.choices.into_iter().enumerate() {
+        for (position, choice) in chunk.choices.iter_mut().enumerate() {
             in_choice = choice.usage.0.take().or(in_choice);
             self.choice(position, choice, form, each);
         }
-        let usage = chunk.usage.0.or_else(|| chunk.x_groq.0?.usage.0).or(in_choice);
+        let groq = chunk.x_groq.0.as_mut();
+        let usage = chunk.usage.0.take().or_else(|| groq?.usage.0.take()).or(in_choice);
         if let Some(usage) = usage {
-            usage::emit(usage, chunk.service_tier.filled().as_deref(), each);
+            usage::emit(usage, chunk.service_tier.as_deref().filter(|tier| !tier.is_empty()), each);
         }
         self.ended |= chunk.object.as_deref() == Some("chat.completion.done");
     }
@@ -101,13 +117,13 @@ impl AnswerState {
     fn choice(
         &mut self,
         position: usize,
-        choice: Choice<'_>,
+        choice: &mut Choice<'_>,
         form: Form,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let Choice { index, delta, message, text, finish_reason, usage: _, error } = choice;
-        let finish = finish_reason.filled();
-        let (delta, message) = (delta.0, message.0);
+        let finish = take(finish_reason).filled();
+        let (delta, message) = (delta.0.as_mut(), message.0.as_deref_mut());
         self.failure |= error.is_some();
         if delta.is_none() && message.is_none() && text.as_deref().is_none() && finish.is_none() {
             // For example the results of Azure's content filter.
@@ -119,15 +135,16 @@ impl AnswerState {
             each(Delta::DecodeFault);
             return;
         };
+        self.changed |= is_new || delta.as_deref().is_some_and(Message::has_calls);
         let calls = &mut self.calls;
         match (form, delta, message) {
             // In a non-streamed answer a delta is empty.
-            (Form::Whole, _, Some(message)) => state.message(*message, calls, each),
+            (Form::Whole, _, Some(message)) => state.message(message, calls, each),
             // In a stream the message repeats the delta, or all deltas so far.
             (_, Some(delta), _) => state.message(delta, calls, each),
-            (Form::Streamed, None, Some(message)) if is_new => state.message(*message, calls, each),
+            (Form::Streamed, None, Some(message)) if is_new => state.message(message, calls, each),
             (Form::Streamed, None, Some(_)) => {}
-            (_, None, None) => state.text(text, each),
+            (_, None, None) => state.text(take(text), each),
         }
         if let Some(reason) = finish {
             self.failed |= reason == "error";

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, mem::take};
 
 use super::{
     chunk::{Custom, Function, Message, ToolCall},
@@ -32,7 +32,7 @@ impl ChoiceState {
     /// Emits a message or its delta. `known` is the number of tool calls in all choices.
     pub(super) fn message(
         &mut self,
-        message: Message<'_>,
+        message: &mut Message<'_>,
         known: &mut usize,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
@@ -44,30 +44,32 @@ impl ChoiceState {
                 Content::Refusal => Delta::Refusal { choice, text },
             });
         };
+        let Message { content, refusal, reasoning_content, reasoning, reasoning_details, .. } =
+            message;
         // Servers that support several names send the same reasoning under each.
         let mut reasoned = false;
-        for reasoning in [message.reasoning_content, message.reasoning, message.reasoning_details] {
-            if !reasoned {
-                reasoning.each(Content::Reasoning, &mut |content, text| {
+        for reasoning in [reasoning_content, reasoning, reasoning_details] {
+            if !reasoned && !reasoning.is_empty() {
+                take(reasoning).each(Content::Reasoning, &mut |content, text| {
                     reasoned = true;
                     emit(content, text);
                 });
             }
         }
-        message.content.each(Content::Text, &mut |content, text| {
+        take(content).each(Content::Text, &mut |content, text| {
             if content != Content::Reasoning || !reasoned {
                 emit(content, text);
             }
         });
-        if let Some(text) = message.audio.0.and_then(|audio| audio.transcript.filled()) {
+        if let Some(text) = message.audio.0.take().and_then(|audio| audio.transcript.filled()) {
             emit(Content::Text, text);
         }
-        if let Some(text) = message.refusal.filled() {
+        if let Some(text) = take(refusal).filled() {
             emit(Content::Refusal, text);
         }
-        let calls = message.tool_calls.0.unwrap_or_default();
+        let calls = message.tool_calls.0.take().unwrap_or_default();
         if calls.is_empty() {
-            let Some(function) = message.function_call.0 else { return };
+            let Some(function) = message.function_call.0.take() else { return };
             self.call(Some(FUNCTION_CALL), 0, Text::default(), function, known, each);
         }
         for (position, call) in calls.into_iter().enumerate() {

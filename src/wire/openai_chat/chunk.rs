@@ -117,6 +117,13 @@ in_place! {
     }
 }
 
+impl Message<'_> {
+    pub(super) fn has_calls(&self) -> bool {
+        self.tool_calls.0.as_ref().is_some_and(|calls| !calls.is_empty())
+            || self.function_call.0.is_some()
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Audio<'a> {

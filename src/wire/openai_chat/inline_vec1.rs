@@ -23,20 +23,16 @@ impl<T> InlineVec1<T> {
     pub(super) fn is_empty(&self) -> bool {
         self.first.0.is_none()
     }
+
+    /// Iterates over the objects where they are: they may be large.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.0.iter_mut().chain(&mut self.rest)
+    }
 }
 
 impl<T> Default for InlineVec1<T> {
     fn default() -> Self {
         Self { first: Object(None), rest: Vec::new(), is_array: false }
-    }
-}
-
-impl<T> IntoIterator for InlineVec1<T> {
-    type Item = T;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.0.into_iter().chain(self.rest)
     }
 }
 

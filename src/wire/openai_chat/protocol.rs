@@ -24,7 +24,7 @@ impl Protocol for OpenAi {
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), ReadError> {
-        let chunk: Chunk<'_> = match data {
+        let mut chunk: Chunk<'_> = match data {
             "[DONE]" => {
                 self.answer.end(each);
                 each(Delta::Done);
@@ -34,22 +34,26 @@ impl Protocol for OpenAi {
             data => json::read(data)?,
         };
         let error = failure(&chunk, data);
-        self.answer.chunk(chunk, Form::Streamed, each);
+        self.answer.chunk(&mut chunk, Form::Streamed, each);
         if let Some(error) = error.or_else(|| self.answer.failure(data)) {
             each(Delta::Error(error));
         }
         Ok(())
     }
 
+    fn repeats(&self) -> bool {
+        self.answer.repeats()
+    }
+
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        let chunk: Chunk<'_> = json::read(json)?;
+        let mut chunk: Chunk<'_> = json::read(json)?;
         let error = failure(&chunk, json);
         if error.is_none() && !is_answer(&chunk) {
             return Err(ReadError::Unreadable);
         }
         if error.is_none() || !chunk.choices.is_empty() {
             each(Delta::NotStreamed);
-            self.answer.chunk(chunk, Form::Whole, each);
+            self.answer.chunk(&mut chunk, Form::Whole, each);
             self.answer.end(each);
         }
         let error = error.or_else(|| self.answer.failure(json));

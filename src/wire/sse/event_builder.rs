@@ -73,7 +73,11 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
         each: &mut dyn FnMut(Framed<'_>),
     ) -> bool {
         self.add(line, limit, each, |this, field, value| {
-            this.copy(field, &String::from_utf8_lossy(value));
+            match str::from_utf8(value) {
+                Ok(value) => this.copy(field, value),
+                // Slower, even if there is nothing to replace.
+                Err(_) => this.copy(field, &String::from_utf8_lossy(value)),
+            }
         })
     }
 
@@ -238,6 +242,10 @@ impl<'k, 'a> EventBuilder<'k, 'a> {
 /// Returns the field and value of a line, `None` for comments and ignored fields. `retry` is ignored because
 /// the decoder cannot reconnect.
 fn field(line: &[u8]) -> Option<(Field, &[u8])> {
+    // The most frequent field, without a search for its end.
+    if let Some(value) = line.strip_prefix(b"data:") {
+        return Some((Field::Data, value.strip_prefix(b" ").unwrap_or(value)));
+    }
     let (name, value) = match memchr(b':', line) {
         Some(colon) => (&line[..colon], &line[colon + 1..]),
         None => (line, &line[line.len()..]),
