@@ -1,0 +1,17 @@
+//! Budgets that several processes share.
+
+mod account;
+mod accounts;
+mod books;
+mod config;
+mod guard;
+mod part;
+mod state;
+mod store;
+mod sync;
+
+pub use self::{
+    accounts::{AccountEntry, AccountStored, BudgetAccounts},
+    config::SharedBudgets,
+    guard::SharedBudgetGuard,
+};
