@@ -46,6 +46,9 @@ use crate::{
 ///
 /// A typed layer above an HTTP layer makes two runs of one call. Only the outer run counts.
 ///
+/// Budgets are those of this process. For budgets that several processes share, see
+/// [`build_shared`](BudgetGuardBuilder::build_shared).
+///
 /// # Memory
 ///
 /// The guard holds up to [`max_keys`](BudgetGuardBuilder::max_keys) budgets of some 150 bytes, with keys of at most 256

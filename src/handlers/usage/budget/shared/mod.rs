@@ -5,6 +5,7 @@ mod accounts;
 mod books;
 mod config;
 mod guard;
+mod keeper;
 mod part;
 mod state;
 mod store;
