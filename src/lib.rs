@@ -83,7 +83,7 @@
 //! | `console` | `ConsoleLog`, `ConsoleTokens`, `PrintTrees` |
 //! | `metrics` | `LlmMetrics`, `HandlerMetrics`, `TimedHandler` |
 //! | `tracing-spans` | `TracingSpans`, and [`tracing`] spans of runs |
-//! | `usage` | `UsageTotals`, `BudgetGuard`, `PriceTable`, `Prices` |
+//! | `usage` | `UsageTotals`, `BudgetGuard`, `SharedBudgetGuard`, `PriceTable`, `Prices` |
 //! | `prices` | `Prices::bundled`: the prices of all usual providers |
 //! | `otel` | `OtelSpans`, `OtelMetrics` |
 //! | `nats` | module `nats`: event records through NATS JetStream |

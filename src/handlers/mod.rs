@@ -42,9 +42,10 @@ pub use self::usage::PriceDataError;
 #[cfg(feature = "usage")]
 #[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
 pub use self::usage::{
-    BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport, Cost, ErrorCounts, GroupKey,
-    ModelPrice, PriceTable, PriceTableError, Prices, UsageCounts, UsageGroup, UsageSnapshot,
-    UsageTotals, UsageTotalsBuilder, UsageWindow,
+    AccountEntry, AccountStored, BudgetAccounts, BudgetGuard, BudgetGuardBuilder, BudgetKey,
+    BudgetReport, Cost, ErrorCounts, GroupKey, ModelPrice, PriceTable, PriceTableError, Prices,
+    SharedBudgetGuard, SharedBudgets, UsageCounts, UsageGroup, UsageSnapshot, UsageTotals,
+    UsageTotalsBuilder, UsageWindow,
 };
 pub use self::{
     event_stream::{DrivenEvents, EventStream, EventStreamBuilder, RunEvent},

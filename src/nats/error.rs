@@ -3,9 +3,9 @@ use std::{error, fmt};
 use async_nats::{ConnectError, ServerAddr};
 use tower::BoxError;
 
-/// An error of a [`Publisher`](super::Publisher) or a [`Worker`](super::Worker).
+/// An error of a [`Publisher`](super::Publisher), of a [`Worker`](super::Worker), or of accounts.
 ///
-/// The message names the server or the stream; the [`source`](error::Error::source) is the NATS client's error. Neither
+/// The message names the server, the stream or the bucket; the [`source`](error::Error::source) is the NATS client's error. Neither
 /// contains credentials.
 #[derive(Debug)]
 pub struct Error {
@@ -23,6 +23,9 @@ enum Kind {
     StreamMismatch(String, String),
     /// The action, and the stream.
     Request(&'static str, String),
+    /// The action, and the bucket.
+    #[cfg(feature = "usage")]
+    Bucket(&'static str, String),
     Disconnected,
     /// The partition, and the group.
     TakenOver(u32, String),
@@ -47,6 +50,12 @@ impl Error {
     /// The server rejected a request or did not answer.
     pub(super) fn request(action: &'static str, stream: &str, source: impl Into<BoxError>) -> Self {
         Self { kind: Kind::Request(action, stream.to_owned()), source: Some(source.into()) }
+    }
+
+    /// The server rejected a request about a bucket or did not answer.
+    #[cfg(feature = "usage")]
+    pub(super) fn bucket(action: &'static str, bucket: &str, source: impl Into<BoxError>) -> Self {
+        Self { kind: Kind::Bucket(action, bucket.to_owned()), source: Some(source.into()) }
     }
 
     pub(super) fn disconnected() -> Self {
@@ -94,6 +103,8 @@ impl fmt::Display for Error {
                 write!(f, "NATS stream `{stream}` is not as configured: {reason}")
             }
             Kind::Request(action, stream) => write!(f, "cannot {action} NATS stream `{stream}`"),
+            #[cfg(feature = "usage")]
+            Kind::Bucket(action, bucket) => write!(f, "cannot {action} NATS bucket `{bucket}`"),
             Kind::Disconnected => f.write_str("connection to the NATS server was lost"),
             Kind::TakenOver(partition, group) => {
                 write!(f, "another worker of group `{group}` took over partition {partition}")

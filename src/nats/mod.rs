@@ -22,6 +22,8 @@
 //! A run belongs to one of the [partitions](StreamConfig::partitions), by its id. Each partition is read by one worker:
 //! see [`WorkerConfig::share`].
 //!
+//! With the feature `usage`, `NatsBudgets` holds the accounts of budgets that several processes share.
+//!
 //! ```no_run
 //! use std::time::Duration;
 //! use tower_llm_callbacks::{Callbacks, handlers::JsonLines, nats::{Publisher, PublisherConfig, StreamConfig, Worker, WorkerConfig}};
@@ -45,6 +47,8 @@
 //! ```
 
 mod backoff;
+#[cfg(feature = "usage")]
+mod budgets;
 mod error;
 mod link;
 mod open;
@@ -52,6 +56,9 @@ mod publisher;
 mod stream;
 mod worker;
 
+#[cfg(feature = "usage")]
+#[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
+pub use self::budgets::{BucketConfig, NatsBudgets};
 pub use self::{
     error::Error,
     publisher::{PublishLosses, Publisher, PublisherConfig, PublisherStats},

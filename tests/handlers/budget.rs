@@ -8,6 +8,7 @@ mod midway;
 mod money;
 mod running;
 mod settling;
+mod shared;
 
 use futures::Stream;
 use http::StatusCode;

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 mod breaking;
+mod budgets;
 mod calls;
 mod lines;
 mod losing;

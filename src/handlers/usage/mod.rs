@@ -17,7 +17,10 @@ mod window;
 #[cfg(feature = "prices")]
 pub use self::price::PriceDataError;
 pub use self::{
-    budget::{BudgetGuard, BudgetGuardBuilder, BudgetKey, BudgetReport},
+    budget::{
+        AccountEntry, AccountStored, BudgetAccounts, BudgetGuard, BudgetGuardBuilder, BudgetKey,
+        BudgetReport, SharedBudgetGuard, SharedBudgets,
+    },
     counts::{Cost, ErrorCounts, UsageCounts},
     group::GroupKey,
     price::{ModelPrice, PriceTable, PriceTableError, Prices},

@@ -13,6 +13,8 @@ pub(super) struct Windows {
     offset: Duration,
     /// The start of the first window.
     first: SystemTime,
+    /// Whether windows start at multiples of their length, in every process.
+    pub(super) aligned: bool,
 }
 
 impl Windows {
@@ -20,7 +22,7 @@ impl Windows {
     pub(super) fn new(length: Duration) -> Self {
         assert!(!length.is_zero(), "`length` of a window must be greater than zero");
         let (origin, first) = (Instant::now(), SystemTime::now());
-        Self { length, origin, offset: Duration::ZERO, first }
+        Self { length, origin, offset: Duration::ZERO, first, aligned: false }
     }
 
     /// Creates windows that start at multiples of their length since 1970, UTC.
@@ -28,6 +30,7 @@ impl Windows {
         let mut windows = Self::new(length);
         let time = windows.first.duration_since(UNIX_EPOCH).unwrap_or_default();
         windows.offset = remainder(time, length);
+        windows.aligned = true;
         windows.first = windows.first.checked_sub(windows.offset).unwrap_or(windows.first);
         windows
     }

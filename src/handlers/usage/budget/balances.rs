@@ -5,17 +5,17 @@ use uuid::Uuid;
 use super::{
     open_run::{BalanceKey, OpenRun},
     refusal::Refusal,
-    settings::BudgetSettings,
+    settings::{BudgetPrices, BudgetSettings},
     spending::Spending,
 };
 use crate::{
-    event::{Amount, Token},
-    handlers::usage::names::Names,
+    event::{Amount, LlmResult, Token},
+    handlers::usage::{names::Names, priced::RunCosts, used::Used},
     run::Run,
 };
 
 /// The maximum number of open runs. Further runs are refused, since their usage would be lost.
-const MAX_OPEN: usize = 100_000;
+pub(super) const MAX_OPEN: usize = 100_000;
 
 /// The balances of all budgets in the current window, and the open runs.
 #[derive(Debug, Default)]
@@ -46,7 +46,21 @@ pub(super) struct Tally {
     pub(super) unpriced: Names,
 }
 
+impl Tally {
+    /// Counts a run that has ended, if it has no price.
+    pub(super) fn settled(&mut self, settings: &BudgetSettings, used: &RunUsage, spent: Spending) {
+        if settings.prices.is_some() && used.cost.is_none() && spent.tokens > 0 {
+            self.unpriced_runs += 1;
+            self.unpriced.add(used.model.as_deref());
+        }
+    }
+}
+
 impl Balance {
+    pub(super) fn new(spent: Spending, reserved: Spending, refused: u64, aborted: u64) -> Self {
+        Self { spent, reserved, refused, aborted, stopped: false }
+    }
+
     pub(super) fn used(&self) -> Spending {
         self.spent.plus(self.reserved)
     }
@@ -136,10 +150,7 @@ impl Balances {
     ) -> Vec<(Run, Option<BalanceKey>, Refusal)> {
         let Some(open) = self.open.remove(&run_id) else { return Vec::new() };
         let spent = used.spending(&open);
-        if settings.prices.is_some() && used.cost.is_none() && spent.tokens > 0 {
-            self.tally.unpriced_runs += 1;
-            self.tally.unpriced.add(used.model.as_deref());
-        }
+        self.tally.settled(settings, used, spent);
         // Budgets of past windows are gone.
         let Some((key, window)) = open.balance.filter(|(_, window)| *window == self.window) else {
             return Vec::new();
@@ -184,8 +195,23 @@ pub(super) struct RunUsage {
 }
 
 impl RunUsage {
+    /// Returns the usage of a result. A source of prices may be user code, so it is called without a lock.
+    pub(super) fn of(settings: &BudgetSettings, run: &Run, result: &LlmResult) -> Self {
+        let used = Used::of(result);
+        let cost = settings.prices.as_ref().and_then(|BudgetPrices { prices, currency }| {
+            RunCosts::of(prices, currency, run, result, &used).map(RunCosts::total)
+        });
+        let requested = result.request.as_ref().and_then(|request| request.model.clone());
+        Self {
+            tokens: result.usage.as_ref().map(|_| used.tokens()),
+            pieces: result.tokens,
+            model: result.model.clone().or(requested),
+            cost,
+        }
+    }
+
     /// Without estimates of its layer, a run is charged for what the guard has estimated.
-    fn spending(&self, open: &OpenRun) -> Spending {
+    pub(super) fn spending(&self, open: &OpenRun) -> Spending {
         match self.tokens {
             Some(tokens) => {
                 Spending { tokens: tokens.into(), cost: self.cost.unwrap_or(Amount::ZERO) }

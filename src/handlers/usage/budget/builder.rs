@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    BudgetGuard,
+    BudgetGuard, SharedBudgetGuard, SharedBudgets,
     key::KeyRule,
     reserve::ReserveRule,
     settings::{BudgetPrices, BudgetSettings},
@@ -172,5 +172,16 @@ impl BudgetGuardBuilder {
     #[must_use]
     pub fn build(self) -> BudgetGuard {
         BudgetGuard::with_settings(self.settings)
+    }
+
+    /// Builds a guard whose budgets several processes share.
+    ///
+    /// # Panics
+    ///
+    /// If the windows are not [aligned](Self::every_aligned), since processes would not agree on them, or if it is not
+    /// called in a tokio runtime with timers.
+    #[must_use]
+    pub fn build_shared(self, budgets: SharedBudgets) -> SharedBudgetGuard {
+        SharedBudgetGuard::with_settings(self.settings, budgets)
     }
 }

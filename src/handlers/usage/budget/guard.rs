@@ -8,15 +8,12 @@ use super::{
     balances::{Balances, RunUsage},
     open_run::BalanceKey,
     refusal::Refusal,
-    settings::{BudgetPrices, BudgetSettings},
+    settings::BudgetSettings,
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError, Token},
     handler::{CallbackHandler, EventMask, Identity},
-    handlers::{
-        outermost::Outermost,
-        usage::{priced::RunCosts, used::Used},
-    },
+    handlers::outermost::Outermost,
     run::Run,
     sync::lock,
 };
@@ -48,6 +45,9 @@ use crate::{
 /// any run, the limit holds exactly, up to the error of the estimates of what the provider did not report.
 ///
 /// A typed layer above an HTTP layer makes two runs of one call. Only the outer run counts.
+///
+/// Budgets are those of this process. For budgets that several processes share, see
+/// [`build_shared`](BudgetGuardBuilder::build_shared).
 ///
 /// # Memory
 ///
@@ -115,23 +115,11 @@ impl BudgetGuard {
     /// Returns the budgets of all keys.
     pub fn report(&self) -> BudgetReport {
         let settings = &self.0.settings;
-        let (window, mut keys, tally, open_runs) = self.with(|balances| {
+        let (window, keys, &tally, open_runs) = self.with(|balances| {
             let keys: Vec<_> = balances.keys.iter().map(|(key, it)| (key.clone(), *it)).collect();
             (balances.window(), keys, balances.tally.clone(), balances.open.len())
         });
-        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let report =
-            |(key, it): &(BalanceKey, _)| BudgetKey::new(key.as_ref(), it, &settings.limit);
-        BudgetReport {
-            window_start: settings.windows.map(|windows| windows.start(window)),
-            rest: keys.iter().find(|(key, _)| key.is_none()).map(report),
-            keys: keys.iter().filter(|(key, _)| key.is_some()).map(report).collect(),
-            open_runs,
-            refused_runs: tally.refused,
-            aborted_runs: tally.aborted,
-            unpriced_runs: tally.unpriced_runs,
-            unpriced_models: tally.unpriced.list(),
-        }
+        BudgetReport::new(settings, window, keys, &tally, open_runs)
     }
 
     /// Returns the budget of a key, or `None` if no run drew on it in the current window. The key is empty if there
@@ -186,18 +174,7 @@ impl BudgetGuard {
             return;
         }
         let settings = &self.0.settings;
-        let used = Used::of(result);
-        // A source of prices may be user code, so it is called without the lock.
-        let cost = settings.prices.as_ref().and_then(|BudgetPrices { prices, currency }| {
-            RunCosts::of(prices, currency, run, result, &used).map(RunCosts::total)
-        });
-        let requested = result.request.as_ref().and_then(|request| request.model.clone());
-        let used = RunUsage {
-            tokens: result.usage.as_ref().map(|_| used.tokens()),
-            pieces: result.tokens,
-            model: result.model.clone().or(requested),
-            cost,
-        };
+        let used = RunUsage::of(settings, run, result);
         let others = self.with(|balances| balances.end(settings, run.run_id(), &used));
         for (other, key, refusal) in others {
             self.abort(&other, key.as_ref(), refusal, false);
@@ -207,8 +184,7 @@ impl BudgetGuard {
 
 impl CallbackHandler for BudgetGuard {
     fn event_mask(&self) -> EventMask {
-        let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
-        if self.0.settings.watches_tokens() { ends | EventMask::LLM_NEW_TOKEN } else { ends }
+        self.0.settings.event_mask()
     }
 
     fn identity(&self) -> Option<Identity> {

@@ -9,10 +9,12 @@ mod refusal;
 mod report;
 mod reserve;
 mod settings;
+mod shared;
 mod spending;
 
 pub use self::{
     builder::BudgetGuardBuilder,
     guard::BudgetGuard,
     report::{BudgetKey, BudgetReport},
+    shared::{AccountEntry, AccountStored, BudgetAccounts, SharedBudgetGuard, SharedBudgets},
 };

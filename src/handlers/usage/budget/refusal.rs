@@ -14,6 +14,8 @@ pub(super) enum Refusal {
     PassedRunLimit(Unit),
     Unpriced,
     TooManyRuns,
+    /// The store of shared accounts does not respond.
+    Unreachable,
 }
 
 impl Refusal {
@@ -40,6 +42,9 @@ impl Refusal {
                 ("the model has no price, which the budget requires", StatusCode::BAD_REQUEST)
             }
             Refusal::TooManyRuns => ("too many calls are open", StatusCode::SERVICE_UNAVAILABLE),
+            Refusal::Unreachable => {
+                ("the budget cannot be read at the moment", StatusCode::SERVICE_UNAVAILABLE)
+            }
         };
         let abort = Abort::new(reason).status(status);
         // Any other refusal meets the same call again.

@@ -3,7 +3,9 @@ use std::{sync::Arc, time::SystemTime};
 use serde::Serialize;
 
 use super::{
-    balances::Balance,
+    balances::{Balance, Tally},
+    open_run::BalanceKey,
+    settings::BudgetSettings,
     spending::{BudgetLimit, Spending},
 };
 use crate::{event::Amount, handlers::usage::snapshot::timestamp};
@@ -53,6 +55,30 @@ pub struct BudgetKey {
     pub refused_runs: u64,
     /// The number of runs aborted later.
     pub aborted_runs: u64,
+}
+
+impl BudgetReport {
+    pub(super) fn new(
+        settings: &BudgetSettings,
+        window: u64,
+        mut keys: Vec<(BalanceKey, Balance)>,
+        tally: &Tally,
+        open_runs: usize,
+    ) -> Self {
+        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let report =
+            |(key, it): &(BalanceKey, _)| BudgetKey::new(key.as_ref(), it, &settings.limit);
+        Self {
+            window_start: settings.windows.map(|windows| windows.start(window)),
+            rest: keys.iter().find(|(key, _)| key.is_none()).map(report),
+            keys: keys.iter().filter(|(key, _)| key.is_some()).map(report).collect(),
+            open_runs,
+            refused_runs: tally.refused,
+            aborted_runs: tally.aborted,
+            unpriced_runs: tally.unpriced_runs,
+            unpriced_models: tally.unpriced.list(),
+        }
+    }
 }
 
 impl BudgetKey {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     estimate::{RunningEstimate, UsageEstimator, WordEstimator},
     event::{Amount, LlmStart, PriceSource, PricedCall, Rates, Usage},
+    handler::EventMask,
     handlers::usage::{Prices, window::Windows},
     run::Run,
 };
@@ -60,8 +61,14 @@ impl BudgetSettings {
     }
 
     /// Whether tokens draw on a budget, or can make a run exceed a limit.
-    pub(super) fn watches_tokens(&self) -> bool {
+    fn watches_tokens(&self) -> bool {
         self.limit.is_some() || self.max_run_tokens.is_some() || self.max_run_cost.is_some()
+    }
+
+    /// Returns the events that a guard needs.
+    pub(super) fn event_mask(&self) -> EventMask {
+        let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
+        if self.watches_tokens() { ends | EventMask::LLM_NEW_TOKEN } else { ends }
     }
 
     /// Returns the limit of a run whose cost is not limited.

@@ -1,7 +1,10 @@
+use serde::{Deserialize, Serialize};
+
 use crate::event::Amount;
 
-/// An amount of tokens and money, spent or reserved. `u128` cannot overflow by adding `u64` token counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// An amount of tokens and money, spent or reserved. `u128` cannot overflow by adding `u64` token counts; what another
+/// process has written may be any number, so that sums saturate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Spending {
     pub(super) tokens: u128,
     pub(super) cost: Amount,
@@ -9,12 +12,18 @@ pub(super) struct Spending {
 
 impl Spending {
     pub(super) fn plus(self, other: Self) -> Self {
-        Self { tokens: self.tokens + other.tokens, cost: self.cost.plus(other.cost) }
+        let tokens = self.tokens.saturating_add(other.tokens);
+        Self { tokens, cost: self.cost.plus(other.cost) }
     }
 
     pub(super) fn minus(self, other: Self) -> Self {
         let tokens = self.tokens.saturating_sub(other.tokens);
         Self { tokens, cost: self.cost.minus(other.cost) }
+    }
+
+    /// Returns whether either amount is smaller than the other's.
+    pub(super) fn is_below(self, other: Self) -> bool {
+        self.tokens < other.tokens || self.cost < other.cost
     }
 
     /// Returns the larger number of tokens and the larger cost.
