@@ -4,8 +4,8 @@ use async_nats::{
     ServerAddr,
     jetstream::{
         self, Context,
-        kv::{Config, CreateErrorKind, Operation, Store, UpdateErrorKind},
-        stream::StorageType,
+        kv::{CreateErrorKind, Operation, Store, UpdateErrorKind},
+        stream::{self, DiscardPolicy, StorageType},
     },
 };
 use tokio::sync::Mutex;
@@ -81,11 +81,7 @@ impl NatsBudgets {
             None => connect(config).await?,
         };
         connection.context = Some(context.clone());
-        let bucket = match context.get_key_value(&config.name).await {
-            Ok(bucket) => bucket,
-            // If the server did not respond, it does not now either.
-            Err(_) => create(&context, config).await?,
-        };
+        let bucket = open(&context, config).await?;
         connection.bucket = Some(bucket.clone());
         Ok(bucket)
     }
@@ -117,20 +113,36 @@ async fn connect(config: &BucketConfig) -> Result<Context, Error> {
     Ok(context)
 }
 
-async fn create(context: &Context, config: &BucketConfig) -> Result<Store, Error> {
-    let bucket = Config {
-        bucket: config.name.clone(),
-        history: 1,
+/// Opens the bucket, or creates it if it does not exist: a stream with the settings of a key-value store. (The client's own
+/// way asks for account information that older servers do not give.)
+async fn open(context: &Context, config: &BucketConfig) -> Result<Store, Error> {
+    const DUPLICATES: Duration = Duration::from_secs(120);
+    let stream = stream::Config {
+        name: format!("KV_{}", config.name),
+        subjects: vec![format!("$KV.{}.>", config.name)],
+        max_messages: -1,
+        max_bytes: -1,
+        max_messages_per_subject: 1,
         max_age: config.max_age,
+        // The server rejects a window that is longer than the age.
+        duplicate_window: match config.max_age {
+            Duration::ZERO => DUPLICATES,
+            age => age.min(DUPLICATES),
+        },
+        discard: DiscardPolicy::New,
         storage: match config.storage {
             Storage::File => StorageType::File,
             Storage::Memory => StorageType::Memory,
         },
         num_replicas: config.replicas,
-        ..Config::default()
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        ..stream::Config::default()
     };
-    let created = context.create_key_value(bucket).await;
-    created.map_err(|error| Error::bucket("open", &config.name, error))
+    let failed = |error: BoxError| Error::bucket("open", &config.name, error);
+    context.get_or_create_stream(stream).await.map_err(|error| failed(error.into()))?;
+    context.get_key_value(&config.name).await.map_err(|error| failed(error.into()))
 }
 
 impl BudgetAccounts for NatsBudgets {

@@ -78,6 +78,8 @@ async fn windows_turn_together() {
     advance(wait + Duration::from_secs(1)).await;
     assert!(ask(&mut of_ada(&two, used(0, 80)), asking(60)).await.1.is_none());
     // A run is settled in the window in which it started.
+    flushed(&two).await;
+    sleep(DAY).await;
     assert!(read(answer).await.1.is_none());
     flushed(&two).await;
     assert_eq!(store.parts(&format!("test/{}/key/b", start.as_millis())), [(40, 0)]);
