@@ -115,7 +115,7 @@ impl BudgetGuard {
     /// Returns the budgets of all keys.
     pub fn report(&self) -> BudgetReport {
         let settings = &self.0.settings;
-        let (window, keys, &tally, open_runs) = self.with(|balances| {
+        let (window, keys, tally, open_runs) = self.with(|balances| {
             let keys: Vec<_> = balances.keys.iter().map(|(key, it)| (key.clone(), *it)).collect();
             (balances.window(), keys, balances.tally.clone(), balances.open.len())
         });
