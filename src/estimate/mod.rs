@@ -26,12 +26,14 @@ mod ratio;
 mod recent;
 mod request_count;
 mod request_walk;
+#[cfg(feature = "usage")]
 mod running;
 mod scanner;
 mod terms;
 mod word_count;
 mod word_estimator;
 
+#[cfg(feature = "usage")]
 pub(crate) use self::running::RunningEstimate;
 pub use self::{
     answer::Answer,

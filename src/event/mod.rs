@@ -30,6 +30,8 @@ mod truncation;
 mod usage;
 mod usage_source;
 
+#[cfg(feature = "usage")]
+pub(crate) use self::amount::decimal;
 pub use self::{
     accumulator::Accumulator,
     amount::{Amount, ParseAmountError},
@@ -60,7 +62,6 @@ pub use self::{
 };
 pub(crate) use self::{
     accumulator::Pieces,
-    amount::decimal,
     content::prefix,
     record::Data,
     run_error::Failure,

@@ -32,6 +32,7 @@ impl Outermost {
     }
 
     /// Returns the number of open runs that are outermost.
+    #[cfg(feature = "usage")]
     pub(crate) fn count(&self) -> usize {
         lock(&self.open).values().filter(|outermost| **outermost).count()
     }
