@@ -18,7 +18,7 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 /// Lines are written when there are so many bytes of them, so that a batch of prompts is not in memory twice.
 const WRITTEN_AT: usize = 256 * 1024;
 
-/// A handler that writes each event as one line of JSON: its [record](Event::record).
+/// A handler that writes each event as one line of JSON: its [record](crate::Event::record).
 ///
 /// Add it as a blocking handler. The handler passes lines to the operating system before it returns: a crash
 /// loses no buffered lines, lines of different runs never mix, and several processes may append to one file. It
