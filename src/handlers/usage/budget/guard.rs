@@ -72,7 +72,7 @@ use crate::{
 ///
 /// let layer = CallbackLayer::new(Callbacks::new().inline(guard.clone())).metadata("user", "ada");
 /// let mut model = layer.layer(model);
-/// let request = ChatRequest::new("any").user("Hi").max_tokens(1_000);
+/// let request = ChatRequest::new("any").user("Hi").max_tokens(900);
 /// chat::collect(model.ready().await?.call(request.clone()).await?).await?;
 /// assert_eq!(guard.key("ada").expect("ada has a budget").remaining_tokens, Some(0));
 ///
