@@ -91,8 +91,33 @@ def compare_end(found, scenario, answer, last):
     if not answer["items"]:
         return
     found.same("streamed", last["streamed"], is_streamed(scenario))
-    for name, value in collected(scenario, answer["items"]).items():
+    compare_answer(found, scenario, collected(scenario, answer["items"]), last)
+
+
+def compare_answer(found, scenario, expected, last):
+    compare_usage(found, scenario, expected.pop("usage"), last)
+    for name, value in expected.items():
         found.same(name, comparable(last[name], value), value)
+
+
+def compare_usage(found, scenario, reported, last):
+    """What the provider reported is there; what it did not report is estimated, and says so."""
+    usage = last["usage"] or {}
+    found.same("fetched", last.get("fetched", False), bool(scenario.get("retrieve")))
+    if scenario.get("retrieve") and not usage:
+        return  # Another run has reported the usage of the answer with this id.
+    source = usage.get("source", {})
+    for part in ("input", "output"):
+        if source.get(part) in ("estimated", "at_least"):
+            least = (reported or {}).get(f"{part}_tokens") or 0
+            found.same(f"whether the estimated {part} covers the report", usage[f"{part}_tokens"] >= max(least, 1), True)
+        elif reported:
+            found.same(f"{part}_tokens", usage.get(f"{part}_tokens"), reported[f"{part}_tokens"])
+        else:
+            found.same(f"the unreported {part}", usage.get(f"{part}_tokens"), None)
+    for name in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens"):
+        if reported and name in reported:
+            found.same(name, usage.get(name), reported[name])
 
 
 def comparable(actual, expected):
@@ -117,5 +142,4 @@ def compare_failure(found, scenario, answer, last):
         for emitted, seen in zip(last["choices"], expected["choices"], strict=True):
             found.same("the text so far", emitted["text"][: len(seen["text"])], seen["text"])
         del expected["choices"]
-    for name, value in expected.items():
-        found.same(name, comparable(last[name], value), value)
+    compare_answer(found, scenario, expected, last)
