@@ -1,4 +1,4 @@
-use super::{AnswerCount, family, model_name::ModelName};
+use super::{AnswerCount, ToolChoice, family, model_name::ModelName, word_estimator::call_tokens};
 use crate::event::{Token, TokenKind};
 
 /// A running estimate of an answer's tokens, for who watches a stream.
@@ -42,14 +42,7 @@ impl RunningEstimate {
     /// Returns the number of tokens so far.
     pub(crate) fn tokens(&self) -> u64 {
         let output = &self.family.output;
-        let calls = match self.count.calls() {
-            0 => 0.0,
-            calls => {
-                output.first_call
-                    + (calls - 1) as f64 * output.further_call
-                    + self.count.parameters() as f64 * output.parameter
-            }
-        };
+        let calls = call_tokens(&self.count, self.family, ToolChoice::Auto);
         // Saturates.
         let words = (self.count.words() * output.word + calls).round() as u64;
         words.max(self.pieces)

@@ -222,7 +222,8 @@ fn are_tokens(pieces: u32, words: f64) -> bool {
     pieces >= 8 && (0.75..=1.3).contains(&(f64::from(pieces) / words))
 }
 
-fn call_tokens(count: &AnswerCount, family: &Family, choice: ToolChoice) -> f64 {
+/// Returns the tokens of an answer's tool calls beside their words.
+pub(super) fn call_tokens(count: &AnswerCount, family: &Family, choice: ToolChoice) -> f64 {
     let output = &family.output;
     let first = match choice {
         ToolChoice::Any => output.any,

@@ -22,17 +22,15 @@ pub(crate) struct NewRun {
 }
 
 impl NewRun {
-    /// A run of another process, for the handlers of a set here.
-    pub(crate) fn remote(info: RunInfo, start_time: SystemTime, callbacks: &Callbacks) -> Self {
+    /// Creates a run of another process, with the handlers of a set here. Its events are built already.
+    pub(crate) fn remote(
+        info: RunInfo,
+        start_time: SystemTime,
+        callbacks: &Callbacks,
+    ) -> (Run, Vec<Arc<Member>>) {
         let mask = EventMask::of_runs(info.run_type);
         let wants = |member: &&Arc<Member>| member.slot.event_mask.intersects(mask);
-        Self {
-            members: callbacks.members().iter().filter(wants).cloned().collect(),
-            run: Run::remote(info, start_time),
-            content: ContentCapture::Full,
-            accounting: Arc::default(),
-            attempts: None,
-            retry: None,
-        }
+        let members = callbacks.members().iter().filter(wants).cloned().collect();
+        (Run::remote(info, start_time), members)
     }
 }

@@ -47,7 +47,7 @@ impl Remote {
             traceparent: None,
             trace_id: start.trace_id.clone(),
         };
-        let NewRun { run, members, .. } = NewRun::remote(info, start.time, callbacks);
+        let (run, members) = NewRun::remote(info, start.time, callbacks);
         if let Some(span) = span(start) {
             run.set_span_context(span);
         }

@@ -1,6 +1,6 @@
 use super::{Prices, used::Used};
 use crate::{
-    event::{Amount, LlmResult, PriceSource, PricedCall, Usage},
+    event::{Amount, LlmResult, PriceSource, PricedCall},
     run::Run,
 };
 
@@ -23,16 +23,15 @@ impl RunCosts {
         let Some(call) = PricedCall::ended(result, run.start_time()) else {
             return Some(Self::default());
         };
-        let price = |usage: &Usage| {
-            let price = match usage == call.usage {
-                true => prices.price_of(&call),
-                false => prices.price_of(&call.with_usage(usage)),
-            };
-            price.filter(|price| *price.currency == *currency).map(|price| price.amount)
+        let price = |call: &PricedCall<'_>| {
+            let price = prices.price_of(call).filter(|price| *price.currency == *currency);
+            price.map(|price| price.amount)
         };
-        let all = price(call.usage)?;
+        let all = price(&call)?;
         let reported = match &used.reported {
-            Some(reported) => price(reported)?,
+            // Most calls are reported in full, and looked up once.
+            Some(_) if used.estimated.is_none() => all,
+            Some(reported) => price(&call.with_usage(reported))?,
             None => Amount::ZERO,
         };
         Some(Self { reported: reported.min(all), estimated: all.minus(reported) })
