@@ -48,6 +48,8 @@ pub struct Accumulator {
 struct Report {
     usage: Option<Usage>,
     raw: Option<Value>,
+    outputs: Option<u64>,
+    dimensions: Option<u32>,
 }
 
 /// How many pieces of each kind of content a stream brought.
@@ -208,6 +210,12 @@ impl Accumulator {
                 }
                 self.answered = true;
             }
+            Delta::Outputs { count, dimensions } => {
+                let report = self.report.get_or_insert_default();
+                report.outputs = Some(*count);
+                report.dimensions = dimensions.or(report.dimensions);
+                self.answered = true;
+            }
             Delta::NotStreamed => {
                 self.streamed = false;
                 self.answered = true;
@@ -344,7 +352,8 @@ impl Accumulator {
         if self.answered && self.choices.is_empty() {
             self.choices.push(Choice::default());
         }
-        let Report { usage, raw } = self.report.map(|report| *report).unwrap_or_default();
+        let report = self.report.map(|report| *report).unwrap_or_default();
+        let Report { usage, raw, outputs, dimensions } = report;
         LlmResult {
             model: self.model,
             response_id: self.response_id,
@@ -352,6 +361,8 @@ impl Accumulator {
             choices: self.choices,
             usage,
             usage_raw: raw,
+            outputs,
+            dimensions,
             tokens: self.tokens,
             decode_faults: self.decode_faults,
             decode_skipped: self.decode_skipped,

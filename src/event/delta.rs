@@ -78,6 +78,13 @@ pub enum Delta<'a> {
         /// The model that generates the answer.
         model: Option<Cow<'a, str>>,
     },
+    /// What a call that generates no text has returned: vectors, ranked documents, images. A later count replaces an earlier one.
+    Outputs {
+        /// The number of outputs so far.
+        count: u64,
+        /// The dimensions of the vectors.
+        dimensions: Option<u32>,
+    },
     /// The answer arrived whole, not streamed. No part of it becomes a token event.
     NotStreamed,
     /// An error that the provider reports in the answer. Ends the run.
@@ -193,6 +200,9 @@ impl<'a> Delta<'a> {
             Delta::Response { id, model } => {
                 Delta::Response { id: id.as_deref().map(b), model: model.as_deref().map(b) }
             }
+            Delta::Outputs { count, dimensions } => {
+                Delta::Outputs { count: *count, dimensions: *dimensions }
+            }
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error.clone()),
             Delta::DecodeFault => Delta::DecodeFault,
@@ -221,6 +231,7 @@ impl<'a> Delta<'a> {
                 Delta::Usage { usage, raw: raw.map(|raw| Cow::Owned(raw.into_owned())) }
             }
             Delta::Response { id, model } => Delta::Response { id: id.map(o), model: model.map(o) },
+            Delta::Outputs { count, dimensions } => Delta::Outputs { count, dimensions },
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error),
             Delta::DecodeFault => Delta::DecodeFault,

@@ -33,6 +33,9 @@ pub struct LlmStart {
     /// The prompt. Null in records where content is not captured.
     #[serde(default)]
     pub messages: Prompt,
+    /// The number of inputs of a call that generates no text: texts to embed, documents to rank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<u64>,
     /// Parameters such as `max_tokens` and `temperature`, as sent.
     #[serde(default)]
     pub params: Map<String, Value>,
@@ -53,6 +56,7 @@ impl LlmStart {
             model: None,
             stream: true,
             messages: Prompt::none(),
+            inputs: None,
             params: Map::new(),
             fetched: false,
             http: None,
@@ -84,6 +88,13 @@ impl LlmStart {
     #[must_use]
     pub fn messages(mut self, messages: Prompt) -> Self {
         self.messages = messages;
+        self
+    }
+
+    /// Sets the number of inputs of a call that generates no text.
+    #[must_use]
+    pub fn inputs(mut self, inputs: u64) -> Self {
+        self.inputs = Some(inputs);
         self
     }
 

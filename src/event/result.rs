@@ -27,6 +27,12 @@ pub struct LlmResult {
     pub streamed: bool,
     /// The choices that were seen, by index.
     pub choices: Vec<Choice>,
+    /// The number of outputs of a call that generates no text: vectors, ranked documents, images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<u64>,
+    /// The dimensions of the vectors of an embedding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<u32>,
     /// The token counts, and [how](super::UsageSources) they are known: reported by the provider, or
     /// [estimated](crate::estimate). `None` if nothing is known, as of a call that was refused or that never reached the
     /// provider.

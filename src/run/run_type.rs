@@ -15,6 +15,16 @@ macro_rules! with_run_types {
             Tool TOOL "tool" "tool" on_tool_start on_tool_end on_tool_error;
             Retriever RETRIEVER "retriever" "retriever"
                 on_retriever_start on_retriever_end on_retriever_error;
+            Embedding EMBEDDING "embedding" "call of an embedding model"
+                on_embedding_start on_embedding_end on_embedding_error;
+            Rerank RERANK "rerank" "call of a model that ranks documents"
+                on_rerank_start on_rerank_end on_rerank_error;
+            Image IMAGE "image" "call of a model that makes images"
+                on_image_start on_image_end on_image_error;
+            Audio AUDIO "audio" "call of a model of speech"
+                on_audio_start on_audio_end on_audio_error;
+            Moderation MODERATION "moderation" "call of a model that moderates"
+                on_moderation_start on_moderation_end on_moderation_error;
         }
     };
 }

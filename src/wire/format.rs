@@ -3,7 +3,10 @@ use std::fmt;
 use http::{Method, StatusCode};
 
 use super::{Decoder, LlmHttpRequest, LlmHttpResponse, error::of_response};
-use crate::event::{LlmStart, ProviderError};
+use crate::{
+    event::{LlmStart, ProviderError},
+    run::RunType,
+};
 
 /// A provider's HTTP API: matches its requests and reads requests and responses.
 ///
@@ -20,6 +23,11 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
     fn matches(&self, method: &Method, path: &str) -> Match {
         let _ = (method, path);
         Match::No
+    }
+
+    /// Returns the type of the runs that this API's calls are: calls of a language model by default.
+    fn run_type(&self) -> RunType {
+        RunType::Llm
     }
 
     /// Returns what a call requests. Called once, if a handler observes the start.
