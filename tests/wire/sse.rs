@@ -1,7 +1,9 @@
 //! The event stream decoder: all edge cases of the WHATWG rules, at any chunk boundaries.
 
 use proptest::prelude::*;
-use tower_llm_callbacks::wire::SseDecoder;
+use tower_llm_callbacks::wire::{
+    Decoder, SseDecoder, anthropic::AnthropicDecoder, ollama::OllamaDecoder,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
@@ -312,5 +314,45 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..300), lengths in lengths()) {
         prop_assert_eq!(decode(cut(&body, &lengths)), decode([&*body]));
+    }
+}
+
+/// What exceeds a limit is judged by the same bytes, wherever the slices end: also a line that does not show yet what it is.
+#[test]
+fn what_exceeds_a_limit_does_not_depend_on_the_slices() {
+    let long = "x".repeat(90);
+    let blank = " ".repeat(70);
+    let text = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#;
+    let bodies = [
+        // A field behind a text without fields, on several lines.
+        format!("{{\"a\":\n\"{long}\n\ndata: {text}\n\ndata: {text}\n\n"),
+        format!("{{\"a\":\n\"{long}\ndata: {text}\n\ndata: {text}\n\n"),
+        format!("{{\"a\":\n\"{long}\n{text}\ndata: {text}\n\n"),
+        // A text behind a field.
+        format!("data: {long}\n{text}\n\ndata: {text}\n\n"),
+        format!("event: {long}\n{text}\n\n{text}\n\ndata: {text}"),
+        // The name of a field, or the bracket of a text, comes late.
+        format!("{long}\n{blank}{text}\n\ndata: {text}\n\n"),
+        format!("data: {long}\n{blank}{text}\ndata: {text}\n\n{text}\n"),
+    ];
+    for (body, limit) in bodies.iter().flat_map(|body| (0..250).map(move |limit| (body, limit))) {
+        let decoders: [fn(usize) -> Box<dyn Decoder>; 2] = [
+            |limit| Box::new(AnthropicDecoder::with_limit(limit)),
+            |limit| Box::new(OllamaDecoder::with_limit(limit)),
+        ];
+        for decoder in decoders {
+            let decoded = |length: usize| {
+                let (mut decoder, mut deltas) = (decoder(limit), Vec::new());
+                for piece in body.as_bytes().chunks(length) {
+                    decoder.push(piece, &mut |delta| deltas.push(delta.into_owned()));
+                }
+                decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
+                deltas
+            };
+            let whole = decoded(usize::MAX);
+            for length in [1, 2, 7, 40] {
+                assert_eq!(decoded(length), whole, "{limit} bytes, slices of {length}: {body}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::wire::framed::{EVENT_LIMIT, Framed, clear};
 
-/// Longer than the name of a field.
+/// Longer than the name of a field. As many bytes of a line decide what it is.
 const MAX_FIELD: usize = 64;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -137,18 +137,16 @@ impl SseDecoder {
             }
             let mut skip = Skip::Lines;
             let fits = if !self.line.is_empty() {
-                let fits = self.line.len().saturating_add(head.len()) <= self.limit && {
-                    self.line.extend_from_slice(head);
-                    event.transient_line(&self.line, self.limit, each)
-                };
-                if !fits && event.is_text(&beginning(&self.line, head)) {
+                self.line.extend_from_slice(head);
+                let fits = event.transient_line(&self.line, self.limit, each);
+                if !fits && event.is_text(beginning(&self.line)) {
                     skip = Skip::No;
                 }
                 clear(&mut self.line);
                 fits
             } else if !head.is_empty() {
                 let fits = event.line(head, self.limit, each);
-                if !fits && event.is_text(head) {
+                if !fits && event.is_text(beginning(head)) {
                     skip = Skip::No;
                 }
                 fits
@@ -164,14 +162,16 @@ impl SseDecoder {
             }
         }
         if !rest.is_empty() {
+            let length = self.line.len().saturating_add(rest.len());
             if self.skip == Skip::Lines {
                 self.skip = Skip::WithinLine;
             } else if self.skip != Skip::No {
                 // The line goes on.
-            } else if self.line.len().saturating_add(rest.len()).saturating_add(event.len())
-                > self.limit
-            {
-                self.skip = match event.is_text(&beginning(&self.line, rest)) {
+            // A shorter line does not show yet what it is: it is judged by as many bytes wherever the slices end.
+            } else if length >= MAX_FIELD && length.saturating_add(event.len()) > self.limit {
+                let missing = MAX_FIELD.saturating_sub(self.line.len()).min(rest.len());
+                self.line.extend_from_slice(&rest[..missing]);
+                self.skip = match event.is_text(beginning(&self.line)) {
                     true => Skip::WithinText,
                     false => Skip::WithinLine,
                 };
@@ -234,7 +234,7 @@ fn only_events(framed: Framed<'_>, each: &mut dyn FnMut(SseEvent<'_>)) {
     }
 }
 
-/// Returns the first bytes of a line, whose name may be split. A line that is that short is not over any limit.
-fn beginning(line: &[u8], rest: &[u8]) -> Vec<u8> {
-    line.iter().chain(rest).copied().take(MAX_FIELD).collect()
+/// Returns the bytes of a line that decide what it is, however many have arrived.
+fn beginning(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(MAX_FIELD)]
 }
