@@ -253,7 +253,10 @@ fn an_error_ends_the_stream() {
     // As the only line, without its end.
     assert_eq!(stream(&line.to_string()), [error()]);
     let nested = json!({"error": {"message": "model runner crashed"}});
-    assert_eq!(lines([nested]), [error()]);
+    assert_eq!(lines([nested.clone()]), [error()]);
+    // A gateway's, on several lines, in an array.
+    let pretty = serde_json::to_string_pretty(&json!([nested])).unwrap();
+    assert_eq!(stream(&format!(": keep-alive\n\n{pretty}\n\n")), [error()]);
     // A null error is not an error.
     let all = lines([json!({"error": null, "message": {"content": "a"}})]);
     assert_eq!(all, [Delta::text("a")]);

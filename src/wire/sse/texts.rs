@@ -7,7 +7,7 @@ const UNFRAMED_LIMIT: usize = 1024;
 /// or several, and events without the blank line that ends them.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// A line that begins and ends with a brace is a text: the stream is newline-delimited JSON.
+    /// A line that begins and ends with brackets is a text: the stream is newline-delimited JSON.
     lines: bool,
     /// A text without fields has begun.
     bare: Option<Nesting>,
@@ -61,7 +61,11 @@ impl Texts {
             return None;
         }
         let mut nesting = Nesting::default();
-        let whole = !text.starts_with(b"{") || text.trim_ascii_end().ends_with(b"}");
+        let whole = match text.first() {
+            Some(b'{') => text.trim_ascii_end().ends_with(b"}"),
+            Some(b'[') => text.trim_ascii_end().ends_with(b"]"),
+            _ => true,
+        };
         let end = match self.lines && whole {
             true => Some(text.len()),
             false => nesting.end_in(text),
