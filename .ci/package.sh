@@ -7,7 +7,7 @@ cargo package --quiet --package tower-llm-callbacks --no-verify --allow-dirty
 crate=$(ls -t "$CARGO_TARGET_DIR"/package/tower-llm-callbacks-*.crate | head -n 1)
 
 files=$(tar --list --file "$crate" | cut -d/ -f2-)
-if unwanted=$(grep -E '^(\.ci|benches|fuzz|tests)/|\.(py|sh|mjs)$' <<<"$files"); then
+if unwanted=$(grep -E '^(\.ci|\.github|benches|fuzz|tests)/|\.(py|sh|mjs)$' <<<"$files"); then
     printf 'these files are not for users:\n%s\n' "$unwanted"
     exit 1
 fi
