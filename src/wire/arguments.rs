@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use super::json::Nesting;
 
@@ -14,8 +14,46 @@ pub(in crate::wire) struct Arguments {
     last: u8,
     /// They are text, not an object.
     free: bool,
-    /// A piece that may continue the arguments or repeat them. The next one decides.
-    open: Option<Box<str>>,
+    /// What the pieces have turned out to be, once there was a second one.
+    pieces: Pieces,
+    /// Pieces that may continue the arguments or repeat them. Those that follow decide.
+    open: Open,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Pieces {
+    #[default]
+    Unknown,
+    /// Each has what is new.
+    Deltas,
+    /// Each has all so far.
+    Cumulative,
+}
+
+/// Pieces that are held back.
+#[derive(Debug, Default)]
+struct Open {
+    text: String,
+    /// The start of the last piece.
+    last: usize,
+}
+
+/// The most that is held back. A server that sends more of it sends what is new.
+const MAX_OPEN: usize = 64 * 1024;
+
+impl Open {
+    fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    fn last(&self) -> &str {
+        &self.text[self.last..]
+    }
+
+    fn add(&mut self, piece: &str) {
+        self.last = self.text.len();
+        self.text.push_str(piece);
+    }
 }
 
 impl Arguments {
@@ -34,36 +72,33 @@ impl Arguments {
         if piece.is_empty() {
             return None;
         }
-        if let Some(open) = self.open.take() {
-            if self.so_far.length == 0 && piece.trim_start().starts_with('{') {
-                return self.push(piece);
-            }
-            // The piece before was all of the arguments if this one begins like it.
-            let before = match piece.starts_with(&*open) {
-                true => open[self.so_far.length..].to_owned(),
-                false => open.into_string(),
-            };
-            self.add(&before);
-            let more = self.push(piece);
-            return Some(Cow::Owned(before + more.as_deref().unwrap_or_default()))
-                .filter(|text: &Cow<'_, str>| !text.is_empty());
+        if !self.open.is_empty() {
+            return self.push_after_open(piece);
         }
         if self.so_far.length == 0 && piece.trim() == "{}" {
             // Servers send it in place of arguments that follow.
-            self.open = Some(piece.into());
+            self.open.add(&piece);
             return None;
         }
         let object = self.last != 0 && piece.trim_start().starts_with('{');
         if !object {
+            self.continued();
             self.add(&piece);
             return Some(piece);
         }
         let repeats = self.so_far.begins(&piece);
         // Within a string they cannot be repeated: the quotes would end it.
-        if repeats && !self.nesting.in_string() && matches!(self.last, b':' | b',' | b'[') {
+        let may_continue = !self.nesting.in_string() && may_precede_object(self.last);
+        if repeats && may_continue && self.pieces == Pieces::Unknown {
             // An object within the arguments may have the same members as they have.
-            self.open = Some(piece.into());
+            self.open.add(&piece);
             return None;
+        }
+        let repeats = repeats && !(may_continue && self.pieces == Pieces::Deltas);
+        if !repeats {
+            self.continued();
+        } else if piece.len() > self.so_far.length {
+            self.pieces = Pieces::Cumulative;
         }
         let new = match (repeats, self.are_whole()) {
             (true, _) => suffix(piece, self.so_far.length),
@@ -75,18 +110,60 @@ impl Arguments {
         Some(new).filter(|new| !new.is_empty())
     }
 
+    /// Adds a piece behind those that are held back. It stays open as long as both readings of them are valid JSON.
+    fn push_after_open<'a>(&mut self, piece: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        if self.so_far.length == 0 && piece.trim_start().starts_with('{') {
+            self.open = Open::default();
+            return self.push(piece);
+        }
+        let last = self.open.last().trim_ascii_end().as_bytes().last().copied();
+        let continues =
+            !piece.trim_start().starts_with('{') || last.is_some_and(may_precede_object);
+        let repeats = piece.starts_with(self.open.last()) && !has_rest(&piece);
+        if continues && repeats && self.open.text.len() + piece.len() <= MAX_OPEN {
+            self.open.add(&piece);
+            return None;
+        }
+        let before = self.close(repeats && !continues);
+        let more = self.push(piece);
+        Some(Cow::Owned(before + more.as_deref().unwrap_or_default()))
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Decides what the pieces are that were held back. Returns the new part of them.
+    fn close(&mut self, are_cumulative: bool) -> String {
+        let open = mem::take(&mut self.open);
+        let (pieces, new) = match are_cumulative {
+            true => (Pieces::Cumulative, open.last()[self.so_far.length..].to_owned()),
+            false => (Pieces::Deltas, open.text),
+        };
+        if self.so_far.length > 0 {
+            self.pieces = pieces;
+        }
+        self.add(&new);
+        new
+    }
+
+    /// Notes that a piece has only what is new.
+    fn continued(&mut self) {
+        if self.so_far.length > 0 {
+            self.pieces = Pieces::Deltas;
+        }
+    }
+
     /// Adds all arguments, of which a part may have been there. Returns the rest.
     pub(in crate::wire) fn complete<'a>(&mut self, all: Cow<'a, str>) -> Option<Cow<'a, str>> {
-        let open = self.open.take().filter(|_| self.so_far.length > 0);
-        if let Some(open) = open {
-            if !all.starts_with(&*open) {
-                self.add(&open);
-                let rest = self.complete(all);
-                return Some(Cow::Owned(open.into_string() + rest.as_deref().unwrap_or_default()));
-            }
-            let new = suffix(all, self.so_far.length);
-            self.add(&new);
-            return Some(new);
+        if self.so_far.length == 0 {
+            self.open = Open::default();
+        }
+        if !self.open.is_empty() {
+            let mut continued = self.so_far;
+            continued.add(&self.open.text);
+            let are_cumulative = !continued.begins(&all) && all.starts_with(self.open.last());
+            let before = self.close(are_cumulative);
+            let rest = self.complete(all);
+            return Some(Cow::Owned(before + rest.as_deref().unwrap_or_default()))
+                .filter(|text| !text.is_empty());
         }
         if self.so_far.length > 0 && !self.so_far.begins(&all) {
             return None;
@@ -98,14 +175,13 @@ impl Arguments {
 
     /// Ends the arguments. Returns the rest of them.
     pub(in crate::wire) fn end(&mut self) -> Option<String> {
-        let open = self.open.take()?;
+        if self.open.is_empty() {
+            return None;
+        }
         let mut alone = Nesting::default();
-        let rest = match alone.end_in(open.as_bytes()) == Some(open.trim_end().len()) {
-            true => open[self.so_far.length..].to_owned(),
-            false => open.into_string(),
-        };
-        self.add(&rest);
-        Some(rest)
+        let last = self.open.last();
+        let is_whole = alone.end_in(last.as_bytes()) == Some(last.trim_end().len());
+        Some(self.close(is_whole))
     }
 
     fn add(&mut self, text: &str) {
@@ -119,6 +195,17 @@ impl Arguments {
             }
         }
     }
+}
+
+/// Whether an object may follow a byte in JSON.
+fn may_precede_object(byte: u8) -> bool {
+    matches!(byte, b':' | b',' | b'[')
+}
+
+/// Whether anything follows the object that a text begins with.
+fn has_rest(text: &str) -> bool {
+    let end = Nesting::default().end_in(text.as_bytes());
+    end.is_some_and(|end| !text[end..].trim_ascii().is_empty())
 }
 
 fn suffix(text: Cow<'_, str>, start: usize) -> Cow<'_, str> {
@@ -187,6 +274,13 @@ mod tests {
         assert_read(&["{\"a\":", "{\"a\":", "1}}"], r#"{"a":{"a":1}}"#);
         assert_read(&["{\"a\":[", "{\"a\":[", "{\"b\":1}]}]}"], r#"{"a":[{"a":[{"b":1}]}]}"#);
         assert_read(&["{\"a\":\"", "{", "{\"}"], r#"{"a":"{{"}"#);
+        // An object in an object in an object, each with the same member.
+        let deep = r#"{"a":{"a":{"a":0}}}"#;
+        assert_read(&["{\"a\":", "{\"a\":", "{\"a\":", "0}}}"], deep);
+        assert_read(&["{\"a\":", "{\"a\":", "{\"a\":0}}}"], deep);
+        assert_read(&["{\"a\":", "{\"a\":", "{\"a\":0", "}}}"], deep);
+        assert_read(&["{\"a\":", "{\"a\":{\"a\":", "0}}}"], deep);
+        assert_read(&["{\"a\"", ":", "{\"a\":", "{\"a\":", "0", "}}}"], deep);
         assert_read(&["ab", "abab", "{", "{"], "ababab{{");
         assert_read(&["", " {\"a\" ", ":1} "], " {\"a\" :1} ");
     }

@@ -322,7 +322,8 @@ proptest! {
 fn what_exceeds_a_limit_does_not_depend_on_the_slices() {
     let long = "x".repeat(90);
     let blank = " ".repeat(70);
-    let text = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#;
+    let text =
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#;
     let bodies = [
         // A field behind a text without fields, on several lines.
         format!("{{\"a\":\n\"{long}\n\ndata: {text}\n\ndata: {text}\n\n"),

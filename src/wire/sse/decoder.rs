@@ -167,7 +167,7 @@ impl SseDecoder {
                 self.skip = Skip::WithinLine;
             } else if self.skip != Skip::No {
                 // The line goes on.
-            // A shorter line does not show yet what it is: it is judged by as many bytes wherever the slices end.
+                // A shorter line does not show yet what it is: it is judged by as many bytes wherever the slices end.
             } else if length >= MAX_FIELD && length.saturating_add(event.len()) > self.limit {
                 let missing = MAX_FIELD.saturating_sub(self.line.len()).min(rest.len());
                 self.line.extend_from_slice(&rest[..missing]);
