@@ -225,7 +225,8 @@ def events(raw):
         size, rest = rest.split(b"\r\n", 1)
         body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
     found = re.findall(r"event: (\w+)\ndata: (.*)\n\n", body.decode(errors="replace"))
-    return [(name, json.loads(data)) for name, data in found]
+    # The overview is no state of the list.
+    return [(name, json.loads(data)) for name, data in found if name != "overview"]
 
 
 def rss(pid):
@@ -687,6 +688,164 @@ def check_access():
         server = processes.Server(BINARY, "--listen", "127.0.0.1:0", "--admin", bare)
         assert server.line().startswith(f"metrics on http://{shown}"), bare
         server.stop()
+
+
+def pointed(page, at):
+    """Moves the pointer to a place, and returns the id of the row there."""
+    page.ask("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [
+        {"type": "pointerMove", "duration": 0, "x": int(at[0]), "y": int(at[1])}]}]})
+    return page.js("return document.elementFromPoint(arguments[0], arguments[1])?.closest('#rows tr')?.run.id ?? null", *map(int, at))
+
+
+def press(page):
+    page.ask("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [
+        {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]}]})
+
+
+def check_clicks_under_load():
+    """At 200 runs a second a click opens the row that was under the pointer."""
+    clicks = 1000 if OPTIONS.soak else 50
+    with gateway(pace=0) as server, browser() as page:
+        page.open(server.page)
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    ask(server, "tokens-3")
+                stop.wait(0.03)
+
+        threads = [threading.Thread(target=load, daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        started = time.monotonic()
+        within(20, "rows", lambda: page.js("return document.querySelectorAll('#rows tr').length") > 30)
+        wrong = 0
+        for n in range(clicks):
+            if n % 10 == 9:
+                # The pointer leaves the list, which goes on.
+                pointed(page, (200, 20))
+                time.sleep(0.1)
+            box = page.js("const r = document.querySelector('#list').getBoundingClientRect(); return [r.left, r.top, r.width, r.height]")
+            wanted = pointed(page, (box[0] + 150, box[1] + 60 + n * 37 % (box[3] - 120)))
+            press(page)
+            wrong += not wanted or page.js("return location.hash.slice(1)") != wanted
+        rate = page.js("return totals.started") / (time.monotonic() - started)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        same("the wrong clicks", wrong, 0)
+        pointed(page, (200, 20))
+        within(20, "the newest run is shown", lambda: page.js("return Math.max(...runs.keys()) === document.querySelector('#rows tr').run.number"))
+        same("the rows", page.js("return document.querySelectorAll('#rows tr').length") <= 500, True)
+        page.is_quiet()
+        return f"{clicks} clicks at {rate:.0f} runs a second"
+
+
+def check_pause_and_filters():
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "events.jsonl")
+        with gateway("--events", file, pace=1) as server, browser() as page:
+            page.open(server.page)
+            for model in ("one", "two", "error-429", "two"):
+                ask(server, model)
+            ask(server, "gpt-5-mini", path="/v1/chat/completions")
+            page.row("gpt-5-mini", "completed")
+            shown = lambda: page.js("return [...document.querySelectorAll('#rows tr:not([hidden]) .model')].map((it) => it.textContent)")
+            pick = lambda name, value: page.js("const it = document.getElementById(arguments[0]); it.value = arguments[1]; "
+                                               "it.dispatchEvent(new Event('input', { bubbles: true }))", name, value)
+            all_models = ["gpt-5-mini", "two", "error-429", "two", "one"]
+            same("all", shown(), all_models)
+            pick("by-model", "two")
+            within(5, "only a model", lambda: shown() == ["two", "two"])
+            assert "2 of 5 shown" in page.text("#shown"), page.text("#shown")
+            pick("by-model", "")
+            pick("by-provider", "openai")
+            within(5, "only a provider", lambda: shown() == ["gpt-5-mini"])
+            pick("by-provider", "")
+            pick("by-time", "5")
+            within(5, "all are new", lambda: shown() == all_models)
+            lines = [json.loads(line) for line in file.read_text().splitlines()]
+            for word in ("two", "TWO messages", "429", "openai", "no such run", lines[0]["run_id"]):
+                pick("search", word)
+                starts = {line["run_id"]: json.dumps([line["name"], line["data"]["model"], line["data"]["provider"], line["data"]["api"],
+                          line["run_id"]]) for line in lines if line["event"] == "llm_start"}
+                ends = {line["run_id"]: json.dumps(line["data"]["error"]) for line in lines if line["event"] == "llm_error"}
+                wanted = [run for run, text in starts.items() if all(one in (text + ends.get(run, "")).lower() for one in word.lower().split())]
+                within(5, f"the search for {word}", lambda: page.js("return [...document.querySelectorAll('#rows tr:not([hidden])')].map((it) => it.run.id)") == wanted[::-1])
+            pick("search", "")
+            # The status and the message of an error are in its row.
+            row = next(row for row in page.rows() if row["state"] == "provider")
+            assert "429" in row["cells"][1] and "asked to fail" in row["cells"][1], row
+            page.click("#pause")
+            ask(server, "three")
+            within(5, "what is hidden is said", lambda: "1 new while paused" in page.text("#shown"))
+            same("the paused list", shown(), all_models)
+            page.click("#pause")
+            within(5, "the list goes on", lambda: shown() == ["three", *all_models])
+            page.is_quiet()
+        # The next process shows what this one has seen.
+        with gateway("--events", file) as server, browser() as page:
+            page.open(server.page)
+            within(10, "the history", lambda: page.js("return [...document.querySelectorAll('#rows .model')].map((it) => it.textContent)") == ["three", *all_models])
+            same("the totals", page.js("return totals"), {"started": 6, "running": 0, "ended": {"completed": 5, "provider": 1}})
+            page.is_quiet()
+
+
+def check_overview_and_usage():
+    ids, file = family()
+    with gateway("--replay", file) as server, browser() as page:
+        page.open(server.page)
+        page.row("agent", "completed")
+        for _ in range(3):
+            ask(server, "tokens-30")
+        used = sum(page.js("return [...runs.values()].map((run) => (run.model ? run.input + run.output : 0))"))
+        within(5, "the plot of tokens", lambda: page.text("#tokens-plot figcaption") == f"{used:,} tokens in 30 min")
+        assert " / " in page.text("#quantiles dd"), page.text("#quantiles")
+        same("the bars", page.js("return document.querySelectorAll('#tokens-plot rect').length"), 30)
+        assert page.text("#cost-plot figcaption") == "", "no call has a price"
+        page.js("location.hash = arguments[0]", ids[1])
+        rows = lambda: page.js("return [...document.querySelectorAll('#usage tr')].map((tr) => [...tr.cells].map((td) => td.textContent))")
+        within(5, "the usage", lambda: [row[:2] for row in rows()] == [["Input", "101"], ["Output", "36"], ["Total", "137"]])
+        json_of = f"return fetch('/runs/{ids[1]}').then((it) => it.json())"
+        found = page.js(json_of)
+        same("the run as JSON", (found["id"], found["model"], found["usage"]["input_tokens"]), (ids[1], "claude-sonnet-5", 101))
+        same("the link to it", page.js("return [$('save').pathname, $('save').download]"), [f"/runs/{ids[1]}", f"run-{ids[1]}.json"])
+        # All rows have one scale.
+        widths = page.js("return [...document.querySelectorAll('#rows tr')].filter((tr) => tr.run.root === tr.run).map((tr) => "
+                         "[tr.run.duration, tr.querySelector('.b').getBoundingClientRect().right - tr.querySelector('.timeline').getBoundingClientRect().left])")
+        ends = [width / duration for duration, width in widths if width > 20]
+        assert max(ends) < 1.1 * min(ends), widths
+        page.is_quiet()
+
+
+def check_abort():
+    with gateway("--admin-abort", pace=50) as server, browser() as page:
+        page.open(server.page)
+        later(server, "tokens-2000")
+        page.row("tokens-2000", "running")
+        page.click("#rows tr")
+        within(5, "the button", lambda: not page.js("return $('abort').hidden"))
+        address = f"{server.page}runs/{page.js('return location.hash.slice(1)')}/abort"
+        token = page.js("return abortToken")
+        for headers in ({}, {"x-abort-token": "wrong"}, {"x-abort-token": token, "origin": "http://example.com"}):
+            try:
+                urllib.request.urlopen(urllib.request.Request(address, method="POST", headers=headers))
+                raise AssertionError(f"{headers} aborted the call")
+            except urllib.error.HTTPError as error:
+                same("the status", error.code, 403)
+        same("the state", page.rows()[0]["state"], "running")
+        page.click("#abort")
+        page.row("tokens-2000", "aborted")
+        within(5, "no button", lambda: page.js("return $('abort').hidden"))
+        page.is_quiet()
+    with gateway(pace=50) as server, browser() as page:
+        page.open(server.page)
+        later(server, "tokens-300")
+        page.row("tokens-300", "running")
+        page.click("#rows tr")
+        within(5, "details", lambda: page.text("#prompt pre"))
+        same("the button", page.js("return $('abort').hidden"), True)
 
 
 def throughput(server, runs=20, tokens=1500):

@@ -30,7 +30,8 @@ pub(crate) struct Args {
     #[arg(long = "route", value_name = "PATH=FORMAT", value_parser = Route::parse)]
     pub(crate) routes: Vec<Route>,
 
-    /// Append every event as a line of JSON to this file, or write it to standard output (-)
+    /// Append every event as a line of JSON to this file, or write it to standard output (-). The live page shows the latest
+    /// runs of the file
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 
@@ -46,6 +47,10 @@ pub(crate) struct Args {
     /// There is no login: every client that can connect can read prompts and answers
     #[arg(long, value_name = "ADDR", value_parser = admin)]
     pub(crate) admin: Option<SocketAddr>,
+
+    /// Let users of the live page abort running calls (requires --admin)
+    #[arg(long, requires = "admin")]
+    pub(crate) admin_abort: bool,
 
     /// Load a file written by --events into the live page (requires --admin)
     #[arg(long, value_name = "FILE", requires = "admin")]

@@ -52,7 +52,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
     let (callbacks, publisher) = nats::publish(callbacks, args.nats.as_deref());
     // Installed before anything is recorded.
     let prometheus = args.admin.map(|_| Prometheus::install()).transpose()?;
-    let page = args.admin.is_some().then(LivePage::new);
+    let page = args.admin.map(|_| LivePage::new().allow_aborts(args.admin_abort));
     let callbacks = page.iter().fold(callbacks, |callbacks, page| callbacks.add(page.handler()));
     // Last, so that it counts the faults of all handlers.
     let (callbacks, handlers) = match prometheus {
@@ -62,6 +62,11 @@ async fn run(args: Args) -> Result<(), BoxError> {
         }
         None => (callbacks, None),
     };
+    // Before the first call writes to it.
+    if let (Some(page), Some(file)) = (&page, &args.events) {
+        let read = live::history(page, file).await;
+        read.map_err(|error| format!("--events {}: {error}", file.display()))?;
+    }
     if let (Some(page), Some(file)) = (&page, &args.replay) {
         let replayed = live::replay(page, file).await;
         replayed.map_err(|error| format!("--replay {}: {error}", file.display()))?;

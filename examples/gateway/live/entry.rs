@@ -1,21 +1,27 @@
 use serde::Serialize;
-use tower_llm_callbacks::{Event, EventData, LlmResult, LlmStart, Run, RunError};
+use tower_llm_callbacks::{Event, EventData, LlmResult, LlmStart, Run, RunError, Usage};
 
 use super::{
     DETAIL, NAME, PARTS,
     content::RunContent,
-    row::{RunRow, milliseconds},
+    row::{RowError, RunRow, milliseconds},
     text::{json, prefix},
 };
 
-/// A run that the page keeps.
-#[derive(Debug)]
+/// A run that the page keeps. Serialises to what is shown of it, without the numbers of changes.
+#[derive(Debug, Serialize)]
 pub(super) struct RunEntry {
+    #[serde(flatten)]
     pub(super) row: RunRow,
     pub(super) detail: RunDetail,
+    /// The run, while it may be aborted.
+    #[serde(skip)]
+    pub(super) run: Option<Run>,
     /// The number of the last change.
+    #[serde(skip)]
     pub(super) changed: u64,
     /// The number of the last change by an event other than a further token.
+    #[serde(skip)]
     pub(super) reshaped: u64,
 }
 
@@ -24,7 +30,8 @@ pub(super) struct RunEntry {
 pub(super) struct RunDetail {
     prompt: RunContent,
     pub(super) answer: RunContent,
-    error: Option<Failure>,
+    /// The whole message of the error, whose row has the beginning.
+    error: Option<String>,
     params: String,
     tags: Vec<String>,
     metadata: String,
@@ -33,17 +40,10 @@ pub(super) struct RunDetail {
     answered_model: String,
     response_id: String,
     finish: Vec<String>,
-    usage: String,
+    usage: Option<Usage>,
     dropped: u64,
     decode_faults: u64,
     attempts: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Failure {
-    message: String,
-    status: Option<u16>,
-    code: Option<String>,
 }
 
 impl RunEntry {
@@ -69,7 +69,7 @@ impl RunEntry {
             }
             _ => {}
         }
-        Self { row: RunRow::new(run, start), detail, changed: 0, reshaped: 0 }
+        Self { row: RunRow::new(run, start), detail, run: None, changed: 0, reshaped: 0 }
     }
 
     /// Applies an event. Returns `false` if it only adds a further token.
@@ -94,6 +94,7 @@ impl RunEntry {
                     row.end(error.kind().as_str(), result);
                     detail.end(result);
                 }
+                row.error = Some(RowError::new(error));
                 detail.fail(error);
             }
             EventData::RunEnd(_, output) => {
@@ -106,6 +107,7 @@ impl RunEntry {
                 row.end_after(error.kind().as_str(), error.duration());
                 let output = error.output().map(|value| RunContent::from_value("output", value));
                 detail.answer = output.unwrap_or_default();
+                row.error = Some(RowError::new(error));
                 detail.fail(error);
             }
             EventData::Retry(retry) if detail.attempts.len() < 32 => {
@@ -130,16 +132,12 @@ impl RunDetail {
         self.response_id = result.response_id.as_deref().map(short).unwrap_or_default();
         let reasons = result.choices.iter().filter_map(|choice| choice.finish_reason.as_deref());
         self.finish = reasons.take(PARTS).map(short).collect();
-        self.usage = result.usage.as_ref().map(brief).unwrap_or_default();
+        self.usage = result.usage.clone();
         self.decode_faults = result.decode_faults;
     }
 
     fn fail(&mut self, error: &RunError) {
-        self.error = Some(Failure {
-            message: prefix(error.message(), DETAIL).to_owned(),
-            status: error.status(),
-            code: error.provider_code().map(|code| prefix(code, NAME).to_owned()),
-        });
+        self.error = Some(prefix(error.message(), DETAIL).to_owned());
     }
 }
 

@@ -1,4 +1,7 @@
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime},
+};
 
 use axum::body::Bytes;
 use futures::{Stream, stream};
@@ -33,6 +36,8 @@ struct Feed {
     waiting: usize,
     /// The number of unobserved requests, as it was sent last.
     unobserved: u64,
+    /// The state of the overview, as it was sent last.
+    overview: Option<(u64, u64)>,
     pace: Interval,
     last_sent: Instant,
     _browser: OwnedSemaphorePermit,
@@ -91,6 +96,7 @@ pub(super) fn open(
         selected,
         waiting: 0,
         unobserved: 0,
+        overview: None,
         pace,
         last_sent,
         _browser: browser,
@@ -104,6 +110,7 @@ impl Feed {
             self.pace.tick().await;
             let mut events = String::new();
             self.write(&mut events);
+            self.write_overview(&mut events);
             self.write_waiting(&mut events);
             self.write_unobserved(&mut events);
             if events.is_empty() && self.last_sent.elapsed() < KEEP_ALIVE {
@@ -133,6 +140,14 @@ impl Feed {
             selected.write(&runs, events);
         }
         self.sent = Some(runs.changes);
+    }
+
+    fn write_overview(&mut self, events: &mut String) {
+        let (runs, now) = (self.page.runs(), SystemTime::now());
+        let state = Some(runs.overview.state(now));
+        if state != std::mem::replace(&mut self.overview, state) {
+            write_event(events, "overview", &runs.overview.summary(now));
+        }
     }
 
     fn write_waiting(&mut self, events: &mut String) {
@@ -167,7 +182,7 @@ fn update(runs: &Runs, sent: u64, gone: Vec<u64>) -> RunsUpdate<'_> {
     let changed = || runs.iter().filter(|entry| entry.changed > sent);
     let is_reshaped = |entry: &&RunEntry| entry.reshaped > sent;
     RunsUpdate {
-        now: since_1970(std::time::SystemTime::now()),
+        now: since_1970(SystemTime::now()),
         runs: changed().filter(is_reshaped).map(|entry| &entry.row).collect(),
         grown: changed()
             .filter(|entry| !is_reshaped(entry))

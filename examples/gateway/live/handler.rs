@@ -6,6 +6,8 @@ use tower_llm_callbacks::{
     http_layer::UnobservedRequests,
 };
 
+use uuid::Uuid;
+
 use super::{BROWSERS, entry::RunEntry, runs::Runs};
 
 /// The handler that keeps the runs of the page.
@@ -15,6 +17,8 @@ pub(crate) struct LivePage {
     pub(super) browsers: Arc<Semaphore>,
     /// The layer that makes the runs.
     layer: Arc<OnceLock<HttpCallbackLayer>>,
+    /// What a request has to know that aborts a call. `None` if none may.
+    abort_token: Option<Arc<str>>,
 }
 
 impl LivePage {
@@ -23,7 +27,20 @@ impl LivePage {
             runs: Arc::default(),
             browsers: Arc::new(Semaphore::new(BROWSERS)),
             layer: Arc::default(),
+            abort_token: None,
         }
+    }
+
+    /// Lets users of the page abort running calls.
+    pub(crate) fn allow_aborts(mut self, allow: bool) -> Self {
+        // Random numbers of 2 × 74 bits.
+        let token = || format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple()).into();
+        self.abort_token = allow.then(token);
+        self
+    }
+
+    pub(super) fn abort_token(&self) -> Option<&str> {
+        self.abort_token.as_deref()
     }
 
     /// Registers the handler in the background, where no call waits for it, with two threads, since reading a long
@@ -66,7 +83,8 @@ impl CallbackHandler for LivePage {
     fn on_event(&self, run: &Run, event: &Event) {
         if event.kind().is_start() {
             // Read before locking: a long prompt takes time, and feeds wait for the lock on the runtime's threads.
-            let entry = RunEntry::new(run, event.data());
+            let mut entry = RunEntry::new(run, event.data());
+            entry.run = self.abort_token.is_some().then(|| run.clone());
             self.runs().start(entry);
         } else {
             self.runs().apply(run, event);

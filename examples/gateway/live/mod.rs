@@ -6,15 +6,17 @@
 
 mod content;
 mod entry;
+mod abort;
 mod feed;
 mod handler;
+mod overview;
 mod page;
 mod replay;
 mod row;
 mod runs;
 mod text;
 
-pub(crate) use self::{handler::LivePage, replay::replay};
+pub(crate) use self::{handler::LivePage, replay::{history, replay}};
 
 /// The number of runs to keep.
 const RUNS: usize = 500;

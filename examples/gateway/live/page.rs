@@ -7,13 +7,26 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use uuid::Uuid;
 
 use super::{LivePage, feed};
 
-const PAGE: &str = include_str!("page.html");
+const PAGE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/style.css");
+/// One script: each part uses those before it.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n",
+    include_str!("page/text.js"),
+    include_str!("page/runs.js"),
+    include_str!("page/hold.js"),
+    include_str!("page/overview.js"),
+    include_str!("page/filters.js"),
+    include_str!("page/table.js"),
+    include_str!("page/details.js"),
+    include_str!("page/start.js"),
+);
 
 /// Headers of every response: no caching, no content sniffing, no embedding into other pages, no reading by them.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -28,9 +41,15 @@ const HEADERS: [(HeaderName, &str); 6] = [
 impl LivePage {
     /// Returns the router of the page (`GET /`) and of its events (`GET /events`, `GET /events/{run}`).
     pub(crate) fn router(&self, listening: SocketAddr) -> Router {
-        let (all, one) = (self.clone(), self.clone());
+        let (html, all, one, run, abort) =
+            (self.clone(), self.clone(), self.clone(), self.clone(), self.clone());
         let router = Router::new()
-            .route("/", get(page))
+            .route("/", get(async move || page(&html)))
+            .route("/runs/{run}", get(async move |Path(id): Path<Uuid>| json(&run, id)))
+            .route(
+                "/runs/{run}/abort",
+                post(async move |Path(id): Path<Uuid>, headers: HeaderMap| abort.abort(id, &headers)),
+            )
             .route("/events", get(async move || events(&all, None)))
             .route(
                 "/events/{run}",
@@ -65,7 +84,17 @@ fn is_own_host(headers: &HeaderMap, listening: SocketAddr) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-async fn page() -> Response {
+/// Returns what is kept of a run, to be copied or saved.
+fn json(page: &LivePage, id: Uuid) -> Response {
+    let kept = page.runs().get(id).map(|entry| serde_json::to_string_pretty(entry).unwrap_or_default());
+    let kind = (header::CONTENT_TYPE, "application/json");
+    match kept {
+        Some(json) => ([kind], json).into_response(),
+        None => (StatusCode::NOT_FOUND, "This run is no longer kept.").into_response(),
+    }
+}
+
+fn page(page: &LivePage) -> Response {
     // UUIDs are random enough here: the page's own markup contains no foreign text.
     let nonce = format!("{}{}", Uuid::now_v7().simple(), Uuid::now_v7().simple());
     let policy = format!(
@@ -77,7 +106,14 @@ async fn page() -> Response {
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, &policy),
     ];
-    (headers, PAGE.replace("{nonce}", &nonce)).into_response()
+    let parts = [
+        ("{nonce}", &*nonce),
+        ("{abort-token}", page.abort_token().unwrap_or_default()),
+        ("{style}", STYLE),
+        ("{script}", SCRIPT),
+    ];
+    let html = parts.iter().fold(PAGE.to_owned(), |html, (name, part)| html.replace(name, part));
+    (headers, html).into_response()
 }
 
 fn events(page: &LivePage, run: Option<Uuid>) -> Response {

@@ -1,7 +1,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use tower_llm_callbacks::{LlmResult, LlmStart, Run};
+use serde_json::Value;
+use tower_llm_callbacks::{LlmResult, LlmStart, Run, RunError, event::RunCost};
 use uuid::Uuid;
 
 use super::{NAME, text::prefix};
@@ -18,7 +19,7 @@ pub(super) struct RunRow {
     attempt: u32,
     provider: String,
     api: String,
-    model: String,
+    pub(super) model: String,
     /// `running`, `completed`, or the kind of error.
     pub(super) state: &'static str,
     /// The start, in milliseconds since 1970.
@@ -26,12 +27,38 @@ pub(super) struct RunRow {
     /// The time to the first token, in milliseconds.
     pub(super) first: Option<f64>,
     /// The duration, in milliseconds.
-    duration: Option<f64>,
-    input: Option<u64>,
-    output: Option<u64>,
+    pub(super) duration: Option<f64>,
+    pub(super) input: Option<u64>,
+    pub(super) output: Option<u64>,
     /// The number of token events.
     pub(super) pieces: u64,
+    /// Whether any of the counts was not reported by the provider.
+    estimated: bool,
+    /// What the call cost, if it has a price.
+    pub(super) cost: Option<RunCost>,
     streamed: bool,
+    /// Who called: the run's metadata has it as `tenant`.
+    tenant: String,
+    /// Why the run failed.
+    pub(super) error: Option<RowError>,
+}
+
+/// What a row shows of an error.
+#[derive(Debug, Serialize)]
+pub(super) struct RowError {
+    message: String,
+    status: Option<u16>,
+    code: Option<String>,
+}
+
+impl RowError {
+    pub(super) fn new(error: &RunError) -> Self {
+        Self {
+            message: prefix(error.message(), NAME).to_owned(),
+            status: error.status(),
+            code: error.provider_code().map(|code| prefix(code, NAME).to_owned()),
+        }
+    }
 }
 
 impl RunRow {
@@ -54,6 +81,10 @@ impl RunRow {
             input: None,
             output: None,
             pieces: 0,
+            estimated: false,
+            cost: None,
+            tenant: run.metadata().get("tenant").map(tenant).unwrap_or_default(),
+            error: None,
             streamed: start.is_some_and(|start| start.stream),
         }
     }
@@ -66,7 +97,9 @@ impl RunRow {
         if let Some(usage) = &result.usage {
             self.input = usage.input_tokens;
             self.output = usage.output_tokens;
+            self.estimated = usage.source.is_estimated();
         }
+        self.cost = result.cost.clone();
     }
 
     pub(super) fn end_after(&mut self, state: &'static str, duration: Duration) {
@@ -76,6 +109,14 @@ impl RunRow {
 
     pub(super) fn has_ended(&self) -> bool {
         self.state != "running"
+    }
+}
+
+/// Returns the name of a tenant, which may be a number.
+fn tenant(value: &Value) -> String {
+    match value {
+        Value::String(name) => prefix(name, NAME).to_owned(),
+        other => prefix(&other.to_string(), NAME).to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tower_llm_callbacks::{Event, Run};
 use uuid::Uuid;
 
-use super::{RUNS, entry::RunEntry};
+use super::{RUNS, entry::RunEntry, overview::Overview};
 
 /// The latest runs.
 #[derive(Debug, Default)]
@@ -18,6 +18,7 @@ pub(super) struct Runs {
     /// The number of the last change.
     pub(super) changes: u64,
     pub(super) totals: Totals,
+    pub(super) overview: Overview,
 }
 
 /// The counts of all runs, including removed ones.
@@ -38,6 +39,11 @@ impl Runs {
             entry.changed = self.changes;
             if entry.apply(run, event) {
                 entry.reshaped = self.changes;
+            }
+            if kind.is_terminal() {
+                // What is kept of an ended run keeps nothing of the call.
+                entry.run = None;
+                self.overview.ended(&entry.row, event.time());
             }
             entry.row.state
         } else {

@@ -1,0 +1,66 @@
+let only = null;        // the only state to show, or null
+let filtered = true;    // the filters have changed since the list was painted
+
+const by = {
+  model: (run) => run.model || "", provider: (run) => run.provider || "", tenant: (run) => run.tenant || "",
+};
+
+function matches(run) {
+  if (only && run.state !== only) return false;
+  for (const [name, value] of Object.entries(by)) {
+    const wanted = $("by-" + name).value;
+    if (wanted && value(run) !== wanted) return false;
+  }
+  const minutes = Number($("by-time").value);
+  if (minutes && now() - run.started > minutes * 60000) return false;
+  const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!words.length) return true;
+  const { error } = run;
+  const text = [run.name, run.run_type, run.model, run.provider, run.api, run.tenant, run.id, run.state, error?.message, error?.code, error?.status]
+    .filter((one) => one != null).join("\n").toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+const isFiltered = () => !!(only || $("search").value.trim() || ["by-model", "by-provider", "by-tenant", "by-time"].some((id) => $(id).value));
+
+// The values that the kept runs have. A list that is open, or has one value, is left alone.
+function paintFilters() {
+  for (const [name, value] of Object.entries(by)) {
+    const select = $("by-" + name);
+    if (select === document.activeElement) continue;
+    const values = [...new Set([select.value, ...[...runs.values()].map(value)])].filter(Boolean).sort();
+    const wanted = ["", ...values];
+    select.hidden = values.length < 2 && !select.value;
+    if (wanted.length === select.options.length && wanted.every((one, at) => select.options[at].value === one)) continue;
+    const chosen = select.value;
+    select.replaceChildren(...wanted.map((one) => {
+      const option = make("option", "", one ? label(one) : `any ${name}`);
+      option.value = one;
+      return option;
+    }));
+    select.value = chosen;
+  }
+}
+
+const refilter = () => { filtered = true; paintSoon(); };
+$("filters").addEventListener("input", refilter);
+
+function paintKinds() {
+  const kinds = [["running", totals.running], ...Object.entries(totals.ended).filter(([kind]) => kind !== "not kept")];
+  const box = $("kinds");
+  for (const [kind, n] of [["all", totals.started], ...kinds]) {
+    let button = [...box.children].find((child) => child.dataset.kind === kind);
+    if (!button) {
+      // A new button would move the others.
+      if (held()) continue;
+      button = make("button", "", kind);
+      button.dataset.kind = kind;
+      button.append(make("b"));
+      button.onclick = () => { only = kind === "all" || only === kind ? null : kind; refilter(); };
+      box.append(button);
+    }
+    set(button.querySelector("b"), count(n));
+    button.setAttribute("aria-pressed", String(kind === (only || "all")));
+  }
+}
+
