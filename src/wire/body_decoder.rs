@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{
-    Decoder, EventStreamDecoder, SseDecoder,
+    Decoder, EventStreamDecoder, LlmHttpResponse, SseDecoder,
     array::ArrayDecoder,
     framed::EVENT_LIMIT,
     json::unwrapped,
@@ -73,10 +73,13 @@ impl<P: Protocol> BodyDecoder<P> {
         Self { declared_whole: true, ..Self::new(protocol) }
     }
 
-    /// Like [`new`](Self::new), for a body that is declared to be an event stream of AWS. It is read as one unless it begins
-    /// like JSON.
-    pub(in crate::wire) fn frames(protocol: P) -> Self {
-        Self { declared_frames: true, ..Self::new(protocol) }
+    /// Like [`new`](Self::new), for the body of a response, whose head says whether it is a single JSON text, or an event
+    /// stream of AWS. It is read as one of these unless it begins like JSON.
+    pub(in crate::wire) fn of(response: &LlmHttpResponse<'_>, protocol: P) -> Self {
+        let declared_frames =
+            response.content_type().as_deref() == Some("application/vnd.amazon.eventstream");
+        let declared_whole = !declared_frames && response.is_declared_whole();
+        Self { declared_whole, declared_frames, ..Self::new(protocol) }
     }
 
     /// Returns the framing of a body that begins with these bytes, which are not blank; `None` if it takes more of

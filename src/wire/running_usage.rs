@@ -21,7 +21,11 @@ impl Default for RunningUsage {
 
 impl RunningUsage {
     /// Merges a report and emits the totals, unless the report has no values.
-    pub(in crate::wire) fn merge(&mut self, report: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+    pub(in crate::wire) fn merge(
+        &mut self,
+        report: Map<String, Value>,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
         let Value::Object(merged) = &mut self.0 else { return };
         let mut changed = false;
         for (key, value) in report {

@@ -200,10 +200,7 @@ impl EventStreamDecoder {
     }
 
     /// Ends the stream. Calls `each` with a fault if it ended within a frame. The decoder can then decode another stream.
-    pub fn finish(
-        &mut self,
-        each: &mut dyn FnMut(Result<EventStreamFrame<'_>, EventStreamFault>),
-    ) {
+    pub fn finish(&mut self, each: &mut dyn FnMut(Result<EventStreamFrame<'_>, EventStreamFault>)) {
         let left = !self.frame.is_empty() && !self.searches;
         *self = Self::with_limit(self.max_payload);
         if left {

@@ -15,10 +15,7 @@ impl EventStreamDecoder {
     }
 }
 
-fn framed(
-    frame: Result<EventStreamFrame<'_>, EventStreamFault>,
-    each: &mut dyn FnMut(Framed<'_>),
-) {
+fn framed(frame: Result<EventStreamFrame<'_>, EventStreamFault>, each: &mut dyn FnMut(Framed<'_>)) {
     let Ok(frame) = frame else { return each(Framed::Lost) };
     let payload = String::from_utf8_lossy(frame.payload);
     match frame.message_type() {

@@ -15,8 +15,7 @@ pub(super) struct Prelude {
 impl Prelude {
     /// Reads the beginning of a frame; `None` if it is none.
     pub(super) fn read(bytes: &[u8; PRELUDE]) -> Option<Self> {
-        let [total, headers, checksum] =
-            [0, 4, 8].map(|at| u32_at(bytes, at).unwrap_or_default());
+        let [total, headers, checksum] = [0, 4, 8].map(|at| u32_at(bytes, at).unwrap_or_default());
         let [total, headers] = [total, headers].map(|length| length as usize);
         // The lengths first: a search for a beginning computes few checksums.
         let fits = total.checked_sub(PRELUDE + CHECKSUM).is_some_and(|room| headers <= room);
