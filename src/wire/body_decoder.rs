@@ -73,11 +73,14 @@ impl<P: Protocol> BodyDecoder<P> {
         Self { declared_whole: true, ..Self::new(protocol) }
     }
 
-    /// Like [`new`](Self::new), for the body of a response, whose head says whether it is a single JSON text, or an event
-    /// stream of AWS. It is read as one of these unless it begins like JSON.
+    /// Like [`new`](Self::new), for the body of a response of AWS, whose head or request says whether it is a single JSON text
+    /// or an event stream of AWS. It is read as an event stream unless it begins like JSON.
     pub(in crate::wire) fn of(response: &LlmHttpResponse<'_>, protocol: P) -> Self {
-        let declared_frames =
-            response.content_type().as_deref() == Some("application/vnd.amazon.eventstream");
+        let declared_frames = match response.content_type().as_deref() {
+            Some("application/vnd.amazon.eventstream") => true,
+            None => response.request.is_some_and(|request| request.stream),
+            Some(_) => false,
+        };
         let declared_whole = !declared_frames && response.is_declared_whole();
         Self { declared_whole, declared_frames, ..Self::new(protocol) }
     }

@@ -53,10 +53,11 @@ fn base64(bytes: &[u8]) -> String {
     let group = |group: &[u8]| {
         let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
             << (8 * (3 - group.len()));
-        (0..4).map(move |digit| match digit <= group.len() {
+        let length = group.len();
+        [0, 1, 2, 3].map(|digit| match digit <= length {
             true => char::from(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63]),
             false => '=',
         })
     };
-    bytes.chunks(3).flat_map(|bytes| group(bytes).collect::<Vec<_>>()).collect()
+    bytes.chunks(3).flat_map(group).collect()
 }

@@ -45,3 +45,15 @@ fn usages(deltas: &[Delta<'_>]) -> Vec<(Option<u64>, Option<u64>)> {
 fn content(deltas: Vec<Delta<'static>>) -> Vec<Delta<'static>> {
     deltas.into_iter().filter(|delta| !matches!(delta, Delta::Usage { .. })).collect()
 }
+
+struct Boxed(Box<dyn Decoder>);
+
+impl Decoder for Boxed {
+    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
+        self.0.push(bytes, each);
+    }
+
+    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        self.0.finish(each);
+    }
+}

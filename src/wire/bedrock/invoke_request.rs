@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::wire::request::{Members, items, message};
 
 /// The members of a prompt.
-pub(super) const PROMPT: [&str; 19] = [
+pub(super) const PROMPT: [&str; 24] = [
     "system",
     "preamble",
     "chat_history",
@@ -22,6 +22,11 @@ pub(super) const PROMPT: [&str; 19] = [
     "inputImage",
     "text_prompts",
     "textToImageParams",
+    "inPaintingParams",
+    "outPaintingParams",
+    "imageVariationParams",
+    "colorGuidedGenerationParams",
+    "backgroundRemovalParams",
     "singleEmbeddingParams",
     "segmentedEmbeddingParams",
     "image",

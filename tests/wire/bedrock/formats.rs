@@ -1,3 +1,4 @@
+use super::Boxed;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -218,18 +219,6 @@ fn the_head_of_an_answer_completes_it() {
         (converse.response_id.as_deref(), converse.model.as_deref()),
         (Some("r1"), Some("m"))
     );
-}
-
-struct Boxed(Box<dyn tower_llm_callbacks::wire::Decoder>);
-
-impl tower_llm_callbacks::wire::Decoder for Boxed {
-    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.push(bytes, each);
-    }
-
-    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        self.0.finish(each);
-    }
 }
 
 /// A body that is declared to be an event stream is one, even if its first byte is damaged.

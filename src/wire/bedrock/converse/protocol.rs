@@ -28,7 +28,9 @@ impl Converse {
     }
 
     fn head(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        if let Some((id, model)) = self.head.take() {
+        if let Some((id, model)) = self.head.take()
+            && (id.is_some() || model.is_some())
+        {
             each(Delta::Response { id: id.map(Into::into), model: model.map(Into::into) });
         }
     }
