@@ -2,6 +2,7 @@ use tower_llm_callbacks::{
     HttpCallbackLayer,
     wire::{
         anthropic::AnthropicMessages,
+        bedrock::{BedrockConverse, BedrockInvoke},
         gemini::Gemini,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
@@ -12,7 +13,7 @@ use tower_llm_callbacks::{
 type Set = fn(HttpCallbackLayer, &str) -> HttpCallbackLayer;
 
 /// The formats by their names in `--route`.
-const FORMATS: [(&str, Set); 7] = [
+const FORMATS: [(&str, Set); 9] = [
     ("messages", |layer, path| layer.route(path, AnthropicMessages)),
     ("chat_completions", |layer, path| layer.route(path, OpenAiChat)),
     ("completions", |layer, path| layer.route(path, OpenAiCompletions)),
@@ -20,6 +21,8 @@ const FORMATS: [(&str, Set); 7] = [
     ("generate_content", |layer, path| layer.route(path, Gemini)),
     ("ollama_chat", |layer, path| layer.route(path, OllamaChat)),
     ("ollama_generate", |layer, path| layer.route(path, OllamaGenerate)),
+    ("bedrock_converse", |layer, path| layer.route(path, BedrockConverse)),
+    ("bedrock_invoke", |layer, path| layer.route(path, BedrockInvoke::llm())),
 ];
 
 /// A path whose requests are calls in a format.

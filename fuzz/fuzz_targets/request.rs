@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use tower_llm_callbacks::wire::{
     Format, LlmHttpRequest,
     anthropic::AnthropicMessages,
+    bedrock::{BedrockConverse, BedrockInvoke},
     gemini::Gemini,
     ollama::{OllamaChat, OllamaGenerate},
     openai_chat::{OpenAiChat, OpenAiCompletions},
@@ -14,7 +15,7 @@ use tower_llm_callbacks::wire::{
 
 // Any bytes are accepted as a request and as the body of an error.
 fuzz_target!(|data: &[u8]| {
-    let formats: [&dyn Format; 7] = [
+    let formats: [&dyn Format; 9] = [
         &AnthropicMessages,
         &OpenAiChat,
         &OpenAiCompletions,
@@ -22,6 +23,8 @@ fuzz_target!(|data: &[u8]| {
         &Gemini,
         &OllamaChat,
         &OllamaGenerate,
+        &BedrockConverse,
+        &BedrockInvoke::embedding(),
     ];
     let body = Bytes::copy_from_slice(data);
     let (uri, headers) = ("/v1beta/models/m:generateContent".parse().unwrap(), HeaderMap::new());

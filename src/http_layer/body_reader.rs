@@ -1,6 +1,6 @@
 use std::{mem, sync::Arc, time::Duration};
 
-use http::{StatusCode, response::Parts};
+use http::{HeaderMap, StatusCode, response::Parts};
 
 use super::{
     TransportFailure,
@@ -47,6 +47,7 @@ enum Mode {
 struct ErrorAnswer {
     format: Arc<dyn Format>,
     status: StatusCode,
+    headers: HeaderMap,
     retry_after: Option<Duration>,
     body: Vec<u8>,
 }
@@ -82,7 +83,8 @@ impl BodyReader {
             }
             None => {
                 let retry_after = retry_after::of_headers(status, &head.headers);
-                Mode::Error(ErrorAnswer { format, status, retry_after, body: Vec::new() })
+                let headers = head.headers.clone();
+                Mode::Error(ErrorAnswer { format, status, headers, retry_after, body: Vec::new() })
             }
         };
         let (mode, inflate) = match (mode, Inflate::of(&head.headers)) {
@@ -187,8 +189,9 @@ impl Mode {
 
 impl ErrorAnswer {
     fn failure(&self) -> Failure {
-        let Self { format, status, body, retry_after } = self;
-        let error = guarded(|| format.error(*status, body));
+        let Self { format, status, headers, body, retry_after } = self;
+        let response = LlmHttpResponse::new(*status, headers);
+        let error = guarded(|| format.error_response(&response, body));
         let mut failure = match error {
             Some(error) => Failure::provider(&error),
             None => Failure::new(ErrorKind::Provider, format!("HTTP status {}", status.as_u16())),

@@ -8,6 +8,7 @@ use crate::{
     wire::{
         Format, Match,
         anthropic::AnthropicMessages,
+        bedrock::{BedrockConverse, BedrockInvoke},
         gemini::Gemini,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
@@ -45,6 +46,11 @@ impl Routes {
             Arc::new(Gemini),
             Arc::new(OllamaChat),
             Arc::new(OllamaGenerate),
+            Arc::new(BedrockConverse),
+            Arc::new(BedrockInvoke::llm()),
+            Arc::new(BedrockInvoke::embedding()),
+            Arc::new(BedrockInvoke::rerank()),
+            Arc::new(BedrockInvoke::image()),
         ];
         Self { routed: Vec::new(), formats, providers: Vec::new() }
     }

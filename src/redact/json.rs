@@ -88,7 +88,7 @@ fn covered(name: &str, text: &str, place: Place) -> Option<String> {
     match place.section {
         Section::Prompt | Section::Content if is_verbatim(name) => None,
         _ if is_secret(name) => Some(REDACTED.to_owned()),
-        _ if is_opaque(name) => {
+        _ if is_opaque(name, text) => {
             let covered = without_data(text).or_else(|| without_secrets(text));
             covered.or_else(|| Some(placeholder(text)))
         }
@@ -245,6 +245,9 @@ mod tests {
             (json!({"file_data": data}), json!({"file_data": file})),
             (json!({"input_audio": {"data": data}}), json!({"input_audio": {"data": file}})),
             (json!({"images": [data, uri]}), json!({"images": [file, image]})),
+            (json!({"inputImage": data}), json!({"inputImage": file})),
+            (json!({"image": data.repeat(2)}), json!({"image": "[redacted, 120 characters]"})),
+            (json!({"image": "registry/name:tag"}), json!({"image": "registry/name:tag"})),
             (json!({"signature": "CANARY"}), json!({"signature": "[redacted]"})),
             (json!({"thoughtSignature": "CANARY"}), json!({"thoughtSignature": "[redacted]"})),
             (json!({"encrypted_content": "CANARY"}), json!({"encrypted_content": "[redacted]"})),

@@ -46,8 +46,18 @@ pub(super) fn is_url(name: &str) -> bool {
 }
 
 /// Whether a string with this name is a file.
-pub(super) fn is_opaque(name: &str) -> bool {
-    matches!(name, "file_data" | "images" | "b64_json")
+pub(super) fn is_opaque(name: &str, text: &str) -> bool {
+    match name {
+        "file_data" | "images" | "b64_json" | "inputImage" | "maskImage" | "conditionImage"
+        | "init_image" | "mask_image" => true,
+        // A name or a URL elsewhere.
+        "image" => text.len() >= 64 && text.bytes().all(is_base64),
+        _ => false,
+    }
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
 /// Whether the member `data` of an object with this name is a file.

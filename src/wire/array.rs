@@ -73,7 +73,7 @@ impl ArrayDecoder {
         if !self.skipping && self.item.len().saturating_add(part.len()) > self.limit {
             self.skipping = true;
             self.item = Vec::new();
-            each(Framed::Overflow);
+            each(Framed::Lost);
         }
         if !self.skipping {
             self.item.extend_from_slice(part);

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{
-    Decoder, SseDecoder,
+    Decoder, EventStreamDecoder, LlmHttpResponse, SseDecoder,
     array::ArrayDecoder,
     framed::EVENT_LIMIT,
     json::unwrapped,
@@ -13,6 +13,7 @@ use super::{
 use crate::event::Delta;
 
 const WHOLE_LIMIT: usize = 64 * 1024 * 1024;
+const FRAME_LIMIT: usize = 24 * 1024 * 1024;
 /// The beginnings of an event stream, of which no JSON text has one.
 const FIELDS: [&[u8]; 5] = [b":", b"data", b"event", b"id:", b"retry:"];
 
@@ -23,9 +24,12 @@ const FIELDS: [&[u8]; 5] = [b":", b"data", b"event", b"id:", b"retry:"];
 pub(in crate::wire) struct BodyDecoder<P> {
     framing: Framing,
     event_limit: usize,
+    frame_limit: usize,
     whole_limit: usize,
     /// The body is declared to be a single JSON text.
     declared_whole: bool,
+    /// The body is declared to be an event stream of AWS.
+    declared_frames: bool,
     protocol: P,
     shape: Shape,
     /// The last delta was emitted.
@@ -39,6 +43,7 @@ enum Framing {
     Unknown(Vec<u8>),
     Events(SseDecoder),
     Items(ArrayDecoder),
+    Frames(EventStreamDecoder),
     Whole(WholeBody),
 }
 
@@ -47,8 +52,10 @@ impl<P: Protocol> BodyDecoder<P> {
         Self {
             framing: Framing::Unknown(Vec::new()),
             event_limit: EVENT_LIMIT,
+            frame_limit: FRAME_LIMIT,
             whole_limit: WHOLE_LIMIT,
             declared_whole: false,
+            declared_frames: false,
             protocol,
             shape: Shape::default(),
             ended: false,
@@ -57,13 +64,25 @@ impl<P: Protocol> BodyDecoder<P> {
 
     /// Like [`new`](Self::new), with a limit for events and non-streamed answers.
     pub(in crate::wire) fn with_limit(protocol: P, limit: usize) -> Self {
-        Self { event_limit: limit, whole_limit: limit, ..Self::new(protocol) }
+        Self { event_limit: limit, frame_limit: limit, whole_limit: limit, ..Self::new(protocol) }
     }
 
     /// Like [`new`](Self::new), for a body that is declared to be a single JSON text. It is read as one unless
     /// it begins like an event stream, or another text follows.
     pub(in crate::wire) fn whole(protocol: P) -> Self {
         Self { declared_whole: true, ..Self::new(protocol) }
+    }
+
+    /// Like [`new`](Self::new), for the body of a response of AWS, whose head or request says whether it is a single JSON text
+    /// or an event stream of AWS. It is read as an event stream unless it begins like JSON.
+    pub(in crate::wire) fn of(response: &LlmHttpResponse<'_>, protocol: P) -> Self {
+        let declared_frames = match response.content_type().as_deref() {
+            Some("application/vnd.amazon.eventstream") => true,
+            None => response.request.is_some_and(|request| request.stream),
+            Some(_) => false,
+        };
+        let declared_whole = !declared_frames && response.is_declared_whole();
+        Self { declared_whole, declared_frames, ..Self::new(protocol) }
     }
 
     /// Returns the framing of a body that begins with these bytes, which are not blank; `None` if it takes more of
@@ -76,6 +95,9 @@ impl<P: Protocol> BodyDecoder<P> {
                 Framing::Items(ArrayDecoder::with_limit(self.event_limit))
             }
             (b'{' | b'[', ..) => whole(),
+            // No text begins with this byte, which most lengths of frames begin with.
+            (0, ..) => self.framed(),
+            _ if self.declared_frames => self.framed(),
             _ if self.declared_whole => {
                 let common = |field: &&[u8]| field.starts_with(bytes) && field.len() > bytes.len();
                 match FIELDS.iter().any(|field| bytes.starts_with(field)) {
@@ -86,6 +108,10 @@ impl<P: Protocol> BodyDecoder<P> {
             }
             _ => self.events(),
         })
+    }
+
+    fn framed(&self) -> Framing {
+        Framing::Frames(EventStreamDecoder::with_limit(self.frame_limit))
     }
 
     fn events(&self) -> Framing {
@@ -125,6 +151,9 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             Framing::Items(items) => {
                 items.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
             }
+            Framing::Frames(frames) => {
+                frames.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
+            }
             Framing::Whole(body) => match body.push(bytes) {
                 Pushed::One => {}
                 Pushed::Over => each(Delta::DecodeFault),
@@ -157,6 +186,9 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
                 }
             }
             Framing::Items(items) => items.end(&mut |it| read(protocol, shape, ended, it, each)),
+            Framing::Frames(frames) => {
+                frames.end(&mut |it| read(protocol, shape, ended, it, each));
+            }
             Framing::Whole(body) => {
                 let cut = body.is_cut();
                 if let Some(json) = body.take() {

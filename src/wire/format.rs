@@ -47,6 +47,13 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
         of_response(status, body)
     }
 
+    /// Reads an error response, of which the provider says a part in the head, such as the kind of the error.
+    ///
+    /// The default reads the [body](Self::error) alone.
+    fn error_response(&self, response: &LlmHttpResponse<'_>, body: &[u8]) -> ProviderError {
+        self.error(response.status, body)
+    }
+
     /// Returns the JSON body of an error response in the provider's shape. The client of an aborted call
     /// receives it.
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8>;

@@ -1,14 +1,17 @@
 use super::SseEvent;
+use crate::event::ProviderError;
 
 /// The default limit of an event, line or array item.
 pub(in crate::wire) const EVENT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// The output of the framing decoders: an event, a line or an array item.
+/// The output of the framing decoders: an event, a line, an array item or a frame.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::wire) enum Framed<'a> {
     Event(SseEvent<'a>),
-    /// An event exceeded the limit; the rest of it is skipped.
-    Overflow,
+    /// An event is lost: it exceeded the limit, or is damaged.
+    Lost,
+    /// The framing itself says that the call failed.
+    Failure(&'a ProviderError),
 }
 
 impl<'a> Framed<'a> {

@@ -24,11 +24,14 @@
 pub mod anthropic;
 mod arguments;
 mod array;
+pub mod bedrock;
+mod block_calls;
 mod body_decoder;
 mod decoder;
 mod error;
 mod error_body;
 mod error_text;
+mod event_stream;
 mod format;
 mod framed;
 pub mod gemini;
@@ -46,6 +49,7 @@ mod provider;
 mod reading;
 mod request;
 pub(crate) mod retry_after;
+mod running_usage;
 mod shape;
 mod sse;
 mod usage;
@@ -53,6 +57,9 @@ mod whole_body;
 
 pub(crate) use self::{path::normal, provider::of_host};
 pub use decoder::Decoder;
+pub use event_stream::{
+    EventStreamDecoder, EventStreamFault, EventStreamFrame, EventStreamHeaders, EventStreamValue,
+};
 pub use format::{Format, Match};
 pub use http_request::LlmHttpRequest;
 pub use http_response::LlmHttpResponse;

@@ -93,7 +93,7 @@ impl NdjsonDecoder {
 
     fn overflow(&mut self, each: &mut dyn FnMut(Framed<'_>)) {
         self.overflows += 1;
-        each(Framed::Overflow);
+        each(Framed::Lost);
     }
 }
 

@@ -25,7 +25,8 @@ pub(in crate::wire) fn read<P: Protocol>(
 ) {
     match framed {
         _ if *ended => {}
-        Framed::Overflow => each(Delta::DecodeFault),
+        Framed::Lost => each(Delta::DecodeFault),
+        Framed::Failure(error) => until_end(ended, each)(Delta::Error(error.clone())),
         Framed::Event(event) => {
             let data = unwrapped(event.data.trim_ascii());
             if let Some(delta) = shape.read(event.event, data) {

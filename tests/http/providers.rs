@@ -12,6 +12,7 @@ use tower_llm_callbacks::{
     wire::{
         Format, LlmHttpRequest,
         anthropic::AnthropicMessages,
+        bedrock::{BedrockConverse, BedrockInvoke},
         gemini::Gemini,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
@@ -68,7 +69,7 @@ async fn what_is_set_precedes_what_is_known() {
 /// Every format knows every host.
 #[test]
 fn known_hosts_are_those_of_all_formats() {
-    let formats: [(&dyn Format, &str); 7] = [
+    let formats: [(&dyn Format, &str); 9] = [
         (&AnthropicMessages, "anthropic"),
         (&OpenAiChat, "openai"),
         (&OpenAiCompletions, "openai"),
@@ -76,6 +77,8 @@ fn known_hosts_are_those_of_all_formats() {
         (&Gemini, "gcp.gemini"),
         (&OllamaChat, "ollama"),
         (&OllamaGenerate, "ollama"),
+        (&BedrockConverse, "aws.bedrock"),
+        (&BedrockInvoke::llm(), "aws.bedrock"),
     ];
     let (headers, body) = (HeaderMap::new(), Bytes::from_static(b"{}"));
     let start = |format: &dyn Format, uri: &str| {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::new_without_default, reason = "nothing here is generic over `Default`")]
 
+pub mod frames;
 pub mod http;
 pub mod log;
 pub mod otel;

@@ -10,15 +10,20 @@ use tower_llm_callbacks::{
     Delta,
     event::Accumulator,
     wire::{
-        Decoder, anthropic::AnthropicDecoder, gemini::GeminiDecoder, ollama::OllamaDecoder,
-        openai_chat::OpenAiChatDecoder, openai_responses::OpenAiResponsesDecoder,
+        Decoder,
+        anthropic::AnthropicDecoder,
+        bedrock::{ConverseDecoder, InvokeDecoder},
+        gemini::GeminiDecoder,
+        ollama::OllamaDecoder,
+        openai_chat::OpenAiChatDecoder,
+        openai_responses::OpenAiResponsesDecoder,
     },
 };
 
 type New = fn() -> Box<dyn Decoder>;
 
 /// All decoders, each with defaults, with a small limit, and for an unstreamed body.
-const DECODERS: [(&str, [New; 3]); 5] = [
+const DECODERS: [(&str, [New; 3]); 7] = [
     (
         "anthropic",
         [
@@ -59,9 +64,25 @@ const DECODERS: [(&str, [New; 3]); 5] = [
             || Box::new(OllamaDecoder::whole()),
         ],
     ),
+    (
+        "converse",
+        [
+            || Box::new(ConverseDecoder::new()),
+            || Box::new(ConverseDecoder::with_limit(100)),
+            || Box::new(ConverseDecoder::whole()),
+        ],
+    ),
+    (
+        "invoke",
+        [
+            || Box::new(InvokeDecoder::new()),
+            || Box::new(InvokeDecoder::with_limit(100)),
+            || Box::new(InvokeDecoder::whole()),
+        ],
+    ),
 ];
 
-const TRANSCRIPTS: [&str; 12] = [
+const TRANSCRIPTS: [&str; 14] = [
     r#"event: message_start
 data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}
 
@@ -124,6 +145,9 @@ data: {"type":"response.completed","response":{"id":"r","status":"completed","ou
 {"model":"llama","message":{"content":""},"done":true,"done_reason":"stop","eval_count":3}
 "#,
     "{\"response\":\"One\",\"done\":false}\r\n\r\n{\"error\":\"model stopped\"}",
+    // What a proxy may make of the frames of AWS.
+    "event: contentBlockDelta\ndata: {\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}\n\ndata: {\"contentBlockDelta\":{\"delta\":{\"text\":\"you\"}}}\n\ndata: {\"generation\":\"☃\",\"prompt_token_count\":2}\n\ndata: {\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":1}}\n\n",
+    r#"{"output":{"message":{"content":[{"text":"Hi"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":[1]}}}]}},"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2}}"#,
 ];
 
 /// Damage to a transcript. Positions are fractions of its length.
@@ -269,12 +293,14 @@ proptest! {
 const LIMIT: u64 = 4 * 1024;
 const BODY: usize = 1024 * 1024;
 
-const LIMITED: [(&str, New); 5] = [
+const LIMITED: [(&str, New); 7] = [
     ("anthropic", || Box::new(AnthropicDecoder::with_limit(4 * 1024))),
     ("openai chat", || Box::new(OpenAiChatDecoder::with_limit(4 * 1024))),
     ("openai responses", || Box::new(OpenAiResponsesDecoder::with_limit(4 * 1024))),
     ("gemini", || Box::new(GeminiDecoder::with_limit(4 * 1024))),
     ("ollama", || Box::new(OllamaDecoder::with_limit(4 * 1024))),
+    ("converse", || Box::new(ConverseDecoder::with_limit(4 * 1024))),
+    ("invoke", || Box::new(InvokeDecoder::with_limit(4 * 1024))),
 ];
 
 /// The maximum number of bytes allocated while a decoder reads 1 MiB in pieces.

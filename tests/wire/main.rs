@@ -2,6 +2,9 @@
 
 mod anthropic;
 mod any_bytes;
+mod bedrock;
+mod endpoints;
+mod event_stream;
 mod field;
 mod gemini;
 mod ndjson;

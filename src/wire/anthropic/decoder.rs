@@ -44,4 +44,4 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct AnthropicDecoder(BodyDecoder<Anthropic>);
 
-decoder!(AnthropicDecoder, Anthropic::new());
+decoder!(AnthropicDecoder, Anthropic::default());

@@ -7,7 +7,7 @@ mod decoder;
 mod event;
 mod format;
 mod protocol;
-mod usage;
 
 pub use decoder::AnthropicDecoder;
 pub use format::AnthropicMessages;
+pub(super) use protocol::Anthropic;

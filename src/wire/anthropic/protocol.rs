@@ -14,16 +14,12 @@ use crate::{
 const DELTA: &str = "content_block_delta";
 
 /// The protocol of Anthropic's events and messages.
-#[derive(Debug)]
-pub(super) struct Anthropic {
+#[derive(Debug, Default)]
+pub(in crate::wire) struct Anthropic {
     answer: AnswerState,
 }
 
 impl Anthropic {
-    pub(super) fn new() -> Self {
-        Self { answer: AnswerState::new() }
-    }
-
     /// Reads an event named `content_block_delta`. Returns false if it has another type or is invalid.
     fn block_delta(&mut self, data: &str, each: &mut dyn FnMut(Delta<'_>)) -> bool {
         match json::read(data) {

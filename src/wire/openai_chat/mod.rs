@@ -18,3 +18,4 @@ mod tools;
 
 pub use decoder::OpenAiChatDecoder;
 pub use format::{OpenAiChat, OpenAiCompletions};
+pub(super) use protocol::OpenAi;

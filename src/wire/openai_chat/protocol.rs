@@ -13,7 +13,7 @@ use crate::{
 
 /// The protocol of Chat Completions and legacy Completions.
 #[derive(Debug, Default)]
-pub(super) struct OpenAi {
+pub(in crate::wire) struct OpenAi {
     answer: AnswerState,
 }
 

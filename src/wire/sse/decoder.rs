@@ -158,7 +158,7 @@ impl SseDecoder {
                 self.skip = skip;
                 self.overflows += 1;
                 event.clear();
-                each(Framed::Overflow);
+                each(Framed::Lost);
             }
         }
         if !rest.is_empty() {
@@ -178,7 +178,7 @@ impl SseDecoder {
                 self.overflows += 1;
                 self.line = Vec::new();
                 event.clear();
-                each(Framed::Overflow);
+                each(Framed::Lost);
             } else {
                 self.line.extend_from_slice(rest);
             }
@@ -196,7 +196,7 @@ impl SseDecoder {
                 event.dispatch(false, each);
             } else {
                 self.overflows += 1;
-                each(Framed::Overflow);
+                each(Framed::Lost);
             }
         }
         if let Some(texts) = last.kept.texts() {

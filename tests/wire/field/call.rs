@@ -37,6 +37,10 @@ impl Answered {
                 headers.insert(name, HeaderValue::from_str(value).unwrap());
             }
         }
+        for (name, value) in &case.headers {
+            let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+        }
         let body = frames.into_iter().map(data).chain(case.hold.then_some(Step::Hang));
         let mut response = Response::new(Scripted::new(body));
         *response.status_mut() = case.status.try_into().unwrap();

@@ -6,19 +6,21 @@ use serde_json::Value;
 use support::recordings::{folder, read_json};
 
 /// A request and its answer.
-pub(super) struct Case {
-    pub(super) name: String,
-    pub(super) why: String,
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) request: Vec<u8>,
-    pub(super) status: u16,
-    pub(super) content_type: Option<String>,
-    pub(super) content_encoding: Option<String>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) request: Vec<u8>,
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) content_encoding: Option<String>,
+    /// More headers of the answer.
+    pub(crate) headers: Vec<(String, String)>,
     /// The upstream stays open after its last byte, and the client hangs up.
-    pub(super) hold: bool,
-    pub(super) body: Vec<u8>,
-    pub(super) want: Value,
+    pub(crate) hold: bool,
+    pub(crate) body: Vec<u8>,
+    pub(crate) want: Value,
 }
 
 impl Case {
@@ -69,6 +71,7 @@ impl Case {
             ),
             content_type: text(&answer["content-type"]),
             content_encoding: text(&answer["content-encoding"]),
+            headers: Vec::new(),
             hold,
             body: fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())),
             want: json["want"].clone(),

@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::{event::Delta, wire::usage};
+use super::usage;
+use crate::event::Delta;
 
 /// More keys than any usage object has. Bounds the memory of a stream.
 const MAX_KEYS: usize = 64;
@@ -10,15 +11,21 @@ const MAX_KEYS: usize = 64;
 /// The usage of an answer, merged from several reports. Reports are running totals: a later value replaces the
 /// earlier one, key by key.
 #[derive(Debug)]
-pub(super) struct RunningUsage(Value);
+pub(in crate::wire) struct RunningUsage(Value);
 
-impl RunningUsage {
-    pub(super) fn new() -> Self {
+impl Default for RunningUsage {
+    fn default() -> Self {
         Self(Value::Object(Map::new()))
     }
+}
 
+impl RunningUsage {
     /// Merges a report and emits the totals, unless the report has no values.
-    pub(super) fn merge(&mut self, report: Map<String, Value>, each: &mut dyn FnMut(Delta<'_>)) {
+    pub(in crate::wire) fn merge(
+        &mut self,
+        report: Map<String, Value>,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
         let Value::Object(merged) = &mut self.0 else { return };
         let mut changed = false;
         for (key, value) in report {

@@ -1,0 +1,8 @@
+//! The answers of `Converse` and `ConverseStream`.
+
+mod decoder;
+mod event;
+mod protocol;
+
+pub use decoder::ConverseDecoder;
+pub(super) use protocol::Converse;

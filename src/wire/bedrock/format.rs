@@ -1,0 +1,150 @@
+use http::{Method, StatusCode};
+
+use super::{
+    ConverseDecoder, InvokeDecoder, error, invoke_request,
+    target::{Operation, Target},
+};
+use crate::{
+    event::{LlmStart, ProviderError},
+    run::RunType,
+    wire::{
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        request::{Members, items, message},
+    },
+};
+
+const PROVIDER: &str = "aws.bedrock";
+
+/// Amazon Bedrock's `Converse` as a [`Format`]: `POST …/model/{modelId}/converse` and `…/converse-stream`.
+///
+/// The model is the one in the path, decoded. It may be an ARN.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{HeaderMap, Method, Uri};
+/// use tower_llm_callbacks::wire::{Format, LlmHttpRequest, bedrock::BedrockConverse};
+///
+/// let uri = Uri::from_static("/model/amazon.nova-lite-v1%3A0/converse-stream");
+/// let body = Bytes::from_static(br#"{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}"#);
+/// let call = LlmHttpRequest::new(&Method::POST, &uri, &HeaderMap::new(), &body);
+/// let start = BedrockConverse.start(&call);
+/// assert_eq!((&*start.provider, &*start.api), ("aws.bedrock", "converse"));
+/// assert_eq!(start.model.as_deref(), Some("amazon.nova-lite-v1:0"));
+/// assert!(start.stream);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BedrockConverse;
+
+impl Format for BedrockConverse {
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        let target = Target::parse(path);
+        let is_call = target.is_some_and(|target| target.operation == Operation::Converse);
+        Match::when(method == Method::POST && is_call)
+    }
+
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        start(call, "converse", &["system", "messages"], |members| {
+            let system = members.value("system").map(|system| message("system", system));
+            system.into_iter().chain(items(members.value("messages"))).collect()
+        })
+    }
+
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        Box::new(ConverseDecoder::of(response))
+    }
+
+    fn error_response(&self, response: &LlmHttpResponse<'_>, body: &[u8]) -> ProviderError {
+        error::read(response, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        error::body(status, message)
+    }
+}
+
+/// Amazon Bedrock's `InvokeModel` as a [`Format`]: `POST …/model/{modelId}/invoke` and `…/invoke-with-response-stream`.
+///
+/// The type of the runs is part of the format. The path is the same for all of them, so that a format matches the calls
+/// of models with such names: `embed`, `rerank` … What has no such name, as an ARN may, is a call of a language model; its
+/// answer is read for what it is.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Match, bedrock::BedrockInvoke};
+///
+/// let path = "/model/amazon.titan-embed-text-v2:0/invoke";
+/// assert_eq!(BedrockInvoke::embedding().matches(&Method::POST, path), Match::Yes);
+/// assert_eq!(BedrockInvoke::llm().matches(&Method::POST, path), Match::No);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct BedrockInvoke {
+    run_type: RunType,
+}
+
+impl BedrockInvoke {
+    /// Creates the format of calls of language models.
+    pub fn llm() -> Self {
+        Self { run_type: RunType::Llm }
+    }
+
+    /// Creates the format of calls of embedding models.
+    pub fn embedding() -> Self {
+        Self { run_type: RunType::Embedding }
+    }
+
+    /// Creates the format of calls of models that rank documents.
+    pub fn rerank() -> Self {
+        Self { run_type: RunType::Rerank }
+    }
+
+    /// Creates the format of calls of models that make images.
+    pub fn image() -> Self {
+        Self { run_type: RunType::Image }
+    }
+}
+
+impl Format for BedrockInvoke {
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        let target = Target::parse(path).filter(|it| it.operation == Operation::Invoke);
+        let is_call = target.is_some_and(|target| target.run_type() == self.run_type);
+        Match::when(method == Method::POST && is_call)
+    }
+
+    fn run_type(&self) -> RunType {
+        self.run_type
+    }
+
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        let start = start(call, "invoke", &invoke_request::PROMPT, invoke_request::messages);
+        match self.run_type {
+            RunType::Llm => start,
+            _ => start.inputs(invoke_request::inputs(&call.members())),
+        }
+    }
+
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        Box::new(InvokeDecoder::of(response))
+    }
+
+    fn error_response(&self, response: &LlmHttpResponse<'_>, body: &[u8]) -> ProviderError {
+        error::read(response, body)
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        error::body(status, message)
+    }
+}
+
+fn start(
+    call: &LlmHttpRequest<'_>,
+    api: &str,
+    prompt: &'static [&'static str],
+    messages: impl FnOnce(&Members) -> Vec<serde_json::Value> + Send + 'static,
+) -> LlmStart {
+    let start = call.members().start(call.provider_or(PROVIDER), api, prompt, messages);
+    // The path alone says what is called, as far as it is Bedrock's.
+    match Target::parse(&call.path()) {
+        Some(target) => start.model(target.model).stream(target.streamed),
+        None => start,
+    }
+}

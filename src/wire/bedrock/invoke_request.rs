@@ -1,0 +1,61 @@
+//! The requests of `InvokeModel`, whatever the family of the model.
+
+use serde_json::Value;
+
+use crate::wire::request::{Members, items, message};
+
+/// The members of a prompt.
+pub(super) const PROMPT: [&str; 24] = [
+    "system",
+    "preamble",
+    "chat_history",
+    "messages",
+    "prompt",
+    "suffix",
+    "inputText",
+    "message",
+    "query",
+    "documents",
+    "texts",
+    "inputs",
+    "images",
+    "inputImage",
+    "text_prompts",
+    "textToImageParams",
+    "inPaintingParams",
+    "outPaintingParams",
+    "imageVariationParams",
+    "colorGuidedGenerationParams",
+    "backgroundRemovalParams",
+    "singleEmbeddingParams",
+    "segmentedEmbeddingParams",
+    "image",
+];
+
+/// Returns the messages of a prompt. What is no message, such as a text to embed, is one of the user's.
+pub(super) fn messages(members: &Members) -> Vec<Value> {
+    let mut all = Vec::new();
+    for name in PROMPT {
+        let Some(value) = members.value(name) else { continue };
+        match name {
+            "system" | "preamble" => all.push(message("system", value)),
+            "messages" | "chat_history" => all.extend(items(Some(value))),
+            "documents" | "texts" | "text_prompts" => {
+                all.extend(items(Some(value)).into_iter().map(|it| message("user", it)));
+            }
+            // A picture is not text, and may be in base64.
+            "image" | "images" | "inputImage" => {
+                all.push(serde_json::json!({"role": "user", name: value}))
+            }
+            _ => all.push(message("user", value)),
+        }
+    }
+    all
+}
+
+/// Returns the number of inputs of a call that generates no text.
+pub(super) fn inputs(members: &Members) -> u64 {
+    let lists = ["documents", "texts", "inputs", "images"].into_iter();
+    let lists = lists.filter_map(|name| members.value(name)?.as_array().map(Vec::len));
+    lists.max().map_or(1, |count| count as u64)
+}
