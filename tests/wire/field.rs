@@ -1,11 +1,12 @@
 //! Answers as strangers saw them in the field, through the HTTP layer. Each case beside the repository stands for
 //! a kind of answer that the crate must read, and says what the end record must hold.
 
-mod call;
-mod case;
+pub(crate) mod call;
+pub(crate) mod case;
 mod want;
 
 use case::Case;
+use serde_json::Value;
 
 /// The cuts of a body by random lengths, beside the whole body and single bytes.
 const RANDOM_CUTS: u64 = 6;
@@ -17,7 +18,7 @@ fn cases_from_the_field_are_recorded_as_wanted() {
     let runtime = support::Flavor::Current.runtime();
     let mut failed = Vec::new();
     for case in &cases {
-        let faults = runtime.block_on(faults(case));
+        let faults = runtime.block_on(faults(case, want::unmet));
         if !faults.is_empty() {
             failed.push(format!("{} ({})\n    {}", case.name, case.why, faults.join("\n    ")));
         }
@@ -31,12 +32,13 @@ fn cases_from_the_field_are_recorded_as_wanted() {
     );
 }
 
-/// All that is wrong with a case. A fault that each cut has is told once.
-async fn faults(case: &Case) -> Vec<String> {
+/// Returns all that is wrong with a case, of whose records `unmet` returns what they do not fulfil. A fault that each cut
+/// has is told once.
+pub(crate) async fn faults(case: &Case, unmet: fn(&Case, &[Value]) -> Vec<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let whole = call::Answered::of(case, vec![case.body.clone()], None).await;
     faults.extend(whole.faults.iter().cloned());
-    faults.extend(want::unmet(case, &whole.records));
+    faults.extend(unmet(case, &whole.records));
     let expected = whole.comparable();
     for (how, frames, coding) in forms(case) {
         let other = call::Answered::of(case, frames, coding).await;

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod any_bytes;
+mod endpoints;
 mod field;
 mod gemini;
 mod ndjson;

@@ -137,7 +137,10 @@ impl Responses {
     ) {
         self.answer.response(&mut response, each);
         self.answer.end(each);
-        self.answer.output(response.output.0.unwrap_or_default(), each);
+        // What a compaction keeps of the conversation is no answer, and its summary is encrypted.
+        if response.object.as_deref() != Some("response.compaction") {
+            self.answer.output(response.output.0.unwrap_or_default(), each);
+        }
         if let Some(usage) = response.usage.0 {
             usage::emit(usage, response.service_tier.filled().as_deref(), each);
         }
@@ -156,8 +159,8 @@ impl Responses {
                 Some(details.reason.filled().unwrap_or(Cow::Borrowed("incomplete")))
             }
             Some(other) => Some(Cow::Borrowed(other)),
-            // The answer is made in the background, and this one says only that.
-            None => response.status.filled(),
+            // The answer is made in the background, and a later call fetches it.
+            None => response.status.filled().filter(|status| !is_open(status)),
         };
         if let Some(reason) = reason {
             each(Delta::Finish { choice: 0, reason });
@@ -169,6 +172,11 @@ impl Responses {
 /// Returns a status if it is terminal.
 fn terminal(status: &str) -> Option<&'static str> {
     ["completed", "incomplete", "failed", "cancelled"].into_iter().find(|known| *known == status)
+}
+
+/// Whether a status is that of an answer which is not there yet.
+fn is_open(status: &str) -> bool {
+    matches!(status, "queued" | "in_progress")
 }
 
 fn failure(error: Option<&str>) -> ProviderError {

@@ -6,24 +6,26 @@ use serde_json::Value;
 use support::recordings::{folder, read_json};
 
 /// A request and its answer.
-pub(super) struct Case {
-    pub(super) name: String,
-    pub(super) why: String,
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) request: Vec<u8>,
-    pub(super) status: u16,
-    pub(super) content_type: Option<String>,
-    pub(super) content_encoding: Option<String>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) request: Vec<u8>,
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) content_encoding: Option<String>,
     /// The upstream stays open after its last byte, and the client hangs up.
-    pub(super) hold: bool,
-    pub(super) body: Vec<u8>,
-    pub(super) want: Value,
+    pub(crate) hold: bool,
+    pub(crate) body: Vec<u8>,
+    pub(crate) want: Value,
+    /// The request is a call.
+    pub(crate) observed: bool,
 }
 
 impl Case {
     /// Returns all cases, or `None` without the folder beside the repository.
-    pub(super) fn all() -> Option<Vec<Self>> {
+    pub(crate) fn all() -> Option<Vec<Self>> {
         let folder = folder()?.join("field");
         let Ok(entries) = fs::read_dir(&folder) else {
             assert!(
@@ -72,6 +74,7 @@ impl Case {
             hold,
             body: fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())),
             want: json["want"].clone(),
+            observed: true,
             name,
         }
     }
