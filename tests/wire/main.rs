@@ -5,6 +5,7 @@ mod any_bytes;
 mod endpoints;
 mod field;
 mod gemini;
+mod generation;
 mod ndjson;
 mod ollama;
 mod openai_chat;

@@ -6,7 +6,7 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 /// - The text is that of the steps `model_output`; reasoning is the summary of the steps `thought`.
 /// - Tool calls are the steps `function_call`. Steps of tools that run at the provider are no content.
 /// - The finish reason is the status: `completed`, `requires_action`, `incomplete` … A failed or cancelled interaction ends
-///   with [`Delta::Error`](crate::Delta::Error). One that is queued or in progress has no finish reason.
+///   with [`Delta::Error`](crate::Delta::Error). One that is not there yet is `queued` or `in_progress`.
 /// - Reports of usage are running totals. Output includes thoughts, as in all usage of this crate.
 /// - A non-streamed answer is emitted at the end of the body, after [`Delta::NotStreamed`](crate::Delta::NotStreamed).
 ///

@@ -119,7 +119,7 @@ impl Interactions {
     }
 }
 
-/// Ends an answer with a status. One that is queued or in progress is not there yet, and a later call fetches it.
+/// Ends an answer with a status. If that is `queued` or `in_progress`, a later call fetches the answer.
 fn finish(status: &str, error: Option<ProviderError>, each: &mut dyn FnMut(Delta<'_>)) {
     if let "failed" | "cancelled" = status {
         let message = || ProviderError::new(format!("the interaction has {status}"));
@@ -127,7 +127,7 @@ fn finish(status: &str, error: Option<ProviderError>, each: &mut dyn FnMut(Delta
         each(Delta::Error(message.code(status)));
         return;
     }
-    if is_terminal(status) && !status.is_empty() {
+    if !status.is_empty() {
         each(Delta::Finish { choice: 0, reason: status.into() });
     }
     each(Delta::Done);

@@ -159,8 +159,8 @@ impl Responses {
                 Some(details.reason.filled().unwrap_or(Cow::Borrowed("incomplete")))
             }
             Some(other) => Some(Cow::Borrowed(other)),
-            // The answer is made in the background, and a later call fetches it.
-            None => response.status.filled().filter(|status| !is_open(status)),
+            // The answer is made in the background, and this one says only that.
+            None => response.status.filled(),
         };
         if let Some(reason) = reason {
             each(Delta::Finish { choice: 0, reason });
@@ -172,11 +172,6 @@ impl Responses {
 /// Returns a status if it is terminal.
 fn terminal(status: &str) -> Option<&'static str> {
     ["completed", "incomplete", "failed", "cancelled"].into_iter().find(|known| *known == status)
-}
-
-/// Whether a status is that of an answer which is not there yet.
-fn is_open(status: &str) -> bool {
-    matches!(status, "queued" | "in_progress")
 }
 
 fn failure(error: Option<&str>) -> ProviderError {
