@@ -2,7 +2,10 @@ use tower_llm_callbacks::{
     HttpCallbackLayer,
     wire::{
         anthropic::AnthropicMessages,
+        cohere::CohereChat,
         gemini::Gemini,
+        gemini_interactions::GeminiInteractions,
+        mistral::MistralConversations,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
@@ -12,7 +15,7 @@ use tower_llm_callbacks::{
 type Set = fn(HttpCallbackLayer, &str) -> HttpCallbackLayer;
 
 /// The formats by their names in `--route`.
-const FORMATS: [(&str, Set); 7] = [
+const FORMATS: [(&str, Set); 10] = [
     ("messages", |layer, path| layer.route(path, AnthropicMessages)),
     ("chat_completions", |layer, path| layer.route(path, OpenAiChat)),
     ("completions", |layer, path| layer.route(path, OpenAiCompletions)),
@@ -20,6 +23,9 @@ const FORMATS: [(&str, Set); 7] = [
     ("generate_content", |layer, path| layer.route(path, Gemini)),
     ("ollama_chat", |layer, path| layer.route(path, OllamaChat)),
     ("ollama_generate", |layer, path| layer.route(path, OllamaGenerate)),
+    ("cohere_chat", |layer, path| layer.route(path, CohereChat)),
+    ("interactions", |layer, path| layer.route(path, GeminiInteractions)),
+    ("conversations", |layer, path| layer.route(path, MistralConversations)),
 ];
 
 /// A path whose requests are calls in a format.

@@ -152,6 +152,7 @@ const ROWS: &[Row] = &[
     ("Alibaba DashScope", "POST", "/compatible-mode/v1/chat/completions", ""),
     ("", "POST", "/api/v1/services/aigc/text-generation/generation", ""),
     ("", "POST", "/api/v1/services/embeddings/text-embedding/text-embedding", ""),
+    ("Perplexity", "POST", "/v1/agent", INPUT),
     ("Replicate", "POST", "/v1/predictions", ""),
     ("", "POST", "/v1/models/{owner}/{name}/predictions", ""),
     ("llama.cpp", "POST", "/completion", TEXT),

@@ -2,7 +2,7 @@ use std::mem::take;
 
 use super::{answer::AnswerState, event::Event};
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
         error::{in_band, said},
         json::{self, ReadError, Text},
@@ -154,6 +154,8 @@ impl Cohere {
 
     fn failed(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) {
         self.answer.end(each);
-        each(Delta::Error(in_band(json)));
+        // The type of the event is no code.
+        let error = ProviderError { code: None, ..in_band(json) };
+        each(Delta::Error(error));
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Event<'a> {
     #[serde(borrow)]
     pub(super) arguments: JsonText<'a>,
     pub(super) usage: Object<Map<String, Value>>,
+    /// The code of an error.
+    pub(super) code: Count,
 }
 
 /// A non-streamed answer.

@@ -2,7 +2,7 @@ use std::mem::take;
 
 use super::event::{Answer, Event};
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
         error::{in_band, said},
         json::{self, ReadError, Text},
@@ -50,7 +50,9 @@ impl Protocol for Conversations {
             }
             "conversation.response.error" => {
                 self.calls.end(each);
-                each(Delta::Error(in_band(data)));
+                // The type of the event is no code.
+                let code = event.code.0.map(|code| code.to_string().into());
+                each(Delta::Error(ProviderError { code, ..in_band(data) }));
             }
             _ => {
                 if let Some(error) = said(data, false) {

@@ -37,12 +37,16 @@ impl Protocol for TextGeneration {
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        // llama.cpp answers several prompts with a list.
-        let pieces = match json.trim_start().starts_with('[') {
-            true => serde_json::from_str::<List<Piece<'_>>>(json).ok().and_then(|list| list.0),
-            false => Some(vec![json::read(json)?]),
+        let listed;
+        let pieces = match json::read(json) {
+            Ok(piece) => vec![piece],
+            // llama.cpp answers several prompts with a list, whose brackets are gone.
+            Err(error) => {
+                listed = format!("[{json}]");
+                let list = serde_json::from_str::<List<Piece<'_>>>(&listed).ok();
+                list.and_then(|list| list.0).ok_or(error)?
+            }
         };
-        let pieces = pieces.ok_or(ReadError::Unreadable)?;
         if let Some(error) = pieces.first().and_then(|piece| failure(piece, json)) {
             each(Delta::Error(error));
             return Ok(());

@@ -138,7 +138,9 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
         events.push(start(
             step,
             match how {
-                InteractionsArguments::EmptyThenDeltas => json.with("arguments", object! {}),
+                InteractionsArguments::EmptyThenDeltas => {
+                    json.with("arguments", Json::Data(serde_json::json!({})))
+                }
                 InteractionsArguments::Deltas => json,
                 InteractionsArguments::AtStart => {
                     json.with("arguments", Json::Data(call.arguments.clone()))
