@@ -3,7 +3,10 @@ use tower_llm_callbacks::{
     wire::{
         anthropic::AnthropicMessages,
         bedrock::{BedrockConverse, BedrockInvoke},
+        cohere::CohereChat,
         gemini::Gemini,
+        gemini_interactions::GeminiInteractions,
+        mistral::MistralConversations,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
@@ -13,7 +16,7 @@ use tower_llm_callbacks::{
 type Set = fn(HttpCallbackLayer, &str) -> HttpCallbackLayer;
 
 /// The formats by their names in `--route`.
-const FORMATS: [(&str, Set); 9] = [
+const FORMATS: [(&str, Set); 12] = [
     ("messages", |layer, path| layer.route(path, AnthropicMessages)),
     ("chat_completions", |layer, path| layer.route(path, OpenAiChat)),
     ("completions", |layer, path| layer.route(path, OpenAiCompletions)),
@@ -23,6 +26,9 @@ const FORMATS: [(&str, Set); 9] = [
     ("ollama_generate", |layer, path| layer.route(path, OllamaGenerate)),
     ("bedrock_converse", |layer, path| layer.route(path, BedrockConverse)),
     ("bedrock_invoke", |layer, path| layer.route(path, BedrockInvoke::llm())),
+    ("cohere_chat", |layer, path| layer.route(path, CohereChat)),
+    ("interactions", |layer, path| layer.route(path, GeminiInteractions)),
+    ("conversations", |layer, path| layer.route(path, MistralConversations)),
 ];
 
 /// A path whose requests are calls in a format.

@@ -12,7 +12,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, Registration, testing::{Recorder, assert_promises}};
 use tower_llm_callbacks_fuzz::pieces;
 
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 11] = [
     "/v1/messages",
     "/v1/chat/completions",
     "/v1/completions",
@@ -20,6 +20,10 @@ const PATHS: [&str; 7] = [
     "/v1beta/models/m:streamGenerateContent",
     "/api/chat",
     "/api/generate",
+    "/v2/chat",
+    "/v1beta/interactions",
+    "/v1/complete",
+    "/ml/v1/text/generation_stream",
 ];
 const CODINGS: [Option<&str>; 6] =
     [None, Some("gzip"), Some("deflate"), Some("br"), Some("zstd"), Some("gzip, br")];

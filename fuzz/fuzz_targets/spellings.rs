@@ -9,13 +9,15 @@ mod generator;
 
 use generator::{Case, Choices, Protocol};
 
-const PROTOCOLS: [Protocol; 6] = [
+const PROTOCOLS: [Protocol; 8] = [
     Protocol::Anthropic,
     Protocol::Chat,
     Protocol::Completions,
     Protocol::Responses,
     Protocol::Gemini,
     Protocol::Ollama,
+    Protocol::Cohere,
+    Protocol::Interactions,
 ];
 
 // However an answer or an error is spelled, its decoder reads the same from it.

@@ -3,10 +3,18 @@
 //! - [`handlers`]: which ready-made handler to choose, and what each costs
 //! - [`propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`debugging`]: what to check if a handler is not called
+//! - [`endpoints`]: which requests over HTTP are observed
+//! - [`formats`]: how to read an API that the crate does not know
 //! - [`langchain`]: LangChain's callbacks, options and idioms in this crate
 
 #[doc = include_str!("debugging.md")]
 pub mod debugging {}
+
+#[doc = include_str!("endpoints.md")]
+pub mod endpoints {}
+
+#[doc = include_str!("formats.md")]
+pub mod formats {}
 
 #[doc = include_str!("handlers.md")]
 pub mod handlers {}

@@ -5,7 +5,9 @@ use crate::event::LlmStart;
 /// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for the API of a model call.
 pub(super) fn operation(start: &LlmStart) -> &'static str {
     match &*start.api {
-        "completions" | "generate" => "text_completion",
+        "completions" | "generate" | "complete" | "completion" | "infill" | "generation" => {
+            "text_completion"
+        }
         "generate_content" => "generate_content",
         _ => "chat",
     }
@@ -23,6 +25,8 @@ mod tests {
             ("chat_completions", "chat"),
             ("completions", "text_completion"),
             ("generate", "text_completion"),
+            ("complete", "text_completion"),
+            ("conversations", "chat"),
             ("generate_content", "generate_content"),
         ] {
             assert_eq!(of(api), is, "{api}");

@@ -24,8 +24,8 @@ pub(super) enum Answered<B, E> {
 }
 
 impl Answering {
-    pub(super) fn new(format: &Arc<dyn Format>, settings: &Arc<Settings>) -> Self {
-        Self { format: Arc::clone(format), settings: Arc::clone(settings) }
+    pub(super) fn new(format: Arc<dyn Format>, settings: &Arc<Settings>) -> Self {
+        Self { format, settings: Arc::clone(settings) }
     }
 
     /// Wraps the response of a run's call.

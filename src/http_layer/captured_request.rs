@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use http_body::Body;
 
-use super::{budget::Kept, capture::Capture, inflate::Inflate};
+use super::{budget::Kept, capture::Capture, formats::Formats, inflate::Inflate};
 use crate::{
     event::{HttpRequestInfo, LlmStart},
     panics::catch,
@@ -36,6 +36,22 @@ impl<'a> CapturedRequest<'a> {
             provider,
             kept: capture.share_kept(),
         }
+    }
+
+    /// Returns the format of a call whose body may decide it; `None` if the request is no call.
+    pub(super) fn format<B: Body>(
+        formats: &Formats,
+        head: &Parts,
+        capture: &Capture<B>,
+        limit: usize,
+    ) -> Option<Arc<dyn Format>> {
+        if let Formats::One(format) = formats {
+            return Some(Arc::clone(format));
+        }
+        let Parts { method, uri, headers, .. } = head;
+        let (body, inflated) = inflated(headers, capture.bytes(), limit);
+        let complete = capture.is_complete() && inflated;
+        formats.of(&LlmHttpRequest::new(method, uri, headers, &body).complete(complete))
     }
 
     /// Reads the start of the call. A compressed body may inflate to `limit` bytes.

@@ -26,6 +26,7 @@ mod coding;
 )))]
 #[path = "no_coding.rs"]
 mod coding;
+mod formats;
 mod future;
 mod inflate;
 mod layer;

@@ -2,17 +2,24 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::pattern::{Pattern, RequestPath};
+use super::{
+    formats::Formats,
+    pattern::{Pattern, RequestPath},
+};
 use crate::{
     panics::catch,
     wire::{
         Format, Match,
         anthropic::AnthropicMessages,
         bedrock::{BedrockConverse, BedrockInvoke},
+        cohere::{CohereChat, CohereGenerate},
         gemini::Gemini,
+        gemini_interactions::GeminiInteractions,
+        mistral::MistralConversations,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
+        text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
     },
 };
 
@@ -29,8 +36,8 @@ pub(super) struct Routes {
 
 /// What a request is.
 pub(super) enum Found {
-    /// An LLM call.
-    Call(Arc<dyn Format>),
+    /// An LLM call, unless its body says something else.
+    Call(Formats),
     /// It is to pass unobserved.
     Ignored,
     Unknown,
@@ -51,6 +58,14 @@ impl Routes {
             Arc::new(BedrockInvoke::embedding()),
             Arc::new(BedrockInvoke::rerank()),
             Arc::new(BedrockInvoke::image()),
+            Arc::new(CohereChat),
+            Arc::new(CohereGenerate),
+            Arc::new(GeminiInteractions),
+            Arc::new(MistralConversations),
+            Arc::new(AnthropicComplete),
+            Arc::new(LlamaCppCompletion),
+            Arc::new(TgiGenerate),
+            Arc::new(WatsonxGeneration),
         ];
         Self { routed: Vec::new(), formats, providers: Vec::new() }
     }
@@ -80,18 +95,31 @@ impl Routes {
         }
         if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
             return match format.as_ref().map(Arc::clone) {
-                Some(format) => Found::Call(format),
+                Some(format) => Found::Call(Formats::One(format)),
                 None => Found::Ignored,
             };
         }
-        let found = self.formats.iter().find(|format| {
+        let mut by_body = Vec::new();
+        for format in &self.formats {
             // A format may be user code, and must not break the call.
             let matched = catch(|| format.matches(method, path.normal)).unwrap_or_else(|_| {
                 tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on a path");
                 Match::No
             });
-            matched == Match::Yes
-        });
-        found.map_or(Found::Unknown, |format| Found::Call(Arc::clone(format)))
+            match matched {
+                Match::No => {}
+                Match::Yes if by_body.is_empty() => {
+                    return Found::Call(Formats::One(Arc::clone(format)));
+                }
+                Match::Yes => {
+                    return Found::Call(Formats::ByBody(by_body, Some(Arc::clone(format))));
+                }
+                Match::ByBody => by_body.push(Arc::clone(format)),
+            }
+        }
+        match by_body.is_empty() {
+            true => Found::Unknown,
+            false => Found::Call(Formats::ByBody(by_body, None)),
+        }
     }
 }

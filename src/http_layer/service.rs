@@ -17,14 +17,9 @@ use super::{
     propagation::traceparent,
     routes::Found,
     settings::Settings,
-    waiting::{Started, Waiting},
+    waiting::{Arrived, Started, Waiting},
 };
-use crate::{
-    accessors::accessors,
-    callbacks::Callbacks,
-    lifecycle::{CallFuture, RunConfig},
-    redact, wire,
-};
+use crate::{accessors::accessors, callbacks::Callbacks, lifecycle::CallFuture, redact, wire};
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
 ///
@@ -109,11 +104,11 @@ where
         let had_slash = request.uri().path().ends_with('/');
         let path = RequestPath { normal: &normal, had_slash };
         let opened = match routes.find(request.method(), path) {
-            Found::Call(format) => {
+            Found::Call(formats) => {
                 let carried = Some(request.extensions());
                 let new_run = spec.open_traced(carried, || traceparent(request.headers()));
                 let provider = || self.settings.provider(path, request.extensions());
-                new_run.map(|new_run| (format, new_run, provider()))
+                new_run.map(|new_run| (formats, new_run, provider()))
             }
             Found::Unknown => {
                 unobserved.count(request.method(), &normal);
@@ -122,24 +117,26 @@ where
             Found::Ignored => None,
         };
         propagation.strip(request.headers_mut());
-        let Some((format, new_run, provider)) = opened else {
+        let Some((formats, new_run, provider)) = opened else {
             let request = request.map(RequestBody::unobserved);
             return ResponseFuture::unobserved(self.inner.call(request));
         };
 
         let (mut head, body) = request.into_parts();
-        // From here on the run hands on what its configuration set.
-        head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes, Some(budget));
-        let mut waiting = Waiting::new(head, capture, new_run, format, provider, &self.settings);
+        let mut waiting = Waiting::new(head, capture, new_run, formats, provider, &self.settings);
         // A body that has arrived costs no detour. One that has not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
             let clone = self.inner.clone();
             return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
-        let Started { request, emitter, answering, upload, prepare } = waiting.start();
-        let call = CallFuture::new(&mut self.inner, request, emitter, prepare);
-        ResponseFuture::calling(call, answering, upload)
+        match waiting.start() {
+            Arrived::Call(Started { request, emitter, answering, upload, prepare }) => {
+                let call = CallFuture::new(&mut self.inner, request, emitter, prepare);
+                ResponseFuture::calling(call, answering, upload)
+            }
+            Arrived::Unknown(request) => ResponseFuture::unobserved(self.inner.call(request)),
+        }
     }
 }

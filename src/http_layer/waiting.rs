@@ -8,24 +8,32 @@ use http_body::Body;
 
 use super::{
     RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
-    captured_request::CapturedRequest, settings::Settings, upload::Upload,
+    captured_request::CapturedRequest, formats::Formats, settings::Settings, upload::Upload,
 };
 use crate::{
-    lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
+    lifecycle::{LlmEmitter, NewRun, Prepare, RunConfig, start_llm},
     run::Run,
-    wire::Format,
+    wire::{self, Format},
 };
 
-/// A call whose request is still arriving. Dropped like that, its run starts and is cancelled.
+/// A call whose request is still arriving. Dropped like that, its run starts and is cancelled, unless what has
+/// arrived is that of no call.
 pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     new_run: Option<NewRun>,
-    format: Arc<dyn Format>,
+    formats: Formats,
     /// The provider, if it is set.
     provider: Option<Arc<str>>,
     settings: Arc<Settings>,
     /// Set when the body has not arrived at once.
     waits: Option<WaitingRequest>,
+}
+
+/// A request that is captured.
+pub(super) enum Arrived<B: Body> {
+    Call(Started<B>),
+    /// Its body is that of no call.
+    Unknown(Request<RequestBody<B>>),
 }
 
 /// A call whose request is captured.
@@ -43,13 +51,13 @@ impl<B: Body> Waiting<B> {
         head: request::Parts,
         capture: Capture<B>,
         new_run: NewRun,
-        format: Arc<dyn Format>,
+        formats: Formats,
         provider: Option<Arc<str>>,
         settings: &Arc<Settings>,
     ) -> Box<Self> {
         let (request, new_run) = (Some((head, capture)), Some(new_run));
         let settings = Arc::clone(settings);
-        Box::new(Self { request, new_run, format, provider, settings, waits: None })
+        Box::new(Self { request, new_run, formats, provider, settings, waits: None })
     }
 
     /// Waits until the request's body has arrived, as far as it is captured.
@@ -64,16 +72,23 @@ impl<B: Body> Waiting<B> {
         poll
     }
 
-    /// Starts the run. Returns the request for the inner service.
-    pub(super) fn start(&mut self) -> Started<B> {
+    /// Starts the run, if the request is a call. Returns the request for the inner service.
+    pub(super) fn start(&mut self) -> Arrived<B> {
         let (Some((mut head, mut capture)), Some(new_run)) =
             (self.request.take(), self.new_run.take())
         else {
             unreachable!("a call starts once");
         };
-        let emitter = self.emitter(new_run, &head, &mut capture);
+        let Some(format) = self.format(&head, &capture) else {
+            self.settings.unobserved.count(&head.method, &wire::normal(head.uri.path()));
+            let body = RequestBody::captured(capture, None);
+            return Arrived::Unknown(Request::from_parts(head, body));
+        };
+        // From here on the run hands on what its configuration set.
+        head.extensions.remove::<RunConfig>();
+        let emitter = self.emitter(&*format, new_run, &head, &mut capture);
         head.extensions.insert(emitter.scope());
-        let answering = Answering::new(&self.format, &self.settings);
+        let answering = Box::new(Answering::new(format, &self.settings));
         let prepare: Option<Prepare<_>> = match self.settings.propagation {
             TracePropagation::Child => Some(|request: &mut Request<_>, run: &Run| {
                 TracePropagation::set_child(request.headers_mut(), run);
@@ -83,16 +98,21 @@ impl<B: Body> Waiting<B> {
         let upload = (!capture.is_complete()).then(Upload::default);
         let body = RequestBody::captured(capture, upload.clone());
         let request = Request::from_parts(head, body);
-        Started { request, emitter, answering: Box::new(answering), upload, prepare }
+        Arrived::Call(Started { request, emitter, answering, upload, prepare })
+    }
+
+    fn format(&self, head: &request::Parts, capture: &Capture<B>) -> Option<Arc<dyn Format>> {
+        CapturedRequest::format(&self.formats, head, capture, self.settings.max_request_bytes)
     }
 
     fn emitter(
         &self,
+        format: &dyn Format,
         new_run: NewRun,
         head: &request::Parts,
         capture: &mut Capture<B>,
     ) -> Box<LlmEmitter> {
-        let (format, limit) = (&*self.format, self.settings.max_request_bytes);
+        let limit = self.settings.max_request_bytes;
         let start =
             || CapturedRequest::of(head, capture, self.provider.clone()).start(format, limit);
         Box::new(start_llm(new_run, start))
@@ -104,7 +124,9 @@ impl<B: Body> Drop for Waiting<B> {
         if let (Some((head, mut capture)), Some(new_run)) =
             (self.request.take(), self.new_run.take())
         {
-            drop(self.emitter(new_run, &head, &mut capture));
+            if let Some(format) = self.format(&head, &capture) {
+                drop(self.emitter(&*format, new_run, &head, &mut capture));
+            }
         }
     }
 }

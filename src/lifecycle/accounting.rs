@@ -203,11 +203,12 @@ fn continues_in_background(start: &LlmStart, result: &LlmResult) -> bool {
     background && result.tokens == 0 && result.text().is_empty()
 }
 
-/// Whether the provider stores the answer, so that it can be fetched: OpenAI's Responses by default, its chat completions
-/// if the request says so.
+/// Whether the provider stores the answer, so that it can be fetched: OpenAI's Responses and Gemini's interactions by default,
+/// chat completions if the request says so.
 fn may_be_fetched(start: &LlmStart) -> bool {
     let flag = |name| start.params.get(name).and_then(serde_json::Value::as_bool);
-    flag("store").unwrap_or(&*start.api == "responses") || flag("background") == Some(true)
+    flag("store").unwrap_or(matches!(&*start.api, "responses" | "interactions"))
+        || flag("background") == Some(true)
 }
 
 impl fmt::Debug for Accounting {

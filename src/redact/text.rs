@@ -77,7 +77,9 @@ fn secret(text: &str) -> Option<(usize, String)> {
         let length = key(rest);
         // `bearer` may also be followed by a word.
         let plain = rest[..length].bytes().all(|byte| byte.is_ascii_alphabetic()) && length < 20;
-        let word = before == BEFORE[0] && plain;
+        // Nothing is left of a key that is all stars.
+        let is_hidden = rest[..length].bytes().all(|byte| byte == b'*');
+        let word = is_hidden || before == BEFORE[0] && plain;
         (start.eq_ignore_ascii_case(before) && length > 0 && !word)
             .then(|| (start.len() + length, format!("{start}{REDACTED}")))
     })
@@ -208,6 +210,7 @@ mod tests {
             "héllo 👋 東京",
             "bearer",
             "key provided: ",
+            "Incorrect API key provided: ***********. You can find it there.",
         ] {
             let same = text(message);
             assert!(matches!(same, std::borrow::Cow::Borrowed(_)) || same == message, "{same}");

@@ -25,6 +25,15 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
         Match::No
     }
 
+    /// Returns whether a request is a call of this API, by its body. Asked only if [`matches`](Self::matches) returned
+    /// [`Match::ByBody`], when the body has arrived.
+    ///
+    /// The body may be incomplete. The default accepts any.
+    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
+        let _ = call;
+        true
+    }
+
     /// Returns the type of the runs that this API's calls are: calls of a language model by default.
     fn run_type(&self) -> RunType {
         RunType::Llm
@@ -67,6 +76,9 @@ pub enum Match {
     No,
     /// The request is a call.
     Yes,
+    /// Several APIs have this path, and the body decides which of them is called: see [`Format::reads`]. A request that
+    /// none of them reads passes unobserved, and counts as that.
+    ByBody,
 }
 
 impl Match {

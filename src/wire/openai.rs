@@ -3,23 +3,28 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::LlmHttpRequest;
+use super::{LlmHttpRequest, vertex::RawPredict};
 use crate::event::LlmStart;
 
-/// Returns the model that a path names: a deployment on Azure or watsonx, an endpoint of Databricks.
+/// Returns the model that a path names: a deployment on Azure or watsonx, an endpoint of Databricks, a model on
+/// Vertex AI.
 pub(in crate::wire) fn model_of(path: &str) -> Option<&str> {
-    let Some((_, rest)) = path.split_once("/deployments") else { return endpoint(path) };
+    let Some((_, rest)) = path.split_once("/deployments") else {
+        return endpoint(path).or_else(|| Some(RawPredict::of(path)?.model));
+    };
     let name = OPERATIONS.iter().find_map(|operation| rest.strip_suffix(operation))?;
     name.strip_prefix('/').filter(|name| !name.is_empty())
 }
 
 /// What follows the deployment in a path.
-const OPERATIONS: [&str; 6] = [
+const OPERATIONS: [&str; 8] = [
     "/chat/completions",
     "/completions",
     "/responses",
     "/text/chat",
     "/text/chat_stream",
+    "/text/generation",
+    "/text/generation_stream",
     "/messages",
 ];
 
@@ -31,11 +36,9 @@ pub(in crate::wire) fn is_fetch(path: &str, calls: &str) -> bool {
 }
 
 /// Returns the start of a call that fetches a stored answer. What created the answer is unknown.
-pub(in crate::wire) fn fetch(call: &LlmHttpRequest<'_>, api: &str) -> LlmStart {
+pub(in crate::wire) fn fetch(call: &LlmHttpRequest<'_>, provider: &str, api: &str) -> LlmStart {
     let mut query = call.uri.query().unwrap_or_default().split('&');
-    LlmStart::new(call.provider_or("openai"), api)
-        .stream(query.any(|pair| pair == "stream=true"))
-        .fetched(true)
+    LlmStart::new(provider, api).stream(query.any(|pair| pair == "stream=true")).fetched(true)
 }
 
 /// Whether a path is one of watsonx's.

@@ -1,6 +1,6 @@
 //! The providers of calls, by host and by path.
 
-use super::{LlmHttpRequest, openai};
+use super::{LlmHttpRequest, openai, vertex};
 
 const AZURE_OPENAI: &str = "azure.ai.openai";
 const AZURE_INFERENCE: &str = "azure.ai.inference";
@@ -157,7 +157,7 @@ fn of_path(path: &str, query: &str) -> Option<&'static str> {
     if ["/agents/completions", "/fim/completions"].iter().any(|end| path.ends_with(end)) {
         return Some("mistral_ai");
     }
-    if path.contains("/publishers/") || path.contains("/endpoints/openapi/") {
+    if vertex::is_vertex(path) {
         return Some(VERTEX);
     }
     let operation = path.rsplit('/').next()?;

@@ -31,6 +31,11 @@ impl Members {
         self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| &**raw)
     }
 
+    /// Returns whether there is a member that is not null.
+    pub(in crate::wire) fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some_and(|raw| raw != b"null")
+    }
+
     /// Returns a member's value; `None` if it is null or absent.
     pub(in crate::wire) fn value(&self, name: &str) -> Option<Value> {
         let value = serde_json::from_slice(self.raw(name)?).ok()?;

@@ -86,7 +86,8 @@ impl Found {
             | "prompt_token_count"
             | "total_input_tokens"
             | "prompt_eval_count"
-            | "tokens_evaluated" => {
+            | "tokens_evaluated"
+            | "input_length" => {
                 self.input.put(FIRST, value);
             }
             // OpenAI's Responses: with them. Anthropic, Bedrock: without those that stand beside.
@@ -107,7 +108,8 @@ impl Found {
             | "totalOutputTextTokenCount"
             | "eval_count"
             | "tokens_predicted"
-            | "generated_token_count" => self.output.put(1, value),
+            | "generated_token_count"
+            | "generated_tokens" => self.output.put(1, value),
             "total_tokens" | "totalTokens" | "totalTokenCount" => self.total.put(FIRST, value),
             // DeepSeek, Moonshot, Mistral, Gemini, AI SDKs.
             "prompt_cache_hit_tokens"
@@ -147,6 +149,9 @@ impl Found {
                     self.reasoning.put(FIRST, value);
                 }
             }),
+            // Cohere: the tokens that the model read and wrote; those that are billed are fewer.
+            "tokens" => self.cohere(1, value),
+            "billed_units" => self.cohere(2, value),
             "cache_creation" => self.lifetimes(value),
             "cacheDetails" => {
                 for detail in value.as_array().into_iter().flatten() {
@@ -161,6 +166,11 @@ impl Found {
             }
             _ => {}
         }
+    }
+
+    fn cohere(&mut self, rank: u8, value: &Value) {
+        self.input.put(rank, &value["input_tokens"]);
+        self.output.put(rank, &value["output_tokens"]);
     }
 
     fn input_detail(&mut self, name: &str, value: &Value) {

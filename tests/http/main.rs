@@ -1,11 +1,13 @@
 //! The HTTP layer, on scripted bodies.
 
+mod by_body;
 mod content;
 mod drain;
 mod encodings;
 mod hostile;
 mod kept_bytes;
 mod layer;
+mod observed;
 mod odd_places;
 mod paths;
 mod phases;

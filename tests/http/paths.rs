@@ -74,6 +74,17 @@ async fn every_spelling_of_a_path_is_observed() {
         ("/ml/v1/text/chat?version=1", "chat_completions"),
         ("/ml/v1/deployments/d/text/chat_stream?version=1", "chat_completions"),
         ("/v1/projects/p/locations/l/endpoints/openapi/chat/completions", "chat_completions"),
+        ("/v1/projects/p/locations/l/publishers/mistralai/models/m:rawPredict", "chat_completions"),
+        ("/v1/projects/p/locations/l/publishers/anthropic/models/c%40x:rawPredict", "messages"),
+        ("/v1/projects/p/locations/l/endpoints/12:generateContent", "generate_content"),
+        ("/v1beta1/publishers/google/models/g:streamGenerateContent?key=k", "generate_content"),
+        ("/v1/responses/compact", "responses"),
+        ("/v2/chat", "chat"),
+        ("/v1/complete", "complete"),
+        ("/v1beta/interactions", "interactions"),
+        ("/ml/v1/text/generation_stream?version=1", "generation"),
+        // Writer's chat, since the body has messages.
+        ("/v1/chat", "chat_completions"),
     ] {
         assert_eq!(api(target).await.as_deref(), Some(expected), "{target}");
     }
@@ -85,6 +96,15 @@ async fn every_spelling_of_a_path_is_observed() {
         "/v1/messages%",
         "/%2e%2e/messages",
         "/serving-endpoints//invocations",
+        "/v1/responses/input_tokens",
+        "/v1/messages/count_tokens",
+        "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+        "/v1beta/interactions/v1_1/cancel",
+        // Without the members of a call.
+        "/v1/conversations",
+        "/v1/generate",
+        "/completion",
+        "/generate",
         "/invocations",
     ] {
         assert_eq!(api(target).await, None, "{target}");
@@ -105,10 +125,10 @@ async fn models_in_paths_are_decoded() {
         ("/serving-endpoints/my%2Dllama/invocations", "my-llama"),
         ("/ml/v1/deployments/d%31/text/chat", "d1"),
     ] {
-        let start = start_of(|layer| layer, Method::POST, target, "{}").await.unwrap();
-        assert_eq!(start.model.as_deref(), Some(expected), "{target}");
+        let start = start_of(|layer| layer, Method::POST, target, r#"{"messages":[]}"#).await;
+        assert_eq!(start.unwrap().model.as_deref(), Some(expected), "{target}");
     }
-    let body = r#"{"model":"asked"}"#;
+    let body = r#"{"model":"asked","messages":[]}"#;
     let target = "/serving-endpoints/other/invocations";
     let start = start_of(|layer| layer, Method::POST, target, body).await.unwrap();
     assert_eq!(start.model.as_deref(), Some("asked"));

@@ -13,7 +13,10 @@ use tower_llm_callbacks::{
         Format, LlmHttpRequest,
         anthropic::AnthropicMessages,
         bedrock::{BedrockConverse, BedrockInvoke},
+        cohere::CohereChat,
         gemini::Gemini,
+        gemini_interactions::GeminiInteractions,
+        mistral::MistralConversations,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
@@ -28,8 +31,9 @@ async fn provider(
 ) -> String {
     let recorders = Recorders::new(&[Mode::Inline]);
     let layer = layer(HttpCallbackLayer::new(recorders.callbacks.clone()));
-    let mut request: Request<Full<Bytes>> =
-        Request::post(target).header("host", "api.x.ai").body(Full::from("{}")).unwrap();
+    let request =
+        Request::post(target).header("host", "api.x.ai").body(Full::from(r#"{"messages":[]}"#));
+    let mut request: Request<Full<Bytes>> = request.unwrap();
     if let Some(chosen) = chosen {
         request.extensions_mut().insert(chosen);
     }
@@ -69,7 +73,7 @@ async fn what_is_set_precedes_what_is_known() {
 /// Every format knows every host.
 #[test]
 fn known_hosts_are_those_of_all_formats() {
-    let formats: [(&dyn Format, &str); 9] = [
+    let formats: [(&dyn Format, &str); 12] = [
         (&AnthropicMessages, "anthropic"),
         (&OpenAiChat, "openai"),
         (&OpenAiCompletions, "openai"),
@@ -79,6 +83,9 @@ fn known_hosts_are_those_of_all_formats() {
         (&OllamaGenerate, "ollama"),
         (&BedrockConverse, "aws.bedrock"),
         (&BedrockInvoke::llm(), "aws.bedrock"),
+        (&CohereChat, "cohere"),
+        (&GeminiInteractions, "gcp.gemini"),
+        (&MistralConversations, "mistral_ai"),
     ];
     let (headers, body) = (HeaderMap::new(), Bytes::from_static(b"{}"));
     let start = |format: &dyn Format, uri: &str| {
@@ -176,7 +183,11 @@ async fn paths_of_known_providers_are_kept_by_gateways() {
         ("/serving-endpoints/e/invocations", "databricks"),
         ("/serving-endpoints/anthropic/v1/messages", "databricks"),
         ("/ml/v1/text/chat?version=1", "ibm.watsonx.ai"),
+        ("/v1/projects/p/locations/l/endpoints/12:generateContent", "gcp.vertex_ai"),
+        ("/v1/projects/p/locations/l/publishers/ai21/models/m:rawPredict", "gcp.vertex_ai"),
         ("/v1/fim/completions", "mistral_ai"),
+        ("/v2/chat", "cohere"),
+        ("/v1beta/interactions", "gcp.gemini"),
         ("/v1/messages", "anthropic"),
     ] {
         assert_eq!(provider(|layer| layer, path, None).await, expected, "{path}");

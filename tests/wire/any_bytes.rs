@@ -13,17 +13,21 @@ use tower_llm_callbacks::{
         Decoder,
         anthropic::AnthropicDecoder,
         bedrock::{ConverseDecoder, InvokeDecoder},
+        cohere::CohereDecoder,
         gemini::GeminiDecoder,
+        gemini_interactions::InteractionsDecoder,
+        mistral::ConversationsDecoder,
         ollama::OllamaDecoder,
         openai_chat::OpenAiChatDecoder,
         openai_responses::OpenAiResponsesDecoder,
+        text_generation::TextGenerationDecoder,
     },
 };
 
 type New = fn() -> Box<dyn Decoder>;
 
 /// All decoders, each with defaults, with a small limit, and for an unstreamed body.
-const DECODERS: [(&str, [New; 3]); 7] = [
+const DECODERS: &[(&str, [New; 3])] = &[
     (
         "anthropic",
         [
@@ -80,9 +84,41 @@ const DECODERS: [(&str, [New; 3]); 7] = [
             || Box::new(InvokeDecoder::whole()),
         ],
     ),
+    (
+        "cohere",
+        [
+            || Box::new(CohereDecoder::new()),
+            || Box::new(CohereDecoder::with_limit(100)),
+            || Box::new(CohereDecoder::whole()),
+        ],
+    ),
+    (
+        "gemini interactions",
+        [
+            || Box::new(InteractionsDecoder::new()),
+            || Box::new(InteractionsDecoder::with_limit(100)),
+            || Box::new(InteractionsDecoder::whole()),
+        ],
+    ),
+    (
+        "mistral",
+        [
+            || Box::new(ConversationsDecoder::new()),
+            || Box::new(ConversationsDecoder::with_limit(100)),
+            || Box::new(ConversationsDecoder::whole()),
+        ],
+    ),
+    (
+        "text generation",
+        [
+            || Box::new(TextGenerationDecoder::new()),
+            || Box::new(TextGenerationDecoder::with_limit(100)),
+            || Box::new(TextGenerationDecoder::whole()),
+        ],
+    ),
 ];
 
-const TRANSCRIPTS: [&str; 14] = [
+const TRANSCRIPTS: &[&str] = &[
     r#"event: message_start
 data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}
 
@@ -148,6 +184,57 @@ data: {"type":"response.completed","response":{"id":"r","status":"completed","ou
     // What a proxy may make of the frames of AWS.
     "event: contentBlockDelta\ndata: {\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}\n\ndata: {\"contentBlockDelta\":{\"delta\":{\"text\":\"you\"}}}\n\ndata: {\"generation\":\"☃\",\"prompt_token_count\":2}\n\ndata: {\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":1}}\n\n",
     r#"{"output":{"message":{"content":[{"text":"Hi"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":[1]}}}]}},"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2}}"#,
+    r#"event: message-start
+data: {"type":"message-start","id":"c1","delta":{"message":{"role":"assistant","content":[]}}}
+
+data: {"type":"content-start","index":0,"delta":{"message":{"content":{"type":"thinking","thinking":"h"}}}}
+
+data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"Grüße"}}}}
+
+data: {"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"t","function":{"name":"f","arguments":"{"}}}}}
+
+data: {"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"}"}}}}}
+
+data: {"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"tokens":{"input_tokens":3.0,"output_tokens":2.0}}}}
+
+"#,
+    r#"{"event_type":"stream-start","generation_id":"g"}
+{"event_type":"text-generation","text":"Hi"}
+{"event_type":"tool-calls-chunk","tool_call_delta":{"index":0,"name":"f","parameters":"{\"a\":"}}
+{"event_type":"tool-calls-generation","tool_calls":[{"name":"f","parameters":{"a":1}}]}
+{"event_type":"stream-end","finish_reason":"COMPLETE","response":{"text":"Hi","meta":{"billed_units":{"input_tokens":3}}}}
+"#,
+    r#"data: {"event_type":"interaction.created","interaction":{"id":"i","model":"g","status":"in_progress"}}
+
+data: {"event_type":"step.start","index":0,"step":{"type":"thought"}}
+
+data: {"event_type":"step.delta","index":0,"delta":{"type":"thought_summary","content":{"text":"hm"}}}
+
+data: {"event_type":"step.delta","index":1,"delta":{"type":"text","text":"Hi"},"metadata":{"usage":{"total_tokens":3}}}
+
+data: {"event_type":"step.start","index":2,"step":{"type":"function_call","id":"t","name":"f","arguments":{}}}
+
+data: {"event_type":"step.delta","index":2,"delta":{"type":"arguments_delta","arguments":"{\"x\":2}"}}
+
+data: {"event_type":"interaction.completed","interaction":{"status":"completed","usage":{"total_input_tokens":3,"total_output_tokens":2}}}
+
+data: [DONE]
+
+"#,
+    r#"data: {"type":"conversation.response.started","conversation_id":"c"}
+
+data: {"type":"message.output.delta","output_index":0,"content":"Hi","model":"m"}
+
+data: {"type":"message.output.delta","output_index":0,"content":{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}}
+
+data: {"type":"function.call.delta","output_index":1,"tool_call_id":"t","name":"f","arguments":"{}"}
+
+data: {"type":"conversation.response.done","usage":{"prompt_tokens":3,"completion_tokens":2,"connectors":{}}}
+
+"#,
+    "event: completion\ndata: {\"completion\":\" Hi\",\"stop_reason\":null}\n\ndata: {\"completion\":\"\",\"stop_reason\":\"stop_sequence\"}\n\n",
+    "data: {\"content\":\"Hi\",\"stop\":false,\"index\":0}\n\ndata: {\"content\":\"\",\"stop\":true,\"stop_type\":\"eos\",\"tokens_evaluated\":3}\n\n",
+    "data:{\"index\":1,\"token\":{\"id\":1,\"text\":\"Hi\",\"special\":false},\"generated_text\":null}\n\ndata: {\"results\":[{\"generated_text\":\"Hi\",\"generated_token_count\":1,\"stop_reason\":\"eos_token\"}]}\n\n",
 ];
 
 /// Damage to a transcript. Positions are fractions of its length.
@@ -293,7 +380,7 @@ proptest! {
 const LIMIT: u64 = 4 * 1024;
 const BODY: usize = 1024 * 1024;
 
-const LIMITED: [(&str, New); 7] = [
+const LIMITED: &[(&str, New)] = &[
     ("anthropic", || Box::new(AnthropicDecoder::with_limit(4 * 1024))),
     ("openai chat", || Box::new(OpenAiChatDecoder::with_limit(4 * 1024))),
     ("openai responses", || Box::new(OpenAiResponsesDecoder::with_limit(4 * 1024))),
@@ -301,6 +388,10 @@ const LIMITED: [(&str, New); 7] = [
     ("ollama", || Box::new(OllamaDecoder::with_limit(4 * 1024))),
     ("converse", || Box::new(ConverseDecoder::with_limit(4 * 1024))),
     ("invoke", || Box::new(InvokeDecoder::with_limit(4 * 1024))),
+    ("cohere", || Box::new(CohereDecoder::with_limit(4 * 1024))),
+    ("gemini interactions", || Box::new(InteractionsDecoder::with_limit(4 * 1024))),
+    ("mistral", || Box::new(ConversationsDecoder::with_limit(4 * 1024))),
+    ("text generation", || Box::new(TextGenerationDecoder::with_limit(4 * 1024))),
 ];
 
 /// The maximum number of bytes allocated while a decoder reads 1 MiB in pieces.
@@ -380,7 +471,7 @@ fn invalid_utf8_grows_within_the_limit() {
 #[test]
 fn endless_numbered_parts_are_held_up_to_a_bound() {
     type Part = fn(usize) -> String;
-    let bodies: [(&str, Part); 12] = [
+    let bodies: [(&str, Part); 15] = [
         ("blocks", |n| {
             format!(
                 "data: {{\"type\":\"content_block_start\",\"index\":{n},\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t{n}\",\"name\":\"f\"}}}}\n\n"
@@ -439,6 +530,17 @@ fn endless_numbered_parts_are_held_up_to_a_bound() {
                 "x".repeat(2000)
             )
         }),
+        ("calls by id", |n| {
+            format!(
+                "data: {{\"type\":\"function.call.delta\",\"tool_call_id\":\"t{n}\",\"arguments\":\"{{\"}}\n\n"
+            )
+        }),
+        ("steps", |n| {
+            format!(
+                "data: {{\"event_type\":\"step.start\",\"index\":{n},\"step\":{{\"type\":\"function_call\"}}}}\n\n"
+            )
+        }),
+        ("prompts", |n| format!("data: {{\"content\":\"x\",\"index\":{n}}}\n\n")),
         ("lines", |n| {
             format!(
                 "{{\"model\":\"m{n}\",\"message\":{{\"content\":\"\",\"tool_calls\":[{{\"id\":\"{n}\",\"function\":{{\"name\":\"f\"}}}}]}}}}\n"

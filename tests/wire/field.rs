@@ -1,11 +1,11 @@
 //! Answers as strangers saw them in the field, through the HTTP layer. Each case beside the repository stands for
 //! a kind of answer that the crate must read, and says what the end record must hold.
 
-mod call;
-mod case;
+pub(crate) mod call;
+pub(crate) mod case;
 mod want;
 
-pub(super) use case::Case;
+use case::Case;
 use serde_json::Value;
 
 /// The cuts of a body by random lengths, beside the whole body and single bytes.
@@ -32,8 +32,9 @@ fn cases_from_the_field_are_recorded_as_wanted() {
     );
 }
 
-/// All that is wrong with a case. A fault that each cut has is told once.
-pub(super) async fn faults(case: &Case, unmet: fn(&Case, &[Value]) -> Vec<String>) -> Vec<String> {
+/// Returns all that is wrong with a case, of whose records `unmet` returns what they do not fulfil. A fault that each cut
+/// has is told once.
+pub(crate) async fn faults(case: &Case, unmet: fn(&Case, &[Value]) -> Vec<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let whole = call::Answered::of(case, vec![case.body.clone()], None).await;
     faults.extend(whole.faults.iter().cloned());

@@ -7,6 +7,7 @@ mod endpoints;
 mod event_stream;
 mod field;
 mod gemini;
+mod generation;
 mod ndjson;
 mod ollama;
 mod openai_chat;

@@ -35,4 +35,6 @@ protocols! {
     responses_answers responses_failures Responses,
     gemini_answers gemini_failures Gemini,
     ollama_answers ollama_failures Ollama,
+    cohere_answers cohere_failures Cohere,
+    interactions_answers interactions_failures Interactions,
 }

@@ -4,9 +4,9 @@
 //! change that it sent and, whenever the connection is ready, sends what has changed since. Thus many tokens become one
 //! update, and a browser that does not read costs nothing.
 
+mod abort;
 mod content;
 mod entry;
-mod abort;
 mod feed;
 mod handler;
 mod overview;
@@ -16,7 +16,10 @@ mod row;
 mod runs;
 mod text;
 
-pub(crate) use self::{handler::LivePage, replay::{history, replay}};
+pub(crate) use self::{
+    handler::LivePage,
+    replay::{history, replay},
+};
 
 /// The number of runs to keep.
 const RUNS: usize = 500;

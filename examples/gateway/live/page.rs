@@ -48,7 +48,9 @@ impl LivePage {
             .route("/runs/{run}", get(async move |Path(id): Path<Uuid>| json(&run, id)))
             .route(
                 "/runs/{run}/abort",
-                post(async move |Path(id): Path<Uuid>, headers: HeaderMap| abort.abort(id, &headers)),
+                post(async move |Path(id): Path<Uuid>, headers: HeaderMap| {
+                    abort.abort(id, &headers)
+                }),
             )
             .route("/events", get(async move || events(&all, None)))
             .route(
@@ -86,7 +88,8 @@ fn is_own_host(headers: &HeaderMap, listening: SocketAddr) -> bool {
 
 /// Returns what is kept of a run, to be copied or saved.
 fn json(page: &LivePage, id: Uuid) -> Response {
-    let kept = page.runs().get(id).map(|entry| serde_json::to_string_pretty(entry).unwrap_or_default());
+    let kept =
+        page.runs().get(id).map(|entry| serde_json::to_string_pretty(entry).unwrap_or_default());
     let kind = (header::CONTENT_TYPE, "application/json");
     match kept {
         Some(json) => ([kind], json).into_response(),

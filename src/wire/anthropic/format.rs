@@ -7,20 +7,22 @@ use crate::{
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
         request::{items, message},
+        vertex::RawPredict,
     },
 };
 
-/// Anthropic's Messages API as a [`Format`]: `POST …/v1/messages`.
+/// Anthropic's Messages API as a [`Format`]: `POST …/v1/messages`, and on Vertex AI
+/// `POST …/publishers/anthropic/models/{model}:rawPredict` and `:streamRawPredict`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnthropicMessages;
 
 impl Format for AnthropicMessages {
     fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && path.ends_with("/v1/messages"))
+        Match::when(method == Method::POST && is_call(path))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        call.members().start(
+        let mut start = call.members().start(
             call.provider_or("anthropic"),
             "messages",
             &["system", "messages"],
@@ -28,7 +30,12 @@ impl Format for AnthropicMessages {
                 let system = members.value("system").map(|system| message("system", system));
                 system.into_iter().chain(items(members.value("messages"))).collect()
             },
-        )
+        );
+        if let Some(vertex) = RawPredict::of(&call.path()) {
+            start.model = Some(vertex.model.into());
+            start.stream |= vertex.streamed;
+        }
+        start
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
@@ -55,4 +62,9 @@ impl Format for AnthropicMessages {
         let error = json!({"type": "error", "error": {"type": kind, "message": message}});
         error.to_string().into_bytes()
     }
+}
+
+fn is_call(path: &str) -> bool {
+    path.ends_with("/v1/messages")
+        || RawPredict::of(path).is_some_and(|vertex| vertex.publisher == "anthropic")
 }

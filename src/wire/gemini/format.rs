@@ -7,6 +7,7 @@ use crate::{
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
         request::{items, message},
+        vertex::is_vertex,
     },
 };
 
@@ -14,7 +15,7 @@ use crate::{
 const PROMPT: [&str; 3] = ["systemInstruction", "system_instruction", "contents"];
 
 /// Google's Gemini API as a [`Format`], on Google AI and on Vertex AI:
-/// `POST …/models/{model}:generateContent` and `:streamGenerateContent`.
+/// `POST …/models/{model}:generateContent` and `:streamGenerateContent`, also of a tuned model's endpoint.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gemini;
 
@@ -82,7 +83,8 @@ impl<'a> Target<'a> {
             _ => return None,
         };
         let (collection, model) = resource.rsplit_once('/')?;
-        let of_models = collection.split('/').any(|part| matches!(part, "models" | "tunedModels"));
+        let of_models = collection.split('/').any(|part| matches!(part, "models" | "tunedModels"))
+            || (collection.ends_with("/endpoints") && is_vertex(path));
         (of_models && !model.is_empty()).then_some(Self { model, streamed })
     }
 }

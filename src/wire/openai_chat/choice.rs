@@ -2,10 +2,12 @@ use std::{borrow::Cow, mem::take};
 
 use super::{
     chunk::{Custom, Function, Message, ToolCall},
-    message_content::Content,
     tools::{Fragment, Tools, WordHash},
 };
-use crate::{event::Delta, wire::json::Text};
+use crate::{
+    event::Delta,
+    wire::{json::Text, message_content::Content},
+};
 
 /// The key of the one legacy function call.
 const FUNCTION_CALL: u64 = u64::MAX;

@@ -1,8 +1,12 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::{inline_vec1::InlineVec1, json_text::JsonText, message_content::MessageContent};
-use crate::wire::json::{Count, List, Object, Text, in_place};
+use super::inline_vec1::InlineVec1;
+use crate::wire::{
+    json::{Count, List, Object, Text, in_place},
+    json_text::JsonText,
+    message_content::MessageContent,
+};
 
 /// A chunk of a streamed answer, or a non-streamed answer: only their choices differ.
 #[derive(Debug, Default)]

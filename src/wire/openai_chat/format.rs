@@ -7,12 +7,15 @@ use crate::{
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
         request::{Members, items, message},
+        vertex::RawPredict,
     },
 };
 
 /// OpenAI's Chat Completions as a [`Format`]: `POST …/chat/completions` of any server, and the other paths at which servers
 /// answer in its shape: `…/agents/completions` and `…/fim/completions` (Mistral), `…/serving-endpoints/{name}/invocations`
-/// (Databricks), `…/text/chat` and `…/text/chat_stream` (watsonx). `GET …/chat/completions/{id}`
+/// (Databricks) and `…/v1/chat` (Writer) with `messages` or a `prompt`, `…/text/chat` and `…/text/chat_stream` (watsonx),
+/// `…/publishers/{publisher}/models/{model}:rawPredict` and `:streamRawPredict` of other publishers than Anthropic (Vertex
+/// AI). `GET …/chat/completions/{id}`
 /// [fetches](LlmStart::fetched) a stored answer.
 ///
 /// The provider is [known](LlmHttpRequest::provider_or) by host and path and has its name in OpenTelemetry's GenAI
@@ -48,27 +51,35 @@ pub struct OpenAiCompletions;
 impl Format for OpenAiChat {
     fn matches(&self, method: &Method, path: &str) -> Match {
         Match::when(match *method {
+            Method::POST if is_by_body(path) => return Match::ByBody,
             Method::POST => is_chat(path),
             Method::GET => openai::is_fetch(path, CHAT[0]),
             _ => false,
         })
     }
 
+    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
+        let members = call.members();
+        PROMPT[..2].iter().any(|name| members.has(name))
+    }
+
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         if call.method == Method::GET {
-            return openai::fetch(call, "chat_completions");
+            return openai::fetch(call, call.provider_or("openai"), "chat_completions");
         }
         let start = start(call, "chat_completions", &PROMPT, |members| {
             if let Some(messages) = members.value("messages") {
                 return items(Some(messages));
             }
-            match PROMPT[1..3].iter().find_map(|name| members.value(name)) {
+            match members.value(PROMPT[1]) {
                 Some(Value::String(text)) => vec![with_suffix(members)(text.into())],
                 prompt => items(prompt),
             }
         });
-        // On watsonx the path says so.
-        let streamed = start.stream || call.path().ends_with("_stream");
+        // On watsonx and Vertex AI the path says so.
+        let path = call.path();
+        let streamed = RawPredict::of(&path).map_or(path.ends_with("_stream"), |it| it.streamed);
+        let streamed = start.stream || streamed;
         start.stream(streamed)
     }
 
@@ -109,17 +120,22 @@ impl Format for OpenAiCompletions {
     }
 }
 
-/// The members of a chat's prompt. The text of a completion, and the input of an agent, are those of requests that only
-/// have the path of a chat, such as Mistral's `fim` and endpoints of Databricks.
-const PROMPT: [&str; 4] = ["messages", "prompt", "input", "suffix"];
+/// The members of a chat's prompt. The text of a completion is that of requests that only have the path of a chat, such as
+/// Mistral's `fim` and endpoints of Databricks.
+const PROMPT: [&str; 3] = ["messages", "prompt", "suffix"];
 
 /// The ends of the paths at which servers answer with chat completions. The answers to Mistral's `fim` have their shape,
 /// too.
 const CHAT: [&str; 3] = ["/chat/completions", "/agents/completions", "/fim/completions"];
 
+/// Whether other APIs have the path, too: Cohere, or endpoints of Databricks that embed texts or speak another dialect.
+fn is_by_body(path: &str) -> bool {
+    path.ends_with("/v1/chat") || openai::endpoint(path).is_some()
+}
+
 fn is_chat(path: &str) -> bool {
     CHAT.iter().any(|end| path.ends_with(end))
-        || openai::endpoint(path).is_some()
+        || RawPredict::of(path).is_some_and(|vertex| vertex.publisher != "anthropic")
         || (openai::is_watsonx(path)
             && (path.ends_with("/text/chat") || path.ends_with("/text/chat_stream")))
 }

@@ -11,8 +11,6 @@ mod chunk;
 mod decoder;
 mod format;
 mod inline_vec1;
-mod json_text;
-mod message_content;
 mod protocol;
 mod tools;
 

@@ -18,8 +18,8 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 /// - `[DONE]`, which some vendors append, counts as an end mark only if the answer's own is missing, content was
 ///   emitted, and no item is unfinished.
 /// - A non-streamed answer is emitted at the end of the body: [`Delta::NotStreamed`](crate::Delta::NotStreamed),
-///   then deltas that add up to the same result as those of the streamed answer. A background answer that is
-///   queued or in progress has no finish reason.
+///   then deltas that add up to the same result as those of the streamed answer. The finish reason of a
+///   background answer that is not there yet is `queued` or `in_progress`.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, openai_responses::OpenAiResponsesDecoder}};

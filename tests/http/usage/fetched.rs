@@ -138,3 +138,36 @@ async fn a_stored_chat_completion_counts_once() {
     call(&layer, messages.unwrap(), json_answer(200, Full::from("{}")), usize::MAX).await;
     assert!(results.0.lock().unwrap().is_empty(), "a list of messages is no answer");
 }
+
+#[tokio::test]
+async fn an_interaction_counts_once() {
+    let interaction = |status: &str| {
+        let (steps, usage) = match status {
+            "completed" => (
+                json!([{"type": "model_output", "content": [{"type": "text", "text": "Aigues-Mortes."}]}]),
+                json!({"total_input_tokens": 20, "total_output_tokens": 380, "total_thought_tokens": 20,
+                    "total_tokens": 420}),
+            ),
+            _ => (json!([]), Value::Null),
+        };
+        json!({"id": "v1_1", "object": "interaction", "status": status, "steps": steps, "usage": usage})
+    };
+    for background in [true, false] {
+        let results = Results::default();
+        let layer = results.layer();
+        let answer = |status: &str| json_answer(200, Full::from(interaction(status).to_string()));
+        let body = json!({"agent": "deep-research", "input": QUESTION, "background": background});
+        let request = Request::post("/v1beta/interactions").body(Full::from(body.to_string()));
+        let first = if background { "in_progress" } else { "completed" };
+        call(&layer, request.unwrap(), answer(first), usize::MAX).await;
+        let mut counted = vec![is_counted(&results.one())];
+        for status in ["in_progress", "completed", "completed"] {
+            let request = Request::get("/v1beta/interactions/v1_1").body(Full::<Bytes>::default());
+            call(&layer, request.unwrap(), answer(status), usize::MAX).await;
+            let poll = results.one();
+            assert!(poll.fetched);
+            counted.push(is_counted(&poll));
+        }
+        assert_eq!(counted, [!background, false, background, false]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::field::Case;
+use crate::field::case::Case;
 
 /// Returns what the records do not fulfil.
 pub(super) fn unmet(case: &Case, records: &[Value]) -> Vec<String> {

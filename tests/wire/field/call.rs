@@ -16,15 +16,15 @@ use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, http_layer::RequestBody,
 
 use super::case::Case;
 
-pub(super) struct Answered {
-    pub(super) records: Vec<Value>,
+pub(crate) struct Answered {
+    pub(crate) records: Vec<Value>,
     /// What is wrong whatever the case wants.
-    pub(super) faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Answered {
     /// Sends the request of a case, answers with these frames, and reads the answer.
-    pub(super) async fn of(case: &Case, frames: Vec<Vec<u8>>, coding: Option<&str>) -> Self {
+    pub(crate) async fn of(case: &Case, frames: Vec<Vec<u8>>, coding: Option<&str>) -> Self {
         let sent: Vec<u8> = frames.concat();
         let mut headers = HeaderMap::new();
         let coding = coding.or(case.content_encoding.as_deref());
@@ -77,12 +77,16 @@ impl Answered {
             faults.push("the bytes are altered".to_owned());
         }
         let records = records.lock().unwrap().clone();
-        faults.extend(promises(&records));
+        match case.observed {
+            true => faults.extend(promises(&records)),
+            false if records.is_empty() => {}
+            false => faults.push(format!("it is no call, but was told: {}", records[0])),
+        }
         Self { records, faults }
     }
 
     /// The terminal record without its times, to compare how the answer was told.
-    pub(super) fn comparable(&self) -> Value {
+    pub(crate) fn comparable(&self) -> Value {
         let Some(terminal) = self.records.last() else { return Value::Null };
         let mut data = terminal["data"].clone();
         if let Some(members) = data.as_object_mut() {
@@ -129,7 +133,7 @@ fn promises(records: &[Value]) -> Vec<String> {
 }
 
 /// Cuts bytes: round 0 into single bytes, each other round at random.
-pub(super) fn cut(body: &[u8], round: u64) -> Vec<Vec<u8>> {
+pub(crate) fn cut(body: &[u8], round: u64) -> Vec<Vec<u8>> {
     let longest = [1, 3, 17, 90, 400][usize::try_from(round % 5).unwrap()];
     let mut state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(round + 7);
     let (mut rest, mut pieces) = (body, Vec::new());
@@ -146,7 +150,7 @@ pub(super) fn cut(body: &[u8], round: u64) -> Vec<Vec<u8>> {
 }
 
 /// Compresses a body, flushed after each piece, as servers do it for event streams.
-pub(super) fn gzip(pieces: &[Vec<u8>]) -> Vec<Vec<u8>> {
+pub(crate) fn gzip(pieces: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     let mut frames = Vec::new();
     for piece in pieces {

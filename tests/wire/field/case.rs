@@ -21,11 +21,13 @@ pub(crate) struct Case {
     pub(crate) hold: bool,
     pub(crate) body: Vec<u8>,
     pub(crate) want: Value,
+    /// The request is a call.
+    pub(crate) observed: bool,
 }
 
 impl Case {
     /// Returns all cases, or `None` without the folder beside the repository.
-    pub(super) fn all() -> Option<Vec<Self>> {
+    pub(crate) fn all() -> Option<Vec<Self>> {
         let folder = folder()?.join("field");
         let Ok(entries) = fs::read_dir(&folder) else {
             assert!(
@@ -75,6 +77,7 @@ impl Case {
             hold,
             body: fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())),
             want: json["want"].clone(),
+            observed: true,
             name,
         }
     }

@@ -48,6 +48,27 @@ pub fn beginning(protocol: Protocol, answer: &Answer) -> Vec<Event> {
                 "candidates": [candidate], "modelVersion": model, "responseId": id,
             })]
         }
+        Protocol::Cohere => {
+            let start = object! { "type": "message-start", "id": id };
+            let content = object! { "content": object! { "text": text } };
+            let delta =
+                object! { "type": "content-delta", "delta": object! { "message": content } };
+            vec![
+                Event::named("message-start", start),
+                Event::named("content-delta", delta.with("index", Json::Index(0))),
+            ]
+        }
+        Protocol::Interactions => {
+            let interaction = object! { "id": id, "model": model, "status": "in_progress" };
+            let created =
+                object! { "event_type": "interaction.created", "interaction": interaction };
+            let delta = object! { "type": "text", "text": text };
+            let delta = object! { "event_type": "step.delta", "delta": delta };
+            vec![
+                Event::named("interaction.created", created),
+                Event::named("step.delta", delta.with("index", Json::Index(0))),
+            ]
+        }
         Protocol::Ollama => {
             let message = object! { "role": "assistant", "content": text };
             vec![Event::json(object! { "model": model, "message": message, "done": false })]

@@ -89,7 +89,7 @@ impl Failure {
             events = beginning(protocol, &answer);
             expected.text = answer.text;
             expected.id = protocol.has_id().then_some(answer.id);
-            expected.model = Some(answer.model);
+            expected.model = protocol.has_model().then_some(answer.model);
         }
         let after: After = choices.axis();
         let mark = (after == After::DoneMark).then(|| Event::text("[DONE]"));

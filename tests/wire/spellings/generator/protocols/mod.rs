@@ -2,8 +2,10 @@
 
 mod anthropic;
 mod chat;
+mod cohere;
 mod completions;
 mod gemini;
+mod interactions;
 mod ollama;
 mod responses;
 
@@ -13,7 +15,9 @@ use tower_llm_callbacks::{
     wire::{
         Decoder, Format, LlmHttpResponse,
         anthropic::AnthropicMessages,
+        cohere::CohereChat,
         gemini::Gemini,
+        gemini_interactions::GeminiInteractions,
         ollama::OllamaChat,
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
@@ -38,6 +42,8 @@ pub enum Protocol {
     Responses,
     Gemini,
     Ollama,
+    Cohere,
+    Interactions,
 }
 
 /// A body, and what it says.
@@ -66,6 +72,8 @@ impl Protocol {
             Self::Responses => &OpenAiResponses,
             Self::Gemini => &Gemini,
             Self::Ollama => &OllamaChat,
+            Self::Cohere => &CohereChat,
+            Self::Interactions => &GeminiInteractions,
         };
         let value = content_type.map(|it| (CONTENT_TYPE, it.parse().expect("a header value")));
         let headers: HeaderMap = value.into_iter().collect();
@@ -76,6 +84,11 @@ impl Protocol {
     /// Whether answers have an id.
     pub fn has_id(self) -> bool {
         self != Self::Ollama
+    }
+
+    /// Whether answers name their model.
+    pub fn has_model(self) -> bool {
+        self != Self::Cohere
     }
 
     /// The protocol's word for why an answer ended.
@@ -89,6 +102,12 @@ impl Protocol {
             (Self::Gemini, true, _) => "MAX_TOKENS",
             (Self::Gemini, false, _) => "STOP",
             (Self::Ollama, false, _) => "stop",
+            (Self::Cohere, true, _) => "MAX_TOKENS",
+            (Self::Cohere, false, true) => "COMPLETE",
+            (Self::Cohere, false, false) => "TOOL_CALL",
+            (Self::Interactions, true, _) => "incomplete",
+            (Self::Interactions, false, true) => "completed",
+            (Self::Interactions, false, false) => "requires_action",
             (_, true, _) => "length",
             (_, false, true) => "stop",
             (_, false, false) => "tool_calls",
@@ -108,6 +127,8 @@ impl Protocol {
         let of: Of = match self {
             Self::Gemini => return gemini::render(&answer, expected, writer, choices),
             Self::Ollama => return ollama::render(&answer, expected, writer, choices),
+            Self::Cohere => return cohere::render(&answer, expected, writer, choices),
+            Self::Interactions => (interactions::whole, interactions::stream, true),
             Self::Anthropic => (anthropic::whole, anthropic::stream, false),
             Self::Chat => (chat::whole, chat::stream, true),
             Self::Completions => (completions::whole, completions::stream, true),
@@ -120,8 +141,14 @@ impl Protocol {
 /// Removes the counts that a protocol cannot report.
 fn usage_of(protocol: Protocol, answer: &mut Answer) {
     let Some(usage) = &mut answer.usage else { return };
-    if matches!(protocol, Protocol::Gemini | Protocol::Ollama) {
+    if matches!(
+        protocol,
+        Protocol::Gemini | Protocol::Ollama | Protocol::Cohere | Protocol::Interactions
+    ) {
         usage.write = 0;
+    }
+    if protocol == Protocol::Cohere {
+        usage.reasoning = 0;
     }
     if protocol == Protocol::Ollama {
         (usage.read, usage.reasoning) = (0, 0);

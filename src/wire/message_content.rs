@@ -12,7 +12,7 @@ use crate::wire::json::{List, Text, lenient};
 
 /// The content of a message, or its reasoning: a string, or parts, as reasoning models send it.
 #[derive(Debug, Default)]
-pub(super) enum MessageContent<'a> {
+pub(in crate::wire) enum MessageContent<'a> {
     #[default]
     None,
     Text(Cow<'a, str>),
@@ -22,33 +22,33 @@ pub(super) enum MessageContent<'a> {
 /// A part of a content, or of a part. Which member has the text is up to the vendor.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Part<'a> {
+pub(in crate::wire) struct Part<'a> {
     #[serde(borrow, rename = "type")]
-    pub(super) kind: Text<'a>,
+    pub(in crate::wire) kind: Text<'a>,
     #[serde(borrow)]
-    pub(super) text: MessageContent<'a>,
+    pub(in crate::wire) text: MessageContent<'a>,
     #[serde(borrow)]
-    pub(super) thinking: MessageContent<'a>,
+    pub(in crate::wire) thinking: MessageContent<'a>,
     #[serde(borrow)]
-    pub(super) reasoning: MessageContent<'a>,
+    pub(in crate::wire) reasoning: MessageContent<'a>,
     #[serde(borrow)]
-    pub(super) summary: MessageContent<'a>,
+    pub(in crate::wire) summary: MessageContent<'a>,
     #[serde(borrow)]
-    pub(super) content: MessageContent<'a>,
+    pub(in crate::wire) content: MessageContent<'a>,
     #[serde(borrow)]
-    pub(super) refusal: MessageContent<'a>,
+    pub(in crate::wire) refusal: MessageContent<'a>,
 }
 
 /// What a text of a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(in crate::wire) enum Content {
     Text,
     Reasoning,
     Refusal,
 }
 
 impl<'a> MessageContent<'a> {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::wire) fn is_empty(&self) -> bool {
         match self {
             Self::None => true,
             Self::Text(text) => text.is_empty(),
@@ -57,7 +57,11 @@ impl<'a> MessageContent<'a> {
     }
 
     /// Calls `each` with every nonempty text.
-    pub(super) fn each(self, content: Content, each: &mut dyn FnMut(Content, Cow<'a, str>)) {
+    pub(in crate::wire) fn each(
+        self,
+        content: Content,
+        each: &mut dyn FnMut(Content, Cow<'a, str>),
+    ) {
         match self {
             Self::None => {}
             Self::Text(text) => {

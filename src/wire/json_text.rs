@@ -11,7 +11,7 @@ use crate::wire::json::lenient;
 /// The arguments of a tool call, or a fragment: a JSON text. An object, which some servers send instead, is
 /// serialized.
 #[derive(Debug, Default)]
-pub(super) struct JsonText<'a>(pub(super) Cow<'a, str>);
+pub(in crate::wire) struct JsonText<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
