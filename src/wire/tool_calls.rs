@@ -9,7 +9,7 @@ use crate::event::Delta;
 /// More tool calls than an answer has. Bounds the memory of a stream.
 const MAX_CALLS: usize = 1024;
 
-/// The tool calls of choice 0, whose pieces are told apart by a key: an index, or an id.
+/// The tool calls of choice 0, whose pieces have a key: an index, or an id.
 #[derive(Debug, Default)]
 pub(in crate::wire) struct ToolCalls(Vec<Call>);
 

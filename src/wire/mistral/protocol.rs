@@ -129,7 +129,7 @@ impl Conversations {
         let key = (id.as_deref().map(str::to_owned), event.output_index.0);
         let piece =
             CallPiece { id, name: event.name.filled(), arguments: event.arguments.0, whole: false };
-        // An id is the only thing that tells the calls of an entry apart.
+        // Only an id distinguishes the calls of an entry.
         match key {
             (Some(id), _) => self.calls.add(id, piece, each),
             (None, index) => self.calls.add(index, piece, each),

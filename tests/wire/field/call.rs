@@ -80,7 +80,7 @@ impl Answered {
         match case.observed {
             true => faults.extend(promises(&records)),
             false if records.is_empty() => {}
-            false => faults.push(format!("it is no call, but was told: {}", records[0])),
+            false => faults.push(format!("it is no call, but was observed: {}", records[0])),
         }
         Self { records, faults }
     }
