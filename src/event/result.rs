@@ -33,6 +33,9 @@ pub struct LlmResult {
     /// The dimensions of the vectors of an embedding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<u32>,
+    /// Whether each input of a moderation was flagged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flagged: Option<Vec<bool>>,
     /// The token counts, and [how](super::UsageSources) they are known: reported by the provider, or
     /// [estimated](crate::estimate). `None` if nothing is known, as of a call that was refused or that never reached the
     /// provider.

@@ -12,6 +12,7 @@ use crate::{
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
+        operations,
     },
 };
 
@@ -37,7 +38,7 @@ pub(super) enum Found {
 
 impl Routes {
     pub(super) fn known() -> Self {
-        let formats: Vec<Arc<dyn Format>> = vec![
+        let mut formats: Vec<Arc<dyn Format>> = vec![
             Arc::new(AnthropicMessages),
             Arc::new(OpenAiChat),
             Arc::new(OpenAiCompletions),
@@ -46,6 +47,7 @@ impl Routes {
             Arc::new(OllamaChat),
             Arc::new(OllamaGenerate),
         ];
+        formats.extend(operations::all());
         Self { routed: Vec::new(), formats, providers: Vec::new() }
     }
 

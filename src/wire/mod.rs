@@ -40,6 +40,7 @@ pub mod ollama;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod operations;
 mod path;
 mod protocol;
 mod provider;

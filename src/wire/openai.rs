@@ -14,13 +14,22 @@ pub(in crate::wire) fn model_of(path: &str) -> Option<&str> {
 }
 
 /// What follows the deployment in a path.
-const OPERATIONS: [&str; 6] = [
+const OPERATIONS: [&str; 15] = [
     "/chat/completions",
     "/completions",
     "/responses",
     "/text/chat",
     "/text/chat_stream",
     "/messages",
+    "/text/embeddings",
+    "/text/rerank",
+    "/embeddings",
+    "/images/generations",
+    "/images/edits",
+    "/images/variations",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
 ];
 
 /// Whether a path is that of a stored answer: the path of the calls, and an id.
