@@ -12,7 +12,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, Registration, testing::{Recorder, assert_promises}};
 use tower_llm_callbacks_fuzz::pieces;
 
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 10] = [
     "/v1/messages",
     "/v1/chat/completions",
     "/v1/completions",
@@ -20,6 +20,9 @@ const PATHS: [&str; 7] = [
     "/v1beta/models/m:streamGenerateContent",
     "/api/chat",
     "/api/generate",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/audio/transcriptions",
 ];
 const CODINGS: [Option<&str>; 6] =
     [None, Some("gzip"), Some("deflate"), Some("br"), Some("zstd"), Some("gzip, br")];

@@ -5,20 +5,25 @@
 
 use allocation_counter::measure;
 use proptest::prelude::*;
-use support::wire::cut;
+use support::wire::{cut, of_type, response};
 use tower_llm_callbacks::{
     Delta,
     event::Accumulator,
     wire::{
-        Decoder, anthropic::AnthropicDecoder, gemini::GeminiDecoder, ollama::OllamaDecoder,
-        openai_chat::OpenAiChatDecoder, openai_responses::OpenAiResponsesDecoder,
+        Decoder, Format,
+        anthropic::AnthropicDecoder,
+        gemini::GeminiDecoder,
+        ollama::OllamaDecoder,
+        openai_chat::OpenAiChatDecoder,
+        openai_responses::OpenAiResponsesDecoder,
+        operations::{Embeddings, Images, Speech, Transcriptions},
     },
 };
 
 type New = fn() -> Box<dyn Decoder>;
 
 /// All decoders, each with defaults, with a small limit, and for an unstreamed body.
-const DECODERS: [(&str, [New; 3]); 5] = [
+const DECODERS: [(&str, [New; 3]); 7] = [
     (
         "anthropic",
         [
@@ -59,9 +64,29 @@ const DECODERS: [(&str, [New; 3]); 5] = [
             || Box::new(OllamaDecoder::whole()),
         ],
     ),
+    (
+        "outputs",
+        [
+            || decoder(&Images, None),
+            || decoder(&Embeddings, Some("application/json")),
+            || decoder(&Speech, None),
+        ],
+    ),
+    (
+        "transcripts",
+        [
+            || decoder(&Transcriptions, None),
+            || decoder(&Transcriptions, Some("application/json")),
+            || decoder(&Transcriptions, Some("text/plain")),
+        ],
+    ),
 ];
 
-const TRANSCRIPTS: [&str; 12] = [
+fn decoder(format: &dyn Format, content_type: Option<&str>) -> Box<dyn Decoder> {
+    format.decoder(&response(&of_type(content_type)))
+}
+
+const TRANSCRIPTS: [&str; 15] = [
     r#"event: message_start
 data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}
 
@@ -124,6 +149,17 @@ data: {"type":"response.completed","response":{"id":"r","status":"completed","ou
 {"model":"llama","message":{"content":""},"done":true,"done_reason":"stop","eval_count":3}
 "#,
     "{\"response\":\"One\",\"done\":false}\r\n\r\n{\"error\":\"model stopped\"}",
+    r#"{"data":[{"index":0,"embedding":[0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789]}],"model":"m","usage":{"prompt_tokens":2}}"#,
+    r#"data: {"type":"image_edit.completed","b64_json":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFEiVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFEiVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFEiVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFE=","usage":{"total_tokens":3}}
+
+"#,
+    r#"data: {"type":"transcript.text.delta","delta":"Grüße"}
+
+data: {"type":"transcript.text.done","text":"Grüße","usage":{"type":"tokens","input_tokens":3,"output_tokens":2}}
+
+data: [DONE]
+
+"#,
 ];
 
 /// Damage to a transcript. Positions are fractions of its length.

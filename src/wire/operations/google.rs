@@ -117,15 +117,11 @@ fn begin(call: &LlmHttpRequest<'_>, api: &str) -> LlmStart {
     let members = call.members();
     let mut start = start(call, ("gcp.gemini", api), &members, &INPUTS, &INPUTS, |members| {
         let content = |mut item: Value| match item.get_mut("content") {
-            // An instance has its text beside what it is for, a request its parts.
+            // What it is for stands beside it, and is a parameter.
             Some(content) => content.take(),
             None => item,
         };
-        items(members, &INPUTS[..1])
-            .into_iter()
-            .map(content)
-            .chain(items(members, &INPUTS[1..]))
-            .collect()
+        items(members, &INPUTS).into_iter().map(content).collect()
     });
     // What is asked of the first item is asked of all.
     if let Some(first) = INPUTS.iter().find_map(|name| members.nested(name)) {

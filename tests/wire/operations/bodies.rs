@@ -51,7 +51,7 @@ const VERTEX: &str =
 
 #[test]
 fn vectors_are_counted_in_every_shape() {
-    for length in [1, 3, 16, 100, 1536] {
+    for length in [1, 100, 1536] {
         let (v, encoded) = (vector(length), base64(length * 4));
         let item = json!({"embedding": v, "index": 0});
         let usage = json!({"prompt_tokens": 5, "total_tokens": 5});
