@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{HttpResponseInfo, LlmStart, RunCost, Usage};
 
-/// The result of a model call: the payload of `on_llm_end`.
+/// The result of a model call: the payload of `on_llm_end`, and of the ends of calls of other models, such as
+/// `on_embedding_end`.
 ///
 /// [`RunError::result`](super::RunError::result) returns the partial result of a run that ended early.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

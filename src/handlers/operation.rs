@@ -1,9 +1,17 @@
 //! Names of model operations, as telemetry uses them.
 
-use crate::event::LlmStart;
+use crate::{event::LlmStart, run::RunType};
 
-/// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for the API of a model call.
-pub(super) fn operation(start: &LlmStart) -> &'static str {
+/// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for a model call. They have none for ranking and
+/// moderation.
+pub(super) fn operation(run_type: RunType, start: &LlmStart) -> &'static str {
+    match run_type {
+        RunType::Embedding => return "embeddings",
+        RunType::Rerank | RunType::Moderation => return run_type.as_str(),
+        // The type of the output distinguishes them.
+        RunType::Image | RunType::Audio => return "generate_content",
+        _ => {}
+    }
     match &*start.api {
         "completions" | "generate" => "text_completion",
         "generate_content" => "generate_content",
@@ -17,7 +25,7 @@ mod tests {
 
     #[test]
     fn completion_apis_are_not_named_chat() {
-        let of = |api| operation(&LlmStart::new("p", api));
+        let of = |api| operation(RunType::Llm, &LlmStart::new("p", api));
         for (api, is) in [
             ("messages", "chat"),
             ("chat_completions", "chat"),
@@ -27,5 +35,7 @@ mod tests {
         ] {
             assert_eq!(of(api), is, "{api}");
         }
+        let embeddings = operation(RunType::Embedding, &LlmStart::new("p", "completions"));
+        assert_eq!(embeddings, "embeddings");
     }
 }

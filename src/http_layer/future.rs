@@ -18,7 +18,7 @@ use super::{
     answering::{Answered, Answering},
     settings::AsError,
     upload::Upload,
-    waiting::{Started, Waiting},
+    waiting::{Captured, Started, Waiting},
 };
 use crate::{
     event::{ErrorKind, Failure},
@@ -100,10 +100,23 @@ where
                         unreachable!("it waits for its body")
                     };
                     ready!(waiting.poll_captured(cx));
-                    let Some((service, mut waiting)) = captured.take() else { unreachable!() };
-                    let Started { request, emitter, answering, upload, prepare } = waiting.start();
-                    let call = CallFuture::starting(service, request, emitter, prepare);
-                    State::Calling { call, answering: Some(answering), upload }
+                    let Some((mut service, mut waiting)) = captured.take() else { unreachable!() };
+                    match waiting.start() {
+                        Captured::Started(Started {
+                            request,
+                            emitter,
+                            answering,
+                            upload,
+                            prepare,
+                        }) => {
+                            let call = CallFuture::starting(service, request, emitter, prepare);
+                            State::Calling { call, answering: Some(answering), upload }
+                        }
+                        Captured::Unobserved(request) => {
+                            let call = CallFuture::unobserved(service.call(request));
+                            State::Calling { call, answering: None, upload: None }
+                        }
+                    }
                 }
                 StateProj::Calling { call, answering, upload } => {
                     let outcome = ready!(call.poll_call(cx));

@@ -5,6 +5,7 @@ use http::Method;
 use super::pattern::{Pattern, RequestPath};
 use crate::{
     panics::catch,
+    run::RunType,
     wire::{
         Format, Match,
         anthropic::AnthropicMessages,
@@ -29,8 +30,8 @@ pub(super) struct Routes {
 
 /// What a request is.
 pub(super) enum Found {
-    /// An LLM call.
-    Call(Arc<dyn Format>),
+    /// A call of an API, and the type of its run.
+    Call(Arc<dyn Format>, RunType),
     /// It is to pass unobserved.
     Ignored,
     Unknown,
@@ -75,8 +76,8 @@ impl Routes {
             return Found::Unknown;
         }
         if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
-            return match format.as_ref().map(Arc::clone) {
-                Some(format) => Found::Call(format),
+            return match format {
+                Some(format) => call(format),
                 None => Found::Ignored,
             };
         }
@@ -88,6 +89,14 @@ impl Routes {
             });
             matched == Match::Yes
         });
-        found.map_or(Found::Unknown, |format| Found::Call(Arc::clone(format)))
+        found.map_or(Found::Unknown, call)
     }
+}
+
+fn call(format: &Arc<dyn Format>) -> Found {
+    let run_type = catch(|| format.run_type()).unwrap_or_else(|_| {
+        tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on its run type");
+        RunType::Llm
+    });
+    Found::Call(Arc::clone(format), run_type)
 }

@@ -17,14 +17,9 @@ use super::{
     propagation::traceparent,
     routes::Found,
     settings::Settings,
-    waiting::{Started, Waiting},
+    waiting::{Captured, Started, Waiting},
 };
-use crate::{
-    accessors::accessors,
-    callbacks::Callbacks,
-    lifecycle::{CallFuture, RunConfig},
-    redact, wire,
-};
+use crate::{accessors::accessors, callbacks::Callbacks, lifecycle::CallFuture, redact, wire};
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
 ///
@@ -109,9 +104,9 @@ where
         let had_slash = request.uri().path().ends_with('/');
         let path = RequestPath { normal: &normal, had_slash };
         let opened = match routes.find(request.method(), path) {
-            Found::Call(format) => {
+            Found::Call(format, run_type) => {
                 let carried = Some(request.extensions());
-                let new_run = spec.open_traced(carried, || traceparent(request.headers()));
+                let new_run = spec.open_as(run_type, carried, || traceparent(request.headers()));
                 let provider = || self.settings.provider(path, request.extensions());
                 new_run.map(|new_run| (format, new_run, provider()))
             }
@@ -128,8 +123,6 @@ where
         };
 
         let (mut head, body) = request.into_parts();
-        // From here on the run hands on what its configuration set.
-        head.extensions.remove::<RunConfig>();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes, Some(budget));
         let mut waiting = Waiting::new(head, capture, new_run, format, provider, &self.settings);
@@ -138,7 +131,12 @@ where
             let clone = self.inner.clone();
             return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
-        let Started { request, emitter, answering, upload, prepare } = waiting.start();
+        let Started { request, emitter, answering, upload, prepare } = match waiting.start() {
+            Captured::Started(started) => started,
+            Captured::Unobserved(request) => {
+                return ResponseFuture::unobserved(self.inner.call(request));
+            }
+        };
         let call = CallFuture::new(&mut self.inner, request, emitter, prepare);
         ResponseFuture::calling(call, answering, upload)
     }

@@ -11,7 +11,7 @@ use super::{
     captured_request::CapturedRequest, settings::Settings, upload::Upload,
 };
 use crate::{
-    lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
+    lifecycle::{LlmEmitter, NewRun, Prepare, RunConfig, start_llm},
     run::Run,
     wire::Format,
 };
@@ -26,6 +26,14 @@ pub(super) struct Waiting<B: Body> {
     settings: Arc<Settings>,
     /// Set when the body has not arrived at once.
     waits: Option<WaitingRequest>,
+}
+
+/// What a request is whose body is captured.
+pub(super) enum Captured<B: Body> {
+    /// A call.
+    Started(Started<B>),
+    /// No call after all: it passes.
+    Unobserved(Request<RequestBody<B>>),
 }
 
 /// A call whose request is captured.
@@ -64,14 +72,19 @@ impl<B: Body> Waiting<B> {
         poll
     }
 
-    /// Starts the run. Returns the request for the inner service.
-    pub(super) fn start(&mut self) -> Started<B> {
+    /// Starts the run, if the request is a call. Returns the request for the inner service.
+    pub(super) fn start(&mut self) -> Captured<B> {
         let (Some((mut head, mut capture)), Some(new_run)) =
             (self.request.take(), self.new_run.take())
         else {
             unreachable!("a call starts once");
         };
-        let emitter = self.emitter(new_run, &head, &mut capture);
+        let Some(emitter) = self.emitter(new_run, &head, &mut capture) else {
+            let body = RequestBody::captured(capture, None);
+            return Captured::Unobserved(Request::from_parts(head, body));
+        };
+        // From here on the run hands on what its configuration set.
+        head.extensions.remove::<RunConfig>();
         head.extensions.insert(emitter.scope());
         let answering = Answering::new(&self.format, &self.settings);
         let prepare: Option<Prepare<_>> = match self.settings.propagation {
@@ -83,19 +96,27 @@ impl<B: Body> Waiting<B> {
         let upload = (!capture.is_complete()).then(Upload::default);
         let body = RequestBody::captured(capture, upload.clone());
         let request = Request::from_parts(head, body);
-        Started { request, emitter, answering: Box::new(answering), upload, prepare }
+        let answering = Box::new(answering);
+        Captured::Started(Started { request, emitter, answering, upload, prepare })
     }
+
+    /// Starts the run. Returns `None` if the request is no call, which is counted.
 
     fn emitter(
         &self,
-        new_run: NewRun,
+        mut new_run: NewRun,
         head: &request::Parts,
         capture: &mut Capture<B>,
-    ) -> Box<LlmEmitter> {
+    ) -> Option<Box<LlmEmitter>> {
         let (format, limit) = (&*self.format, self.settings.max_request_bytes);
-        let start =
-            || CapturedRequest::of(head, capture, self.provider.clone()).start(format, limit);
-        Box::new(start_llm(new_run, start))
+        let request = CapturedRequest::of(head, capture, self.provider.clone(), limit);
+        let call = request.describe(format);
+        if let Some(pattern) = call.unobserved {
+            self.settings.unobserved.count_pattern(&head.method, &pattern);
+            return None;
+        }
+        new_run.describe(call.name, call.metadata, call.traceparent, call.tool_call_id);
+        Some(Box::new(start_llm(new_run, || request.start(format))))
     }
 }
 

@@ -25,6 +25,7 @@ pub mod anthropic;
 mod arguments;
 mod array;
 mod body_decoder;
+mod call;
 mod decoder;
 mod error;
 mod error_body;
@@ -53,6 +54,7 @@ mod usage;
 mod whole_body;
 
 pub(crate) use self::{path::normal, provider::of_host};
+pub use call::Call;
 pub use decoder::Decoder;
 pub use format::{Format, Match};
 pub use http_request::LlmHttpRequest;
