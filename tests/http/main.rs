@@ -7,6 +7,7 @@ mod hostile;
 mod kept_bytes;
 mod layer;
 mod odd_places;
+mod operations;
 mod paths;
 mod phases;
 mod propagation;

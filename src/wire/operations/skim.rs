@@ -213,3 +213,67 @@ fn is_base64(byte: u8) -> bool {
 fn is_of_numbers(byte: u8) -> bool {
     byte.is_ascii_digit() || byte.is_ascii_whitespace() || b",.+-eEnulNaIfity".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Skim, TEXT_LIMIT};
+
+    fn skimmed(text: &str, size: usize) -> String {
+        let mut rest = Vec::new();
+        let mut skim = Skim::default();
+        for piece in text.as_bytes().chunks(size) {
+            skim.push(piece, &mut |kept| rest.extend_from_slice(kept));
+        }
+        skim.finish(&mut |kept| rest.extend_from_slice(kept));
+        String::from_utf8(rest).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_skimmed(text: &str, expected: &str) {
+        for size in [1, 2, 3, 7, 64, 1000, text.len().max(1)] {
+            assert_eq!(skimmed(text, size), expected, "pieces of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn vectors_and_files_are_replaced() {
+        let numbers = ["-0.125", "1e-3", " null", "\n  7"].repeat(100).join(",");
+        let base64 = format!("{}==", "Ab/+-_".repeat(100));
+        assert_skimmed(
+            &format!(r#"{{"a":[{numbers}],"b":"{base64}","c":[[{numbers}],"x"]}}"#),
+            r#"{"a":{"$numbers":400},"b":{"$base64":600},"c":[{"$numbers":400},"x"]}"#,
+        );
+        // A line of an event stream ends a string.
+        assert_skimmed(&format!("data: \"{base64}\ndata: x"), "data: {\"$base64\":600}\ndata: x");
+        assert_skimmed(&format!("[{numbers},{{}}]"), "[{}]");
+    }
+
+    #[test]
+    fn all_else_is_unchanged() {
+        for text in [
+            "",
+            "[",
+            "\"",
+            r#"{"a":[1,2.5],"b":"QUJD","c":[],"d":[ true, {} ],"e":"\"[1,2]\\"}"#,
+            "data: {\"text\":\"[1,2\"}\n\nid: \"\n[DONE]\n\n",
+            "<p class=\"a\">[1] it's</p>",
+        ] {
+            assert_skimmed(text, text);
+        }
+        let blanks = format!("[{}{{}}]", " ".repeat(900));
+        assert_skimmed(&blanks, &blanks);
+    }
+
+    #[test]
+    fn the_beginning_of_a_text_is_kept_whole() {
+        for character in ["é ", "\\u00e9 ", "\\ud83d\\ude00", "\\\"", "\\\\", "a b"] {
+            let text = format!("{{\"a\":\"{}\",\"b\":1}}", character.repeat(TEXT_LIMIT));
+            let kept = skimmed(&text, text.len());
+            assert_skimmed(&text, &kept);
+            let json: serde_json::Value = serde_json::from_str(&kept).unwrap();
+            assert_eq!(json["b"], 1);
+            // A text of nothing but escapes has no place to be cut at.
+            assert!(kept.len() < TEXT_LIMIT + 100 || character.starts_with('\\'), "{character}");
+        }
+    }
+}
