@@ -64,7 +64,7 @@ async fn requests_to_llm_apis_that_nobody_observes_are_counted() {
             row("POST", "/v1/responses/input_tokens", 1),
             row("POST", "/v1/messages/batches", 1),
             row("POST", "/v1beta/models/{}:countTokens", 1),
-            row("POST", "/openai/deployments/{}/images/info", 1),
+            row("POST", "/openai/deployments/{}/images/{}", 1),
             row("POST", "/model/{}/{}/count-tokens", 1),
             row("other", "/api/show", 1),
             row("CONNECT", "/v1/realtime", 1),
