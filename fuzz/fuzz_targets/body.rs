@@ -12,7 +12,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, Registration, testing::{Recorder, assert_promises}};
 use tower_llm_callbacks_fuzz::pieces;
 
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 14] = [
     "/v1/messages",
     "/v1/chat/completions",
     "/v1/completions",
@@ -24,6 +24,9 @@ const PATHS: [&str; 11] = [
     "/v1beta/interactions",
     "/v1/complete",
     "/ml/v1/text/generation_stream",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/audio/transcriptions",
 ];
 const CODINGS: [Option<&str>; 6] =
     [None, Some("gzip"), Some("deflate"), Some("br"), Some("zstd"), Some("gzip, br")];

@@ -1,7 +1,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
 use libfuzzer_sys::fuzz_target;
 use tower_llm_callbacks::wire::{
     Format, LlmHttpRequest,
@@ -15,11 +15,12 @@ use tower_llm_callbacks::wire::{
     openai_chat::{OpenAiChat, OpenAiCompletions},
     openai_responses::OpenAiResponses,
     text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
+    operations::{Embeddings, GoogleEmbeddings, Images, Rerank, Transcriptions},
 };
 
 // Any bytes are accepted as a request and as the body of an error.
 fuzz_target!(|data: &[u8]| {
-    let formats: [&dyn Format; 17] = [
+    let formats: [&dyn Format; 22] = [
         &AnthropicMessages,
         &OpenAiChat,
         &OpenAiCompletions,
@@ -37,14 +38,23 @@ fuzz_target!(|data: &[u8]| {
         &LlamaCppCompletion,
         &TgiGenerate,
         &WatsonxGeneration,
+        &Embeddings,
+        &GoogleEmbeddings,
+        &Rerank,
+        &Images,
+        &Transcriptions,
     ];
     let body = Bytes::copy_from_slice(data);
-    let (uri, headers) = ("/v1beta/models/m:generateContent".parse().unwrap(), HeaderMap::new());
+    let uri = "/v1beta/models/m:generateContent".parse().unwrap();
+    let form = "multipart/form-data; boundary=b".parse().unwrap();
+    let forms = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
     for format in formats {
-        let call = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
-        let _ = format.reads(&call);
-        let start = format.start(&call);
-        let _ = start.messages.get();
+        for headers in [&HeaderMap::new(), &forms] {
+            let call = LlmHttpRequest::new(&Method::POST, &uri, headers, &body);
+            let _ = format.reads(&call);
+            let start = format.start(&call);
+            let _ = start.messages.get();
+        }
         let error = format.error(StatusCode::BAD_REQUEST, data);
         assert!(!error.message.is_empty());
     }

@@ -61,7 +61,7 @@ impl Batch {
     /// Creates a batch of at most 16 concurrent calls, without callbacks.
     pub fn new() -> Self {
         let spec = RunSpec::new(RunType::Chain, Callbacks::new());
-        Self { spec: Arc::new(RunSpec { name: "generate".into(), ..spec }), limit: 16 }
+        Self { spec: Arc::new(RunSpec { name: Some("generate".into()), ..spec }), limit: 16 }
     }
 
     /// Sets the maximum number of concurrent calls. The default is 16.

@@ -50,6 +50,7 @@ struct Report {
     raw: Option<Value>,
     outputs: Option<u64>,
     dimensions: Option<u32>,
+    flagged: Option<Vec<bool>>,
 }
 
 /// How many pieces of each kind of content a stream brought.
@@ -216,6 +217,10 @@ impl Accumulator {
                 report.dimensions = dimensions.or(report.dimensions);
                 self.answered = true;
             }
+            Delta::Flagged(flags) => {
+                self.report.get_or_insert_default().flagged = Some(flags.to_vec());
+                self.answered = true;
+            }
             Delta::NotStreamed => {
                 self.streamed = false;
                 self.answered = true;
@@ -353,7 +358,7 @@ impl Accumulator {
             self.choices.push(Choice::default());
         }
         let report = self.report.map(|report| *report).unwrap_or_default();
-        let Report { usage, raw, outputs, dimensions } = report;
+        let Report { usage, raw, outputs, dimensions, flagged } = report;
         LlmResult {
             model: self.model,
             response_id: self.response_id,
@@ -363,6 +368,7 @@ impl Accumulator {
             usage_raw: raw,
             outputs,
             dimensions,
+            flagged,
             tokens: self.tokens,
             decode_faults: self.decode_faults,
             decode_skipped: self.decode_skipped,

@@ -85,6 +85,8 @@ pub enum Delta<'a> {
         /// The dimensions of the vectors.
         dimensions: Option<u32>,
     },
+    /// Whether each input of a moderation was flagged.
+    Flagged(Cow<'a, [bool]>),
     /// The answer arrived whole, not streamed. No part of it becomes a token event.
     NotStreamed,
     /// An error that the provider reports in the answer. Ends the run.
@@ -203,6 +205,7 @@ impl<'a> Delta<'a> {
             Delta::Outputs { count, dimensions } => {
                 Delta::Outputs { count: *count, dimensions: *dimensions }
             }
+            Delta::Flagged(flags) => Delta::Flagged(Cow::Borrowed(flags)),
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error.clone()),
             Delta::DecodeFault => Delta::DecodeFault,
@@ -232,6 +235,7 @@ impl<'a> Delta<'a> {
             }
             Delta::Response { id, model } => Delta::Response { id: id.map(o), model: model.map(o) },
             Delta::Outputs { count, dimensions } => Delta::Outputs { count, dimensions },
+            Delta::Flagged(flags) => Delta::Flagged(Cow::Owned(flags.into_owned())),
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error),
             Delta::DecodeFault => Delta::DecodeFault,

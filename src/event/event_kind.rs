@@ -6,13 +6,13 @@ use crate::run::RunType;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A model call started.
+    /// A call of a language model started.
     LlmStart,
-    /// A piece of a model's answer arrived.
+    /// A piece of a model's answer arrived. Transcriptions and other answers that are text have pieces, too.
     LlmNewToken,
-    /// A model call completed.
+    /// A call of a language model completed.
     LlmEnd,
-    /// A model call failed or was cancelled.
+    /// A call of a language model failed or was cancelled.
     LlmError,
     /// A run of another type started.
     RunStart(RunType),
@@ -45,11 +45,35 @@ impl EventKind {
     /// Returns the kind with a name in event records.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         use EventKind::*;
-        let others = RunType::ALL.iter().filter(|run_type| **run_type != RunType::Llm);
-        let others = others.flat_map(|&of| [RunStart(of), RunEnd(of), RunError(of)]);
-        let mut all =
-            [LlmStart, LlmNewToken, LlmEnd, LlmError, Retry, Custom].into_iter().chain(others);
+        let own = RunType::ALL
+            .iter()
+            .flat_map(|&of| [Self::start_of(of), Self::end_of(of), Self::error_of(of)]);
+        let mut all = [LlmNewToken, Retry, Custom].into_iter().chain(own);
         all.find(|kind| kind.as_str() == name)
+    }
+
+    /// Returns the kind of the start of a run of a type.
+    pub const fn start_of(run_type: RunType) -> Self {
+        match run_type {
+            RunType::Llm => EventKind::LlmStart,
+            other => EventKind::RunStart(other),
+        }
+    }
+
+    /// Returns the kind of the end of a run of a type that completes.
+    pub const fn end_of(run_type: RunType) -> Self {
+        match run_type {
+            RunType::Llm => EventKind::LlmEnd,
+            other => EventKind::RunEnd(other),
+        }
+    }
+
+    /// Returns the kind of the end of a run of a type that fails or is cancelled.
+    pub const fn error_of(run_type: RunType) -> Self {
+        match run_type {
+            RunType::Llm => EventKind::LlmError,
+            other => EventKind::RunError(other),
+        }
     }
 
     /// Returns true if this is the first event of a run.

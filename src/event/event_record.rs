@@ -139,6 +139,15 @@ fn data(kind: EventKind, json: &RawValue) -> Result<EventData, InvalidRecord> {
         EventKind::LlmNewToken => EventData::LlmNewToken(serde_json::from_str(json.get())?),
         EventKind::LlmEnd => EventData::LlmEnd(read(json)?),
         EventKind::LlmError => EventData::LlmError(error(json, Partial::Llm(read(json)?))?),
+        EventKind::RunStart(run_type) if run_type.is_model_call() => {
+            EventData::ModelStart(run_type, read(json)?)
+        }
+        EventKind::RunEnd(run_type) if run_type.is_model_call() => {
+            EventData::ModelEnd(run_type, read(json)?)
+        }
+        EventKind::RunError(run_type) if run_type.is_model_call() => {
+            EventData::ModelError(run_type, error(json, Partial::Llm(read(json)?))?)
+        }
         EventKind::RunStart(run_type) => EventData::RunStart(run_type, read(json)?),
         EventKind::RunEnd(run_type) => EventData::RunEnd(run_type, read(json)?),
         EventKind::RunError(run_type) => {

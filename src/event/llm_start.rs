@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{HttpRequestInfo, Prompt};
 
-/// What is known of an LLM call when it starts: the payload of `on_llm_start`.
+/// What is known of a model's call when it starts: the payload of `on_llm_start`, and of the starts of calls of other
+/// models, such as `on_embedding_start`.
 ///
 /// ```
 /// use serde_json::json;
@@ -30,8 +31,9 @@ pub struct LlmStart {
     /// Whether a streamed answer was requested.
     #[serde(default)]
     pub stream: bool,
-    /// The prompt. Null in records where content is not captured.
-    #[serde(default)]
+    /// The prompt, or the input of a model that is not a language model: texts to embed, a query and documents. Null in
+    /// records where content is not captured.
+    #[serde(default, alias = "input")]
     pub messages: Prompt,
     /// The number of inputs of a call that generates no text: texts to embed, documents to rank.
     #[serde(default, skip_serializing_if = "Option::is_none")]

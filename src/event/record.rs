@@ -1,6 +1,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
 
-use super::{Event, EventData};
+use super::{Event, EventData, HttpRequestInfo, LlmStart, Prompt};
 use crate::run::Run;
 
 /// The version of the event records. Additive changes do not raise it.
@@ -70,6 +71,14 @@ impl Serialize for Data<'_> {
             EventData::LlmStart(start) => start.serialize(serializer),
             EventData::LlmNewToken(token) => token.serialize(serializer),
             EventData::LlmEnd(result) => result.serialize(serializer),
+            EventData::ModelStart(_, start) => ModelStart::of(start).serialize(serializer),
+            EventData::ModelEnd(_, result) => {
+                WithOutputs::of(result, result.outputs).serialize(serializer)
+            }
+            EventData::ModelError(_, error) => {
+                let outputs = error.result().and_then(|result| result.outputs);
+                WithOutputs::of(error, outputs).serialize(serializer)
+            }
             EventData::RunStart(_, input) => input.serialize(serializer),
             EventData::RunEnd(_, output) => output.serialize(serializer),
             EventData::LlmError(error) | EventData::RunError(_, error) => {
@@ -78,5 +87,49 @@ impl Serialize for Data<'_> {
             EventData::Retry(retry) => retry.serialize(serializer),
             EventData::Custom(custom) => custom.serialize(serializer),
         }
+    }
+}
+
+/// The start of a call of a model that is not a language model: its prompt is the `input`.
+#[derive(Serialize)]
+struct ModelStart<'a> {
+    provider: &'a str,
+    api: &'a str,
+    model: Option<&'a str>,
+    stream: bool,
+    inputs: Option<u64>,
+    input: &'a Prompt,
+    params: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpRequestInfo>,
+}
+
+impl<'a> ModelStart<'a> {
+    fn of(start: &'a LlmStart) -> Self {
+        Self {
+            provider: &start.provider,
+            api: &start.api,
+            model: start.model.as_deref(),
+            stream: start.stream,
+            inputs: start.inputs,
+            input: &start.messages,
+            params: &start.params,
+            http: start.http.as_deref(),
+        }
+    }
+}
+
+/// A result whose `outputs` are null where they are not known. Those of language models have none.
+#[derive(Serialize)]
+struct WithOutputs<'a, T> {
+    #[serde(flatten)]
+    result: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<()>,
+}
+
+impl<'a, T> WithOutputs<'a, T> {
+    fn of(result: &'a T, outputs: Option<u64>) -> Self {
+        Self { result, outputs: outputs.is_none().then_some(()) }
     }
 }

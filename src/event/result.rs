@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{HttpResponseInfo, LlmStart, RunCost, Usage};
 
-/// The result of a model call: the payload of `on_llm_end`.
+/// The result of a model call: the payload of `on_llm_end`, and of the ends of calls of other models, such as
+/// `on_embedding_end`.
 ///
 /// [`RunError::result`](super::RunError::result) returns the partial result of a run that ended early.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct LlmResult {
     /// The dimensions of the vectors of an embedding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<u32>,
+    /// Whether each input of a moderation was flagged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flagged: Option<Vec<bool>>,
     /// The token counts, and [how](super::UsageSources) they are known: reported by the provider, or
     /// [estimated](crate::estimate). `None` if nothing is known, as of a call that was refused or that never reached the
     /// provider.

@@ -70,7 +70,7 @@ pub struct RunError {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Partial {
-    /// The answer of a model call so far: text, tool calls, usage, times.
+    /// The answer of a model call so far, of a language model or another: text, tool calls, usage, times.
     Llm(Arc<LlmResult>),
     /// The output of a run of another type so far.
     Run(RunOutput),

@@ -12,17 +12,18 @@ use crate::{
 };
 
 macro_rules! run_methods {
-    ([] $($variant:ident $mask:ident $name:literal $noun:literal $start:ident $end:ident $error:ident;)*) => {
+    ([] $($variant:ident $mask:ident $name:literal $noun:literal: $start:ident($starts:ident $input:ident)
+        $end:ident($ends:ident $output:ident) $error:ident($fails:ident);)*) => {
         $(
             #[doc = concat!("Called when a ", $noun, " starts, before the inner service is called.")]
-            fn $start(&self, run: &Run, input: &RunInput) -> impl Future<Output = ()> + Send {
-                let _ = (run, input);
+            fn $start(&self, run: &Run, start: &$input) -> impl Future<Output = ()> + Send {
+                let _ = (run, start);
                 async {}
             }
 
             #[doc = concat!("Called when a ", $noun, " completes.")]
-            fn $end(&self, run: &Run, output: &RunOutput) -> impl Future<Output = ()> + Send {
-                let _ = (run, output);
+            fn $end(&self, run: &Run, end: &$output) -> impl Future<Output = ()> + Send {
+                let _ = (run, end);
                 async {}
             }
 
@@ -46,13 +47,12 @@ macro_rules! run_methods {
                 EventData::Retry(retry) => self.on_retry(run, retry).await,
                 EventData::Custom(custom) => self.on_custom_event(run, custom).await,
                 $(
-                    EventData::RunStart(RunType::$variant, input) => self.$start(run, input).await,
-                    EventData::RunEnd(RunType::$variant, output) => self.$end(run, output).await,
-                    EventData::RunError(RunType::$variant, error) => self.$error(run, error).await,
+                    EventData::$starts(RunType::$variant, start) => self.$start(run, start).await,
+                    EventData::$ends(RunType::$variant, end) => self.$end(run, end).await,
+                    EventData::$fails(RunType::$variant, error) => self.$error(run, error).await,
                 )*
-                EventData::RunStart(RunType::Llm, _)
-                | EventData::RunEnd(RunType::Llm, _)
-                | EventData::RunError(RunType::Llm, _) => {}
+                // Another payload than the run type has.
+                _ => {}
             }
             }
         }

@@ -12,16 +12,17 @@ use crate::{
 };
 
 macro_rules! run_methods {
-    ([] $($variant:ident $mask:ident $name:literal $noun:literal $start:ident $end:ident $error:ident;)*) => {
+    ([] $($variant:ident $mask:ident $name:literal $noun:literal: $start:ident($starts:ident $input:ident)
+        $end:ident($ends:ident $output:ident) $error:ident($fails:ident);)*) => {
         $(
             #[doc = concat!("Called when a ", $noun, " starts, before the inner service is called.")]
-            fn $start(&self, run: &Run, input: &RunInput) {
-                let _ = (run, input);
+            fn $start(&self, run: &Run, start: &$input) {
+                let _ = (run, start);
             }
 
             #[doc = concat!("Called when a ", $noun, " completes.")]
-            fn $end(&self, run: &Run, output: &RunOutput) {
-                let _ = (run, output);
+            fn $end(&self, run: &Run, end: &$output) {
+                let _ = (run, end);
             }
 
             #[doc = concat!("Called when a ", $noun, " fails or is cancelled.")]
@@ -42,13 +43,12 @@ macro_rules! run_methods {
                 EventData::Retry(retry) => self.on_retry(run, retry),
                 EventData::Custom(custom) => self.on_custom_event(run, custom),
                 $(
-                    EventData::RunStart(RunType::$variant, input) => self.$start(run, input),
-                    EventData::RunEnd(RunType::$variant, output) => self.$end(run, output),
-                    EventData::RunError(RunType::$variant, error) => self.$error(run, error),
+                    EventData::$starts(RunType::$variant, start) => self.$start(run, start),
+                    EventData::$ends(RunType::$variant, end) => self.$end(run, end),
+                    EventData::$fails(RunType::$variant, error) => self.$error(run, error),
                 )*
-                EventData::RunStart(RunType::Llm, _)
-                | EventData::RunEnd(RunType::Llm, _)
-                | EventData::RunError(RunType::Llm, _) => {}
+                // Another payload than the run type has.
+                _ => {}
             }
         }
     };

@@ -13,12 +13,13 @@ use crate::{
 /// Forwards the methods that are called for events.
 macro_rules! forward {
     ([$trait:ident |$this:ident| $target:expr]
-        $($variant:ident $mask:ident $name:literal $noun:literal $start:ident $end:ident $error:ident;)*
+        $($variant:ident $mask:ident $name:literal $noun:literal: $start:ident($starts:ident $input:ident)
+        $end:ident($ends:ident $output:ident) $error:ident($fails:ident);)*
     ) => {
         forward!(@$trait |$this| $target;
             on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult,
             on_llm_error: RunError, on_retry: Retry, on_custom_event: CustomEvent, on_event: Event,
-            $($start: RunInput, $end: RunOutput, $error: RunError,)*
+            $($start: $input, $end: $output, $error: RunError,)*
         );
     };
     (@blocking |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {

@@ -1,9 +1,17 @@
 //! Names of model operations, as telemetry uses them.
 
-use crate::event::LlmStart;
+use crate::{event::LlmStart, run::RunType};
 
-/// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for the API of a model call.
-pub(super) fn operation(start: &LlmStart) -> &'static str {
+/// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for a model call. They have none for ranking and
+/// moderation.
+pub(super) fn operation(run_type: RunType, start: &LlmStart) -> &'static str {
+    match run_type {
+        RunType::Embedding => return "embeddings",
+        RunType::Rerank | RunType::Moderation => return run_type.as_str(),
+        // The type of the output distinguishes them.
+        RunType::Image | RunType::Audio => return "generate_content",
+        _ => {}
+    }
     match &*start.api {
         "completions" | "generate" | "complete" | "completion" | "infill" | "generation" => {
             "text_completion"
@@ -19,7 +27,7 @@ mod tests {
 
     #[test]
     fn completion_apis_are_not_named_chat() {
-        let of = |api| operation(&LlmStart::new("p", api));
+        let of = |api| operation(RunType::Llm, &LlmStart::new("p", api));
         for (api, is) in [
             ("messages", "chat"),
             ("chat_completions", "chat"),
@@ -31,5 +39,7 @@ mod tests {
         ] {
             assert_eq!(of(api), is, "{api}");
         }
+        let embeddings = operation(RunType::Embedding, &LlmStart::new("p", "completions"));
+        assert_eq!(embeddings, "embeddings");
     }
 }

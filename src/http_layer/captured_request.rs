@@ -9,7 +9,7 @@ use crate::{
     event::{HttpRequestInfo, LlmStart},
     panics::catch,
     redact,
-    wire::{Format, LlmHttpRequest},
+    wire::{Call, Format, LlmHttpRequest},
 };
 
 /// The captured request of a call.
@@ -23,50 +23,55 @@ pub(super) struct CapturedRequest<'a> {
     kept: Option<Arc<Kept>>,
 }
 
+/// Calls a format, which may be user code and must not break the call.
+fn guarded<T>(format: &dyn Format, f: impl FnOnce() -> T) -> Option<T> {
+    let result = catch(f).ok();
+    if result.is_none() {
+        tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on a request");
+    }
+    result
+}
+
 impl<'a> CapturedRequest<'a> {
     pub(super) fn of<B: Body>(
         head: &'a Parts,
         capture: &mut Capture<B>,
         provider: Option<Arc<str>>,
+        limit: usize,
     ) -> Self {
+        let (body, inflated) = inflated(&head.headers, capture.bytes(), limit);
         Self {
             head,
-            body: capture.bytes(),
-            complete: capture.is_complete(),
+            body,
+            complete: capture.is_complete() && inflated,
             provider,
             kept: capture.share_kept(),
         }
     }
 
-    /// Returns the format of a call whose body may decide it; `None` if the request is no call.
-    pub(super) fn format<B: Body>(
-        formats: &Formats,
-        head: &Parts,
-        capture: &Capture<B>,
-        limit: usize,
-    ) -> Option<Arc<dyn Format>> {
-        if let Formats::One(format) = formats {
-            return Some(Arc::clone(format));
+    fn request(&self) -> LlmHttpRequest<'_> {
+        let Parts { method, uri, headers, .. } = self.head;
+        let request = LlmHttpRequest::new(method, uri, headers, &self.body).complete(self.complete);
+        match &self.provider {
+            Some(provider) => request.provider(provider),
+            None => request,
         }
-        let Parts { method, uri, headers, .. } = head;
-        let (body, inflated) = inflated(headers, capture.bytes(), limit);
-        let complete = capture.is_complete() && inflated;
-        formats.of(&LlmHttpRequest::new(method, uri, headers, &body).complete(complete))
     }
 
-    /// Reads the start of the call. A compressed body may inflate to `limit` bytes.
-    pub(super) fn start(self, format: &dyn Format, limit: usize) -> LlmStart {
-        let Self { head: Parts { method, uri, headers, .. }, body, complete, provider, kept } =
-            self;
-        let (body, inflated) = inflated(headers, body, limit);
-        let complete = complete && inflated;
-        let mut request = LlmHttpRequest::new(method, uri, headers, &body).complete(complete);
-        request.provider = provider.as_deref();
-        // A format may be user code, and must not break the call.
-        let mut start = catch(|| format.start(&request)).unwrap_or_else(|_| {
-            tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on a request");
-            LlmStart::new("unknown", "unknown")
-        });
+    /// Returns the format of the request, which its body may decide; `None` if it is no call.
+    pub(super) fn format(&self, formats: &Formats) -> Option<Arc<dyn Format>> {
+        formats.of(&self.request())
+    }
+
+    /// Returns what the request turns out to be.
+    pub(super) fn describe(&self, format: &dyn Format) -> Call {
+        guarded(format, || format.describe(&self.request())).unwrap_or_default()
+    }
+
+    pub(super) fn start(self, format: &dyn Format) -> LlmStart {
+        let start = guarded(format, || format.start(&self.request()));
+        let mut start = start.unwrap_or_else(|| LlmStart::new("unknown", "unknown"));
+        let Self { head: Parts { method, uri, headers, .. }, complete, provider, kept, .. } = self;
         if let Some(provider) = provider {
             start.provider = provider;
         }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crate::{
     panics::catch,
+    run::RunType,
     wire::{Format, LlmHttpRequest},
 };
 
@@ -13,6 +14,18 @@ pub(super) enum Formats {
 }
 
 impl Formats {
+    /// Returns the type of the runs. APIs that share a path have one.
+    pub(super) fn run_type(&self) -> RunType {
+        let format = match self {
+            Self::One(format) => format,
+            Self::ByBody(asked, _) => &asked[0],
+        };
+        catch(|| format.run_type()).unwrap_or_else(|_| {
+            tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on its run type");
+            RunType::Llm
+        })
+    }
+
     /// Returns the format of a call; `None` if the request is no call.
     pub(super) fn of(&self, call: &LlmHttpRequest<'_>) -> Option<Arc<dyn Format>> {
         let (asked, other) = match self {

@@ -18,7 +18,7 @@ use super::{
     answering::{Answered, Answering},
     settings::AsError,
     upload::Upload,
-    waiting::{Arrived, Started, Waiting},
+    waiting::{Captured, Started, Waiting},
 };
 use crate::{
     event::{ErrorKind, Failure},
@@ -102,11 +102,17 @@ where
                     ready!(waiting.poll_captured(cx));
                     let Some((mut service, mut waiting)) = captured.take() else { unreachable!() };
                     match waiting.start() {
-                        Arrived::Call(Started { request, emitter, answering, upload, prepare }) => {
+                        Captured::Started(Started {
+                            request,
+                            emitter,
+                            answering,
+                            upload,
+                            prepare,
+                        }) => {
                             let call = CallFuture::starting(service, request, emitter, prepare);
                             State::Calling { call, answering: Some(answering), upload }
                         }
-                        Arrived::Unknown(request) => {
+                        Captured::Unobserved(request) => {
                             let call = CallFuture::unobserved(service.call(request));
                             State::Calling { call, answering: None, upload: None }
                         }

@@ -17,7 +17,9 @@ use crate::{
 ///
 /// Wraps any `Service<http::Request<B>, Response = http::Response<B2>>`: an axum `Router`, a reverse proxy, an HTTP
 /// client. LLM calls and their [wire format](crate::wire) are detected by method and path, and by the body where several
-/// APIs have a path: see the [table of endpoints](crate::guide::endpoints). Other requests pass unobserved. The response of a call passes frame by frame as it arrives, and a decoder reads it beside the consumer:
+/// APIs have a path: see the [table of endpoints](crate::guide::endpoints). So are [embeddings, ranking, pictures, speech and
+/// moderation](crate::wire::operations), whose runs are of types of their own. Other requests pass unobserved. The response of a
+/// call passes frame by frame as it arrives, and a decoder reads it beside the consumer:
 /// the provider's events, compressed or not, become the events of the typed [`CallbackLayer`](crate::CallbackLayer).
 /// Nothing of a call is changed, except the headers of its trace if [`propagation`](Self::propagation) is set.
 ///

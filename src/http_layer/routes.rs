@@ -19,6 +19,7 @@ use crate::{
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
+        operations,
         text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
     },
 };
@@ -45,7 +46,7 @@ pub(super) enum Found {
 
 impl Routes {
     pub(super) fn known() -> Self {
-        let formats: Vec<Arc<dyn Format>> = vec![
+        let mut formats: Vec<Arc<dyn Format>> = vec![
             Arc::new(AnthropicMessages),
             Arc::new(OpenAiChat),
             Arc::new(OpenAiCompletions),
@@ -67,6 +68,7 @@ impl Routes {
             Arc::new(TgiGenerate),
             Arc::new(WatsonxGeneration),
         ];
+        formats.extend(operations::all());
         Self { routed: Vec::new(), formats, providers: Vec::new() }
     }
 

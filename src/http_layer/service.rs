@@ -17,7 +17,7 @@ use super::{
     propagation::traceparent,
     routes::Found,
     settings::Settings,
-    waiting::{Arrived, Started, Waiting},
+    waiting::{Captured, Started, Waiting},
 };
 use crate::{accessors::accessors, callbacks::Callbacks, lifecycle::CallFuture, redact, wire};
 
@@ -105,8 +105,9 @@ where
         let path = RequestPath { normal: &normal, had_slash };
         let opened = match routes.find(request.method(), path) {
             Found::Call(formats) => {
+                let run_type = formats.run_type();
                 let carried = Some(request.extensions());
-                let new_run = spec.open_traced(carried, || traceparent(request.headers()));
+                let new_run = spec.open_as(run_type, carried, || traceparent(request.headers()));
                 let provider = || self.settings.provider(path, request.extensions());
                 new_run.map(|new_run| (formats, new_run, provider()))
             }
@@ -131,12 +132,13 @@ where
             let clone = self.inner.clone();
             return ResponseFuture::capturing(mem::replace(&mut self.inner, clone), waiting);
         }
-        match waiting.start() {
-            Arrived::Call(Started { request, emitter, answering, upload, prepare }) => {
-                let call = CallFuture::new(&mut self.inner, request, emitter, prepare);
-                ResponseFuture::calling(call, answering, upload)
+        let Started { request, emitter, answering, upload, prepare } = match waiting.start() {
+            Captured::Started(started) => started,
+            Captured::Unobserved(request) => {
+                return ResponseFuture::unobserved(self.inner.call(request));
             }
-            Arrived::Unknown(request) => ResponseFuture::unobserved(self.inner.call(request)),
-        }
+        };
+        let call = CallFuture::new(&mut self.inner, request, emitter, prepare);
+        ResponseFuture::calling(call, answering, upload)
     }
 }

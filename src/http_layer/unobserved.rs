@@ -18,14 +18,20 @@ impl Unobserved {
         if matches!(*method, Method::OPTIONS | Method::HEAD | Method::TRACE) {
             return;
         }
-        let Some(shape) = path_shape::of(method, path) else { return };
+        if let Some(shape) = path_shape::of(method, path) {
+            self.count_pattern(method, &shape);
+        }
+    }
+
+    /// Counts a request that a format recognised as no call, by the pattern that the format gives it.
+    pub(super) fn count_pattern(&self, method: &Method, pattern: &str) {
         let method = name(method);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |it: &&mut UnobservedRequests| *it.method == *method && *it.path == *shape;
+        let known = |it: &&mut UnobservedRequests| *it.method == *method && *it.path == *pattern;
         if let Some(known) = counted.iter_mut().find(known) {
             known.requests += 1;
         } else if counted.len() < MAX_PATHS {
-            let (method, path) = (method.into(), shape.into());
+            let (method, path) = (method.into(), pattern.into());
             counted.push(UnobservedRequests { method, path, requests: 1 });
         } else if let Some(other) = counted.get_mut(MAX_PATHS) {
             other.requests += 1;

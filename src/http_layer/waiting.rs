@@ -16,8 +16,7 @@ use crate::{
     wire::{self, Format},
 };
 
-/// A call whose request is still arriving. Dropped like that, its run starts and is cancelled, unless what has
-/// arrived is that of no call.
+/// A call whose request is still arriving. Dropped like that, its run starts and is cancelled.
 pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     new_run: Option<NewRun>,
@@ -29,11 +28,12 @@ pub(super) struct Waiting<B: Body> {
     waits: Option<WaitingRequest>,
 }
 
-/// A request that is captured.
-pub(super) enum Arrived<B: Body> {
-    Call(Started<B>),
-    /// Its body is that of no call.
-    Unknown(Request<RequestBody<B>>),
+/// What a request is whose body is captured.
+pub(super) enum Captured<B: Body> {
+    /// A call.
+    Started(Started<B>),
+    /// No call after all: it passes.
+    Unobserved(Request<RequestBody<B>>),
 }
 
 /// A call whose request is captured.
@@ -73,22 +73,20 @@ impl<B: Body> Waiting<B> {
     }
 
     /// Starts the run, if the request is a call. Returns the request for the inner service.
-    pub(super) fn start(&mut self) -> Arrived<B> {
+    pub(super) fn start(&mut self) -> Captured<B> {
         let (Some((mut head, mut capture)), Some(new_run)) =
             (self.request.take(), self.new_run.take())
         else {
             unreachable!("a call starts once");
         };
-        let Some(format) = self.format(&head, &capture) else {
-            self.settings.unobserved.count(&head.method, &wire::normal(head.uri.path()));
+        let Some((format, emitter)) = self.emitter(new_run, &head, &mut capture) else {
             let body = RequestBody::captured(capture, None);
-            return Arrived::Unknown(Request::from_parts(head, body));
+            return Captured::Unobserved(Request::from_parts(head, body));
         };
         // From here on the run hands on what its configuration set.
         head.extensions.remove::<RunConfig>();
-        let emitter = self.emitter(&*format, new_run, &head, &mut capture);
         head.extensions.insert(emitter.scope());
-        let answering = Box::new(Answering::new(format, &self.settings));
+        let answering = Answering::new(format, &self.settings);
         let prepare: Option<Prepare<_>> = match self.settings.propagation {
             TracePropagation::Child => Some(|request: &mut Request<_>, run: &Run| {
                 TracePropagation::set_child(request.headers_mut(), run);
@@ -98,24 +96,31 @@ impl<B: Body> Waiting<B> {
         let upload = (!capture.is_complete()).then(Upload::default);
         let body = RequestBody::captured(capture, upload.clone());
         let request = Request::from_parts(head, body);
-        Arrived::Call(Started { request, emitter, answering, upload, prepare })
+        let answering = Box::new(answering);
+        Captured::Started(Started { request, emitter, answering, upload, prepare })
     }
 
-    fn format(&self, head: &request::Parts, capture: &Capture<B>) -> Option<Arc<dyn Format>> {
-        CapturedRequest::format(&self.formats, head, capture, self.settings.max_request_bytes)
-    }
-
+    /// Starts the run. Returns `None` if the request is no call, which is counted.
     fn emitter(
         &self,
-        format: &dyn Format,
-        new_run: NewRun,
+        mut new_run: NewRun,
         head: &request::Parts,
         capture: &mut Capture<B>,
-    ) -> Box<LlmEmitter> {
+    ) -> Option<(Arc<dyn Format>, Box<LlmEmitter>)> {
         let limit = self.settings.max_request_bytes;
-        let start =
-            || CapturedRequest::of(head, capture, self.provider.clone()).start(format, limit);
-        Box::new(start_llm(new_run, start))
+        let request = CapturedRequest::of(head, capture, self.provider.clone(), limit);
+        let Some(format) = request.format(&self.formats) else {
+            self.settings.unobserved.count(&head.method, &wire::normal(head.uri.path()));
+            return None;
+        };
+        let call = request.describe(&*format);
+        if let Some(pattern) = call.unobserved {
+            self.settings.unobserved.count_pattern(&head.method, &pattern);
+            return None;
+        }
+        new_run.describe(call.name, call.metadata, call.traceparent, call.tool_call_id);
+        let emitter = Box::new(start_llm(new_run, || request.start(&*format)));
+        Some((format, emitter))
     }
 }
 
@@ -124,9 +129,7 @@ impl<B: Body> Drop for Waiting<B> {
         if let (Some((head, mut capture)), Some(new_run)) =
             (self.request.take(), self.new_run.take())
         {
-            if let Some(format) = self.format(&head, &capture) {
-                drop(self.emitter(&*format, new_run, &head, &mut capture));
-            }
+            drop(self.emitter(new_run, &head, &mut capture));
         }
     }
 }

@@ -10,21 +10,26 @@ use crate::{
     delivery::TokenLanes,
     estimate::AnswerCount,
     event::{
-        Accumulator, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind, Failure,
-        LlmStart, Partial, RunError,
+        Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
+        Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput,
     },
-    handler::EventMask,
-    run::Run,
+    run::{Run, RunType},
 };
 
-/// The account of a model call: the deltas of its answer, of which those with content are token events.
+/// The account of a call of a model, of any kind: the deltas of its answer, of which those with content are token events.
+///
+/// Also that of a tool, chain or retriever that is called over HTTP: the prompt is its input, and the text of the answer its
+/// output.
 pub(crate) struct Llm {
+    run_type: RunType,
     /// `None` if no handler reads it.
     request: Option<Request>,
     answer: Accumulator,
     content: ContentCapture,
     time_to_first_token: Option<Duration>,
     tokens: TokenLanes,
+    /// The tool call that a tool's run answers.
+    tool_call_id: Option<Arc<str>>,
     /// The answer has arrived in full.
     whole: bool,
 }
@@ -53,13 +58,15 @@ struct CountedChoice {
 
 pub(crate) type LlmEmitter = Emitter<Llm>;
 
-/// Starts the run of a model call.
+/// Starts the run of a call over HTTP, or of a typed one, of a model or, over HTTP, of a tool.
 pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> LlmEmitter {
-    let content = new_run.content;
+    let (content, run_type) = (new_run.content, new_run.run.run_type());
+    let tool_call_id = new_run.tool_call_id.clone();
     // Built also for handlers of the end only: the result repeats what was requested.
-    let wants = |mask| new_run.members.iter().any(|it| it.slot.event_mask.intersects(mask));
-    let wants_end = wants(EventMask::LLM_END | EventMask::LLM_ERROR);
-    let full = (wants_end || wants(EventMask::LLM_START)).then(|| Arc::new(start()));
+    let wants = |kind| new_run.members.iter().any(|member| member.slot.event_mask.wants(kind));
+    let kind = EventKind::start_of(run_type);
+    let wants_end = wants(EventKind::end_of(run_type)) || wants(EventKind::error_of(run_type));
+    let full = (wants_end || wants(kind)).then(|| Arc::new(start()));
     let start = full.as_ref().map(|full| match content {
         ContentCapture::Full => Arc::clone(full),
         limited => Arc::new(limited.start(LlmStart::clone(full))),
@@ -71,13 +78,28 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
             .filter(|full| !Arc::ptr_eq(full, start))
             .map(|full| Box::new(Limited { start: full, choices: Vec::new() })),
     });
-    let start = || EventData::LlmStart(start.expect("a handler that wants the event reads it"));
-    Emitter::start(new_run, EventKind::LlmStart, start, |dispatch| Llm {
+    let start = || {
+        let start = start.expect("a handler that wants the event reads it");
+        if run_type.is_model_call() {
+            return EventData::of_start(run_type, start);
+        }
+        let (input, tool_call_id) = (start.messages.get().cloned(), tool_call_id.clone());
+        let input = content.input(RunInput { input, tool_call_id });
+        EventData::RunStart(run_type, Arc::new(input))
+    };
+    // The text of a tool's answer is JSON, which is limited when it is read.
+    let kept = match content {
+        ContentCapture::Limited(_) if !run_type.is_model_call() => ContentCapture::Full,
+        content => content,
+    };
+    Emitter::start(new_run, kind, start, |dispatch| Llm {
+        run_type,
         request,
-        answer: Accumulator::capturing(content),
+        answer: Accumulator::capturing(kept),
         content,
         time_to_first_token: None,
         tokens: TokenLanes::of(dispatch),
+        tool_call_id: tool_call_id.clone(),
         whole: false,
     })
 }
@@ -142,6 +164,31 @@ impl Llm {
     fn count(&mut self, delta: &Delta<'_>) {
         if let Some(Request { limited: Some(limited), .. }) = &mut self.request {
             limited.count(delta);
+        }
+    }
+}
+
+impl Llm {
+    /// Builds the terminal event of a run that calls no model.
+    fn run_terminal(
+        &mut self,
+        answer: &LlmResult,
+        duration: Duration,
+        outcome: Result<(), Failure>,
+    ) -> EventData {
+        let text = answer.text();
+        let output = serde_json::from_str(text).unwrap_or_else(|_| text.into());
+        let output = Some(output).filter(|_| !text.is_empty());
+        let output = RunOutput {
+            output: self.content.value(output),
+            tool_call_id: self.tool_call_id.take(),
+            duration,
+        };
+        match outcome {
+            Ok(()) => EventData::RunEnd(self.run_type, Arc::new(output)),
+            Err(failure) => {
+                EventData::of_error(self.run_type, RunError::new(failure, Partial::Run(output)))
+            }
         }
     }
 }
@@ -211,6 +258,9 @@ impl Account for Llm {
         let answer = mem::take(&mut self.answer);
         let (content_since_report, pieces) = (answer.has_content_since_report(), answer.pieces());
         let mut result = answer.finish();
+        if !self.run_type.is_model_call() {
+            return self.run_terminal(&result, duration, outcome);
+        }
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
             let end = CallEnd { error, whole: self.whole, sent, content_since_report, pieces };
@@ -220,13 +270,18 @@ impl Account for Llm {
             request.accounting.price(&mut result, run.start_time());
         }
         let mut result = self.content.result(result);
+        if self.run_type != RunType::Llm {
+            // Only an answer of a language model has a choice in any case.
+            result.choices.retain(|choice| *choice != Choice::default());
+        }
         result.duration = duration;
         result.time_to_first_token = self.time_to_first_token;
         let result = Arc::new(result);
         match outcome {
-            Ok(()) => EventData::LlmEnd(result),
+            Ok(()) => EventData::of_end(self.run_type, result),
             Err(failure) => {
-                EventData::LlmError(Arc::new(RunError::new(failure, Partial::Llm(result))))
+                let error = RunError::new(failure, Partial::Llm(result));
+                EventData::of_error(self.run_type, error)
             }
         }
     }

@@ -1,12 +1,14 @@
 use std::{sync::Arc, time::SystemTime};
 
+use serde_json::{Map, Value};
+
 use super::Accounting;
 use crate::{
     callbacks::Callbacks,
     delivery::Member,
     event::{ContentCapture, Retry},
     handler::EventMask,
-    run::{Attempts, Run, RunInfo},
+    run::{Attempts, Run, RunInfo, TraceParent},
 };
 
 /// A run that was opened and not started yet, with the handlers that are notified of it.
@@ -19,9 +21,37 @@ pub(crate) struct NewRun {
     pub(crate) attempts: Option<Arc<Attempts>>,
     /// The failed attempt before this one.
     pub(crate) retry: Option<Retry>,
+    /// Whether the configuration of the call names the run.
+    pub(crate) named: bool,
+    /// The id of the tool call that the run answers.
+    pub(crate) tool_call_id: Option<Arc<str>>,
 }
 
 impl NewRun {
+    /// Completes the run with what its request says. What the caller has set stays.
+    pub(crate) fn describe(
+        &mut self,
+        name: Option<Arc<str>>,
+        metadata: Map<String, Value>,
+        traceparent: Option<TraceParent>,
+        tool_call_id: Option<Arc<str>>,
+    ) {
+        self.tool_call_id = tool_call_id;
+        let Some(info) = self.run.info_mut() else { return };
+        if let Some(name) = name.filter(|_| !self.named) {
+            info.name = name;
+        }
+        if !metadata.is_empty() {
+            let known = Arc::make_mut(&mut info.metadata);
+            for (key, value) in metadata {
+                known.entry(key).or_insert(value);
+            }
+        }
+        if traceparent.is_some() {
+            info.set_trace(traceparent, None);
+        }
+    }
+
     /// Creates a run of another process, with the handlers of a set here. Its events are built already.
     pub(crate) fn remote(
         info: RunInfo,

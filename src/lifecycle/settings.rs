@@ -11,7 +11,7 @@ macro_rules! run_settings {
         /// Sets the name of the runs. The default is that of their type.
         #[must_use]
         pub fn name(self, name: impl Into<std::sync::Arc<str>>) -> Self {
-            self.change(|spec| spec.name = name.into())
+            self.change(|spec| spec.name = Some(name.into()))
         }
 
         /// Adds tags to the runs, but not to their children.

@@ -21,7 +21,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct RunSpec {
     pub(crate) run_type: RunType,
-    pub(crate) name: Arc<str>,
+    /// `None` for the name of the run type.
+    pub(crate) name: Option<Arc<str>>,
     /// For the layer's own runs.
     pub(crate) local: Attached,
     /// For their children too.
@@ -36,7 +37,7 @@ impl RunSpec {
     pub(crate) fn new(run_type: RunType, callbacks: Callbacks) -> Self {
         Self {
             run_type,
-            name: run_type.as_str().into(),
+            name: None,
             local: Attached { callbacks, ..Attached::default() },
             inheritable: Attached::default(),
             content: ContentCapture::Full,
@@ -49,12 +50,13 @@ impl RunSpec {
     /// The run's surroundings are those of the current scope or, in the root scope, those that the request carries. A
     /// configuration that the request carries counts in any case.
     pub(crate) fn open(&self, carried: Option<&Extensions>) -> Option<NewRun> {
-        self.open_traced(carried, || None)
+        self.open_as(self.run_type, carried, || None)
     }
 
-    /// As [`open`](Self::open), for a call that may have a `traceparent` header.
-    pub(crate) fn open_traced(
+    /// As [`open`](Self::open), for a run of another type, and a call that may have a `traceparent` header.
+    pub(crate) fn open_as(
         &self,
+        run_type: RunType,
         carried: Option<&Extensions>,
         traceparent: impl FnOnce() -> Option<TraceParent>,
     ) -> Option<NewRun> {
@@ -78,7 +80,7 @@ impl RunSpec {
         if parts.members.is_empty() && !configures && self.inheritable.is_empty() {
             return None;
         }
-        let mask = EventMask::of_runs(self.run_type);
+        let mask = EventMask::of_runs(run_type);
         parts.members.retain(|member| member.slot.event_mask.intersects(mask));
 
         let (attempt, retry) = self.attempt(scope.attempts());
@@ -86,16 +88,16 @@ impl RunSpec {
         let mut info = RunInfo {
             run_id: Uuid::nil(),
             parents: scope.parent().map(Run::path),
-            run_type: self.run_type,
-            name: Arc::clone(&self.name),
+            run_type,
+            name: self.name.clone().unwrap_or_else(|| run_type.as_str().into()),
             tags: tags.into(),
             metadata: Arc::new(metadata),
             attempt,
             traceparent: None,
             trace_id: None,
         };
-        set_trace(&mut info, traceparent(), scope.parent());
-        set_one_shot(&mut info, &configs);
+        info.set_trace(traceparent(), scope.parent().and_then(Run::trace_id));
+        let named = set_one_shot(&mut info, &configs);
         tracing::trace!(target: "tower_llm_callbacks", run_id = %info.run_id, name = %info.name, "opened");
         let inherited = (!inheritable.is_empty()).then(|| Arc::new(inheritable) as Inherited);
         let run = Run::new(info, inherited, scope.frame().cloned(), scope.consumer().cloned());
@@ -110,6 +112,8 @@ impl RunSpec {
             accounting: Arc::clone(&self.accounting),
             attempts: scope.attempts().cloned(),
             retry,
+            named,
+            tool_call_id: None,
         })
     }
 
@@ -138,23 +142,15 @@ impl RunSpec {
     }
 }
 
-/// Sets the distributed trace: that of the request, else that of the run around.
-fn set_trace(info: &mut RunInfo, traceparent: Option<TraceParent>, parent: Option<&Run>) {
-    if let Some(traceparent) = &traceparent {
-        let metadata = Arc::make_mut(&mut info.metadata);
-        metadata.entry("trace_id").or_insert_with(|| traceparent.trace_id().into());
-    }
-    let trace_id = traceparent.as_ref().map(TraceParent::trace_id);
-    info.trace_id = trace_id.or_else(|| parent.and_then(Run::trace_id)).map(Arc::from);
-    info.traceparent = traceparent;
-}
-
-/// Sets what one run only takes from the configurations, the innermost first.
-fn set_one_shot(info: &mut RunInfo, configs: &[&Config]) {
+/// Sets what one run only takes from the configurations, the innermost first. Returns whether one has a name.
+fn set_one_shot(info: &mut RunInfo, configs: &[&Config]) -> bool {
     let innermost_first = || configs.iter().rev().map(|config| &*config.one_shot);
     info.run_id = innermost_first().find_map(OneShotSettings::take_id).unwrap_or_else(Uuid::now_v7);
-    if let Some(name) = innermost_first().find_map(OneShotSettings::take_name) {
+    let name = innermost_first().find_map(OneShotSettings::take_name);
+    configs.iter().for_each(|config| config.one_shot.opened(info.run_id));
+    let named = name.is_some();
+    if let Some(name) = name {
         info.name = name;
     }
-    configs.iter().for_each(|config| config.one_shot.opened(info.run_id));
+    named
 }

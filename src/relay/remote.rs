@@ -11,7 +11,7 @@ use crate::{
         RunOutput,
     },
     lifecycle::{NewRun, Phases},
-    run::{RunInfo, RunType, TraceParent},
+    run::{RunInfo, TraceParent},
 };
 
 /// A run of another process that has not ended.
@@ -94,11 +94,12 @@ impl Drop for Remote {
         let duration = run.elapsed();
         let result = LlmResult { streamed: true, duration, ..LlmResult::default() };
         let output = RunOutput { duration, ..RunOutput::default() };
-        let error = |partial| Arc::new(RunError::new(failure, partial));
-        let data = match run.run_type() {
-            RunType::Llm => EventData::LlmError(error(Partial::Llm(Arc::new(result)))),
-            run_type => EventData::RunError(run_type, error(Partial::Run(output))),
+        let run_type = run.run_type();
+        let partial = match run_type.is_model_call() {
+            true => Partial::Llm(Arc::new(result)),
+            false => Partial::Run(output),
         };
+        let data = EventData::of_error(run_type, RunError::new(failure, partial));
         self.phases.dispatch.replay(&Event::new(last + 1, None, data));
     }
 }

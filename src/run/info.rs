@@ -24,6 +24,19 @@ pub(crate) struct RunInfo {
     pub(crate) trace_id: Option<Arc<str>>,
 }
 
+impl RunInfo {
+    /// Sets the distributed trace: that of the request, else one that is given.
+    pub(crate) fn set_trace(&mut self, traceparent: Option<TraceParent>, outer: Option<&str>) {
+        if let Some(traceparent) = &traceparent {
+            let metadata = Arc::make_mut(&mut self.metadata);
+            metadata.entry("trace_id").or_insert_with(|| traceparent.trace_id().into());
+        }
+        let trace_id = traceparent.as_ref().map(TraceParent::trace_id);
+        self.trace_id = trace_id.or(outer).map(Arc::from);
+        self.traceparent = traceparent;
+    }
+}
+
 /// What a run hands on to its children. Opaque in this room, which knows no handlers.
 pub(crate) type Inherited = Arc<dyn Any + Send + Sync>;
 

@@ -97,6 +97,11 @@ impl Run {
         }))
     }
 
+    /// Returns what the run is, to complete it before others have the run.
+    pub(crate) fn info_mut(&mut self) -> Option<&mut RunInfo> {
+        Arc::get_mut(&mut self.0).map(|inner| &mut inner.info)
+    }
+
     /// Returns the run's id, a UUID of version 7.
     pub fn run_id(&self) -> Uuid {
         self.0.info.run_id

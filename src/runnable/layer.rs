@@ -76,7 +76,7 @@ impl RunLayer {
     }
 
     fn new(run_type: RunType, name: Arc<str>) -> Self {
-        Self::of(Arc::new(RunSpec { name, ..RunSpec::new(run_type, Callbacks::new()) }))
+        Self::of(Arc::new(RunSpec { name: Some(name), ..RunSpec::new(run_type, Callbacks::new()) }))
     }
 
     pub(crate) fn of(spec: Arc<RunSpec>) -> Self {

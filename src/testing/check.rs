@@ -106,13 +106,8 @@ impl Checker {
     }
 
     fn wants(&self, kinds: impl Fn(EventKind) -> bool, run: &[&Recorded]) -> bool {
-        use crate::run::RunType;
-        let all: &[EventKind] = match run[0].run_type {
-            RunType::Llm => &[EventKind::LlmStart, EventKind::LlmEnd, EventKind::LlmError],
-            other => {
-                &[EventKind::RunStart(other), EventKind::RunEnd(other), EventKind::RunError(other)]
-            }
-        };
+        let of = run[0].run_type;
+        let all = [EventKind::start_of(of), EventKind::end_of(of), EventKind::error_of(of)];
         all.iter().filter(|kind| kinds(**kind)).all(|kind| self.event_mask.wants(*kind))
     }
 
@@ -150,7 +145,7 @@ impl Checker {
     fn check_result(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
         let terminal = run.iter().rev().find(|event| event.kind().is_terminal());
         let Some(result) = terminal.and_then(|event| event.result()) else { return };
-        if !self.event_mask.wants(EventKind::LlmNewToken) || !result.streamed {
+        if !self.event_mask.wants_in(EventKind::LlmNewToken, run[0].run_type) || !result.streamed {
             return;
         }
         let mut seen = 0;

@@ -73,19 +73,12 @@ impl Recorded {
 
     /// Returns the result of a model call's terminal event.
     pub fn result(&self) -> Option<&LlmResult> {
-        match &self.data {
-            EventData::LlmEnd(result) => Some(result),
-            EventData::LlmError(error) => error.result(),
-            _ => None,
-        }
+        self.data.result()
     }
 
     /// Returns the error of a terminal event.
     pub fn error(&self) -> Option<&RunError> {
-        match &self.data {
-            EventData::LlmError(error) | EventData::RunError(_, error) => Some(error),
-            _ => None,
-        }
+        self.data.error()
     }
 }
 

@@ -127,7 +127,7 @@ impl Arguments {
         let before = self.close(repeats && !continues);
         let more = self.push(piece);
         Some(Cow::Owned(before + more.as_deref().unwrap_or_default()))
-            .filter(|text| !text.is_empty())
+            .filter(|text: &Cow<'_, str>| !text.is_empty())
     }
 
     /// Decides what the pieces are that were held back. Returns the new part of them.
@@ -163,7 +163,7 @@ impl Arguments {
             let before = self.close(are_cumulative);
             let rest = self.complete(all);
             return Some(Cow::Owned(before + rest.as_deref().unwrap_or_default()))
-                .filter(|text| !text.is_empty());
+                .filter(|text: &Cow<'_, str>| !text.is_empty());
         }
         if self.so_far.length > 0 && !self.so_far.begins(&all) {
             return None;

@@ -192,7 +192,8 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             Framing::Whole(body) => {
                 let cut = body.is_cut();
                 if let Some(json) = body.take() {
-                    let json = unwrapped(json.trim_start_matches('\u{FEFF}'));
+                    let json = json.trim_start_matches('\u{FEFF}');
+                    let json = if P::ARRAY == ArrayBody::List { json } else { unwrapped(json) };
                     let whole =
                         read_json(json, ended, each, |json, each| protocol.whole(json, each));
                     match (whole, cut) {

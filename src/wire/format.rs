@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::{Method, StatusCode};
 
-use super::{Decoder, LlmHttpRequest, LlmHttpResponse, error::of_response};
+use super::{Call, Decoder, LlmHttpRequest, LlmHttpResponse, error::of_response};
 use crate::{
     event::{LlmStart, ProviderError},
     run::RunType,
@@ -35,17 +35,33 @@ pub trait Format: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Returns the type of the runs that this API's calls are: calls of a language model by default.
+    ///
+    /// Called for each request that matches, before its body has arrived.
     fn run_type(&self) -> RunType {
         RunType::Llm
     }
 
+    /// Returns what a request turns out to be when its body has arrived: a call by default, of which nothing more is known.
+    ///
+    /// For APIs whose path does not say what is called: the body says whether the request is a
+    /// [call at all](Call::unobserved), and what its run is called. Called once for each observed request, before
+    /// [`start`](Self::start). The body may be [incomplete](LlmHttpRequest::complete).
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        let _ = request;
+        Call::new()
+    }
+
     /// Returns what a call requests. Called once, if a handler observes the start.
+    ///
+    /// For a run that calls no model, such as one of [`RunType::Tool`], the prompt is the input, and the rest is not used.
     ///
     /// Use [`Prompt::lazy`](crate::Prompt::lazy) for the prompt, so that it costs nothing unless a handler
     /// reads it.
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart;
 
     /// Returns a decoder for the body of a successful response.
+    ///
+    /// For a run that calls no model, the text of the answer is the output: as JSON if it is JSON, and else as a string.
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder>;
 
     /// Reads the body of an error response, which may be incomplete.

@@ -27,6 +27,7 @@ mod array;
 pub mod bedrock;
 mod block_calls;
 mod body_decoder;
+mod call;
 pub mod cohere;
 mod decoder;
 mod error;
@@ -48,6 +49,7 @@ pub mod ollama;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod operations;
 mod path;
 mod protocol;
 mod provider;
@@ -64,6 +66,7 @@ mod vertex;
 mod whole_body;
 
 pub(crate) use self::{path::normal, provider::of_host};
+pub use call::Call;
 pub use decoder::Decoder;
 pub use event_stream::{
     EventStreamDecoder, EventStreamFault, EventStreamFrame, EventStreamHeaders, EventStreamValue,

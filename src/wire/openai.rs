@@ -17,7 +17,7 @@ pub(in crate::wire) fn model_of(path: &str) -> Option<&str> {
 }
 
 /// What follows the deployment in a path.
-const OPERATIONS: [&str; 8] = [
+const OPERATIONS: [&str; 17] = [
     "/chat/completions",
     "/completions",
     "/responses",
@@ -26,6 +26,15 @@ const OPERATIONS: [&str; 8] = [
     "/text/generation",
     "/text/generation_stream",
     "/messages",
+    "/text/embeddings",
+    "/text/rerank",
+    "/embeddings",
+    "/images/generations",
+    "/images/edits",
+    "/images/variations",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
 ];
 
 /// Whether a path is that of a stored answer: the path of the calls, and an id.

@@ -48,4 +48,6 @@ pub(in crate::wire) enum ArrayBody {
     Whole,
     /// A streamed answer; each item is an event.
     Items,
+    /// A non-streamed answer, also if there is one item in it.
+    List,
 }

@@ -1,6 +1,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{LlmHttpRequest, json::members};
@@ -26,30 +27,51 @@ impl Members {
         Self(Arc::new(found))
     }
 
-    fn raw(&self, name: &str) -> Option<&[u8]> {
+    /// Creates members from names and JSON texts.
+    pub(in crate::wire) fn of(members: Vec<(String, Bytes)>) -> Self {
+        Self(Arc::new(members))
+    }
+
+    fn raw(&self, name: &str) -> Option<&Bytes> {
         // The last of duplicate members counts, as in most parsers.
-        self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| &**raw)
+        self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| raw)
+    }
+
+    /// Returns the members of a member that is an object, or of the first item of an array of objects.
+    pub(in crate::wire) fn nested(&self, name: &str) -> Option<Self> {
+        let raw = self.raw(name)?;
+        let first = raw.strip_prefix(b"[").unwrap_or(raw).trim_ascii_start();
+        first.starts_with(b"{").then(|| Self::parse(&raw.slice_ref(first)))
+    }
+
+    /// Whether any of these members is present.
+    pub(in crate::wire) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.raw(name).is_some())
+    }
+
+    /// Reads a member; `None` if it is absent, or not of this type.
+    pub(in crate::wire) fn read<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Option<T> {
+        serde_json::from_slice(self.raw(name)?).ok()
     }
 
     /// Returns whether there is a member that is not null.
     pub(in crate::wire) fn has(&self, name: &str) -> bool {
-        self.raw(name).is_some_and(|raw| raw != b"null")
+        self.raw(name).is_some_and(|raw| raw.as_ref() != b"null")
     }
 
     /// Returns a member's value; `None` if it is null or absent.
     pub(in crate::wire) fn value(&self, name: &str) -> Option<Value> {
-        let value = serde_json::from_slice(self.raw(name)?).ok()?;
-        Some(value).filter(|value: &Value| !value.is_null())
+        self.read(name).filter(|value: &Value| !value.is_null())
     }
 
     /// Returns a member that is a string.
     pub(in crate::wire) fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_slice::<Cow<'_, str>>(self.raw(name)?).ok().map(Cow::into_owned)
+        self.read::<Cow<'_, str>>(name).map(Cow::into_owned)
     }
 
     /// Returns a member that is a boolean.
     pub(in crate::wire) fn flag(&self, name: &str) -> Option<bool> {
-        serde_json::from_slice(self.raw(name)?).ok()
+        self.read(name)
     }
 
     /// Returns whether a member's JSON contains a text.

@@ -9,6 +9,7 @@ mod kept_bytes;
 mod layer;
 mod observed;
 mod odd_places;
+mod operations;
 mod paths;
 mod phases;
 mod propagation;

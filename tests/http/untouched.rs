@@ -160,6 +160,7 @@ proptest! {
         headers in headers(),
         status in 100_u16..600,
         modes in modes(),
+        path in select(vec!["/v1/messages", "/v1/embeddings", "/v1/audio/speech"]),
     ) {
         let answer = || {
             let mut response = Response::new(scripted.clone());
@@ -172,7 +173,9 @@ proptest! {
         let recorders = Recorders::new(&modes);
         let (got, through, bare) = run(async {
             let layer = HttpCallbackLayer::new(recorders.callbacks.clone());
-            let response = layer.layer(Upstream(answer)).call(prompt()).await.unwrap();
+            let mut request = prompt();
+            *request.uri_mut() = path.parse().unwrap();
+            let response = layer.layer(Upstream(answer)).call(request).await.unwrap();
             let (got, body) = response.into_parts();
             let through = watch(body, 2, |error: BoxError| {
                 error.downcast::<Reset>().expect("the inner error").0
@@ -196,7 +199,13 @@ proptest! {
         headers in headers(),
         modes in modes(),
         limit in select(vec![0_usize, 1, 50, 100_000]),
-        path in select(vec!["/v1/messages", "/v1/models"]),
+        path in select(vec![
+            "/v1/messages",
+            "/v1/models",
+            "/v1/embeddings",
+            "/v1/images/edits",
+            "/v1/audio/transcriptions",
+        ]),
     ) {
         let got = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&got);

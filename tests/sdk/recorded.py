@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import operated
 from collected import collected
 
 # The provider and API in the events, and the request field that has the prompt.
@@ -27,6 +28,10 @@ def is_streamed(scenario):
 
 def differences(scenario, answer, events):
     """Lists the differences between the SDK's answer in a scenario and the run's events."""
+    if scenario.get("operation"):
+        found = Found()
+        operated.compare(found, scenario, answer, events)
+        return found.differences
     kinds = [event["event"] for event in events]
     ending, is_stream = scenario["ending"], is_streamed(scenario)
     if kinds[0] != "llm_start" or set(kinds[1:-1]) - {"llm_new_token"} or kinds[-1] not in ("llm_end", "llm_error"):

@@ -8,6 +8,7 @@ Prints `listening on http://ADDRESS` and serves until its standard input is clos
 import asyncio
 import hashlib
 import json
+import re
 import sys
 import urllib.parse
 import zlib
@@ -119,7 +120,9 @@ async def answer(reader, writer, request):
         writer.write(b"0\r\nx-sum: 5\r\n\r\n")
         await writer.drain()
         return True
-    name = path.rsplit("/", 1)[1]
+    name = path.rsplit("/", 1)[1].split(":")[0]
+    if field := re.search(rb'name="model"\r\n\r\n([^\r]+)', body):
+        name = field[1].decode()
     if body[:1] == b"{":
         name = json.loads(body).get("model", name)
     if name == "endless":

@@ -5,12 +5,12 @@
 
 use allocation_counter::measure;
 use proptest::prelude::*;
-use support::wire::cut;
+use support::wire::{cut, of_type, response};
 use tower_llm_callbacks::{
     Delta,
     event::Accumulator,
     wire::{
-        Decoder,
+        Decoder, Format,
         anthropic::AnthropicDecoder,
         bedrock::{ConverseDecoder, InvokeDecoder},
         cohere::CohereDecoder,
@@ -20,6 +20,7 @@ use tower_llm_callbacks::{
         ollama::OllamaDecoder,
         openai_chat::OpenAiChatDecoder,
         openai_responses::OpenAiResponsesDecoder,
+        operations::{Embeddings, Images, Speech, Transcriptions},
         text_generation::TextGenerationDecoder,
     },
 };
@@ -116,7 +117,27 @@ const DECODERS: &[(&str, [New; 3])] = &[
             || Box::new(TextGenerationDecoder::whole()),
         ],
     ),
+    (
+        "outputs",
+        [
+            || decoder(&Images, None),
+            || decoder(&Embeddings, Some("application/json")),
+            || decoder(&Speech, None),
+        ],
+    ),
+    (
+        "transcripts",
+        [
+            || decoder(&Transcriptions, None),
+            || decoder(&Transcriptions, Some("application/json")),
+            || decoder(&Transcriptions, Some("text/plain")),
+        ],
+    ),
 ];
+
+fn decoder(format: &dyn Format, content_type: Option<&str>) -> Box<dyn Decoder> {
+    format.decoder(&response(&of_type(content_type)))
+}
 
 const TRANSCRIPTS: &[&str] = &[
     r#"event: message_start
@@ -217,6 +238,18 @@ data: {"event_type":"step.start","index":2,"step":{"type":"function_call","id":"
 data: {"event_type":"step.delta","index":2,"delta":{"type":"arguments_delta","arguments":"{\"x\":2}"}}
 
 data: {"event_type":"interaction.completed","interaction":{"status":"completed","usage":{"total_input_tokens":3,"total_output_tokens":2}}}
+
+
+data: [DONE]
+
+"#,
+    r#"{"data":[{"index":0,"embedding":[0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789,0.0123456789,-0.0123456789]}],"model":"m","usage":{"prompt_tokens":2}}"#,
+    r#"data: {"type":"image_edit.completed","b64_json":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFEiVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFEiVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFEiVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVQYV2NgAAIAAAUAAarVyFE=","usage":{"total_tokens":3}}
+
+"#,
+    r#"data: {"type":"transcript.text.delta","delta":"Grüße"}
+
+data: {"type":"transcript.text.done","text":"Grüße","usage":{"type":"tokens","input_tokens":3,"output_tokens":2}}
 
 data: [DONE]
 

@@ -12,6 +12,7 @@ mod ndjson;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod operations;
 mod recordings;
 mod shapes;
 mod spellings;

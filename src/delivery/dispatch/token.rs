@@ -41,7 +41,8 @@ impl TokenLanes {
         };
         for (index, lane) in dispatch.lanes().iter().enumerate() {
             let slot = &lane.slot;
-            if !slot.event_mask.wants(EventKind::LlmNewToken) {
+            let run_type = dispatch.run().run_type();
+            if !slot.event_mask.wants_in(EventKind::LlmNewToken, run_type) {
                 continue;
             }
             if let Some(handler) = &slot.inline {

@@ -50,9 +50,9 @@ impl ConsoleLog {
         let name = clean::line(run.name());
         let _ = write!(line, "{} ", styles.name(name));
         let _ = match event.data() {
-            EventData::LlmStart(start) => {
+            EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
                 let model = start.model.as_deref().unwrap_or_default();
-                let _ = write!(line, "started {}", styles.dim("(llm)"));
+                let _ = write!(line, "started {}", styles.dim(format!("({})", run.run_type())));
                 if run.attempt() > 1 {
                     let _ = write!(line, " attempt {}", run.attempt());
                 }
@@ -65,7 +65,7 @@ impl ConsoleLog {
                 let input = input.input.as_ref().filter(|_| self.content > 0);
                 self.shown(&mut line, input.map(ToString::to_string).as_deref())
             }
-            EventData::LlmEnd(result) => {
+            EventData::LlmEnd(result) | EventData::ModelEnd(_, result) => {
                 ended(&mut line, styles, result.duration);
                 counts(&mut line, result);
                 self.shown(&mut line, Some(result.text()))
@@ -75,7 +75,7 @@ impl ConsoleLog {
                 let output = output.output.as_ref().filter(|_| self.content > 0);
                 self.shown(&mut line, output.map(ToString::to_string).as_deref())
             }
-            EventData::LlmError(error) => {
+            EventData::LlmError(error) | EventData::ModelError(_, error) => {
                 failed(&mut line, styles, error);
                 if let Some(result) = error.result() {
                     counts(&mut line, result);

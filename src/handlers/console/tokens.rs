@@ -1,6 +1,6 @@
 use super::{ConsoleTarget, clean};
 use crate::{
-    event::{LlmResult, RunError, Token, TokenKind},
+    event::{Event, EventData, LlmResult, Token, TokenKind},
     handler::{CallbackHandler, EventMask},
     run::Run,
 };
@@ -42,25 +42,24 @@ impl ConsoleTokens {
 
 impl CallbackHandler for ConsoleTokens {
     fn event_mask(&self) -> EventMask {
-        EventMask::LLM_NEW_TOKEN | EventMask::LLM_END | EventMask::LLM_ERROR
+        EventMask::MODELS
     }
 
-    fn on_llm_new_token(&self, _run: &Run, token: &Token) {
+    fn on_event(&self, _run: &Run, event: &Event) {
+        match event.data() {
+            EventData::LlmNewToken(token) => self.token(token),
+            data => data.result().into_iter().for_each(|result| self.end(result)),
+        }
+    }
+}
+
+impl ConsoleTokens {
+    fn token(&self, token: &Token) {
         if token.kind() != TokenKind::Text {
         } else if self.0.is_terminal() {
             self.0.write(&clean::text(token.text()));
         } else {
             self.0.write(token.text());
-        }
-    }
-
-    fn on_llm_end(&self, _run: &Run, result: &LlmResult) {
-        self.end(result);
-    }
-
-    fn on_llm_error(&self, _run: &Run, error: &RunError) {
-        if let Some(result) = error.result() {
-            self.end(result);
         }
     }
 }

@@ -142,13 +142,19 @@ impl CallbackHandler for LlmMetrics {
     fn on_event(&self, run: &Run, event: &Event) {
         match event.data() {
             EventData::LlmNewToken(_) => record_token(&self.0.open, run),
-            EventData::LlmStart(start) => self.start(run, Some(start)),
+            EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
+                self.start(run, Some(start));
+            }
             EventData::RunStart(_, _) => {
                 self.start(run, None);
             }
-            EventData::LlmEnd(result) => self.end(run, "completed", result.duration, Some(result)),
+            EventData::LlmEnd(result) | EventData::ModelEnd(_, result) => {
+                self.end(run, "completed", result.duration, Some(result));
+            }
             EventData::RunEnd(_, output) => self.end(run, "completed", output.duration, None),
-            EventData::LlmError(error) => self.error(run, error, error.result()),
+            EventData::LlmError(error) | EventData::ModelError(_, error) => {
+                self.error(run, error, error.result());
+            }
             EventData::RunError(_, error) => self.error(run, error, None),
             EventData::Retry(_) => {
                 if let Some(labels) = self.0.open.with(run.run_id(), |live| live.labels.clone()) {

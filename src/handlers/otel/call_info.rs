@@ -5,9 +5,13 @@ use opentelemetry::KeyValue;
 use super::{
     SemanticConventions, agent, names, params,
     server::ServerAddress,
-    value::{cut, short, text},
+    value::{cut, short, text, texts},
 };
-use crate::{event::LlmStart, handlers::operation::operation, run::Run};
+use crate::{
+    event::LlmStart,
+    handlers::operation::operation,
+    run::{Run, RunType},
+};
 
 /// The facts about a model call that its start event states, for spans and metrics.
 pub(super) struct CallInfo {
@@ -18,9 +22,9 @@ pub(super) struct CallInfo {
 }
 
 impl CallInfo {
-    pub(super) fn of(start: &LlmStart) -> Self {
+    pub(super) fn of(run: &Run, start: &LlmStart) -> Self {
         Self {
-            operation: operation(start),
+            operation: operation(run.run_type(), start),
             provider: Arc::clone(&start.provider),
             model: start.model.clone(),
             server: ServerAddress::of(start),
@@ -60,6 +64,11 @@ impl CallInfo {
         let conversation = conversation.or_else(|| params::conversation(&start.params));
         attributes.extend(conversation.map(|id| text(names::CONVERSATION, cut(id))));
         params::attributes(&start.params, conventions, &mut attributes);
+        attributes.extend(made(run, start).map(|made| text(names::OUTPUT_TYPE, made)));
+        if run.run_type() == RunType::Embedding {
+            let formats = params::encoding_formats(&start.params);
+            attributes.extend(formats.map(|it| texts(names::ENCODING_FORMATS, it)));
+        }
         if &*self.provider == "openai" {
             if matches!(&*start.api, "chat_completions" | "responses") {
                 attributes.push(text(names::OPENAI_API, short(&start.api)));
@@ -68,5 +77,15 @@ impl CallInfo {
             attributes.extend(tier.map(|tier| text(names::OPENAI_TIER, cut(tier))));
         }
         attributes
+    }
+}
+
+/// Returns what a model of images or of speech makes. What understands speech makes text.
+fn made(run: &Run, start: &LlmStart) -> Option<&'static str> {
+    match run.run_type() {
+        RunType::Image => Some("image"),
+        RunType::Audio if start.api.contains("speech") => Some("speech"),
+        RunType::Audio => Some("text"),
+        _ => None,
     }
 }

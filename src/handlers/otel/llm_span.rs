@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     event::{LlmResult, LlmStart, RunError},
-    run::Run,
+    run::{Run, RunType},
 };
 
 /// Content by attribute name.
@@ -31,7 +31,7 @@ type ContentAttributes = Vec<(&'static str, Value)>;
 
 impl SpansInner {
     pub(super) fn llm_start(&self, run: &Run, start: &Arc<LlmStart>) {
-        let info = CallInfo::of(start);
+        let info = CallInfo::of(run, start);
         let attributes = info.attributes(run, start, self.conventions);
         // A model run inside another one is part of that call, such as one attempt.
         let is_call = self.outermost.start(run);
@@ -41,7 +41,7 @@ impl SpansInner {
         let builder = span_builder(run, info.span_name(), kind, attributes);
         self.open(run, builder, (is_call, call_start), |span| {
             if is_call && self.content.on_spans() && span.is_recording() {
-                span.set_attributes(json_strings(input_content(start)));
+                span.set_attributes(json_strings(input_content(run, start)));
             }
         });
     }
@@ -50,7 +50,10 @@ impl SpansInner {
         self.outermost.end(run);
         let Some(mut open) = self.open.remove(run) else { return };
         let attributes = result::attributes(result, error.is_some(), self.conventions);
-        let output = || (names::OUTPUT_MESSAGES, output(result, error.is_some()));
+        let output = || {
+            let output = (names::OUTPUT_MESSAGES, output(result, error.is_some()));
+            (!result.choices.is_empty() || run.run_type() == RunType::Llm).then_some(output)
+        };
         if let Some(start) = open.call_start.take() {
             self.emit_details(run, &mut open, start, &attributes, output(), (result, error));
         }
@@ -71,7 +74,7 @@ impl SpansInner {
         if open.span.is_recording() {
             open.span.set_attributes(attributes);
             if open.is_call && self.content.on_spans() {
-                open.span.set_attributes(json_strings(vec![output()]));
+                open.span.set_attributes(json_strings(output().into_iter().collect()));
             }
             if let Some(error) = error {
                 open.fail(error, self.content.on_spans());
@@ -87,12 +90,12 @@ impl SpansInner {
         open: &mut OpenSpan,
         call: CallStart,
         attributes: &[KeyValue],
-        output: (&'static str, Value),
+        output: Option<(&'static str, Value)>,
         (result, error): (&LlmResult, Option<&RunError>),
     ) {
         let error = error.map(|error| text(names::ERROR_TYPE, error_type(error)));
-        let mut content = input_content(&call.start);
-        content.push(output);
+        let mut content = input_content(run, &call.start);
+        content.extend(output);
         let all = call.attributes.into_iter().chain(attributes.iter().cloned()).chain(error);
         let time = run.end_time(result.duration);
         let Some(logs) = &self.logs else {
@@ -112,8 +115,12 @@ impl SpansInner {
 }
 
 /// Returns the prompt and the tool definitions, as far as they are captured.
-fn input_content(start: &LlmStart) -> ContentAttributes {
+fn input_content(run: &Run, start: &LlmStart) -> ContentAttributes {
     let mut content = ContentAttributes::new();
+    // The conventions have no attribute for the input of other models.
+    if run.run_type() != RunType::Llm {
+        return content;
+    }
     if let Some(InputMessages { system, messages }) = InputMessages::of(start) {
         content.extend(system.map(|system| (names::SYSTEM_INSTRUCTIONS, system)));
         content.push((names::INPUT_MESSAGES, messages));

@@ -98,7 +98,7 @@ impl MetricsInner {
         if !self.outermost.start(run) {
             return;
         }
-        let info = CallInfo::of(start);
+        let info = CallInfo::of(run, start);
         let mut attributes = vec![
             text(names::OPERATION, info.operation),
             text(names::PROVIDER, bounded(&self.labels.providers, &info.provider)),
@@ -150,7 +150,7 @@ impl MetricsInner {
 
 impl CallbackHandler for OtelMetrics {
     fn event_mask(&self) -> EventMask {
-        let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
+        let ends = EventMask::MODELS - EventMask::LLM_NEW_TOKEN;
         match self.0.chunk_times {
             true => ends | EventMask::LLM_NEW_TOKEN | EventMask::TOKEN_TIMES,
             false => ends,
@@ -163,15 +163,15 @@ impl CallbackHandler for OtelMetrics {
 
     fn on_event(&self, run: &Run, event: &Event) {
         match event.data() {
-            EventData::LlmStart(start) => self.0.start(run, start),
+            EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
+                self.0.start(run, start)
+            }
             EventData::LlmNewToken(_) => self.0.token(run, event.time()),
-            EventData::LlmEnd(result) => self.0.end(run, result, None),
-            EventData::LlmError(error) => {
-                if let Some(result) = error.result() {
-                    self.0.end(run, result, Some(error));
+            data => {
+                if let Some(result) = data.result() {
+                    self.0.end(run, result, data.error());
                 }
             }
-            _ => {}
         }
     }
 }

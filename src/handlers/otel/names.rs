@@ -86,6 +86,7 @@ pub(super) const OUTPUT_TYPE: &str = "gen_ai.output.type";
 pub(super) const MODEL: &str = "gen_ai.request.model";
 pub(super) const STREAM: &str = "gen_ai.request.stream";
 pub(super) const CHOICE_COUNT: &str = "gen_ai.request.choice.count";
+pub(super) const ENCODING_FORMATS: &str = "gen_ai.request.encoding_formats";
 pub(super) const SEED: &str = "gen_ai.request.seed";
 pub(super) const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
 pub(super) const TEMPERATURE: &str = "gen_ai.request.temperature";
@@ -106,6 +107,7 @@ pub(super) const OTHER: &str = "_OTHER";
 pub(super) const RESPONSE_ID: &str = "gen_ai.response.id";
 pub(super) const RESPONSE_MODEL: &str = "gen_ai.response.model";
 pub(super) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+pub(super) const DIMENSIONS: &str = "gen_ai.embeddings.dimension.count";
 pub(super) const TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 pub(super) const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub(super) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
@@ -120,6 +122,9 @@ pub(super) const AGENT_VERSION: &str = "gen_ai.agent.version";
 pub(super) const DATA_SOURCE: &str = "gen_ai.data_source.id";
 pub(super) const TOOL_NAME: &str = "gen_ai.tool.name";
 pub(super) const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
+
+// Calls of MCP servers, which are tools.
+pub(super) const MCP_METHOD: &str = "mcp.method.name";
 
 // Content (opt-in).
 pub(super) const SYSTEM_INSTRUCTIONS: &str = "gen_ai.system_instructions";

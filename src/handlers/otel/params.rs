@@ -94,3 +94,13 @@ fn output_type(params: &Params) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// Returns the encodings of vectors that are requested.
+pub(super) fn encoding_formats(params: &Params) -> Option<Vec<StringValue>> {
+    let formats = find(params, &["encoding_format", "embedding_types", "output_dtype"])?;
+    let one = |format: &Value| format.as_str().map(|format| cut(format).into());
+    match formats {
+        Value::Array(formats) => formats.iter().take(MAX_STOPS).map(one).collect(),
+        format => one(format).map(|format| vec![format]),
+    }
+}

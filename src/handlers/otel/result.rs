@@ -24,6 +24,9 @@ pub(super) fn attributes(
     if let Some(first) = result.time_to_first_token {
         attributes.push(KeyValue::new(names::TIME_TO_FIRST_CHUNK, first.as_secs_f64()));
     }
+    if let Some(dimensions) = result.dimensions {
+        attributes.push(KeyValue::new(names::DIMENSIONS, i64::from(dimensions)));
+    }
     if let Some(usage) = &result.usage {
         let counts = [
             (names::INPUT_TOKENS, usage.input_tokens),

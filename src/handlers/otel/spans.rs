@@ -117,10 +117,14 @@ impl CallbackHandler for OtelSpans {
     fn on_event(&self, run: &Run, event: &Event) {
         let inner = &*self.0;
         match event.data() {
-            EventData::LlmStart(start) => inner.llm_start(run, start),
+            EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
+                inner.llm_start(run, start);
+            }
             EventData::RunStart(_, input) => inner.start(run, input),
-            EventData::LlmEnd(result) => inner.llm_end(run, result, None),
-            EventData::LlmError(error) => {
+            EventData::LlmEnd(result) | EventData::ModelEnd(_, result) => {
+                inner.llm_end(run, result, None);
+            }
+            EventData::LlmError(error) | EventData::ModelError(_, error) => {
                 if let Some(result) = error.result() {
                     inner.llm_end(run, result, Some(error));
                 }

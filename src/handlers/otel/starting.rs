@@ -39,6 +39,10 @@ pub(super) fn runnable_span(run: &Run, input: &RunInput, is_agent: bool) -> Span
             attributes.push(text(names::TOOL_NAME, cut(run.name())));
             let id = input.tool_call_id.as_deref();
             attributes.extend(id.map(|id| text(names::TOOL_CALL_ID, cut(id))));
+            if let Some(method) = metadata(run, names::MCP_METHOD) {
+                copy_mcp(run, &mut attributes);
+                return span_builder(run, named(method, run.name()), SpanKind::Client, attributes);
+            }
             named(names::EXECUTE_TOOL, run.name())
         }
         RunType::Retriever => {
@@ -57,4 +61,14 @@ pub(super) fn runnable_span(run: &Run, input: &RunInput, is_agent: bool) -> Span
         _ => cut(run.name()),
     };
     span_builder(run, name, SpanKind::Internal, attributes)
+}
+
+/// Copies what the metadata of a call of an MCP server says.
+fn copy_mcp(run: &Run, attributes: &mut Vec<KeyValue>) {
+    for (key, value) in run.metadata() {
+        let known = key.starts_with("mcp.") || key.starts_with("jsonrpc.");
+        if let (true, Some(value)) = (known && key.len() <= 64, value.as_str()) {
+            attributes.push(KeyValue::new(key.clone(), cut(value)));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{RunTree, TreeEvent};
 use crate::{
-    event::{Event, EventData},
+    event::{Event, EventData, RunError},
     run::Run,
 };
 
@@ -85,9 +85,8 @@ impl GrowingTree {
 
 fn duration(end: &EventData) -> Option<Duration> {
     match end {
-        EventData::LlmEnd(result) => Some(result.duration),
+        EventData::LlmEnd(result) | EventData::ModelEnd(_, result) => Some(result.duration),
         EventData::RunEnd(_, output) => Some(output.duration),
-        EventData::LlmError(error) | EventData::RunError(_, error) => Some(error.duration()),
-        _ => None,
+        other => other.error().map(RunError::duration),
     }
 }

@@ -60,6 +60,9 @@ fn counts(result: &LlmResult, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         None if result.tokens > 0 => write!(f, ", {} pieces", result.tokens)?,
         None => {}
     }
+    if let Some(outputs) = result.outputs {
+        write!(f, ", {outputs} outputs")?;
+    }
     match result.choices.first().and_then(|choice| choice.finish_reason.as_deref()) {
         Some(reason) => write!(f, ", {}", plain(reason)),
         None => Ok(()),

@@ -84,11 +84,7 @@ impl RunTree {
 
     /// Returns the result of a model's run, which is partial after an error.
     pub fn result(&self) -> Option<&LlmResult> {
-        match &self.end {
-            Some(EventData::LlmEnd(result)) => Some(result),
-            Some(EventData::LlmError(error)) => error.result(),
-            _ => None,
-        }
+        self.end.as_ref()?.result()
     }
 
     /// Returns the input of a chain, tool or retriever, if it was captured.
@@ -109,10 +105,7 @@ impl RunTree {
 
     /// Returns the run's error, if it failed.
     pub fn error(&self) -> Option<&RunError> {
-        match &self.end {
-            Some(EventData::LlmError(error) | EventData::RunError(_, error)) => Some(error),
-            _ => None,
-        }
+        self.end.as_ref()?.error()
     }
 
     /// Returns the number of runs in the tree, including this one.

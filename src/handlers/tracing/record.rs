@@ -11,7 +11,7 @@ use crate::{
 /// Records a run's terminal event in its span.
 pub(super) fn end(run: &Run, span: &Span, data: &EventData) {
     match data {
-        EventData::LlmEnd(result) => {
+        EventData::LlmEnd(result) | EventData::ModelEnd(_, result) => {
             answer(span, result);
             completed(span, result.duration);
         }
@@ -19,7 +19,7 @@ pub(super) fn end(run: &Run, span: &Span, data: &EventData) {
             let RunOutput { duration, .. } = &**output;
             completed(span, *duration);
         }
-        EventData::LlmError(error) => {
+        EventData::LlmError(error) | EventData::ModelError(_, error) => {
             if let Some(result) = error.result() {
                 answer(span, result);
             }
@@ -61,6 +61,9 @@ fn answer(span: &Span, result: &LlmResult) {
         span.record("output_tokens", usage.output_tokens);
     }
     span.record("tokens", result.tokens);
+    // Absent ones are not recorded.
+    span.record("outputs", result.outputs);
+    span.record("dimensions", result.dimensions);
     if let Some(time) = result.time_to_first_token {
         span.record("time_to_first_token_ms", milliseconds(time));
     }

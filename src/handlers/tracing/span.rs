@@ -30,6 +30,8 @@ pub(super) fn open(run: &Run, start: &EventData) -> Span {
                 input_tokens = Empty,
                 output_tokens = Empty,
                 tokens = Empty,
+                outputs = Empty,
+                dimensions = Empty,
                 time_to_first_token_ms = Empty,
                 duration_ms = Empty,
                 error.kind = Empty,
@@ -40,21 +42,34 @@ pub(super) fn open(run: &Run, start: &EventData) -> Span {
             span
         }};
     }
-    match (run.run_type(), start) {
-        (_, EventData::LlmStart(start)) => {
-            let model = start.model.as_deref().unwrap_or_default();
-            let name = format!("{} {model}", operation(start));
-            span!(
-                "llm",
-                name.trim_end(),
-                "client",
-                provider = &*start.provider,
-                api = &*start.api,
-                model = model
-            )
+    if let Some(start) = start.model_start() {
+        let model = start.model.as_deref().unwrap_or_default();
+        let name = format!("{} {model}", operation(run.run_type(), start));
+        macro_rules! model {
+            ($name:literal) => {
+                span!(
+                    $name,
+                    name.trim_end(),
+                    "client",
+                    provider = &*start.provider,
+                    api = &*start.api,
+                    model = model,
+                    inputs = start.inputs
+                )
+            };
         }
-        (RunType::Tool, _) => span!("tool", format!("execute_tool {}", run.name()), "internal"),
-        (RunType::Retriever, _) => span!("retriever", run.name(), "internal"),
+        return match run.run_type() {
+            RunType::Embedding => model!("embedding"),
+            RunType::Rerank => model!("rerank"),
+            RunType::Image => model!("image"),
+            RunType::Audio => model!("audio"),
+            RunType::Moderation => model!("moderation"),
+            _ => model!("llm"),
+        };
+    }
+    match run.run_type() {
+        RunType::Tool => span!("tool", format!("execute_tool {}", run.name()), "internal"),
+        RunType::Retriever => span!("retriever", run.name(), "internal"),
         _ => span!("chain", run.name(), "internal"),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     period::Period, priced::RunCosts,
 };
 use crate::{
-    event::{Amount, ErrorKind, LlmResult, LlmStart, PriceSource, RunError},
+    event::{Amount, ErrorKind, Event, LlmResult, PriceSource, RunError},
     handler::{CallbackHandler, EventMask, Identity},
     handlers::outermost::Outermost,
     run::Run,
@@ -206,24 +206,19 @@ impl UsageTotals {
 
 impl CallbackHandler for UsageTotals {
     fn event_mask(&self) -> EventMask {
-        EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR
+        EventMask::MODELS - EventMask::LLM_NEW_TOKEN
     }
 
     fn identity(&self) -> Option<Identity> {
         Some(Identity::of(&self.0))
     }
 
-    fn on_llm_start(&self, run: &Run, _: &LlmStart) {
-        self.0.outermost.start(run);
-    }
-
-    fn on_llm_end(&self, run: &Run, result: &LlmResult) {
-        self.end(run, result, None);
-    }
-
-    fn on_llm_error(&self, run: &Run, error: &RunError) {
-        if let Some(result) = error.result() {
-            self.end(run, result, Some(error.kind()));
+    fn on_event(&self, run: &Run, event: &Event) {
+        let data = event.data();
+        if let Some(result) = data.result() {
+            self.end(run, result, data.error().map(RunError::kind));
+        } else if data.model_start().is_some() {
+            self.0.outermost.start(run);
         }
     }
 }

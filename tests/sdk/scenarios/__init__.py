@@ -5,10 +5,10 @@ SDK streams and accumulates the answer itself."""
 
 import itertools
 
-from . import chat, completions, messages, responses
+from . import chat, completions, messages, operations, responses
 from .wire import named
 
-ALL = [*messages.ALL, *chat.ALL, *completions.ALL, *responses.ALL]
+ALL = [*messages.ALL, *chat.ALL, *completions.ALL, *responses.ALL, *operations.ALL]
 
 
 def endless():

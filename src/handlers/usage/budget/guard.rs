@@ -11,7 +11,7 @@ use super::{
     settings::BudgetSettings,
 };
 use crate::{
-    event::{LlmResult, LlmStart, RunError, Token},
+    event::{Event, EventData, LlmResult, LlmStart, Token},
     handler::{CallbackHandler, EventMask, Identity},
     handlers::outermost::Outermost,
     run::Run,
@@ -191,24 +191,23 @@ impl CallbackHandler for BudgetGuard {
         Some(Identity::of(&self.0))
     }
 
-    fn on_llm_start(&self, run: &Run, start: &LlmStart) {
-        self.start(run, start);
+    fn on_event(&self, run: &Run, event: &Event) {
+        let data = event.data();
+        if let EventData::LlmNewToken(token) = data {
+            self.token(run, token);
+        } else if let Some(result) = data.result() {
+            self.end(run, result);
+        } else if let Some(start) = data.model_start() {
+            self.start(run, start);
+        }
     }
+}
 
-    fn on_llm_new_token(&self, run: &Run, token: &Token) {
+impl BudgetGuard {
+    fn token(&self, run: &Run, token: &Token) {
         let refused = self.with(|it| it.token(&self.0.settings, run.run_id(), token));
         if let Some((key, refusal)) = refused {
             self.abort(run, key.as_ref(), refusal, false);
-        }
-    }
-
-    fn on_llm_end(&self, run: &Run, result: &LlmResult) {
-        self.end(run, result);
-    }
-
-    fn on_llm_error(&self, run: &Run, error: &RunError) {
-        if let Some(result) = error.result() {
-            self.end(run, result);
         }
     }
 }

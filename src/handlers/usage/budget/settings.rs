@@ -67,8 +67,8 @@ impl BudgetSettings {
 
     /// Returns the events that a guard needs.
     pub(super) fn event_mask(&self) -> EventMask {
-        let ends = EventMask::LLM_START | EventMask::LLM_END | EventMask::LLM_ERROR;
-        if self.watches_tokens() { ends | EventMask::LLM_NEW_TOKEN } else { ends }
+        let all = EventMask::MODELS;
+        if self.watches_tokens() { all } else { all - EventMask::LLM_NEW_TOKEN }
     }
 
     /// Returns the limit of a run whose cost is not limited.

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{config::SharedBudgets, keeper::Keeper};
 use crate::{
     callbacks::Registration,
-    event::{LlmResult, LlmStart, RunError, Token},
+    event::{Event, EventData},
     handler::{AsyncCallbackHandler, EventMask, Identity},
     handlers::usage::budget::{BudgetKey, BudgetReport, settings::BudgetSettings},
     run::Run,
@@ -140,21 +140,14 @@ impl AsyncCallbackHandler for SharedBudgetGuard {
         Some(Identity::of(&self.0))
     }
 
-    async fn on_llm_start(&self, run: &Run, start: &LlmStart) {
-        self.0.start(run, start).await;
-    }
-
-    async fn on_llm_new_token(&self, run: &Run, token: &Token) {
-        self.0.token(run, token);
-    }
-
-    async fn on_llm_end(&self, run: &Run, result: &LlmResult) {
-        self.0.end(run, result);
-    }
-
-    async fn on_llm_error(&self, run: &Run, error: &RunError) {
-        if let Some(result) = error.result() {
+    async fn on_event(&self, run: &Run, event: &Event) {
+        let data = event.data();
+        if let EventData::LlmNewToken(token) = data {
+            self.0.token(run, token);
+        } else if let Some(result) = data.result() {
             self.0.end(run, result);
+        } else if let Some(start) = data.model_start() {
+            self.0.start(run, start).await;
         }
     }
 }

@@ -1,0 +1,69 @@
+use http::Method;
+use serde_json::{Value, json};
+
+use super::part::{Kind, Part};
+use crate::{
+    event::LlmStart,
+    wire::{LlmHttpRequest, Match, openai, request::Members},
+};
+
+/// The longest word of an input that is kept, whatever it is. A longer one of Base64 is a file.
+const MAX_WORD: usize = 256;
+
+/// Whether a request is a call at a path with one of these ends.
+pub(super) fn is_call(method: &Method, path: &str, ends: &[&str]) -> Match {
+    Match::when(method == Method::POST && ends.iter().any(|end| path.ends_with(end)))
+}
+
+/// Returns the start of a call whose inputs are in `inputs`, the first of which that is present is counted. All other
+/// members that are not in `content` are parameters.
+pub(super) fn start(
+    call: &LlmHttpRequest<'_>,
+    (provider, api): (&str, &str),
+    members: &Members,
+    content: &'static [&'static str],
+    inputs: &[&str],
+    build: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
+) -> LlmStart {
+    let build = |members: &Members| build(members).into_iter().map(without_files).collect();
+    let mut start = members.start(call.provider_or(provider), api, content, build);
+    start.inputs = count(members, inputs);
+    start.model = start.model.or_else(|| members.text("model_id").map(Into::into));
+    start.model = start.model.or_else(|| openai::model_of(&call.path()).map(Into::into));
+    start
+}
+
+/// Returns how many items the first of these members has that is present.
+pub(super) fn count(members: &Members, names: &[&str]) -> Option<u64> {
+    let mut found = names.iter().filter_map(|name| members.read::<Part>(name));
+    found.find(|part| part.kind != Kind::Nothing).map(|part| part.count())
+}
+
+/// Returns the items of the first of these members that is present. An array of numbers is one text, in tokens.
+pub(super) fn items(members: &Members, names: &[&str]) -> Vec<Value> {
+    match names.iter().find_map(|name| members.value(name)) {
+        Some(Value::Array(all)) if !all.iter().any(Value::is_number) => all,
+        one => one.into_iter().collect(),
+    }
+}
+
+/// Replaces files within an input by their size.
+fn without_files(mut input: Value) -> Value {
+    match &mut input {
+        Value::String(text) if is_file(text) => {
+            json!(format!("[redacted, {} characters]", text.len()))
+        }
+        Value::Array(items) => items.drain(..).map(without_files).collect(),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| *value = without_files(value.take()));
+            input
+        }
+        _ => input,
+    }
+}
+
+fn is_file(text: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
+    let data = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    data && text.contains(',') || text.len() > MAX_WORD && text.bytes().all(is_base64)
+}

@@ -1,0 +1,123 @@
+use super::{answer::Answer, element::Element, part::Part};
+use crate::{
+    event::Delta,
+    wire::{
+        error::said,
+        json::{self, ReadError},
+        protocol::{ArrayBody, Protocol},
+    },
+};
+
+/// The protocol of answers with outputs: an object or an array, or events of pictures and sound, the last of which have
+/// the usage.
+#[derive(Debug)]
+pub(super) struct Operation {
+    /// The type of the vectors' numbers.
+    element: Element,
+    /// The number of outputs of a stream.
+    expected: u64,
+    /// The outputs so far.
+    completed: u64,
+}
+
+impl Operation {
+    /// Reads whole answers, whose vectors have such numbers.
+    pub(super) fn of(element: Element) -> Self {
+        Self { element, expected: 1, completed: 0 }
+    }
+
+    /// Reads streams of so many outputs.
+    pub(super) fn streamed(expected: u64) -> Self {
+        Self { expected, ..Self::of(Element::default()) }
+    }
+
+    fn outputs(&self, outputs: &Part, each: &mut dyn FnMut(Delta<'_>)) {
+        let dimensions = outputs.dimensions(self.element).filter(|_| outputs.count() > 0);
+        each(Delta::Outputs { count: outputs.count(), dimensions });
+        if !outputs.flagged.is_empty() {
+            each(Delta::Flagged(outputs.flagged.clone().into()));
+        }
+    }
+
+    /// Reads an answer. Returns whether it is over.
+    fn answer(
+        &mut self,
+        json: &str,
+        whole: bool,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) -> Result<bool, ReadError> {
+        let mut answer: Answer<'_> = json::read(json)?;
+        let found = answer.outputs().is_some();
+        if answer.error.is_some() || !found {
+            if let Some(error) = said(json, found) {
+                each(Delta::Error(error));
+                return Ok(true);
+            }
+        }
+        if whole && !found {
+            return Err(ReadError::Unreadable);
+        }
+        if whole {
+            each(Delta::NotStreamed);
+        }
+        let id = std::mem::take(&mut answer.id).filled();
+        let id = id.or_else(|| std::mem::take(&mut answer.request_id).filled());
+        let model = std::mem::take(&mut answer.model).filled();
+        if id.is_some() || model.is_some() {
+            each(Delta::Response { id, model });
+        }
+        answer.usage(each);
+        if let Some(outputs) = answer.outputs() {
+            self.outputs(outputs, each);
+            return Ok(true);
+        }
+        // `image_generation.completed`, `image_edit.completed`, `speech.audio.done`.
+        let kind = answer.kind.as_deref().unwrap_or_default();
+        if kind.ends_with(".completed") || kind.ends_with(".done") {
+            self.completed += 1;
+            each(Delta::Outputs { count: self.completed, dimensions: None });
+        }
+        Ok(self.completed >= self.expected)
+    }
+}
+
+impl Protocol for Operation {
+    const ARRAY: ArrayBody = ArrayBody::List;
+
+    fn event(
+        &mut self,
+        _name: Option<&str>,
+        data: &str,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) -> Result<(), ReadError> {
+        if matches!(data, "" | "[DONE]") {
+            if self.completed > 0 {
+                each(Delta::Done);
+            }
+            return Ok(());
+        }
+        if self.answer(data, false, each)? {
+            each(Delta::Done);
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
+        // Some servers answer with the list alone. Google's errors are in one, too.
+        let list = json.trim_ascii_start().starts_with('[');
+        if list && let Some(error) = said(json, false) {
+            each(Delta::Error(error));
+            return Ok(());
+        }
+        let wrapped = list.then(|| format!("{{\"data\":{json}}}"));
+        self.answer(wrapped.as_deref().unwrap_or(json), true, each)?;
+        each(Delta::Done);
+        Ok(())
+    }
+
+    fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        if self.completed > 0 {
+            each(Delta::Done);
+        }
+    }
+}

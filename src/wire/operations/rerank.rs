@@ -1,0 +1,68 @@
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::{
+    decoder::OperationDecoder,
+    inputs::{count, is_call, start},
+};
+use crate::{
+    event::LlmStart,
+    run::RunType,
+    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+};
+
+/// The ranking of documents as a [`Format`]: `POST …/rerank` of Cohere, Jina, Voyage, OpenRouter, watsonx and servers,
+/// DashScope's, and the `reranking` and `score` of servers.
+///
+/// The inputs are the documents. Without another provider in the URI, it is `cohere`, whose API most have.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Match, operations::Rerank};
+///
+/// assert_eq!(Rerank.matches(&Method::POST, "/v2/rerank"), Match::Yes);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rerank;
+
+const ENDS: [&str; 5] =
+    ["/rerank", "/reranking", "/text-rerank/text-rerank", "/v1/score", "/v2/score"];
+const DOCUMENTS: [&str; 5] = ["documents", "texts", "inputs", "text_2", "items"];
+const CONTENT: [&str; 9] =
+    ["query", "queries", "text_1", "documents", "texts", "inputs", "text_2", "items", "input"];
+
+impl Format for Rerank {
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        match is_call(method, path, &ENDS) {
+            Match::No if path == "/score" => Match::when(method == Method::POST),
+            found => found,
+        }
+    }
+
+    fn run_type(&self) -> RunType {
+        RunType::Rerank
+    }
+
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        let members = call.members();
+        let mut start =
+            start(call, ("cohere", "rerank"), &members, &CONTENT, &DOCUMENTS, |members| {
+                // DashScope has them within the input.
+                let input = members.nested("input").unwrap_or_else(|| members.clone());
+                let sent = |name: &str| Some((name.to_owned(), input.value(name)?));
+                let found: Map<String, Value> =
+                    CONTENT.iter().filter_map(|name| sent(name)).collect();
+                vec![found.into()]
+            });
+        start.inputs = start.inputs.or_else(|| count(&members.nested("input")?, &DOCUMENTS));
+        start
+    }
+
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        Box::new(OperationDecoder::new(response))
+    }
+
+    fn error_body(&self, _status: StatusCode, message: &str) -> Vec<u8> {
+        json!({ "message": message }).to_string().into_bytes()
+    }
+}

@@ -1,0 +1,134 @@
+use std::borrow::Cow;
+
+use super::answer::Transcript;
+use crate::{
+    event::Delta,
+    wire::{
+        Decoder,
+        error::said,
+        framed::EVENT_LIMIT,
+        json::{self, ReadError},
+        protocol::Protocol,
+        usage,
+    },
+};
+
+/// The protocol of transcriptions and translations in JSON, and of their events.
+#[derive(Debug, Default)]
+pub(super) struct Transcription {
+    /// Whether a text was emitted.
+    has_text: bool,
+}
+
+impl Protocol for Transcription {
+    fn event(
+        &mut self,
+        _name: Option<&str>,
+        data: &str,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) -> Result<(), ReadError> {
+        // The end is the event before the mark.
+        if matches!(data, "" | "[DONE]") {
+            return Ok(());
+        }
+        let event: Transcript<'_> = json::read(data)?;
+        let kind = event.kind.as_deref().unwrap_or_default();
+        let (is_delta, is_end) = (kind.ends_with(".delta"), kind.ends_with(".done"));
+        if event.error.is_some() || !(is_delta || is_end) {
+            if let Some(error) = said(data, is_delta || is_end) {
+                each(Delta::Error(error));
+                return Ok(());
+            }
+        }
+        if is_end {
+            self.end(event, each);
+        } else if is_delta {
+            // OpenAI, Mistral.
+            let text = event.delta.filled().or_else(|| event.text.filled());
+            self.text(text, each);
+        }
+        Ok(())
+    }
+
+    fn repeats(&self) -> bool {
+        true
+    }
+
+    fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
+        let answer: Transcript<'_> = json::read(json)?;
+        let found = answer.text.as_deref().is_some();
+        if answer.error.is_some() || !found {
+            if let Some(error) = said(json, found) {
+                each(Delta::Error(error));
+                return Ok(());
+            }
+        }
+        if !found {
+            return Err(ReadError::Unreadable);
+        }
+        each(Delta::NotStreamed);
+        self.end(answer, each);
+        Ok(())
+    }
+}
+
+impl Transcription {
+    fn text(&mut self, text: Option<Cow<'_, str>>, each: &mut dyn FnMut(Delta<'_>)) {
+        if let Some(text) = text {
+            self.has_text = true;
+            each(Delta::Text { choice: 0, text });
+        }
+    }
+
+    fn end(&mut self, answer: Transcript<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        if let Some(model) = answer.model.filled() {
+            each(Delta::Response { id: None, model: Some(model) });
+        }
+        // The last event of a stream repeats all of it.
+        if !self.has_text {
+            self.text(answer.text.filled(), each);
+        }
+        if let Some(raw) = answer.usage.0 {
+            usage::emit(raw, None, each);
+        }
+        each(Delta::Outputs { count: 1, dimensions: None });
+        each(Delta::Done);
+    }
+}
+
+/// A decoder of a transcription that is plain text, or subtitles.
+#[derive(Debug, Default)]
+pub(super) struct PlainText {
+    bytes: Vec<u8>,
+    over: bool,
+    ended: bool,
+}
+
+impl Decoder for PlainText {
+    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
+        if self.ended || self.over {
+            return;
+        }
+        if self.bytes.len() + bytes.len() > EVENT_LIMIT {
+            self.over = true;
+            self.bytes = Vec::new();
+            each(Delta::DecodeFault);
+            return;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        each(Delta::NotStreamed);
+        let bytes = std::mem::take(&mut self.bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        if !text.is_empty() {
+            each(Delta::Text { choice: 0, text });
+        }
+        each(Delta::Outputs { count: 1, dimensions: None });
+        each(Delta::Done);
+    }
+}

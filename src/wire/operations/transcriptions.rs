@@ -1,0 +1,71 @@
+use http::{Method, StatusCode};
+
+use super::{
+    inputs::{is_call, items, start},
+    multipart,
+    transcript::{PlainText, Transcription},
+};
+use crate::{
+    event::LlmStart,
+    run::RunType,
+    wire::{
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, body_decoder::BodyDecoder, openai,
+    },
+};
+
+/// OpenAI's transcriptions and translations as a [`Format`]: `POST …/audio/transcriptions` and `…/audio/translations`.
+///
+/// The text is the text of the answer: token events where it is streamed. Plain text and subtitles are kept as they are.
+/// Of the file in the request, its type and size are the input.
+///
+/// ```
+/// use http::Method;
+/// use tower_llm_callbacks::wire::{Format, Match, operations::Transcriptions};
+///
+/// assert_eq!(Transcriptions.matches(&Method::POST, "/v1/audio/translations"), Match::Yes);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Transcriptions;
+
+const CONTENT: [&str; 4] = ["file", "file_url", "url", "prompt"];
+
+impl Format for Transcriptions {
+    fn matches(&self, method: &Method, path: &str) -> Match {
+        is_call(method, path, &["/audio/transcriptions", "/audio/translations"])
+    }
+
+    fn run_type(&self) -> RunType {
+        RunType::Audio
+    }
+
+    fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
+        let api = match call.path().ends_with("translations") {
+            true => "audio_translations",
+            false => "audio_transcriptions",
+        };
+        let members = multipart::members(call);
+        start(call, ("openai", api), &members, &CONTENT, &CONTENT[..3], |members| {
+            CONTENT.iter().flat_map(|name| items(members, &[name])).collect()
+        })
+    }
+
+    fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
+        let kind = response.content_type();
+        let kind = kind.as_deref().unwrap_or_default();
+        let is_plain = match response.request {
+            Some(request) => {
+                let format = request.params.get("response_format").and_then(|it| it.as_str());
+                format.is_some_and(|format| matches!(format, "text" | "srt" | "vtt"))
+            }
+            None => matches!(kind, "text/plain" | "text/vtt" | "text/srt" | "application/x-subrip"),
+        };
+        match is_plain && kind != "text/event-stream" && kind != "text/html" {
+            true => Box::new(PlainText::default()),
+            false => Box::new(BodyDecoder::new(Transcription::default())),
+        }
+    }
+
+    fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
+        openai::error_body(status, message)
+    }
+}

@@ -1,0 +1,331 @@
+//! Embeddings, ranking, pictures, speech and moderation through the layer: what its records say, and that all else is as it
+//! was.
+
+use std::{
+    fs,
+    io::Write as _,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, header::CONTENT_ENCODING};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use support::http::Scripted;
+use support::recordings::{folder, read_json};
+use tower::{BoxError, Layer, service_fn};
+use tower_llm_callbacks::{
+    Abort, Callbacks, ContentCapture, HttpCallbackLayer, Run, http_layer::RequestBody, on_event,
+};
+
+const JSON: &str = "application/json";
+
+/// A call and its answer.
+#[derive(Clone)]
+struct Exchange {
+    target: String,
+    request: (String, Bytes),
+    status: u16,
+    answer: (String, Bytes),
+    gzip: bool,
+}
+
+impl Exchange {
+    fn new(target: &str, request: &Value, answer: &Value) -> Self {
+        Self {
+            target: target.to_owned(),
+            request: (JSON.to_owned(), request.to_string().into()),
+            status: 200,
+            answer: (JSON.to_owned(), answer.to_string().into()),
+            gzip: false,
+        }
+    }
+
+    fn of_type(mut self, content_type: &str, answer: impl Into<Bytes>) -> Self {
+        self.answer = (content_type.to_owned(), answer.into());
+        self
+    }
+
+    fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    fn gzip(mut self) -> Self {
+        let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        coder.write_all(&self.answer.1).unwrap();
+        self.answer.1 = coder.finish().unwrap().into();
+        self.gzip = true;
+        self
+    }
+
+    /// Sends the call through the layer. Asserts that neither body is changed. Returns the records.
+    async fn send(&self, layer: impl Fn(HttpCallbackLayer) -> HttpCallbackLayer) -> Vec<Value> {
+        let (records, keep) = records();
+        let layer = layer(HttpCallbackLayer::new(keep));
+        let exchange = self.clone();
+        let server = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
+            let exchange = exchange.clone();
+            async move {
+                let sent = request.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(sent, exchange.request.1);
+                let (kind, body) = exchange.answer;
+                let mut response =
+                    Response::builder().status(exchange.status).header("content-type", kind);
+                if exchange.gzip {
+                    response = response.header(CONTENT_ENCODING, "gzip");
+                }
+                let pieces: Vec<Bytes> = body.chunks(700).map(Bytes::copy_from_slice).collect();
+                Ok::<_, BoxError>(response.body(Scripted::chunks(pieces)).unwrap())
+            }
+        });
+        let (kind, body) = &self.request;
+        let request = Request::post(&self.target).header("content-type", kind);
+        let request = request.body(Full::from(body.clone())).unwrap();
+        let response = layer.layer(server).oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), self.status);
+        let received = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(received, self.answer.1);
+        let records = records.lock().unwrap().clone();
+        records
+    }
+
+    async fn records(&self) -> Vec<Value> {
+        self.send(|layer| layer).await
+    }
+}
+
+/// Returns records of events, and the callbacks that collect them.
+fn records() -> (Arc<Mutex<Vec<Value>>>, Callbacks) {
+    let records = Arc::<Mutex<Vec<Value>>>::default();
+    let keep = Arc::clone(&records);
+    let handler = on_event(move |run, event| {
+        keep.lock().unwrap().push(serde_json::to_value(event.record(run)).unwrap());
+    });
+    (records, Callbacks::new().inline(handler))
+}
+
+fn embeddings() -> Exchange {
+    let vector: Value = (0..700).map(|at| json!(f64::from(at) / 1e6)).collect();
+    let items = json!([{"embedding": vector, "index": 0}, {"embedding": vector, "index": 1}]);
+    Exchange::new(
+        "https://api.mistral.ai/v1/embeddings",
+        &json!({"model": "mistral-embed", "input": ["one", "two"], "encoding_format": "float"}),
+        &json!({"id": "e1", "data": items, "model": "mistral-embed-2", "usage": {"prompt_tokens": 4, "total_tokens": 4, "completion_tokens": 0}}),
+    )
+}
+
+#[tokio::test]
+async fn records_say_what_was_embedded() {
+    let records = embeddings().records().await;
+    let [start, end] = &*records else { panic!("{records:#?}") };
+    assert_eq!(
+        (&start["event"], &start["run_type"]),
+        (&json!("embedding_start"), &json!("embedding"))
+    );
+    for (name, value) in [
+        ("provider", json!("mistral_ai")),
+        ("api", json!("embeddings")),
+        ("model", json!("mistral-embed")),
+        ("params", json!({"encoding_format": "float"})),
+        ("inputs", json!(2)),
+        ("input", json!(["one", "two"])),
+    ] {
+        assert_eq!(start["data"][name], value, "{name}");
+    }
+    assert_eq!(end["event"], "embedding_end");
+    for (name, value) in [
+        ("model", json!("mistral-embed-2")),
+        ("response_id", json!("e1")),
+        ("outputs", json!(2)),
+        ("dimensions", json!(700)),
+        ("decode_faults", json!(0)),
+    ] {
+        assert_eq!(end["data"][name], value, "{name}");
+    }
+    let usage = &end["data"]["usage"];
+    assert_eq!((&usage["input_tokens"], &usage["total_tokens"]), (&json!(4), &json!(4)));
+    assert_eq!(usage["source"]["input"], "reported");
+    assert!(end["data"]["duration_ms"].is_number());
+    assert!(records.iter().all(|record| record.to_string().len() < 3000), "vectors are kept");
+}
+
+#[tokio::test]
+async fn content_that_is_not_captured_is_null() {
+    let off = |layer: HttpCallbackLayer| layer.content(ContentCapture::Off);
+    let records = embeddings().send(off).await;
+    let data = &records[0]["data"];
+    assert_eq!((&data["input"], &data["inputs"]), (&Value::Null, &json!(2)));
+    assert_eq!(records[1]["data"]["dimensions"], 700);
+    let transcript =
+        Exchange::new("/v1/audio/transcriptions", &json!({}), &json!({"text": "CANARY"}));
+    assert!(!json!(transcript.send(off).await).to_string().contains("CANARY"));
+}
+
+#[tokio::test]
+async fn every_operation_ends_in_its_own_event() {
+    let picture = format!(
+        "data: {}\n\n",
+        json!({"type": "image_generation.completed", "b64_json": "QUJD".repeat(9000), "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}})
+    );
+    let words = ["Hel", "lo"].map(|word| json!({"type": "transcript.text.delta", "delta": word}));
+    let done = json!({"type": "transcript.text.done", "text": "Hello", "usage": {"type": "tokens", "input_tokens": 5, "output_tokens": 2, "total_tokens": 7}});
+    let transcript: String =
+        words.iter().chain([&done]).map(|event| format!("data: {event}\n\n")).collect();
+    let none = json!({});
+    let stream = json!({"stream": true});
+    for (exchange, events, outputs) in [
+        (
+            Exchange::new(
+                "/v1/rerank",
+                &json!({"documents": ["a", "b"]}),
+                &json!({"results": [{"index": 1}]}),
+            ),
+            vec!["rerank_start", "rerank_end"],
+            json!(1),
+        ),
+        (
+            Exchange::new("/v1/images/generations", &stream, &none)
+                .of_type("text/event-stream", picture),
+            vec!["image_start", "image_end"],
+            json!(1),
+        ),
+        (
+            Exchange::new("/v1/audio/transcriptions", &stream, &none)
+                .of_type("text/event-stream", transcript),
+            vec!["audio_start", "llm_new_token", "llm_new_token", "audio_end"],
+            json!(1),
+        ),
+        (
+            Exchange::new("/v1/audio/speech", &json!({"input": "Hi"}), &none)
+                .of_type("audio/mpeg", vec![255; 4000]),
+            vec!["audio_start", "audio_end"],
+            json!(1),
+        ),
+        (
+            Exchange::new(
+                "/v1/moderations",
+                &json!({"input": "a"}),
+                &json!({"results": [{"flagged": true}]}),
+            ),
+            vec!["moderation_start", "moderation_end"],
+            json!(1),
+        ),
+    ] {
+        let records = exchange.records().await;
+        let names: Vec<_> =
+            records.iter().map(|record| record["event"].as_str().unwrap()).collect();
+        assert_eq!(names, events, "{}", exchange.target);
+        let end = &records.last().unwrap()["data"];
+        assert_eq!(end["outputs"], outputs, "{end}");
+        if events[0] == "moderation_start" {
+            assert_eq!(end["flagged"], json!([true]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn failures_are_errors_of_their_own_kind() {
+    let error = json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
+    for (target, event) in [
+        ("/v1/embeddings", "embedding_error"),
+        ("/v2/rerank", "rerank_error"),
+        ("/v1/images/edits", "image_error"),
+        ("/v1/audio/speech", "audio_error"),
+        ("/v1/moderations", "moderation_error"),
+    ] {
+        for status in [200, 429] {
+            let exchange = Exchange::new(target, &json!({"model": "m"}), &error).status(status);
+            let records = exchange.records().await;
+            let last = records.last().unwrap();
+            assert_eq!(last["event"], event, "{target}");
+            let error = &last["data"]["error"];
+            assert_eq!(
+                (&error["kind"], &error["message"]),
+                (&json!("provider"), &json!("slow down"))
+            );
+            assert_eq!(error["provider_code"], "rate_limit_exceeded");
+        }
+        // The body ends in the middle.
+        let cut = Exchange::new(target, &json!({}), &json!({}))
+            .of_type(JSON, "{\"data\":[{\"embedding\":[1,");
+        let records = cut.records().await;
+        let last = records.last().unwrap();
+        assert_eq!(
+            (&last["event"], &last["data"]["error"]["kind"]),
+            (&json!(event), &json!("truncated"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn aborted_calls_are_answered_in_the_shape_of_their_api() {
+    for (target, pointer) in [
+        ("/v1/embeddings", "/error/message"),
+        ("/v1beta/models/m:embedContent", "/error/message"),
+        ("/v2/embed", "/message"),
+        ("/api/embed", "/error"),
+        ("/v1/rerank", "/message"),
+        ("/v1/audio/speech", "/error/message"),
+    ] {
+        let guard = on_event(|run: &Run, _| {
+            run.abort(Abort::new("too much"));
+        });
+        let server =
+            service_fn(|_| async { Ok::<_, BoxError>(Response::new(Full::<Bytes>::default())) });
+        let layer = HttpCallbackLayer::new(Callbacks::new().inline(guard));
+        let request = Request::post(target).body(Full::<Bytes>::from("{}")).unwrap();
+        let response = layer.layer(server).oneshot(request).await.unwrap();
+        assert!(response.status().is_client_error() || response.status().is_server_error());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body.pointer(pointer), Some(&json!("too much")), "{target} {body}");
+    }
+}
+
+/// The records of an end without what differs from call to call.
+fn comparable(records: &[Value]) -> Value {
+    let mut data = records.last().unwrap()["data"].clone();
+    for name in ["duration_ms", "time_to_first_token_ms", "http"] {
+        data.as_object_mut().unwrap().remove(name);
+    }
+    data
+}
+
+#[tokio::test]
+async fn recorded_bodies_read_the_same_when_they_are_compressed() {
+    let Some(folder) = folder() else { return };
+    let folder = folder.join("endpoints");
+    let mut checked = 0;
+    for entry in read_json(&folder.join("index.json")).as_array().unwrap() {
+        let file = entry["file"].as_str().unwrap();
+        let group = file.split('/').next().unwrap();
+        let is_operation = group.contains("embed")
+            || matches!(group, "rerank" | "images" | "audio" | "moderations");
+        if !is_operation {
+            continue;
+        }
+        let request = entry["request_body"].as_str().unwrap_or("{}").to_owned();
+        let mut exchange = Exchange {
+            target: entry["request_url"].as_str().unwrap().to_owned(),
+            request: (JSON.to_owned(), request.into()),
+            status: u16::try_from(entry["status"].as_u64().unwrap()).unwrap(),
+            answer: (
+                entry["content_type"].as_str().unwrap().to_owned(),
+                fs::read(folder.join(file)).unwrap().into(),
+            ),
+            gzip: entry["content_encoding"] == "gzip",
+        };
+        let records = exchange.records().await;
+        let data = comparable(&records);
+        let is_error = exchange.status >= 400;
+        assert_eq!(data["error"].is_object(), is_error, "{file} {data}");
+        assert!(is_error || data["outputs"].as_u64() >= Some(1), "{file} {data}");
+        if !exchange.gzip {
+            exchange = exchange.gzip();
+            assert_eq!(comparable(&exchange.records().await), data, "{file}");
+        }
+        checked += 1;
+    }
+    assert!(checked > 10);
+}

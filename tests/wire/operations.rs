@@ -1,0 +1,6 @@
+//! Embeddings, ranking, pictures, speech and moderation.
+
+mod bodies;
+mod recorded;
+mod requests;
+mod run;
