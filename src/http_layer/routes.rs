@@ -10,6 +10,7 @@ use crate::{
         Format, Match,
         anthropic::AnthropicMessages,
         gemini::Gemini,
+        mcp::Mcp,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
@@ -46,6 +47,7 @@ impl Routes {
             Arc::new(Gemini),
             Arc::new(OllamaChat),
             Arc::new(OllamaGenerate),
+            Arc::new(Mcp),
         ];
         Self { routed: Vec::new(), formats, providers: Vec::new() }
     }

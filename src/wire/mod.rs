@@ -36,6 +36,7 @@ pub mod gemini;
 mod http_request;
 mod http_response;
 mod json;
+pub mod mcp;
 mod ndjson;
 pub mod ollama;
 mod openai;

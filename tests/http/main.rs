@@ -6,6 +6,8 @@ mod encodings;
 mod hostile;
 mod kept_bytes;
 mod layer;
+mod mcp;
+mod model_calls;
 mod odd_places;
 mod paths;
 mod phases;
