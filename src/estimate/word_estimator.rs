@@ -247,8 +247,10 @@ fn request_terms(request: &LlmStart, count: &RequestCount, family: &Family) -> E
     let input = &family.input;
     if request.inputs.is_some() {
         // Inputs of models that are no language models have no messages around them. Some are tokens already.
-        let tokens = request.messages.get().map_or(0, tokens_in) as f64;
-        let text = input.word * count.text_words + tokens;
+        let text = match request.messages.get().map_or(0, tokens_in) {
+            0 => input.word * count.text_words,
+            tokens => tokens as f64,
+        };
         return Estimated { text, constant: 0.0, tools: 0.0, doubt: 60.0 };
     }
     let tools = match count.tools {

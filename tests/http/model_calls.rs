@@ -119,7 +119,7 @@ fn every_call_has_a_start_and_one_end() {
         for run_type in TYPES {
             let recorders = Recorders::new(&MODES);
             read(layer(&recorders.callbacks, run_type), Scripted::chunks([VECTORS]), 200).await;
-            recorders.callbacks.flush(support::PATIENCE).await;
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
             for (mode, recorder) in &recorders.each {
                 let events = recorder.events();
                 assert_promises(&events);
@@ -158,7 +158,7 @@ fn a_call_that_does_not_complete_ends_in_its_error() {
         ] {
             let recorders = Recorders::new(&MODES);
             read(layer(&recorders.callbacks, RunType::Rerank), body, status).await;
-            recorders.callbacks.flush(support::PATIENCE).await;
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
             for (_, recorder) in &recorders.each {
                 let events = recorder.events();
                 assert_promises(&events);
@@ -179,7 +179,7 @@ fn a_call_that_is_dropped_is_cancelled() {
         let never = service_fn(|_: Request<_>| pending::<Result<Response<Scripted>, BoxError>>());
         let call = layer(&recorders.callbacks, RunType::Embedding).layer(never).oneshot(texts());
         let _ = tokio::time::timeout(std::time::Duration::from_millis(1), call).await;
-        recorders.callbacks.flush(support::PATIENCE).await;
+        assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
         for (_, recorder) in &recorders.each {
             let events = recorder.events();
             assert_promises(&events);

@@ -12,7 +12,7 @@ use tower_llm_callbacks::{
     Delta, HttpCallbackLayer, LlmStart, Prompt, Usage, handlers::OtelContent, layer::ModelLayer,
 };
 
-type Texts = Vec<&'static str>;
+type Texts = Vec<String>;
 
 fn facts(count: &u64, each: &mut dyn FnMut(Delta<'_>)) {
     each(Delta::Outputs { count: *count, dimensions: Some(256) });
@@ -37,7 +37,7 @@ async fn the_operation_is_that_of_the_type() {
         let client =
             service_fn(|texts: Texts| async move { Ok::<_, BoxError>(texts.len() as u64) });
         let layer = ModelLayer::embedding(otel.callbacks()).extract(described, facts);
-        layer.layer(client).oneshot(vec!["one", "two"]).await.unwrap();
+        layer.layer(client).oneshot(vec!["one".to_owned(), "two".to_owned()]).await.unwrap();
         let span = otel.span();
         assert_eq!((&*span.name, &span.kind), ("embeddings acme-1", &SpanKind::Client));
         span.has(
@@ -62,7 +62,7 @@ async fn images_say_what_they_make() {
     let otel = Otel::new();
     let client = service_fn(|_: Texts| async move { Ok::<u64, BoxError>(1) });
     let layer = ModelLayer::image(otel.callbacks()).extract(described, facts);
-    layer.layer(client).oneshot(vec!["a cat"]).await.unwrap();
+    layer.layer(client).oneshot(vec!["a cat".to_owned()]).await.unwrap();
     let span = otel.span();
     assert_eq!(span.attributes["gen_ai.operation.name"], "generate_content");
     assert_eq!(span.attributes["gen_ai.output.type"], "image");

@@ -10,7 +10,12 @@ use tower_llm_callbacks::{
     RunType, Usage, layer::ModelLayer, on_event, testing::assert_promises,
 };
 
-type Texts = Vec<&'static str>;
+type Texts = Vec<String>;
+
+fn texts(texts: &[&str]) -> Texts {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
 type Lengths = Vec<u64>;
 
 fn described(texts: &Texts) -> LlmStart {
@@ -31,6 +36,7 @@ fn facts(vectors: &Lengths, each: &mut dyn FnMut(Delta<'_>)) {
 
 async fn embed(texts: Texts) -> Result<Lengths, BoxError> {
     assert_eq!(Run::current().unwrap().run_type(), RunType::Embedding);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     match texts.as_slice() {
         ["fail"] => Err("no route".into()),
         ["hang"] => pending().await,
@@ -48,15 +54,15 @@ fn a_response_ends_its_run() {
             .extract(described, facts)
             .layer(service_fn(embed))
             .checked::<Texts>();
-        assert_eq!(service.clone().oneshot(vec!["a", "bcd"]).await.unwrap(), [1, 3]);
-        let error = service.clone().oneshot(vec!["fail"]).await.unwrap_err();
+        assert_eq!(service.clone().oneshot(texts(&["a", "bcd"])).await.unwrap(), [1, 3]);
+        let error = service.clone().oneshot(texts(&["fail"])).await.unwrap_err();
         assert_eq!(error.to_string(), "no route");
-        assert_eq!(service.clone().oneshot(vec!["error"]).await.unwrap(), [13]);
-        let hang = service.clone().oneshot(vec!["hang"]);
+        assert_eq!(service.clone().oneshot(texts(&["error"])).await.unwrap(), [13]);
+        let hang = service.clone().oneshot(texts(&["hang"]));
         tokio::time::timeout(std::time::Duration::from_millis(1), hang).await.unwrap_err();
-        let task = tokio::spawn(service.oneshot(vec!["panic"]));
+        let task = tokio::spawn(service.oneshot(texts(&["panic"])));
         assert!(task.await.unwrap_err().is_panic());
-        recorders.callbacks.flush(support::PATIENCE).await;
+        assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
         for (mode, recorder) in &recorders.each {
             let events = recorder.events();
             assert_promises(&events);
@@ -93,7 +99,7 @@ fn an_abort_at_the_start_makes_no_call() {
         let callbacks: Callbacks = recorders.callbacks.clone().inline(abort);
         let never = service_fn(|_: Texts| async { Err::<Lengths, BoxError>("called".into()) });
         let service = ModelLayer::embedding(callbacks).extract(described, facts).layer(never);
-        let error: BoxError = service.oneshot(vec!["a"]).await.map(drop).unwrap_err();
+        let error: BoxError = service.oneshot(texts(&["a"])).await.map(drop).unwrap_err();
         assert!(error.is::<Aborted>());
         let events = recorders.each[0].1.events();
         assert_promises(&events);
