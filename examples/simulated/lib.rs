@@ -7,6 +7,7 @@
 mod anthropic;
 mod chat;
 mod completions;
+mod embeddings;
 mod gemini;
 mod model;
 mod ollama;
@@ -33,6 +34,7 @@ pub fn provider(pace: Duration) -> Router {
         .route("/v1/messages", post(anthropic::messages))
         .route("/v1/chat/completions", post(chat::completions))
         .route("/v1/completions", post(completions::completions))
+        .route("/v1/embeddings", post(embeddings::embeddings))
         .route("/v1/responses", post(responses::create))
         .route("/v1/responses/{id}", get(responses::retrieve))
         .route("/v1beta/models/{call}", post(gemini::generate_content))

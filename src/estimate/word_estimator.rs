@@ -1,5 +1,7 @@
 use std::hash::{BuildHasher, RandomState};
 
+use serde_json::Value;
+
 use super::{
     Answer, AnswerCount, Estimate, RequestCount, ToolChoice, UsageEstimator,
     family::{self, Family},
@@ -70,7 +72,7 @@ impl UsageEstimator for WordEstimator {
     fn input(&self, request: &LlmStart) -> Option<Estimate> {
         let count = RequestCount::of(request)?;
         let (_, family) = of_request(request);
-        let estimated = request_terms(&count, family);
+        let estimated = request_terms(request, &count, family);
         let keys = self.keys_of(request, count.tool_set);
         let (tokens, known) = self.learned.tokens(keys, &estimated);
         let why = match () {
@@ -137,7 +139,7 @@ impl WordEstimator {
             return;
         }
         let (_, family) = of_request(request);
-        let estimated = request_terms(&count, family);
+        let estimated = request_terms(request, &count, family);
         for key in self.keys_of(request, count.tool_set) {
             self.learned.request(key, reported, &estimated);
         }
@@ -241,8 +243,16 @@ pub(super) fn call_tokens(count: &AnswerCount, family: &Family, choice: ToolChoi
     }
 }
 
-fn request_terms(count: &RequestCount, family: &Family) -> Estimated {
+fn request_terms(request: &LlmStart, count: &RequestCount, family: &Family) -> Estimated {
     let input = &family.input;
+    if request.inputs.is_some() {
+        // Inputs of models that are no language models have no messages around them. Some are tokens already.
+        let text = match request.messages.get().map_or(0, tokens_in) {
+            0 => input.word * count.text_words,
+            tokens => tokens as f64,
+        };
+        return Estimated { text, constant: 0.0, tools: 0.0, doubt: 60.0 };
+    }
     let tools = match count.tools {
         0 => 0.0,
         tools => input.tools + input.tool * tools as f64 + input.tool_word * count.tools_words,
@@ -256,6 +266,15 @@ fn request_terms(count: &RequestCount, family: &Family) -> Estimated {
         constant: input.request,
         tools,
         doubt: if input.hidden_prompt { 400.0 } else { 60.0 },
+    }
+}
+
+/// Returns the number of tokens in lists of tokens, which are numbers.
+fn tokens_in(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(tokens_in).sum(),
+        Value::Number(_) => 1,
+        _ => 0,
     }
 }
 

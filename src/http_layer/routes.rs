@@ -16,6 +16,7 @@ use crate::{
         gemini::Gemini,
         gemini_interactions::GeminiInteractions,
         mistral::MistralConversations,
+        mcp::Mcp,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
@@ -67,6 +68,7 @@ impl Routes {
             Arc::new(LlamaCppCompletion),
             Arc::new(TgiGenerate),
             Arc::new(WatsonxGeneration),
+            Arc::new(Mcp),
         ];
         formats.extend(operations::all());
         Self { routed: Vec::new(), formats, providers: Vec::new() }

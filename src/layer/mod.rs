@@ -5,7 +5,12 @@ mod future;
 mod layer;
 mod service;
 mod stream;
+mod whole;
 
 pub use self::{
-    future::ResponseFuture, layer::CallbackLayer, service::CallbackService, stream::CallbackStream,
+    future::ResponseFuture,
+    layer::CallbackLayer,
+    service::CallbackService,
+    stream::CallbackStream,
+    whole::{ModelFuture, ModelLayer, ModelService},
 };

@@ -44,6 +44,7 @@ mod json;
 mod json_text;
 mod message_content;
 pub mod mistral;
+pub mod mcp;
 mod ndjson;
 pub mod ollama;
 mod openai;

@@ -64,6 +64,12 @@ impl Members {
         self.read(name).filter(|value: &Value| !value.is_null())
     }
 
+    /// Returns the members of a member that is an object.
+    pub(in crate::wire) fn object(&self, name: &str) -> Option<Self> {
+        let (_, raw) = self.0.iter().rev().find(|(other, _)| other == name)?;
+        Some(Self::parse(raw))
+    }
+
     /// Returns a member that is a string.
     pub(in crate::wire) fn text(&self, name: &str) -> Option<String> {
         self.read::<Cow<'_, str>>(name).map(Cow::into_owned)

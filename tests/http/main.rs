@@ -8,6 +8,8 @@ mod hostile;
 mod kept_bytes;
 mod layer;
 mod observed;
+mod mcp;
+mod model_calls;
 mod odd_places;
 mod operations;
 mod paths;

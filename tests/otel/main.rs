@@ -6,6 +6,7 @@ mod context;
 mod exporters;
 mod http_calls;
 mod metrics;
+mod model_calls;
 mod otlp;
 mod receiver;
 mod terminals;

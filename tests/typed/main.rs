@@ -7,6 +7,7 @@ mod end_mark;
 mod error_kinds;
 mod event_mask;
 mod guards;
+mod model_layer;
 mod propagation;
 mod races;
 mod relay;

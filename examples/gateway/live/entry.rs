@@ -55,7 +55,7 @@ impl RunEntry {
         };
         let mut start: Option<&LlmStart> = None;
         match event {
-            EventData::LlmStart(llm) => {
+            EventData::LlmStart(llm) | EventData::ModelStart(_, llm) => {
                 start = Some(llm);
                 detail.prompt = llm.messages.get().map(RunContent::prompt).unwrap_or_default();
                 detail.params = brief(&llm.params);
@@ -85,11 +85,11 @@ impl RunEntry {
                 let first = event.time().duration_since(run.start_time());
                 row.first = Some(milliseconds(first.unwrap_or_default()));
             }
-            EventData::LlmEnd(result) => {
+            EventData::LlmEnd(result) | EventData::ModelEnd(_, result) => {
                 row.end("completed", result);
                 detail.end(result);
             }
-            EventData::LlmError(error) => {
+            EventData::LlmError(error) | EventData::ModelError(_, error) => {
                 if let Some(result) = error.result() {
                     row.end(error.kind().as_str(), result);
                     detail.end(result);

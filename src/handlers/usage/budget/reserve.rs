@@ -2,7 +2,10 @@ use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 
-use crate::{event::LlmStart, run::Run};
+use crate::{
+    event::LlmStart,
+    run::{Run, RunType},
+};
 
 /// The rule that sets how many tokens of input and of output a run reserves at its start.
 #[derive(Clone, Default)]
@@ -20,7 +23,9 @@ impl ReserveRule {
     /// Returns the tokens of input and of output. `input` is the estimate of the request.
     pub(super) fn tokens(&self, run: &Run, start: &LlmStart, input: u64) -> (u64, u64) {
         match self {
-            ReserveRule::Requested => (input, requested(start)),
+            ReserveRule::Requested if run.run_type() == RunType::Llm => (input, requested(start)),
+            // Other models have no limit of their answer.
+            ReserveRule::Requested => (input, 0),
             ReserveRule::Tokens(tokens) => (0, *tokens),
             ReserveRule::Closure(estimate) => (0, estimate(run, start)),
         }
