@@ -26,7 +26,8 @@ const PROVIDER: &str = "aws.bedrock";
 ///
 /// let uri = Uri::from_static("/model/amazon.nova-lite-v1%3A0/converse-stream");
 /// let body = Bytes::from_static(br#"{"messages":[{"role":"user","content":[{"text":"Hi"}]}]}"#);
-/// let call = LlmHttpRequest::new(&Method::POST, &uri, &HeaderMap::new(), &body);
+/// let headers = HeaderMap::new();
+/// let call = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
 /// let start = BedrockConverse.start(&call);
 /// assert_eq!((&*start.provider, &*start.api), ("aws.bedrock", "converse"));
 /// assert_eq!(start.model.as_deref(), Some("amazon.nova-lite-v1:0"));
