@@ -123,10 +123,9 @@ impl<B: Body> Drop for Waiting<B> {
     fn drop(&mut self) {
         if let (Some((head, mut capture)), Some(new_run)) =
             (self.request.take(), self.new_run.take())
+            && let Some(format) = self.format(&head, &capture)
         {
-            if let Some(format) = self.format(&head, &capture) {
-                drop(self.emitter(&*format, new_run, &head, &mut capture));
-            }
+            drop(self.emitter(&*format, new_run, &head, &mut capture));
         }
     }
 }
