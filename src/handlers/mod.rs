@@ -8,8 +8,6 @@ mod jsonl;
 mod labels;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(any(feature = "metrics", feature = "otel"))]
-mod open;
 #[cfg(any(feature = "otel", feature = "tracing-spans"))]
 mod operation;
 #[cfg(feature = "otel")]

@@ -14,5 +14,5 @@ pub(crate) use self::{
     error_chain::error_chain,
     header::{mark_sensitive, recorded, target},
     json::{members, prompt, redacted},
-    text::text,
+    text::{KEYS, text},
 };

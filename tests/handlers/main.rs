@@ -1,5 +1,6 @@
 //! The handlers that the crate ships, and the traits and closures for users' own.
 
+mod adapt;
 mod budget;
 mod closures;
 mod console;

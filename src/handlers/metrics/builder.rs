@@ -4,7 +4,10 @@ use super::{
     describe::describe,
     handler::{Inner, LlmMetrics},
 };
-use crate::handlers::{labels::Labels, open::Open, outermost::Outermost};
+use crate::{
+    handler::Open,
+    handlers::{labels::Labels, outermost::Outermost},
+};
 
 /// A detached handler is not notified of the end of a run: beyond the bound, the oldest run is evicted.
 const MAX_RUNS: usize = 100_000;

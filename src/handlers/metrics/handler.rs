@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask, Identity},
-    handlers::{labels::Labels, open::Open, outermost::Outermost},
+    handler::{CallbackHandler, EventMask, Identity, Open},
+    handlers::{labels::Labels, outermost::Outermost},
     run::Run,
 };
 

@@ -10,7 +10,10 @@ use super::{
     instruments::Instruments,
     metrics::{AttributeLabels, MetricsInner},
 };
-use crate::handlers::{labels::Labels, open::Open, outermost::Outermost};
+use crate::{
+    handler::Open,
+    handlers::{labels::Labels, outermost::Outermost},
+};
 
 const MAX_MODELS: usize = 200;
 const MAX_RUNS: usize = 10_000;

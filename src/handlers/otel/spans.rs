@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, EventMask, Identity},
-    handlers::{open::Open, outermost::Outermost},
+    handler::{CallbackHandler, EventMask, Identity, Open},
+    handlers::outermost::Outermost,
     run::Run,
 };
 

@@ -8,7 +8,7 @@ use opentelemetry::{
 };
 
 use super::{OtelContent, OtelSpans, SemanticConventions, logs::ErasedLogger, spans::SpansInner};
-use crate::handlers::{open::Open, outermost::Outermost};
+use crate::{handler::Open, handlers::outermost::Outermost};
 
 const MAX_RUNS: usize = 10_000;
 
