@@ -9,5 +9,6 @@ mod event_stream;
 mod jsonl;
 mod metrics;
 mod prices;
+mod reload;
 mod run_trees;
 mod usage;
