@@ -29,7 +29,8 @@ pub use self::metrics::{HandlerMetrics, LlmMetrics, LlmMetricsBuilder, TimedHand
 #[cfg(feature = "otel")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
 pub use self::otel::{
-    OtelContent, OtelMetrics, OtelMetricsBuilder, OtelSpans, OtelSpansBuilder, SemanticConventions,
+    OtelContent, OtelMetrics, OtelMetricsBuilder, OtelProfile, OtelSpans, OtelSpansBuilder,
+    SemanticConventions,
 };
 #[cfg(feature = "tracing-spans")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing-spans")))]

@@ -68,7 +68,7 @@ impl<'a> CapturedRequest<'a> {
 }
 
 /// Returns the inflated body, and whether all of it could be inflated.
-fn inflated(headers: &HeaderMap, body: Bytes, limit: usize) -> (Bytes, bool) {
+pub(super) fn inflated(headers: &HeaderMap, body: Bytes, limit: usize) -> (Bytes, bool) {
     let Some(mut inflate) = Inflate::of(headers).map(|it| it.at_most(limit)) else {
         return (Bytes::new(), false);
     };

@@ -7,8 +7,14 @@ use http::{Request, request};
 use http_body::Body;
 
 use super::{
-    RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
-    captured_request::CapturedRequest, settings::Settings, upload::Upload,
+    RequestBody, TracePropagation,
+    answering::Answering,
+    budget::WaitingRequest,
+    caller_source,
+    capture::Capture,
+    captured_request::{CapturedRequest, inflated},
+    settings::Settings,
+    upload::Upload,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, start_llm},
@@ -88,11 +94,16 @@ impl<B: Body> Waiting<B> {
 
     fn emitter(
         &self,
-        new_run: NewRun,
+        mut new_run: NewRun,
         head: &request::Parts,
         capture: &mut Capture<B>,
     ) -> Box<LlmEmitter> {
         let (format, limit) = (&*self.format, self.settings.max_request_bytes);
+        let callers = &self.settings.callers;
+        if !callers.is_empty() {
+            let body = || caller_source::Body(inflated(&head.headers, capture.bytes(), limit).0);
+            callers.identify(&mut new_run.run, &head.headers, body);
+        }
         let start =
             || CapturedRequest::of(head, capture, self.provider.clone()).start(format, limit);
         Box::new(start_llm(new_run, start))

@@ -1,5 +1,6 @@
 //! The HTTP layer, on scripted bodies.
 
+mod callers;
 mod content;
 mod drain;
 mod encodings;

@@ -7,6 +7,8 @@ mod exporters;
 mod http_calls;
 mod metrics;
 mod otlp;
+mod profiles;
+mod profiles;
 mod receiver;
 mod terminals;
 mod tree;
