@@ -38,13 +38,16 @@ async fn agent(spans: OtelSpans) -> Recorder {
         .metadata("secret", "CANARY");
     let mut request = ChatRequest::new("gpt-5").system("Be brief").user("Weather?");
     request.params.insert("reasoning_effort".to_owned(), "high".into());
-    let run = chain.run(async {
-        let mut model = CallbackLayer::new(Callbacks::new()).layer(ScriptedModel::new(script));
-        read(model.ready().await.unwrap().call(request).await.unwrap()).await;
-        let tool = RunLayer::tool("weather").input(|(): &()| json!({"city": "Paris"}));
-        tool.output(Value::clone).run(async { Ok::<_, tower::BoxError>(json!("wet")) }).await
+    // The run starts in this call.
+    let run = config.sync_scope(|| {
+        chain.run(async {
+            let mut model = CallbackLayer::new(Callbacks::new()).layer(ScriptedModel::new(script));
+            read(model.ready().await.unwrap().call(request).await.unwrap()).await;
+            let tool = RunLayer::tool("weather").input(|(): &()| json!({"city": "Paris"}));
+            tool.output(Value::clone).run(async { Ok::<_, tower::BoxError>(json!("wet")) }).await
+        })
     });
-    config.scope(run).await.unwrap();
+    run.await.unwrap();
     recorder
 }
 

@@ -69,7 +69,10 @@ impl MaskedText {
         held.push_str(piece);
         let mut at = 0;
         while at < held.len() {
+            let covers = self.covers;
             match self.step(mask, &held[at..], is_end, out) {
+                // The covered word has ended here.
+                0 if covers && !self.covers => {}
                 0 => break,
                 n => at += n,
             }
@@ -81,14 +84,7 @@ impl MaskedText {
     /// Decides about the beginning of what is held. Returns how many bytes that was, 0 if more must follow.
     fn step(&mut self, mask: &dyn Mask, rest: &str, is_end: bool, out: &mut String) -> usize {
         if self.covers {
-            let ends = |c: char| c.is_whitespace() || (self.in_string.is_some() && c == '"');
-            let word = rest.find(ends).filter(|_| !mask.takes_whole_texts());
-            self.covers = word.is_none();
-            if let Some(end) = word.filter(|end| *end == 0).map(|_| rest) {
-                self.before = end.chars().next();
-                return self.step(mask, rest, is_end, out);
-            }
-            return word.unwrap_or(rest.len());
+            return self.cover_word(mask, rest, is_end);
         }
         let (mut window, mut is_closed) = (rest, is_end);
         if self.in_string.is_some() {
@@ -133,6 +129,29 @@ impl MaskedText {
         self.covers = !is_closed;
         self.before = window.chars().next_back();
         window.len()
+    }
+
+    /// Covers the rest of a word, or of a number in groups. Returns how many bytes that are, 0 if more must follow.
+    fn cover_word(&mut self, mask: &dyn Mask, rest: &str, is_end: bool) -> usize {
+        if mask.takes_whole_texts() {
+            return rest.len();
+        }
+        for (at, c) in rest.char_indices() {
+            let next = rest[at + c.len_utf8()..].chars().next();
+            let ends = match next {
+                _ if self.in_string.is_some() && c == '"' => true,
+                _ if !c.is_whitespace() => false,
+                Some(next) => next.is_alphabetic() || next.is_whitespace(),
+                None if is_end => true,
+                None => return at,
+            };
+            if ends {
+                self.covers = false;
+                self.before = None;
+                return at;
+            }
+        }
+        rest.len()
     }
 
     /// Passes a quote, or an escape sequence as soon as it is there in full.

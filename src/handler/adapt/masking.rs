@@ -31,6 +31,8 @@ struct Answer {
     waiting: VecDeque<Waiting>,
     /// The index of the next token, if none is missing.
     next_index: u64,
+    /// Whether one was missing: it may have been of any text.
+    has_gap: bool,
 }
 
 struct Text {
@@ -112,8 +114,8 @@ impl Answer {
         let known = self.texts.iter().position(|text| text.place == place);
         let at = known.unwrap_or_else(|| {
             let mut masked = MaskedText::new(mask, place.kind == TokenKind::ToolCall);
-            // What came before is not known if this is not the first token.
-            if token.index() > 0 && self.texts.is_empty() {
+            // What came before is not known.
+            if self.has_gap {
                 masked.gap(&mut released);
             }
             self.texts.push(Text { place, masked, bytes: 0 });
@@ -142,6 +144,7 @@ impl Answer {
 
     /// Covers what waits: a token is missing, or too many wait.
     fn gap(&mut self) {
+        self.has_gap = true;
         for at in 0..self.texts.len() {
             let mut released = String::new();
             self.texts[at].masked.gap(&mut released);

@@ -33,7 +33,7 @@ const TEXTS: [(&str, &str); 40] = [
     ("IBAN DE89 3704 0044 0532 0130 00 is it", "IBAN [IBAN] is it"),
     ("GB82WEST12345698765432", "[IBAN]"),
     ("gb82 west 1234 5698 7654 32", "[IBAN]"),
-    ("DE88 3704 0044 0532 0130 00", "DE88 3704 0044 0532 0130 00"),
+    ("DE88 3704 1044 1532 1130 11", "DE88 3704 1044 1532 1130 11"),
     ("sk-abcdef123456 and sk-x", "[KEY] and sk-x"),
     ("ghp_abcdefghijklmnop0123", "[KEY]"),
     ("a task-list, a risk-free ask-me", "a task-list, a risk-free ask-me"),
