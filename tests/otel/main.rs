@@ -8,7 +8,6 @@ mod http_calls;
 mod metrics;
 mod otlp;
 mod profiles;
-mod profiles;
 mod receiver;
 mod terminals;
 mod tree;

@@ -83,6 +83,10 @@ impl<M: Mask> Adapter for Masking<M> {
             let Some(mut answer) = answer else { return Adaptation::One(event) };
             let mut events = Vec::new();
             if is_last {
+                // The last tokens may be among the dropped ones: what waits is not the end of a text.
+                if event.dropped_tokens() > 0 {
+                    answer.gap();
+                }
                 answer.end(&*self.mask);
                 answer.take(&mut events);
                 events.push(event);
