@@ -13,10 +13,12 @@ use tower_llm_callbacks::{
     testing::{Recorder, Script, ScriptedModel},
 };
 
-fn exporter() -> (InMemorySpanExporter, OtelSpansBuilder) {
+/// The exporter forgets its spans with its provider.
+fn exporter() -> (InMemorySpanExporter, SdkTracerProvider, OtelSpansBuilder) {
     let exporter = InMemorySpanExporterBuilder::new().build();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
-    (exporter, OtelSpans::builder().tracer_provider(provider))
+    let spans = OtelSpans::builder().tracer_provider(provider.clone());
+    (exporter, provider, spans)
 }
 
 /// Makes a call in an agent's run, with a tool.
@@ -65,7 +67,7 @@ fn get(span: &SpanData, key: &str) -> Value {
 
 #[tokio::test]
 async fn spans_join_with_records() {
-    let (exporter, spans) = exporter();
+    let (exporter, _provider, spans) = exporter();
     let recorder = agent(spans.build()).await;
     let spans = exporter.get_finished_spans().unwrap();
     assert_eq!(spans.len(), 3);
@@ -83,7 +85,7 @@ async fn spans_join_with_records() {
 
 #[tokio::test]
 async fn openinference_has_messages_tokens_and_kinds() {
-    let (exporter, spans) = exporter();
+    let (exporter, _provider, spans) = exporter();
     let spans = spans.profile(OtelProfile::OpenInference).content(OtelContent::Span);
     agent(spans.build()).await;
     let spans = exporter.get_finished_spans().unwrap();
@@ -106,7 +108,7 @@ async fn openinference_has_messages_tokens_and_kinds() {
 
 #[tokio::test]
 async fn langfuse_has_usage_and_times() {
-    let (exporter, spans) = exporter();
+    let (exporter, _provider, spans) = exporter();
     agent(spans.profile(OtelProfile::Langfuse).content(OtelContent::Span).build()).await;
     let spans = exporter.get_finished_spans().unwrap();
     let types: Vec<_> = spans.iter().map(|span| get(span, "langfuse.observation.type")).collect();
@@ -131,7 +133,7 @@ async fn langfuse_has_usage_and_times() {
 /// A profile adds no content that is off.
 #[tokio::test]
 async fn profiles_have_no_content_that_is_off() {
-    let (exporter, spans) = exporter();
+    let (exporter, _provider, spans) = exporter();
     let spans = spans.profile(OtelProfile::Langfuse).profile(OtelProfile::OpenInference);
     agent(spans.build()).await;
     let spans = format!("{:?}", exporter.get_finished_spans().unwrap());
@@ -147,7 +149,7 @@ async fn the_reasoning_level_is_in_the_newer_names() {
         (SemanticConventions::Latest, json!("high")),
         (SemanticConventions::PythonUtil, json!("high")),
     ] {
-        let (exporter, spans) = exporter();
+        let (exporter, _provider, spans) = exporter();
         agent(spans.conventions(conventions).build()).await;
         let spans = exporter.get_finished_spans().unwrap();
         assert_eq!(get(&spans[0], "gen_ai.request.reasoning.level"), level, "{conventions:?}");
