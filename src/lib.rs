@@ -141,8 +141,8 @@ pub use self::{
     },
     extract::{LlmChunk, LlmRequest},
     handler::{
-        AsyncCallbackHandler, CallbackHandler, EventMask, on_event, on_event_async, on_llm_end,
-        on_llm_error, on_llm_new_token, on_llm_result, on_llm_start,
+        AsyncCallbackHandler, CallbackHandler, EventMask, HandlerExt, on_event, on_event_async,
+        on_llm_end, on_llm_error, on_llm_new_token, on_llm_result, on_llm_start,
     },
     http_layer::HttpCallbackLayer,
     layer::CallbackLayer,

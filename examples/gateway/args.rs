@@ -4,7 +4,10 @@ use std::{
 };
 
 use clap::builder::NonEmptyStringValueParser;
-use tower_llm_callbacks::ContentCapture;
+use tower_llm_callbacks::{
+    ContentCapture,
+    http_layer::{CallerRules, InvalidCallerRule},
+};
 
 use crate::routes::Route;
 
@@ -29,6 +32,11 @@ pub(crate) struct Args {
     /// any text. May be repeated; the last matching one applies
     #[arg(long = "route", value_name = "PATH=FORMAT", value_parser = Route::parse)]
     pub(crate) routes: Vec<Route>,
+
+    /// Record who calls: a preset (claude-code, codex, openrouter, litellm, helicone, langfuse, baggage), or a rule such as
+    /// header:x-team=tenant, body:user=user_id or header:x-env=tag:env:. May be repeated
+    #[arg(long = "caller", value_name = "PRESET|SOURCE:NAME=KEY", value_parser = caller)]
+    pub(crate) callers: Vec<String>,
 
     /// Append every event as a line of JSON to this file, or write it to standard output (-). The live page shows the latest
     /// runs of the file
@@ -76,6 +84,11 @@ pub(crate) struct Args {
     /// Pause of the simulated provider before each token
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 20)]
     pub(crate) pace_ms: u64,
+}
+
+/// Checks a rule about callers.
+fn caller(text: &str) -> Result<String, InvalidCallerRule> {
+    CallerRules::new().parse(text).map(|_| text.to_owned())
 }
 
 fn content(text: &str) -> Result<ContentCapture, String> {

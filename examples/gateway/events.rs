@@ -2,7 +2,9 @@ use std::path::Path;
 
 use tower::BoxError;
 use tower_llm_callbacks::{
-    Callbacks, HttpCallbackLayer, Registration, handlers::JsonLines, http_layer::Provider,
+    Callbacks, HttpCallbackLayer, Registration,
+    handlers::JsonLines,
+    http_layer::{CallerRules, Provider},
 };
 
 use crate::{args::Args, upstream::Upstream};
@@ -27,6 +29,12 @@ pub(crate) fn layer(
 ) -> HttpCallbackLayer {
     let layer = HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(args.content);
     let layer = args.routes.iter().fold(layer, |layer, route| route.add_to(layer));
+    // Checked with the arguments.
+    let callers = args
+        .callers
+        .iter()
+        .fold(CallerRules::new(), |callers, text| callers.clone().parse(text).unwrap_or(callers));
+    let layer = layer.callers(callers);
     let provider = match &args.provider {
         Some(name) => Some(Provider::new(name.as_str())),
         None => upstream.and_then(|upstream| Provider::of_host(upstream.host())),

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, time::timeout};
 
-use super::{FlushReport, HandlerStats, Registration, flush::Flush, stats};
+use super::{FlushReport, HandlerStats, Registration, flush::Flush, live::LiveMembers, stats};
 use crate::{
     delivery::{Fault, Hook, Hooks, Member},
     handler::{AsyncCallbackHandler, CallbackHandler},
@@ -34,6 +34,8 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct Callbacks {
     members: Arc<Vec<Arc<Member>>>,
+    /// Reloadable sets that are part of this one.
+    live: Vec<Arc<LiveMembers>>,
     /// For handlers that are added later.
     hooks: Hooks,
     runtime: Option<Handle>,
@@ -79,7 +81,9 @@ impl Callbacks {
     /// without a runtime.
     #[must_use]
     pub fn merge(mut self, other: impl Into<Callbacks>) -> Self {
-        for member in other.into().members.iter() {
+        let other = other.into();
+        other.live.iter().for_each(|live| self.push_live(live));
+        for member in other.members.iter() {
             let mut member = Member::clone(member);
             member.hooks.merge(&self.hooks);
             member.runtime = member.runtime.or_else(|| self.runtime.clone());
@@ -134,7 +138,7 @@ impl Callbacks {
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        let mut flush = Flush::begin(&self.members);
+        let mut flush = Flush::begin(&self.awaited());
         let _ = timeout(deadline, flush.wait()).await;
         flush.report()
     }
@@ -151,7 +155,7 @@ impl Callbacks {
     /// assert!(report.is_complete(), "{report:?}");
     /// ```
     pub fn flush_blocking(&self, deadline: Duration) -> FlushReport {
-        let mut flush = Flush::begin(&self.members);
+        let mut flush = Flush::begin(&self.awaited());
         flush.wait_blocking(deadline);
         flush.report()
     }
@@ -167,17 +171,17 @@ impl Callbacks {
     /// }
     /// ```
     pub fn stats(&self) -> Vec<HandlerStats> {
-        self.members.iter().map(|member| stats::of(member)).collect()
+        self.members().iter().map(|member| stats::of(member)).collect()
     }
 
     /// Returns the number of handlers.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.members.len() + self.live.iter().map(|live| live.current().len()).sum::<usize>()
     }
 
     /// Returns true if the set has no handler.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.len() == 0
     }
 
     /// Adds a hook for each handler, made from its label.
@@ -205,10 +209,52 @@ impl Callbacks {
     /// Adds the handlers of another set as they are: each reports to the hooks of the set that it was in.
     pub(crate) fn attach(&mut self, other: &Callbacks) {
         other.members.iter().for_each(|member| self.push(Arc::clone(member)));
+        other.live.iter().for_each(|live| self.push_live(live));
     }
 
-    pub(crate) fn members(&self) -> &[Arc<Member>] {
+    /// Returns the handlers, those of reloadable sets as they are now.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        let mut all = self.clone();
+        for live in &self.live {
+            live.current().iter().for_each(|member| all.push(Arc::clone(member)));
+        }
+        all.members.to_vec()
+    }
+
+    /// Returns the handlers that are always in the set.
+    pub(crate) fn fixed(&self) -> &[Arc<Member>] {
         &self.members
+    }
+
+    /// Returns the reloadable sets that are part of this one.
+    pub(crate) fn live(&self) -> &[Arc<LiveMembers>] {
+        &self.live
+    }
+
+    pub(super) fn of(members: Arc<Vec<Arc<Member>>>) -> Self {
+        Self { members, ..Self::default() }
+    }
+
+    pub(super) fn with_live(mut self, live: &Arc<LiveMembers>) -> Self {
+        self.push_live(live);
+        self
+    }
+
+    fn push_live(&mut self, live: &Arc<LiveMembers>) {
+        if self.live.iter().all(|other| !Arc::ptr_eq(other, live)) {
+            self.live.push(Arc::clone(live));
+        }
+    }
+
+    /// What a flush waits for: handlers that were replaced may still have events.
+    fn awaited(&self) -> Vec<Arc<Member>> {
+        let mut all = self.members();
+        for former in self.live.iter().flat_map(|live| live.former()) {
+            if all.iter().all(|member| member.slot.identity != former.slot.identity) {
+                all.push(former);
+            }
+        }
+        all
     }
 
     /// Changes every member, for this set only.
@@ -233,7 +279,7 @@ impl From<&Callbacks> for Callbacks {
 
 impl fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.members.iter().map(|member| &member.slot.name);
-        f.debug_list().entries(names).finish()
+        let members = self.members();
+        f.debug_list().entries(members.iter().map(|member| &member.slot.name)).finish()
     }
 }

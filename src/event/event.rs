@@ -181,6 +181,15 @@ impl Event {
         self.data.error().is_some_and(|error| error.kind() == ErrorKind::Cancelled)
     }
 
+    /// Returns how many tokens a handler did not receive, of a terminal event.
+    pub(crate) fn dropped_tokens(&self) -> u64 {
+        match &self.data {
+            EventData::LlmEnd(result) => result.dropped_tokens,
+            EventData::LlmError(error) => error.result().map_or(0, |it| it.dropped_tokens),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn new(seq: u64, time: Option<SystemTime>, data: EventData) -> Self {
         Self { seq, time, data }
     }

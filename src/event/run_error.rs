@@ -81,6 +81,10 @@ impl RunError {
         Self { failure, partial }
     }
 
+    pub(crate) fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
     /// Returns why the run failed.
     pub fn kind(&self) -> ErrorKind {
         self.failure.kind

@@ -121,6 +121,12 @@ impl Token {
         Self { index, choice, kind, text: Text::Shared(block.put(text)), tool_call }
     }
 
+    /// Returns the token with another text.
+    pub(crate) fn with_text(&self, text: &str) -> Self {
+        let text = Text::Shared(Str::from(text));
+        Self { text, tool_call: self.tool_call.clone(), ..*self }
+    }
+
     /// Returns the number of this token among the token events of its run, from 0.
     pub fn index(&self) -> u64 {
         self.index

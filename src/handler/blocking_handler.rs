@@ -121,7 +121,7 @@ pub trait CallbackHandler: Send + Sync + 'static {
     /// For handlers that write: a batch can be one system call. By default, and for a handler that returns
     /// [`BatchError::one_by_one`], [`try_on_event`](Self::try_on_event) is called for each event instead. A handler that
     /// overrides this need not override another method: where it gets one event, that is a batch too. An inline handler
-    /// always gets one.
+    /// always gets one. An [adaptor](super::HandlerExt) calls it without any event, to see whether the handler takes batches.
     ///
     /// A batch has the events that are there when a thread of the handler comes to them, at most 256, and at most 64 of one
     /// run. With [`Registration::linger`](crate::Registration::linger), they are more. A

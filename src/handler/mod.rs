@@ -1,13 +1,20 @@
 //! What users implement: blocking and async handlers, and masks of the events they want.
 
+mod adapt;
 mod async_handler;
 mod batch;
 mod blocking_handler;
 mod closures;
 mod event_mask;
+mod open;
 mod wrappers;
 
+pub(crate) use self::open::Open;
 pub use self::{
+    adapt::{
+        Adaptation, Adapted, Adapter, ContentLimit, HandlerExt, Mask, MaskStep, MaskWindow,
+        Masking, Only, PersonalData, SampleStats, Sampled, Sampling,
+    },
     async_handler::AsyncCallbackHandler,
     batch::{BatchError, BatchEvent},
     blocking_handler::CallbackHandler,

@@ -1,7 +1,10 @@
 use std::{
+    borrow::Cow,
     collections::HashSet,
     sync::{Arc, Mutex},
 };
+
+use serde_json::Value;
 
 use crate::sync::lock;
 
@@ -36,6 +39,15 @@ impl Labels {
         let value: Arc<str> = value.into();
         seen.insert(Arc::clone(&value));
         Some(value)
+    }
+}
+
+/// Returns a text, number or boolean as text.
+pub(super) fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.into()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -8,8 +8,6 @@ mod jsonl;
 mod labels;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(any(feature = "metrics", feature = "otel"))]
-mod open;
 #[cfg(any(feature = "otel", feature = "tracing-spans"))]
 mod operation;
 #[cfg(feature = "otel")]
@@ -31,7 +29,8 @@ pub use self::metrics::{HandlerMetrics, LlmMetrics, LlmMetricsBuilder, TimedHand
 #[cfg(feature = "otel")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
 pub use self::otel::{
-    OtelContent, OtelMetrics, OtelMetricsBuilder, OtelSpans, OtelSpansBuilder, SemanticConventions,
+    OtelContent, OtelMetrics, OtelMetricsBuilder, OtelProfile, OtelSpans, OtelSpansBuilder,
+    SemanticConventions,
 };
 #[cfg(feature = "tracing-spans")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing-spans")))]

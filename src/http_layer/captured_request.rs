@@ -49,6 +49,11 @@ impl<'a> CapturedRequest<'a> {
         }
     }
 
+    /// Returns the body, inflated.
+    pub(super) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     fn request(&self) -> LlmHttpRequest<'_> {
         let Parts { method, uri, headers, .. } = self.head;
         let request = LlmHttpRequest::new(method, uri, headers, &self.body).complete(self.complete);

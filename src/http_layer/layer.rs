@@ -3,7 +3,7 @@ use std::{error::Error, sync::Arc};
 use tower::Layer;
 
 use super::{
-    HttpCallbackService, HttpStats, TracePropagation,
+    CallerRules, HttpCallbackService, HttpStats, TracePropagation,
     budget::Budget,
     settings::{Settings, typed_error},
 };
@@ -170,6 +170,12 @@ impl HttpCallbackLayer {
     #[must_use]
     pub fn propagation(self, propagation: TracePropagation) -> Self {
         self.set(|settings| settings.propagation = propagation)
+    }
+
+    /// Sets which headers and members of bodies become metadata and tags of a call's run. The default is none.
+    #[must_use]
+    pub fn callers(self, callers: CallerRules) -> Self {
+        self.set(|settings| settings.callers = callers)
     }
 
     fn change(self, change: impl FnOnce(&mut RunSpec)) -> Self {

@@ -9,6 +9,9 @@
 mod answering;
 mod body_reader;
 mod budget;
+mod caller_rule;
+mod caller_rules;
+mod caller_source;
 mod capture;
 mod captured_request;
 #[cfg(any(
@@ -47,6 +50,8 @@ mod waiting;
 
 pub(crate) use self::capture::into_bytes;
 pub use self::{
+    caller_rule::{CallerRule, InvalidCallerRule},
+    caller_rules::CallerRules,
     future::ResponseFuture,
     layer::HttpCallbackLayer,
     propagation::TracePropagation,

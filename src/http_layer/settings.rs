@@ -4,8 +4,8 @@ use http::Extensions;
 use tower::BoxError;
 
 use super::{
-    HttpStats, Provider, TracePropagation, budget::Budget, pattern::RequestPath, routes::Routes,
-    unobserved::Unobserved,
+    CallerRules, HttpStats, Provider, TracePropagation, budget::Budget, pattern::RequestPath,
+    routes::Routes, unobserved::Unobserved,
 };
 use crate::{callbacks::Callbacks, lifecycle::RunSpec, run::RunType};
 
@@ -37,6 +37,7 @@ pub(super) struct Settings {
     pub(super) propagation: TracePropagation,
     /// The provider of all calls that no path sets it for.
     pub(super) provider: Option<Arc<str>>,
+    pub(super) callers: CallerRules,
     pub(super) unobserved: Arc<Unobserved>,
 }
 
@@ -50,6 +51,7 @@ impl Settings {
             error_types: vec![boxed_error, typed_error::<io::Error>],
             propagation: TracePropagation::default(),
             provider: None,
+            callers: CallerRules::new(),
             unobserved: Arc::default(),
         }
     }

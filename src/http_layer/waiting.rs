@@ -7,8 +7,9 @@ use http::{Request, request};
 use http_body::Body;
 
 use super::{
-    RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, capture::Capture,
-    captured_request::CapturedRequest, formats::Formats, settings::Settings, upload::Upload,
+    RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, caller_source,
+    capture::Capture, captured_request::CapturedRequest, formats::Formats, settings::Settings,
+    upload::Upload,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, RunConfig, start_llm},
@@ -119,6 +120,11 @@ impl<B: Body> Waiting<B> {
             return None;
         }
         new_run.describe(call.name, call.metadata, call.traceparent, call.tool_call_id);
+        let callers = &self.settings.callers;
+        if !callers.is_empty() {
+            let body = || caller_source::Body(request.body().clone());
+            callers.identify(&mut new_run.run, &head.headers, body);
+        }
         let emitter = Box::new(start_llm(new_run, || request.start(&*format)));
         Some((format, emitter))
     }

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::{callbacks::Callbacks, delivery::Member};
+use crate::{
+    callbacks::{Callbacks, LiveMembers},
+    delivery::Member,
+};
 
 /// Handlers, tags and metadata, as a layer or a configuration sets them.
 #[derive(Clone, Default, Debug)]
@@ -32,6 +35,8 @@ impl Attached {
 #[derive(Clone, Default)]
 pub(super) struct Parts {
     pub(super) members: Vec<Arc<Member>>,
+    /// The reloadable sets whose handlers are among them.
+    live: Vec<Arc<LiveMembers>>,
     pub(super) tags: Vec<Arc<str>>,
     pub(super) metadata: Map<String, Value>,
 }
@@ -42,10 +47,12 @@ impl Parts {
     }
 
     pub(super) fn add(&mut self, attached: &Attached) {
-        for member in attached.callbacks.members() {
-            let identity = &member.slot.identity;
-            if self.members.iter().all(|other| other.slot.identity != *identity) {
-                self.members.push(Arc::clone(member));
+        attached.callbacks.fixed().iter().for_each(|member| self.add_member(member));
+        for live in attached.callbacks.live() {
+            // A run goes on with the handlers that the one above it has begun with.
+            if self.live.iter().all(|known| !Arc::ptr_eq(known, live)) {
+                self.live.push(Arc::clone(live));
+                live.current().iter().for_each(|member| self.add_member(member));
             }
         }
         for tag in &attached.tags {
@@ -53,6 +60,13 @@ impl Parts {
         }
         for (key, value) in &attached.metadata {
             self.metadata.insert(key.clone(), value.clone());
+        }
+    }
+
+    fn add_member(&mut self, member: &Arc<Member>) {
+        let identity = &member.slot.identity;
+        if self.members.iter().all(|other| other.slot.identity != *identity) {
+            self.members.push(Arc::clone(member));
         }
     }
 }

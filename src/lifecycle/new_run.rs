@@ -59,8 +59,8 @@ impl NewRun {
         callbacks: &Callbacks,
     ) -> (Run, Vec<Arc<Member>>) {
         let mask = EventMask::of_runs(info.run_type);
-        let wants = |member: &&Arc<Member>| member.slot.event_mask.intersects(mask);
-        let members = callbacks.members().iter().filter(wants).cloned().collect();
+        let wants = |member: &Arc<Member>| member.slot.event_mask.intersects(mask);
+        let members = callbacks.members().into_iter().filter(wants).collect();
         (Run::remote(info, start_time), members)
     }
 }

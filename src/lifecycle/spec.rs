@@ -84,7 +84,7 @@ impl RunSpec {
         parts.members.retain(|member| member.slot.event_mask.intersects(mask));
 
         let (attempt, retry) = self.attempt(scope.attempts());
-        let Parts { members, tags, metadata } = parts;
+        let Parts { members, tags, metadata, .. } = parts;
         let mut info = RunInfo {
             run_id: Uuid::nil(),
             parents: scope.parent().map(Run::path),

@@ -92,6 +92,11 @@ pub(crate) fn mark_sensitive(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether a value identifies a person or a machine, by its name.
+pub(crate) fn is_of_person(name: &str) -> bool {
+    identity::of(name) == Identity::Person
+}
+
 /// Returns a request target without query and user.
 pub(crate) fn target(uri: &Uri) -> String {
     let scheme = uri.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
@@ -104,7 +109,8 @@ fn is_recorded(name: &str) -> bool {
     RECORDED.contains(&name) || RATE_LIMITS.iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn is_credential(name: &str) -> bool {
+/// Whether a header may hold a credential, by its name.
+pub(crate) fn is_credential(name: &str) -> bool {
     // A browser's client of a WebSocket has no other place for its key. The project identifies a tenant.
     matches!(name, "sec-websocket-protocol" | "x-goog-user-project")
         || (!is_recorded(name) && CREDENTIALS.iter().any(|part| name.contains(part)))

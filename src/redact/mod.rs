@@ -12,7 +12,7 @@ mod url;
 
 pub(crate) use self::{
     error_chain::error_chain,
-    header::{mark_sensitive, recorded, target},
+    header::{is_credential, is_of_person, mark_sensitive, recorded, target},
     json::{members, prompt, redacted},
-    text::text,
+    text::{KEYS, text},
 };

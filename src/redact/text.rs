@@ -5,7 +5,7 @@ use super::url::{covered, is_scheme};
 const REDACTED: &str = "[redacted]";
 
 /// Prefixes of API keys.
-const KEYS: [&str; 6] = ["sk-", "AIza", "gsk_", "xai-", "ya29.", "pplx-"];
+pub(crate) const KEYS: [&str; 6] = ["sk-", "AIza", "gsk_", "xai-", "ya29.", "pplx-"];
 /// A key is longer than this, not counting its prefix. Shorter matches may be words.
 const SHORTEST: usize = 5;
 

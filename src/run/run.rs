@@ -308,6 +308,23 @@ impl Run {
         self.0.control.has_ended()
     }
 
+    /// Adds metadata and tags to a run that has not started. Keys that are set stay as they are.
+    pub(crate) fn identify(&mut self, metadata: Vec<(String, Value)>, tags: Vec<Arc<str>>) {
+        // Nobody else has the run yet.
+        let Some(inner) = Arc::get_mut(&mut self.0) else { return };
+        let known = Arc::make_mut(&mut inner.info.metadata);
+        for (key, value) in metadata {
+            known.entry(key).or_insert(value);
+        }
+        let mut all = inner.info.tags.to_vec();
+        for tag in tags {
+            if !all.contains(&tag) {
+                all.push(tag);
+            }
+        }
+        inner.info.tags = all.into();
+    }
+
     /// What the run is, to keep parts of it without the run.
     pub(crate) fn info(&self) -> &RunInfo {
         &self.0.info

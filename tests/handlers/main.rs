@@ -1,5 +1,6 @@
 //! The handlers that the crate ships, and the traits and closures for users' own.
 
+mod adapt;
 mod budget;
 mod closures;
 mod console;
@@ -8,5 +9,6 @@ mod event_stream;
 mod jsonl;
 mod metrics;
 mod prices;
+mod reload;
 mod run_trees;
 mod usage;

@@ -1,15 +1,16 @@
 //! The HTTP layer, on scripted bodies.
 
 mod by_body;
+mod callers;
 mod content;
 mod drain;
 mod encodings;
 mod hostile;
 mod kept_bytes;
 mod layer;
-mod observed;
 mod mcp;
 mod model_calls;
+mod observed;
 mod odd_places;
 mod operations;
 mod paths;

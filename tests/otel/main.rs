@@ -8,6 +8,7 @@ mod http_calls;
 mod metrics;
 mod model_calls;
 mod otlp;
+mod profiles;
 mod receiver;
 mod terminals;
 mod tree;

@@ -4,7 +4,10 @@ use super::{
     describe::describe,
     handler::{Inner, LlmMetrics},
 };
-use crate::handlers::{labels::Labels, open::Open, outermost::Outermost};
+use crate::{
+    handler::Open,
+    handlers::{labels::Labels, outermost::Outermost},
+};
 
 /// A detached handler is not notified of the end of a run: beyond the bound, the oldest run is evicted.
 const MAX_RUNS: usize = 100_000;
@@ -15,16 +18,23 @@ const MAX_RUNS: usize = 100_000;
 pub struct LlmMetricsBuilder {
     max_label_values: usize,
     tokens: bool,
+    metadata: Vec<Arc<str>>,
 }
 
 impl LlmMetricsBuilder {
     pub(super) fn new() -> Self {
-        Self { max_label_values: 200, tokens: true }
+        Self { max_label_values: 200, tokens: true, metadata: Vec::new() }
     }
 
     /// Sets the maximum number of values of each label that clients or models choose; the default is 200.
     pub fn max_label_values(mut self, values: usize) -> Self {
         self.max_label_values = values;
+        self
+    }
+
+    /// Adds a label with the value of a key of the metadata, such as `tenant`. Empty where a run has none.
+    pub fn metadata(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.metadata.push(key.into());
         self
     }
 
@@ -48,6 +58,7 @@ impl LlmMetricsBuilder {
             apis: labels(),
             models: labels(),
             names: labels(),
+            metadata: self.metadata.iter().map(|key| (Arc::clone(key), labels())).collect(),
         }))
     }
 }

@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask, Identity},
-    handlers::{labels::Labels, open::Open, outermost::Outermost},
+    handler::{CallbackHandler, EventMask, Identity, Open},
+    handlers::{
+        labels::{Labels, scalar},
+        outermost::Outermost,
+    },
     run::Run,
 };
 
@@ -54,6 +57,8 @@ pub(super) struct Inner {
     pub(super) apis: Labels,
     pub(super) models: Labels,
     pub(super) names: Labels,
+    /// Further labels, by the key of the metadata.
+    pub(super) metadata: Vec<(Arc<str>, Labels)>,
 }
 
 impl Default for LlmMetrics {
@@ -92,6 +97,10 @@ impl LlmMetrics {
 
     fn labels(&self, run: &Run, model: Option<&LlmStart>) -> Vec<Label> {
         let mut labels = vec![Label::from_static_parts("run_type", run.run_type().as_str())];
+        for (key, values) in &self.0.metadata {
+            let value = run.metadata().get(&**key).and_then(scalar).unwrap_or_default();
+            labels.push(label(Arc::clone(key), values, &value));
+        }
         let Some(start) = model else {
             labels.push(label("name", &self.0.names, run.name()));
             return labels;
@@ -166,7 +175,7 @@ impl CallbackHandler for LlmMetrics {
     }
 }
 
-fn label(name: &'static str, labels: &Labels, value: &str) -> Label {
+fn label(name: impl Into<SharedString>, labels: &Labels, value: &str) -> Label {
     let value = labels.of(value).map_or(SharedString::const_str("other"), SharedString::from);
     Label::new(name, value)
 }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Instant};
 
 use metrics::{Counter, Gauge, Histogram, Label};
 
-use crate::{handlers::open::Open, run::Run};
+use crate::{handler::Open, run::Run};
 
 /// The state of a run in flight.
 pub(super) struct Live {

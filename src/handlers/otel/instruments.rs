@@ -55,10 +55,12 @@ impl Instruments {
                 "Time from one chunk of an answer to the next.",
             ),
             tokens: match conventions {
-                SemanticConventions::V1_41 => TokenInstruments::V1_41(tokens(
-                    names::TOKEN_USAGE,
-                    "Input and output tokens of model calls.",
-                )),
+                SemanticConventions::V1_41 | SemanticConventions::PythonUtil => {
+                    TokenInstruments::V1_41(tokens(
+                        names::TOKEN_USAGE,
+                        "Input and output tokens of model calls.",
+                    ))
+                }
                 SemanticConventions::Latest => TokenInstruments::Latest(Box::new(TokenCounters {
                     input: count(names::USAGE_INPUT, "Input tokens, including cached ones."),
                     output: count(names::USAGE_OUTPUT, "Output tokens, including reasoning."),

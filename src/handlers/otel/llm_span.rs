@@ -32,7 +32,8 @@ type ContentAttributes = Vec<(&'static str, Value)>;
 impl SpansInner {
     pub(super) fn llm_start(&self, run: &Run, start: &Arc<LlmStart>) {
         let info = CallInfo::of(run, start);
-        let attributes = info.attributes(run, start, self.conventions);
+        let mut attributes = info.attributes(run, start, self.conventions);
+        attributes.extend(self.identity.attributes(run));
         // A model run inside another one is part of that call, such as one attempt.
         let is_call = self.outermost.start(run);
         let kind = if is_call { SpanKind::Client } else { SpanKind::Internal };
@@ -42,6 +43,17 @@ impl SpansInner {
         self.open(run, builder, (is_call, call_start), |span| {
             if is_call && self.content.on_spans() && span.is_recording() {
                 span.set_attributes(json_strings(input_content(run, start)));
+            }
+            if span.is_recording() {
+                let with_content = is_call && self.content.on_spans();
+                for profile in &self.profiles {
+                    span.set_attributes(profile.llm_start(
+                        run,
+                        start,
+                        &self.identity,
+                        with_content,
+                    ));
+                }
             }
         });
     }
@@ -75,6 +87,11 @@ impl SpansInner {
             open.span.set_attributes(attributes);
             if open.is_call && self.content.on_spans() {
                 open.span.set_attributes(json_strings(output().into_iter().collect()));
+            }
+            for profile in &self.profiles {
+                let with_content = open.is_call && self.content.on_spans();
+                let of_profile = profile.llm_end(run, result, error.is_some(), with_content);
+                open.span.set_attributes(of_profile);
             }
             if let Some(error) = error {
                 open.fail(error, self.content.on_spans());

@@ -12,8 +12,11 @@ use super::{
 };
 use crate::{
     event::{Event, EventData, LlmResult, LlmStart, RunError},
-    handler::{CallbackHandler, EventMask, Identity},
-    handlers::{labels::Labels, open::Open, outermost::Outermost},
+    handler::{CallbackHandler, EventMask, Identity, Open},
+    handlers::{
+        labels::{Labels, scalar},
+        outermost::Outermost,
+    },
     run::Run,
 };
 
@@ -62,6 +65,8 @@ pub(super) struct AttributeLabels {
     pub(super) providers: Labels,
     pub(super) servers: Labels,
     pub(super) errors: Labels,
+    /// By the key of the metadata.
+    pub(super) metadata: Vec<(Arc<str>, Labels)>,
 }
 
 /// A call that has not ended.
@@ -112,6 +117,12 @@ impl MetricsInner {
             attributes.push(text(names::SERVER_ADDRESS, address));
             let port = port.map(|port| KeyValue::new(names::SERVER_PORT, i64::from(port)));
             attributes.extend(port);
+        }
+        for (key, values) in &self.labels.metadata {
+            if let Some(value) = run.metadata().get(&**key).and_then(scalar) {
+                let value = bounded(values, &value);
+                attributes.push(KeyValue::new(format!("{}{key}", names::RUN_METADATA), value));
+            }
         }
         self.open.insert(run, OpenCall { attributes: attributes.into(), last_chunk: None });
     }

@@ -10,7 +10,10 @@ use super::{
     instruments::Instruments,
     metrics::{AttributeLabels, MetricsInner},
 };
-use crate::handlers::{labels::Labels, open::Open, outermost::Outermost};
+use crate::{
+    handler::Open,
+    handlers::{labels::Labels, outermost::Outermost},
+};
 
 const MAX_MODELS: usize = 200;
 const MAX_RUNS: usize = 10_000;
@@ -22,12 +25,19 @@ pub struct OtelMetricsBuilder {
     conventions: SemanticConventions,
     max_models: usize,
     chunk_times: bool,
+    metadata: Vec<Arc<str>>,
 }
 
 impl OtelMetricsBuilder {
     pub(super) fn new() -> Self {
         let conventions = SemanticConventions::default();
-        Self { meter: None, conventions, max_models: MAX_MODELS, chunk_times: true }
+        Self {
+            meter: None,
+            conventions,
+            max_models: MAX_MODELS,
+            chunk_times: true,
+            metadata: Vec::new(),
+        }
     }
 
     /// Sets the provider of the instruments. The default is the global one at the time of [`build`](Self::build).
@@ -57,6 +67,13 @@ impl OtelMetricsBuilder {
         self
     }
 
+    /// Adds an attribute `run.metadata.` and the key with the value of a key of the metadata, such as `tenant`. As many
+    /// values are recorded as of [models](Self::max_models).
+    pub fn metadata(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.metadata.push(key.into());
+        self
+    }
+
     /// Builds the handler.
     #[must_use]
     pub fn build(self) -> OtelMetrics {
@@ -74,6 +91,7 @@ impl OtelMetricsBuilder {
                 providers: labels(),
                 servers: labels(),
                 errors: labels(),
+                metadata: self.metadata.iter().map(|key| (Arc::clone(key), labels())).collect(),
             },
             chunk_times: self.chunk_times,
             open: Open::new(MAX_RUNS),

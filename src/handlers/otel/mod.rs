@@ -11,16 +11,20 @@ mod call_info;
 mod content;
 mod error_type;
 mod finish;
+mod identity;
 mod instruments;
+mod langfuse;
 mod llm_span;
 mod logs;
 mod message;
 mod metrics;
 mod metrics_builder;
 mod names;
+mod openinference;
 mod params;
 mod parent;
 mod part;
+mod profile;
 mod result;
 mod run_span;
 mod server;
@@ -33,5 +37,6 @@ mod value;
 
 pub use self::{
     content::OtelContent, metrics::OtelMetrics, metrics_builder::OtelMetricsBuilder,
-    names::SemanticConventions, spans::OtelSpans, spans_builder::OtelSpansBuilder,
+    names::SemanticConventions, profile::OtelProfile, spans::OtelSpans,
+    spans_builder::OtelSpansBuilder,
 };

@@ -18,6 +18,9 @@ pub enum SemanticConventions {
     /// `gen_ai.client.inference.*`, counters count token usage, and tokens written to a cache are `cache_write`.
     /// The names change with releases of this crate.
     Latest,
+    /// What the reference Python package (`opentelemetry-util-genai` 1.3b0) writes: the names of 1.41.1 for metrics, and those
+    /// of [`Latest`](Self::Latest) for attributes.
+    PythonUtil,
 }
 
 impl SemanticConventions {
@@ -28,34 +31,34 @@ impl SemanticConventions {
         match self {
             Self::V1_41 => scope.with_schema_url("https://opentelemetry.io/schemas/1.41.1").build(),
             // No schema is published.
-            Self::Latest => scope.build(),
+            Self::Latest | Self::PythonUtil => scope.build(),
         }
     }
 
     pub(super) fn cache_write(self) -> &'static str {
         match self {
             Self::V1_41 => "gen_ai.usage.cache_creation.input_tokens",
-            Self::Latest => "gen_ai.usage.cache_write.input_tokens",
+            Self::Latest | Self::PythonUtil => "gen_ai.usage.cache_write.input_tokens",
         }
     }
 
     pub(super) fn duration(self) -> &'static str {
         match self {
-            Self::V1_41 => "gen_ai.client.operation.duration",
+            Self::V1_41 | Self::PythonUtil => "gen_ai.client.operation.duration",
             Self::Latest => "gen_ai.client.inference.duration",
         }
     }
 
     pub(super) fn time_to_first_chunk(self) -> &'static str {
         match self {
-            Self::V1_41 => "gen_ai.client.operation.time_to_first_chunk",
+            Self::V1_41 | Self::PythonUtil => "gen_ai.client.operation.time_to_first_chunk",
             Self::Latest => "gen_ai.client.inference.time_to_first_chunk",
         }
     }
 
     pub(super) fn time_per_output_chunk(self) -> &'static str {
         match self {
-            Self::V1_41 => "gen_ai.client.operation.time_per_output_chunk",
+            Self::V1_41 | Self::PythonUtil => "gen_ai.client.operation.time_per_output_chunk",
             Self::Latest => "gen_ai.client.inference.time_per_output_chunk",
         }
     }
@@ -94,6 +97,10 @@ pub(super) const TOP_P: &str = "gen_ai.request.top_p";
 pub(super) const TOP_K: &str = "gen_ai.request.top_k";
 pub(super) const FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
 pub(super) const PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+/// In `semantic-conventions-genai` and `opentelemetry-util-genai` 1.3b0, not in 1.41.1.
+pub(super) const REASONING_LEVEL: &str = "gen_ai.request.reasoning.level";
+/// As [`REASONING_LEVEL`].
+pub(super) const PREVIOUS_RESPONSE: &str = "gen_ai.request.previous_response.id";
 pub(super) const STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
 pub(super) const SERVER_ADDRESS: &str = "server.address";
 pub(super) const SERVER_PORT: &str = "server.port";
@@ -142,7 +149,16 @@ pub(super) const EXCEPTION: &str = "gen_ai.client.operation.exception";
 pub(super) const EXCEPTION_TYPE: &str = "exception.type";
 pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
 
+// Who calls: OpenTelemetry's registry of attributes, `session.id` and `user.id`.
+pub(super) const SESSION: &str = "session.id";
+pub(super) const USER: &str = "user.id";
+
 // Names that the conventions do not define.
+pub(super) const RUN_ID: &str = "run.id";
+pub(super) const RUN_NAME: &str = "run.name";
+pub(super) const RUN_TAGS: &str = "run.tags";
+/// The beginning of the names of chosen metadata.
+pub(super) const RUN_METADATA: &str = "run.metadata.";
 pub(super) const RETRY: &str = "retry";
 pub(super) const RETRY_ATTEMPT: &str = "retry.attempt";
 pub(super) const RETRY_ERROR: &str = "retry.error";

@@ -43,15 +43,40 @@ pub(super) fn attributes(
     const TOP_K: &[&str] = &["top_k", "topK"];
     let top_k = match conventions {
         SemanticConventions::V1_41 => number(TOP_K).map(Into::into),
-        SemanticConventions::Latest => integer(TOP_K).map(Into::into),
+        SemanticConventions::Latest | SemanticConventions::PythonUtil => {
+            integer(TOP_K).map(Into::into)
+        }
     };
     add(names::TOP_K, top_k);
+    if conventions != SemanticConventions::V1_41 {
+        add(names::REASONING_LEVEL, reasoning_level(params).map(|level| cut(level).into()));
+        let previous = params.get("previous_response_id").and_then(Value::as_str);
+        add(names::PREVIOUS_RESPONSE, previous.map(|id| cut(id).into()));
+    }
     let frequency = number(&["frequency_penalty", "frequencyPenalty"]);
     add(names::FREQUENCY_PENALTY, frequency.map(Into::into));
     let presence = number(&["presence_penalty", "presencePenalty"]);
     add(names::PRESENCE_PENALTY, presence.map(Into::into));
     attributes.extend(stops(params).map(|stops| texts(names::STOP_SEQUENCES, stops)));
     attributes.extend(output_type(params).map(|kind| text(names::OUTPUT_TYPE, kind)));
+}
+
+/// Returns how much the model should reason, where the request says that by a level.
+fn reasoning_level(params: &Params) -> Option<&str> {
+    let nested = |of: &str, member: &str| find(params, &[of])?.get(member)?.as_str();
+    let level = find(params, &["reasoning_effort"]).and_then(Value::as_str);
+    level
+        .or_else(|| nested("reasoning", "effort"))
+        .or_else(|| nested("output_config", "effort"))
+        .or_else(|| nested("thinkingConfig", "thinkingLevel"))
+        .or_else(|| find(params, &["think"])?.as_str())
+}
+
+/// Returns the parameters that are no content, as JSON.
+pub(super) fn scalars(params: &Params) -> String {
+    let is_scalar = |value: &Value| matches!(value, Value::Number(_) | Value::Bool(_));
+    let scalars = params.iter().filter(|(_, value)| is_scalar(value));
+    Value::Object(scalars.map(|(name, value)| (name.clone(), value.clone())).collect()).to_string()
 }
 
 /// Returns the conversation that a Responses request continues.

@@ -5,7 +5,7 @@ use opentelemetry::{
 
 use super::span::OpenSpan;
 use crate::{
-    handlers::open::Open,
+    handler::Open,
     run::{Run, TraceParent},
 };
 

@@ -51,8 +51,14 @@ impl SpansInner {
     }
 
     pub(super) fn start(&self, run: &Run, input: &RunInput) {
-        let builder = runnable_span(run, input, self.is_agent(run));
+        let is_agent = self.is_agent(run);
+        let mut builder = runnable_span(run, input, is_agent);
+        builder.attributes.get_or_insert_default().extend(self.identity.attributes(run));
         self.open(run, builder, (true, None), |span| {
+            for profile in &self.profiles {
+                span.set_attributes(profile.start(run, is_agent, &self.identity));
+                self.record_content(span, Some(profile.value_names().0), input.input.as_ref());
+            }
             let key = match run.run_type() {
                 RunType::Tool => Some(names::TOOL_ARGUMENTS),
                 RunType::Retriever => Some(names::RETRIEVAL_QUERY),
@@ -78,6 +84,10 @@ impl SpansInner {
             _ => None,
         };
         self.record_content(&mut open.span, key, output.output.as_ref());
+        for profile in &self.profiles {
+            let key = Some(profile.value_names().1);
+            self.record_content(&mut open.span, key, output.output.as_ref());
+        }
         open.end(run, output.duration);
     }
 

@@ -9,12 +9,13 @@ use std::{
 use opentelemetry::global::BoxedTracer;
 
 use super::{
-    OtelContent, OtelSpansBuilder, SemanticConventions, logs::ErasedLogger, span::OpenSpan,
+    OtelContent, OtelProfile, OtelSpansBuilder, SemanticConventions, identity::RunIdentity,
+    logs::ErasedLogger, span::OpenSpan,
 };
 use crate::{
     event::{Event, EventData},
-    handler::{CallbackHandler, EventMask, Identity},
-    handlers::{open::Open, outermost::Outermost},
+    handler::{CallbackHandler, EventMask, Identity, Open},
+    handlers::outermost::Outermost,
     run::Run,
 };
 
@@ -37,6 +38,9 @@ use crate::{
 ///
 /// A span covers its whole run, including the stream. A call through a typed model above an HTTP layer has a client
 /// span for the outer run and an internal span for each attempt.
+///
+/// **The run**: a span has `run.id`, as records of the run have, `run.name`, `run.tags`, the
+/// [chosen metadata](OtelSpansBuilder::metadata) (`run.metadata.…`), and `session.id` and `user.id` if the metadata has them.
 ///
 /// **Agents** and other facts that a call does not state are read from metadata, under the conventions' names. A chain
 /// is an agent if its metadata have a `gen_ai.agent.name` that the run around it does not have. `gen_ai.agent.id`,
@@ -71,6 +75,8 @@ pub(super) struct SpansInner {
     pub(super) logs: Option<ErasedLogger>,
     pub(super) conventions: SemanticConventions,
     pub(super) content: OtelContent,
+    pub(super) identity: RunIdentity,
+    pub(super) profiles: Vec<OtelProfile>,
     pub(super) open: Open<OpenSpan>,
     pub(super) outermost: Outermost,
     pub(super) given_up: AtomicU64,

@@ -7,8 +7,11 @@ use opentelemetry::{
     trace::{Span, Tracer, TracerProvider},
 };
 
-use super::{OtelContent, OtelSpans, SemanticConventions, logs::ErasedLogger, spans::SpansInner};
-use crate::handlers::{open::Open, outermost::Outermost};
+use super::{
+    OtelContent, OtelProfile, OtelSpans, SemanticConventions, identity::RunIdentity,
+    logs::ErasedLogger, spans::SpansInner,
+};
+use crate::{handler::Open, handlers::outermost::Outermost};
 
 const MAX_RUNS: usize = 10_000;
 
@@ -19,6 +22,8 @@ pub struct OtelSpansBuilder {
     logger: Option<Box<dyn FnOnce(InstrumentationScope) -> ErasedLogger>>,
     conventions: SemanticConventions,
     content: OtelContent,
+    identity: RunIdentity,
+    profiles: Vec<OtelProfile>,
     max_runs: usize,
 }
 
@@ -29,6 +34,8 @@ impl OtelSpansBuilder {
             logger: None,
             conventions: SemanticConventions::default(),
             content: OtelContent::default(),
+            identity: RunIdentity::default(),
+            profiles: Vec::new(),
             max_runs: MAX_RUNS,
         }
     }
@@ -78,6 +85,32 @@ impl OtelSpansBuilder {
         self
     }
 
+    /// Adds the attributes that a certain tool shows. Several may be added.
+    pub fn profile(mut self, profile: OtelProfile) -> Self {
+        if !self.profiles.contains(&profile) {
+            self.profiles.push(profile);
+        }
+        self
+    }
+
+    /// Sets which keys of the metadata are recorded (default `tenant`), as `run.metadata.` and the key. Texts, numbers and
+    /// booleans are.
+    pub fn metadata<K: Into<Arc<str>>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.identity.metadata = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets which keys of the metadata are the session (default `session_id`) and the user (default `user_id`), recorded as
+    /// `session.id` and `user.id`.
+    pub fn session_and_user(
+        mut self,
+        session: impl Into<Arc<str>>,
+        user: impl Into<Arc<str>>,
+    ) -> Self {
+        (self.identity.session, self.identity.user) = (session.into(), user.into());
+        self
+    }
+
     /// Sets the maximum number of open runs (default 10,000). Beyond it the span of an old run is ended with status
     /// `Error`.
     pub fn max_runs(mut self, runs: usize) -> Self {
@@ -98,6 +131,8 @@ impl OtelSpansBuilder {
             logs: self.logger.map(|logger| logger(scope)),
             conventions: self.conventions,
             content: self.content,
+            identity: self.identity,
+            profiles: self.profiles,
             open: Open::new(self.max_runs),
             outermost: Outermost::default(),
             given_up: Default::default(),

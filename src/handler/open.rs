@@ -11,19 +11,19 @@ const SHARDS: usize = 16;
 ///
 /// Bounded, because a detached handler is not notified of the run's end: beyond the bound the oldest run is
 /// evicted.
-pub(super) struct Open<T> {
+pub(crate) struct Open<T> {
     shards: [Mutex<BTreeMap<Uuid, T>>; SHARDS],
     /// The bound of each shard.
     max: usize,
 }
 
 impl<T> Open<T> {
-    pub(super) fn new(max_runs: usize) -> Self {
+    pub(crate) fn new(max_runs: usize) -> Self {
         Self { shards: Default::default(), max: max_runs.div_ceil(SHARDS).max(1) }
     }
 
     /// Adds a run. Returns the state that was replaced or evicted.
-    pub(super) fn insert(&self, run: &Run, state: T) -> Option<T> {
+    pub(crate) fn insert(&self, run: &Run, state: T) -> Option<T> {
         let mut shard = lock(self.shard(run.run_id()));
         let same = shard.insert(run.run_id(), state);
         if same.is_some() || shard.len() <= self.max {
@@ -33,16 +33,16 @@ impl<T> Open<T> {
         shard.pop_first().map(|(_, state)| state)
     }
 
-    pub(super) fn remove(&self, run: &Run) -> Option<T> {
+    pub(crate) fn remove(&self, run: &Run) -> Option<T> {
         lock(self.shard(run.run_id())).remove(&run.run_id())
     }
 
     /// Calls a closure with a run's state, under a lock: it must not call user code.
-    pub(super) fn with<R>(&self, run_id: Uuid, look: impl FnOnce(&mut T) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&self, run_id: Uuid, look: impl FnOnce(&mut T) -> R) -> Option<R> {
         lock(self.shard(run_id)).get_mut(&run_id).map(look)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
