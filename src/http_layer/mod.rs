@@ -9,6 +9,7 @@
 mod answering;
 mod body_reader;
 mod budget;
+mod cached;
 mod capture;
 mod captured_request;
 #[cfg(any(
@@ -46,6 +47,7 @@ mod waiting;
 
 pub(crate) use self::capture::into_bytes;
 pub use self::{
+    cached::Cached,
     future::ResponseFuture,
     layer::HttpCallbackLayer,
     propagation::TracePropagation,

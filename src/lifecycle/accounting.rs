@@ -57,7 +57,7 @@ impl Default for Accounting {
 
 impl Accounting {
     /// Completes the usage of a result: says how each count is known, estimates those that the provider did not report,
-    /// and drops those that another run has reported. `count` is what the answer consists of; `None` if the result has
+    /// and drops those that another run has reported, or a cache has repeated. `count` is what the answer consists of; `None` if the result has
     /// all of its texts.
     pub(super) fn settle(
         &self,
@@ -67,6 +67,10 @@ impl Accounting {
         end: CallEnd,
     ) {
         result.fetched = start.fetched;
+        if result.cached {
+            result.usage = None;
+            return;
+        }
         let reported = result.usage.as_ref().is_some_and(Usage::is_known);
         if start.fetched {
             let brought = end.whole && reported && self.counted.is_first(result, start);

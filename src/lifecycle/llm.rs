@@ -211,6 +211,7 @@ impl Account for Llm {
         let answer = mem::take(&mut self.answer);
         let (content_since_report, pieces) = (answer.has_content_since_report(), answer.pieces());
         let mut result = answer.finish();
+        result.cached = run.is_cached();
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
             let end = CallEnd { error, whole: self.whole, sent, content_since_report, pieces };
