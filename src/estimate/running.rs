@@ -1,4 +1,4 @@
-use super::{AnswerCount, ToolChoice, family, model_name::ModelName, word_estimator::call_tokens};
+use super::{AnswerCount, ToolChoice, answer_parts::call_tokens, family, model_name::ModelName};
 use crate::event::{Token, TokenKind};
 
 /// A running estimate of an answer's tokens, for who watches a stream.
@@ -44,7 +44,9 @@ impl RunningEstimate {
         let output = &self.family.output;
         let calls = call_tokens(&self.count, self.family, ToolChoice::Auto);
         // Saturates.
-        let words = (self.count.words() * output.word + calls).round() as u64;
+        let digits: f64 = self.count.digits().iter().sum();
+        let words =
+            (self.count.words() * output.word + digits * output.digit + calls).round() as u64;
         words.max(self.pieces)
     }
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use tower_llm_callbacks::{LlmResult, LlmStart, Run};
+use tower_llm_callbacks::{LlmResult, LlmStart, Run, event::UsageSource};
 use uuid::Uuid;
 
 use super::{NAME, text::prefix};
@@ -29,6 +29,12 @@ pub(super) struct RunRow {
     duration: Option<f64>,
     input: Option<u64>,
     output: Option<u64>,
+    /// The marks of the input and of the output: `~` for an estimate, `≥` for a lower bound.
+    marks: [&'static str; 2],
+    /// The cost with its mark and currency. Empty if it is not known.
+    cost: String,
+    /// The answer came from a cache.
+    cached: bool,
     /// The number of token events.
     pub(super) pieces: u64,
     streamed: bool,
@@ -53,6 +59,9 @@ impl RunRow {
             duration: None,
             input: None,
             output: None,
+            marks: [""; 2],
+            cost: String::new(),
+            cached: false,
             pieces: 0,
             streamed: start.is_some_and(|start| start.stream),
         }
@@ -66,7 +75,13 @@ impl RunRow {
         if let Some(usage) = &result.usage {
             self.input = usage.input_tokens;
             self.output = usage.output_tokens;
+            self.marks = [usage.source.input, usage.source.output].map(mark);
         }
+        if let Some(cost) = &result.cost {
+            let mark = if cost.estimated { "~" } else { "" };
+            self.cost = format!("{mark}{} {}", cost.amount, prefix(&cost.currency, NAME));
+        }
+        self.cached = result.cached;
     }
 
     pub(super) fn end_after(&mut self, state: &'static str, duration: Duration) {
@@ -76,6 +91,14 @@ impl RunRow {
 
     pub(super) fn has_ended(&self) -> bool {
         self.state != "running"
+    }
+}
+
+fn mark(source: Option<UsageSource>) -> &'static str {
+    match source {
+        Some(UsageSource::Estimated) => "~",
+        Some(UsageSource::AtLeast) => "≥",
+        _ => "",
     }
 }
 
