@@ -57,7 +57,7 @@ impl FamilyEstimator {
             () if family.input.hidden_prompt && !known => Some(UsageGap::HiddenPrompt),
             () => None,
         };
-        Some(Estimate::unseen(whole(tokens), why))
+        Some(Estimate { tokens: whole(tokens), why })
     }
 
     pub(super) fn output(&self, answer: &Answer<'_>, measure: &impl Measure) -> Option<Estimate> {
@@ -80,7 +80,7 @@ impl FamilyEstimator {
             () if name.is_llama_4() && answer.count.calls() > 0 => Some(UsageGap::Undelivered),
             () => None,
         };
-        Some(Estimate::unseen(whole(visible).saturating_add(known), why))
+        Some(Estimate { tokens: whole(visible).saturating_add(known), why })
     }
 
     pub(super) fn learns(&self, request: &LlmStart) -> bool {

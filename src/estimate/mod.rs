@@ -14,6 +14,7 @@ mod answer;
 mod answer_count;
 mod answer_parts;
 mod class;
+mod counting;
 #[expect(
     clippy::module_inception,
     reason = "the folder is about estimates, the file about `Estimate`"
@@ -45,6 +46,7 @@ mod tokenizer_estimator;
 mod word_count;
 mod word_estimator;
 
+pub(crate) use self::counting::Counting;
 #[cfg(feature = "usage")]
 pub(crate) use self::running::RunningEstimate;
 #[cfg(feature = "tokenizer")]

@@ -9,7 +9,7 @@ use crate::event::{LlmStart, Usage};
 /// - **Learning.** One factor for a model's answers, and three terms for its requests with a set of tools. Absurd reports
 ///   move no factor beyond 0.3 to 4. No content is kept, only sums; 1,024 models at most.
 ///
-/// An estimate is only [a lower bound](Estimate::at_least) where something is not seen: hidden reasoning, media, tools that
+/// An estimate is only [a lower bound](Estimate::is_at_least) where something is not seen: hidden reasoning, media, tools that
 /// the provider runs, context that it keeps.
 ///
 /// ```

@@ -196,7 +196,7 @@ impl LazyCount<'_> {
 }
 
 fn source(estimate: &Estimate) -> UsageSource {
-    if estimate.at_least { UsageSource::AtLeast } else { UsageSource::Estimated }
+    if estimate.is_at_least() { UsageSource::AtLeast } else { UsageSource::Estimated }
 }
 
 /// Whether the answer is still made when the call has ended, and a later call fetches it with its usage.

@@ -326,7 +326,7 @@ fn an_estimate_says_what_it_does_not_cover() {
     assert_eq!(output("claude-opus-4-7", Some("high"), None).why, Some(UsageGap::HiddenReasoning));
     // A running count of the reasoning is as good as its text.
     let known = output("gemini-2.5-flash", None, Some(Usage::new(5, 100).reasoning(95)));
-    assert_eq!((known.at_least, known.tokens > 95), (false, true));
+    assert_eq!((known.is_at_least(), known.tokens > 95), (false, true));
 }
 
 #[test]
