@@ -46,7 +46,7 @@ enum Mode {
 
 impl PromptWords {
     /// Creates one that counts all of a request that is not too large, each part by a copy of an empty count.
-    pub(super) fn whole(empty: TextCount) -> Self {
+    pub(super) fn whole(empty: &TextCount) -> Self {
         let part = || Part { words: empty.clone(), bytes: 0, counted: 0 };
         Self {
             parts: [part(), part(), part()],
@@ -58,7 +58,7 @@ impl PromptWords {
     }
 
     /// Creates one that counts samples of a request of so many bytes.
-    pub(super) fn samples(bytes: u64, empty: TextCount) -> Self {
+    pub(super) fn samples(bytes: u64, empty: &TextCount) -> Self {
         // The samples are a share of `WHOLE / bytes`.
         let gap = (SAMPLE.saturating_mul(bytes) / WHOLE).saturating_sub(SAMPLE).max(1);
         Self { mode: Mode::Samples(gap), sample_left: SAMPLE, ..Self::whole(empty) }

@@ -93,10 +93,10 @@ impl RequestCount {
     pub(super) fn counted(request: &LlmStart, empty: &TextCount) -> Option<Self> {
         let prompt = request.messages.get()?;
         let params = &request.params;
-        let (mut words, mut set) = (PromptWords::whole(empty.clone()), DefaultHasher::new());
+        let (mut words, mut set) = (PromptWords::whole(empty), DefaultHasher::new());
         let mut found = walk(prompt, params, &mut words, &mut set);
         if words.is_too_large() {
-            words = PromptWords::samples(words.bytes(), empty.clone());
+            words = PromptWords::samples(words.bytes(), empty);
             set = DefaultHasher::new();
             found = walk(prompt, params, &mut words, &mut set);
         }
