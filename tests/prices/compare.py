@@ -90,8 +90,10 @@ def reference(snapshot, call):
 
 
 def extracted(snapshot, url, provider, record):
-    """Returns the usage as the reference reads it from the provider's own object; `None` if it does not know the API."""
+    """Returns the usage as the reference reads it from the provider's own object. `None` if there is none, or if it cannot."""
     result = record["data"]
+    if not result["usage_raw"]:
+        return None
     try:
         provider = snapshot.find_provider(None, None, url)
     except LookupError:
@@ -104,7 +106,10 @@ def extracted(snapshot, url, provider, record):
         response = result["usage_raw"]
         for name in reversed(root):
             response = {name: response}
-        return provider.extract_usage(response | {"model": result["model"]}, api_flavor=extractor.api_flavor)[1]
+        try:
+            return provider.extract_usage(response | {"model": result["model"]}, api_flavor=extractor.api_flavor)[1]
+        except ValueError:
+            continue
     return None
 
 
@@ -112,12 +117,12 @@ def played(snapshot, line):
     """Returns the cost of a recorded call, and what the reference says. `None` if that cannot read its usage."""
     record = line["record"]
     result = record["data"]
-    time = datetime.fromisoformat(record["start_time"])
-    usage = result["usage"]
-    context = {"service_tier": usage["service_tier"]} if usage.get("service_tier") else None
+    time = datetime.fromisoformat(record["time"])
+    tier = (result["usage"] or {}).get("service_tier")
+    context = {"service_tier": tier} if tier else None
     provider = result["request"]["provider"]
     found = result.get("cost") and result["cost"]["amount"]
-    for model in dict.fromkeys([result["model"], result["request"]["model"]]):
+    for model in filter(None, dict.fromkeys([result["model"], result["request"]["model"]])):
         for by in ({"provider_id": None, "provider_api_url": line["url"]}, {"provider_id": provider, "provider_api_url": None}):
             try:
                 read = extracted(snapshot, line["url"], provider, record)

@@ -10,11 +10,12 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use support::recordings;
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     Callbacks, HttpCallbackLayer, Usage,
     event::{EventData, PriceSource, PricedCall},
@@ -58,9 +59,9 @@ async fn played() -> Result<(), BoxError> {
         let content_type = text("content_type").unwrap_or("text/event-stream").to_owned();
         let server = service_fn(move |_| {
             let response = Response::builder().header("content-type", &content_type);
-            std::future::ready(response.body(Full::from(body.clone())))
+            std::future::ready(response.body(Full::<Bytes>::from(body.clone())))
         });
-        let request = Request::post(url).body(Full::from(prompt.to_owned()))?;
+        let request = Request::post(url).body(Full::<Bytes>::from(prompt.to_owned()))?;
         let response = layer.prices(Prices::bundled()).layer(server).oneshot(request).await?;
         response.into_body().collect().await?;
         for record in records.lock().unwrap().drain(..) {
