@@ -284,7 +284,9 @@ def family():
         (ids[1], ids[0], "llm", "model", start + 0.1, 900, llm("claude-sonnet-5", "weather?"), "end", result("Let me look.", **first)),
         (ids[2], ids[0], "tool", "get_weather", start + 1.0, 400, {"input": {"city": "Paris"}}, "end", {"output": {"celsius": 18}}),
         (ids[3], ids[0], "llm", "model", start + 1.4, 500, llm("claude-sonnet-5", "18"), "error",
-         result("It is", error={"kind": "truncated", "message": "the stream ended", "status": None, "provider_code": None})),
+         result("It is", usage={"input_tokens": 1018, "output_tokens": 3, "source": {"input": "estimated", "output": "at_least"}},
+                cost={"currency": "USD", "amount": "0.0051", "estimated": True},
+                error={"kind": "truncated", "message": "the stream ended", "status": None, "provider_code": None})),
     )
 
 
@@ -420,6 +422,9 @@ def check_nested_runs():
         found = [(row["cells"][1].split("\n")[0], row["level"], row["state"]) for row in page.rows()]
         same("the rows", found, [("agent", "1", "completed"), ("claude-sonnet-5", "2", "completed"), ("get_weather", "2", "completed"),
                                  ("claude-sonnet-5", "2", "truncated")])
+        same("the marks", page.rows()[3]["cells"][2:4], ["~1,018", "≥3"])
+        page.js("location.hash = arguments[0]", ids[3])
+        within(5, "the cost", lambda: "~0.0051 USD" in (page.text("#facts") or ""))
         page.js("location.hash = arguments[0]", ids[2])
         within(5, "the tool", lambda: page.text("#title") == "get_weather" and page.text("#answer pre") == '{"celsius":18}')
         bars = within(5, "the timeline", lambda: page.js("""return [...document.querySelectorAll('#tree a')].map((a) => {

@@ -1,7 +1,8 @@
 """Compares the bundled prices with the reference implementation, the Python package genai-prices, to 1e-9.
 
 Each model of the crate's data is priced by provider and by URL, for random usages, tiers, dates and times of day. Both
-sides read the data of the crate. Needs the package registry of Python. `--folder DIR` keeps the installed package.
+sides read the data of the crate. The costs of recorded calls, played through the HTTP layer, are compared likewise, if
+../shared is there. Needs the package registry of Python. `--folder DIR` keeps the installed package.
 """
 
 import argparse
@@ -24,16 +25,10 @@ options = options.parse_args()
 
 
 def install(folder):
-    venv = folder / "venv"
     try:
-        if not (venv / "installed").exists():
-            processes.run(sys.executable, "-m", "venv", venv, timeout=120)
-            requirements = "tests/prices/requirements.txt"
-            processes.run(venv / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=300)
-            (venv / "installed").touch()
+        return processes.venv(folder, "tests/prices/requirements.txt")
     except (subprocess.SubprocessError, OSError) as error:
         sys.exit(f"genai-prices cannot be installed (is the package registry reachable?): {error}")
-    return venv / "bin/python"
 
 
 def data():

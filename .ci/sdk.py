@@ -35,13 +35,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items()
 
 def install(folder):
     """Installs the SDKs and returns the commands of the drivers."""
-    venv, node = folder / "venv", folder / "node"
+    node = folder / "node"
     try:
-        if not (venv / "installed").exists():
-            processes.run(sys.executable, "-m", "venv", venv, timeout=120)
-            requirements = "tests/sdk/python/requirements.txt"
-            processes.run(venv / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=300)
-            (venv / "installed").touch()
+        python = processes.venv(folder, "tests/sdk/python/requirements.txt")
         if not (node / "installed").exists():
             shutil.copytree("tests/sdk/node", node, dirs_exist_ok=True)
             processes.run("npm", "install", "--fetch-retries=1", "--no-audit", "--no-fund", "--loglevel=error", cwd=node, timeout=300)
@@ -49,7 +45,7 @@ def install(folder):
     except (subprocess.SubprocessError, OSError) as error:
         sys.exit(f"the SDKs cannot be installed (are the package registries reachable?): {error}")
     shutil.copy("tests/sdk/node/drive.mjs", node)
-    return {"python": [venv / "bin/python", "-B", "tests/sdk/python/drive.py"], "node": ["node", node / "drive.mjs"]}
+    return {"python": [python, "-B", "tests/sdk/python/drive.py"], "node": ["node", node / "drive.mjs"]}
 
 
 def drive(command, url, chosen):

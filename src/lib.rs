@@ -85,6 +85,7 @@
 //! | `tracing-spans` | `TracingSpans`, and [`tracing`] spans of runs |
 //! | `usage` | `UsageTotals`, `BudgetGuard`, `SharedBudgetGuard`, `PriceTable`, `Prices` |
 //! | `prices` | `Prices::bundled`: the prices of all usual providers |
+//! | `tokenizer` | `TokenizerEstimator`: estimates by tokenizers of OpenAI, Qwen and Mistral |
 //! | `otel` | `OtelSpans`, `OtelMetrics` |
 //! | `nats` | module `nats`: event records through NATS JetStream |
 //! | `decompression-full` | compressed answers for the HTTP layer; or singly `decompression-gzip`, `-deflate`, `-br`, `-zstd` |

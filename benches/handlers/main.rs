@@ -4,6 +4,7 @@
 //! `cargo bench --bench handlers` prints one table and marks rows that miss their bound. Arguments after `--` select
 //! rows: `cargo bench --bench handlers -- budget`.
 
+mod estimates;
 mod full;
 mod otel;
 mod rows;

@@ -25,6 +25,9 @@ pub(crate) fn all(scale: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<bool> {
     ];
     let rows = rows.into_iter().filter(|(name, _)| wanted(name));
     let mut met: Vec<_> = rows.map(|(_, measure)| measure()).collect();
+    if wanted("estimates") {
+        met.extend(crate::estimates::rows(scale));
+    }
     if wanted("otel") {
         met.extend(crate::otel::rows(scale));
     }

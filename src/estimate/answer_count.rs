@@ -1,4 +1,7 @@
-use super::{members::Members, scanner::Scanner};
+use super::{
+    members::Members,
+    scanner::{Ended, Scanner},
+};
 use crate::event::{LlmResult, Pieces};
 
 /// What an answer consists of, counted piece by piece: words and pieces of its texts, tool calls and their parameters.
@@ -28,6 +31,8 @@ pub struct AnswerCount {
     sums: [u32; KINDS],
     /// Pieces by kind.
     pieces: [u32; KINDS],
+    /// Digits beyond one for each three, by kind.
+    digits: [u16; KINDS],
     calls: u16,
     parameters: u16,
     scanner: Scanner,
@@ -111,6 +116,7 @@ impl AnswerCount {
         for kind in 0..KINDS {
             self.sums[kind] = self.sums[kind].saturating_add(other.sums[kind]);
             self.pieces[kind] = self.pieces[kind].saturating_add(other.pieces[kind]);
+            self.digits[kind] = self.digits[kind].saturating_add(other.digits[kind]);
         }
         self.scanner.merge(&other.scanner);
         self.calls = self.calls.saturating_add(other.calls);
@@ -183,9 +189,19 @@ impl AnswerCount {
     }
 
     #[inline]
-    fn add(&mut self, weight: u64) {
-        let sum = &mut self.sums[self.kind as usize];
-        *sum = sum.saturating_add(u32::try_from(weight).unwrap_or(u32::MAX));
+    fn add(&mut self, ended: Ended) {
+        let kind = self.kind as usize;
+        let weight = u32::try_from(ended.weight).unwrap_or(u32::MAX);
+        self.sums[kind] = self.sums[kind].saturating_add(weight);
+        let digits = u16::try_from(ended.digits).unwrap_or(u16::MAX);
+        self.digits[kind] = self.digits[kind].saturating_add(digits);
+    }
+
+    /// Returns the digits of the text, of the reasoning and of calls, but for one of each three.
+    pub(super) fn digits(&self) -> [f64; KINDS] {
+        let mut digits = self.digits.map(f64::from);
+        digits[self.kind as usize] += f64::from(self.scanner.pending_digits());
+        digits
     }
 
     fn of_kind(&self, kind: Kind) -> f64 {

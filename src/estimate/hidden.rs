@@ -14,19 +14,31 @@ pub(super) fn may_reason(name: &ModelName, request: Option<&LlmStart>) -> bool {
     }
 }
 
+/// Whether a request turns on the thinking of a Claude, as a request to that takes it.
+pub(super) fn turns_thinking_on(request: &LlmStart) -> bool {
+    thinking(request) == Some("enabled")
+}
+
+fn thinking(request: &LlmStart) -> Option<&str> {
+    let bedrock = |name| param(request, &["additionalModelRequestFields", name, "type"]);
+    let kind = param(request, &["thinking", "type"]);
+    kind.or_else(|| bedrock("thinking")).or_else(|| bedrock("reasoning_config"))?.as_str()
+}
+
+fn param<'r>(request: &'r LlmStart, path: &[&str]) -> Option<&'r Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(request.params.get(*first)?, |value, name| value.get(name))
+}
+
 /// Returns whether a request asks for reasoning. `None` if it says nothing.
 fn requested(request: &LlmStart) -> Option<bool> {
-    let params = &request.params;
-    let at = |path: &[&str]| {
-        let (first, rest) = path.split_first()?;
-        rest.iter().try_fold(params.get(*first)?, |value, name| value.get(name))
-    };
+    let at = |path: &[&str]| param(request, path);
     let effort =
         [at(&["reasoning_effort"]), at(&["reasoning", "effort"]), at(&["output_config", "effort"])];
     if let Some(effort) = effort.into_iter().flatten().find_map(Value::as_str) {
         return Some(effort != "none");
     }
-    if let Some(kind) = at(&["thinking", "type"]).and_then(Value::as_str) {
+    if let Some(kind) = thinking(request) {
         return Some(kind != "disabled");
     }
     let budget = [

@@ -41,6 +41,9 @@ impl ModelName {
             () if self.has(&["gemini"]) => &family::GEMINI,
             // A distilled model has the tokenizer of its base.
             () if self.has(&["qwen", "qwq", "qvq"]) => &family::QWEN,
+            () if self.version_after("llama").is_some_and(|version| version <= (3, 0)) => {
+                &family::LLAMA_3
+            }
             () if self.has(&["llama"]) => &family::LLAMA,
             () if self.has(&["deepseek"]) => &family::DEEPSEEK,
             () if self.version_after("grok").is_some_and(|version| version >= (4, 3)) => {
@@ -194,6 +197,11 @@ mod tests {
             ("gemma3:1b", &family::GEMMA),
             ("deepseek-r1:14b-qwen-distill-q8_0", &family::QWEN),
             ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", &family::LLAMA),
+            ("llama3-8b-8192", &family::LLAMA_3),
+            ("meta.llama3-8b-instruct-v1:0", &family::LLAMA_3),
+            ("meta-llama/llama-3.2-3b-instruct:free", &family::LLAMA),
+            ("us.meta.llama3-3-70b-instruct-v1:0", &family::LLAMA),
+            ("llama3.1", &family::LLAMA),
             ("deepseek-chat", &family::DEEPSEEK),
             ("x-ai/grok-4.1-fast", &family::GROK),
             ("grok-4.3", &family::GROK_NEW),

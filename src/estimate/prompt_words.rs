@@ -2,7 +2,7 @@ use std::{fmt, fmt::Write as _};
 
 use serde_json::{Value, map, value::Value as Json};
 
-use super::WordCount;
+use super::text_count::TextCount;
 
 /// The bytes of text up to which all of it is counted.
 const WHOLE: u64 = 64 * 1024;
@@ -18,9 +18,9 @@ pub(super) enum Section {
     Schema,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 struct Part {
-    words: WordCount,
+    words: TextCount,
     bytes: u64,
     counted: u64,
 }
@@ -45,10 +45,11 @@ enum Mode {
 }
 
 impl PromptWords {
-    /// Creates one that counts all of a request that is not too large.
-    pub(super) fn whole() -> Self {
+    /// Creates one that counts all of a request that is not too large, each part by a copy of an empty count.
+    pub(super) fn whole(empty: &TextCount) -> Self {
+        let part = || Part { words: empty.clone(), bytes: 0, counted: 0 };
         Self {
-            parts: Default::default(),
+            parts: [part(), part(), part()],
             at: Section::Text,
             mode: Mode::Whole,
             sample_left: 0,
@@ -57,10 +58,10 @@ impl PromptWords {
     }
 
     /// Creates one that counts samples of a request of so many bytes.
-    pub(super) fn samples(bytes: u64) -> Self {
+    pub(super) fn samples(bytes: u64, empty: &TextCount) -> Self {
         // The samples are a share of `WHOLE / bytes`.
         let gap = (SAMPLE.saturating_mul(bytes) / WHOLE).saturating_sub(SAMPLE).max(1);
-        Self { mode: Mode::Samples(gap), sample_left: SAMPLE, ..Self::whole() }
+        Self { mode: Mode::Samples(gap), sample_left: SAMPLE, ..Self::whole(empty) }
     }
 
     /// Whether only a part of the request was counted.

@@ -5,9 +5,10 @@ pub(super) struct Ratio {
     estimated: f64,
 }
 
-/// A report further off than this teaches no more than one that is as far off.
-const LEAST: f64 = 0.3;
-const MOST: f64 = 4.0;
+/// Keeps a factor within what may be learned: a report further off teaches no more than one that is as far off.
+pub(super) fn bounded(factor: f64) -> f64 {
+    factor.clamp(0.3, 4.0)
+}
 
 /// The tokens that one answer weighs at most, and the tokens that are remembered.
 const ANSWER: f64 = 400.0;
@@ -19,7 +20,7 @@ impl Ratio {
         if estimated.is_nan() || estimated < 1.0 || reported == 0 {
             return;
         }
-        let ratio = (reported as f64 / estimated).clamp(LEAST, MOST);
+        let ratio = bounded(reported as f64 / estimated);
         let weight = estimated.min(ANSWER);
         self.reported += weight * ratio;
         self.estimated += weight;
@@ -31,7 +32,7 @@ impl Ratio {
 
     /// Returns the ratio, if the family's own factor is worth so many tokens.
     pub(super) fn value(&self, prior: f64) -> f64 {
-        ((self.reported + prior) / (self.estimated + prior)).clamp(LEAST, MOST)
+        bounded((self.reported + prior) / (self.estimated + prior))
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     prompt_words::{PromptWords, Section},
     request_walk::{self, Found},
+    text_count::TextCount,
 };
 use crate::event::LlmStart;
 
@@ -85,12 +86,17 @@ impl RequestCount {
     ///
     /// Reads the prompt, which builds a lazy one.
     pub fn of(request: &LlmStart) -> Option<Self> {
+        Self::counted(request, &TextCount::default())
+    }
+
+    /// As [`of`](Self::of), with copies of an empty count.
+    pub(super) fn counted(request: &LlmStart, empty: &TextCount) -> Option<Self> {
         let prompt = request.messages.get()?;
         let params = &request.params;
-        let (mut words, mut set) = (PromptWords::whole(), DefaultHasher::new());
+        let (mut words, mut set) = (PromptWords::whole(empty), DefaultHasher::new());
         let mut found = walk(prompt, params, &mut words, &mut set);
         if words.is_too_large() {
-            words = PromptWords::samples(words.bytes());
+            words = PromptWords::samples(words.bytes(), empty);
             set = DefaultHasher::new();
             found = walk(prompt, params, &mut words, &mut set);
         }

@@ -1,4 +1,4 @@
-use super::{AnswerCount, ToolChoice, family, model_name::ModelName, word_estimator::call_tokens};
+use super::{Counting, ToolChoice, answer_parts::call_tokens, family, model_name::ModelName};
 use crate::event::{Token, TokenKind};
 
 /// A running estimate of an answer's tokens, for who watches a stream.
@@ -7,10 +7,8 @@ use crate::event::{Token, TokenKind};
 /// should rather stop an answer early than late. Where content is not captured, only pieces are known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunningEstimate {
-    count: AnswerCount,
+    answer: Counting,
     family: &'static family::Family,
-    /// The tool call that was opened last, and its choice.
-    call: Option<(u32, u32)>,
     pieces: u64,
 }
 
@@ -19,32 +17,31 @@ impl RunningEstimate {
     pub(crate) fn new(model: Option<&str>) -> Self {
         let family = ModelName::new(model.unwrap_or_default()).family();
         let family = family.unwrap_or(&family::OTHER);
-        Self { count: AnswerCount::default(), family, call: None, pieces: 0 }
+        Self { answer: Counting::default(), family, pieces: 0 }
     }
 
     /// Adds a token event.
     pub(crate) fn add(&mut self, token: &Token) {
         self.pieces = token.index().saturating_add(1);
         match token.kind() {
-            TokenKind::Text | TokenKind::Refusal => self.count.text(token.text()),
-            TokenKind::Reasoning => self.count.reasoning(token.text()),
+            TokenKind::Text | TokenKind::Refusal => self.answer.count.text(token.text()),
+            TokenKind::Reasoning => self.answer.count.reasoning(token.text()),
             TokenKind::ToolCall => {
-                let call = token.tool_call().map(|call| (token.choice(), call.index));
-                if call != self.call {
-                    self.call = call;
-                    self.count.tool_call(token.tool_call().map_or("", |call| &call.name));
-                }
-                self.count.arguments(token.text());
+                let call = token.tool_call();
+                let index = call.map_or(0, |call| call.index);
+                let name = call.map_or("", |call| &call.name);
+                self.answer.tool_call((token.choice(), index), Some(name), token.text());
             }
         }
     }
 
     /// Returns the number of tokens so far.
     pub(crate) fn tokens(&self) -> u64 {
-        let output = &self.family.output;
-        let calls = call_tokens(&self.count, self.family, ToolChoice::Auto);
+        let (output, count) = (&self.family.output, &self.answer.count);
+        let calls = call_tokens(count, self.family, ToolChoice::Auto);
         // Saturates.
-        let words = (self.count.words() * output.word + calls).round() as u64;
+        let digits: f64 = count.digits().iter().sum();
+        let words = (count.words() * output.word + digits * output.digit + calls).round() as u64;
         words.max(self.pieces)
     }
 }

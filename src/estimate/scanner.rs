@@ -52,6 +52,15 @@ const BLANKS: u32 = 900;
 /// A longer run counts as several.
 const LONGEST: u16 = 60_000;
 
+/// What the runs amount to that have ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ended {
+    /// In thousandths of a word.
+    pub(super) weight: u64,
+    /// The digits beyond one for each three: where each digit is a token, there are so many more.
+    pub(super) digits: u32,
+}
+
 /// The run of characters that is being read. Its weight is known when it ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scanner {
@@ -76,17 +85,17 @@ const AFTER_BLANK: u8 = 2;
 const CAPITALISED: u8 = 4;
 
 impl Scanner {
-    /// Reads a text. Returns the weight of the runs that ended in it, in thousandths of a word.
+    /// Reads a text. Returns the runs that ended in it.
     #[inline]
-    pub(super) fn push(&mut self, text: &str) -> u64 {
+    pub(super) fn push(&mut self, text: &str) -> Ended {
         let bytes = text.as_bytes();
-        let (mut sum, mut at) = (0, 0);
+        let (mut sum, mut at) = (Ended::default(), 0);
         while let Some(&byte) = bytes.get(at) {
             if byte < 128 {
                 at += 1;
                 let class = Class::of_ascii(byte);
                 if class != self.class || self.length >= LONGEST {
-                    sum += u64::from(self.end(class));
+                    self.end(class, &mut sum);
                 }
                 self.length += 1;
                 if class == Class::Letter {
@@ -97,7 +106,7 @@ impl Scanner {
                 at += char.len_utf8();
                 let class = Class::of_char(char);
                 if class != self.class || self.length >= LONGEST {
-                    sum += u64::from(self.end(class));
+                    self.end(class, &mut sum);
                 }
                 self.length += 1;
                 if class == Class::Letter {
@@ -124,9 +133,11 @@ impl Scanner {
         }
     }
 
-    /// Ends the run. Returns its weight.
-    pub(super) fn finish(&mut self) -> u64 {
-        u64::from(self.end(Class::None))
+    /// Ends the run, and returns it.
+    pub(super) fn finish(&mut self) -> Ended {
+        let mut ended = Ended::default();
+        self.end(Class::None, &mut ended);
+        ended
     }
 
     /// Returns how far the words so far, with the present one, are from English.
@@ -174,12 +185,19 @@ impl Scanner {
         }
     }
 
+    /// Returns the digits beyond one for each three that the run would have if it ended here.
     #[inline]
-    fn end(&mut self, next: Class) -> u32 {
-        let weight = self.pending();
+    pub(super) fn pending_digits(&self) -> u32 {
+        let length = if self.class == Class::Digit { u32::from(self.length) } else { 0 };
+        length - length.div_ceil(3)
+    }
+
+    #[inline]
+    fn end(&mut self, next: Class, sum: &mut Ended) {
+        sum.weight += u64::from(self.pending());
+        sum.digits = sum.digits.saturating_add(self.pending_digits());
         let flags = if self.class == Class::Blank { AFTER_BLANK } else { 0 };
         *self = Self { class: next, foreign: self.foreign(), flags, ..Self::default() };
-        weight
     }
 }
 

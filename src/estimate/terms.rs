@@ -1,3 +1,5 @@
+use super::ratio::bounded;
+
 /// The terms of an estimate of input tokens: the text, what any request costs, and its tools.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Estimated {
@@ -69,8 +71,8 @@ impl Terms {
     /// Returns the tokens of a request.
     pub(super) fn value(&self, estimated: &Estimated) -> f64 {
         let [text, constant, tools] = self.solve(estimated.doubt);
-        let text = (1.0 + text).clamp(0.3, 4.0) * estimated.text;
-        let tools = (1.0 + tools).clamp(0.3, 4.0) * estimated.tools;
+        let text = bounded(1.0 + text) * estimated.text;
+        let tools = bounded(1.0 + tools) * estimated.tools;
         text + tools + (estimated.constant + constant.clamp(-4_000.0, 4_000.0))
     }
 

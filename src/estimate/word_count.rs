@@ -30,12 +30,12 @@ impl WordCount {
     /// Adds the next piece of the text.
     #[inline]
     pub fn push(&mut self, text: &str) {
-        self.sum = self.sum.saturating_add(self.scanner.push(text));
+        self.sum = self.sum.saturating_add(self.scanner.push(text).weight);
     }
 
     /// Ends the word, so that the next piece begins another one.
     pub(super) fn end_word(&mut self) {
-        self.sum = self.sum.saturating_add(self.scanner.finish());
+        self.sum = self.sum.saturating_add(self.scanner.finish().weight);
     }
 
     /// Returns the tokens, before a model's factor.

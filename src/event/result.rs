@@ -74,6 +74,10 @@ pub struct LlmResult {
     /// reported it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fetched: bool,
+    /// Whether the answer came from a cache, which has [marked](crate::Run::set_cached) it. Then nothing was charged, and
+    /// the usage and the cost are `None`, also if the cache repeats the usage of the call that it remembers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// Whether the answer, or the rest of it, was not decoded, because its content coding was unknown or invalid, or
     /// because it exceeded the layer's bound.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

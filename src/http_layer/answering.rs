@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::{Response, header::CONTENT_LENGTH};
 use http_body::Body;
 
-use super::{ResponseBody, body_reader::BodyReader, settings::Settings};
+use super::{Cached, ResponseBody, body_reader::BodyReader, settings::Settings};
 use crate::{
     lifecycle::{Ending, Llm, LlmEmitter},
     wire::Format,
@@ -35,6 +35,9 @@ impl Answering {
         mut emitter: Box<LlmEmitter>,
     ) -> Answered<B, E> {
         let (head, body) = response.into_parts();
+        if head.extensions.get::<Cached>().is_some() {
+            emitter.run().set_cached();
+        }
         let mut reader =
             BodyReader::new(Arc::clone(&self.format), &head, &self.settings.budget, &mut emitter);
         let declared = head.headers.get(CONTENT_LENGTH);

@@ -9,6 +9,7 @@
 mod answering;
 mod body_reader;
 mod budget;
+mod cached;
 mod caller_rule;
 mod caller_rules;
 mod caller_source;
@@ -50,6 +51,7 @@ mod waiting;
 
 pub(crate) use self::capture::into_bytes;
 pub use self::{
+    cached::Cached,
     caller_rule::{CallerRule, InvalidCallerRule},
     caller_rules::CallerRules,
     future::ResponseFuture,

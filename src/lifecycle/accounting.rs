@@ -57,7 +57,7 @@ impl Default for Accounting {
 
 impl Accounting {
     /// Completes the usage of a result: says how each count is known, estimates those that the provider did not report,
-    /// and drops those that another run has reported. `count` is what the answer consists of; `None` if the result has
+    /// and drops those that another run has reported, or a cache has repeated. `count` is what the answer consists of; `None` if the result has
     /// all of its texts.
     pub(super) fn settle(
         &self,
@@ -67,6 +67,10 @@ impl Accounting {
         end: CallEnd,
     ) {
         result.fetched = start.fetched;
+        if result.cached {
+            result.usage = None;
+            return;
+        }
         let reported = result.usage.as_ref().is_some_and(Usage::is_known);
         if start.fetched {
             let brought = end.whole && reported && self.counted.is_first(result, start);
@@ -192,7 +196,7 @@ impl LazyCount<'_> {
 }
 
 fn source(estimate: &Estimate) -> UsageSource {
-    if estimate.at_least { UsageSource::AtLeast } else { UsageSource::Estimated }
+    if estimate.is_at_least() { UsageSource::AtLeast } else { UsageSource::Estimated }
 }
 
 /// Whether the answer is still made when the call has ended, and a later call fetches it with its usage.

@@ -272,10 +272,11 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
                 Some(Ok(item)) => {
                     let Some(stream) = inner.as_ref().as_pin_ref() else { continue };
                     let is_last = source.item(&item, stream, emitter) == Position::Last;
-                    // Checked before the terminal event is emitted: an item waits for its tokens only. An item on which
-                    // a guard has aborted is held too, and does not reach the consumer.
-                    let aborted = emitter.phases.is_aborted();
-                    let waits = is_last || aborted || !over && emitter.phases.must_hold_item();
+                    // Checked before the terminal event is emitted: an item waits for its tokens only.
+                    let busy = !over && emitter.phases.must_hold_item();
+                    // Checked after that, which runs lockstep handlers. An item on which a guard has aborted is held
+                    // too, and does not reach the consumer.
+                    let waits = is_last || busy || emitter.phases.is_aborted();
                     if emitter.is_over() {
                         emitter.leave_terminal();
                     }

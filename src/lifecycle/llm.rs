@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     delivery::TokenLanes,
-    estimate::AnswerCount,
+    estimate::{AnswerCount, Counting},
     event::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
         Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput,
@@ -46,14 +46,8 @@ struct Request {
 /// What usage is estimated from if the content is not captured in full. It is only counted.
 struct Limited {
     start: Arc<LlmStart>,
-    choices: Vec<CountedChoice>,
-}
-
-struct CountedChoice {
-    index: u32,
-    /// The tool call that was opened last. A provider may repeat its name.
-    call: Option<u32>,
-    count: AnswerCount,
+    /// By the index of the choice.
+    choices: Vec<(u32, Counting)>,
 }
 
 pub(crate) type LlmEmitter = Emitter<Llm>;
@@ -202,24 +196,17 @@ impl Limited {
         else {
             return;
         };
-        let known = self.choices.iter().position(|known| known.index == *choice);
+        let known = self.choices.iter().position(|(known, _)| known == choice);
         let at = known.unwrap_or_else(|| {
-            let count = AnswerCount::default();
-            self.choices.push(CountedChoice { index: *choice, call: None, count });
+            self.choices.push((*choice, Counting::default()));
             self.choices.len() - 1
         });
-        let CountedChoice { call, count, .. } = &mut self.choices[at];
+        let answer = &mut self.choices[at].1;
         match delta {
-            Delta::Text { text, .. } | Delta::Refusal { text, .. } => count.text(text),
-            Delta::Reasoning { text, .. } => count.reasoning(text),
+            Delta::Text { text, .. } | Delta::Refusal { text, .. } => answer.count.text(text),
+            Delta::Reasoning { text, .. } => answer.count.reasoning(text),
             Delta::ToolCall { index, name, arguments, .. } => {
-                if let Some(name) = name
-                    && *call != Some(*index)
-                {
-                    *call = Some(*index);
-                    count.tool_call(name);
-                }
-                count.arguments(arguments);
+                answer.tool_call((*choice, *index), name.as_deref(), arguments);
             }
             _ => {}
         }
@@ -227,7 +214,7 @@ impl Limited {
 
     fn total(&self) -> AnswerCount {
         let mut total = AnswerCount::default();
-        self.choices.iter().for_each(|choice| total.merge(&choice.count));
+        self.choices.iter().for_each(|(_, answer)| total.merge(&answer.count));
         total
     }
 }
@@ -261,6 +248,7 @@ impl Account for Llm {
         if !self.run_type.is_model_call() {
             return self.run_terminal(&result, duration, outcome);
         }
+        result.cached = run.is_cached();
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
             let end = CallEnd { error, whole: self.whole, sent, content_since_report, pieces };

@@ -100,7 +100,8 @@ impl RunSpec {
         let named = set_one_shot(&mut info, &configs);
         tracing::trace!(target: "tower_llm_callbacks", run_id = %info.run_id, name = %info.name, "opened");
         let inherited = (!inheritable.is_empty()).then(|| Arc::new(inheritable) as Inherited);
-        let run = Run::new(info, inherited, scope.frame().cloned(), scope.consumer().cloned());
+        let (frame, consumer) = (scope.frame().cloned(), scope.consumer().cloned());
+        let run = Run::new(info, scope.parent(), inherited, frame, consumer);
         #[cfg(feature = "otel")]
         if let Some(outer) = scope.parent().and_then(Run::otel_context) {
             run.set_outer_otel_context(outer.clone());

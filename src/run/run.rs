@@ -2,7 +2,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -30,6 +30,10 @@ struct Inner {
     /// When the inner service was called, in nanoseconds since the start.
     called: AtomicU64,
     control: Control,
+    /// The answer is from a cache.
+    cached: AtomicBool,
+    /// The run of the same call on an outer level.
+    outer_call: Weak<Inner>,
     inherited: Option<Inherited>,
     frame: Option<Arc<HandlerFrame>>,
     consumer: Option<Consumer>,
@@ -62,6 +66,7 @@ struct Started {
 impl Run {
     pub(crate) fn new(
         info: RunInfo,
+        parent: Option<&Run>,
         inherited: Option<Inherited>,
         frame: Option<Arc<HandlerFrame>>,
         consumer: Option<Consumer>,
@@ -69,16 +74,21 @@ impl Run {
         if let Some(consumer) = &consumer {
             consumer.add_run();
         }
-        Self::started(info, inherited, frame, consumer, SystemTime::now())
+        // A model call inside a model call is the same call, on another level.
+        let same_call = info.run_type == RunType::Llm;
+        let outer = parent.filter(|outer| same_call && outer.run_type() == RunType::Llm);
+        let outer = outer.map_or_else(Weak::new, |outer| Arc::downgrade(&outer.0));
+        Self::started(info, outer, inherited, frame, consumer, SystemTime::now())
     }
 
     /// A run of another process.
     pub(crate) fn remote(info: RunInfo, start_time: SystemTime) -> Self {
-        Self::started(info, None, None, None, start_time)
+        Self::started(info, Weak::new(), None, None, None, start_time)
     }
 
     fn started(
         info: RunInfo,
+        outer_call: Weak<Inner>,
         inherited: Option<Inherited>,
         frame: Option<Arc<HandlerFrame>>,
         consumer: Option<Consumer>,
@@ -89,6 +99,8 @@ impl Run {
             started: Started { clock: Instant::now(), time },
             called: AtomicU64::new(NEVER),
             control: Control::default(),
+            cached: AtomicBool::new(false),
+            outer_call,
             inherited,
             frame,
             consumer,
@@ -227,6 +239,32 @@ impl Run {
     /// the terminal event was emitted, or the run aborted, before.
     pub fn abort(&self, abort: Abort) -> bool {
         self.0.control.abort(abort)
+    }
+
+    /// Marks the answer of a model call as one from a cache: nothing was sent to the provider, and nothing is charged.
+    ///
+    /// A cache calls this when it answers, before it returns the first item. The result of the run is then
+    /// [cached](crate::LlmResult::cached), without usage, estimates and cost. If another layer observes the same call
+    /// above, its run is marked too. Of an HTTP response, [`http_layer::Cached`](crate::http_layer::Cached) among its
+    /// extensions says the same.
+    ///
+    /// ```
+    /// # use tower_llm_callbacks::Run;
+    /// # let cached: Option<&str> = Some("Paris");
+    /// if let (Some(_answer), Some(run)) = (cached, Run::current()) {
+    ///     run.set_cached();
+    /// }
+    /// ```
+    pub fn set_cached(&self) {
+        self.0.cached.store(true, Ordering::Release);
+        if let Some(outer) = self.0.outer_call.upgrade() {
+            Run(outer).set_cached();
+        }
+    }
+
+    /// Returns true if the answer was marked as one from a [cache](Self::set_cached).
+    pub fn is_cached(&self) -> bool {
+        self.0.cached.load(Ordering::Acquire)
     }
 
     /// Emits a custom event of this run.

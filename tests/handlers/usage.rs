@@ -1,5 +1,6 @@
 //! `UsageTotals`: usage is added up, each run once, however it ends.
 
+mod cached;
 mod concurrency;
 mod groups;
 mod nested;

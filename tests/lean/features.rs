@@ -14,6 +14,7 @@ mod stand_ins {
     pub(super) struct HttpClient;
     pub(super) struct LlmMetrics;
     pub(super) struct OtelSpans;
+    pub(super) struct TokenizerEstimator;
     pub(super) struct TracingSpans;
     pub(super) struct UsageTotals;
 }
@@ -21,12 +22,12 @@ mod stand_ins {
 mod both {
     pub(super) use super::stand_ins::*;
     #[allow(unused_imports, reason = "nothing of them is used as long as no feature is on")]
-    pub(super) use tower_llm_callbacks::{handlers::*, model::*, *};
+    pub(super) use tower_llm_callbacks::{estimate::*, handlers::*, model::*, *};
 }
 
 #[test]
 fn none_is_on() {
     let _ = (both::nats::Absent, both::testing::Absent);
     let _ = (both::ConsoleLog, both::HttpClient, both::LlmMetrics);
-    let _ = (both::OtelSpans, both::TracingSpans, both::UsageTotals);
+    let _ = (both::OtelSpans, both::TracingSpans, both::UsageTotals, both::TokenizerEstimator);
 }

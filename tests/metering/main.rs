@@ -9,3 +9,4 @@ mod output;
 mod properties;
 mod rows;
 mod shares;
+mod tokenizers;

@@ -44,8 +44,10 @@ fn text_answers_are_near_what_was_reported() {
             "deepseek" | "glm" | "qwen" => (0.85, 0.95),
             "openai-o200k" => (0.85, 0.97),
             "openai-cl100k" => (0.70, 0.88),
-            "gemini" | "claude" => (0.73, 0.90),
-            "mistral" | "gpt-oss" => (0.72, 0.90),
+            "gemini" => (0.85, 0.95),
+            "claude" => (0.75, 0.90),
+            "mistral" => (0.78, 0.90),
+            "gpt-oss" => (0.72, 0.90),
             _ => (0.0, 0.0),
         };
         assert_shares(name, &ratios, in_10, in_25);
@@ -57,7 +59,7 @@ fn text_answers_are_near_what_was_reported() {
     if !all.is_empty() {
         let shares = shares::of("all text answers but OpenAI's reasoning", all);
         assert!((0.98..=1.02).contains(&shares.median));
-        assert!(shares.in_10 >= 0.80 && shares.in_25 >= 0.93);
+        assert!(shares.in_10 >= 0.83 && shares.in_25 >= 0.93);
     }
 }
 
@@ -71,7 +73,7 @@ fn answers_with_calls_are_near_what_was_reported() {
             "claude" => (0.65, 0.88),
             "deepseek" => (0.65, 0.85),
             "qwen" | "glm" | "kimi" | "grok" => (0.80, 0.85),
-            "gemini" => (0.55, 0.90),
+            "gemini" => (0.75, 0.88),
             _ => (0.0, 0.0),
         };
         assert_shares(name, &ratios, in_10, in_25);
@@ -80,7 +82,7 @@ fn answers_with_calls_are_near_what_was_reported() {
     if !all.is_empty() {
         let shares = shares::of("all answers with calls", all);
         assert!((0.97..=1.03).contains(&shares.median));
-        assert!(shares.in_10 >= 0.68 && shares.in_25 >= 0.85);
+        assert!(shares.in_10 >= 0.70 && shares.in_25 >= 0.85);
     }
 }
 

@@ -114,10 +114,47 @@ proptest! {
     }
 }
 
+/// Each digit is a token of Gemini, and up to three are one of GPT.
+#[test]
+fn digits_count_by_the_family() {
+    let tokens = |model: &str, text: &str| {
+        let mut answer = Accumulator::new();
+        answer.delta(&Delta::response("1", model));
+        answer.delta(&Delta::text(text));
+        let result = answer.finish();
+        let count = AnswerCount::of(&result);
+        let estimate = WordEstimator::new().output(&Answer::new(&result, &count)).unwrap();
+        estimate.tokens as i64
+    };
+    for model in ["gemini-2.5-pro", "gemma3", "mistral-small"] {
+        let more = |text| tokens(model, text) - tokens("gpt-4o", text);
+        // Eight digits more than groups of three.
+        assert!((4..=7).contains(&more("of 123456789012")), "{model}");
+        assert!((0..=2).contains(&more("of 1 2 3")), "{model}");
+    }
+}
+
+/// The prompt that a provider adds to a request that turns thinking on.
+#[test]
+fn thinking_costs_a_claude_a_prompt() {
+    let tokens = |model: &str, param: &str, value: Value| {
+        let messages = Prompt::json(json!([{"role": "user", "content": "What is 2 + 2?"}]));
+        let start = LlmStart::new("anthropic", "messages").model(model).messages(messages);
+        WordEstimator::new().input(&start.param(param, value)).unwrap().tokens
+    };
+    let on = || json!({"type": "enabled", "budget_tokens": 2_000});
+    let plain = tokens("claude-sonnet-4-5", "max_tokens", json!(9));
+    assert_eq!(tokens("claude-sonnet-4-5", "thinking", on()), plain + 29);
+    let bedrock = json!({"thinking": on()});
+    assert_eq!(tokens("claude-sonnet-4-5", "additionalModelRequestFields", bedrock), plain + 29);
+    assert_eq!(tokens("claude-sonnet-4-5", "thinking", json!({"type": "disabled"})), plain);
+    assert_eq!(tokens("gpt-4o", "thinking", on()), tokens("gpt-4o", "max_tokens", json!(9)));
+}
+
 #[test]
 fn counts_are_small() {
     assert!(size_of::<WordCount>() <= 24, "{}", size_of::<WordCount>());
-    assert!(size_of::<AnswerCount>() <= 48, "{}", size_of::<AnswerCount>());
+    assert!(size_of::<AnswerCount>() <= 56, "{}", size_of::<AnswerCount>());
 }
 
 #[test]
@@ -289,7 +326,7 @@ fn an_estimate_says_what_it_does_not_cover() {
     assert_eq!(output("claude-opus-4-7", Some("high"), None).why, Some(UsageGap::HiddenReasoning));
     // A running count of the reasoning is as good as its text.
     let known = output("gemini-2.5-flash", None, Some(Usage::new(5, 100).reasoning(95)));
-    assert_eq!((known.at_least, known.tokens > 95), (false, true));
+    assert_eq!((known.is_at_least(), known.tokens > 95), (false, true));
 }
 
 #[test]

@@ -15,6 +15,7 @@ const FILE: &str =
 
 pub struct Row {
     pub repo: String,
+    pub host: String,
     pub family: String,
     pub model: String,
     pub streamed: bool,
@@ -26,7 +27,7 @@ pub struct Row {
     pub output: u64,
     pub reasoning: u64,
     pub flags: Vec<String>,
-    request: Value,
+    pub request: Value,
 }
 
 /// Families that deliver their reasoning as it is.
@@ -65,6 +66,7 @@ impl Row {
         let flags = row["flags"].as_array().unwrap().iter().map(text).collect();
         Self {
             repo: text(&row["repo"]),
+            host: text(&row["host"]),
             family,
             model,
             streamed: row["streamed"].as_bool().unwrap(),
@@ -142,7 +144,13 @@ impl Row {
             let content = messages[at.min(n - 1)]["content"].as_array_mut().unwrap();
             content.push(json!({"type": "text", "text": text}));
         }
-        let mut start = LlmStart::new(&*self.family, "test").model(&*self.model);
+        let provider =
+            if self.host.contains("aiplatform") { "gcp.vertex_ai" } else { &*self.family };
+        let mut start = LlmStart::new(provider, "test").model(&*self.model);
+        // The rows do not have this parameter.
+        if self.family == "claude" && self.deltas.iter().any(|(kind, _)| kind == "reasoning") {
+            start = start.param("thinking", json!({"type": "enabled", "budget_tokens": 1_024}));
+        }
         start = start.messages(Prompt::json(messages.into()));
         let parse = |value: &Value| {
             value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok())

@@ -1,6 +1,8 @@
 """Prices calls with the Python package genai-prices and with a program that reads them as JSON lines.
 
-Usage: compare.py DATA PROGRAM. Exits with 1 if any two prices differ by more than 1e-9, or only one side has one.
+Usage: compare.py DATA PROGRAM. Exits with 1 if any two prices differ by more than 1e-9, or only one side has one. Then the
+program plays recorded calls through the HTTP layer, and the costs in their records are compared likewise: the reference
+reads the provider's own usage object.
 """
 
 import json
@@ -87,17 +89,56 @@ def reference(snapshot, call):
     return None
 
 
-def main(data, program):
-    text = open(data, "rb").read()
-    snapshot = data_snapshot.DataSnapshot(providers=types._providers_from_raw(json.loads(text)), from_auto_update=False)
-    rows = list(calls(json.loads(text)))
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    answers = subprocess.run([program], input=lines, stdout=subprocess.PIPE, text=True, check=True, timeout=600).stdout
-    answers = answers.splitlines()
-    assert len(answers) == len(rows), f"{len(answers)} answers for {len(rows)} calls"
+def extracted(snapshot, url, provider, record):
+    """Returns the usage as the reference reads it from the provider's own object. `None` if there is none, or if it cannot."""
+    result = record["data"]
+    if not result["usage_raw"]:
+        return None
+    try:
+        provider = snapshot.find_provider(None, None, url)
+    except LookupError:
+        provider = snapshot.find_provider(None, provider, None)
+    flavours = {"chat_completions": ["chat"], "responses": ["responses"]}.get(result["request"]["api"], []) + ["default"]
+    for extractor in provider.extractors or []:
+        if extractor.api_flavor not in flavours:
+            continue
+        root = [extractor.root] if isinstance(extractor.root, str) else extractor.root
+        response = result["usage_raw"]
+        for name in reversed(root):
+            response = {name: response}
+        try:
+            return provider.extract_usage(response | {"model": result["model"]}, api_flavor=extractor.api_flavor)[1]
+        except ValueError:
+            continue
+    return None
+
+
+def played(snapshot, line):
+    """Returns the cost of a recorded call, and what the reference says. `None` if that cannot read its usage."""
+    record = line["record"]
+    result = record["data"]
+    time = datetime.fromisoformat(record["time"])
+    tier = (result["usage"] or {}).get("service_tier")
+    context = {"service_tier": tier} if tier else None
+    provider = result["request"]["provider"]
+    found = result.get("cost") and result["cost"]["amount"]
+    for model in filter(None, dict.fromkeys([result["model"], result["request"]["model"]])):
+        for by in ({"provider_id": None, "provider_api_url": line["url"]}, {"provider_id": provider, "provider_api_url": None}):
+            try:
+                read = extracted(snapshot, line["url"], provider, record)
+                if read is None:
+                    return None
+                cost = snapshot.calc(read, model, genai_request_timestamp=time, price_context=context, **by)
+                return found, cost.total_price
+            except LookupError:
+                continue
+    return found, None
+
+
+def compare(pairs):
+    """Returns how many pairs have a price, and how many differ."""
     bad, largest, priced = 0, Decimal(0), 0
-    for row, answer in zip(rows, answers):
-        expected, found = reference(snapshot, row), json.loads(answer)
+    for name, found, expected in pairs:
         if expected is None or found is None:
             differs = (expected is None) != (found is None)
         else:
@@ -108,9 +149,26 @@ def main(data, program):
         if differs:
             bad += 1
             if bad <= 20:
-                print(f"{found} instead of {expected}: {row}")
-    print(f"{len(rows)} calls, {priced} with a price: {bad} differ, the largest difference is {largest}")
-    sys.exit(1 if bad or priced < len(rows) // 2 else 0)
+                print(f"{found} instead of {expected}: {name}")
+    print(f"{priced} calls with a price: {bad} differ, the largest difference is {largest}")
+    return priced, bad
+
+
+def main(data, program):
+    text = open(data, "rb").read()
+    snapshot = data_snapshot.DataSnapshot(providers=types._providers_from_raw(json.loads(text)), from_auto_update=False)
+    run = lambda *arguments, **more: subprocess.run(
+        [program, *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=600, **more).stdout.splitlines()
+    rows = list(calls(json.loads(text)))
+    answers = run(input="".join(json.dumps(row) + "\n" for row in rows))
+    assert len(answers) == len(rows), f"{len(answers)} answers for {len(rows)} calls"
+    print(f"{len(rows)} calls of all models:")
+    priced, bad = compare((row, json.loads(answer), reference(snapshot, row)) for row, answer in zip(rows, answers))
+    lines = list(filter(lambda line: line.startswith("{"), run("recordings")))
+    recorded = [(line["file"], *pair) for line in map(json.loads, lines) if (pair := played(snapshot, line))]
+    print(f"{len(lines)} recorded calls, of which the reference can read {len(recorded)}:")
+    differ = compare(recorded)[1] if recorded else 0
+    sys.exit(1 if bad or differ or priced < len(rows) // 2 else 0)
 
 
 main(*sys.argv[1:])

@@ -8,15 +8,19 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, executor::block_on};
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use support::http::{HELLO, Scripted, Step, data, event_stream, prompt, text_event};
 use support::schedule::{Gate, Stuck, counting, flushed, within, wrap};
-use support::{Mode, PATIENCE, quiet_panics, request};
+use support::{FLAVORS, Mode, PATIENCE, quiet_panics, request};
 use tokio::{runtime::Builder, time::sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, EventKind, LlmChunk, Registration,
+    Abort, CallbackLayer, Callbacks, Delta, EventData, EventKind, HttpCallbackLayer, LlmChunk,
+    Registration,
     chat::ChatRequest,
-    on_event_async,
-    testing::{Recorder, assert_promises},
+    on_event_async, on_llm_new_token,
+    testing::{Recorder, Script, assert_promises},
 };
 
 const LOCKSTEP: [Mode; 2] = [Mode::AWAITED[1], Mode::AWAITED[3]];
@@ -116,5 +120,79 @@ async fn a_handler_continues_after_its_waiting_stream_is_dropped() {
         assert_eq!(stuck.returned.text(), "0 ", "{mode:?}");
         assert_eq!(stuck.returned.terminals().len(), 1, "{mode:?}");
         assert_promises(&stuck.recorder.events());
+    }
+}
+
+/// A handler that aborts at a token, after it has waited a while. It is asynchronous, blocking or inline.
+fn aborts_at(token: usize, mode: Mode, pauses: Vec<u8>) -> Registration {
+    let at = token as u64;
+    let Mode::Async(_) = mode else {
+        let handler = on_llm_new_token(move |run, token| {
+            if token.index() == at {
+                run.abort(Abort::new("enough"));
+            }
+        });
+        return match mode {
+            Mode::Inline => Registration::inline(handler),
+            _ => mode.deliver(Registration::blocking(handler)),
+        };
+    };
+    mode.deliver(Registration::async_handler(on_event_async(move |run, event| {
+        let pauses = pauses.clone();
+        async move {
+            let EventData::LlmNewToken(token) = event.data() else { return };
+            match pauses.get(token.index() as usize % pauses.len().max(1)) {
+                Some(pause @ 1..4) => {
+                    for _ in 0..*pause {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Some(4) => sleep(Duration::from_micros(50)).await,
+                _ => {}
+            }
+            if token.index() == at {
+                run.abort(Abort::new("enough"));
+            }
+        }
+    })))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// An item on which a handler aborts does not reach the consumer, whatever the handler waits for before.
+    #[test]
+    fn an_item_on_which_a_handler_aborts_is_withheld(
+        at in 0_usize..6,
+        mode in prop::sample::select(vec![Mode::Inline, LOCKSTEP[0], LOCKSTEP[1], LOCKSTEP[1]]),
+        flavor in prop::sample::select(FLAVORS.to_vec()),
+        handler in prop::collection::vec(0_u8..6, 0..7),
+        model in prop::collection::vec(0_u8..4, 8),
+    ) {
+        let callbacks = Callbacks::new().add(aborts_at(at, mode, handler));
+        flavor.runtime().block_on(within(async {
+            let script = model.iter().fold(Script::new().respond(), |script, wait| match wait {
+                0 => script.yields().text("a"),
+                1 => script.pause(Duration::from_micros(30)).text("a"),
+                _ => script.text("a"),
+            });
+            let (_, mut typed) = wrap(&callbacks, script.complete("stop"));
+            let answer = typed.ready().await.unwrap().call(request()).await.unwrap();
+            let items: Vec<_> = answer.collect().await;
+            assert_eq!(items.iter().filter(|item| item.is_ok()).count(), at, "typed");
+
+            let waits = |wait: &u8| [data(text_event("a")), Step::Wait].into_iter().take(if *wait < 2 { 2 } else { 1 });
+            let frames = [data(HELLO[0])].into_iter().chain(model.iter().flat_map(waits));
+            let body = Scripted::new(frames.collect::<Vec<_>>());
+            let upstream = service_fn(move |_| {
+                let body = body.clone();
+                async move { Ok::<_, BoxError>(event_stream(body)) }
+            });
+            let service = HttpCallbackLayer::new(callbacks.clone()).layer(upstream);
+            let body = service.oneshot(prompt()).await.unwrap().into_body();
+            let frames: Vec<_> = body.into_data_stream().collect().await;
+            let read = frames.iter().flatten().filter(|frame| frame.windows(10).any(|text| text == b"text_delta"));
+            assert_eq!(read.count(), at, "HTTP");
+        }));
     }
 }

@@ -65,3 +65,13 @@ def gateway_binary():
 
 def replay():
     return Server(sys.executable, "-B", "tests/sdk/replay.py")
+
+
+def venv(folder, requirements):
+    """Returns the Python of an environment in a folder, with packages that are installed if they are missing."""
+    environment = folder / "venv"
+    if not (environment / "installed").exists():
+        run(sys.executable, "-m", "venv", environment, timeout=120)
+        run(environment / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=300)
+        (environment / "installed").touch()
+    return environment / "bin/python"

@@ -36,6 +36,8 @@ pub(super) struct RunRow {
     estimated: bool,
     /// What the call cost, if it has a price.
     pub(super) cost: Option<RunCost>,
+    /// The answer came from a cache.
+    cached: bool,
     streamed: bool,
     /// Who called: the run's metadata has it as `tenant`.
     tenant: String,
@@ -80,6 +82,7 @@ impl RunRow {
             duration: None,
             input: None,
             output: None,
+            cached: false,
             pieces: 0,
             estimated: false,
             cost: None,
@@ -100,6 +103,7 @@ impl RunRow {
             self.estimated = usage.source.is_estimated();
         }
         self.cost = result.cost.clone();
+        self.cached = result.cached;
     }
 
     pub(super) fn end_after(&mut self, state: &'static str, duration: Duration) {

@@ -137,6 +137,8 @@ fn failed(line: &mut String, styles: Styles, error: &RunError) {
 fn counts(line: &mut String, result: &LlmResult) {
     if let Some(usage) = &result.usage {
         let _ = write!(line, ", {usage}");
+    } else if result.cached {
+        line.push_str(", cached");
     }
     if let Some(reason) = result.choices.first().and_then(|choice| choice.finish_reason.as_deref())
     {

@@ -57,6 +57,7 @@ fn line(tree: &RunTree, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn counts(result: &LlmResult, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match &result.usage {
         Some(usage) => write!(f, ", {usage}")?,
+        None if result.cached => f.write_str(", cached")?,
         None if result.tokens > 0 => write!(f, ", {} pieces", result.tokens)?,
         None => {}
     }

@@ -13,7 +13,9 @@ pub struct UsageCounts {
     pub completed: u64,
     /// Runs that did not complete, by cause.
     pub errors: ErrorCounts,
-    /// Runs whose provider reported no usage.
+    /// Runs whose answer came from a [cache](crate::Run::set_cached). They have no tokens and cost nothing.
+    pub cached_runs: u64,
+    /// Runs whose provider reported no usage, without those whose answer came from a cache.
     pub unreported_runs: u64,
     /// Runs of which a count is estimated.
     pub estimated_runs: u64,
@@ -22,7 +24,7 @@ pub struct UsageCounts {
     /// Tokens that no provider reported, as [estimated](crate::estimate). A run is in both if its input was reported and
     /// its output was not.
     pub estimated: Usage,
-    /// All token events of all runs, reported or not. Answers that are not streamed have no token events.
+    /// All token events of all runs, reported or not, but those from a cache. Answers that are not streamed have no token events.
     pub seen_tokens: u64,
     /// The cost of the runs, or `None` if there are [no prices](super::UsageTotalsBuilder::prices).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,13 +110,15 @@ pub(super) struct RunCounts {
     pub(super) error: Option<ErrorKind>,
     pub(super) used: Used,
     pub(super) seen: u64,
+    pub(super) cached: bool,
     /// `None` if there are no prices.
     pub(super) cost: Option<Cost>,
 }
 
 impl RunCounts {
     pub(super) fn new(result: &LlmResult, error: Option<ErrorKind>) -> Self {
-        Self { error, used: Used::of(result), seen: result.tokens, cost: None }
+        let seen = if result.cached { 0 } else { result.tokens };
+        Self { error, used: Used::of(result), seen, cached: result.cached, cost: None }
     }
 
     /// Sets the cost, `None` if it is not known. Returns `false` if tokens were used and their price is unknown.
@@ -139,6 +143,7 @@ impl UsageCounts {
         }
         match &run.used.reported {
             Some(usage) => self.reported = self.reported.plus(usage),
+            None if run.cached => self.cached_runs += 1,
             None => self.unreported_runs += 1,
         }
         if let Some(usage) = &run.used.estimated {
@@ -188,6 +193,7 @@ impl UsageCounts {
                 invalid: self.errors.invalid + other.errors.invalid,
                 failed: self.errors.failed + other.errors.failed,
             },
+            cached_runs: self.cached_runs + other.cached_runs,
             unreported_runs: self.unreported_runs + other.unreported_runs,
             estimated_runs: self.estimated_runs + other.estimated_runs,
             reported: self.reported.plus(&other.reported),

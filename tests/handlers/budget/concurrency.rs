@@ -10,14 +10,23 @@ use std::{
 
 use futures::StreamExt;
 use proptest::prelude::*;
+use support::on_each_runtime;
 use tokio::{sync::Barrier, task::JoinSet};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
+    Delta,
     handlers::BudgetGuard,
     testing::{Script, ScriptedModel},
 };
 
-use super::{all, ask, asking, layer, model, report, used};
+use super::{
+    all, ask, asking, layer, model, read, report,
+    shared::{
+        budgets, layer as shared_layer,
+        store::{Store, next},
+    },
+    used,
+};
 
 /// 64 calls start at the same moment: exactly as many are admitted as the budget allows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -265,4 +274,37 @@ async fn clones_share() {
         (&serde_json::Value::Null, &serde_json::Value::Null)
     );
     assert!(format!("{guard:?}").starts_with("BudgetGuard"));
+}
+
+/// Concurrent calls of random lengths: each consumer receives what its run may use, and no more, from a guard of one
+/// process and from one that shares its budgets.
+#[test]
+fn each_consumer_receives_exactly_the_limit() {
+    on_each_runtime(|| async {
+        let store = Store::default();
+        let builder = || BudgetGuard::builder().usage_estimator(support::pieces()).tokens(u64::MAX);
+        let alone = builder().max_run_tokens(6).build();
+        let shared = builder().max_run_tokens(6).build_shared(budgets(&store.reach()));
+        let mut calls = JoinSet::new();
+        for call in 0..400_u64 {
+            let layer = if call % 2 == 0 { layer(&alone) } else { shared_layer(&shared) };
+            calls.spawn(async move {
+                let mut state = call;
+                let length = next(&mut state) % 12;
+                let script = (0..length).fold(Script::new().respond(), |script, _| {
+                    match next(&mut state) % 3 {
+                        0 => script.yields().text("a"),
+                        1 => script.pause(Duration::from_micros(20)).text("a"),
+                        _ => script.text("a"),
+                    }
+                });
+                let mut model = layer.layer(ScriptedModel::new(script.complete("stop")));
+                let (chunks, error) = read(model.call(asking(1)).await.unwrap()).await;
+                let texts = chunks.iter().filter(|chunk| matches!(chunk, Delta::Text { .. }));
+                assert_eq!(texts.count() as u64, length.min(6), "call {call}");
+                assert_eq!(error.is_some(), length > 6, "call {call}");
+            });
+        }
+        calls.join_all().await;
+    });
 }

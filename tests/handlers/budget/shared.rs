@@ -2,7 +2,7 @@
 
 mod reached;
 mod schedules;
-mod store;
+pub(super) mod store;
 mod unreachable;
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use self::store::Reach;
 
 const LEASE: Duration = Duration::from_secs(60);
 
-fn budgets(reach: &Reach) -> SharedBudgets {
+pub(super) fn budgets(reach: &Reach) -> SharedBudgets {
     SharedBudgets::new("test", reach.clone()).lease(LEASE)
 }
 
@@ -30,7 +30,7 @@ fn process(tokens: u64, reach: &Reach) -> SharedBudgetGuard {
     guard.build_shared(budgets(reach))
 }
 
-fn layer(guard: &SharedBudgetGuard) -> CallbackLayer {
+pub(super) fn layer(guard: &SharedBudgetGuard) -> CallbackLayer {
     CallbackLayer::new(Callbacks::new().add(guard.handler())).usage_estimator(support::pieces())
 }
 

@@ -158,7 +158,7 @@ async fn a_snapshot_is_a_value_and_json() {
         until.as_str().unwrap() >= since.as_str().unwrap() && since.as_str().unwrap().len() == 27
     );
     let counts = json!({
-        "runs": 1, "completed": 1, "unreported_runs": 0, "estimated_runs": 0, "seen_tokens": 0,
+        "runs": 1, "completed": 1, "unreported_runs": 0, "cached_runs": 0, "estimated_runs": 0, "seen_tokens": 0,
         "errors": {"provider": 0, "transport": 0, "truncated": 0, "cancelled": 0, "aborted": 0, "panic": 0,
             "invalid": 0, "failed": 0},
         "reported": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, "cache_read_tokens": null,

@@ -15,7 +15,7 @@ function speed(run) {
   return seconds > 0.02 && tokens > 1 ? (tokens / seconds).toFixed(tokens / seconds < 10 ? 1 : 0) : "";
 }
 const named = (run) => label(run.model || run.name || run.run_type);
-const kindOf = (run) => [run.model ? run.name : run.run_type, run.provider, run.api, run.attempt > 1 ? "attempt " + run.attempt : ""].filter(Boolean).map(label).join(" · ");
+const kindOf = (run) => [run.model ? run.name : run.run_type, run.provider, run.api, run.cached ? "from a cache" : "", run.attempt > 1 ? "attempt " + run.attempt : ""].filter(Boolean).map(label).join(" · ");
 
 function line(run) {
   const tr = make("tr"), cells = {};

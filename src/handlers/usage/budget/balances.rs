@@ -185,7 +185,7 @@ impl Balances {
 
 /// The usage of a run that has ended.
 pub(super) struct RunUsage {
-    /// `None` if the result does not say it. Tokens were delivered all the same, if there were `pieces`.
+    /// `None` if the result does not say it. The provider has sent tokens all the same, if there were `pieces`.
     pub(super) tokens: Option<u64>,
     pub(super) pieces: u64,
     /// The model that answered, or the requested one.
@@ -204,7 +204,7 @@ impl RunUsage {
         let requested = result.request.as_ref().and_then(|request| request.model.clone());
         Self {
             tokens: result.usage.as_ref().map(|_| used.tokens()),
-            pieces: result.tokens,
+            pieces: if result.cached { 0 } else { result.tokens },
             model: result.model.clone().or(requested),
             cost,
         }

@@ -37,7 +37,7 @@ use crate::{
 ///   the limit.
 /// - **end** or **error** of any kind: the run's usage replaces its reservation: what the provider reported, and the
 ///   estimates of what it did not report, as of a call that was dropped. See [`Usage::source`](crate::Usage::source). A
-///   refused run uses nothing. Runs that are open when the budget runs out are settled like others, unless they are to be
+///   refused run uses nothing, and neither does an answer from a [cache](crate::Run::set_cached). Runs that are open when the budget runs out are settled like others, unless they are to be
 ///   [aborted](BudgetGuardBuilder::abort_running).
 ///
 /// When a run is admitted, spent and reserved amounts together do not exceed the limit, however many runs start
@@ -205,6 +205,9 @@ impl CallbackHandler for BudgetGuard {
 
 impl BudgetGuard {
     fn token(&self, run: &Run, token: &Token) {
+        if run.is_cached() {
+            return;
+        }
         let refused = self.with(|it| it.token(&self.0.settings, run.run_id(), token));
         if let Some((key, refusal)) = refused {
             self.abort(run, key.as_ref(), refusal, false);

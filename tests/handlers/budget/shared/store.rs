@@ -13,7 +13,7 @@ use tower::BoxError;
 use tower_llm_callbacks::handlers::{AccountEntry, AccountStored, BudgetAccounts};
 
 #[derive(Clone, Default)]
-pub(super) struct Store(Arc<Mutex<Stored>>);
+pub(in crate::budget) struct Store(Arc<Mutex<Stored>>);
 
 #[derive(Default)]
 struct Stored {
@@ -24,7 +24,7 @@ struct Stored {
 }
 
 impl Store {
-    pub(super) fn reach(&self) -> Reach {
+    pub(in crate::budget) fn reach(&self) -> Reach {
         Reach { store: self.clone(), way: Arc::new(Mutex::new(Way::Open)) }
     }
 
@@ -74,7 +74,7 @@ impl Store {
 
 /// How a process reaches the store.
 #[derive(Clone)]
-pub(super) struct Reach {
+pub(in crate::budget) struct Reach {
     store: Store,
     way: Arc<Mutex<Way>>,
 }
@@ -115,7 +115,7 @@ impl Reach {
 }
 
 /// The next number of a generator.
-pub(super) fn next(state: &mut u64) -> u64 {
+pub(in crate::budget) fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

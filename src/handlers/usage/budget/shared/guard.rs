@@ -84,8 +84,8 @@ impl SharedBudgetGuard {
         Self(Arc::new(Keeper::new(settings, budgets)))
     }
 
-    /// Returns the registration of the handler: in lockstep, so that at most one item beyond a run's limit reaches the
-    /// consumer; never suspended; a call whose guard fails is [aborted](Registration::abort_on_fault).
+    /// Returns the registration of the handler: in lockstep, so that the consumer does not receive the item that exceeds a
+    /// run's limit; never suspended; a call whose guard fails is [aborted](Registration::abort_on_fault).
     pub fn handler(&self) -> Registration {
         let deadline = self.0.store.config.timeout.saturating_mul(4).max(Duration::from_secs(30));
         let registration = Registration::async_handler(self.clone()).lockstep().deadline(deadline);

@@ -156,6 +156,9 @@ impl Keeper {
     }
 
     pub(super) fn token(&self, run: &Run, token: &Token) {
+        if run.is_cached() {
+            return;
+        }
         let settings = &self.settings;
         let refused = {
             let mut books = lock(&self.books);
