@@ -142,11 +142,9 @@ impl JsonLines {
         buffer.clear();
         buffer.push(b'\n');
         for (nth, BatchEvent { run, event, .. }) in batch.iter().enumerate() {
-            let before = buffer.len();
-            let serialized = serde_json::to_writer(&mut *buffer, &event.record(run));
-            match &serialized {
-                Ok(()) => buffer.push(b'\n'),
-                Err(_) => buffer.truncate(before),
+            let serialized = event.record(run).write_json(buffer);
+            if serialized.is_ok() {
+                buffer.push(b'\n');
             }
             let is_last = nth + 1 == batch.len() || serialized.is_err();
             if buffer.len() > 1 && (is_last || buffer.len() >= WRITTEN_AT) {

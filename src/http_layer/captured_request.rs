@@ -15,7 +15,7 @@ use crate::{
 /// The captured request of a call.
 pub(super) struct CapturedRequest<'a> {
     head: &'a Parts,
-    body: Bytes,
+    body: Vec<Bytes>,
     /// Whether that is all of the body.
     complete: bool,
     /// The name of the provider, if it is set.
@@ -31,7 +31,7 @@ impl<'a> CapturedRequest<'a> {
     ) -> Self {
         Self {
             head,
-            body: capture.bytes(),
+            body: capture.pieces(),
             complete: capture.is_complete(),
             provider,
             kept: capture.share_kept(),
@@ -44,7 +44,7 @@ impl<'a> CapturedRequest<'a> {
             self;
         let (body, inflated) = inflated(headers, body, limit);
         let complete = complete && inflated;
-        let mut request = LlmHttpRequest::new(method, uri, headers, &body).complete(complete);
+        let mut request = LlmHttpRequest::in_pieces(method, uri, headers, &body).complete(complete);
         request.provider = provider.as_deref();
         // A format may be user code, and must not break the call.
         let mut start = catch(|| format.start(&request)).unwrap_or_else(|_| {
@@ -68,14 +68,16 @@ impl<'a> CapturedRequest<'a> {
 }
 
 /// Returns the inflated body, and whether all of it could be inflated.
-fn inflated(headers: &HeaderMap, body: Bytes, limit: usize) -> (Bytes, bool) {
+fn inflated(headers: &HeaderMap, body: Vec<Bytes>, limit: usize) -> (Vec<Bytes>, bool) {
     let Some(mut inflate) = Inflate::of(headers).map(|it| it.at_most(limit)) else {
-        return (Bytes::new(), false);
+        return (Vec::new(), false);
     };
     if inflate.is_identity() {
         return (body, true);
     }
     let mut plain = Vec::new();
-    let result = inflate.push(&body, &mut |bytes| plain.extend_from_slice(bytes));
-    (plain.into(), result.is_ok() && inflate.has_ended())
+    let result = body
+        .iter()
+        .try_for_each(|piece| inflate.push(piece, &mut |bytes| plain.extend_from_slice(bytes)));
+    (vec![plain.into()], result.is_ok() && inflate.has_ended())
 }

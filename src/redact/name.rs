@@ -20,13 +20,22 @@ const SECRET: [&str; 14] = [
 
 /// Whether a string with this name is a secret, or is not human-readable.
 pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|part| name.contains(part))
+    SECRET.iter().any(|part| contains(name, part))
 }
 
 /// Whether a value with this name consists of headers, any of which may be a secret.
 pub(super) fn is_headers(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with("headers")
+    name.len() >= 7 && is_same(&name.as_bytes()[name.len() - 7..], "headers")
+}
+
+/// Whether a name contains a part, which is in lower-case letters, whatever its own letters. A name is looked at for each
+/// member of a body, so this allocates nothing.
+pub(super) fn contains(name: &str, part: &str) -> bool {
+    name.as_bytes().windows(part.len()).any(|window| is_same(window, part))
+}
+
+fn is_same(name: &[u8], part: &str) -> bool {
+    name.eq_ignore_ascii_case(part.as_bytes())
 }
 
 /// Whether an object with this name holds credentials: all its strings except the type are secrets.

@@ -1,64 +1,62 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
+use memchr::memchr2;
 use serde_json::{Map, Value};
 
-use super::{LlmHttpRequest, json::members};
+use super::{
+    LlmHttpRequest,
+    json::{Raw, members},
+};
 use crate::{
-    event::{LlmStart, Prompt},
+    event::{LlmStart, Prompt, PromptSource, json},
     redact,
 };
 
 /// The unparsed members of a request's JSON object. A prompt of a megabyte costs nothing until it is read.
 #[derive(Debug, Clone, Default)]
-pub(in crate::wire) struct Members(Arc<Vec<(String, Bytes)>>);
+pub(in crate::wire) struct Members(Arc<Vec<(String, Raw)>>);
 
 impl Members {
     /// Finds the members of a body, up to the first fault if it is truncated or invalid. Faults are left to the
     /// provider to report.
-    pub(in crate::wire) fn parse(body: &Bytes) -> Self {
+    fn parse(body: &[Bytes]) -> Self {
         let mut found = Vec::new();
-        let body = match body.strip_prefix(b"\xEF\xBB\xBF") {
-            Some(rest) => body.slice_ref(rest),
-            None => body.clone(),
-        };
-        members(&body, |name, value| found.push((name.into_owned(), body.slice(value))));
+        members(body, |name, value| found.push((name.into_owned(), value)));
         Self(Arc::new(found))
     }
 
-    fn raw(&self, name: &str) -> Option<&[u8]> {
+    /// Returns a member's text; `None` if it is absent.
+    pub(in crate::wire) fn raw(&self, name: &str) -> Option<&Raw> {
         // The last of duplicate members counts, as in most parsers.
-        self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| &**raw)
+        self.0.iter().rev().find(|(other, _)| other == name).map(|(_, raw)| raw)
     }
 
     /// Returns a member's value; `None` if it is null or absent.
     pub(in crate::wire) fn value(&self, name: &str) -> Option<Value> {
-        let value = serde_json::from_slice(self.raw(name)?).ok()?;
-        Some(value).filter(|value: &Value| !value.is_null())
+        value(self.raw(name)?)
     }
 
     /// Returns a member that is a string.
     pub(in crate::wire) fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_slice::<Cow<'_, str>>(self.raw(name)?).ok().map(Cow::into_owned)
+        serde_json::from_slice::<Cow<'_, str>>(&self.raw(name)?.bytes()).ok().map(Cow::into_owned)
     }
 
     /// Returns a member that is a boolean.
     pub(in crate::wire) fn flag(&self, name: &str) -> Option<bool> {
-        serde_json::from_slice(self.raw(name)?).ok()
+        serde_json::from_slice(&self.raw(name)?.bytes()).ok()
     }
 
     /// Returns whether a member's JSON contains a text.
     pub(in crate::wire) fn contains(&self, name: &str, text: &str) -> bool {
-        self.raw(name)
-            .and_then(|raw| std::str::from_utf8(raw).ok())
-            .is_some_and(|raw| raw.contains(text))
+        self.raw(name).is_some_and(|raw| raw.contains(text))
     }
 
     /// Returns all members except `without`, with secrets redacted.
     pub(in crate::wire) fn params(&self, without: &[&str]) -> Map<String, Value> {
         let mut params = Map::new();
         for (name, raw) in self.0.iter().filter(|(name, _)| !without.contains(&&**name)) {
-            if let Ok(value) = serde_json::from_slice(raw) {
+            if let Ok(value) = serde_json::from_slice(&raw.bytes()) {
                 params.insert(name.clone(), value);
             }
         }
@@ -66,17 +64,9 @@ impl Members {
         params
     }
 
-    /// Returns a prompt that is built from the members, and redacted, when it is first read.
-    pub(in crate::wire) fn prompt(
-        &self,
-        build: impl FnOnce(&Self) -> Vec<Value> + Send + 'static,
-    ) -> Prompt {
-        let members = self.clone();
-        Prompt::lazy(move || {
-            let mut messages = Value::Array(build(&members));
-            redact::prompt(&mut messages);
-            messages
-        })
+    /// Returns a prompt that is read from the members, and redacted, when it is first needed.
+    pub(in crate::wire) fn prompt(&self, messages: fn(&Self) -> Vec<Messages>) -> Prompt {
+        Prompt::of(RequestPrompt { members: self.clone(), messages })
     }
 
     /// Reads a request of the common shape: `model`, `stream`, the members of the prompt; all others are
@@ -86,7 +76,7 @@ impl Members {
         provider: &str,
         api: &str,
         prompt: &'static [&'static str],
-        messages: impl FnOnce(&Self) -> Vec<Value> + Send + 'static,
+        messages: fn(&Self) -> Vec<Messages>,
     ) -> LlmStart {
         let without: Vec<&str> = prompt.iter().copied().chain(["model", "stream"]).collect();
         let mut start = LlmStart::new(provider, api)
@@ -96,6 +86,92 @@ impl Members {
         start.params = self.params(&without);
         start
     }
+}
+
+/// Returns a value; `None` if it is null or invalid.
+fn value(raw: &Raw) -> Option<Value> {
+    let value = serde_json::from_slice(&raw.bytes()).ok()?;
+    Some(value).filter(|value: &Value| !value.is_null())
+}
+
+/// A part of a prompt.
+pub(in crate::wire) enum Messages {
+    One(Value),
+    /// The items of an array, or one value, as they were sent.
+    Sent(Raw),
+}
+
+/// The prompt of a request.
+struct RequestPrompt {
+    members: Members,
+    messages: fn(&Members) -> Vec<Messages>,
+}
+
+impl PromptSource for RequestPrompt {
+    fn value(&self) -> Value {
+        let messages = (self.messages)(&self.members).into_iter().flat_map(|part| match part {
+            Messages::One(message) => vec![message],
+            Messages::Sent(raw) => items(value(&raw)),
+        });
+        let mut messages = Value::Array(messages.collect());
+        redact::prompt(&mut messages);
+        messages
+    }
+
+    /// What was sent is written as it was sent, if nothing in it is redacted: a copy instead of values.
+    fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        for part in (self.messages)(&self.members) {
+            // Each part is written as an array. Its brackets are those of the prompt, or become commas.
+            let from = out.len();
+            match part {
+                Messages::One(message) => write_items(vec![message], out),
+                Messages::Sent(raw) => {
+                    if !write_sent(&raw, out) {
+                        out.truncate(from);
+                        write_items(items(value(&raw)), out);
+                    }
+                }
+            }
+            out.pop();
+            if out[from + 1..].trim_ascii().is_empty() {
+                out.truncate(from);
+            } else if from > start {
+                out[from] = b',';
+            }
+        }
+        if out.len() == start {
+            out.push(b'[');
+        }
+        out.push(b']');
+    }
+}
+
+fn write_items(messages: Vec<Value>, out: &mut Vec<u8>) {
+    let mut messages = Value::Array(messages);
+    redact::prompt(&mut messages);
+    json::write_value(&messages, out);
+}
+
+/// Writes an array, or another value as the item of one, as it was sent. Returns false if that cannot be written as it is.
+fn write_sent(sent: &Raw, out: &mut Vec<u8>) -> bool {
+    let is_array = sent.first() == b'[';
+    let start = out.len();
+    out.reserve(sent.len() + 2);
+    out.extend(Some(b'[').filter(|_| !is_array));
+    sent.pieces().iter().for_each(|piece| out.extend_from_slice(piece));
+    out.extend(Some(b']').filter(|_| !is_array));
+    let text = &out[start..];
+    if sent.first() == b'n' || !redact::leaves_prompt(text) {
+        return false;
+    }
+    // A record is one line. A JSON text has line ends only where blanks may be.
+    if memchr2(b'\n', b'\r', text).is_some() {
+        let mut lines = out.split_off(start);
+        lines.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+        out.append(&mut lines);
+    }
+    true
 }
 
 /// Returns a message of a prompt.
@@ -114,6 +190,6 @@ pub(in crate::wire) fn items(value: Option<Value>) -> Vec<Value> {
 
 impl LlmHttpRequest<'_> {
     pub(in crate::wire) fn members(&self) -> Members {
-        Members::parse(self.body)
+        Members::parse(self.pieces)
     }
 }

@@ -9,6 +9,7 @@ mod layer;
 mod odd_places;
 mod paths;
 mod phases;
+mod prompts;
 mod propagation;
 mod providers;
 mod routes;

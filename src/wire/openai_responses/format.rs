@@ -3,7 +3,10 @@ use http::{Method, StatusCode};
 use super::{OpenAiResponsesDecoder, input};
 use crate::{
     event::LlmStart,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai, request::message},
+    wire::{
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
+        request::{Messages, message},
+    },
 };
 
 /// OpenAI's Responses API as a [`Format`]: `POST …/responses`, and `GET …/responses/{id}`, which
@@ -42,7 +45,7 @@ impl Format for OpenAiResponses {
         let mut start =
             members.start(provider, "responses", &["instructions", "input"], |members| {
                 let system = members.value("instructions").map(|text| message("system", text));
-                system.into_iter().chain(input::conversation(members)).collect()
+                system.into_iter().chain(input::conversation(members)).map(Messages::One).collect()
             });
         input::add_tools(&members, &mut start.params);
         if start.model.is_none() {
