@@ -40,6 +40,9 @@ pub struct WordEstimator {
     keys: RandomState,
 }
 
+/// A prompt of more bytes is read less often.
+const LARGE: usize = 64 * 1024;
+
 impl WordEstimator {
     /// Creates an estimator that has learned nothing.
     pub fn new() -> Self {
@@ -108,7 +111,9 @@ impl UsageEstimator for WordEstimator {
     }
 
     fn learns(&self, request: &LlmStart) -> bool {
-        self.learned.wants(self.sample_key(request))
+        // Reading one takes a millisecond, on the path of the call, and teaches little more than a short one.
+        let is_large = request.messages.known_size().is_some_and(|size| size > LARGE);
+        self.learned.wants(self.sample_key(request), is_large)
     }
 
     fn learn(&self, answer: &Answer<'_>, usage: &Usage) {

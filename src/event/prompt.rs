@@ -26,6 +26,9 @@ struct Inner {
 pub(crate) trait PromptSource: Send + Sync {
     fn value(&self) -> Value;
 
+    /// Returns about how many bytes the prompt has.
+    fn size(&self) -> usize;
+
     /// Appends the prompt as JSON, on one line.
     fn write(&self, out: &mut Vec<u8>);
 }
@@ -52,6 +55,11 @@ impl Prompt {
         let of_value = Arc::clone(&source);
         let json = LazyLock::new(Box::new(move || of_value.value()) as Box<_>);
         Self(Some(Arc::new(Inner { json, source: Some(source), held: None })))
+    }
+
+    /// Returns about how many bytes the prompt has; `None` if that is not known without building it.
+    pub(crate) fn known_size(&self) -> Option<usize> {
+        Some(self.0.as_ref()?.source.as_ref()?.size())
     }
 
     /// Appends the prompt as JSON, on one line.

@@ -40,7 +40,7 @@ impl ToolCallRef {
 }
 
 /// The content of a delta, from which a token event is built.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content<'a> {
     pub(crate) choice: u32,
     pub(crate) kind: TokenKind,

@@ -118,6 +118,10 @@ impl PromptSource for RequestPrompt {
         messages
     }
 
+    fn size(&self) -> usize {
+        self.members.0.iter().map(|(_, raw)| raw.len()).sum()
+    }
+
     /// What was sent is written as it was sent, if nothing in it is redacted: a copy instead of values.
     fn write(&self, out: &mut Vec<u8>) {
         let start = out.len();
