@@ -8,12 +8,16 @@ use std::{
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// A frame that comes so soon after the one before is part of a burst. Tokens of a model are milliseconds apart.
-const BURST: Duration = Duration::from_micros(200);
+/// A frame that comes so soon after the one before is part of a burst, and none is kept for longer. The tokens of a model
+/// are further apart. On a machine that is busy, a turn of the scheduler may take a millisecond, so it is not less.
+const BURST: Duration = Duration::from_millis(5);
 
 /// The most frames and bytes that are gathered. hyper passes no more buffers to one system call.
 const FRAMES: usize = 16;
 const BYTES: usize = 64 << 10;
+
+/// hyper polls a body twice in a turn, before and after it writes. The client's task has its turn after that.
+const POLLS: u8 = 2;
 
 /// A body whose frames are written together if they come faster than they are written.
 ///
@@ -30,9 +34,11 @@ pub(crate) struct Gathered<B: Body> {
     end: Option<Option<Result<Frame<Bytes>, B::Error>>>,
     /// The frames that are kept are returned.
     released: bool,
-    /// Waits for the client's task.
-    waits: bool,
+    /// How often this was polled since the last frame, while it waits for the client's task.
+    polls: u8,
     last: Option<Instant>,
+    /// When the first frame that is kept came.
+    since: Option<Instant>,
 }
 
 impl<B: Body> Gathered<B> {
@@ -43,14 +49,30 @@ impl<B: Body> Gathered<B> {
             bytes: 0,
             end: None,
             released: false,
-            waits: false,
+            polls: 0,
             last: None,
+            since: None,
         }
     }
 
-    fn is_in_burst(&mut self) -> bool {
+    /// Adds a frame. Returns it if it is not to be kept.
+    fn keep(&mut self, data: Bytes) -> Option<Bytes> {
         let now = Instant::now();
-        self.last.replace(now).is_some_and(|last| now.duration_since(last) < BURST)
+        let is_recent =
+            |time: Option<Instant>| time.is_some_and(|it| now.duration_since(it) < BURST);
+        let is_in_burst = is_recent(self.last.replace(now));
+        if self.kept.is_empty() {
+            if !is_in_burst {
+                return Some(data);
+            }
+            self.since = Some(now);
+        }
+        self.bytes += data.len();
+        self.kept.push_back(data);
+        self.polls = 0;
+        let is_full = self.kept.len() >= FRAMES || self.bytes >= BYTES;
+        self.released = is_full || !is_recent(self.since);
+        None
     }
 }
 
@@ -81,25 +103,21 @@ where
             match Pin::new(&mut this.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     let Ok(data) = frame.into_data() else { continue };
-                    if !this.is_in_burst() && this.kept.is_empty() {
+                    if let Some(data) = this.keep(data) {
                         return Poll::Ready(Some(Ok(Frame::data(data))));
                     }
-                    this.bytes += data.len();
-                    this.kept.push_back(data);
-                    this.waits = false;
-                    this.released = this.kept.len() >= FRAMES || this.bytes >= BYTES;
                 }
                 Poll::Ready(end) => {
                     this.end = Some(end);
                     this.released = true;
                 }
                 Poll::Pending if this.kept.is_empty() => return Poll::Pending,
-                Poll::Pending if this.waits => {
-                    this.waits = false;
+                Poll::Pending if this.polls == POLLS => {
+                    this.polls = 0;
                     this.released = true;
                 }
                 Poll::Pending => {
-                    this.waits = true;
+                    this.polls += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
