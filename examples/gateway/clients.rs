@@ -1,18 +1,17 @@
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     http::{Request, Response},
 };
-use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 
-use crate::client::{HttpClient, client, connector};
+use crate::{
+    client::{HttpClient, client, connector},
+    gathered::Gathered,
+    reused::Reused,
+};
 
 /// The maximum number of concurrent calls of a client. A client has one HTTP/2 connection to a host, on which servers
 /// allow a hundred streams or a few more. Further calls would silently wait for another stream to end.
@@ -45,7 +44,7 @@ impl Clients {
     ) -> Result<Response<Body>, legacy::Error> {
         let (client, permit) = self.available();
         let response = client.request(request).await?;
-        Ok(response.map(|body| Body::new(PermitBody { body, _permit: permit })))
+        Ok(response.map(|body| Body::new(Gathered::new(Reused::new(body, permit)))))
     }
 
     /// Returns the first client with capacity, so that the last ones become idle when load decreases.
@@ -58,31 +57,5 @@ impl Clients {
         let (client, permit) = (client(self.connector.clone()), Arc::new(CallPermit));
         clients.push(PooledClient { client: client.clone(), permit: Arc::clone(&permit) });
         (client, permit)
-    }
-}
-
-/// The unchanged body of a response, which holds the call's permit.
-struct PermitBody {
-    body: Incoming,
-    _permit: Arc<CallPermit>,
-}
-
-impl hyper::body::Body for PermitBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

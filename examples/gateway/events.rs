@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use tower::BoxError;
 use tower_llm_callbacks::{
@@ -9,6 +9,9 @@ use tower_llm_callbacks::{
 
 use crate::{args::Args, upstream::Upstream};
 
+/// How long the events of all calls gather before they are written. Starts and ends are written at once.
+const LINGER: Duration = Duration::from_millis(10);
+
 /// Creates the callbacks, with a handler that writes events if there is a file for them.
 pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
     let callbacks = Callbacks::new().on_fault(|fault| eprintln!("{fault}"));
@@ -18,7 +21,8 @@ pub(crate) fn callbacks(file: Option<&Path>) -> Result<Callbacks, BoxError> {
     } else {
         JsonLines::open(file).map_err(|error| format!("--events {}: {error}", file.display()))?
     };
-    Ok(callbacks.add(Registration::blocking(lines)))
+    // One write for the events of several milliseconds, instead of a wake-up of its thread for each.
+    Ok(callbacks.add(Registration::blocking(lines).linger(LINGER)))
 }
 
 /// Creates the callback layer. Requests other than LLM calls pass through it unobserved.

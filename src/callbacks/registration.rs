@@ -123,13 +123,14 @@ impl Registration {
         self
     }
 
-    /// Sets how long the events of all runs may gather before the handler is woken for them. The default is 0 for
-    /// pipelined handlers and 10 ms for [background](Self::background) ones.
+    /// Sets how long the events of all runs may gather before the handler is woken for them. The default is 0, and 10 ms for
+    /// blocking [background](Self::background) handlers.
     ///
     /// Waking a thread for each token costs more than most handlers do. A handler that lingers is woken for a token at most
     /// once in this time, and then gets what has gathered; the first token after a pause comes at once. Starts and terminal
     /// events do not wait, nor does anything before them, nor a [flush](crate::Callbacks::flush), nor a queue that is half
-    /// full or has 64 events. A lockstep or inline handler never lingers.
+    /// full or has 64 events. A lockstep or inline handler never lingers. An async handler has a task for each run: to
+    /// linger pays if it takes [batches](crate::AsyncCallbackHandler::on_events).
     ///
     /// What handlers are called with is the same, but a token's [time](crate::Event::time), without
     /// [`EventMask::TOKEN_TIMES`], is that of the call of the handler. The linger is measured by the clock of the call's runtime, if a test has

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::event::{LlmStart, Usage, UsageGap};
 
+/// A prompt of more bytes is read less often.
+const LARGE: usize = 64 * 1024;
+
 /// What estimators share, however they measure texts: the tokens that a family's calls have beside their texts, and what was
 /// learned of each model.
 #[derive(Debug, Default)]
@@ -86,7 +89,9 @@ impl FamilyEstimator {
     }
 
     pub(super) fn learns(&self, request: &LlmStart) -> bool {
-        self.learned.wants(self.sample_key(request))
+        // Reading one takes a millisecond, on the path of the call, and teaches little more than a short one.
+        let is_large = request.messages.known_size().is_some_and(|size| size > LARGE);
+        self.learned.wants(self.sample_key(request), is_large)
     }
 
     pub(super) fn learn(&self, answer: &Answer<'_>, usage: &Usage, measure: &impl Measure) {

@@ -52,15 +52,16 @@ impl Default for Learned {
 }
 
 impl Learned {
-    /// Whether another call should be learned from. Counts the call.
-    pub(super) fn wants(&self, key: u64) -> bool {
+    /// Whether another call should be learned from. Counts the call. One with a large prompt counts less.
+    pub(super) fn wants(&self, key: u64, is_large: bool) -> bool {
+        let (enough, every) = if is_large { (ENOUGH / 8, EVERY * 16) } else { (ENOUGH, EVERY) };
         let mut tables = lock(&self.0);
         let Some(calls) = tables.calls.get(key) else { return true };
-        if calls.learned < ENOUGH {
+        if calls.learned < enough {
             return true;
         }
         calls.since += 1;
-        if calls.since >= EVERY {
+        if calls.since >= every {
             calls.since = 0;
         }
         calls.since == 0

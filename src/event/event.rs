@@ -1,8 +1,8 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    CustomEvent, ErrorKind, EventKind, Failure, LlmResult, LlmStart, Partial, Retry, RunError,
-    RunInput, RunOutput, Token,
+    Content, CustomEvent, ErrorKind, EventKind, Failure, LlmResult, LlmStart, Partial, Retry,
+    RunError, RunInput, RunOutput, Token,
 };
 use crate::run::RunType;
 
@@ -199,15 +199,13 @@ impl Event {
         Self::new(0, None, EventData::LlmNewToken(Token::buffer()))
     }
 
-    pub(crate) fn buffered_token(&mut self) -> Option<&mut Token> {
-        match &mut self.data {
-            EventData::LlmNewToken(token) => Some(token),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn set_seq(&mut self, seq: u64) {
+    /// Overwrites a [buffer](Self::token_buffer) with the next token.
+    #[inline]
+    pub(crate) fn refill_token(&mut self, seq: u64, index: u64, content: &Content<'_>) {
         self.seq = seq;
+        if let EventData::LlmNewToken(token) = &mut self.data {
+            token.refill(index, content);
+        }
     }
 
     pub(crate) fn with_data(&self, data: EventData) -> Self {

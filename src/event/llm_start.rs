@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{HttpRequestInfo, Prompt};
+use super::{HttpRequestInfo, Prompt, json};
 
 /// What is known of a model's call when it starts: the payload of `on_llm_start`, and of the starts of calls of other
 /// models, such as `on_embedding_start`.
@@ -50,6 +50,36 @@ pub struct LlmStart {
 }
 
 impl LlmStart {
+    /// Appends the start as JSON, as it serialises, but for how numbers of the prompt look.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let Self { provider, api, model, stream, messages, inputs, params, fetched, http } = self;
+        out.extend_from_slice(b"{\"provider\":");
+        json::write_text(provider, out);
+        out.extend_from_slice(b",\"api\":");
+        json::write_text(api, out);
+        out.extend_from_slice(b",\"model\":");
+        json::write(model, out)?;
+        out.extend_from_slice(b",\"stream\":");
+        json::write(stream, out)?;
+        out.extend_from_slice(b",\"messages\":");
+        messages.write(out);
+        if let Some(inputs) = inputs {
+            out.extend_from_slice(b",\"inputs\":");
+            json::write(inputs, out)?;
+        }
+        out.extend_from_slice(b",\"params\":");
+        json::write_members(params, out);
+        if *fetched {
+            out.extend_from_slice(b",\"fetched\":true");
+        }
+        if let Some(http) = http {
+            out.extend_from_slice(b",\"http\":");
+            json::write(http, out)?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
     /// Creates the start of a streamed call of a provider's interface, without model and prompt.
     pub fn new(provider: impl Into<Arc<str>>, api: impl Into<Arc<str>>) -> Self {
         Self {

@@ -13,6 +13,7 @@ mod http;
 mod index_table;
 mod invalid_record;
 mod invalid_request;
+pub(crate) mod json;
 mod llm_start;
 mod price_source;
 mod priced_call;
@@ -63,6 +64,7 @@ pub use self::{
 pub(crate) use self::{
     accumulator::Pieces,
     content::prefix,
+    prompt::PromptSource,
     record::Data,
     run_error::Failure,
     token::{Content, TextBlock},

@@ -6,6 +6,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::json::write_value;
+
 /// The prompt of a call as JSON: an array of messages, or nothing if it is not captured.
 ///
 /// Cheap to clone. A lazy prompt is built when the first handler reads it, once for all handlers.
@@ -14,8 +16,21 @@ pub struct Prompt(Option<Arc<Inner>>);
 
 struct Inner {
     json: LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>,
+    /// Where the prompt is read from, if it can be written without a value.
+    source: Option<Arc<dyn PromptSource>>,
     /// Dropped with the prompt.
     held: Option<Arc<dyn Send + Sync>>,
+}
+
+/// A prompt that can be written as JSON without building its value.
+pub(crate) trait PromptSource: Send + Sync {
+    fn value(&self) -> Value;
+
+    /// Returns about how many bytes the prompt has.
+    fn size(&self) -> usize;
+
+    /// Appends the prompt as JSON, on one line.
+    fn write(&self, out: &mut Vec<u8>);
 }
 
 impl Prompt {
@@ -32,7 +47,30 @@ impl Prompt {
     /// Creates a prompt that is built when it is read first.
     pub fn lazy(build: impl FnOnce() -> Value + Send + 'static) -> Self {
         let json = LazyLock::new(Box::new(build) as Box<_>);
-        Self(Some(Arc::new(Inner { json, held: None })))
+        Self(Some(Arc::new(Inner { json, source: None, held: None })))
+    }
+
+    pub(crate) fn of(source: impl PromptSource + 'static) -> Self {
+        let source: Arc<dyn PromptSource> = Arc::new(source);
+        let of_value = Arc::clone(&source);
+        let json = LazyLock::new(Box::new(move || of_value.value()) as Box<_>);
+        Self(Some(Arc::new(Inner { json, source: Some(source), held: None })))
+    }
+
+    /// Returns about how many bytes the prompt has; `None` if that is not known without building it.
+    pub(crate) fn known_size(&self) -> Option<usize> {
+        Some(self.0.as_ref()?.source.as_ref()?.size())
+    }
+
+    /// Appends the prompt as JSON, on one line.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            None => out.extend_from_slice(b"null"),
+            Some(inner) => match &inner.source {
+                Some(source) => source.write(out),
+                None => write_value(&inner.json, out),
+            },
+        }
     }
 
     /// Holds a value as long as the prompt exists. Has no effect on a prompt that was cloned.

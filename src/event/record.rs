@@ -1,7 +1,10 @@
+use std::io::Write as _;
+
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use super::{Event, EventData, HttpRequestInfo, LlmStart, Prompt};
+use super::{Event, EventData, HttpRequestInfo, LlmStart, Prompt, json};
 use crate::run::Run;
 
 /// The version of the event records. Additive changes do not raise it.
@@ -31,6 +34,93 @@ impl Event {
     /// Returns the event as it looks outside the process: serialises to a record of version [`RECORD_VERSION`].
     pub fn record<'a>(&'a self, run: &'a Run) -> Record<'a> {
         Record { run, event: self }
+    }
+}
+
+impl Record<'_> {
+    /// Appends the record as JSON, on one line without a line end: what `serde_json` writes, in less time. A prompt of an
+    /// HTTP request is copied as it was sent, where nothing in it is redacted; numbers then look as they were sent.
+    ///
+    /// ```
+    /// # use tower_llm_callbacks::{CallbackHandler, Event, Run};
+    /// struct Lines;
+    ///
+    /// impl CallbackHandler for Lines {
+    ///     fn on_event(&self, run: &Run, event: &Event) {
+    ///         let mut line = Vec::new();
+    ///         event.record(run).write_json(&mut line).unwrap();
+    ///         println!("{}", String::from_utf8_lossy(&line));
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a value of the event cannot be written as JSON. Then nothing is appended.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let start = out.len();
+        self.append(out).inspect_err(|_| out.truncate(start))
+    }
+
+    fn append(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let Record { run, event } = self;
+        write!(out, "{{\"v\":{RECORD_VERSION},\"event\":\"{}\"", event.kind().as_str())
+            .map_err(serde_json::Error::io)?;
+        id("run_id", Some(run.run_id()), out);
+        id("parent_run_id", run.parent_run_id(), out);
+        id("root_run_id", Some(run.root_run_id()), out);
+        key("seq", out);
+        json::write(&event.seq(), out)?;
+        key("time", out);
+        write!(out, "\"{}\"", humantime::format_rfc3339_micros(event.time()))
+            .map_err(serde_json::Error::io)?;
+        key("run_type", out);
+        json::write_text(run.run_type().as_str(), out);
+        key("name", out);
+        json::write_text(run.name(), out);
+        key("attempt", out);
+        json::write(&run.attempt(), out)?;
+        if let Some(trace_id) = run.trace_id() {
+            key("trace_id", out);
+            json::write_text(trace_id, out);
+        }
+        if let Some(span) = run.span_context() {
+            key("span_id", out);
+            json::write_text(span.parent_id(), out);
+        }
+        key("tags", out);
+        json::write(&run.tags(), out)?;
+        key("metadata", out);
+        json::write_members(run.metadata(), out);
+        key("data", out);
+        match event.data() {
+            EventData::LlmStart(start) => start.write(out)?,
+            EventData::LlmNewToken(token) => token.write(out)?,
+            data => json::write(&Data(data), out)?,
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+/// Appends the name of a further member.
+fn key(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn id(name: &str, id: Option<Uuid>, out: &mut Vec<u8>) {
+    key(name, out);
+    match id {
+        None => out.extend_from_slice(b"null"),
+        Some(id) => {
+            out.push(b'"');
+            out.extend_from_slice(
+                id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes(),
+            );
+            out.push(b'"');
+        }
     }
 }
 

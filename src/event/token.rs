@@ -4,6 +4,8 @@ use bytes::BytesMut;
 use bytes_utils::{Str, StrMut};
 use serde::{Deserialize, Serialize};
 
+use super::json;
+
 /// The kind of content that a [`Token`] carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,7 +40,7 @@ impl ToolCallRef {
 }
 
 /// The content of a delta, from which a token event is built.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content<'a> {
     pub(crate) choice: u32,
     pub(crate) kind: TokenKind,
@@ -153,6 +155,26 @@ impl Token {
     /// Returns the tool call that the token belongs to, for [`TokenKind::ToolCall`].
     pub fn tool_call(&self) -> Option<&ToolCallRef> {
         self.tool_call.as_deref()
+    }
+}
+
+impl Token {
+    /// Appends the token as JSON, as it serialises.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        out.extend_from_slice(b"{\"index\":");
+        json::write(&self.index, out)?;
+        out.extend_from_slice(b",\"choice\":");
+        json::write(&self.choice, out)?;
+        out.extend_from_slice(b",\"kind\":");
+        json::write(&self.kind, out)?;
+        out.extend_from_slice(b",\"text\":");
+        json::write_text(self.text(), out);
+        if let Some(call) = &self.tool_call {
+            out.extend_from_slice(b",\"tool_call\":");
+            json::write(call, out)?;
+        }
+        out.push(b'}');
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         CustomEvent, Event, EventData, LlmResult, LlmStart, Retry, RunError, RunInput, RunOutput,
         Token,
     },
-    handler::EventMask,
+    handler::{BatchError, BatchEvent, EventMask},
     run::{Identity, Run, RunType, with_run_types},
 };
 
@@ -107,7 +107,8 @@ pub trait AsyncCallbackHandler: Send + Sync + 'static {
         type_name::<Self>().into()
     }
 
-    /// Called for every event. By default calls [`on_event`](Self::on_event) and returns `Ok`.
+    /// Called for every event. By default calls [`on_events`](Self::on_events) with it and, if the handler takes no
+    /// batches, [`on_event`](Self::on_event).
     ///
     /// Override it instead of `on_event` in a handler that can fail.
     ///
@@ -120,9 +121,57 @@ pub trait AsyncCallbackHandler: Send + Sync + 'static {
         event: &Event,
     ) -> impl Future<Output = Result<(), BoxError>> + Send {
         async move {
-            self.on_event(run, event).await;
+            match self.on_events(&[BatchEvent::new(run, event)]).await {
+                Err(error) if error.is_one_by_one() => self.on_event(run, event).await,
+                outcome => outcome.map_err(|error| error.in_batch(1).1)?,
+            }
             Ok(())
         }
+    }
+
+    /// Called with several events of one run at once, in order.
+    ///
+    /// For handlers that send or write: a batch can be one request. By default, and for a handler that returns
+    /// [`BatchError::one_by_one`], [`try_on_event`](Self::try_on_event) is called for each event instead. A handler that
+    /// overrides this need not override another method: where it gets one event, that is a batch too. A lockstep handler
+    /// always gets one.
+    ///
+    /// A batch has the events of its run that are there when the handler's task comes to them, at most 64, so that a handler
+    /// which waits in one run delays no other one. With [`Registration::linger`](crate::Registration::linger), they are
+    /// more. A [deadline](crate::Registration::deadline) is that of a batch. A blocking handler gets events of
+    /// [several runs](crate::CallbackHandler::on_events) in a batch.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{AsyncCallbackHandler, handler::{BatchError, BatchEvent}};
+    ///
+    /// struct Post;
+    ///
+    /// async fn post(records: Vec<u8>) -> std::io::Result<()> {
+    /// #   let _ = records;
+    ///     Ok(())
+    /// }
+    ///
+    /// impl AsyncCallbackHandler for Post {
+    ///     async fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+    ///         let mut records = Vec::new();
+    ///         for BatchEvent { run, event, .. } in batch {
+    ///             event.record(run).write_json(&mut records)?;
+    ///             records.push(b'\n');
+    ///         }
+    ///         Ok(post(records).await?)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An error, or a panic, detaches the handler from the run, and is reported as a [`Fault`](crate::Fault).
+    fn on_events(
+        &self,
+        batch: &[BatchEvent<'_>],
+    ) -> impl Future<Output = Result<(), BatchError>> + Send {
+        let _ = batch;
+        async { Err(BatchError::one_by_one()) }
     }
 
     /// Called when a model call starts, before the inner service is called.

@@ -55,6 +55,19 @@ macro_rules! forward {
             }
         }
 
+        fn on_events(
+            &self,
+            batch: &[BatchEvent<'_>],
+        ) -> impl Future<Output = Result<(), BatchError>> + Send {
+            let $this = self;
+            async move {
+                match $target {
+                    Some(target) => target.on_events(batch).await,
+                    None => Ok(()),
+                }
+            }
+        }
+
         $(fn $method(&self, run: &Run, payload: &$payload) -> impl Future<Output = ()> + Send {
             let $this = self;
             async move {

@@ -12,7 +12,8 @@ use crate::{
     sync::lock,
 };
 
-/// Capacity beyond this is released, so that one huge prompt does not pin its memory.
+/// The capacity that the buffer keeps. More is released little by little: one huge prompt does not pin its memory, and many
+/// do not take new memory from the system each time.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 /// Lines are written when there are so many bytes of them, so that a batch of prompts is not in memory twice.
@@ -130,7 +131,7 @@ impl CallbackHandler for JsonLines {
         // Without the lock: serializing a prompt may call user code.
         let mut buffer = mem::take(&mut lock(&self.lines).buffer);
         let outcome = self.write(batch, &mut buffer);
-        buffer.shrink_to(KEPT_CAPACITY);
+        buffer.shrink_to(KEPT_CAPACITY.max(buffer.capacity() / 16 * 15));
         lock(&self.lines).buffer = buffer;
         outcome
     }
@@ -142,11 +143,9 @@ impl JsonLines {
         buffer.clear();
         buffer.push(b'\n');
         for (nth, BatchEvent { run, event, .. }) in batch.iter().enumerate() {
-            let before = buffer.len();
-            let serialized = serde_json::to_writer(&mut *buffer, &event.record(run));
-            match &serialized {
-                Ok(()) => buffer.push(b'\n'),
-                Err(_) => buffer.truncate(before),
+            let serialized = event.record(run).write_json(buffer);
+            if serialized.is_ok() {
+                buffer.push(b'\n');
             }
             let is_last = nth + 1 == batch.len() || serialized.is_err();
             if buffer.len() > 1 && (is_last || buffer.len() >= WRITTEN_AT) {

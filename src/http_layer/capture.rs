@@ -86,6 +86,11 @@ impl<B: Body> Capture<B> {
         self.error.is_none() && (self.rest.is_none() || self.ended_with_frame)
     }
 
+    /// Returns the captured part of the body, in pieces as they arrived.
+    pub(super) fn pieces(&self) -> Vec<Bytes> {
+        self.frames.iter().filter_map(Frame::data_ref).cloned().collect()
+    }
+
     /// Returns the captured part of the body.
     pub(super) fn bytes(&self) -> Bytes {
         let mut data = self.frames.iter().filter_map(Frame::data_ref);

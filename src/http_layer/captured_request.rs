@@ -15,7 +15,7 @@ use crate::{
 /// The captured request of a call.
 pub(super) struct CapturedRequest<'a> {
     head: &'a Parts,
-    body: Bytes,
+    body: Vec<Bytes>,
     /// Whether that is all of the body.
     complete: bool,
     /// The name of the provider, if it is set.
@@ -39,7 +39,7 @@ impl<'a> CapturedRequest<'a> {
         provider: Option<Arc<str>>,
         limit: usize,
     ) -> Self {
-        let (body, inflated) = inflated(&head.headers, capture.bytes(), limit);
+        let (body, inflated) = inflated(&head.headers, capture.pieces(), limit);
         Self {
             head,
             body,
@@ -50,13 +50,14 @@ impl<'a> CapturedRequest<'a> {
     }
 
     /// Returns the body, inflated.
-    pub(super) fn body(&self) -> &Bytes {
+    pub(super) fn body(&self) -> &[Bytes] {
         &self.body
     }
 
     fn request(&self) -> LlmHttpRequest<'_> {
         let Parts { method, uri, headers, .. } = self.head;
-        let request = LlmHttpRequest::new(method, uri, headers, &self.body).complete(self.complete);
+        let request =
+            LlmHttpRequest::in_pieces(method, uri, headers, &self.body).complete(self.complete);
         match &self.provider {
             Some(provider) => request.provider(provider),
             None => request,
@@ -94,14 +95,16 @@ impl<'a> CapturedRequest<'a> {
 }
 
 /// Returns the inflated body, and whether all of it could be inflated.
-fn inflated(headers: &HeaderMap, body: Bytes, limit: usize) -> (Bytes, bool) {
+fn inflated(headers: &HeaderMap, body: Vec<Bytes>, limit: usize) -> (Vec<Bytes>, bool) {
     let Some(mut inflate) = Inflate::of(headers).map(|it| it.at_most(limit)) else {
-        return (Bytes::new(), false);
+        return (Vec::new(), false);
     };
     if inflate.is_identity() {
         return (body, true);
     }
     let mut plain = Vec::new();
-    let result = inflate.push(&body, &mut |bytes| plain.extend_from_slice(bytes));
-    (plain.into(), result.is_ok() && inflate.has_ended())
+    let result = body
+        .iter()
+        .try_for_each(|piece| inflate.push(piece, &mut |bytes| plain.extend_from_slice(bytes)));
+    (vec![plain.into()], result.is_ok() && inflate.has_ended())
 }

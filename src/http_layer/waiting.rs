@@ -122,7 +122,7 @@ impl<B: Body> Waiting<B> {
         new_run.describe(call.name, call.metadata, call.traceparent, call.tool_call_id);
         let callers = &self.settings.callers;
         if !callers.is_empty() {
-            let body = || caller_source::Body(request.body().clone());
+            let body = || caller_source::Body(request.body().concat().into());
             callers.identify(&mut new_run.run, &head.headers, body);
         }
         let emitter = Box::new(start_llm(new_run, || request.start(&*format)));

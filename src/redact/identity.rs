@@ -1,5 +1,7 @@
 //! What the name of a member or a header says about whom, or what, its value identifies. There is no other such rule.
 
+use super::name::contains;
+
 /// What a value identifies, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Identity {
@@ -73,7 +75,8 @@ pub(super) fn is_session_id(name: &str) -> bool {
 
 /// Whether a name has a word.
 pub(super) fn has_word(name: &str, word: &str) -> bool {
-    words(name).iter().any(|it| it == word)
+    // Most names do not, and are not split for that.
+    contains(name, word) && words(name).iter().any(|it| it == word)
 }
 
 /// Splits a name into lower-case words, at what is no letter or digit, and at a capital that begins a word. A word that is

@@ -8,6 +8,7 @@ mod name;
 mod personal;
 mod place;
 mod text;
+mod untouched;
 mod url;
 
 pub(crate) use self::{
@@ -15,4 +16,5 @@ pub(crate) use self::{
     header::{is_credential, is_of_person, mark_sensitive, recorded, target},
     json::{members, prompt, redacted},
     text::{KEYS, text},
+    untouched::leaves_prompt,
 };

@@ -20,13 +20,22 @@ const SECRET: [&str; 14] = [
 
 /// Whether a string with this name is a secret, or is not human-readable.
 pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|part| name.contains(part))
+    SECRET.iter().any(|part| contains(name, part))
 }
 
 /// Whether a value with this name consists of headers, any of which may be a secret.
 pub(super) fn is_headers(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with("headers")
+    name.len() >= 7 && is_same(&name.as_bytes()[name.len() - 7..], "headers")
+}
+
+/// Whether a name contains a part, which is in lower-case letters, whatever its own letters. A name is looked at for each
+/// member of a body, so this allocates nothing.
+pub(super) fn contains(name: &str, part: &str) -> bool {
+    name.as_bytes().windows(part.len()).any(|window| is_same(window, part))
+}
+
+fn is_same(name: &[u8], part: &str) -> bool {
+    name.eq_ignore_ascii_case(part.as_bytes())
 }
 
 /// Whether an object with this name holds credentials: all its strings except the type are secrets.
@@ -45,15 +54,27 @@ pub(super) fn is_url(name: &str) -> bool {
     end.eq_ignore_ascii_case("url") || end.eq_ignore_ascii_case("uri") || name == "source"
 }
 
+/// Whether a string with this name may be a file.
+pub(super) fn may_be_opaque(name: &str) -> bool {
+    matches!(
+        name,
+        "file_data"
+            | "images"
+            | "b64_json"
+            | "inputImage"
+            | "maskImage"
+            | "conditionImage"
+            | "init_image"
+            | "mask_image"
+            | "image"
+    )
+}
+
 /// Whether a string with this name is a file.
 pub(super) fn is_opaque(name: &str, text: &str) -> bool {
-    match name {
-        "file_data" | "images" | "b64_json" | "inputImage" | "maskImage" | "conditionImage"
-        | "init_image" | "mask_image" => true,
-        // A name or a URL elsewhere.
-        "image" => text.len() >= 64 && text.bytes().all(is_base64),
-        _ => false,
-    }
+    // An image may be a name or a URL.
+    let is_file = || name != "image" || text.len() >= 64 && text.bytes().all(is_base64);
+    may_be_opaque(name) && is_file()
 }
 
 fn is_base64(byte: u8) -> bool {

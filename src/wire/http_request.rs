@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 
-use super::path;
+use super::{json::joined, path};
 
 /// The HTTP request of an LLM call, as a [`Format`](super::Format) reads it.
 ///
@@ -17,9 +17,8 @@ pub struct LlmHttpRequest<'a> {
     pub uri: &'a Uri,
     /// The headers, unchanged.
     pub headers: &'a HeaderMap,
-    /// The captured part of the body, decompressed.
-    pub body: &'a Bytes,
-    /// Whether `body` is the whole body.
+    pub(in crate::wire) pieces: &'a [Bytes],
+    /// Whether [`body`](Self::body) is the whole body.
     pub complete: bool,
     /// The name of the provider, if the layer or the request sets it.
     pub provider: Option<&'a str>,
@@ -28,7 +27,24 @@ pub struct LlmHttpRequest<'a> {
 impl<'a> LlmHttpRequest<'a> {
     /// Creates a request with its whole body.
     pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a Bytes) -> Self {
-        Self { method, uri, headers, body, complete: true, provider: None }
+        Self::in_pieces(method, uri, headers, std::slice::from_ref(body))
+    }
+
+    /// Creates a request whose body is in pieces, as it arrived.
+    pub fn in_pieces(
+        method: &'a Method,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        body: &'a [Bytes],
+    ) -> Self {
+        Self { method, uri, headers, pieces: body, complete: true, provider: None }
+    }
+
+    /// Returns the captured part of the body, decompressed.
+    ///
+    /// That is a copy if the body arrived in several pieces.
+    pub fn body(&self) -> Bytes {
+        joined(self.pieces)
     }
 
     /// Sets whether the body is complete.
@@ -68,7 +84,7 @@ impl fmt::Debug for LlmHttpRequest<'_> {
         f.debug_struct("LlmHttpRequest")
             .field("method", self.method)
             .field("path", &self.uri.path())
-            .field("bytes", &self.body.len())
+            .field("bytes", &self.pieces.iter().map(Bytes::len).sum::<usize>())
             .field("complete", &self.complete)
             .finish_non_exhaustive()
     }

@@ -29,11 +29,25 @@ type Empty = stream::Empty<Result<ChatChunk, BoxError>>;
 #[derive(Clone, Default)]
 struct Records(Arc<Mutex<Vec<Value>>>);
 
+/// The record as it is written straight into a buffer.
+fn written(run: &Run, event: &Event) -> String {
+    let mut line = b"before".to_vec();
+    event.record(run).write_json(&mut line).unwrap();
+    String::from_utf8(line).unwrap().strip_prefix("before").unwrap().to_owned()
+}
+
+/// A line without the time, which may be the present one.
+fn timestamped(line: &str) -> (String, String) {
+    let (before, time) = line.split_once(r#""time":""#).unwrap();
+    (before.to_owned(), time[time.find('"').unwrap()..].to_owned())
+}
+
 impl Records {
     fn note(&self, run: &Run, event: &Event) {
         // Via a string, as for a record that leaves the process.
         let line = serde_json::to_string(&event.record(run)).unwrap();
         assert!(!line.contains('\n'));
+        assert_eq!(timestamped(&line), timestamped(&written(run, event)));
         self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
     }
 

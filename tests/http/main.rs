@@ -15,6 +15,7 @@ mod odd_places;
 mod operations;
 mod paths;
 mod phases;
+mod prompts;
 mod propagation;
 mod providers;
 mod routes;

@@ -1,5 +1,6 @@
 //! Handlers that take several events at once: what a batch has, and what comes of one that fails.
 
+mod asynchronous;
 mod failing;
 mod own_code;
 

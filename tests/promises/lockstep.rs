@@ -196,3 +196,77 @@ proptest! {
         }));
     }
 }
+
+/// A token whose handler returns at once takes another way than one whose handler waits. The order is the same, whichever
+/// comes when, also where a handler reads another answer meanwhile.
+#[tokio::test]
+async fn tokens_come_in_order_whether_the_handler_waits_or_not() {
+    const TOKENS: usize = 200;
+    for nested in [false, true] {
+        let (outer, inner) = (Recorder::new(), Recorder::new());
+        let of_inner = Callbacks::new().add(Registration::async_handler(inner.clone()).lockstep());
+        let (_, other) = wrap(&of_inner, Script::answer(["x", "y"]));
+        let recorder = outer.clone();
+        let handler = on_event_async(move |run, event| {
+            let (recorder, other) = (recorder.clone(), other.clone());
+            async move {
+                if event.seq() % 3 == 1 {
+                    tokio::task::yield_now().await;
+                }
+                if nested && event.seq() % 2 == 1 {
+                    let answer = other.oneshot(request()).await.unwrap();
+                    assert_eq!(answer.count().await, 4);
+                }
+                if event.seq() % 5 == 1 {
+                    sleep(Duration::from_micros(50)).await;
+                }
+                tower_llm_callbacks::CallbackHandler::on_event(&recorder, &run, &event);
+            }
+        });
+        let callbacks = Callbacks::new().add(Registration::async_handler(handler).lockstep());
+        let texts: Vec<String> = (0..TOKENS).map(|token| format!("{token} ")).collect();
+        let (_, model) = wrap(&callbacks, Script::answer(texts.clone()));
+        let mut answer = within(model.oneshot(request())).await.unwrap();
+        let mut seen = 0;
+        while let Some(item) = within(answer.next()).await {
+            item.unwrap();
+            seen = (seen + 1).min(TOKENS);
+            // Handled before the consumer gets it.
+            assert!(outer.text().len() >= texts[..seen].iter().map(String::len).sum());
+        }
+        flushed(&callbacks).await;
+        flushed(&of_inner).await;
+        assert_eq!(outer.text(), texts.concat());
+        assert_promises(&outer.events());
+        assert_promises(&inner.events());
+        let calls = if nested { inner.terminals().len() } else { TOKENS / 2 };
+        assert!((TOKENS / 2..=TOKENS / 2 + 1).contains(&calls), "{calls}");
+    }
+}
+
+/// A token that the handler fails on is lost, and no more.
+#[tokio::test]
+async fn a_token_that_fails_at_once_is_counted_as_lost() {
+    quiet_panics();
+    for waits in [false, true] {
+        let faults = support::Faults::default();
+        let handler = on_event_async(move |_, event| async move {
+            if event.kind() == EventKind::LlmNewToken {
+                if waits {
+                    tokio::task::yield_now().await;
+                }
+                panic!("scripted panic");
+            }
+        });
+        let callbacks = Callbacks::new()
+            .on_fault(faults.hook())
+            .add(Registration::async_handler(handler).lockstep());
+        let (_, model) = wrap(&callbacks, Script::answer(["a", "b"]));
+        let answer = within(model.oneshot(request())).await.unwrap();
+        within(answer.count()).await;
+        flushed(&callbacks).await;
+        let faults = faults.all();
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].lost_events, 1, "{waits}");
+    }
+}

@@ -2,7 +2,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Semaphore;
 use tower_llm_callbacks::{
-    CallbackHandler, Event, EventMask, HttpCallbackLayer, Registration, Run,
+    CallbackHandler, EventMask, HttpCallbackLayer, Registration,
+    handler::{BatchError, BatchEvent},
     http_layer::UnobservedRequests,
 };
 
@@ -80,14 +81,24 @@ impl CallbackHandler for LivePage {
         EventMask::ALL - EventMask::CUSTOM - EventMask::TOKEN_TIMES
     }
 
-    fn on_event(&self, run: &Run, event: &Event) {
-        if event.kind().is_start() {
-            // Read before locking: a long prompt takes time, and feeds wait for the lock on the runtime's threads.
-            let mut entry = RunEntry::new(run, event.data());
-            entry.run = self.abort_token.is_some().then(|| run.clone());
-            self.runs().start(entry);
-        } else {
-            self.runs().apply(run, event);
+    /// The page locks its runs once for all events that have gathered.
+    fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        // Read before locking: a long prompt takes time, and feeds wait for the lock on the runtime's threads.
+        let entry = |BatchEvent { run, event, .. }: &BatchEvent<'_>| {
+            event.kind().is_start().then(|| {
+                let mut entry = RunEntry::new(run, event.data());
+                entry.run = self.abort_token.is_some().then(|| Run::clone(run));
+                entry
+            })
+        };
+        let entries: Vec<_> = batch.iter().map(entry).collect();
+        let mut runs = self.runs();
+        for (BatchEvent { run, event, .. }, entry) in batch.iter().zip(entries) {
+            match entry {
+                Some(entry) => runs.start(entry),
+                None => runs.apply(run, event),
+            }
         }
+        Ok(())
     }
 }

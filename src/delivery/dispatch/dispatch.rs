@@ -209,7 +209,7 @@ impl Dispatch {
     /// Polls the drains that the emitter drives.
     pub(crate) fn drive(&self) {
         for lane in &self.lanes {
-            if let Some(driver) = lane.driver() {
+            if let Some(driver) = lane.driver().filter(|_| lane.is_active()) {
                 // The handler's futures belong to its runtime, whichever thread polls them.
                 let _in_runtime = lane.runtime().map(Handle::enter);
                 // When the drain is done, the lane has ended.

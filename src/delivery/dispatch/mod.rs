@@ -12,7 +12,7 @@ mod token;
 
 #[cfg(all(test, loom))]
 pub(super) use self::flag::DispatchFlag;
-pub(super) use self::inline::{Failure, call, failed};
+pub(super) use self::inline::{Failure, Outcome, call, failed};
 pub(crate) use self::{
     dispatch::{Dispatch, Executor, LaneRef, Member, Terminal},
     token::TokenLanes,

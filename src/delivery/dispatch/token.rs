@@ -2,9 +2,14 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use tokio::runtime::Handle;
+
 use super::{dispatch::Dispatch, inline};
 use crate::{
-    delivery::{Notify, queue::Pushed},
+    delivery::{
+        Notify,
+        queue::{HandedOver, Pushed},
+    },
     event::{Content, Event, EventData, EventKind, TextBlock, Token},
     handler::EventMask,
     run::Scope,
@@ -14,10 +19,14 @@ use crate::{
 pub(crate) struct TokenLanes {
     inline: Vec<InlineLane>,
     queued: Vec<usize>,
+    /// Lanes of lockstep handlers that the stream polls itself.
+    driven: Vec<usize>,
     /// A queued handler wants the times of tokens.
     times: bool,
     /// The event that inline handlers receive.
     buffer: Event,
+    /// The event that lockstep handlers are handed over. `None` before the first one, and while a handler keeps it.
+    handed: Option<Box<Event>>,
     /// The memory of the texts of queued tokens.
     texts: TextBlock,
 }
@@ -34,9 +43,11 @@ impl TokenLanes {
         let inline = dispatch.lanes().iter().filter(|lane| lane.slot.is_inline()).count();
         let mut to = Self {
             inline: Vec::with_capacity(inline),
-            queued: Vec::with_capacity(dispatch.lanes().len() - inline),
+            queued: Vec::new(),
+            driven: Vec::new(),
             times: false,
             buffer: Event::token_buffer(),
+            handed: None,
             texts: TextBlock::default(),
         };
         for (index, lane) in dispatch.lanes().iter().enumerate() {
@@ -48,9 +59,14 @@ impl TokenLanes {
             if let Some(handler) = &slot.inline {
                 let handler = Arc::clone(handler);
                 to.inline.push(InlineLane { index, handler, scope: lane.scope() });
+            } else if lane.is_driven() {
+                to.driven.push(index);
             } else {
+                if to.queued.is_empty() {
+                    to.queued.reserve_exact(dispatch.lanes().len() - inline);
+                }
                 to.queued.push(index);
-                to.times |= !lane.is_driven() && slot.event_mask.contains(EventMask::TOKEN_TIMES);
+                to.times |= slot.event_mask.contains(EventMask::TOKEN_TIMES);
             }
         }
         to
@@ -67,10 +83,7 @@ impl Dispatch {
         }
         let seq = self.next_seq();
         if !to.inline.is_empty() {
-            to.buffer.set_seq(seq);
-            if let Some(token) = to.buffer.buffered_token() {
-                token.refill(index, &content);
-            }
+            to.buffer.refill_token(seq, index, &content);
             for InlineLane { index, handler, scope } in &mut to.inline {
                 if !self.lanes()[*index].is_detached() {
                     inline::call(&**handler, self, *index, scope, &to.buffer);
@@ -79,10 +92,44 @@ impl Dispatch {
         }
         if !to.queued.is_empty() {
             let time = to.times.then(SystemTime::now);
-            let token = EventData::LlmNewToken(Token::shared(index, content, &mut to.texts));
-            self.push_token(Event::new(seq, time, token), &to.queued);
+            let token = Token::shared(index, content.clone(), &mut to.texts);
+            self.push_token(Event::new(seq, time, EventData::LlmNewToken(token)), &to.queued);
+        }
+        for nth in 0..to.driven.len() {
+            self.hand_over(to.driven[nth], (seq, index), &content, to);
         }
         self.release();
+    }
+
+    /// Has a lockstep handler called at once if it has nothing else to do. Else the token goes to its queue.
+    fn hand_over(
+        self: &Arc<Self>,
+        lane_index: usize,
+        (seq, index): (u64, u64),
+        content: &Content<'_>,
+        to: &mut TokenLanes,
+    ) {
+        let lane = &self.lanes()[lane_index];
+        if lane.is_detached() {
+            return;
+        }
+        if let Some(driver) = lane.driver().filter(|_| !lane.is_active()) {
+            let mut event = to.handed.take().unwrap_or_else(|| Box::new(Event::token_buffer()));
+            event.refill_token(seq, index, content);
+            // The handler's futures belong to its runtime, whichever thread polls them.
+            let _in_runtime = lane.runtime().map(Handle::enter);
+            match driver.hand_over(event, lane) {
+                HandedOver::Handled(event) => {
+                    to.handed = Some(event);
+                    return;
+                }
+                HandedOver::Kept => return,
+                HandedOver::Refused => {}
+            }
+        }
+        let token = Token::shared(index, content.clone(), &mut to.texts);
+        let event = Event::new(seq, None, EventData::LlmNewToken(token));
+        self.push_token(event, &[lane_index]);
     }
 
     fn push_token(self: &Arc<Self>, event: Event, lanes: &[usize]) {

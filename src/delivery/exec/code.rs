@@ -10,7 +10,7 @@ use crate::{
     delivery::{Delivery, Executor, Notify, Settings, Slot, notify::Erased},
     disposed::Disposed,
     event::Event,
-    handler::{AsyncCallbackHandler, CallbackHandler, EventMask},
+    handler::{AsyncCallbackHandler, BatchError, BatchEvent, CallbackHandler, EventMask},
     run::{Identity, Run},
 };
 
@@ -34,7 +34,7 @@ impl Code {
     pub(crate) fn into_slot(
         self,
         (event_mask, name, identity): (EventMask, Arc<str>, Identity),
-        settings: Settings,
+        mut settings: Settings,
     ) -> (Arc<Slot>, Option<Arc<dyn Executor>>) {
         let inline = match &self {
             Code::Blocking(handler) if settings.delivery == Delivery::Inline => {
@@ -43,6 +43,10 @@ impl Code {
             _ => None,
         };
         let is_async = matches!(self, Code::Async(_));
+        if is_async {
+            // Each run has a task of its own, so that lingering saves nothing but for a handler that takes batches.
+            settings.linger.get_or_insert_default();
+        }
         let executor: Option<Arc<dyn Executor>> = match self {
             _ if inline.is_some() => None,
             Code::Blocking(handler) => {
@@ -63,5 +67,12 @@ impl<H: AsyncCallbackHandler> AsyncCallbackHandler for Disposed<H> {
         event: &Event,
     ) -> impl Future<Output = Result<(), BoxError>> + Send {
         self.get().try_on_event(run, event)
+    }
+
+    fn on_events(
+        &self,
+        batch: &[BatchEvent<'_>],
+    ) -> impl Future<Output = Result<(), BatchError>> + Send {
+        self.get().on_events(batch)
     }
 }

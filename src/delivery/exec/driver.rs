@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -7,9 +8,59 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use crate::{delivery::queue::Drive, panics::catch, sync::lock};
+use crate::{
+    delivery::queue::{Drive, HandedOver, Lane},
+    event::Event,
+    panics::catch,
+    sync::lock,
+};
 
 pub(crate) type DrainFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+thread_local! {
+    /// The event with which the drain of a lockstep lane is polled on this thread. A queue between the two, which run one
+    /// after the other on the same thread, would cost its locks for each token.
+    static HANDED: Cell<Handed> = const { Cell::new(Handed::Nothing) };
+}
+
+#[derive(Default)]
+enum Handed {
+    #[default]
+    Nothing,
+    Event(Box<Event>),
+    /// The handler has it.
+    Taken,
+    /// The handler has returned.
+    Handled(Box<Event>),
+}
+
+/// Takes the event that the drain is polled with. Called by drains of lockstep lanes only.
+pub(super) fn take_handed() -> Option<Box<Event>> {
+    HANDED.with(|handed| match handed.take() {
+        Handed::Event(event) => {
+            handed.set(Handed::Taken);
+            Some(event)
+        }
+        other => {
+            handed.set(other);
+            None
+        }
+    })
+}
+
+/// Returns an event that was taken, when it is handled. Returns false if the drain was polled again since.
+pub(super) fn give_back(event: Box<Event>) -> bool {
+    HANDED.with(|handed| match handed.take() {
+        Handed::Taken => {
+            handed.set(Handed::Handled(event));
+            true
+        }
+        other => {
+            handed.set(other);
+            false
+        }
+    })
+}
 
 /// The drain of a lockstep lane, which both its task and the emitter may poll.
 ///
@@ -69,7 +120,7 @@ impl Driver {
 impl Drive for Driver {
     /// Polls the drain, unless another thread does at the moment. Then that thread wakes the task, which polls again.
     fn drive(&self) -> Poll<()> {
-        let mut future = {
+        let future = {
             let mut slot = lock(&self.slot);
             match slot.future.take() {
                 Some(future) => {
@@ -83,7 +134,42 @@ impl Drive for Driver {
                 None => return Poll::Ready(()),
             }
         };
+        self.poll(future, Handed::Nothing, |_, _| {}).0
+    }
+
+    fn hand_over(&self, event: Box<Event>, lane: &Lane) -> HandedOver {
+        let future = {
+            let mut slot = lock(&self.slot);
+            let Some(future) = slot.future.take() else { return HandedOver::Refused };
+            slot.taken = true;
+            future
+        };
+        let before_others = |poll: Poll<()>, handed: &Handed| {
+            if let (Poll::Pending, Handed::Taken) = (poll, handed) {
+                lane.kept();
+            }
+        };
+        match self.poll(future, Handed::Event(event), before_others).1 {
+            Handed::Handled(event) => HandedOver::Handled(event),
+            Handed::Event(_) => HandedOver::Refused,
+            Handed::Taken | Handed::Nothing => HandedOver::Kept,
+        }
+    }
+}
+
+impl Driver {
+    /// Polls the drain, which this thread has taken out. Returns what is left of what it was handed.
+    fn poll(
+        &self,
+        mut future: DrainFuture,
+        handed: Handed,
+        before_others: impl FnOnce(Poll<()>, &Handed),
+    ) -> (Poll<()>, Handed) {
+        // A handler may drive the drain of another run.
+        let outer = HANDED.replace(handed);
         let poll = future.as_mut().poll(&mut Context::from_waker(&self.waker));
+        let left = HANDED.replace(outer);
+        before_others(poll, &left);
         let mut done = Some(future);
         let missed = {
             let mut slot = lock(&self.slot);
@@ -99,7 +185,7 @@ impl Drive for Driver {
         if missed || poll.is_ready() {
             self.task.0.wake();
         }
-        poll
+        (poll, left)
     }
 }
 

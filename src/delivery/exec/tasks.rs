@@ -10,21 +10,20 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::{runtime::Handle, task::AbortHandle};
-use tower::BoxError;
 
 use super::{
-    driver::{DrainFuture, Driver},
+    driver::{DrainFuture, Driver, give_back, take_handed},
     linger::Linger,
     watch::Watch,
 };
 use crate::{
     delivery::{
         Executor, FaultKind, Lane, LaneRef, Settings,
-        dispatch::failed,
+        dispatch::{Outcome, failed},
         queue::{BATCH, SPARE},
     },
     event::Event,
-    handler::AsyncCallbackHandler,
+    handler::{AsyncCallbackHandler, BatchError, BatchEvent},
     panics::{Panic, catch},
     run::Scope,
 };
@@ -122,7 +121,7 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = Result<(), BoxError>>> Future for Guarded<'_, F> {
+impl<F: Future> Future for Guarded<'_, F> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -135,6 +134,13 @@ impl<F: Future<Output = Result<(), BoxError>>> Future for Guarded<'_, F> {
     }
 }
 
+/// Returns which event of a batch has failed, the first one if that is not known, and how.
+fn in_batch(outcome: Result<(), BatchError>, events: usize) -> (usize, Outcome) {
+    let failure = outcome.map_err(|error| error.in_batch(events));
+    let failed_at = failure.as_ref().err().and_then(|(failed, _)| *failed).unwrap_or(0);
+    (failed_at, Ok(failure.map_err(|(_, error)| error)))
+}
+
 async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
     let lane_ref = &task.0;
     let (lane, run) = (lane_ref.lane(), lane_ref.run());
@@ -143,8 +149,22 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
     let mut scope = lane.scope();
     let mut batch: VecDeque<Event> = VecDeque::with_capacity(1);
     let (mut last_batch, mut since_break) = (0, 0);
+    let (is_driven, mut handled_at_once) = (lane.is_driven(), false);
+    // Its answer to the first event says whether the handler takes batches. A lockstep handler has one event at a time.
+    let mut takes_batches = Some(false).filter(|_| is_driven);
     loop {
+        let mut handed = None;
         poll_fn(|cx| {
+            if is_driven {
+                handed = take_handed();
+                if handed.is_some() {
+                    return Poll::Ready(());
+                }
+                if std::mem::take(&mut handled_at_once) {
+                    // Nothing was queued, and the waker is there from before.
+                    return Poll::Pending;
+                }
+            }
             let taken = lane.poll_take(&mut batch, control, cx);
             if taken.is_pending() {
                 if last_batch <= SPARE && batch.capacity() > SPARE {
@@ -155,13 +175,74 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
             taken
         })
         .await;
+        if let Some(event) = handed {
+            let kind = event.kind();
+            // In a block, because the method may panic before it returns a future.
+            let future = async { handler.try_on_event(run, &event).await };
+            let outcome = Guarded { scope: &mut scope, future }.await;
+            if !matches!(outcome, Ok(Ok(()))) {
+                if !lane.is_active() {
+                    lane.failed_to_handle();
+                }
+                failed(outcome, &lane_ref.dispatch, lane_ref.index, kind);
+                return;
+            }
+            handled_at_once = give_back(event);
+            if !handled_at_once {
+                lane.finish_one(kind);
+            }
+            continue;
+        }
         last_batch = batch.len();
+        let mut begun = 0;
+        while takes_batches != Some(false) && !batch.is_empty() {
+            if lane.is_detached() {
+                return;
+            }
+            let most = if takes_batches.is_some() { batch.len() } else { 1 };
+            batch.iter().take(most).for_each(|event| lane.begin(event.kind(), control));
+            let wanted = batch.iter().take(most).filter(|event| event_mask.wants(event.kind()));
+            let events: Vec<_> = wanted.map(|event| BatchEvent::new(run, event)).collect();
+            if !events.is_empty() {
+                let future = async { handler.on_events(&events).await };
+                match (Guarded { scope: &mut scope, future }).await {
+                    Ok(Ok(())) => takes_batches = Some(true),
+                    Ok(Err(error)) if error.is_one_by_one() => {
+                        takes_batches = Some(false);
+                        begun = most;
+                        break;
+                    }
+                    outcome => {
+                        let (failed_at, outcome) = match outcome {
+                            Ok(outcome) => in_batch(outcome, events.len()),
+                            Err(panic) => (0, Err(panic)),
+                        };
+                        let event = events[failed_at].event;
+                        let before = batch.iter().take_while(|other| other.seq() < event.seq());
+                        before.for_each(|event| lane.finish_one(event.kind()));
+                        failed(outcome, &lane_ref.dispatch, lane_ref.index, event.kind());
+                        return;
+                    }
+                }
+            }
+            for event in batch.drain(..most) {
+                lane.finish_one(event.kind());
+                if event.kind().is_terminal() {
+                    lane_ref.end();
+                    return;
+                }
+            }
+        }
         while let Some(event) = batch.pop_front() {
             if lane.is_detached() {
                 return;
             }
             let kind = event.kind();
-            lane.begin(kind, control);
+            if begun > 0 {
+                begun -= 1;
+            } else {
+                lane.begin(kind, control);
+            }
             if event_mask.wants(kind) {
                 // In a block, because the method may panic before it returns a future.
                 let future = async { handler.try_on_event(run, &event).await };

@@ -46,6 +46,19 @@ pub(crate) struct Lane {
 /// A drain that the stream polls itself, because it waits for the handler in any case.
 pub(crate) trait Drive: Send + Sync {
     fn drive(&self) -> Poll<()>;
+
+    /// Polls the drain of an idle lane with an event that does not go through the queue.
+    fn hand_over(&self, event: Box<Event>, lane: &Lane) -> HandedOver;
+}
+
+/// What became of an event that was handed over.
+pub(crate) enum HandedOver {
+    /// The handler has returned. The event can be used again.
+    Handled(Box<Event>),
+    /// The handler waits, or has failed.
+    Kept,
+    /// The drain takes no event now.
+    Refused,
 }
 
 #[derive(Default)]
@@ -147,6 +160,12 @@ impl Lane {
     #[inline]
     pub(crate) fn is_detached(&self) -> bool {
         self.detached.load(Ordering::Acquire)
+    }
+
+    /// Whether there are events that are not handled.
+    #[inline]
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
     }
 
     /// Sets the drain that the stream polls. Called once, when the drain starts.

@@ -8,7 +8,7 @@ mod sizes;
 mod take;
 
 pub(crate) use self::{
-    lane::{Drive, Lane, Progress},
+    lane::{Drive, HandedOver, Lane, Progress},
     push::Pushed,
     sizes::{BATCH, SPARE},
 };

@@ -94,13 +94,19 @@ impl Lane {
         queue.events.push_back(event);
         queue.pushed += 1;
         queue.peak = queue.peak.max(queue.events.len());
+        Some(self.become_active(queue))
+    }
+
+    /// Returns whether the lane was not active before.
+    #[inline]
+    fn become_active(&self, queue: &mut Queue) -> bool {
         let was_active =
             std::mem::replace(&mut queue.state, LaneState::Active) == LaneState::Active;
         if !was_active {
             self.active.store(true, Ordering::Release);
             self.slot.run_undelivered();
         }
-        Some(!was_active)
+        !was_active
     }
 
     /// As `push`, for an emitter that drives the lane afterwards: a parked drain is not woken.
@@ -111,6 +117,20 @@ impl Lane {
             Some(true) if queue.consumer.is_none() => Pushed::Start,
             _ => Pushed::Nothing,
         }
+    }
+
+    /// The drain keeps an event that it was handed over: the handler waits. Called before anybody else polls the drain.
+    pub(crate) fn kept(&self) {
+        let mut queue = lock(&self.queue);
+        if queue.state != LaneState::Ended && !self.is_detached() {
+            queue.pushed += 1;
+            self.become_active(&mut queue);
+        }
+    }
+
+    /// Counts an event that the handler was handed over, and that it failed to handle.
+    pub(crate) fn failed_to_handle(&self) {
+        lock(&self.queue).pushed += 1;
     }
 
     pub(crate) fn is_unstarted(&self) -> bool {

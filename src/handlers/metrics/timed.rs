@@ -82,4 +82,13 @@ impl<H: AsyncCallbackHandler> AsyncCallbackHandler for TimedHandler<H> {
         self.time().record(start.elapsed());
         outcome
     }
+
+    async fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        let start = Instant::now();
+        let outcome = self.inner.on_events(batch).await;
+        if !outcome.as_ref().is_err_and(BatchError::is_one_by_one) {
+            self.time().record(start.elapsed());
+        }
+        outcome
+    }
 }

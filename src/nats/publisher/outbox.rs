@@ -29,9 +29,15 @@ impl Outbox {
         Arc::new(Self { config, buffer, wake: Notify::new(), settled: watch::Sender::new(0) })
     }
 
-    pub(super) fn push(&self, event: QueuedEvent) {
+    /// Adds events. One without a payload could not be serialized.
+    pub(super) fn push(&self, events: Vec<QueuedEvent>) {
         let mut buffer = lock(&self.buffer);
-        buffer.push(event);
+        for event in events {
+            match event.payload.is_empty() {
+                true => buffer.unwritable(event.run_id, event.kind),
+                false => buffer.push(event),
+            }
+        }
         let idle = mem::take(&mut buffer.idle);
         drop(buffer);
         if idle {

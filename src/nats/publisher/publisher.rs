@@ -11,10 +11,9 @@ use super::{
 };
 use crate::{
     callbacks::Registration,
-    event::Event,
-    handler::{AsyncCallbackHandler, Identity},
+    handler::{AsyncCallbackHandler, BatchError, BatchEvent},
     nats::Error,
-    run::Run,
+    run::Identity,
     sync::lock,
 };
 
@@ -120,18 +119,23 @@ impl AsyncCallbackHandler for Publisher {
         Some(Identity::of(&self.0))
     }
 
-    async fn on_event(&self, run: &Run, event: &Event) {
-        let outbox = &self.0.outbox;
-        match serde_json::to_vec(&event.record(run)) {
-            Ok(payload) => outbox.push(QueuedEvent {
+    /// The task that sends is woken once for a batch.
+    async fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        let queued = |BatchEvent { run, event, .. }: &BatchEvent<'_>| {
+            let mut payload = Vec::new();
+            let written = event.record(run).write_json(&mut payload);
+            QueuedEvent {
                 run_id: run.run_id(),
                 seq: event.seq(),
                 kind: event.kind(),
                 run_type: run.run_type(),
-                payload: payload.into(),
-            }),
-            Err(_) => lock(&outbox.buffer).unwritable(run.run_id(), event.kind()),
-        }
+                payload: written.is_ok().then(|| payload.into()).unwrap_or_default(),
+            }
+        };
+        // Before the lock: reading a prompt takes time.
+        let events: Vec<_> = batch.iter().map(queued).collect();
+        self.0.outbox.push(events);
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     event::LlmStart,
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
-        request::{items, message},
+        request::{Messages, message},
         vertex::RawPredict,
     },
 };
@@ -28,7 +28,8 @@ impl Format for AnthropicMessages {
             &["system", "messages"],
             |members| {
                 let system = members.value("system").map(|system| message("system", system));
-                system.into_iter().chain(items(members.value("messages"))).collect()
+                let messages = members.raw("messages").cloned().map(Messages::Sent);
+                system.map(Messages::One).into_iter().chain(messages).collect()
             },
         );
         if let Some(vertex) = RawPredict::of(&call.path()) {

@@ -140,7 +140,7 @@ fn start(
     call: &LlmHttpRequest<'_>,
     api: &str,
     prompt: &'static [&'static str],
-    messages: impl FnOnce(&Members) -> Vec<serde_json::Value> + Send + 'static,
+    messages: fn(&Members) -> Vec<serde_json::Value>,
 ) -> LlmStart {
     let start = call.members().start(call.provider_or(PROVIDER), api, prompt, messages);
     // The path alone says what is called, as far as it is Bedrock's.

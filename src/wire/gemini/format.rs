@@ -6,7 +6,7 @@ use crate::{
     event::LlmStart,
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
-        request::{items, message},
+        request::{Messages, message},
         vertex::is_vertex,
     },
 };
@@ -30,8 +30,9 @@ impl Format for Gemini {
         let mut start =
             LlmStart::new(provider, "generate_content").messages(members.prompt(|members| {
                 let system = PROMPT[..2].iter().find_map(|name| members.value(name));
-                let contents = items(members.value(PROMPT[2]));
-                system.map(as_system).into_iter().chain(contents).collect()
+                let system = system.map(as_system).map(Messages::One);
+                let contents = members.raw(PROMPT[2]).cloned().map(Messages::Sent);
+                system.into_iter().chain(contents).collect()
             }));
         start.params = members.params(&PROMPT);
         match Target::parse(&call.path()) {

@@ -1,82 +1,178 @@
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 
-use memchr::memchr;
+use bytes::Bytes;
 
-use super::Nesting;
+use super::{Nesting, Raw, nesting::Quoted};
 
-/// Calls `each` with the name of each member of an object and the range of its value, up to the first fault if
-/// the text is truncated or invalid. Values are delimited but not parsed: an invalid value is reported too.
-pub(in crate::wire) fn members<'a>(
-    json: &'a [u8],
-    mut each: impl FnMut(Cow<'a, str>, Range<usize>),
-) {
-    let mut at = after_blanks(json, 0);
-    if json.get(at) != Some(&b'{') {
+/// Calls `each` with the name and the value of each member of an object, up to the first fault if the text is truncated
+/// or invalid. Values are delimited but not parsed: an invalid value is reported too.
+///
+/// The text comes in pieces, as it arrived. It is not copied.
+pub(in crate::wire) fn members(pieces: &[Bytes], mut each: impl FnMut(Cow<'_, str>, Raw)) {
+    let mut text = Cursor { pieces, piece: 0, at: 0 };
+    text.pass_byte_order_mark();
+    text.pass_blanks();
+    if text.peek() != Some(b'{') {
         return;
     }
     loop {
-        let name = after_blanks(json, at + 1);
-        let Some(colon) = value_end(json, name).map(|end| after_blanks(json, end)) else { return };
-        if json[name] != b'"' || json.get(colon) != Some(&b':') {
+        text.pass(1);
+        text.pass_blanks();
+        if text.peek() != Some(b'"') {
             return;
         }
-        let Ok(text) = serde_json::from_slice(&json[name..colon]) else { return };
-        let value = after_blanks(json, colon + 1);
-        let Some(end) = value_end(json, value) else { return };
-        each(text, value..end);
-        at = after_blanks(json, end);
-        if json.get(at) != Some(&b',') {
+        let Some(name) = text.value() else { return };
+        text.pass_blanks();
+        if text.peek() != Some(b':') {
+            return;
+        }
+        let name = name.bytes();
+        let Ok(name) = serde_json::from_slice(&name) else { return };
+        text.pass(1);
+        text.pass_blanks();
+        let Some(value) = text.value() else { return };
+        each(name, value);
+        text.pass_blanks();
+        if text.peek() != Some(b',') {
             return;
         }
     }
 }
 
-fn after_blanks(json: &[u8], at: usize) -> usize {
-    let blanks = json.get(at..).unwrap_or_default().iter();
-    at + blanks.take_while(|byte| byte.is_ascii_whitespace()).count()
+/// A place in a text that is in pieces.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    pieces: &'a [Bytes],
+    piece: usize,
+    at: usize,
 }
 
-/// Returns the end of the value that begins at `start`; `None` if there is no value or it does not end.
-fn value_end(json: &[u8], start: usize) -> Option<usize> {
-    match json.get(start)? {
-        b'"' => string_end(json, start),
-        b'{' | b'[' => Some(start + Nesting::default().end_in(&json[start..])?),
-        _ => {
-            let ends = |byte: &u8| matches!(byte, b',' | b':' | b'}' | b']');
-            let ends = |byte: &u8| ends(byte) || byte.is_ascii_whitespace();
-            let len = json[start..].iter().position(ends)?;
-            (len > 0).then_some(start + len)
+impl<'a> Cursor<'a> {
+    /// Returns the rest of the piece, or the next one that has something. Empty at the end of the text.
+    fn rest(&mut self) -> &'a [u8] {
+        while let Some(piece) = self.pieces.get(self.piece) {
+            if self.at < piece.len() {
+                return &piece[self.at..];
+            }
+            self.piece += 1;
+            self.at = 0;
+        }
+        &[]
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        self.rest().first().copied()
+    }
+
+    /// Passes bytes of the rest.
+    fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    fn pass_blanks(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
+            self.pass(1);
         }
     }
-}
 
-/// Searches for quotes only: in a prompt most escapes are of other characters.
-fn string_end(json: &[u8], start: usize) -> Option<usize> {
-    let mut at = start + 1;
-    loop {
-        let quote = at + memchr(b'"', &json[at..])?;
-        let slashes = json[at..quote].iter().rev().take_while(|&&byte| byte == b'\\').count();
-        at = quote + 1;
-        if slashes.is_multiple_of(2) {
-            return Some(at);
+    fn pass_byte_order_mark(&mut self) {
+        let mut after = *self;
+        for expected in [0xEF, 0xBB, 0xBF] {
+            if after.peek() != Some(expected) {
+                return;
+            }
+            after.pass(1);
         }
+        *self = after;
+    }
+
+    /// Passes the value that begins here, and returns it; `None` if there is no value or it does not end.
+    fn value(&mut self) -> Option<Raw> {
+        let first = self.peek()?;
+        let start = *self;
+        match first {
+            b'"' => {
+                self.pass(1);
+                let mut string = Quoted::default();
+                self.pass_until(|rest| string.end_in(rest))?;
+            }
+            b'{' | b'[' => {
+                let mut nesting = Nesting::default();
+                self.pass_until(|rest| nesting.end_in(rest))?;
+            }
+            _ => {
+                let ends = |byte: &u8| {
+                    matches!(byte, b',' | b':' | b'}' | b']') || byte.is_ascii_whitespace()
+                };
+                self.pass_until(|rest| rest.iter().position(ends))?;
+            }
+        }
+        start.up_to(*self)
+    }
+
+    /// Passes bytes up to the end that is found in one of the pieces.
+    fn pass_until(&mut self, mut end: impl FnMut(&[u8]) -> Option<usize>) -> Option<()> {
+        loop {
+            let rest = self.rest();
+            if rest.is_empty() {
+                return None;
+            }
+            match end(rest) {
+                Some(length) => {
+                    self.pass(length);
+                    return Some(());
+                }
+                None => self.pass(rest.len()),
+            }
+        }
+    }
+
+    /// Returns what is between this place and a later one; `None` if that is nothing.
+    fn up_to(self, end: Self) -> Option<Raw> {
+        let mut parts = Vec::new();
+        for (index, piece) in self.pieces.iter().enumerate().take(end.piece + 1).skip(self.piece) {
+            let from = if index == self.piece { self.at } else { 0 };
+            let to = if index == end.piece { end.at } else { piece.len() };
+            if from < to {
+                parts.push(piece.slice(from..to));
+            }
+        }
+        Raw::new(parts)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::members;
 
-    fn found(json: &str) -> Vec<(String, &str)> {
+    fn found_in(pieces: &[Bytes]) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        members(json.as_bytes(), |name, range| found.push((name.into_owned(), &json[range])));
+        members(pieces, |name, value| {
+            let value = String::from_utf8(value.bytes().into()).unwrap();
+            found.push((name.into_owned(), value));
+        });
         found
+    }
+
+    /// The same members, however the text is split.
+    fn found(json: &str) -> Vec<(String, String)> {
+        let json = Bytes::copy_from_slice(json.as_bytes());
+        let whole = found_in(&[json.clone()]);
+        for size in 1..=json.len() {
+            let mut pieces: Vec<Bytes> =
+                json.chunks(size).map(|chunk| json.slice_ref(chunk)).collect();
+            pieces.insert(0, Bytes::new());
+            assert_eq!(found_in(&pieces), whole, "{size}");
+        }
+        whole
     }
 
     #[test]
     fn values_are_delimited_but_not_parsed() {
-        let json =
-            r#" { "a" : [ {"b]": "}\"\\"}, 1 ] ,"ä\n":"\\\"" , "c":-1.5e3,"d":null ,"e":{ } } x"#;
+        let json = "\u{FEFF} { \"a\" : [ {\"b]\": \"}\\\"\\\\\"}, 1 ] ,\"ä\\n\":\"\\\\\\\"\" , \
+            \"c\":-1.5e3,\"d\":null ,\"e\":{ } } x";
         let expected = [
             ("a", r#"[ {"b]": "}\"\\"}, 1 ]"#),
             ("ä\n", r#""\\\"""#),
@@ -84,7 +180,8 @@ mod tests {
             ("d", "null"),
             ("e", "{ }"),
         ];
-        assert_eq!(found(json), expected.map(|(name, value)| (name.to_owned(), value)));
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found(json), expected);
     }
 
     #[test]
@@ -110,7 +207,8 @@ mod tests {
         ] {
             assert_eq!(found(json), [], "{json}");
             if let Some(rest) = json.strip_prefix('{') {
-                assert_eq!(found(&format!(r#"{{"a":1,{rest}"#)), [("a".to_owned(), "1")], "{json}");
+                let expected = [("a".to_owned(), "1".to_owned())];
+                assert_eq!(found(&format!(r#"{{"a":1,{rest}"#)), expected, "{json}");
             }
         }
     }

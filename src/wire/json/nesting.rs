@@ -1,4 +1,31 @@
-use memchr::memchr2;
+use memchr::memchr;
+
+/// Finds the end of a JSON string that arrives in pieces, from behind its opening quote.
+///
+/// Searches for quotes only: in a prompt most escapes are of other characters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Quoted {
+    /// The bytes so far end with an odd number of backslashes.
+    escaped: bool,
+}
+
+impl Quoted {
+    /// Reads the next bytes. Returns the index after the closing quote if they contain it.
+    pub(super) fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut from = 0;
+        loop {
+            let quote = memchr(b'"', &bytes[from..]).map(|found| from + found);
+            let text = &bytes[from..quote.unwrap_or(bytes.len())];
+            let slashes = text.iter().rev().take_while(|&&byte| byte == b'\\').count();
+            let before = slashes == text.len() && self.escaped;
+            self.escaped = (slashes + usize::from(before)) % 2 == 1;
+            from = quote? + 1;
+            if !std::mem::take(&mut self.escaped) {
+                return Some(from);
+            }
+        }
+    }
+}
 
 /// Finds the end of a JSON object or array that arrives in pieces.
 ///
@@ -7,9 +34,7 @@ use memchr::memchr2;
 pub(in crate::wire) struct Nesting {
     /// The number of open brackets.
     depth: usize,
-    in_string: bool,
-    /// The last byte was a backslash in a string.
-    escaped: bool,
+    string: Option<Quoted>,
     ended: bool,
 }
 
@@ -21,7 +46,7 @@ impl Nesting {
 
     /// Whether the text so far ends within a string.
     pub(in crate::wire) fn in_string(self) -> bool {
-        self.in_string
+        self.string.is_some()
     }
 
     /// Reads the next bytes. Returns the index after the closing bracket if they contain it. Nothing is read after
@@ -29,19 +54,15 @@ impl Nesting {
     pub(in crate::wire) fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while !self.ended && at < bytes.len() {
-            if std::mem::take(&mut self.escaped) {
-                at += 1;
+            let rest = &bytes[at..];
+            if let Some(string) = &mut self.string {
+                at += string.end_in(rest)?;
+                self.string = None;
                 continue;
             }
-            let rest = &bytes[at..];
-            let found = match self.in_string {
-                true => memchr2(b'"', b'\\', rest),
-                false => rest.iter().position(|b| matches!(b, b'"' | b'{' | b'}' | b'[' | b']')),
-            };
-            at += found? + 1;
+            at += rest.iter().position(|b| matches!(b, b'"' | b'{' | b'}' | b'[' | b']'))? + 1;
             match bytes[at - 1] {
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = !self.in_string,
+                b'"' => self.string = Some(Quoted::default()),
                 b'{' | b'[' => self.depth += 1,
                 _ => {
                     self.depth = self.depth.saturating_sub(1);
@@ -65,6 +86,9 @@ mod tests {
             ("[DONE] x", Some(6)),
             (r#"{"a":"\\"}"#, Some(10)),
             (r#"{"a":"\"}"#, None),
+            (r#"{"a":"\\\\"}"#, Some(12)),
+            (r#"{"a":"\\\"}"}"#, Some(13)),
+            (r#"{"a":"\"\\","b":"\\"}"#, Some(22)),
             ("{[", None),
             ("", None),
         ] {

@@ -19,7 +19,7 @@ pub(super) struct Message {
 impl Message {
     /// Reads a request. What its body does not say, as far as it has arrived, the headers of revision 2026-07-28 may.
     pub(super) fn of(request: &LlmHttpRequest<'_>) -> Self {
-        let members = Members::parse(&only(request.body));
+        let members = Members::parse(&[only(&request.body())]);
         let params = members.object("params").unwrap_or_default();
         let or_header =
             |member: Option<String>, name| member.or_else(|| header(request.headers, name));
@@ -47,7 +47,7 @@ fn only(body: &Bytes) -> Bytes {
     let Ok(batch) = serde_json::from_slice::<Vec<&RawValue>>(body) else { return body.clone() };
     let mut requests =
         batch.iter().map(|item| body.slice_ref(item.get().as_bytes())).filter(|item| {
-            let members = Members::parse(item);
+            let members = Members::parse(std::slice::from_ref(item));
             members.text("method").is_some() && members.value("id").is_some()
         });
     match (requests.next(), requests.next()) {

@@ -1,12 +1,12 @@
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::OllamaDecoder;
 use crate::{
     event::LlmStart,
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
-        request::{Members, items, message},
+        request::{Members, Messages, message},
     },
 };
 
@@ -45,7 +45,9 @@ impl Format for OllamaChat {
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
-        start(call, "chat", &["messages"], |members| items(members.value("messages")))
+        start(call, "chat", &["messages"], |members| {
+            members.raw("messages").cloned().map(Messages::Sent).into_iter().collect()
+        })
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
@@ -72,7 +74,7 @@ impl Format for OllamaGenerate {
                     user[name] = value;
                 }
             }
-            system.into_iter().chain([user]).collect()
+            system.into_iter().chain([user]).map(Messages::One).collect()
         })
     }
 
@@ -89,7 +91,7 @@ fn start(
     call: &LlmHttpRequest<'_>,
     api: &str,
     prompt: &'static [&'static str],
-    messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
+    messages: fn(&Members) -> Vec<Messages>,
 ) -> LlmStart {
     let members = call.members();
     let start = members.start(call.provider_or("ollama"), api, prompt, messages);

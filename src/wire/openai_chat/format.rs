@@ -6,7 +6,7 @@ use crate::{
     event::LlmStart,
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
-        request::{Members, items, message},
+        request::{Members, Messages, items, message},
         vertex::RawPredict,
     },
 };
@@ -68,13 +68,15 @@ impl Format for OpenAiChat {
             return openai::fetch(call, call.provider_or("openai"), "chat_completions");
         }
         let start = start(call, "chat_completions", &PROMPT, |members| {
-            if let Some(messages) = members.value("messages") {
-                return items(Some(messages));
+            let sent = members.raw("messages").filter(|messages| messages.first() != b'n');
+            if let Some(messages) = sent {
+                return vec![Messages::Sent(messages.clone())];
             }
-            match members.value(PROMPT[1]) {
+            let prompt = match members.value(PROMPT[1]) {
                 Some(Value::String(text)) => vec![with_suffix(members)(text.into())],
                 prompt => items(prompt),
-            }
+            };
+            prompt.into_iter().map(Messages::One).collect()
         });
         // On watsonx and Vertex AI the path says so.
         let path = call.path();
@@ -101,13 +103,12 @@ impl Format for OpenAiCompletions {
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         start(call, "completions", &["prompt", "suffix"], |members| {
             let prompt = with_suffix(members);
-            match members.value("prompt") {
+            let prompts = match members.value("prompt") {
                 // An array of numbers is one prompt, in tokens.
-                Some(Value::Array(all)) if !all.iter().all(Value::is_number) => {
-                    all.into_iter().map(prompt).collect()
-                }
-                one => one.into_iter().map(prompt).collect(),
-            }
+                Some(Value::Array(all)) if !all.iter().all(Value::is_number) => all,
+                one => one.into_iter().collect(),
+            };
+            prompts.into_iter().map(prompt).map(Messages::One).collect()
         })
     }
 
@@ -156,7 +157,7 @@ fn start(
     call: &LlmHttpRequest<'_>,
     api: &str,
     prompt: &'static [&'static str],
-    messages: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
+    messages: fn(&Members) -> Vec<Messages>,
 ) -> LlmStart {
     let members = call.members();
     let mut start = members.start(call.provider_or("openai"), api, prompt, messages);

@@ -6,7 +6,7 @@ use crate::{
     event::LlmStart,
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
-        request::{items, message},
+        request::{Messages, items, message},
     },
 };
 
@@ -63,7 +63,7 @@ impl Format for OpenAiResponses {
         let mut start =
             members.start(provider, "responses", &["instructions", "input"], |members| {
                 let system = members.value("instructions").map(|text| message("system", text));
-                system.into_iter().chain(input::conversation(members)).collect()
+                system.into_iter().chain(input::conversation(members)).map(Messages::One).collect()
             });
         input::add_tools(&members, &mut start.params);
         if start.model.is_none() {

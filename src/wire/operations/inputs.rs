@@ -23,9 +23,11 @@ pub(super) fn start(
     members: &Members,
     content: &'static [&'static str],
     inputs: &[&str],
-    build: impl FnOnce(&Members) -> Vec<Value> + Send + 'static,
+    build: fn(&Members) -> Vec<Value>,
 ) -> LlmStart {
-    let build = |members: &Members| build(members).into_iter().map(without_files).collect();
+    let build = move |members: &Members| -> Vec<Value> {
+        build(members).into_iter().map(without_files).collect()
+    };
     let mut start = members.start(call.provider_or(provider), api, content, build);
     start.inputs = count(members, inputs);
     start.model = start.model.or_else(|| members.text("model_id").map(Into::into));

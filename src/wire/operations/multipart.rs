@@ -20,7 +20,7 @@ const TEXTS: [&str; 4] = ["model", "prompt", "language", "user"];
 pub(super) fn members(call: &LlmHttpRequest<'_>) -> Members {
     let content_type = call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match content_type.and_then(boundary) {
-        Some(boundary) => fields(call.body, boundary),
+        Some(boundary) => fields(&call.body(), boundary),
         None => call.members(),
     }
 }

@@ -10,7 +10,7 @@ use support::{
 use tokio::{runtime::Builder, task::JoinSet};
 use tower::Layer;
 use tower_llm_callbacks::{
-    CallbackHandler, CallbackLayer, Callbacks, Registration,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Registration,
     handler::{BatchError, BatchEvent},
     testing::{Recorded, Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -25,6 +25,16 @@ struct Batches(Recorder);
 impl CallbackHandler for Batches {
     fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
         for BatchEvent { run, event, .. } in batch {
+            CallbackHandler::on_event(&self.0, run, event);
+        }
+        Ok(())
+    }
+}
+
+impl AsyncCallbackHandler for Batches {
+    async fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
+        for BatchEvent { run, event, .. } in batch {
+            tokio::task::yield_now().await;
             CallbackHandler::on_event(&self.0, run, event);
         }
         Ok(())
@@ -64,12 +74,13 @@ fn what_handlers_get_is_the_same_with_lingers_and_batches() {
                 let handler = mode.handler(recorder.clone()).linger(linger).capacity(300);
                 callbacks = callbacks.add(handler.name(format!("{mode:?} {linger:?}")));
                 handlers.push(recorder);
-                if let Mode::Blocking(_) = mode {
-                    let recorder = Recorder::new();
-                    let handler = Registration::blocking(Batches(recorder.clone()));
-                    callbacks = callbacks.add(mode.deliver(handler).linger(linger).capacity(300));
-                    handlers.push(recorder);
-                }
+                let recorder = Recorder::new();
+                let handler = match mode {
+                    Mode::Blocking(_) => Registration::blocking(Batches(recorder.clone())),
+                    _ => Registration::async_handler(Batches(recorder.clone())),
+                };
+                callbacks = callbacks.add(mode.deliver(handler).linger(linger).capacity(300));
+                handlers.push(recorder);
             }
         }
         let runtime = match round % 3 {

@@ -1,8 +1,9 @@
 use std::ops::Range;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::wire::json::members;
+use crate::wire::json::{Raw, members};
 
 /// The names of Nova's chunks, which have one member each.
 const EVENTS: [&str; 6] = [
@@ -41,7 +42,14 @@ impl Head {
     /// Reads the members of a JSON object, up to the first fault.
     pub(super) fn of(json: &str) -> Self {
         let mut head = Self::default();
-        members(json.as_bytes(), |name, range| head.member(&name, &json[range.clone()], range));
+        let text = Bytes::copy_from_slice(json.as_bytes());
+        members(std::slice::from_ref(&text), |name, value| {
+            // A part of the one piece.
+            let Raw::One(value) = value else { return };
+            let start = value.as_ptr().addr() - text.as_ptr().addr();
+            let range = start..start + value.len();
+            head.member(&name, &json[range.clone()], range);
+        });
         head
     }
 
