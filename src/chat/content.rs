@@ -53,6 +53,17 @@ pub enum ContentPart {
         /// The URL of the image.
         url: String,
     },
+    /// A part of an answer in the form of an API, sent back to that API unchanged and to no other: redacted or encrypted
+    /// reasoning, what ran at the provider, a text with citations …
+    Native {
+        /// The API, by its name in events: `messages`, `responses` …
+        api: String,
+        /// The part.
+        value: Value,
+        /// The number of parts right before this one that are the same content: this one is sent in their place.
+        #[serde(default)]
+        covers: usize,
+    },
     /// A block in the provider's own form, sent unchanged.
     #[serde(untagged)]
     Raw(Value),

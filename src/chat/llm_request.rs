@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatRequest, Message,
+    ChatRequest, ContentPart, Message,
     identity::{self, Identity},
 };
 use crate::{
@@ -57,7 +57,17 @@ fn guess(model: &str) -> (&'static str, &'static str) {
 
 fn prompt(system: Option<&str>, messages: &[Message]) -> Value {
     let system = system.map(|text| json!({"role": "system", "content": text}));
-    system.into_iter().chain(messages.iter().map(|message| json!(message))).collect()
+    system.into_iter().chain(messages.iter().map(portable)).collect()
+}
+
+/// Returns a message without the parts that only say once more what others say, or that only the provider can read.
+fn portable(message: &Message) -> Value {
+    let is_native = |part: &ContentPart| matches!(part, ContentPart::Native { .. });
+    if !message.content.iter().any(is_native) {
+        return json!(message);
+    }
+    let content = message.content.iter().filter(|part| !is_native(part)).cloned();
+    json!(Message::new(message.role, content))
 }
 
 fn params(request: &ChatRequest) -> Map<String, Value> {

@@ -2,6 +2,7 @@
 
 mod accumulator;
 mod amount;
+mod block;
 mod content;
 mod custom;
 mod delta;
@@ -13,6 +14,7 @@ mod http;
 mod index_table;
 mod invalid_record;
 mod invalid_request;
+mod layout;
 mod llm_start;
 mod price_source;
 mod priced_call;
@@ -35,6 +37,7 @@ pub(crate) use self::amount::decimal;
 pub use self::{
     accumulator::Accumulator,
     amount::{Amount, ParseAmountError},
+    block::Block,
     content::ContentCapture,
     custom::CustomEvent,
     delta::Delta,

@@ -47,6 +47,7 @@ mod fields;
 mod future;
 mod headers;
 mod layer;
+mod native;
 pub mod openai;
 mod read_bounded;
 mod response_reader;

@@ -35,6 +35,7 @@ pub mod gemini;
 mod http_request;
 mod http_response;
 mod json;
+mod native;
 mod ndjson;
 pub mod ollama;
 mod openai;

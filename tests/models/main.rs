@@ -5,3 +5,4 @@ mod anthropic_end_to_end;
 mod identity;
 mod openai;
 mod openai_end_to_end;
+mod round_trips;

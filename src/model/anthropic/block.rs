@@ -58,7 +58,7 @@ impl<'a> Block<'a> {
                 Block::Image { source: Source::Base64 { media_type, data: data_base64 } }
             }
             ContentPart::ImageUrl { url } => Block::Image { source: Source::Url { url } },
-            ContentPart::Raw(value) => Block::Raw(value),
+            ContentPart::Raw(value) | ContentPart::Native { value, .. } => Block::Raw(value),
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::{
         check,
         content::Content,
         fields::{self, Fields},
+        native,
     },
 };
 
@@ -56,7 +57,7 @@ fn turns(request: &ChatRequest) -> (Vec<Block<'_>>, Vec<Turn<'_>>) {
     let mut system: Vec<_> = request.system.iter().map(|text| Block::Text { text }).collect();
     let mut turns: Vec<Turn<'_>> = Vec::new();
     for message in request.messages.iter() {
-        let blocks = message.content.iter().filter_map(Block::new);
+        let blocks = native::parts(message, "messages").into_iter().filter_map(Block::new);
         let (role, tool) = match message.role {
             Role::System => {
                 system.extend(blocks);

@@ -13,6 +13,7 @@ mod format;
 mod inline_vec1;
 mod json_text;
 mod message_content;
+mod native;
 mod protocol;
 mod tools;
 

@@ -35,6 +35,10 @@ impl<'a> Body<'a> {
         for message in request.messages.iter() {
             Message::add(message, &mut messages);
         }
+        if config.is_openai() {
+            // It refuses members that it does not know, and has no reasoning to repeat.
+            messages.iter_mut().for_each(Message::clear_more);
+        }
         check::messages(request, &messages, "messages")?;
         if let Some(text) = &request.system {
             messages.insert(0, Message::system(text));

@@ -38,7 +38,8 @@ impl<'a> Part<'a> {
                 image(data_url(media_type, data_base64).into())
             }
             ContentPart::ImageUrl { url } => image(url.into()),
-            ContentPart::Raw(value) => Part::Raw(value),
+            // A part with a type is one of the content; see `Turn::native`.
+            ContentPart::Raw(value) | ContentPart::Native { value, .. } => Part::Raw(value),
             ContentPart::Reasoning { .. }
             | ContentPart::ToolCall { .. }
             | ContentPart::ToolResult { .. } => return None,

@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{
-    item::Item,
+    item::{Context, Item},
     tool::{self, WireTool},
 };
 use crate::{
@@ -38,8 +38,9 @@ impl<'a> Body<'a> {
             }
         }
         let mut input = Vec::new();
+        let context = Context::new(request);
         for message in request.messages.iter() {
-            Item::add(message, &mut input);
+            Item::add(message, &context, &mut input);
         }
         check::messages(request, &input, "input")?;
         Ok(Self { request, input })

@@ -41,6 +41,7 @@ impl<'a> Part<'a> {
             ContentPart::ImageUrl { url } => image(url.into()),
             ContentPart::Raw(value) => Part::Raw(value),
             ContentPart::Reasoning { .. }
+            | ContentPart::Native { .. }
             | ContentPart::ToolCall { .. }
             | ContentPart::ToolResult { .. } => return None,
         })
