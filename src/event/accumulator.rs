@@ -383,7 +383,7 @@ impl Accumulator {
             let calls: Vec<_> = tools.iter().map(|tool| tool.reference.index).collect();
             choice.tool_calls = tools.into_iter().map(Tool::finish).collect();
             if self.limit == usize::MAX {
-                choice.layout = layout.finish(choice, &calls);
+                choice.layout = layout.finish(choice.contents(), &calls);
             }
         }
         self.choices.sort_by_key(|choice| choice.index);

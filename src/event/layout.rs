@@ -2,7 +2,7 @@ use std::mem;
 
 use serde_json::Value;
 
-use super::{Block, Choice};
+use super::{Block, ToolCall};
 
 /// The order in which the content of a choice came, and what belongs to it beside the content.
 ///
@@ -29,6 +29,15 @@ enum Segment {
     Native(Box<Native>),
     /// What comes next belongs to another block.
     Boundary,
+}
+
+/// The content of a choice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Contents<'a> {
+    pub(super) text: &'a str,
+    pub(super) reasoning: &'a str,
+    pub(super) refusal: &'a str,
+    pub(super) tool_calls: &'a [ToolCall],
 }
 
 #[derive(Debug, Clone)]
@@ -108,7 +117,7 @@ impl LayoutBuilder {
     }
 
     /// Returns the layout of a choice. `calls` are the indices of its calls, in their order.
-    pub(super) fn finish(self, choice: &Choice, calls: &[u32]) -> Layout {
+    pub(super) fn finish(self, contents: Contents<'_>, calls: &[u32]) -> Layout {
         let Self { mut before, last } = self;
         match last {
             Some(Segment::Text(_) | Segment::Reasoning(_, None) | Segment::Refusal(_))
@@ -125,14 +134,14 @@ impl LayoutBuilder {
             }
         }
         let mut layout = Layout(before);
-        layout.fill(choice);
+        layout.fill(contents);
         layout
     }
 }
 
 impl Layout {
     /// Puts the text of the content that native parts cover into them.
-    fn fill(&mut self, choice: &Choice) {
+    fn fill(&mut self, contents: Contents<'_>) {
         let mut texts = Texts::default();
         let mut covered = String::new();
         let mut last = None;
@@ -152,13 +161,13 @@ impl Layout {
                     }
                     covered.clear();
                 }
-                segment => covered.push_str(texts.next(segment, choice).unwrap_or_default()),
+                segment => covered.push_str(texts.next(segment, contents).unwrap_or_default()),
             }
         }
     }
 
     /// Returns the blocks; `None` if the texts of the choice are others than those that were added.
-    pub(super) fn blocks<'a>(&'a self, choice: &'a Choice) -> Option<Vec<Block<'a>>> {
+    pub(super) fn blocks<'a>(&'a self, contents: Contents<'a>) -> Option<Vec<Block<'a>>> {
         if self.0.is_empty() {
             return None;
         }
@@ -176,10 +185,10 @@ impl Layout {
                 }
                 Segment::ToolCall(at) => {
                     let at = usize::try_from(*at).ok()?;
-                    blocks.push(Block::ToolCall(choice.tool_calls.get(at)?));
+                    blocks.push(Block::ToolCall(contents.tool_calls.get(at)?));
                 }
                 segment => {
-                    let text = texts.next(segment, choice)?;
+                    let text = texts.next(segment, contents)?;
                     blocks.push(match segment {
                         Segment::Reasoning(_, signature) => {
                             Block::Reasoning { text, signature: signature.as_deref() }
@@ -191,7 +200,7 @@ impl Layout {
             }
         }
         let calls = blocks.iter().filter(|block| matches!(block, Block::ToolCall(_))).count();
-        (texts.are_whole(choice) && calls == choice.tool_calls.len()).then_some(blocks)
+        (texts.are_whole(contents) && calls == contents.tool_calls.len()).then_some(blocks)
     }
 }
 
@@ -214,11 +223,11 @@ struct Texts {
 }
 
 impl Texts {
-    fn next<'a>(&mut self, segment: &Segment, choice: &'a Choice) -> Option<&'a str> {
+    fn next<'a>(&mut self, segment: &Segment, contents: Contents<'a>) -> Option<&'a str> {
         let (read, text, length) = match segment {
-            Segment::Text(length) => (&mut self.text, &choice.text, length),
-            Segment::Reasoning(length, _) => (&mut self.reasoning, &choice.reasoning, length),
-            Segment::Refusal(length) => (&mut self.refusal, &choice.refusal, length),
+            Segment::Text(length) => (&mut self.text, contents.text, length),
+            Segment::Reasoning(length, _) => (&mut self.reasoning, contents.reasoning, length),
+            Segment::Refusal(length) => (&mut self.refusal, contents.refusal, length),
             Segment::ToolCall(_) | Segment::Native(_) | Segment::Boundary => return None,
         };
         let start = *read;
@@ -226,8 +235,8 @@ impl Texts {
         text.get(start..*read)
     }
 
-    fn are_whole(&self, choice: &Choice) -> bool {
+    fn are_whole(&self, contents: Contents<'_>) -> bool {
         (self.text, self.reasoning, self.refusal)
-            == (choice.text.len(), choice.reasoning.len(), choice.refusal.len())
+            == (contents.text.len(), contents.reasoning.len(), contents.refusal.len())
     }
 }

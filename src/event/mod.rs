@@ -3,6 +3,7 @@
 mod accumulator;
 mod amount;
 mod block;
+mod choice;
 mod content;
 mod custom;
 mod delta;
@@ -27,6 +28,7 @@ mod run_cost;
 mod run_error;
 mod runnable;
 mod token;
+mod tool_call;
 mod truncated;
 mod truncation;
 mod usage;
@@ -38,6 +40,7 @@ pub use self::{
     accumulator::Accumulator,
     amount::{Amount, ParseAmountError},
     block::Block,
+    choice::Choice,
     content::ContentCapture,
     custom::CustomEvent,
     delta::Delta,
@@ -53,12 +56,13 @@ pub use self::{
     prompt::Prompt,
     provider_error::ProviderError,
     record::{RECORD_VERSION, Record},
-    result::{Choice, LlmResult, ToolCall},
+    result::LlmResult,
     retry::Retry,
     run_cost::RunCost,
     run_error::{ErrorKind, Partial, RunError},
     runnable::{RunInput, RunOutput},
     token::{Token, TokenKind, ToolCallRef},
+    tool_call::ToolCall,
     truncated::Truncated,
     usage::Usage,
     usage_source::{UsageGap, UsageSource, UsageSources},
