@@ -79,6 +79,8 @@
 //! | feature | adds |
 //! |---|---|
 //! | `client` | `model::client()`, a ready HTTP client with TLS for the typed models |
+//! | `reqwest` | `model::ReqwestService`: a `reqwest::Client` as the HTTP service of models and layers |
+//! | `retry` | module `retry`: policies for `tower::retry` |
 //! | `testing` | module `testing`: a scripted model, a recorder, and a checker of events |
 //! | `console` | `ConsoleLog`, `ConsoleTokens`, `PrintTrees` |
 //! | `metrics` | `LlmMetrics`, `HandlerMetrics`, `TimedHandler` |
@@ -115,6 +117,9 @@ pub mod model;
 #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
 pub mod nats;
 pub mod relay;
+#[cfg(feature = "retry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
+pub mod retry;
 pub mod run;
 pub mod runnable;
 pub mod scope;

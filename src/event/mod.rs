@@ -3,6 +3,7 @@
 mod accumulator;
 mod amount;
 mod block;
+mod causes;
 mod choice;
 mod content;
 mod custom;
@@ -69,6 +70,7 @@ pub use self::{
 };
 pub(crate) use self::{
     accumulator::Pieces,
+    causes::{causes, is_retryable, provider_error},
     content::prefix,
     record::Data,
     run_error::Failure,

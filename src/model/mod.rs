@@ -50,6 +50,8 @@ mod layer;
 mod native;
 pub mod openai;
 mod read_bounded;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod response_reader;
 mod secret;
 mod service;
@@ -58,6 +60,9 @@ mod stream;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use self::reqwest::{ReqwestFuture, ReqwestService};
 pub use self::{
     api::ModelConfig, config_error::ConfigError, future::ResponseFuture, layer::ModelLayer,
     secret::Secret, service::ModelService,

@@ -7,6 +7,8 @@ mod end_mark;
 mod error_kinds;
 mod event_mask;
 mod guards;
+mod kit;
+mod policies;
 mod propagation;
 mod races;
 mod relay;
