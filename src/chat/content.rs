@@ -53,6 +53,15 @@ pub enum ContentPart {
         /// The URL of the image.
         url: String,
     },
+    /// A file inside the request, such as a PDF.
+    File {
+        /// The name of the file.
+        name: String,
+        /// The media type, such as `application/pdf`.
+        media_type: String,
+        /// The file in base 64.
+        data_base64: String,
+    },
     /// A part of an answer in the form of an API, sent back to that API unchanged and to no other: redacted or encrypted
     /// reasoning, what ran at the provider, a text with citations …
     Native {

@@ -71,6 +71,7 @@ fn portable(message: &Message) -> Value {
 }
 
 fn params(request: &ChatRequest) -> Map<String, Value> {
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(Value::from);
     let set = [
         ("max_tokens", request.max_tokens.map(Value::from)),
         ("temperature", request.temperature.map(Value::from)),
@@ -79,6 +80,10 @@ fn params(request: &ChatRequest) -> Map<String, Value> {
         ("stop", (!request.stop.is_empty()).then(|| json!(request.stop))),
         ("tools", (!request.tools.is_empty()).then(|| json!(request.tools))),
         ("tool_choice", request.tool_choice.as_ref().map(|choice| json!(choice))),
+        ("reasoning_effort", text(&request.reasoning_effort)),
+        ("answer_schema", request.answer_schema.as_deref().cloned()),
+        ("parallel_tool_calls", request.parallel_tool_calls.map(Value::from)),
+        ("service_tier", text(&request.service_tier)),
     ];
     let mut params: Map<String, Value> = set
         .into_iter()

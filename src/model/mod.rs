@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`AnthropicLayer`](anthropic::AnthropicLayer) | Anthropic's Messages API |
 //! | [`OpenAiLayer`](openai::OpenAiLayer) | Chat Completions and Responses of OpenAI and compatible servers |
+//! | [`GeminiLayer`](gemini::GeminiLayer) | Google's Gemini API |
+//! | [`OllamaLayer`](ollama::OllamaLayer) | Ollama's own API |
 //!
 //! All models accept the same requests and return the same chunks.
 //!
@@ -37,6 +39,7 @@
 pub mod anthropic;
 mod api;
 mod base_url;
+mod calls;
 mod check;
 #[cfg(feature = "client")]
 mod client;
@@ -45,9 +48,11 @@ mod content;
 mod environment;
 mod fields;
 mod future;
+pub mod gemini;
 mod headers;
 mod layer;
 mod native;
+pub mod ollama;
 pub mod openai;
 mod read_bounded;
 #[cfg(feature = "reqwest")]

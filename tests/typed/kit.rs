@@ -11,6 +11,8 @@ use tower_llm_callbacks::{
     handlers::JsonLines,
     model::{
         anthropic::{AnthropicConfig, AnthropicLayer},
+        gemini::{GeminiConfig, GeminiLayer},
+        ollama::{OllamaConfig, OllamaLayer},
         openai::{OpenAiApi, OpenAiConfig, OpenAiLayer},
     },
     testing::{Checker, Recorder, Script, ScriptedHttp, ScriptedModel, assert_promises, replay},
@@ -38,7 +40,9 @@ fn models(http: &ScriptedHttp) -> Vec<(&'static str, BoxModel)> {
     };
     let anthropic = AnthropicLayer::new(AnthropicConfig::new("key")).layer(http.clone());
     vec![
+        ("gemini", BoxModel::new(GeminiLayer::new(GeminiConfig::new("key")).layer(http.clone()))),
         ("messages", BoxModel::new(anthropic)),
+        ("ollama", BoxModel::new(OllamaLayer::new(OllamaConfig::new()).layer(http.clone()))),
         ("chat", openai(OpenAiApi::ChatCompletions)),
         ("responses", openai(OpenAiApi::Responses)),
     ]
@@ -66,9 +70,9 @@ async fn a_script_reads_the_same_in_every_wire_format() {
             assert_eq!((answer.streamed, answer.decode_faults), (stream, 0), "{api}");
         }
         assert_eq!(http.live(), 0);
-        assert_eq!(http.requests().len(), 3);
+        assert_eq!(http.requests().len(), 5);
     }
-    // Those without a typed model, through the layer.
+    // Through the layer.
     for (path, body) in [
         ("/v1beta/models/m:streamGenerateContent?alt=sse", json!({})),
         ("/v1beta/models/m:generateContent", json!({})),

@@ -1,4 +1,5 @@
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::{
     item::{Context, Item},
@@ -60,6 +61,16 @@ impl Serialize for Body<'_> {
         let tools: Vec<_> = request.tools.iter().map(WireTool::new).collect();
         fields.list("tools", &tools)?;
         fields.set("tool_choice", request.tool_choice.as_ref().map(tool::choice))?;
+        fields.set("parallel_tool_calls", request.parallel_tool_calls)?;
+        let effort = request.reasoning_effort.as_deref();
+        fields.set("reasoning", effort.map(|effort| json!({"effort": effort})))?;
+        let format = request.answer_schema.as_deref().map(|schema| {
+            let format =
+                json!({"type": "json_schema", "name": "answer", "schema": schema, "strict": true});
+            json!({"format": format})
+        });
+        fields.set("text", format)?;
+        fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
         fields.end()
     }

@@ -1,0 +1,35 @@
+//! Which tool a result is of, for APIs whose results have the name of the tool.
+
+use crate::chat::{ChatRequest, ContentPart};
+
+/// The tool calls of a conversation that have no result yet.
+#[derive(Debug, Default)]
+pub(super) struct Calls<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Calls<'a> {
+    pub(super) fn add(&mut self, part: &'a ContentPart) {
+        if let ContentPart::ToolCall { id, name, .. } = part {
+            self.0.push((id, name));
+        }
+    }
+
+    /// Returns the name of the tool with this result: by the id of the call, or in order where calls have none. Some
+    /// versions of servers send no ids.
+    pub(super) fn name(&mut self, id: &str) -> Option<&'a str> {
+        let at = self.0.iter().position(|(known, _)| *known == id)?;
+        Some(self.0.remove(at).1)
+    }
+}
+
+/// Returns the schema of the answer, and whatever else is set, as members.
+pub(super) fn set<'a>(
+    members: &mut serde_json::Map<String, serde_json::Value>,
+    request: &'a ChatRequest,
+    names: [(&str, fn(&'a ChatRequest) -> Option<serde_json::Value>); 5],
+) {
+    for (name, value) in names {
+        if let Some(value) = value(request) {
+            members.insert(name.to_owned(), value);
+        }
+    }
+}
