@@ -97,6 +97,7 @@
 //! - [`guide::propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`guide::debugging`]: what to check if a handler is not called
 //! - [`guide::langchain`]: LangChain's callbacks, options and idioms in this crate
+//! - [`guide::testing`]: how to test a handler, a layer, a gateway
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -4,6 +4,7 @@
 //! - [`propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`debugging`]: what to check if a handler is not called
 //! - [`langchain`]: LangChain's callbacks, options and idioms in this crate
+//! - [`testing`]: how to test a handler, a layer, a gateway
 
 #[doc = include_str!("debugging.md")]
 pub mod debugging {}
@@ -16,3 +17,6 @@ pub mod langchain {}
 
 #[doc = include_str!("propagation.md")]
 pub mod propagation {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
