@@ -1,4 +1,4 @@
-//! Which tool a result is of, for APIs whose results have the name of the tool.
+//! What the requests of Gemini and Ollama have in common: results with the name of their tool, and settings in an object.
 
 use crate::chat::{ChatRequest, ContentPart};
 
@@ -21,7 +21,7 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Returns the schema of the answer, and whatever else is set, as members.
+/// Adds the settings of a request that are set, under the names of an API.
 pub(super) fn set<'a>(
     members: &mut serde_json::Map<String, serde_json::Value>,
     request: &'a ChatRequest,

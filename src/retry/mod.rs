@@ -5,7 +5,7 @@
 //! use tower_llm_callbacks::{CallbackLayer, Callbacks, chat::ChatRequest, retry::RetryPolicy};
 //! # use tower_llm_callbacks::{Delta, ProviderError, chat::{ChatStream, ModelError}};
 //!
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), tower::BoxError> {
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
 //! # let mut calls = 0;
 //! # let (tx, rx) = std::sync::mpsc::channel::<u32>();
 //! # let model = tower::service_fn(move |_: ChatRequest| {

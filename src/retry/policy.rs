@@ -119,9 +119,7 @@ impl RetryPolicy {
 fn random() -> f64 {
     // The keys of the standard library's hash maps are random.
     let number = RandomState::new().hash_one(0);
-    #[expect(clippy::cast_precision_loss, reason = "any number will do")]
-    let share = (number >> 11) as f64 / (1_u64 << 53) as f64;
-    share
+    (number >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 impl Default for RetryPolicy {
