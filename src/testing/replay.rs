@@ -1,4 +1,4 @@
-use std::{collections::HashMap, time::SystemTime};
+use std::{borrow::Cow, collections::HashMap, time::SystemTime};
 
 use uuid::Uuid;
 
@@ -7,6 +7,7 @@ use crate::{
     chat::ChatChunk,
     event::{
         Delta, EventData, EventRecord, InvalidRecord, LlmResult, ProviderError, Token, TokenKind,
+        Usage, UsageSource,
     },
 };
 
@@ -72,6 +73,19 @@ pub fn replay(lines: &str) -> Result<Vec<Replayed>, (usize, InvalidRecord)> {
     }
     calls.sort_by_key(|(time, _)| *time);
     Ok(calls.into_iter().map(|(_, call)| call).collect())
+}
+
+/// Returns the counts that the provider reported. An estimate is no part of the answer.
+fn reported(usage: &Usage) -> Option<Usage> {
+    let is = |source| source == Some(UsageSource::Reported);
+    let (input, output) = (is(usage.source.input), is(usage.source.output));
+    let mut reported = usage.clone();
+    if !input || !output {
+        reported.total_tokens = None;
+    }
+    reported.input_tokens = usage.input_tokens.filter(|_| input);
+    reported.output_tokens = usage.output_tokens.filter(|_| output);
+    (input || output).then_some(reported)
 }
 
 /// A call that has not ended.
@@ -162,10 +176,8 @@ impl Call {
                 self.chunk(Delta::Finish { choice: choice.index, reason: owned(reason) });
             }
         }
-        // An estimate is no part of the answer.
-        let reported = result.usage.as_ref().filter(|_| result.usage_raw.is_some());
-        if let Some(usage) = reported {
-            self.chunk(Delta::usage(usage.clone()));
+        if let Some(usage) = result.usage.as_ref().and_then(reported) {
+            self.chunk(Delta::Usage { usage, raw: result.usage_raw.clone().map(Cow::Owned) });
         }
         self.chunk(Delta::Done);
         (self.start.time, Replayed { start: self.start, script: self.script })

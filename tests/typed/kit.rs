@@ -135,7 +135,7 @@ async fn recorded(script: Script) -> (String, Recorder) {
     if let Ok(answer) = model.ask(request(true)).await {
         let _ = answer.collect_result().await;
     }
-    drop(callbacks);
+    drop((callbacks, model));
     assert_promises(&recorder.events());
     (std::fs::read_to_string(file.path()).unwrap(), recorder)
 }
