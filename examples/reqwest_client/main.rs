@@ -11,7 +11,7 @@ use std::{
 
 use reqwest::{Body, Client};
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceExt};
+use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
     model::ReqwestService,

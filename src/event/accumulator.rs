@@ -226,9 +226,9 @@ impl Accumulator {
                 self.answered = true;
             }
             Delta::Signature { choice, signature } => {
-                if self.keeps(signature.len()) {
-                    self.choice(*choice).1.layout.signature(signature);
-                }
+                let kept = self.keeps(signature.len());
+                let layout = kept.then(|| &mut self.choice(*choice).1.layout);
+                layout.into_iter().for_each(|layout| layout.signature(signature));
             }
             Delta::Native { choice, api, value, covers, text_at } => {
                 // How long it is does not matter where nothing is bounded.

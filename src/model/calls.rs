@@ -21,11 +21,14 @@ impl<'a> Calls<'a> {
     }
 }
 
+/// A setting of a request, by its name in an API.
+type Setting<'a> = (&'static str, fn(&'a ChatRequest) -> Option<serde_json::Value>);
+
 /// Adds the settings of a request that are set, under the names of an API.
 pub(super) fn set<'a>(
     members: &mut serde_json::Map<String, serde_json::Value>,
     request: &'a ChatRequest,
-    names: [(&str, fn(&'a ChatRequest) -> Option<serde_json::Value>); 5],
+    names: [Setting<'a>; 5],
 ) {
     for (name, value) in names {
         if let Some(value) = value(request) {

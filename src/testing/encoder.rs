@@ -189,7 +189,7 @@ impl Encoder {
                     }
                     _ => return String::new(),
                 };
-                self.choices(json!([{"index": choice, "delta": delta, "finish_reason": null}]))
+                self.choices(&json!([{"index": choice, "delta": delta, "finish_reason": null}]))
             }
             Api::Gemini => {
                 let (choice, part) = match chunk {
@@ -216,7 +216,7 @@ impl Encoder {
         self.event(&event)
     }
 
-    fn choices(&self, choices: Value) -> Value {
+    fn choices(&self, choices: &Value) -> Value {
         json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": self.model, "choices": choices})
     }
 
@@ -340,9 +340,9 @@ impl Encoder {
                 let ends = result.choices.iter().map(|choice| {
                     json!({"index": choice.index, "delta": {}, "finish_reason": choice.finish_reason})
                 });
-                let mut written = self.event(&self.choices(ends.collect()));
+                let mut written = self.event(&self.choices(&ends.collect()));
                 if let Some(usage) = usage {
-                    let mut last = self.choices(json!([]));
+                    let mut last = self.choices(&json!([]));
                     last["usage"] = chat_usage(&usage);
                     written += &self.event(&last);
                 }
@@ -364,7 +364,7 @@ impl Encoder {
                     }
                     json!({"index": choice.index, "message": message, "finish_reason": choice.finish_reason})
                 }).collect();
-                let mut whole = self.choices(choices.into());
+                let mut whole = self.choices(&choices.into());
                 whole["object"] = "chat.completion".into();
                 whole["usage"] = usage.map(|usage| chat_usage(&usage)).into();
                 whole.to_string()

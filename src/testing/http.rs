@@ -116,7 +116,10 @@ where
                 return Ok(response);
             }
             let content_type = encoder.content_type();
-            let body = ScriptedBody(Source::Script { player: player.then(stream), encoder });
+            let body = ScriptedBody(Source::Script {
+                player: player.then(stream),
+                encoder: Box::new(encoder),
+            });
             let mut response = respond(StatusCode::OK, body);
             response
                 .headers_mut()
@@ -153,7 +156,7 @@ pub struct ScriptedBody(Source);
 
 enum Source {
     Whole(Option<Bytes>),
-    Script { player: Player, encoder: Encoder },
+    Script { player: Player, encoder: Box<Encoder> },
 }
 
 impl ScriptedBody {

@@ -160,7 +160,7 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
                 }
             }
             Framing::Items(items) => {
-                items.end(&mut |it| read(protocol, shape, natives, ended, it, each))
+                items.end(&mut |it| read(protocol, shape, natives, ended, it, each));
             }
             Framing::Whole(body) => {
                 let cut = body.is_cut();

@@ -54,7 +54,7 @@ fn add<'a>(
         match part {
             ContentPart::Text { text } => content.push_str(text),
             ContentPart::Image { data_base64, .. } => {
-                images.push(Value::from(data_base64.as_str()))
+                images.push(Value::from(data_base64.as_str()));
             }
             ContentPart::ToolCall { id, name, arguments } => {
                 let arguments = if arguments.is_null() { json!({}) } else { arguments.clone() };
