@@ -79,6 +79,8 @@
 //! | feature | adds |
 //! |---|---|
 //! | `client` | `model::client()`, a ready HTTP client with TLS for the typed models |
+//! | `reqwest` | `model::ReqwestService`: a `reqwest::Client` as the HTTP service of models and layers |
+//! | `retry` | module `retry`: policies for `tower::retry` |
 //! | `testing` | module `testing`: a scripted model, a recorder, and a checker of events |
 //! | `console` | `ConsoleLog`, `ConsoleTokens`, `PrintTrees` |
 //! | `metrics` | `LlmMetrics`, `HandlerMetrics`, `TimedHandler` |
@@ -96,6 +98,7 @@
 //! - [`guide::propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`guide::debugging`]: what to check if a handler is not called
 //! - [`guide::langchain`]: LangChain's callbacks, options and idioms in this crate
+//! - [`guide::testing`]: how to test a handler, a layer, a gateway
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -116,6 +119,9 @@ pub mod model;
 #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
 pub mod nats;
 pub mod relay;
+#[cfg(feature = "retry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
+pub mod retry;
 pub mod run;
 pub mod runnable;
 pub mod scope;

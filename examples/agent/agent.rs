@@ -3,17 +3,13 @@
 use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, join_all};
-use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     RunInput, RunLayer, ToolCall,
-    chat::{self, ChatRequest, Message},
-    layer::CallbackService,
-    model::{HttpClient, openai::OpenAiModel},
+    chat::{BoxModel, ChatRequest, Message},
 };
 
 use crate::weather::{self, get_weather};
-
-type Model = CallbackService<OpenAiModel<HttpClient>>;
 
 /// The maximum number of model calls.
 const TURNS: usize = 5;
@@ -21,14 +17,14 @@ const TURNS: usize = 5;
 /// A service that answers questions.
 #[derive(Clone)]
 pub(crate) struct Agent {
-    model: Model,
+    model: BoxModel,
     request: ChatRequest,
 }
 
 impl Agent {
-    pub(crate) fn new(model: Model, name: &str) -> Self {
-        let request = ChatRequest::new(name).max_tokens(200).tool(weather::tool());
-        Self { model, request }
+    /// Creates an agent whose requests begin like `request`.
+    pub(crate) fn new(model: BoxModel, request: ChatRequest) -> Self {
+        Self { model, request: request.tool(weather::tool()) }
     }
 }
 
@@ -47,16 +43,16 @@ impl Service<String> for Agent {
     }
 }
 
-async fn answer(mut model: Model, mut request: ChatRequest) -> Result<String, BoxError> {
+async fn answer(model: BoxModel, mut request: ChatRequest) -> Result<String, BoxError> {
     for _ in 0..TURNS {
-        let answer = model.ready().await?.call(request.clone()).await?;
-        let result = chat::collect(answer).await?;
+        let result = model.ask(request.clone()).await?.collect_result().await?;
         let choice = result.choices.first().ok_or("the model returned no choices")?;
         if choice.tool_calls.is_empty() {
             return Ok(choice.text.clone());
         }
         // Tools run concurrently, as children of the current run.
         let results = join_all(choice.tool_calls.iter().cloned().map(run_tool)).await;
+        // With what the provider demands back, such as its signatures of what the model thought.
         request = request.message(Message::from(choice)).messages(results);
     }
     Err(format!("the model still calls tools after {TURNS} turns").into())

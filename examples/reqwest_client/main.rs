@@ -1,4 +1,4 @@
-//! Callbacks on reqwest: a few lines turn its client into a service of `http` types, which the layer wraps. Requests and
+//! Callbacks on reqwest: a `ReqwestService` is its client as a service of `http` types, which the layer wraps. Requests and
 //! responses stay reqwest's own types.
 //!
 //! `cargo run --example reqwest_client` uses a simulated provider in this process, or Anthropic if `ANTHROPIC_API_KEY` is
@@ -9,12 +9,12 @@ use std::{
     io::{Write, stdout},
 };
 
-use reqwest::{Body, Client, ResponseBuilderExt};
+use reqwest::{Body, Client};
 use serde_json::json;
-use tower::{BoxError, Layer, service_fn};
+use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
-    http_layer::RequestBody,
+    model::ReqwestService,
 };
 
 struct Print;
@@ -50,22 +50,9 @@ async fn main() -> Result<(), BoxError> {
     let model = env::var("ANTHROPIC_MODEL").unwrap_or_else(|_| "claude-haiku-4-5".to_owned());
 
     let client = Client::new();
-    let send = client.clone();
-    let send = service_fn(move |request: http::Request<RequestBody<Body>>| {
-        let send = send.clone();
-        async move {
-            // A body in memory stays in memory, so that redirects and reqwest's retries can send it again.
-            let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
-            let response = send.execute(request.try_into()?).await?;
-            // `http::Response` has no URL. An extension keeps it for `error_for_status`.
-            let url = http::Response::builder().url(response.url().clone()).body(());
-            let mut response = http::Response::<Body>::from(response);
-            response.extensions_mut().extend(url.unwrap_or_default().into_parts().0.extensions);
-            Ok::<_, reqwest::Error>(response)
-        }
-    });
     let callbacks = Callbacks::new().blocking(Print);
-    let http = HttpCallbackLayer::new(callbacks).name("reqwest").layer(send);
+    let http = HttpCallbackLayer::new(callbacks).name("reqwest");
+    let http = http.layer(ReqwestService::new(client.clone()));
 
     let body = json!({
         "model": model, "max_tokens": 100, "stream": true,

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::{
     model::{ARGUMENTS, ERROR_MESSAGE, Reply},
+    refusals,
     stream::{EventScript, SSE, event, whole},
+    thought::{HIDDEN, THOUGHT, seal, sign},
 };
 
 pub(crate) async fn messages(State(pace): State<Duration>, body: Bytes) -> Response {
@@ -24,7 +26,12 @@ pub(crate) async fn messages(State(pace): State<Duration>, body: Bytes) -> Respo
     let Some(limit) = request["max_tokens"].as_u64() else {
         return error_response(StatusCode::BAD_REQUEST, "max_tokens: Field required");
     };
-    let reply = Reply::new(model, &body, Some(limit), pace).calling(tool(&request));
+    let thinks = matches!(request["thinking"]["type"].as_str(), Some("enabled" | "adaptive"));
+    if let Err(message) = refusals::messages(&request, thinks) {
+        return error_response(StatusCode::BAD_REQUEST, &message);
+    }
+    let reply =
+        Reply::new(model, &body, Some(limit), pace).calling(tool(&request)).thinking(thinks);
     let is_stream = request["stream"] == true;
     if let Some(status) = reply.error_status(is_stream) {
         return error_response(status, ERROR_MESSAGE);
@@ -33,7 +40,9 @@ pub(crate) async fn messages(State(pace): State<Duration>, body: Bytes) -> Respo
         return script(&reply).play(&reply, SSE, 0);
     }
     let mut message = message(&reply);
-    message["content"] = json!([{"type": "text", "text": reply.text()}]);
+    let mut content = thoughts(&reply);
+    content.push(json!({"type": "text", "text": reply.text()}));
+    message["content"] = content.into();
     if let (Some(content), Some(tool)) = (message["content"].as_array_mut(), &reply.tool) {
         let input = json!({"city": "Paris"});
         content
@@ -54,24 +63,41 @@ fn tool(request: &Value) -> Option<&str> {
 
 fn script(reply: &Reply) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
     let start = json!({"type": "text", "text": ""});
-    let begin = [
-        json!({"type": "message_start", "message": message(reply)}),
-        json!({"type": "content_block_start", "index": 0, "content_block": start}),
-        json!({"type": "ping"}),
-    ];
-    let tokens = reply.text_tokens().map(|text| {
+    let mut begin = vec![json!({"type": "message_start", "message": message(reply)})];
+    let thoughts = thoughts(reply);
+    let at = thoughts.len();
+    for (index, mut block) in thoughts.into_iter().enumerate() {
+        let mut deltas = Vec::new();
+        if block["type"] == "thinking" {
+            let (text, signature) = (block["thinking"].take(), block["signature"].take());
+            (block["thinking"], block["signature"]) = ("".into(), "".into());
+            deltas.push(json!({"type": "thinking_delta", "thinking": text}));
+            deltas.push(json!({"type": "signature_delta", "signature": signature}));
+        }
+        begin.push(json!({"type": "content_block_start", "index": index, "content_block": block}));
+        begin.extend(
+            deltas.into_iter().map(
+                |delta| json!({"type": "content_block_delta", "index": index, "delta": delta}),
+            ),
+        );
+        begin.push(json!({"type": "content_block_stop", "index": index}));
+    }
+    begin.push(json!({"type": "content_block_start", "index": at, "content_block": start}));
+    begin.push(json!({"type": "ping"}));
+    let tokens = reply.text_tokens().map(move |text| {
         let delta = json!({"type": "text_delta", "text": text});
-        event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
+        event(&json!({"type": "content_block_delta", "index": at, "delta": delta}))
     });
-    let mut end = vec![json!({"type": "content_block_stop", "index": 0})];
+    let mut end = vec![json!({"type": "content_block_stop", "index": at})];
+    let at = at + 1;
     if let Some(tool) = &reply.tool {
         let start = json!({"type": "tool_use", "id": tool_id(reply), "name": tool, "input": {}});
-        end.push(json!({"type": "content_block_start", "index": 1, "content_block": start}));
+        end.push(json!({"type": "content_block_start", "index": at, "content_block": start}));
         for part in ["", ARGUMENTS[0], ARGUMENTS[1]] {
             let delta = json!({"type": "input_json_delta", "partial_json": part});
-            end.push(json!({"type": "content_block_delta", "index": 1, "delta": delta}));
+            end.push(json!({"type": "content_block_delta", "index": at, "delta": delta}));
         }
-        end.push(json!({"type": "content_block_stop", "index": 1}));
+        end.push(json!({"type": "content_block_stop", "index": at}));
     }
     let stop = json!({"stop_reason": stop_reason(reply), "stop_sequence": null});
     let usage = json!({"output_tokens": reply.output_tokens()});
@@ -85,6 +111,15 @@ fn script(reply: &Reply) -> EventScript<impl Iterator<Item = Bytes> + Send + use
         end: end.iter().map(event).collect(),
         error: vec![event(&json!({"type": "error", "error": overloaded}))],
     }
+}
+
+/// Returns the blocks before the text.
+fn thoughts(reply: &Reply) -> Vec<Value> {
+    if !reply.thinks {
+        return Vec::new();
+    }
+    let thinking = json!({"type": "thinking", "thinking": THOUGHT, "signature": sign(THOUGHT)});
+    vec![thinking, json!({"type": "redacted_thinking", "data": seal(HIDDEN)})]
 }
 
 /// Returns a message without content.

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::{
     model::{ARGUMENTS, ERROR_MESSAGE, Reply},
     openai::{CREATED, choices, error, error_response, request, usage},
+    refusals,
     stream::{EventScript, SSE, data, whole},
+    thought::THOUGHT,
 };
 
 pub(crate) async fn completions(State(pace): State<Duration>, body: Bytes) -> Response {
@@ -16,7 +18,11 @@ pub(crate) async fn completions(State(pace): State<Duration>, body: Bytes) -> Re
     };
     let limit = &request["max_completion_tokens"];
     let limit = limit.as_u64().or_else(|| request["max_tokens"].as_u64());
-    let reply = Reply::new(&model, &body, limit, pace).calling(tool(&request));
+    let thinks = model.starts_with("reasoner");
+    if let Err(message) = refusals::chat(&request, thinks) {
+        return error_response(StatusCode::BAD_REQUEST, &message);
+    }
+    let reply = Reply::new(&model, &body, limit, pace).calling(tool(&request)).thinking(thinks);
     let (is_stream, n) = (request["stream"] == true, choices(&request));
     if let Some(status) = reply.error_status(is_stream) {
         return error_response(status, ERROR_MESSAGE);
@@ -28,6 +34,9 @@ pub(crate) async fn completions(State(pace): State<Duration>, body: Bytes) -> Re
     let mut completion = completion(&reply, "chat.completion");
     let choice = |index| {
         let mut message = json!({"role": "assistant", "content": reply.text(), "refusal": null});
+        if reply.thinks {
+            message["reasoning_content"] = THOUGHT.into();
+        }
         if let Some(tool) = &reply.tool {
             message["tool_calls"] = json!([call(&reply, index, tool, &ARGUMENTS.concat())]);
         }
@@ -69,7 +78,11 @@ fn script(
     };
 
     let role = json!({"role": "assistant", "content": "", "refusal": null});
-    let begin = (0..n).map(|index| chunk(index, role.clone(), None)).collect();
+    let mut begin: Vec<_> = (0..n).map(|index| chunk(index, role.clone(), None)).collect();
+    if reply.thinks {
+        let thought = json!({"reasoning_content": THOUGHT});
+        begin.extend((0..n).map(|index| chunk(index, thought.clone(), None)));
+    }
     let mut end = Vec::new();
     for index in 0..n {
         if let Some(tool) = &reply.tool {

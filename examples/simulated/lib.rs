@@ -3,6 +3,8 @@
 //! The model's name selects its behaviour: `error-429` (or another status), `error-midstream`, `truncate` (the reply
 //! ends without its end mark), `slow` (half a second per token), `tokens-500` (that many tokens). All other models answer
 //! with the same joke. A model calls the first tool of the request, unless the last message is a tool's result.
+//! It thinks first if the request asks for it (`thinking`, `reasoning`), or if its name begins with `reasoner`, and refuses
+//! requests as the real ones do: results without calls, calls without results, thinking that is missing or changed.
 
 mod anthropic;
 mod chat;
@@ -12,8 +14,10 @@ mod gemini;
 mod model;
 mod ollama;
 mod openai;
+mod refusals;
 mod responses;
 mod stream;
+mod thought;
 
 use std::{io, time::Duration};
 

@@ -34,6 +34,8 @@ pub(crate) struct Reply {
     pub(crate) tokens: usize,
     /// Whether the limit on tokens ended the reply.
     pub(crate) is_cut: bool,
+    /// Whether reasoning comes before the text.
+    pub(crate) thinks: bool,
     /// The tool to call after the text.
     pub(crate) tool: Option<String>,
     pub(crate) input_tokens: u64,
@@ -52,6 +54,7 @@ impl Reply {
             model: model.to_owned(),
             tokens: tokens.min(limit),
             is_cut: tokens > limit,
+            thinks: false,
             tool: None,
             input_tokens: 1 + prompt.len() as u64 / 4,
             fault: fault(model),
@@ -61,6 +64,11 @@ impl Reply {
 
     pub(crate) fn calling(mut self, tool: Option<&str>) -> Self {
         self.tool = tool.map(str::to_owned).filter(|_| !self.is_cut);
+        self
+    }
+
+    pub(crate) fn thinking(mut self, thinks: bool) -> Self {
+        self.thinks = thinks;
         self
     }
 

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::{
     model::{ARGUMENTS, ERROR_MESSAGE, Reply},
     openai::{CREATED, error_response, request},
+    refusals,
     stream::{EventScript, SSE, event, whole},
+    thought::{HIDDEN, THOUGHT, seal},
 };
 
 /// Handles `POST /v1/responses`.
@@ -20,8 +22,12 @@ pub(crate) async fn create(State(pace): State<Duration>, body: Bytes) -> Respons
         Ok(request) => request,
         Err(message) => return error_response(StatusCode::BAD_REQUEST, message),
     };
+    if let Err(message) = refusals::input(&request) {
+        return error_response(StatusCode::BAD_REQUEST, &message);
+    }
     let limit = request["max_output_tokens"].as_u64();
     let reply = Reply::new(&model, &body, limit, pace).calling(tool(&request));
+    let reply = reply.thinking(request["reasoning"].is_object());
     let id = format!("resp_{:024}", reply.id);
     respond(&reply, &id, request["stream"] == true, 0).await
 }
@@ -59,40 +65,53 @@ fn tool(request: &Value) -> Option<&str> {
 fn script(reply: &Reply, id: &str) -> EventScript<impl Iterator<Item = Bytes> + Send + use<>> {
     let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
     let started = response(reply, id, "in_progress");
-    let begin = numbered(
-        0,
-        [
-            json!({"type": "response.created", "response": started}),
-            json!({"type": "response.in_progress", "response": started}),
-            json!({"type": "response.output_item.added", "output_index": 0, "item": message(reply, None)}),
-            json!({"type": "response.content_part.added", "item_id": message_id(reply),
-            "output_index": 0, "content_index": 0, "part": part("")}),
-        ],
-    );
+    let mut begin = vec![
+        json!({"type": "response.created", "response": started}),
+        json!({"type": "response.in_progress", "response": started}),
+    ];
+    let at = usize::from(reply.thinks);
+    if reply.thinks {
+        let item = reasoning(reply);
+        let mut begun = item.clone();
+        begun["summary"] = json!([]);
+        begin.push(json!({"type": "response.output_item.added", "output_index": 0, "item": begun}));
+        begin.push(json!({"type": "response.reasoning_summary_text.delta", "item_id": item["id"],
+            "output_index": 0, "summary_index": 0, "delta": THOUGHT}));
+        begin.push(json!({"type": "response.output_item.done", "output_index": 0, "item": item}));
+    }
+    begin.push(json!({"type": "response.output_item.added", "output_index": at,
+        "item": message(reply, None)}));
+    begin.push(json!({"type": "response.content_part.added", "item_id": message_id(reply),
+        "output_index": at, "content_index": 0, "part": part("")}));
+    let begin = numbered(0, begin);
     let (first, item_id) = (begin.len(), message_id(reply));
     let tokens = reply.text_tokens().enumerate().map(move |(number, token)| {
         event(&json!({"type": "response.output_text.delta", "sequence_number": first + number,
-            "item_id": item_id, "output_index": 0, "content_index": 0, "delta": token, "logprobs": []}))
+            "item_id": item_id, "output_index": at, "content_index": 0, "delta": token, "logprobs": []}))
     });
     let text = reply.text();
     let mut end = vec![
         json!({"type": "response.output_text.done", "item_id": message_id(reply),
-            "output_index": 0, "content_index": 0, "text": text, "logprobs": []}),
+            "output_index": at, "content_index": 0, "text": text, "logprobs": []}),
         json!({"type": "response.content_part.done", "item_id": message_id(reply),
-            "output_index": 0, "content_index": 0, "part": part(&text)}),
-        json!({"type": "response.output_item.done", "output_index": 0,
+            "output_index": at, "content_index": 0, "part": part(&text)}),
+        json!({"type": "response.output_item.done", "output_index": at,
             "item": message(reply, Some(&text))}),
     ];
     if let Some(tool) = &reply.tool {
         let (begun, whole) = (call(reply, tool, ""), call(reply, tool, &ARGUMENTS.concat()));
-        end.push(json!({"type": "response.output_item.added", "output_index": 1, "item": begun}));
+        end.push(
+            json!({"type": "response.output_item.added", "output_index": at + 1, "item": begun}),
+        );
         for delta in ARGUMENTS {
             end.push(json!({"type": "response.function_call_arguments.delta",
-                "item_id": begun["id"], "output_index": 1, "delta": delta}));
+                "item_id": begun["id"], "output_index": at + 1, "delta": delta}));
         }
         end.push(json!({"type": "response.function_call_arguments.done", "name": tool,
-            "item_id": begun["id"], "output_index": 1, "arguments": whole["arguments"]}));
-        end.push(json!({"type": "response.output_item.done", "output_index": 1, "item": whole}));
+            "item_id": begun["id"], "output_index": at + 1, "arguments": whole["arguments"]}));
+        end.push(
+            json!({"type": "response.output_item.done", "output_index": at + 1, "item": whole}),
+        );
     }
     let status = status(reply);
     end.push(json!({"type": format!("response.{status}"), "response": ended(reply, id)}));
@@ -131,7 +150,8 @@ fn response(reply: &Reply, id: &str, status: &str) -> Value {
 /// Returns a response with its output.
 fn ended(reply: &Reply, id: &str) -> Value {
     let mut response = response(reply, id, status(reply));
-    let mut output = vec![message(reply, Some(&reply.text()))];
+    let mut output: Vec<Value> = reply.thinks.then(|| reasoning(reply)).into_iter().collect();
+    output.push(message(reply, Some(&reply.text())));
     output.extend(reply.tool.as_ref().map(|tool| call(reply, tool, &ARGUMENTS.concat())));
     response["output"] = output.into();
     if reply.is_cut {
@@ -160,8 +180,19 @@ fn message_id(reply: &Reply) -> String {
     format!("msg_{:024}", reply.id)
 }
 
+/// Returns the item that must come back with a call: the number of its id begins with 9.
+fn reasoning(reply: &Reply) -> Value {
+    json!({"id": format!("rs_{}", number(reply)), "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": THOUGHT}], "encrypted_content": seal(HIDDEN)})
+}
+
+/// Returns the number in the ids of items that belong together.
+fn number(reply: &Reply) -> String {
+    format!("{}{:023}", if reply.thinks { 9 } else { 0 }, reply.id)
+}
+
 fn call(reply: &Reply, tool: &str, arguments: &str) -> Value {
     let status = if arguments.is_empty() { "in_progress" } else { "completed" };
-    json!({"id": format!("fc_{:024}", reply.id), "call_id": format!("call_{:024}", reply.id),
+    json!({"id": format!("fc_{}", number(reply)), "call_id": format!("call_{:024}", reply.id),
         "type": "function_call", "name": tool, "arguments": arguments, "status": status})
 }

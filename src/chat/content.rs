@@ -53,6 +53,26 @@ pub enum ContentPart {
         /// The URL of the image.
         url: String,
     },
+    /// A file inside the request, such as a PDF.
+    File {
+        /// The name of the file.
+        name: String,
+        /// The media type, such as `application/pdf`.
+        media_type: String,
+        /// The file in base 64.
+        data_base64: String,
+    },
+    /// A part of an answer in the form of an API, sent back to that API unchanged and to no other: redacted or encrypted
+    /// reasoning, what ran at the provider, a text with citations …
+    Native {
+        /// The API, by its name in events: `messages`, `responses` …
+        api: String,
+        /// The part.
+        value: Value,
+        /// The number of parts right before this one that are the same content: this one is sent in their place.
+        #[serde(default)]
+        covers: usize,
+    },
     /// A block in the provider's own form, sent unchanged.
     #[serde(untagged)]
     Raw(Value),

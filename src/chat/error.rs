@@ -1,8 +1,10 @@
-use std::{borrow::Cow, error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt, io, time::Duration};
 
 use tower::BoxError;
 
-use crate::event::{InvalidRequest, ProviderError, Truncated};
+use crate::event::{
+    InvalidRequest, ProviderError, Truncated, causes, is_retryable, provider_error,
+};
 
 /// The error of a typed model's calls and streams.
 ///
@@ -30,6 +32,8 @@ pub enum ModelError {
     Truncated,
     /// The request is invalid and was not sent. The message names the field and what is right.
     InvalidRequest(InvalidRequest),
+    /// A layer above the model failed or refused the call: an abort, a timeout, a limit … The models themselves return none.
+    Other(BoxError),
 }
 
 impl ModelError {
@@ -39,6 +43,47 @@ impl ModelError {
             ModelError::Provider(error) => Some(error),
             _ => None,
         }
+    }
+
+    /// Returns the first of these errors among an error and its sources: callback layers, and most others, box them.
+    ///
+    /// ```
+    /// use tower::BoxError;
+    /// use tower_llm_callbacks::{ProviderError, chat::ModelError};
+    ///
+    /// let error: BoxError = ModelError::Provider(ProviderError::new("Wait").status(429)).into();
+    /// let error = ModelError::find(&*error).expect("it is one");
+    /// assert_eq!(error.status(), Some(429));
+    /// assert!(error.is_retryable());
+    /// ```
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        causes(error).find_map(|cause| cause.downcast_ref())
+    }
+
+    /// Whether the same request may succeed if it is sent again. See [`ProviderError::is_retryable`]; failures on the way
+    /// are retryable, aborts and invalid requests are not.
+    pub fn is_retryable(&self) -> bool {
+        is_retryable(self)
+    }
+
+    /// Returns how long the provider asks to wait before the next call.
+    pub fn retry_after(&self) -> Option<Duration> {
+        provider_error(self)?.retry_after
+    }
+
+    /// Returns the HTTP status of the provider's error response.
+    pub fn status(&self) -> Option<u16> {
+        provider_error(self)?.status
+    }
+
+    /// Returns the provider's code or type of the error.
+    pub fn code(&self) -> Option<&str> {
+        provider_error(self)?.code.as_deref()
+    }
+
+    /// Returns the provider's id of the request.
+    pub fn request_id(&self) -> Option<&str> {
+        provider_error(self)?.request_id.as_deref()
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -61,6 +106,7 @@ impl fmt::Display for ModelError {
             ModelError::Transport(_) => f.write_str("the HTTP call to the provider failed"),
             ModelError::Truncated => f.write_str("the answer is truncated"),
             ModelError::InvalidRequest(_) => f.write_str("invalid request"),
+            ModelError::Other(_) => f.write_str("the call failed above the model"),
         }
     }
 }
@@ -72,7 +118,38 @@ impl Error for ModelError {
             ModelError::Transport(error) => Some(&**error),
             ModelError::Truncated => Some(&Truncated),
             ModelError::InvalidRequest(error) => Some(error),
+            ModelError::Other(error) => Some(&**error),
         }
+    }
+}
+
+/// Takes the error out of its box if it is one of these, or what they wrap.
+impl From<BoxError> for ModelError {
+    fn from(error: BoxError) -> Self {
+        let error = match error.downcast::<ModelError>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        let error = match error.downcast::<ProviderError>() {
+            Ok(error) => return ModelError::Provider(*error),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<InvalidRequest>() {
+            Ok(error) => return ModelError::InvalidRequest(*error),
+            Err(error) => error,
+        };
+        match error {
+            error if error.is::<Truncated>() => ModelError::Truncated,
+            error if error.is::<io::Error>() => ModelError::Transport(error),
+            error => ModelError::Other(error),
+        }
+    }
+}
+
+/// As an error of any type, which retry policies read.
+impl AsRef<dyn Error + Send + Sync> for ModelError {
+    fn as_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatRequest, Message,
+    ChatRequest, ContentPart, Message,
     identity::{self, Identity},
 };
 use crate::{
@@ -57,10 +57,21 @@ fn guess(model: &str) -> (&'static str, &'static str) {
 
 fn prompt(system: Option<&str>, messages: &[Message]) -> Value {
     let system = system.map(|text| json!({"role": "system", "content": text}));
-    system.into_iter().chain(messages.iter().map(|message| json!(message))).collect()
+    system.into_iter().chain(messages.iter().map(portable)).collect()
+}
+
+/// Returns a message without the parts that only say once more what others say, or that only the provider can read.
+fn portable(message: &Message) -> Value {
+    let is_native = |part: &ContentPart| matches!(part, ContentPart::Native { .. });
+    if !message.content.iter().any(is_native) {
+        return json!(message);
+    }
+    let content = message.content.iter().filter(|part| !is_native(part)).cloned();
+    json!(Message::new(message.role, content))
 }
 
 fn params(request: &ChatRequest) -> Map<String, Value> {
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(Value::from);
     let set = [
         ("max_tokens", request.max_tokens.map(Value::from)),
         ("temperature", request.temperature.map(Value::from)),
@@ -69,6 +80,10 @@ fn params(request: &ChatRequest) -> Map<String, Value> {
         ("stop", (!request.stop.is_empty()).then(|| json!(request.stop))),
         ("tools", (!request.tools.is_empty()).then(|| json!(request.tools))),
         ("tool_choice", request.tool_choice.as_ref().map(|choice| json!(choice))),
+        ("reasoning_effort", text(&request.reasoning_effort)),
+        ("answer_schema", request.answer_schema.as_deref().cloned()),
+        ("parallel_tool_calls", request.parallel_tool_calls.map(Value::from)),
+        ("service_tier", text(&request.service_tier)),
     ];
     let mut params: Map<String, Value> = set
         .into_iter()

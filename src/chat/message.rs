@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ContentPart;
-use crate::event::Choice;
+use crate::event::{Block, Choice, LlmResult};
 
 /// The author of a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,8 +69,9 @@ impl Message {
     }
 }
 
-/// Converts an answer to a message for the next request: its text and its tool calls. Reasoning is omitted, since
-/// providers accept only reasoning that they signed.
+/// Converts an answer to a message for the next request: its text, its tool calls, and what the provider demands back
+/// beside them, in its order. Reasoning without a signature, which providers do not accept, is part of it only in the form
+/// of the API that it came from.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, chat::{ChatRequest, Message}, event::Accumulator};
@@ -86,14 +87,40 @@ impl Message {
 /// ```
 impl From<&Choice> for Message {
     fn from(choice: &Choice) -> Self {
-        let text = Some(&choice.text).filter(|text| !text.is_empty());
-        let calls = choice.tool_calls.iter().map(|call| ContentPart::ToolCall {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            arguments: serde_json::from_str(&call.arguments)
-                .unwrap_or_else(|_| call.arguments.clone().into()),
-        });
-        Self::new(Role::Assistant, text.map(ContentPart::text).into_iter().chain(calls))
+        let mut content: Vec<ContentPart> = Vec::new();
+        // Whether each block is a part.
+        let mut kept: Vec<bool> = Vec::new();
+        for block in choice.blocks() {
+            let part = match block {
+                Block::Text(text) => Some(ContentPart::text(text)),
+                Block::Reasoning { text, signature: Some(signature) } => {
+                    let (text, signature) = (text.to_owned(), Some(signature.to_owned()));
+                    Some(ContentPart::Reasoning { text, signature })
+                }
+                Block::ToolCall(call) => Some(ContentPart::ToolCall {
+                    id: call.id.clone(),
+                    name: call.name.clone(),
+                    arguments: serde_json::from_str(&call.arguments)
+                        .unwrap_or_else(|_| call.arguments.clone().into()),
+                }),
+                Block::Native { api, value, covers } => {
+                    let covered = kept.iter().rev().take(covers).filter(|kept| **kept);
+                    let (api, value, covers) = (api.to_owned(), value.clone(), covered.count());
+                    Some(ContentPart::Native { api, value, covers })
+                }
+                Block::Reasoning { .. } | Block::Refusal(_) => None,
+            };
+            kept.push(part.is_some());
+            content.extend(part);
+        }
+        Self::new(Role::Assistant, content)
+    }
+}
+
+/// Converts the first choice of an answer. Without a choice, the message is empty and not sent.
+impl From<&LlmResult> for Message {
+    fn from(result: &LlmResult) -> Self {
+        result.choices.first().map_or_else(|| Self::new(Role::Assistant, []), Self::from)
     }
 }
 

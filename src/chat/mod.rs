@@ -13,6 +13,7 @@
 //! assert!(request.stream);
 //! ```
 
+mod box_model;
 mod chunk;
 mod collect;
 mod content;
@@ -25,6 +26,7 @@ mod stream;
 mod tool;
 
 pub use self::{
+    box_model::BoxModel,
     chunk::ChatChunk,
     collect::collect,
     content::ContentPart,

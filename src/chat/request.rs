@@ -49,6 +49,14 @@ pub struct ChatRequest {
     pub tools: Vec<Tool>,
     /// Whether the model calls tools; `None` is the provider's default.
     pub tool_choice: Option<ToolChoice>,
+    /// How much the model reasons: `low`, `medium`, `high` …
+    pub reasoning_effort: Option<Arc<str>>,
+    /// The JSON schema of the answer.
+    pub answer_schema: Option<Arc<Value>>,
+    /// Whether the model may call several tools at once; `None` is the provider's default.
+    pub parallel_tool_calls: Option<bool>,
+    /// The provider's tier of service, such as `flex` or `priority`.
+    pub service_tier: Option<Arc<str>>,
     /// Whether to stream the answer.
     pub stream: bool,
     /// Other fields of the provider's request, sent unchanged.
@@ -73,6 +81,10 @@ impl ChatRequest {
             stop: Vec::new(),
             tools: Vec::new(),
             tool_choice: None,
+            reasoning_effort: None,
+            answer_schema: None,
+            parallel_tool_calls: None,
+            service_tier: None,
             stream: true,
             params: Map::new(),
             extensions: http::Extensions::new(),
@@ -181,6 +193,43 @@ impl ChatRequest {
         self
     }
 
+    /// Sets how much the model reasons, in the provider's words: `low`, `medium`, `high` …
+    #[must_use]
+    pub fn reasoning_effort(mut self, effort: impl Into<Arc<str>>) -> Self {
+        self.reasoning_effort = Some(effort.into());
+        self
+    }
+
+    /// Requires an answer that is JSON of this schema.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_llm_callbacks::chat::ChatRequest;
+    ///
+    /// let schema = json!({"type": "object", "properties": {"city": {"type": "string"}},
+    ///     "required": ["city"], "additionalProperties": false});
+    /// let request = ChatRequest::new("gpt-5-mini").user("The capital of France?").answer_schema(schema);
+    /// ```
+    #[must_use]
+    pub fn answer_schema(mut self, schema: Value) -> Self {
+        self.answer_schema = Some(Arc::new(schema));
+        self
+    }
+
+    /// Sets whether the model may call several tools at once. Gemini and Ollama have no such setting and ignore it.
+    #[must_use]
+    pub fn parallel_tool_calls(mut self, allowed: bool) -> Self {
+        self.parallel_tool_calls = Some(allowed);
+        self
+    }
+
+    /// Sets the provider's tier of service. Gemini and Ollama have none and ignore it.
+    #[must_use]
+    pub fn service_tier(mut self, tier: impl Into<Arc<str>>) -> Self {
+        self.service_tier = Some(tier.into());
+        self
+    }
+
     /// Sets whether to stream the answer (default true).
     #[must_use]
     pub fn stream(mut self, stream: bool) -> Self {
@@ -188,7 +237,8 @@ impl ChatRequest {
         self
     }
 
-    /// Sets a field of the provider's request, sent unchanged. It takes precedence over a field of the same name
+    /// Sets a field of the provider's request, sent unchanged: what no other method sets, such as `previous_response_id`,
+    /// `thinking`, or a field that is newer than this crate. It takes precedence over a field of the same name
     /// that the request would send.
     #[must_use]
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -213,6 +263,10 @@ impl fmt::Debug for ChatRequest {
             .field("stop", &self.stop)
             .field("tools", &self.tools)
             .field("tool_choice", &self.tool_choice)
+            .field("reasoning_effort", &self.reasoning_effort)
+            .field("answer_schema", &self.answer_schema)
+            .field("parallel_tool_calls", &self.parallel_tool_calls)
+            .field("service_tier", &self.service_tier)
             .field("stream", &self.stream)
             .field("params", &redact::redacted(&self.params))
             .finish_non_exhaustive()

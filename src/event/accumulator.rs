@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     Choice, Content, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall,
-    ToolCallRef, Usage, index_table::IndexTable, truncation::Truncation,
+    ToolCallRef, Usage,
+    index_table::IndexTable,
+    layout::{LayoutBuilder, Native},
+    truncation::Truncation,
 };
 
 /// Adds up deltas to an [`LlmResult`].
@@ -69,6 +72,7 @@ struct Parts {
     tools: Vec<Tool>,
     places: IndexTable,
     truncated: [Truncation; 3],
+    layout: LayoutBuilder,
 }
 
 #[derive(Debug, Clone)]
@@ -126,7 +130,9 @@ impl Accumulator {
             Delta::Reasoning { choice, text } => (*choice, TokenKind::Reasoning, text),
             Delta::Refusal { choice, text } => (*choice, TokenKind::Refusal, text),
             Delta::ToolCall { choice, index, id, name, arguments } => {
-                let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
+                let (opened, layout, tool) =
+                    self.tool(*choice, *index, id.as_deref(), name.as_deref());
+                layout.tool_call(*index, opened);
                 let kept = tool.truncated.push(&mut tool.arguments, arguments, bounds);
                 let reference = Some(Arc::clone(&tool.reference));
                 // The opening of a call is content although it has no text.
@@ -147,6 +153,13 @@ impl Accumulator {
             _ => (&mut to.text, &mut parts.truncated[0]),
         };
         let kept = truncated.push(to, text, bounds);
+        if !kept.is_empty() {
+            match kind {
+                TokenKind::Reasoning => parts.layout.reasoning(kept.len()),
+                TokenKind::Refusal => parts.layout.refusal(kept.len()),
+                _ => parts.layout.text(kept.len()),
+            }
+        }
         if text.is_empty() { None } else { self.content(choice, kind, text, kept, None) }
     }
 
@@ -225,10 +238,39 @@ impl Accumulator {
                 self.streamed = false;
                 self.answered = true;
             }
+            Delta::Signature { choice, signature } => {
+                let kept = self.keeps(signature.len());
+                let layout = kept.then(|| &mut self.choice(*choice).1.layout);
+                layout.into_iter().for_each(|layout| layout.signature(signature));
+            }
+            Delta::Native { choice, api, value, covers, text_at } => {
+                // How long it is does not matter where nothing is bounded.
+                let size = if self.room == usize::MAX { 0 } else { value.to_string().len() };
+                if self.keeps(size) {
+                    let native = Native {
+                        api: (&**api).into(),
+                        value: (**value).clone(),
+                        covers: *covers,
+                        text_at: text_at.as_deref().map(Into::into),
+                    };
+                    self.choice(*choice).1.layout.native(native);
+                }
+            }
+            Delta::NextBlock { choice } => self.choice(*choice).1.layout.boundary(),
             Delta::DecodeFault => self.decode_faults += 1,
             Delta::Done => self.complete(),
             _ => {}
         }
+    }
+
+    /// Whether something that is no text is kept.
+    fn keeps(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.room;
+        if self.room != usize::MAX && fits {
+            self.room -= bytes;
+        }
+        self.decode_skipped |= !fits;
+        fits && self.limit == usize::MAX
     }
 
     /// Marks the answer as complete, even if it is empty.
@@ -276,8 +318,8 @@ impl Accumulator {
         index: u32,
         id: Option<&str>,
         name: Option<&str>,
-    ) -> (bool, &mut Tool) {
-        let (_, Parts { tools, places, .. }) = self.choice(choice);
+    ) -> (bool, &mut LayoutBuilder, &mut Tool) {
+        let (_, Parts { tools, places, layout, .. }) = self.choice(choice);
         let mut opened = false;
         let at = places.find(tools, index, |tool| tool.reference.index);
         let at = at.unwrap_or_else(|| {
@@ -301,7 +343,7 @@ impl Accumulator {
             let name = name.unwrap_or(&known.name);
             tool.reference = Arc::new(ToolCallRef::new(index, id, name));
         }
-        (opened, tool)
+        (opened, layout, tool)
     }
 
     /// Bounds the bytes that are kept of all texts together.
@@ -349,9 +391,13 @@ impl Accumulator {
     /// Choices and tool calls are sorted by index. A tool call without arguments has `{}`. The times are absent or
     /// zero: they belong to the run.
     pub fn finish(mut self) -> LlmResult {
-        for (choice, Parts { mut tools, .. }) in self.choices.iter_mut().zip(self.parts) {
+        for (choice, Parts { mut tools, layout, .. }) in self.choices.iter_mut().zip(self.parts) {
             tools.sort_by_key(|tool| tool.reference.index);
+            let calls: Vec<_> = tools.iter().map(|tool| tool.reference.index).collect();
             choice.tool_calls = tools.into_iter().map(Tool::finish).collect();
+            if self.limit == usize::MAX {
+                choice.layout = layout.finish(choice.contents(), &calls);
+            }
         }
         self.choices.sort_by_key(|choice| choice.index);
         if self.answered && self.choices.is_empty() {

@@ -57,6 +57,33 @@ pub enum Delta<'a> {
         /// The next fragment of the arguments, which are JSON text. May be empty.
         arguments: Cow<'a, str>,
     },
+    /// The provider's proof that the reasoning before is the model's. The reasoning that follows is another block.
+    Signature {
+        /// The index of the choice.
+        choice: u32,
+        /// The signature.
+        signature: Cow<'a, str>,
+    },
+    /// A part of the answer in the provider's own form, which the next request may have to repeat. See
+    /// [`Block::Native`](super::Block::Native).
+    Native {
+        /// The index of the choice.
+        choice: u32,
+        /// The API whose form it is, by its name in events: `messages`, `responses` …
+        api: Cow<'a, str>,
+        /// The part.
+        value: Cow<'a, Value>,
+        /// Whether it is another form of the content of one kind right before it, since the last native part or
+        /// [`NextBlock`](Self::NextBlock).
+        covers: bool,
+        /// Where the text of that content belongs in the value, as a JSON pointer to a null.
+        text_at: Option<Cow<'a, str>>,
+    },
+    /// The content that follows belongs to another block than that before.
+    NextBlock {
+        /// The index of the choice.
+        choice: u32,
+    },
     /// The end of a choice.
     Finish {
         /// The index of the choice.
@@ -140,6 +167,17 @@ impl<'a> Delta<'a> {
         Delta::ToolCall { choice: 0, index, id: None, name: None, arguments: fragment.into() }
     }
 
+    /// Creates the signature of the reasoning of choice 0.
+    pub fn signature(signature: impl Into<Cow<'a, str>>) -> Self {
+        Delta::Signature { choice: 0, signature: signature.into() }
+    }
+
+    /// Creates a part of choice 0 in the form of an API. It is no other form of the content before it.
+    pub fn native(api: impl Into<Cow<'a, str>>, value: Value) -> Self {
+        let (api, value) = (api.into(), Cow::Owned(value));
+        Delta::Native { choice: 0, api, value, covers: false, text_at: None }
+    }
+
     /// Creates the end of choice 0, with the provider's finish reason.
     pub fn finish(reason: impl Into<Cow<'a, str>>) -> Self {
         Delta::Finish { choice: 0, reason: reason.into() }
@@ -192,6 +230,17 @@ impl<'a> Delta<'a> {
                 name: name.as_deref().map(b),
                 arguments: b(arguments),
             },
+            Delta::Signature { choice, signature } => {
+                Delta::Signature { choice: *choice, signature: b(signature) }
+            }
+            Delta::Native { choice, api, value, covers, text_at } => Delta::Native {
+                choice: *choice,
+                api: b(api),
+                value: Cow::Borrowed(value),
+                covers: *covers,
+                text_at: text_at.as_deref().map(b),
+            },
+            Delta::NextBlock { choice } => Delta::NextBlock { choice: *choice },
             Delta::Finish { choice, reason } => {
                 Delta::Finish { choice: *choice, reason: b(reason) }
             }
@@ -229,6 +278,17 @@ impl<'a> Delta<'a> {
                 name: name.map(o),
                 arguments: o(arguments),
             },
+            Delta::Signature { choice, signature } => {
+                Delta::Signature { choice, signature: o(signature) }
+            }
+            Delta::Native { choice, api, value, covers, text_at } => Delta::Native {
+                choice,
+                api: o(api),
+                value: Cow::Owned(value.into_owned()),
+                covers,
+                text_at: text_at.map(o),
+            },
+            Delta::NextBlock { choice } => Delta::NextBlock { choice },
             Delta::Finish { choice, reason } => Delta::Finish { choice, reason: o(reason) },
             Delta::Usage { usage, raw } => {
                 Delta::Usage { usage, raw: raw.map(|raw| Cow::Owned(raw.into_owned())) }

@@ -2,6 +2,9 @@
 
 mod accumulator;
 mod amount;
+mod block;
+mod causes;
+mod choice;
 mod content;
 mod custom;
 mod delta;
@@ -14,6 +17,7 @@ mod index_table;
 mod invalid_record;
 mod invalid_request;
 pub(crate) mod json;
+mod layout;
 mod llm_start;
 mod price_source;
 mod priced_call;
@@ -26,6 +30,7 @@ mod run_cost;
 mod run_error;
 mod runnable;
 mod token;
+mod tool_call;
 mod truncated;
 mod truncation;
 mod usage;
@@ -36,6 +41,8 @@ pub(crate) use self::amount::decimal;
 pub use self::{
     accumulator::Accumulator,
     amount::{Amount, ParseAmountError},
+    block::Block,
+    choice::Choice,
     content::ContentCapture,
     custom::CustomEvent,
     delta::Delta,
@@ -51,18 +58,20 @@ pub use self::{
     prompt::Prompt,
     provider_error::ProviderError,
     record::{RECORD_VERSION, Record},
-    result::{Choice, LlmResult, ToolCall},
+    result::LlmResult,
     retry::Retry,
     run_cost::RunCost,
     run_error::{ErrorKind, Partial, RunError},
     runnable::{RunInput, RunOutput},
     token::{Token, TokenKind, ToolCallRef},
+    tool_call::ToolCall,
     truncated::Truncated,
     usage::Usage,
     usage_source::{UsageGap, UsageSource, UsageSources},
 };
 pub(crate) use self::{
     accumulator::Pieces,
+    causes::{causes, is_retryable, provider_error},
     content::prefix,
     prompt::PromptSource,
     record::Data,

@@ -1,5 +1,23 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+/// Parts of codes of errors that a later call meets too, whatever the status.
+const FOR_GOOD: [&str; 4] = ["insufficient_quota", "billing", "credit", "access_terminated"];
+/// Parts of codes of errors that pass. Inside a stream there is no status.
+const PASSING: [&str; 12] = [
+    "overloaded",
+    "rate_limit",
+    "too_many_requests",
+    "throttl",
+    "timeout",
+    "deadline_exceeded",
+    "api_error",
+    "server_error",
+    "internal",
+    "unavailable",
+    "resource_exhausted",
+    "capacity",
+];
+
 /// An error that the provider reported, as an HTTP error response or inside a stream.
 ///
 /// The typed models return it as the source of their errors. The layer finds it in the chain of sources of any error,
@@ -52,6 +70,31 @@ impl ProviderError {
     pub fn request_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.request_id = Some(id.into());
         self
+    }
+
+    /// Whether the same call may succeed if it is made again: after 408, 409, 425, 429 and 5xx, except 501 and 505, and for
+    /// the codes that say so inside a stream, such as `overloaded_error`. Not if a quota is used up.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::ProviderError;
+    ///
+    /// assert!(ProviderError::new("Overloaded").status(529).is_retryable());
+    /// assert!(ProviderError::new("Overloaded").code("overloaded_error").is_retryable());
+    /// assert!(!ProviderError::new("No such model").status(404).is_retryable());
+    /// assert!(!ProviderError::new("Pay").status(429).code("insufficient_quota").is_retryable());
+    /// ```
+    pub fn is_retryable(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        let word = code.to_ascii_lowercase();
+        if FOR_GOOD.iter().any(|part| word.contains(part)) {
+            return false;
+        }
+        match self.status.or_else(|| code.parse().ok()) {
+            Some(501 | 505) => false,
+            Some(408 | 409 | 425 | 429 | 500..=599) => true,
+            Some(_) => false,
+            None => PASSING.iter().any(|part| word.contains(part)),
+        }
     }
 
     /// Sets how long to wait before the next call.

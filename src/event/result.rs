@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{HttpResponseInfo, LlmStart, RunCost, Usage};
+use super::{Choice, HttpResponseInfo, LlmStart, RunCost, Usage};
 
 /// The result of a model call: the payload of `on_llm_end`, and of the ends of calls of other models, such as
 /// `on_embedding_end`.
@@ -96,50 +96,6 @@ impl LlmResult {
     /// Returns the choice with an index.
     pub fn choice(&self, index: u32) -> Option<&Choice> {
         self.choices.iter().find(|choice| choice.index == index)
-    }
-}
-
-/// A choice (candidate) of an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Choice {
-    /// The choice's index.
-    pub index: u32,
-    /// The text: exactly the concatenation of the choice's text tokens.
-    pub text: String,
-    /// The reasoning, concatenated likewise.
-    pub reasoning: String,
-    /// The refusal, concatenated likewise.
-    pub refusal: String,
-    /// The tool calls, by index.
-    pub tool_calls: Vec<ToolCall>,
-    /// The provider's finish reason. `None` if the choice did not end.
-    pub finish_reason: Option<Arc<str>>,
-}
-
-/// A tool call that the model requested.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct ToolCall {
-    /// The call's id. Empty if the provider sends no id.
-    pub id: String,
-    /// The tool's name.
-    pub name: String,
-    /// The arguments as sent, as JSON text. `{}` if the call has no arguments. May be a fragment if the run ended
-    /// early.
-    pub arguments: String,
-}
-
-impl ToolCall {
-    /// Creates a tool call. The arguments are JSON text.
-    pub fn new(
-        id: impl Into<String>,
-        name: impl Into<String>,
-        arguments: impl Into<String>,
-    ) -> Self {
-        Self { id: id.into(), name: name.into(), arguments: arguments.into() }
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`endpoints`]: which requests over HTTP are observed
 //! - [`formats`]: how to read an API that the crate does not know
 //! - [`langchain`]: LangChain's callbacks, options and idioms in this crate
+//! - [`testing`]: how to test a handler, a layer, a gateway
 
 #[doc = include_str!("debugging.md")]
 pub mod debugging {}
@@ -24,3 +25,6 @@ pub mod langchain {}
 
 #[doc = include_str!("propagation.md")]
 pub mod propagation {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}

@@ -7,8 +7,7 @@ use std::{
 use http_body_util::LengthLimitError;
 
 use crate::{
-    event::{ErrorKind, Failure, InvalidRequest},
-    lifecycle::causes,
+    event::{ErrorKind, Failure, InvalidRequest, causes},
     redact,
 };
 

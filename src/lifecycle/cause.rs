@@ -1,9 +1,9 @@
 //! Classifies the error of a call by the chain of its sources.
 
-use std::{error::Error, io, iter};
+use std::error::Error;
 
 use crate::{
-    event::{ErrorKind, Failure, InvalidRequest, ProviderError, Truncated},
+    event::{ErrorKind, Failure, InvalidRequest, ProviderError, Truncated, causes},
     redact,
     run::{Abort, Aborted},
 };
@@ -34,20 +34,4 @@ pub(super) fn aborted(abort: &Abort) -> Failure {
         retry_after: abort.retry_time(),
         ..Failure::new(ErrorKind::Aborted, abort.shared_reason())
     }
-}
-
-/// Returns an error and its sources, outermost first. An `io::Error` does not have the error that it wraps as its
-/// source, but in itself.
-pub(crate) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    iter::successors(Some(error), |&cause| match wrapped(cause) {
-        Some(wrapped) => Some(wrapped),
-        None => cause.source(),
-    })
-}
-
-fn wrapped<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    let wrapped = error.downcast_ref::<io::Error>()?.get_ref()?;
-    Some(wrapped)
 }

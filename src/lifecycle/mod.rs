@@ -25,7 +25,6 @@ mod terminal;
 pub(crate) use self::{
     accounting::Accounting,
     call::{CallFuture, Ending, Outcome, Prepare},
-    cause::causes,
     emitter::Emitter,
     gate::{Gated, Position, Reader, Source},
     llm::{Llm, LlmEmitter, start_llm},

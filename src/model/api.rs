@@ -7,8 +7,9 @@ use crate::chat::{ChatRequest, ModelError, identity::Identity};
 
 /// The configuration of a typed model, which selects the provider's API.
 ///
-/// Sealed. Implemented by [`AnthropicConfig`](super::anthropic::AnthropicConfig) and
-/// [`OpenAiConfig`](super::openai::OpenAiConfig).
+/// Sealed. Implemented by [`AnthropicConfig`](super::anthropic::AnthropicConfig),
+/// [`OpenAiConfig`](super::openai::OpenAiConfig), [`GeminiConfig`](super::gemini::GeminiConfig) and
+/// [`OllamaConfig`](super::ollama::OllamaConfig).
 pub trait ModelConfig: Api {}
 
 impl<C: Api> ModelConfig for C {}
@@ -18,6 +19,11 @@ impl<C: Api> ModelConfig for C {}
 pub trait Api {
     /// Returns the endpoint, or the reason why the configuration is invalid.
     fn endpoint(&self) -> Result<Endpoint, ConfigError>;
+
+    /// Returns the URL of a request, for APIs that have the model in it.
+    fn uri(&self, endpoint: &Endpoint, _request: &ChatRequest) -> Result<Uri, ModelError> {
+        Ok(endpoint.uri.clone())
+    }
 
     /// Returns the body of the HTTP request for a chat request.
     fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError>;
@@ -38,10 +44,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn request(&self, body: Vec<u8>, extensions: Extensions) -> Request<Full<Bytes>> {
+    pub(super) fn request(
+        &self,
+        uri: Uri,
+        body: Vec<u8>,
+        extensions: Extensions,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         *request.extensions_mut() = extensions;
         request

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`AnthropicLayer`](anthropic::AnthropicLayer) | Anthropic's Messages API |
 //! | [`OpenAiLayer`](openai::OpenAiLayer) | Chat Completions and Responses of OpenAI and compatible servers |
+//! | [`GeminiLayer`](gemini::GeminiLayer) | Google's Gemini API |
+//! | [`OllamaLayer`](ollama::OllamaLayer) | Ollama's own API |
 //!
 //! All models accept the same requests and return the same chunks.
 //!
@@ -37,6 +39,7 @@
 pub mod anthropic;
 mod api;
 mod base_url;
+mod calls;
 mod check;
 #[cfg(feature = "client")]
 mod client;
@@ -45,10 +48,15 @@ mod content;
 mod environment;
 mod fields;
 mod future;
+pub mod gemini;
 mod headers;
 mod layer;
+mod native;
+pub mod ollama;
 pub mod openai;
 mod read_bounded;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod response_reader;
 mod secret;
 mod service;
@@ -57,6 +65,9 @@ mod stream;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use self::reqwest::{ReqwestFuture, ReqwestService};
 pub use self::{
     api::ModelConfig, config_error::ConfigError, future::ResponseFuture, layer::ModelLayer,
     secret::Secret, service::ModelService,

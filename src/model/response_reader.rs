@@ -45,7 +45,8 @@ impl ResponseReader {
             return Err(ModelError::Transport(message.into()));
         }
         let request = LlmStart::new("", "").stream(asked_for_stream);
-        let response = LlmHttpResponse::new(parts.status, &parts.headers).request(&request);
+        let response =
+            LlmHttpResponse::new(parts.status, &parts.headers).request(&request).native(true);
         let decoder = self.format.decoder(&response);
         let id = self.request_id(&parts.headers).map(Arc::from);
         Ok(ChatStream::new(BodyStream::new(body, decoder, id)))

@@ -55,7 +55,9 @@ impl<C: ModelConfig> Settings<C> {
     fn request(&self, request: ChatRequest) -> Result<Request<Full<Bytes>>, ModelError> {
         let endpoint = self.endpoint.as_ref();
         let endpoint = endpoint.map_err(|error| ModelError::invalid(error.to_string()))?;
-        Ok(endpoint.request(self.config.body(&request)?, request.extensions))
+        let body = self.config.body(&request)?;
+        let uri = self.config.uri(endpoint, &request)?;
+        Ok(endpoint.request(uri, body, request.extensions))
     }
 }
 

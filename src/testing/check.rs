@@ -18,6 +18,7 @@ use crate::{
 pub struct Checker {
     event_mask: EventMask,
     unfinished: bool,
+    expects_runs: bool,
 }
 
 /// A broken guarantee, found by a [`Checker`].
@@ -26,19 +27,42 @@ pub struct Checker {
 pub struct Violation {
     /// The broken guarantee: `one terminal event`, `order` or `context`.
     pub promise: &'static str,
-    /// The id of the run.
+    /// The id of the run. Nil if no run was seen.
     pub run_id: Uuid,
+    /// The name of the run.
+    pub name: String,
+    /// The kinds of the run's events, as they came.
+    pub events: Vec<EventKind>,
     /// A description of the violation.
     pub message: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "promise `{}` is broken in run {}: {}", self.promise, self.run_id, self.message)
+        let Self { promise, run_id, name, events, message } = self;
+        if run_id.is_nil() {
+            return f.write_str(message);
+        }
+        write!(
+            f,
+            "promise `{promise}` is broken in run `{name}` ({run_id}): {message}; its events:"
+        )?;
+        let mut rest = &events[..];
+        while let Some(first) = rest.first() {
+            let same = rest.iter().take_while(|kind| *kind == first).count();
+            write!(f, " {first}")?;
+            if same > 1 {
+                write!(f, " ×{same}")?;
+            }
+            rest = &rest[same..];
+        }
+        Ok(())
     }
 }
 
 /// Asserts that a recording of finished runs, with all events, keeps the crate's guarantees.
+///
+/// A recording without any run keeps them: see [`Checker::expect_runs`].
 ///
 /// # Panics
 ///
@@ -59,7 +83,7 @@ impl Default for Checker {
 impl Checker {
     /// Creates a checker for a handler that receives all events, and for runs that have ended.
     pub fn new() -> Self {
-        Self { event_mask: EventMask::ALL, unfinished: false }
+        Self { event_mask: EventMask::ALL, unfinished: false, expects_runs: false }
     }
 
     /// Sets which events the handler receives.
@@ -76,6 +100,20 @@ impl Checker {
         self
     }
 
+    /// Requires at least one run: a recording of nothing is a violation, whose message says what to look at.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::testing::Checker;
+    ///
+    /// let violations = Checker::new().expect_runs().check(&[]);
+    /// assert!(violations[0].to_string().starts_with("the recorder saw no run"));
+    /// ```
+    #[must_use]
+    pub fn expect_runs(mut self) -> Self {
+        self.expects_runs = true;
+        self
+    }
+
     /// Returns the violations in a recording.
     pub fn check(&self, events: &[Recorded]) -> Vec<Violation> {
         let mut runs: Vec<(Uuid, Vec<&Recorded>)> = Vec::new();
@@ -88,9 +126,22 @@ impl Checker {
             runs[index].1.push(event);
         }
         let mut violations = Vec::new();
+        if events.is_empty() && self.expects_runs {
+            violations.push(Violation {
+                promise: "one terminal event",
+                run_id: Uuid::nil(),
+                name: String::new(),
+                events: Vec::new(),
+                message: "the recorder saw no run: is it in the set of the layer, was the service called and its \
+                          response polled, and did `flush` wait for a background handler?"
+                    .to_owned(),
+            });
+        }
         for (run_id, run) in &runs {
             let mut broken = |promise, message: String| {
-                violations.push(Violation { promise, run_id: *run_id, message });
+                let name = run[0].name.clone();
+                let events = run.iter().map(|event| event.kind()).collect();
+                violations.push(Violation { promise, run_id: *run_id, name, events, message });
             };
             self.check_terminal(run, &mut broken);
             self.check_order(run, &mut broken);
@@ -115,9 +166,12 @@ impl Checker {
         let terminals = run.iter().filter(|event| event.kind().is_terminal()).count();
         let wanted = self.wants(EventKind::is_terminal, run);
         if terminals > 1 {
-            broken("one terminal event", format!("{terminals} terminal events"));
+            broken("one terminal event", format!("{terminals} terminal events, expected one"));
         } else if terminals == 0 && wanted && !self.unfinished {
-            broken("one terminal event", "no terminal event".to_owned());
+            broken(
+                "one terminal event",
+                "no terminal event, expected an end or an error".to_owned(),
+            );
         }
     }
 

@@ -19,15 +19,23 @@
 //! ```
 
 mod check;
+mod encoder;
+mod http;
 mod model;
+mod recorded;
 mod recorder;
+mod replay;
 mod script;
+mod snapshot;
 mod stream;
 
 pub use self::{
     check::{Checker, Violation, assert_promises},
+    http::{ScriptedBody, ScriptedHttp},
     model::ScriptedModel,
-    recorder::{Recorded, Recorder},
+    recorded::Recorded,
+    recorder::Recorder,
+    replay::{Replayed, replay},
     script::{Script, ScriptedFailure, Step},
     stream::ScriptedStream,
 };

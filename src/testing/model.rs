@@ -1,7 +1,7 @@
 use std::{
     collections::VecDeque,
+    fmt,
     future::Future,
-    marker::PhantomData,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -31,11 +31,12 @@ use crate::{chat::ChatRequest, sync::lock};
 /// let fails_once = ScriptedModel::new([Script::new().fail("overloaded"), Script::answer(["Hi"])]);
 /// # let _ = (always_answers, fails_once);
 /// ```
-#[derive(Debug)]
 pub struct ScriptedModel<Req = ChatRequest> {
     state: Arc<ModelState>,
-    requests: PhantomData<fn(Req)>,
+    expect: Option<Expectation<Req>>,
 }
+
+type Expectation<Req> = Arc<dyn Fn(usize, &Req) + Send + Sync>;
 
 #[derive(Debug)]
 struct ModelState {
@@ -59,7 +60,26 @@ impl<Req> ScriptedModel<Req> {
             calls: AtomicUsize::new(0),
             live: Arc::default(),
         };
-        Self { state: Arc::new(state), requests: PhantomData }
+        Self { state: Arc::new(state), expect: None }
+    }
+
+    /// Looks at each request, with the number of the call from 0. A failed assertion panics in the call.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{chat::{ChatRequest, Role}, testing::{Script, ScriptedModel}};
+    ///
+    /// let call = Script::new().respond().tool_call("call_1", "get_weather", "{}").complete("tool_calls");
+    /// let model = ScriptedModel::new([call, Script::answer(["18°"])]);
+    /// let model = model.expect(|call, request: &ChatRequest| match call {
+    ///     0 => assert_eq!(request.messages.len(), 1),
+    ///     _ => assert_eq!(request.messages.last().unwrap().role, Role::Tool),
+    /// });
+    /// # let _ = model;
+    /// ```
+    #[must_use]
+    pub fn expect(mut self, check: impl Fn(usize, &Req) + Send + Sync + 'static) -> Self {
+        self.expect = Some(Arc::new(check));
+        self
     }
 
     /// Returns how often the model was called.
@@ -73,18 +93,19 @@ impl<Req> ScriptedModel<Req> {
     }
 
     fn next_script(&self) -> Script {
-        let mut scripts = lock(&self.state.scripts);
-        if scripts.len() > 1 {
-            scripts.pop_front().unwrap_or_default()
-        } else {
-            scripts.front().cloned().unwrap_or_default()
-        }
+        next_script(&self.state.scripts)
     }
 }
 
 impl<Req> Clone for ScriptedModel<Req> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), requests: PhantomData }
+        Self { state: Arc::clone(&self.state), expect: self.expect.clone() }
+    }
+}
+
+impl<Req> fmt::Debug for ScriptedModel<Req> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedModel").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -97,8 +118,11 @@ impl<Req> Service<Req> for ScriptedModel<Req> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _request: Req) -> Self::Future {
-        self.state.calls.fetch_add(1, Ordering::SeqCst);
+    fn call(&mut self, request: Req) -> Self::Future {
+        let number = self.state.calls.fetch_add(1, Ordering::SeqCst);
+        if let Some(expect) = &self.expect {
+            expect(number, &request);
+        }
         let (before, stream) = self.next_script().split();
         let mut player = Player::new(before, Live::new(&self.state.live));
         Box::pin(async move {
@@ -107,5 +131,15 @@ impl<Req> Service<Req> for ScriptedModel<Req> {
             }
             Ok(ScriptedStream::new(player.then(stream)))
         })
+    }
+}
+
+/// Takes the next script. All further calls get the last one.
+pub(super) fn next_script(scripts: &Mutex<VecDeque<Script>>) -> Script {
+    let mut scripts = lock(scripts);
+    if scripts.len() > 1 {
+        scripts.pop_front().unwrap_or_default()
+    } else {
+        scripts.front().cloned().unwrap_or_default()
     }
 }

@@ -1,16 +1,16 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
-    time::SystemTime,
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::{Recorded, snapshot::snapshot};
 use crate::{
-    event::{Event, EventData, EventKind, LlmResult, RunError},
+    event::{Event, EventData, EventKind},
     handler::{AsyncCallbackHandler, CallbackHandler, Identity},
-    run::{Run, RunType},
+    run::Run,
     sync::lock,
 };
 
@@ -25,61 +25,6 @@ struct Recording {
     events: Mutex<Vec<Recorded>>,
     /// The runs of which the recorder is handling an event.
     inside: Mutex<HashSet<Uuid>>,
-}
-
-/// A recorded event, with the properties of its run.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Recorded {
-    /// The run's id.
-    pub run_id: Uuid,
-    /// The id of the parent run.
-    pub parent_run_id: Option<Uuid>,
-    /// The id of the root run.
-    pub root_run_id: Uuid,
-    /// The type of the run.
-    pub run_type: RunType,
-    /// The run's name.
-    pub name: String,
-    /// The run's tags.
-    pub tags: Vec<Arc<str>>,
-    /// The run's metadata.
-    pub metadata: Map<String, Value>,
-    /// The number of the attempt, from 1.
-    pub attempt: u32,
-    /// The event's number in the run.
-    pub seq: u64,
-    /// The time of the event.
-    pub time: SystemTime,
-    /// The event's data.
-    pub data: EventData,
-    /// Whether another event of the same run was being handled at the time.
-    pub overlapped: bool,
-}
-
-impl Recorded {
-    /// Returns the kind of the event.
-    pub fn kind(&self) -> EventKind {
-        self.data.kind()
-    }
-
-    /// Returns the text of a token event.
-    pub fn text(&self) -> Option<&str> {
-        match &self.data {
-            EventData::LlmNewToken(token) => Some(token.text()),
-            _ => None,
-        }
-    }
-
-    /// Returns the result of a model call's terminal event.
-    pub fn result(&self) -> Option<&LlmResult> {
-        self.data.result()
-    }
-
-    /// Returns the error of a terminal event.
-    pub fn error(&self) -> Option<&RunError> {
-        self.data.error()
-    }
 }
 
 impl Recorder {
@@ -119,6 +64,41 @@ impl Recorder {
     /// Returns the texts of all tokens, concatenated.
     pub fn text(&self) -> String {
         lock(&self.0.events).iter().filter_map(Recorded::text).collect()
+    }
+
+    /// Returns the events as JSON that is the same in each run of a test: ids of runs are numbered, times and durations
+    /// left out, and the tokens of an answer are joined. For snapshots, such as those of the crate `insta`.
+    ///
+    /// ```
+    /// use tower::{Layer, Service, ServiceExt};
+    /// use tower_llm_callbacks::{CallbackLayer, Callbacks, chat::{self, ChatRequest}, testing::{Recorder, Script, ScriptedModel}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+    /// let recorder = Recorder::new();
+    /// let model = ScriptedModel::new(Script::answer(["Hel", "lo"]));
+    /// let mut model = CallbackLayer::new(Callbacks::new().inline(recorder.clone())).layer(model);
+    /// let answer = model.ready().await?.call(ChatRequest::new("any").user("Hi")).await?;
+    /// chat::collect(answer).await?;
+    ///
+    /// // insta::assert_json_snapshot!(recorder.snapshot());
+    /// let snapshot = recorder.snapshot();
+    /// assert_eq!(snapshot[0]["data"]["messages"][0]["content"], "Hi");
+    /// assert_eq!(snapshot[1], serde_json::json!({"run": 1, "event": "llm_new_token", "tokens": ["Hel", "lo"]}));
+    /// assert_eq!(snapshot[2]["data"]["choices"][0]["text"], "Hello");
+    /// # Ok(()) }
+    /// ```
+    pub fn snapshot(&self) -> Value {
+        snapshot(&lock(&self.0.events))
+    }
+
+    /// Returns the prompts of all model calls, in the order of their starts. Null where content is not captured.
+    pub fn prompts(&self) -> Vec<Value> {
+        let events = lock(&self.0.events);
+        let starts = events.iter().filter_map(|event| match &event.data {
+            EventData::LlmStart(start) => Some(start.messages.get().cloned().unwrap_or_default()),
+            _ => None,
+        });
+        starts.collect()
     }
 
     /// Returns all terminal events.

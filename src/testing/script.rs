@@ -1,6 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use crate::{chat::ChatChunk, event::ProviderError};
+use crate::{
+    chat::ChatChunk,
+    event::{Delta, ProviderError, Usage},
+};
 
 /// The steps of a [`ScriptedModel`](super::ScriptedModel) in one call.
 ///
@@ -91,6 +94,46 @@ impl Script {
     /// Yields a chunk of text.
     pub fn text(self, text: impl Into<String>) -> Self {
         self.chunk(ChatChunk::text(text.into()))
+    }
+
+    /// Yields a chunk of reasoning.
+    pub fn reasoning(self, text: impl Into<String>) -> Self {
+        self.chunk(ChatChunk::reasoning(text.into()))
+    }
+
+    /// Yields the signature of the reasoning before.
+    pub fn signature(self, signature: impl Into<String>) -> Self {
+        self.chunk(ChatChunk::signature(signature.into()))
+    }
+
+    /// Yields the next tool call, whole. The arguments are JSON text.
+    pub fn tool_call(
+        self,
+        id: impl Into<String>,
+        name: impl Into<String>,
+        arguments: impl Into<String>,
+    ) -> Self {
+        let opens = |step: &&Step| matches!(step, Step::Chunk(Delta::ToolCall { id: Some(_), .. }));
+        let index = self.stream.iter().filter(opens).count();
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        self.chunk(ChatChunk::tool_call(index, id.into(), name.into(), arguments.into()))
+    }
+
+    /// Yields the token counts.
+    pub fn usage(self, usage: Usage) -> Self {
+        self.chunk(ChatChunk::usage(usage))
+    }
+
+    /// Creates a call that the provider refuses before it responds.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::{ProviderError, testing::Script};
+    ///
+    /// let script = Script::refusal(ProviderError::new("Overloaded").status(529));
+    /// # let _ = script;
+    /// ```
+    pub fn refusal(error: ProviderError) -> Self {
+        Self::new().provider_error(error).respond()
     }
 
     /// Yields a finish reason and the end mark.

@@ -5,6 +5,7 @@ use super::{
     array::ArrayDecoder,
     framed::EVENT_LIMIT,
     json::unwrapped,
+    native::Natives,
     protocol::{ArrayBody, ObjectBody, Protocol},
     reading::{read, read_json, unreadable, until_end},
     shape::Shape,
@@ -32,6 +33,7 @@ pub(in crate::wire) struct BodyDecoder<P> {
     declared_frames: bool,
     protocol: P,
     shape: Shape,
+    pub(in crate::wire) natives: Natives,
     /// The last delta was emitted.
     ended: bool,
 }
@@ -58,6 +60,7 @@ impl<P: Protocol> BodyDecoder<P> {
             declared_frames: false,
             protocol,
             shape: Shape::default(),
+            natives: Natives::default(),
             ended: false,
         }
     }
@@ -142,17 +145,17 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             }
             return;
         }
-        let Self { framing, protocol, shape, ended, .. } = self;
+        let Self { framing, protocol, shape, natives, ended, .. } = self;
         match framing {
             Framing::Unknown(_) => {}
             Framing::Events(sse) => {
-                sse.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
+                sse.read(bytes, &mut |it| read(protocol, shape, natives, ended, it, each));
             }
             Framing::Items(items) => {
-                items.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
+                items.read(bytes, &mut |it| read(protocol, shape, natives, ended, it, each));
             }
             Framing::Frames(frames) => {
-                frames.read(bytes, &mut |it| read(protocol, shape, ended, it, each));
+                frames.read(bytes, &mut |it| read(protocol, shape, natives, ended, it, each));
             }
             Framing::Whole(body) => match body.push(bytes) {
                 Pushed::One => {}
@@ -167,7 +170,7 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
     }
 
     fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        let Self { framing, protocol, shape, ended, .. } = self;
+        let Self { framing, protocol, shape, natives, ended, .. } = self;
         if *ended {
             return;
         }
@@ -178,24 +181,29 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             Framing::Unknown(_) if self.declared_whole => each(Delta::DecodeFault),
             Framing::Unknown(_) => {}
             Framing::Events(sse) => {
-                sse.end(&mut |it| read(protocol, shape, ended, it, each));
+                sse.end(&mut |it| read(protocol, shape, natives, ended, it, each));
                 let unframed = sse.take_unframed();
                 if !unframed.is_empty() && !*ended {
                     let text = String::from_utf8_lossy(&unframed);
                     unreadable(&text, &mut until_end(ended, each));
                 }
             }
-            Framing::Items(items) => items.end(&mut |it| read(protocol, shape, ended, it, each)),
+            Framing::Items(items) => {
+                items.end(&mut |it| read(protocol, shape, natives, ended, it, each));
+            }
             Framing::Frames(frames) => {
-                frames.end(&mut |it| read(protocol, shape, ended, it, each));
+                frames.end(&mut |it| read(protocol, shape, natives, ended, it, each));
             }
             Framing::Whole(body) => {
                 let cut = body.is_cut();
                 if let Some(json) = body.take() {
                     let json = json.trim_start_matches('\u{FEFF}');
                     let json = if P::ARRAY == ArrayBody::List { json } else { unwrapped(json) };
-                    let whole =
-                        read_json(json, ended, each, |json, each| protocol.whole(json, each));
+                    let mut pieces = natives.whole(json);
+                    let mut passed = |delta: Delta<'_>| pieces.pass(delta, each);
+                    let whole = read_json(json, ended, &mut passed, |json, each| {
+                        protocol.whole(json, each)
+                    });
                     match (whole, cut) {
                         (true, _) => {}
                         (false, true) => each(Delta::DecodeFault),
@@ -219,6 +227,20 @@ impl<P> fmt::Debug for BodyDecoder<P> {
 
 /// Implements a public decoder, a newtype of `BodyDecoder`, for a protocol.
 macro_rules! decoder {
+    ($name:ident, $protocol:expr, $natives:expr) => {
+        $crate::wire::body_decoder::decoder!($name, $protocol);
+
+        impl $name {
+            /// Also emits what belongs to the answer beside its content: [`Signature`](crate::Delta::Signature),
+            /// [`Native`](crate::Delta::Native) and [`NextBlock`](crate::Delta::NextBlock). Without it the next request
+            /// cannot repeat the answer.
+            #[must_use]
+            pub fn with_native(mut self) -> Self {
+                self.0.natives = $crate::wire::native::Natives::of($natives);
+                self
+            }
+        }
+    };
     ($name:ident, $protocol:expr) => {
         impl $name {
             /// Creates a decoder for events (or lines, or array items) of up to 16 MiB and non-streamed

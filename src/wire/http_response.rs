@@ -12,18 +12,28 @@ pub struct LlmHttpResponse<'a> {
     pub headers: &'a HeaderMap,
     /// What was requested, if that is known.
     pub request: Option<&'a LlmStart>,
+    /// Whether the decoder emits what the next request has to repeat of the answer beside its content; see
+    /// [`Delta::Native`](crate::Delta::Native). Only the typed models ask for it.
+    pub native: bool,
 }
 
 impl<'a> LlmHttpResponse<'a> {
     /// Creates the head of a response to an unknown request.
     pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
-        Self { status, headers, request: None }
+        Self { status, headers, request: None, native: false }
     }
 
     /// Sets what was requested.
     #[must_use]
     pub fn request(mut self, request: &'a LlmStart) -> Self {
         self.request = Some(request);
+        self
+    }
+
+    /// Sets whether the decoder emits native parts.
+    #[must_use]
+    pub fn native(mut self, native: bool) -> Self {
+        self.native = native;
         self
     }
 

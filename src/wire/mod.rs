@@ -45,6 +45,7 @@ mod json_text;
 pub mod mcp;
 mod message_content;
 pub mod mistral;
+mod native;
 mod ndjson;
 pub mod ollama;
 mod openai;

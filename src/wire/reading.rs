@@ -4,6 +4,7 @@ use super::{
     error,
     framed::Framed,
     json::{ReadError, unwrapped},
+    native::Natives,
     protocol::Protocol,
     shape::{Emitted, Shape},
 };
@@ -19,6 +20,7 @@ pub(in crate::wire) fn unreadable(body: &str, each: &mut dyn FnMut(Delta<'_>)) {
 pub(in crate::wire) fn read<P: Protocol>(
     protocol: &mut P,
     shape: &mut Shape,
+    natives: &mut Natives,
     ended: &mut bool,
     framed: Framed<'_>,
     each: &mut dyn FnMut(Delta<'_>),
@@ -39,18 +41,24 @@ pub(in crate::wire) fn read<P: Protocol>(
                 until_end(ended, each)(Delta::Error(error::in_band(data)));
                 return;
             }
+            let mut pieces = natives.event(data);
+            // What is read with other parts is not known by its shape.
+            let learns = learns && pieces.is_empty();
             let mut emitted = Emitted::default();
             let mut noted = |delta: Delta<'_>| {
                 if learns {
                     emitted.add(&delta, data);
                 }
-                each(delta);
+                pieces.pass(delta, each);
             };
             let name = event.event;
             if !read_json(data, ended, &mut noted, |data, each| protocol.event(name, data, each)) {
                 each(Delta::DecodeFault);
             } else if learns && protocol.repeats() {
                 shape.learn(name, data, emitted);
+            }
+            if !*ended {
+                pieces.end(each);
             }
         }
     }

@@ -10,11 +10,15 @@ mod stand_ins {
     pub(super) mod testing {
         pub(crate) struct Absent;
     }
+    pub(super) mod retry {
+        pub(crate) struct Absent;
+    }
     pub(super) struct ConsoleLog;
     pub(super) struct HttpClient;
     pub(super) struct LlmMetrics;
     pub(super) struct OtelSpans;
     pub(super) struct TokenizerEstimator;
+    pub(super) struct ReqwestService;
     pub(super) struct TracingSpans;
     pub(super) struct UsageTotals;
 }
@@ -28,6 +32,7 @@ mod both {
 #[test]
 fn none_is_on() {
     let _ = (both::nats::Absent, both::testing::Absent);
+    let _ = (both::retry::Absent, both::ReqwestService);
     let _ = (both::ConsoleLog, both::HttpClient, both::LlmMetrics);
     let _ = (both::OtelSpans, both::TracingSpans, both::UsageTotals, both::TokenizerEstimator);
 }

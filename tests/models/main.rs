@@ -2,6 +2,8 @@
 
 mod anthropic;
 mod anthropic_end_to_end;
+mod fields;
 mod identity;
 mod openai;
 mod openai_end_to_end;
+mod round_trips;

@@ -29,6 +29,10 @@ pub(super) enum Block<'a> {
     Image {
         source: Source<'a>,
     },
+    Document {
+        source: Source<'a>,
+        title: &'a str,
+    },
     #[serde(untagged)]
     Raw(&'a Value),
 }
@@ -57,8 +61,12 @@ impl<'a> Block<'a> {
             ContentPart::Image { media_type, data_base64 } => {
                 Block::Image { source: Source::Base64 { media_type, data: data_base64 } }
             }
+            ContentPart::File { name, media_type, data_base64 } => Block::Document {
+                source: Source::Base64 { media_type, data: data_base64 },
+                title: name,
+            },
             ContentPart::ImageUrl { url } => Block::Image { source: Source::Url { url } },
-            ContentPart::Raw(value) => Block::Raw(value),
+            ContentPart::Raw(value) | ContentPart::Native { value, .. } => Block::Raw(value),
         })
     }
 }

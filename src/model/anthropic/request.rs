@@ -8,6 +8,7 @@ use crate::{
         check,
         content::Content,
         fields::{self, Fields},
+        native,
     },
 };
 
@@ -56,7 +57,7 @@ fn turns(request: &ChatRequest) -> (Vec<Block<'_>>, Vec<Turn<'_>>) {
     let mut system: Vec<_> = request.system.iter().map(|text| Block::Text { text }).collect();
     let mut turns: Vec<Turn<'_>> = Vec::new();
     for message in request.messages.iter() {
-        let blocks = message.content.iter().filter_map(Block::new);
+        let blocks = native::parts(message, "messages").into_iter().filter_map(Block::new);
         let (role, tool) = match message.role {
             Role::System => {
                 system.extend(blocks);
@@ -79,6 +80,35 @@ fn turns(request: &ChatRequest) -> (Vec<Block<'_>>, Vec<Turn<'_>>) {
     (system, turns)
 }
 
+impl Body<'_> {
+    /// The setting of parallel calls is part of the choice.
+    fn tool_choice(&self) -> Option<Value> {
+        let ChatRequest { tool_choice: choice, parallel_tool_calls, tools, .. } = self.request;
+        let mut value = choice.as_ref().map(tool_choice);
+        if let Some(allowed) = parallel_tool_calls
+            && !tools.is_empty()
+        {
+            let value = value.get_or_insert_with(|| json!({"type": "auto"}));
+            if value["type"] != "none" {
+                value["disable_parallel_tool_use"] = (!allowed).into();
+            }
+        }
+        value
+    }
+}
+
+/// Returns how the model reasons and answers.
+fn output_config(request: &ChatRequest) -> Option<Value> {
+    let mut config = serde_json::Map::new();
+    if let Some(effort) = &request.reasoning_effort {
+        config.insert("effort".to_owned(), (**effort).into());
+    }
+    if let Some(schema) = &request.answer_schema {
+        config.insert("format".to_owned(), json!({"type": "json_schema", "schema": schema}));
+    }
+    (!config.is_empty()).then(|| config.into())
+}
+
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let request = self.request;
@@ -93,7 +123,9 @@ impl Serialize for Body<'_> {
         fields.list("stop_sequences", &request.stop)?;
         let tools: Vec<_> = request.tools.iter().map(tool).collect();
         fields.list("tools", &tools)?;
-        fields.set("tool_choice", request.tool_choice.as_ref().map(tool_choice))?;
+        fields.set("tool_choice", self.tool_choice())?;
+        fields.set("output_config", output_config(request))?;
+        fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
         fields.end()
     }

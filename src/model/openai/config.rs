@@ -135,6 +135,12 @@ impl OpenAiConfig {
         self
     }
 
+    /// Whether requests go to OpenAI itself.
+    pub(super) fn is_openai(&self) -> bool {
+        let uri = self.base_url.parse::<http::Uri>();
+        uri.is_ok_and(|uri| uri.host().is_some_and(|host| host.ends_with("openai.com")))
+    }
+
     /// Checks the configuration. A model with an invalid configuration refuses every request with the same message.
     ///
     /// # Errors

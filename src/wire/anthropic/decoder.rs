@@ -1,4 +1,4 @@
-use super::protocol::Anthropic;
+use super::{native::AnthropicNatives, protocol::Anthropic};
 use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of Anthropic's answers: server-sent events or a single JSON object, detected by the first byte.
@@ -44,4 +44,4 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct AnthropicDecoder(BodyDecoder<Anthropic>);
 
-decoder!(AnthropicDecoder, Anthropic::default());
+decoder!(AnthropicDecoder, Anthropic::default(), AnthropicNatives::default());

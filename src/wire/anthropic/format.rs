@@ -40,10 +40,11 @@ impl Format for AnthropicMessages {
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
-        Box::new(match response.is_declared_whole() {
+        let decoder = match response.is_declared_whole() {
             true => AnthropicDecoder::whole(),
             false => AnthropicDecoder::new(),
-        })
+        };
+        Box::new(if response.native { decoder.with_native() } else { decoder })
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

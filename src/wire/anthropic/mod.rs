@@ -6,6 +6,7 @@ mod answer;
 mod decoder;
 mod event;
 mod format;
+mod native;
 mod protocol;
 
 pub use decoder::AnthropicDecoder;

@@ -1,4 +1,4 @@
-use super::{protocol::Generate, word::Api};
+use super::{native::GeminiNatives, protocol::Generate, word::Api};
 use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of Gemini's answers: server-sent events, a JSON array or a single JSON object, detected by the first
@@ -47,7 +47,7 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct GeminiDecoder(BodyDecoder<Generate>);
 
-decoder!(GeminiDecoder, Generate::new(Api::Gemini));
+decoder!(GeminiDecoder, Generate::new(Api::Gemini), GeminiNatives);
 
 impl GeminiDecoder {
     /// Creates a decoder for answers of Vertex AI, whose numeric enums differ: `finishReason: 9` is `SPII` in the

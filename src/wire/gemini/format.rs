@@ -44,7 +44,8 @@ impl Format for Gemini {
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         let vertex = response.request.is_some_and(|request| &*request.provider == "gcp.vertex_ai");
         // `application/json` may be an array, which is streamed, and errors may be event streams.
-        Box::new(if vertex { GeminiDecoder::vertex() } else { GeminiDecoder::new() })
+        let decoder = if vertex { GeminiDecoder::vertex() } else { GeminiDecoder::new() };
+        Box::new(if response.native { decoder.with_native() } else { decoder })
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

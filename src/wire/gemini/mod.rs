@@ -10,6 +10,7 @@ mod chunk;
 mod decoder;
 mod format;
 mod json_path;
+mod native;
 mod protocol;
 mod word;
 

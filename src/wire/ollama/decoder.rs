@@ -1,4 +1,4 @@
-use super::protocol::Ollama;
+use super::{native::OllamaNatives, protocol::Ollama};
 use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of `chat` and `generate` answers: one JSON object per line, the last of which has `done`.
@@ -34,4 +34,4 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct OllamaDecoder(BodyDecoder<Ollama>);
 
-decoder!(OllamaDecoder, Ollama::default());
+decoder!(OllamaDecoder, Ollama::default(), OllamaNatives::default());

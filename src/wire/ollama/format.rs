@@ -105,7 +105,8 @@ fn decoder(response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         Some(request) => !request.stream,
         None => response.is_declared_whole(),
     };
-    Box::new(if whole { OllamaDecoder::whole() } else { OllamaDecoder::new() })
+    let decoder = if whole { OllamaDecoder::whole() } else { OllamaDecoder::new() };
+    Box::new(if response.native { decoder.with_native() } else { decoder })
 }
 
 fn error_body(message: &str) -> Vec<u8> {

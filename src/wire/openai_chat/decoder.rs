@@ -1,4 +1,4 @@
-use super::protocol::OpenAi;
+use super::{native::ChatNatives, protocol::OpenAi};
 use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of Chat Completions and legacy Completions: server-sent events or a single JSON object, detected by
@@ -48,4 +48,4 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct OpenAiChatDecoder(BodyDecoder<OpenAi>);
 
-decoder!(OpenAiChatDecoder, OpenAi::default());
+decoder!(OpenAiChatDecoder, OpenAi::default(), ChatNatives::default());

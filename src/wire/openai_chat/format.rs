@@ -172,8 +172,9 @@ fn start(
 }
 
 fn decoder(response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
-    Box::new(match response.is_declared_whole() {
+    let decoder = match response.is_declared_whole() {
         true => OpenAiChatDecoder::whole(),
         false => OpenAiChatDecoder::new(),
-    })
+    };
+    Box::new(if response.native { decoder.with_native() } else { decoder })
 }

@@ -11,6 +11,7 @@ mod chunk;
 mod decoder;
 mod format;
 mod inline_vec1;
+mod native;
 mod protocol;
 mod tools;
 

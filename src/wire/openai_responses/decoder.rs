@@ -1,4 +1,4 @@
-use super::protocol::Responses;
+use super::{native::ResponsesNatives, protocol::Responses};
 use crate::wire::body_decoder::{BodyDecoder, decoder};
 
 /// A decoder of Responses: server-sent events or a single JSON object, detected by the first byte.
@@ -51,4 +51,4 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 #[derive(Debug)]
 pub struct OpenAiResponsesDecoder(BodyDecoder<Responses>);
 
-decoder!(OpenAiResponsesDecoder, Responses::default());
+decoder!(OpenAiResponsesDecoder, Responses::default(), ResponsesNatives);

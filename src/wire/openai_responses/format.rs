@@ -73,10 +73,11 @@ impl Format for OpenAiResponses {
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
-        Box::new(match response.is_declared_whole() {
+        let decoder = match response.is_declared_whole() {
             true => OpenAiResponsesDecoder::whole(),
             false => OpenAiResponsesDecoder::new(),
-        })
+        };
+        Box::new(if response.native { decoder.with_native() } else { decoder })
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

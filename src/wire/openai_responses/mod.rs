@@ -9,6 +9,7 @@ mod event;
 mod format;
 mod input;
 mod items;
+mod native;
 mod protocol;
 mod tool;
 mod whole_item;

@@ -35,6 +35,10 @@ impl<'a> Body<'a> {
         for message in request.messages.iter() {
             Message::add(message, &mut messages);
         }
+        if config.is_openai() {
+            // It refuses members that it does not know, and has no reasoning to repeat.
+            messages.iter_mut().for_each(Message::clear_more);
+        }
         check::messages(request, &messages, "messages")?;
         if let Some(text) = &request.system {
             messages.insert(0, Message::system(text));
@@ -64,6 +68,14 @@ impl Serialize for Body<'_> {
         let tools: Vec<_> = request.tools.iter().map(WireTool::new).collect();
         fields.list("tools", &tools)?;
         fields.set("tool_choice", request.tool_choice.as_ref().map(tool::choice))?;
+        fields.set("parallel_tool_calls", request.parallel_tool_calls)?;
+        fields.set("reasoning_effort", request.reasoning_effort.as_deref())?;
+        let format = request.answer_schema.as_deref().map(|schema| {
+            let schema = json!({"name": "answer", "schema": schema, "strict": true});
+            json!({"type": "json_schema", "json_schema": schema})
+        });
+        fields.set("response_format", format)?;
+        fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
         fields.set("stream_options", self.stream_options())?;
         fields.end()

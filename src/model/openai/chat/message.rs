@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::part::Part;
 use crate::{
     chat::{self, ContentPart, Role},
-    model::{content, openai::common},
+    model::{content, native, openai::common},
 };
 
 type Content<'a> = content::Content<Part<'a>>;
@@ -25,6 +26,9 @@ pub(super) enum Message<'a> {
         content: Option<Content<'a>>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<ToolCall<'a>>,
+        // Reasoning, in the members that the server sent it in.
+        #[serde(flatten)]
+        more: Map<String, Value>,
     },
     Tool {
         tool_call_id: &'a str,
@@ -37,6 +41,8 @@ pub(super) struct ToolCall<'a> {
     id: &'a str,
     r#type: &'static str,
     function: Function<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<&'a Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,11 +56,20 @@ struct Function<'a> {
 struct Turn<'a> {
     content: Content<'a>,
     calls: Vec<ToolCall<'a>>,
+    /// Members of the message that the answer was.
+    natives: Vec<&'a Map<String, Value>>,
 }
 
 impl<'a> Message<'a> {
     pub(super) fn system(text: &'a str) -> Self {
         Message::System { content: content::Content(vec![Part::Text { text }]) }
+    }
+
+    /// Removes the members that only some servers know.
+    pub(super) fn clear_more(&mut self) {
+        if let Message::Assistant { more, .. } = self {
+            more.clear();
+        }
     }
 
     /// Adds the provider messages for a message of the request.
@@ -64,7 +79,7 @@ impl<'a> Message<'a> {
     pub(super) fn add(message: &'a chat::Message, to: &mut Vec<Self>) {
         let role = message.role;
         let mut turn = Turn::default();
-        for part in &message.content {
+        for part in native::parts(message, "chat_completions") {
             match part {
                 ContentPart::ToolResult { tool_call_id, content, is_error: _ } => {
                     if role == Role::Assistant {
@@ -74,7 +89,17 @@ impl<'a> Message<'a> {
                 }
                 ContentPart::ToolCall { id, name, arguments } => {
                     let function = Function { name, arguments: common::arguments(arguments) };
-                    turn.calls.push(ToolCall { id, r#type: "function", function });
+                    turn.calls.push(ToolCall {
+                        id,
+                        r#type: "function",
+                        function,
+                        extra_content: None,
+                    });
+                }
+                ContentPart::Native { value: Value::Object(members), .. }
+                    if !members.contains_key("type") =>
+                {
+                    turn.natives.push(members);
                 }
                 part => turn.content.0.extend(Part::new(part)),
             }
@@ -84,16 +109,39 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Turn<'a> {
+    /// Returns the members that the server sent beside the content, and adds those of calls to the calls.
+    fn more(&mut self) -> Map<String, Value> {
+        let mut members = Map::new();
+        for (name, value) in std::mem::take(&mut self.natives).into_iter().flatten() {
+            if name == "tool_calls" {
+                for extra in value.as_array().into_iter().flatten() {
+                    let is = |call: &&mut ToolCall<'_>| extra["id"] == call.id;
+                    if let Some(call) = self.calls.iter_mut().find(is) {
+                        call.extra_content = Some(&extra["extra_content"]);
+                    }
+                }
+                continue;
+            }
+            match (members.get_mut(name), value) {
+                (Some(Value::String(text)), Value::String(more)) => text.push_str(more),
+                (Some(Value::Array(items)), Value::Array(more)) => items.extend(more.clone()),
+                _ => drop(members.insert(name.clone(), value.clone())),
+            }
+        }
+        members
+    }
+
     /// Returns the message, unless it is empty.
-    fn into_message(self, role: Role) -> Option<Message<'a>> {
-        let Self { content, calls } = self;
+    fn into_message(mut self, role: Role) -> Option<Message<'a>> {
+        let more = self.more();
+        let Self { content, calls, .. } = self;
         let content = Some(content).filter(|content| !content.0.is_empty());
         Some(match role {
             Role::System => Message::System { content: content? },
             // A message of the role `tool` must name a call.
             Role::User | Role::Tool => Message::User { content: content? },
             Role::Assistant if content.is_none() && calls.is_empty() => return None,
-            Role::Assistant => Message::Assistant { content, tool_calls: calls },
+            Role::Assistant => Message::Assistant { content, tool_calls: calls, more },
         })
     }
 }

@@ -18,6 +18,9 @@ pub(super) enum Part<'a> {
     ImageUrl {
         image_url: ImageUrl<'a>,
     },
+    File {
+        file: File<'a>,
+    },
     #[serde(untagged)]
     Raw(&'a Value),
 }
@@ -25,6 +28,12 @@ pub(super) enum Part<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct ImageUrl<'a> {
     url: Cow<'a, str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct File<'a> {
+    filename: &'a str,
+    file_data: String,
 }
 
 impl<'a> Part<'a> {
@@ -37,8 +46,13 @@ impl<'a> Part<'a> {
             ContentPart::Image { media_type, data_base64 } => {
                 image(data_url(media_type, data_base64).into())
             }
+            ContentPart::File { name, media_type, data_base64 } => {
+                let file_data = data_url(media_type, data_base64);
+                Part::File { file: File { filename: name, file_data } }
+            }
             ContentPart::ImageUrl { url } => image(url.into()),
-            ContentPart::Raw(value) => Part::Raw(value),
+            // A part with a type is one of the content; see `Turn::native`.
+            ContentPart::Raw(value) | ContentPart::Native { value, .. } => Part::Raw(value),
             ContentPart::Reasoning { .. }
             | ContentPart::ToolCall { .. }
             | ContentPart::ToolResult { .. } => return None,

@@ -1,7 +1,8 @@
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::{
-    item::Item,
+    item::{Context, Item},
     tool::{self, WireTool},
 };
 use crate::{
@@ -38,8 +39,9 @@ impl<'a> Body<'a> {
             }
         }
         let mut input = Vec::new();
+        let context = Context::new(request);
         for message in request.messages.iter() {
-            Item::add(message, &mut input);
+            Item::add(message, &context, &mut input);
         }
         check::messages(request, &input, "input")?;
         Ok(Self { request, input })
@@ -59,6 +61,16 @@ impl Serialize for Body<'_> {
         let tools: Vec<_> = request.tools.iter().map(WireTool::new).collect();
         fields.list("tools", &tools)?;
         fields.set("tool_choice", request.tool_choice.as_ref().map(tool::choice))?;
+        fields.set("parallel_tool_calls", request.parallel_tool_calls)?;
+        let effort = request.reasoning_effort.as_deref();
+        fields.set("reasoning", effort.map(|effort| json!({"effort": effort})))?;
+        let format = request.answer_schema.as_deref().map(|schema| {
+            let format =
+                json!({"type": "json_schema", "name": "answer", "schema": schema, "strict": true});
+            json!({"format": format})
+        });
+        fields.set("text", format)?;
+        fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
         fields.end()
     }

@@ -23,6 +23,10 @@ pub(super) enum Part<'a> {
         // The default; some servers require the field.
         detail: &'static str,
     },
+    InputFile {
+        filename: &'a str,
+        file_data: String,
+    },
     #[serde(untagged)]
     Raw(&'a Value),
 }
@@ -38,9 +42,13 @@ impl<'a> Part<'a> {
             ContentPart::Image { media_type, data_base64 } => {
                 image(data_url(media_type, data_base64).into())
             }
+            ContentPart::File { name, media_type, data_base64 } => {
+                Part::InputFile { filename: name, file_data: data_url(media_type, data_base64) }
+            }
             ContentPart::ImageUrl { url } => image(url.into()),
             ContentPart::Raw(value) => Part::Raw(value),
             ContentPart::Reasoning { .. }
+            | ContentPart::Native { .. }
             | ContentPart::ToolCall { .. }
             | ContentPart::ToolResult { .. } => return None,
         })
