@@ -213,8 +213,7 @@ async fn repeated(body: String, config: impl Fn(Http) -> Boxed) -> Value {
     assert_eq!(read.choices, answer.choices);
     let request = request.message(Message::from(&answer)).user("Go on.");
     drop(model.ready().await.unwrap().call(request).await.unwrap());
-    let body = sent.lock().unwrap().pop().unwrap();
-    body
+    sent.lock().unwrap().pop().unwrap()
 }
 
 type HttpFuture =

@@ -87,7 +87,7 @@ impl CallbackHandler for LivePage {
         let entry = |BatchEvent { run, event, .. }: &BatchEvent<'_>| {
             event.kind().is_start().then(|| {
                 let mut entry = RunEntry::new(run, event.data());
-                entry.run = self.abort_token.is_some().then(|| Run::clone(run));
+                entry.run = self.abort_token.is_some().then(|| (*run).clone());
                 entry
             })
         };

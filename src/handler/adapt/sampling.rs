@@ -107,7 +107,7 @@ impl Sampling {
         let share_of = |(key, value, share): &(Arc<str>, Arc<str>, f64)| {
             let is = match run.metadata().get(&**key)? {
                 Value::String(text) => **text == **value,
-                other => other.to_string() == **value,
+                other => *other.to_string() == **value,
             };
             is.then_some(*share)
         };

@@ -129,7 +129,7 @@ impl AsyncCallbackHandler for Publisher {
                 seq: event.seq(),
                 kind: event.kind(),
                 run_type: run.run_type(),
-                payload: written.is_ok().then(|| payload.into()).unwrap_or_default(),
+                payload: if written.is_ok() { payload.into() } else { Default::default() },
             }
         };
         // Before the lock: reading a prompt takes time.

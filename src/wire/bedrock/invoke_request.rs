@@ -45,7 +45,7 @@ pub(super) fn messages(members: &Members) -> Vec<Value> {
             }
             // A picture is not text, and may be in base64.
             "image" | "images" | "inputImage" => {
-                all.push(serde_json::json!({"role": "user", name: value}))
+                all.push(serde_json::json!({"role": "user", name: value}));
             }
             _ => all.push(message("user", value)),
         }

@@ -59,7 +59,7 @@ mod tests {
         };
         let arn = "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.amazon.nova-lite-v1:0";
         let opaque = "arn:aws:bedrock:eu-west-1:1:application-inference-profile/a1b2c3";
-        let cases: [(&str, Option<(&str, bool, RunType)>); 12] = [
+        let cases = [
             ("/model/a.b-v1:0/converse", Some(("a.b-v1:0", false, Llm))),
             ("/aws/model/a.b/converse-stream", Some(("a.b", true, Llm))),
             (&format!("/model/{arn}/invoke"), Some((arn, false, Llm))),

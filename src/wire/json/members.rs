@@ -159,7 +159,7 @@ mod tests {
     /// The same members, however the text is split.
     fn found(json: &str) -> Vec<(String, String)> {
         let json = Bytes::copy_from_slice(json.as_bytes());
-        let whole = found_in(&[json.clone()]);
+        let whole = found_in(std::slice::from_ref(&json));
         for size in 1..=json.len() {
             let mut pieces: Vec<Bytes> =
                 json.chunks(size).map(|chunk| json.slice_ref(chunk)).collect();

@@ -48,11 +48,11 @@ impl Operation {
     ) -> Result<bool, ReadError> {
         let mut answer: Answer<'_> = json::read(json)?;
         let found = answer.outputs().is_some();
-        if answer.error.is_some() || !found {
-            if let Some(error) = said(json, found) {
-                each(Delta::Error(error));
-                return Ok(true);
-            }
+        if (answer.error.is_some() || !found)
+            && let Some(error) = said(json, found)
+        {
+            each(Delta::Error(error));
+            return Ok(true);
         }
         if whole && !found {
             return Err(ReadError::Unreadable);

@@ -34,11 +34,11 @@ impl Protocol for Transcription {
         let event: Transcript<'_> = json::read(data)?;
         let kind = event.kind.as_deref().unwrap_or_default();
         let (is_delta, is_end) = (kind.ends_with(".delta"), kind.ends_with(".done"));
-        if event.error.is_some() || !(is_delta || is_end) {
-            if let Some(error) = said(data, is_delta || is_end) {
-                each(Delta::Error(error));
-                return Ok(());
-            }
+        if (event.error.is_some() || !(is_delta || is_end))
+            && let Some(error) = said(data, is_delta || is_end)
+        {
+            each(Delta::Error(error));
+            return Ok(());
         }
         if is_end {
             self.end(event, each);
@@ -57,11 +57,11 @@ impl Protocol for Transcription {
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let answer: Transcript<'_> = json::read(json)?;
         let found = answer.text.as_deref().is_some();
-        if answer.error.is_some() || !found {
-            if let Some(error) = said(json, found) {
-                each(Delta::Error(error));
-                return Ok(());
-            }
+        if (answer.error.is_some() || !found)
+            && let Some(error) = said(json, found)
+        {
+            each(Delta::Error(error));
+            return Ok(());
         }
         if !found {
             return Err(ReadError::Unreadable);

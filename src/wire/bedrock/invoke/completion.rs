@@ -179,7 +179,8 @@ impl Completion {
             let Some(value) = answer.remove(name) else { continue };
             // Later chunks have null or 0 in place of the input.
             let is_zero = Count::of(&value) == Some(0);
-            if !value.is_null() && !(is_zero && self.known.contains_key(name)) {
+            let is_repeated = is_zero && self.known.contains_key(name);
+            if !(value.is_null() || is_repeated) {
                 self.known.insert(name.to_owned(), Value::Null);
                 report.insert(name.to_owned(), value);
             }
