@@ -39,14 +39,14 @@ impl Format for Lines {
     }
 
     fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
-        match serde_json::from_slice::<Value>(request.body) {
+        match serde_json::from_slice::<Value>(&request.body()) {
             Ok(body) if body["count_only"] == true => Call::unobserved("lines/count"),
             _ => Call::new().metadata("said", "hello"),
         }
     }
 
     fn start(&self, request: &LlmHttpRequest<'_>) -> LlmStart {
-        let body: Value = serde_json::from_slice(request.body).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&request.body()).unwrap_or_default();
         LlmStart::new("acme", "lines")
             .model("acme-embed")
             .inputs(2)

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 use support::http::{Scripted, post};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, service_fn};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, Event, EventData, HttpCallbackLayer, Run, http_layer::RequestBody,
 };

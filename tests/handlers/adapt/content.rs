@@ -18,7 +18,7 @@ async fn content_is_limited_for_one_handler() {
             .text("Hel")
             .text("lo, wor")
             .text("ld")
-            .chunk(Delta::reasoning("because of it").into())
+            .chunk(Delta::reasoning("because of it"))
             .complete("stop");
         play(&callbacks, script).await;
         play(&callbacks, tool_call(&[r#"{"city":"#, r#""Paris"}"#])).await;

@@ -87,7 +87,7 @@ async fn masks_work_in_every_mode_and_order_of_choices() {
             .respond()
             .chunk(text(0, "I am ann"))
             .chunk(text(1, "And I am bo"))
-            .chunk(Delta::reasoning("they are ann@example.com ").into())
+            .chunk(Delta::reasoning("they are ann@example.com "))
             .chunk(text(1, "b@example.org, yes"))
             .chunk(text(0, "@example.com"))
             .fail("the connection of ann@example.com was reset");

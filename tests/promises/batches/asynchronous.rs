@@ -11,7 +11,6 @@ use support::{
     schedule::{ask, flushed, wrap},
 };
 use tokio::time::sleep;
-use tower::ServiceExt;
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, Callbacks, EventKind, FaultKind, Registration,
     handler::{BatchError, BatchEvent},
