@@ -55,7 +55,7 @@ async fn tree(nth: u64, callbacks: Callbacks) {
             let wait = Duration::from_millis(if nth % 10 < 3 { 20 } else { 10_000 });
             // Dropped midway, if it hangs.
             let _ = tokio::time::timeout(wait, read(answer)).await;
-            if nth % 2 == 0 {
+            if nth.is_multiple_of(2) {
                 let tool = RunLayer::tool("weather").input(|(): &()| json!({"city": "Paris"}));
                 tool.run(async { Ok::<_, BoxError>("wet") }).await?;
             }

@@ -17,7 +17,7 @@ use crate::{
     sync::lock,
 };
 
-/// A handler that publishes each event's [record](Event::record) to a stream of NATS JetStream: see the
+/// A handler that publishes each event's [record](crate::Event::record) to a stream of NATS JetStream: see the
 /// [module](crate::nats).
 ///
 /// The handler never waits: it puts the event into a [bounded buffer](PublisherConfig::buffer). A task sends the buffered
