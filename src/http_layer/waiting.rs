@@ -101,7 +101,6 @@ impl<B: Body> Waiting<B> {
     }
 
     /// Starts the run. Returns `None` if the request is no call, which is counted.
-
     fn emitter(
         &self,
         mut new_run: NewRun,

@@ -164,7 +164,7 @@ impl CallbackHandler for OtelMetrics {
     fn on_event(&self, run: &Run, event: &Event) {
         match event.data() {
             EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
-                self.0.start(run, start)
+                self.0.start(run, start);
             }
             EventData::LlmNewToken(_) => self.0.token(run, event.time()),
             data => {
