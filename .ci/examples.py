@@ -13,6 +13,10 @@ ANTHROPIC = (
 )
 EXPECTED = {
     "async_openai": f"{JOKE}gpt-4o-mini: 33 → 24 tokens\nthe client read 27 chunks\n",
+    "embeddings": (
+        "embedding 2 texts with text-embedding-3-small\n"
+        "2 vectors of 4 dimensions, 9 → ? tokens\nthe client got 2 vectors\n"
+    ),
     "hyper_client": ANTHROPIC,
     "reqwest_client": ANTHROPIC,
     "runnables": """a lambda counts 17 words

@@ -6,52 +6,40 @@ mod delivered;
 use proptest::{collection::vec, prelude::*, sample::select};
 use tower_llm_callbacks::{EventKind, EventMask, RunType};
 
-const KINDS: [EventKind; 15] = {
-    use EventKind::*;
-    [
-        LlmStart,
-        LlmNewToken,
-        LlmEnd,
-        LlmError,
-        EventKind::RunStart(RunType::Chain),
-        EventKind::RunEnd(RunType::Chain),
-        EventKind::RunError(RunType::Chain),
-        EventKind::RunStart(RunType::Tool),
-        EventKind::RunEnd(RunType::Tool),
-        EventKind::RunError(RunType::Tool),
-        EventKind::RunStart(RunType::Retriever),
-        EventKind::RunEnd(RunType::Retriever),
-        EventKind::RunError(RunType::Retriever),
-        Retry,
-        Custom,
-    ]
+const KINDS: [EventKind; 30] = {
+    let mut kinds = [EventKind::Retry; 30];
+    (kinds[1], kinds[2]) = (EventKind::Custom, EventKind::LlmNewToken);
+    let mut at = 0;
+    while at < TYPES.len() {
+        kinds[3 + 3 * at] = EventKind::start_of(TYPES[at]);
+        kinds[4 + 3 * at] = EventKind::end_of(TYPES[at]);
+        kinds[5 + 3 * at] = EventKind::error_of(TYPES[at]);
+        at += 1;
+    }
+    kinds
 };
 
-const TYPES: [RunType; 4] = [RunType::Llm, RunType::Chain, RunType::Tool, RunType::Retriever];
+const TYPES: [RunType; 9] = *RunType::ALL.first_chunk().unwrap();
 
-/// Returns the type of the runs that emit a kind of event, or `None` if all types do.
-fn type_of(kind: EventKind) -> Option<RunType> {
-    use EventKind::*;
+/// Whether runs of several types emit a kind of event.
+fn is_shared(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Retry | EventKind::Custom | EventKind::LlmNewToken)
+}
+
+/// Whether runs of a type emit a kind of event.
+fn emits(of: RunType, kind: EventKind) -> bool {
     match kind {
-        LlmStart | LlmNewToken | LlmEnd | LlmError => Some(RunType::Llm),
-        EventKind::RunStart(RunType::Chain)
-        | EventKind::RunEnd(RunType::Chain)
-        | EventKind::RunError(RunType::Chain) => Some(RunType::Chain),
-        EventKind::RunStart(RunType::Tool)
-        | EventKind::RunEnd(RunType::Tool)
-        | EventKind::RunError(RunType::Tool) => Some(RunType::Tool),
-        EventKind::RunStart(RunType::Retriever)
-        | EventKind::RunEnd(RunType::Retriever)
-        | EventKind::RunError(RunType::Retriever) => Some(RunType::Retriever),
-        _ => None,
+        EventKind::Retry | EventKind::Custom => true,
+        EventKind::LlmNewToken => of.is_model_call(),
+        kind => [EventKind::start_of(of), EventKind::end_of(of), EventKind::error_of(of)]
+            .contains(&kind),
     }
 }
 
 /// The smallest masks.
 fn atoms() -> Vec<EventMask> {
     let of_a_type = KINDS.iter().flat_map(|kind| {
-        let types =
-            TYPES.iter().filter(|run_type| type_of(*kind).is_none_or(|its| its == **run_type));
+        let types = TYPES.iter().filter(|run_type| emits(**run_type, *kind));
         types.map(|run_type| EventMask::of(*kind) & EventMask::of_runs(*run_type))
     });
     of_a_type.chain([EventMask::TOKEN_TIMES]).collect()

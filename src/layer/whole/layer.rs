@@ -30,12 +30,12 @@ use crate::{
 /// }));
 ///
 /// // The client of a service of embeddings, which counts its tokens.
-/// let client = service_fn(|texts: Vec<&str>| async move {
+/// let client = service_fn(|texts: Vec<String>| async move {
 ///     Ok::<_, BoxError>((vec![[0.1, 0.2]; texts.len()], 5))
 /// });
 /// let embed = ModelLayer::embedding(callbacks)
 ///     .extract(
-///         |texts: &Vec<&str>| {
+///         |texts: &Vec<String>| {
 ///             LlmStart::new("acme", "embed")
 ///                 .model("acme-embed-1")
 ///                 .inputs(texts.len() as u64)
@@ -49,8 +49,8 @@ use crate::{
 ///         },
 ///     )
 ///     .layer(client);
-/// let (vectors, _) = embed.oneshot(vec!["Why can't a bicycle", "stand up?"]).await?;
-/// assert_eq!(vectors.len(), 2);
+/// let (vectors, _) = embed.oneshot(vec!["Why can't a bicycle stand up?".to_owned()]).await?;
+/// assert_eq!(vectors.len(), 1);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use tower_llm_callbacks::{EventKind, EventMask, RunType};
 
-use super::{KINDS, TYPES, atoms, masks, type_of};
+use super::{KINDS, TYPES, atoms, emits, is_shared, masks};
 
 /// The membership of every kind and run type.
 fn members(set: EventMask) -> Vec<bool> {
@@ -53,24 +53,22 @@ proptest! {
     }
 }
 
-/// A run type has the kinds of its type and no others. Every run type has retries and custom events.
+/// A run type has the kinds of its type and no others. Every run type has retries and custom events, and every
+/// type of calls of models has tokens.
 #[test]
 fn a_run_type_has_its_own_kinds() {
     for run_type in TYPES {
         let its = EventMask::of_runs(run_type);
         for kind in KINDS {
-            let expected = type_of(kind).is_none_or(|of| of == run_type);
+            let expected = emits(run_type, kind);
             assert_eq!(its.wants(kind), expected, "{kind} of {run_type}");
             for other in TYPES {
-                let expected = match type_of(kind) {
-                    Some(of) => of == run_type,
-                    None => other == run_type,
-                };
-                assert_eq!(its.wants_in(kind, other), expected, "{kind} of {run_type}");
+                let in_other = expected && (!is_shared(kind) || other == run_type);
+                assert_eq!(its.wants_in(kind, other), in_other, "{kind} of {run_type}");
             }
         }
         let tokens = its.intersects(EventMask::TOKEN_TIMES);
-        assert_eq!(tokens, run_type == RunType::Llm);
+        assert_eq!(tokens, run_type.is_model_call());
     }
 }
 
@@ -81,13 +79,22 @@ fn parts_are_disjoint_and_complete() {
         |parts: &[EventMask]| parts.iter().fold(EventMask::NONE, |all, part| all | *part);
     let parts = [
         atoms(),
-        TYPES.map(EventMask::of_runs).to_vec(),
+        TYPES
+            .map(|run_type| EventMask::of_runs(run_type) - EventMask::TOKEN_TIMES)
+            .into_iter()
+            .chain([EventMask::TOKEN_TIMES])
+            .collect(),
         KINDS.iter().map(|kind| EventMask::of(*kind)).chain([EventMask::TOKEN_TIMES]).collect(),
         vec![
             EventMask::LLM,
             EventMask::CHAIN,
             EventMask::TOOL,
             EventMask::RETRIEVER,
+            EventMask::EMBEDDING,
+            EventMask::RERANK,
+            EventMask::IMAGE,
+            EventMask::AUDIO,
+            EventMask::MODERATION,
             EventMask::RETRY,
             EventMask::CUSTOM,
             EventMask::TOKEN_TIMES,
@@ -108,7 +115,7 @@ fn parts_are_disjoint_and_complete() {
 #[test]
 fn named_masks_have_their_kinds() {
     use EventKind::*;
-    let named: [(EventMask, &[EventKind]); 10] = [
+    let named: [(EventMask, &[EventKind]); 11] = [
         (EventMask::NONE, &[]),
         (EventMask::LLM_START, &[LlmStart]),
         (EventMask::LLM_NEW_TOKEN, &[LlmNewToken]),
@@ -137,6 +144,15 @@ fn named_masks_have_their_kinds() {
                 EventKind::RunStart(RunType::Retriever),
                 EventKind::RunEnd(RunType::Retriever),
                 EventKind::RunError(RunType::Retriever),
+            ],
+        ),
+        (
+            EventMask::EMBEDDING,
+            &[
+                EventKind::RunStart(RunType::Embedding),
+                EventKind::RunEnd(RunType::Embedding),
+                EventKind::RunError(RunType::Embedding),
+                LlmNewToken,
             ],
         ),
         (EventMask::RETRY | EventMask::CUSTOM, &[Retry, Custom]),
