@@ -93,7 +93,9 @@ def drive(scenario):
         else:
             items.append(plain(answer))
     except Exception as fault:
-        error = {"class": type(fault).__name__, "message": str(fault), "status": getattr(fault, "status_code", None)}
+        # Cohere's text of an error has the headers in it, to which a gateway adds a date.
+        message = str(fault.body) if isinstance(fault, cohere.core.ApiError) else str(fault)
+        error = {"class": type(fault).__name__, "message": message, "status": getattr(fault, "status_code", None)}
     return {"name": scenario["name"], "items": items, "error": error}
 
 
