@@ -476,7 +476,7 @@ fn unterminated_lines_items_and_strings_are_not_held() {
     ];
     for body in bodies {
         for (name, new) in LIMITED {
-            let peak = peak(new, body.as_bytes());
+            let peak = peak(*new, body.as_bytes());
             let start: String = body.chars().take(20).collect();
             assert!(peak <= 8 * LIMIT, "{name}, {start:?}: {peak} bytes");
         }
@@ -495,7 +495,7 @@ fn invalid_utf8_grows_within_the_limit() {
     // Invalid bytes are replaced by characters three times as long.
     for body in [long, lines] {
         for (name, new) in LIMITED {
-            let peak = peak(new, &body);
+            let peak = peak(*new, &body);
             assert!(peak <= 16 * LIMIT, "{name}: {peak} bytes");
         }
     }
@@ -586,7 +586,7 @@ fn endless_numbered_parts_are_held_up_to_a_bound() {
         let bound = if what == "a text in arguments" { 8 * BODY } else { BODY / 2 };
         let bound = u64::try_from(bound).unwrap();
         for (name, new) in LIMITED {
-            let peak = peak(new, &body);
+            let peak = peak(*new, &body);
             assert!(peak <= bound, "{what}, {name}: {peak} bytes");
         }
     }
