@@ -86,8 +86,7 @@ impl Exchange {
         assert_eq!(response.status().as_u16(), self.status);
         let received = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(received, self.answer.1);
-        let records = records.lock().unwrap().clone();
-        records
+        records.lock().unwrap().clone()
     }
 
     async fn records(&self) -> Vec<Value> {

@@ -50,7 +50,7 @@ fn read(format: &dyn Format, body: &str) -> (LlmResult, Option<ProviderError>) {
 }
 
 fn events<const N: usize>(events: [Value; N]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    events.into_iter().map(|event| format!("data: {event}\n\n")).collect()
 }
 
 /// The text, the reasoning, the calls, the finish reason, and input and output tokens of choice 0.

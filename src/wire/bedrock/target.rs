@@ -49,7 +49,7 @@ impl<'a> Target<'a> {
 #[cfg(test)]
 mod tests {
     use super::Target;
-    use crate::run::RunType::{self, Embedding, Image, Llm, Rerank};
+    use crate::run::RunType::{Embedding, Image, Llm, Rerank};
 
     #[test]
     fn paths_name_the_model() {

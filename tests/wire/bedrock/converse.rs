@@ -163,7 +163,7 @@ fn an_answer_is_complete_with_its_stop() {
     let text = delta(0, &json!({"text": "Hi"}));
     let stop = ("messageStop", json!({"stopReason": "end_turn"}));
     let metadata = ("metadata", json!({"usage": {"inputTokens": 1, "outputTokens": 1}}));
-    let (all, some) = (stream(&[text.clone(), stop.clone()]), stream(&[text.clone()]));
+    let (all, some) = (stream(&[text.clone(), stop.clone()]), stream(std::slice::from_ref(&text)));
     let complete = [Delta::text("Hi"), Delta::finish("end_turn"), Delta::Done];
     assert_eq!(read(ConverseDecoder::new, &all), complete);
     assert_eq!(read(ConverseDecoder::new, &some), [Delta::text("Hi")]);

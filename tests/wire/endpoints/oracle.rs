@@ -46,7 +46,7 @@ pub(super) fn unmet(case: &Case, records: &[Value]) -> Vec<String> {
 struct Unmet(Vec<String>);
 
 impl Unmet {
-    fn same<T: PartialEq + std::fmt::Display>(&mut self, what: &str, got: T, want: T) {
+    fn same<T: Copy + PartialEq + std::fmt::Display>(&mut self, what: &str, got: T, want: T) {
         if got != want {
             self.0.push(format!("{what}: {want} is wanted, {got} was recorded"));
         }
