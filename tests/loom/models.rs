@@ -137,7 +137,7 @@ fn run() -> Run {
         traceparent: None,
         trace_id: None,
     };
-    Run::new(info, None, None, None)
+    Run::new(info, None, None, None, None)
 }
 
 fn lane() -> Arc<Lane> {

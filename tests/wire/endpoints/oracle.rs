@@ -59,7 +59,7 @@ impl Unmet {
         self.same("finish_reason", &got["finish_reason"], &want["finish_reason"]);
         let none = json!([]);
         let calls = want.get("tool_calls").unwrap_or(&none);
-        self.same("tool_calls", parsed(&got["tool_calls"]), parsed(calls));
+        self.same("tool_calls", &parsed(&got["tool_calls"]), &parsed(calls));
     }
 
     /// The answer may say another name of the model than the request.
