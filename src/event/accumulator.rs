@@ -130,9 +130,7 @@ impl Accumulator {
             Delta::Reasoning { choice, text } => (*choice, TokenKind::Reasoning, text),
             Delta::Refusal { choice, text } => (*choice, TokenKind::Refusal, text),
             Delta::ToolCall { choice, index, id, name, arguments } => {
-                let (opened, layout, tool) =
-                    self.tool(*choice, *index, id.as_deref(), name.as_deref());
-                layout.tool_call(*index, opened);
+                let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
                 let kept = tool.truncated.push(&mut tool.arguments, arguments, bounds);
                 let reference = Some(Arc::clone(&tool.reference));
                 // The opening of a call is content although it has no text.
@@ -318,12 +316,13 @@ impl Accumulator {
         index: u32,
         id: Option<&str>,
         name: Option<&str>,
-    ) -> (bool, &mut LayoutBuilder, &mut Tool) {
+    ) -> (bool, &mut Tool) {
         let (_, Parts { tools, places, layout, .. }) = self.choice(choice);
         let mut opened = false;
         let at = places.find(tools, index, |tool| tool.reference.index);
         let at = at.unwrap_or_else(|| {
             opened = true;
+            layout.tool_call(index);
             let reference = Arc::new(ToolCallRef::new(index, "", ""));
             tools.push(Tool {
                 arguments: String::new(),
@@ -343,7 +342,7 @@ impl Accumulator {
             let name = name.unwrap_or(&known.name);
             tool.reference = Arc::new(ToolCallRef::new(index, id, name));
         }
-        (opened, layout, tool)
+        (opened, tool)
     }
 
     /// Bounds the bytes that are kept of all texts together.

@@ -18,6 +18,9 @@ pub(super) struct LayoutBuilder {
     last: Option<Segment>,
 }
 
+/// The most segments that are noted. Of an answer with more the order is not known.
+const MOST: usize = 64 * 1024;
+
 /// A run of content of one kind, by its length in bytes, or what is between two.
 #[derive(Debug, Clone)]
 enum Segment {
@@ -83,15 +86,9 @@ impl LayoutBuilder {
         }
     }
 
-    /// Notes a piece of the tool call with an index.
-    #[inline]
-    pub(super) fn tool_call(&mut self, index: u32, opened: bool) {
-        if opened && !matches!(self.last, Some(Segment::ToolCall(last)) if last == index) {
-            let is_call = |it: &Segment| matches!(it, Segment::ToolCall(known) if *known == index);
-            if !self.before.iter().any(is_call) {
-                self.push(Segment::ToolCall(index));
-            }
-        }
+    /// Notes the first piece of the tool call with an index.
+    pub(super) fn tool_call(&mut self, index: u32) {
+        self.push(Segment::ToolCall(index));
     }
 
     /// Signs the reasoning before.
@@ -113,10 +110,12 @@ impl LayoutBuilder {
     }
 
     fn push(&mut self, segment: Segment) {
-        self.before.extend(self.last.replace(segment));
+        if self.before.len() < MOST {
+            self.before.extend(self.last.replace(segment));
+        }
     }
 
-    /// Returns the layout of a choice. `calls` are the indices of its calls, in their order.
+    /// Returns the layout of a choice. `calls` are the indices of its calls, the lowest first.
     pub(super) fn finish(self, contents: Contents<'_>, calls: &[u32]) -> Layout {
         let Self { mut before, last } = self;
         match last {
@@ -129,7 +128,7 @@ impl LayoutBuilder {
         }
         for segment in &mut before {
             if let Segment::ToolCall(index) = segment {
-                let at = calls.iter().position(|known| known == index);
+                let at = calls.binary_search(index).ok();
                 *index = at.and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
             }
         }

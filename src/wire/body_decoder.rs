@@ -99,7 +99,7 @@ impl<P: Protocol> BodyDecoder<P> {
             }
             (b'{' | b'[', ..) => whole(),
             // No text begins with this byte, which most lengths of frames begin with.
-            (0, ..) => self.framed(),
+            (0, ..) if P::HAS_FRAMES => self.framed(),
             _ if self.declared_frames => self.framed(),
             _ if self.declared_whole => {
                 let common = |field: &&[u8]| field.starts_with(bytes) && field.len() > bytes.len();

@@ -11,6 +11,9 @@ pub(in crate::wire) trait Protocol: Send + Sync {
     /// The meaning of a body that begins with `[`.
     const ARRAY: ArrayBody = ArrayBody::Whole;
 
+    /// Whether answers may come as an event stream of AWS, whatever the response declares.
+    const HAS_FRAMES: bool = false;
+
     /// Reads an event of a streamed answer. `data` is trimmed and may be empty.
     fn event(
         &mut self,

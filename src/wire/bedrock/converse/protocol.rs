@@ -55,6 +55,8 @@ impl Converse {
 }
 
 impl Protocol for Converse {
+    const HAS_FRAMES: bool = true;
+
     fn event(
         &mut self,
         name: Option<&str>,

@@ -139,6 +139,8 @@ impl Rest {
 }
 
 impl Protocol for Invoke {
+    const HAS_FRAMES: bool = true;
+
     fn event(
         &mut self,
         _name: Option<&str>,
