@@ -2,7 +2,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde_json::Value;
-use tower_llm_callbacks::{LlmResult, LlmStart, Run, RunError, event::RunCost};
+use tower_llm_callbacks::{
+    LlmResult, LlmStart, Run, RunError,
+    event::{RunCost, UsageSource},
+};
 use uuid::Uuid;
 
 use super::{NAME, text::prefix};
@@ -32,8 +35,8 @@ pub(super) struct RunRow {
     pub(super) output: Option<u64>,
     /// The number of token events.
     pub(super) pieces: u64,
-    /// Whether any of the counts was not reported by the provider.
-    estimated: bool,
+    /// The marks of the input and of the output: `~` for an estimate, `≥` for a lower bound.
+    marks: [&'static str; 2],
     /// What the call cost, if it has a price.
     pub(super) cost: Option<RunCost>,
     /// The answer came from a cache.
@@ -84,7 +87,7 @@ impl RunRow {
             output: None,
             cached: false,
             pieces: 0,
-            estimated: false,
+            marks: [""; 2],
             cost: None,
             tenant: run.metadata().get("tenant").map(tenant).unwrap_or_default(),
             error: None,
@@ -100,7 +103,7 @@ impl RunRow {
         if let Some(usage) = &result.usage {
             self.input = usage.input_tokens;
             self.output = usage.output_tokens;
-            self.estimated = usage.source.is_estimated();
+            self.marks = [usage.source.input, usage.source.output].map(mark);
         }
         self.cost = result.cost.clone();
         self.cached = result.cached;
@@ -113,6 +116,14 @@ impl RunRow {
 
     pub(super) fn has_ended(&self) -> bool {
         self.state != "running"
+    }
+}
+
+fn mark(source: Option<UsageSource>) -> &'static str {
+    match source {
+        Some(UsageSource::Estimated) => "~",
+        Some(UsageSource::AtLeast) => "≥",
+        _ => "",
     }
 }
 

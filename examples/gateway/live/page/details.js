@@ -24,7 +24,7 @@ function paintFacts(run, list) {
   set(box.lastElementChild, kindOf(run));
   $("abort").hidden = !abortToken || run.state !== "running";
   facts(box.nextElementSibling, [
-    ["Input", known(run, run.input)], ["Output", output(run)], ["Tokens/s", speed(run)],
+    ["Input", known(run, run.input, 0)], ["Output", output(run)], ["Tokens/s", speed(run)],
     ["First token", time(run.first)], ["Time", time(duration(run))], ["Pieces", count(run.pieces || null)],
     ["Cost", run.cost ? cost(run) + " " + run.cost.currency : ""], ["Started", clock(run.started)], ["Tenant", label(run.tenant || "")],
   ]);

@@ -5,10 +5,13 @@ const by = {
   model: (run) => run.model || "", provider: (run) => run.provider || "", tenant: (run) => run.tenant || "",
 };
 
+// Names come from clients: attributes of the page do not have them.
+const chosen = (name) => $("by-" + name).names?.[$("by-" + name).selectedIndex] || "";
+
 function matches(run) {
   if (only && run.state !== only) return false;
   for (const [name, value] of Object.entries(by)) {
-    const wanted = $("by-" + name).value;
+    const wanted = chosen(name);
     if (wanted && value(run) !== wanted) return false;
   }
   const minutes = Number($("by-time").value);
@@ -21,24 +24,20 @@ function matches(run) {
   return words.every((word) => text.includes(word));
 }
 
-const isFiltered = () => !!(only || $("search").value.trim() || ["by-model", "by-provider", "by-tenant", "by-time"].some((id) => $(id).value));
+const isFiltered = () => !!(only || $("search").value.trim() || $("by-time").value || Object.keys(by).some(chosen));
 
 // The values that the kept runs have. A list that is open, or has one value, is left alone.
 function paintFilters() {
   for (const [name, value] of Object.entries(by)) {
     const select = $("by-" + name);
     if (select === document.activeElement) continue;
-    const values = [...new Set([select.value, ...[...runs.values()].map(value)])].filter(Boolean).sort();
-    const wanted = ["", ...values];
-    select.hidden = values.length < 2 && !select.value;
-    if (wanted.length === select.options.length && wanted.every((one, at) => select.options[at].value === one)) continue;
-    const chosen = select.value;
-    select.replaceChildren(...wanted.map((one) => {
-      const option = make("option", "", one ? label(one) : `any ${name}`);
-      option.value = one;
-      return option;
-    }));
-    select.value = chosen;
+    const now = chosen(name);
+    const wanted = ["", ...[...new Set([now, ...[...runs.values()].map(value)])].filter(Boolean).sort()];
+    select.hidden = wanted.length < 3 && !now;
+    if (wanted.join("\n") === select.names?.join("\n")) continue;
+    select.names = wanted;
+    select.replaceChildren(...wanted.map((one) => make("option", "", one ? label(one) : `any ${name}`)));
+    select.selectedIndex = wanted.indexOf(now);
   }
 }
 

@@ -5,10 +5,10 @@ const money = (amount) => Number(amount).toLocaleString("en", { maximumSignifica
 const cost = (run) => run.cost ? (run.cost.estimated ? "~" : "") + money(run.cost.amount) : "";
 const count = (n) => n == null ? "" : n.toLocaleString("en");
 // A count that the provider did not report is marked.
-const known = (run, n) => n == null ? "" : (run.estimated ? "~" : "") + count(n);
+const known = (run, n, side) => n == null ? "" : run.marks[side] + count(n);
 // Until the end, and in incomplete answers, the number of pieces is more accurate than the usage reported so far.
 const counted = (run) => run.output != null && (run.state === "completed" || run.output >= run.pieces);
-const output = (run) => counted(run) ? known(run, run.output) : run.pieces ? count(run.pieces) + (run.pieces === 1 ? " pc" : " pcs") : "";
+const output = (run) => counted(run) ? known(run, run.output, 1) : run.pieces ? count(run.pieces) + (run.pieces === 1 ? " pc" : " pcs") : "";
 function speed(run) {
   if (run.first == null) return "";
   const tokens = counted(run) ? run.output : run.pieces, seconds = (duration(run) - run.first) / 1000;
@@ -82,13 +82,12 @@ function paintLine(run) {
   const { error } = run;
   set(c.sub, error ? [error.status, error.code, label(error.message)].filter(Boolean).join(" · ") : kindOf(run));
   c.sub.classList.toggle("bad", !!error && run.state !== "cancelled");
-  c.sub.title = error ? kindOf(run) + "\n" + shown(error.message) : "";
   c.model.style.paddingLeft = Math.min(run.depth, 6) * 18 + (innerWidth > 760 ? 8 : 0) + "px";
   run.line.setAttribute("aria-level", run.depth + 1);
-  set(c.input, known(run, run.input));
+  set(c.input, known(run, run.input, 0));
   set(c.output, output(run));
   c.output.classList.toggle("pieces", !counted(run));
-  c.output.title = counted(run) ? (run.estimated ? "tokens; the provider did not report all of them" : "tokens") : "pieces received so far; tokens are reported at the end";
+  c.output.title = counted(run) ? (run.marks[1] ? "tokens; the provider did not report all of them" : "tokens") : "pieces received so far; tokens are reported at the end";
   set(c.speed, speed(run));
   set(c.first, time(run.first));
   set(c.time, time(duration(run)));
