@@ -818,7 +818,9 @@ def check_overview_and_usage():
         found = page.js(json_of)
         same("the run as JSON", (found["id"], found["model"], found["detail"]["usage"]["input_tokens"]), (ids[1], "claude-sonnet-5", 101))
         same("the link to it", page.js("return [$('save').pathname, $('save').download]"), [f"/runs/{ids[1]}", f"run-{ids[1]}.json"])
-        # All rows have one scale.
+        # All rows have one scale. The timelines are hidden beside the details.
+        page.js("location.hash = ''")
+        within(5, "the timelines", lambda: page.js("return $('details').hidden"))
         widths = page.js("return [...document.querySelectorAll('#rows tr')].filter((tr) => tr.run.root === tr.run).map((tr) => "
                          "[tr.run.duration, tr.querySelector('.b').getBoundingClientRect().right - tr.querySelector('.timeline').getBoundingClientRect().left])")
         ends = [width / duration for duration, width in widths if width > 20]
