@@ -31,12 +31,13 @@ use crate::event::{LlmResult, LlmStart, Usage};
 /// tokenizer loads it, which takes about 0.1 s and 25 MB: [`load`](Self::load) does it before.
 ///
 /// ```
+/// use std::sync::Arc;
 /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, estimate::TokenizerEstimator};
 ///
 /// let estimator = TokenizerEstimator::new();
 /// assert!(estimator.load("gpt-4o-mini"));
 /// assert!(!estimator.load("claude-sonnet-5"));
-/// let layer = HttpCallbackLayer::new(Callbacks::new()).usage_estimator(estimator);
+/// let layer = HttpCallbackLayer::new(Callbacks::new()).usage_estimator(Arc::new(estimator));
 /// ```
 #[derive(Debug, Default)]
 pub struct TokenizerEstimator {
