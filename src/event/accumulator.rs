@@ -124,12 +124,12 @@ impl Accumulator {
     /// Adds a delta. Returns its content if it is a token event.
     #[inline]
     pub(crate) fn add<'d>(&mut self, delta: &'d Delta<'_>) -> Option<Content<'d>> {
-        let bounds = (self.limit, self.room);
-        let (choice, kind, text) = match delta {
-            Delta::Text { choice, text } => (*choice, TokenKind::Text, text),
-            Delta::Reasoning { choice, text } => (*choice, TokenKind::Reasoning, text),
-            Delta::Refusal { choice, text } => (*choice, TokenKind::Refusal, text),
+        match delta {
+            Delta::Text { choice, text } => self.text(*choice, TokenKind::Text, text),
+            Delta::Reasoning { choice, text } => self.text(*choice, TokenKind::Reasoning, text),
+            Delta::Refusal { choice, text } => self.text(*choice, TokenKind::Refusal, text),
             Delta::ToolCall { choice, index, id, name, arguments } => {
+                let bounds = (self.limit, self.room);
                 let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
                 let kept = tool.truncated.push(&mut tool.arguments, arguments, bounds);
                 let reference = Some(Arc::clone(&tool.reference));
@@ -137,13 +137,24 @@ impl Accumulator {
                 if !opened && arguments.is_empty() {
                     return None;
                 }
-                return self.content(*choice, TokenKind::ToolCall, arguments, kept, reference);
+                self.content(*choice, TokenKind::ToolCall, arguments, kept, reference)
             }
             other => {
                 self.add_fact(other);
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Adds a piece of text. Returns it if it is a token event.
+    #[inline]
+    pub(crate) fn text<'d>(
+        &mut self,
+        choice: u32,
+        kind: TokenKind,
+        text: &'d str,
+    ) -> Option<Content<'d>> {
+        let bounds = (self.limit, self.room);
         let (to, parts) = self.choice(choice);
         let (to, truncated) = match kind {
             TokenKind::Reasoning => (&mut to.reasoning, &mut parts.truncated[1]),
@@ -282,14 +293,10 @@ impl Accumulator {
         !choices.is_empty() && choices.iter().all(|choice| choice.finish_reason.is_some())
     }
 
+    /// Returns the position of a choice, which is added if it is new.
+    #[inline(never)]
     fn position(&mut self, index: u32) -> usize {
-        self.answered = true;
         let choices = &mut self.choices;
-        if let [only] = choices.as_slice()
-            && only.index == index
-        {
-            return 0;
-        }
         if let Some(at) = self.places.find(choices, index, |choice| choice.index) {
             return at;
         }
@@ -304,8 +311,13 @@ impl Accumulator {
         choices.len() - 1
     }
 
+    #[inline]
     fn choice(&mut self, index: u32) -> (&mut Choice, &mut Parts) {
-        let at = self.position(index);
+        self.answered = true;
+        let at = match self.choices.as_slice() {
+            [only] if only.index == index => 0,
+            _ => self.position(index),
+        };
         (&mut self.choices[at], &mut self.parts[at])
     }
 

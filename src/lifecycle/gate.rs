@@ -142,16 +142,32 @@ impl<St, Src: Reader<A>, H, A: Account> Gated<St, Src, H, A> {
     where
         Src: Source<St, T, H, A>,
     {
+        if let Part::Unobserved = self.part {
+            return match self.project().inner.as_pin_mut() {
+                Some(inner) => Src::poll(inner, cx),
+                None => Poll::Ready(None),
+            };
+        }
+        self.poll_observed(cx)
+    }
+
+    /// Apart, so that a stream without handlers does not pay for it.
+    #[inline(never)]
+    fn poll_observed<T>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, BoxError>>>
+    where
+        Src: Source<St, T, H, A>,
+    {
         let mut this = self.project();
         let gate = match this.part {
             Part::Run(gate) => gate,
-            part => {
+            Part::Ended(scope) => {
                 let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
-                return match part {
-                    Part::Ended(scope) => scope.enter(|| Src::poll(inner, cx)),
-                    _ => Src::poll(inner, cx),
-                };
+                return scope.enter(|| Src::poll(inner, cx));
             }
+            Part::Unobserved => return Poll::Ready(None),
         };
         match ready!(gate.poll_item(this.inner.as_mut(), cx)) {
             Given::Item(item) => Poll::Ready(Some(Ok(item))),

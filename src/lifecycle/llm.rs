@@ -11,7 +11,7 @@ use crate::{
     estimate::{AnswerCount, Counting},
     event::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
-        Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput,
+        Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput, TokenKind,
     },
     run::{Run, RunType},
 };
@@ -102,6 +102,19 @@ impl LlmEmitter {
     /// Adds a delta of the answer. After the end of the answer, deltas are ignored.
     #[inline]
     pub(crate) fn delta(&mut self, delta: &Delta<'_>) {
+        match delta {
+            // By far the most are these: they do not pay for the others.
+            Delta::Text { choice, text } if !self.is_over() && !self.account.is_limited() => {
+                if let Some(content) = self.account.answer.text(*choice, TokenKind::Text, text) {
+                    self.token(content);
+                }
+            }
+            delta => self.any_delta(delta),
+        }
+    }
+
+    #[inline(never)]
+    fn any_delta(&mut self, delta: &Delta<'_>) {
         if self.is_over() {
             return;
         }
@@ -153,8 +166,13 @@ impl Request {
 }
 
 impl Llm {
-    /// Counts a delta whose content may not be captured.
+    /// Whether content is counted that may not be captured.
     #[inline]
+    fn is_limited(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.limited.is_some())
+    }
+
+    /// Counts a delta whose content may not be captured.
     fn count(&mut self, delta: &Delta<'_>) {
         if let Some(Request { limited: Some(limited), .. }) = &mut self.request {
             limited.count(delta);

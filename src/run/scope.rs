@@ -154,18 +154,26 @@ impl Scope {
     /// The value is swapped in for the time of the call and then back out: no reference is counted.
     #[inline]
     pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        #[cfg(any(feature = "tracing-spans", feature = "otel"))]
+        let parent = self.parent();
+        #[cfg(feature = "tracing-spans")]
+        let span = parent.and_then(Run::tracing_span).cloned();
+        #[cfg(feature = "tracing-spans")]
+        let _entered = span.as_ref().map(tracing::Span::enter);
+        #[cfg(feature = "otel")]
+        let _attached = parent.and_then(Run::otel_context).cloned().map(Context::attach);
+        self.enter_code(f)
+    }
+
+    /// Calls the code of a handler in its scope, which has no run and so no span.
+    #[inline]
+    pub(crate) fn enter_code<T>(&mut self, f: impl FnOnce() -> T) -> T {
         struct Reset<'a>(&'a mut Scope);
         impl Drop for Reset<'_> {
             fn drop(&mut self) {
                 swap(self.0);
             }
         }
-        #[cfg(feature = "tracing-spans")]
-        let span = self.parent().and_then(Run::tracing_span).cloned();
-        #[cfg(feature = "tracing-spans")]
-        let _entered = span.as_ref().map(tracing::Span::enter);
-        #[cfg(feature = "otel")]
-        let _attached = self.parent().and_then(Run::otel_context).cloned().map(Context::attach);
         swap(self);
         let _reset = Reset(self);
         f()

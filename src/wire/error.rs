@@ -44,7 +44,7 @@ fn read(body: &str, fallback: impl FnOnce() -> String) -> ProviderError {
     let body = body.trim_start_matches('\u{FEFF}').trim();
     match json::value(body).or_else(|| of_event(body)) {
         Some(value @ (Value::Object(_) | Value::Array(_))) => of_value(&value, fallback),
-        Some(Value::String(text)) => with_message(&text),
+        Some(Value::String(text)) if !text.trim().is_empty() => with_message(&text),
         _ => with_message(&error_text::message(body).unwrap_or_else(fallback)),
     }
 }

@@ -48,18 +48,25 @@ impl Dispatch {
     }
 
     /// Clears the flag, after the backlog is empty.
+    #[inline]
     pub(super) fn release(self: &Arc<Self>) {
-        let mut was_marked = false;
-        while !self.flag.clear() {
+        if !self.flag.clear() {
+            self.release_marked();
+        }
+    }
+
+    #[cold]
+    fn release_marked(self: &Arc<Self>) {
+        loop {
             self.drain_backlog();
-            was_marked = true;
+            if self.flag.clear() {
+                break;
+            }
         }
-        if was_marked {
-            // The emitter, or a flush, may wait for an event that was left to this thread, or for the flag.
-            self.run().control().wake();
-            progressed();
-            self.settled();
-        }
+        // The emitter, or a flush, may wait for an event that was left to this thread, or for the flag.
+        self.run().control().wake();
+        progressed();
+        self.settled();
     }
 
     /// Dispatches an event that was numbered in another process. Only for runs [opened](Self::set_remote) so, whose

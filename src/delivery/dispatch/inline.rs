@@ -21,7 +21,7 @@ pub(crate) fn call(
     scope: &mut Scope,
     event: &Event,
 ) -> bool {
-    match catch(|| scope.enter(|| handler.notify(dispatch.run(), event))) {
+    match catch(|| scope.enter_code(|| handler.notify(dispatch.run(), event))) {
         Ok(Ok(())) => true,
         outcome => {
             failed(outcome, dispatch, index, event.kind());

@@ -121,6 +121,8 @@ fn http_errors() {
         (br#"{"code":"c","error":"plain"}"#, with("plain", Some("c"))),
         (br#"{"detail":"d"}"#, with("d", None)),
         (b"<html>", with("HTTP status 429", None)),
+        (b"\"\"", with("HTTP status 429", None)),
+        (b" \" \" ", with("HTTP status 429", None)),
     ];
     for (body, expected) in table {
         let name = String::from_utf8_lossy(body);
