@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn,
+};
 use tower_llm_callbacks::{
     AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, Delta, LlmResult, ProviderError,
     Registration, Run, RunConfig, RunLayer, Usage,
@@ -89,6 +91,23 @@ fn a_model_call_is_counted_and_timed() {
         assert_eq!(counter("llm_tokens_total", &format!(",direction={direction}")), tokens);
     }
     assert_eq!(counter("llm_tokens_total", ",direction=cache_write"), None);
+}
+
+/// A cache's answer may repeat the usage of the call that it was made by.
+#[test]
+fn a_cached_answer_counts_no_tokens() {
+    let recorded = record(async {
+        let cache = service_fn(|request: ChatRequest| {
+            Run::current().expect("the call is observed").set_cached();
+            ScriptedModel::new(answer()).oneshot(request)
+        });
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
+        let reply = layer.layer(cache).oneshot(ChatRequest::new("claude-1")).await.unwrap();
+        chat::collect(reply).await.unwrap();
+    });
+    let ended = format!("llm_runs_ended_total{{{MODEL},outcome=completed}}");
+    assert_eq!(recorded.get(&ended), Some(&Value::Counter(1)), "{recorded:?}");
+    assert!(recorded.keys().all(|name| !name.starts_with("llm_tokens_total")), "{recorded:?}");
 }
 
 #[test]
