@@ -127,7 +127,7 @@ impl<F: Future> Future for Guarded<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (scope, future) = (this.scope, this.future);
-        match catch(|| scope.enter(|| future.poll(cx))) {
+        match catch(|| scope.enter_code(|| future.poll(cx))) {
             Ok(poll) => poll.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
         }
