@@ -46,7 +46,6 @@ fn ten() -> usize {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NatsSettings {
-    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "checked alone"))]
     pub(crate) url: String,
 }
 

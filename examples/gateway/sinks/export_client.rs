@@ -41,12 +41,14 @@ impl ExportClient {
 impl HttpClient for ExportClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
-        let response = self.runtime.spawn(timeout(LONGEST, async move {
+        let export = async move {
             let response = client.request(request.map(Body::from)).await?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, RESPONSE).collect().await?.to_bytes();
             Ok::<_, HttpError>(Response::from_parts(head, body))
-        }));
+        };
+        // The timer has to be made in the runtime too.
+        let response = self.runtime.spawn(async { timeout(LONGEST, export).await });
         let response = match response.await {
             Ok(Ok(response)) => response,
             Ok(Err(elapsed)) => Err(elapsed.into()),
