@@ -625,7 +625,7 @@ def get(url):
         return error.code, error.read()
 
 
-def check_of(*options, environment=None):
+def configuration_checked(*options, environment=None):
     environment = os.environ | (environment or {})
     return subprocess.run([BINARY, "--check", *map(str, options)], capture_output=True, text=True, timeout=20, env=environment)
 
@@ -674,7 +674,7 @@ def check_the_configuration_of_the_guide():
     text = Path("examples/gateway/gateway.toml").read_text()
     guide = Path("src/guide/gateway.md").read_text()
     assert f"```toml\n{text}```" in guide, "the guide does not show examples/gateway/gateway.toml"
-    ended = check_of("--config", "examples/gateway/gateway.toml")
+    ended = configuration_checked("--config", "examples/gateway/gateway.toml")
     same("the check", (ended.returncode, ended.stdout, ended.stderr), (0, "the configuration is valid\n", ""))
 
 
@@ -695,6 +695,9 @@ def check_configuration_errors():
         ("[[upstreams]]\nurl = 'ftp://a'\n", 2, "upstreams[0].url", "http or https"),
         (f"[[upstreams]]\nmodels = ['m']\nurl = 'http://u:{SECRET}@a'\n", 3, "upstreams[0].url", "credentials"),
         ("[[upstreams]]\nurl = 'http://a'\nkey_env = 'NO_SUCH_VARIABLE'\n", 3, "upstreams[0].key_env", "NO_SUCH_VARIABLE", "set it"),
+        (f"[[upstreams]]\nurl = 'http://a'\nkey_env = '{SECRET}'\n", 3, "upstreams[0].key_env", "the name of an environment variable"),
+        ("provider = 'a'\n[[upstreams]]\nurl = 'http://a'\n", 1, "provider", "[[upstreams]]"),
+        (tenant + "[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 1, tenants = { a = 1, b = 1 } }\n", 6, "tenants.b", "no tenant"),
         ("[[upstreams]]\nurl = 'http://a'\nmount = 'x'\n", 3, "upstreams[0].mount", "/groq"),
         ("[[upstreams]]\nurl = 'http://a'\npaths = [\n  '/a',\n  '/*/*'\n]\n", 5, "upstreams[0].paths[1]", "one `*`"),
         ("[[tenants]]\nname = 'a'\n", 1, "tenants[0]", "`key_sha256` or `key_env`"),
@@ -716,14 +719,14 @@ def check_configuration_errors():
     ]:
         with tempfile.TemporaryDirectory() as folder:
             file = configured(folder, text)
-            ended = check_of("--config", file)
+            ended = configuration_checked("--config", file)
             found = ended.stderr
             same(f"{text}: the exit code", ended.returncode, 1)
             assert f"{file}:{line}: " in found, (text, found)
             assert all(it in found for it in expected) and SECRET not in found, (text, found)
-    ended = check_of("--config", "/no/such.toml")
+    ended = configuration_checked("--config", "/no/such.toml")
     assert ended.returncode == 1 and "--config /no/such.toml" in ended.stderr, ended.stderr
-    ended = check_of("--replay", "a")
+    ended = configuration_checked("--replay", "a")
     assert ended.returncode == 1 and "--replay" in ended.stderr, ended.stderr
 
 
@@ -761,7 +764,9 @@ def check_upstreams_by_path_and_model():
         key = {"authorization": "Bearer of-the-client"}
         same("by path", ask(server, "POST", "/groq/v1/chat/completions?a=b", CHAT, key.items())[0], 200)
         same("by model", ask(server, "POST", "/v1/chat/completions", body, key.items())[0], 200)
-        ask(server, "POST", "/v1/chat/completions", iter([json.dumps(body).encode()]), {"x-api-key": "of-the-client"}.items())
+        # The key of the client does not go on in another header.
+        both = {"x-api-key": "of-the-client", "api-key": "of-the-client"}
+        ask(server, "POST", "/v1/chat/completions", iter([json.dumps(body).encode()]), both.items())
         ask(server, "POST", "/v1beta/models/gemini-2:generateContent", {"contents": []})
         ask(server, "POST", "/v1/chat/completions", CHAT, key.items())
         ask(server, "POST", "/groqq", b"no JSON")

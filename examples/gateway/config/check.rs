@@ -18,6 +18,10 @@ impl Settings {
         if self.provider.as_deref() == Some("") {
             return Err(Problem::new("provider", "must not be empty: leave it out"));
         }
+        if self.provider.is_some() && self.upstream.is_none() && !self.upstreams.is_empty() {
+            let message = "is that of `upstream`, which is not set: set it in [[upstreams]]";
+            return Err(Problem::new("provider", message));
+        }
         let is_priced = self.prices.are_set();
         self.prices.read()?;
         self.limits.check()?;
@@ -34,6 +38,12 @@ impl Settings {
                 true => Problem::new(&*key, problem.message),
                 false => problem,
             })?;
+            let known = |name: &String| self.tenants.iter().any(|tenant| tenant.name == *name);
+            let unknown = sink.sampled_tenants().find(|name| !known(name));
+            if let (Some(name), false) = (unknown, self.tenants.is_empty()) {
+                let key = format!("{key}.sample.tenants.{name}");
+                return Err(Problem::new(key, "no tenant has this name: correct it"));
+            }
             if let Some(jsonl) = sink.jsonl
                 && !files.insert(jsonl.path)
             {

@@ -22,6 +22,12 @@ impl fmt::Display for Problem {
 
 /// Reads a secret from the environment, so that it is neither in the file nor on the command line.
 pub(super) fn secret(variable: &str, key: impl Into<String>) -> Result<String, Problem> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if variable.is_empty() || !variable.bytes().all(is_name) {
+        // It may be the secret itself, by mistake: the message does not repeat it.
+        let message = "expected the name of an environment variable, such as ANTHROPIC_API_KEY";
+        return Err(Problem::new(key, message));
+    }
     match std::env::var(variable) {
         Ok(value) if !value.is_empty() => Ok(value),
         _ => Err(Problem::new(

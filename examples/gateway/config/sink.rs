@@ -97,6 +97,11 @@ impl SinkSettings {
         self.content.is_none() && self.mask == Texts::Uncovered && self.sample.is_none()
     }
 
+    /// Returns the tenants with a share of their own.
+    pub(super) fn sampled_tenants(&self) -> impl Iterator<Item = &String> {
+        self.sample.iter().flat_map(|sample| sample.tenants.keys())
+    }
+
     /// Adapts a handler to what the sink is to get.
     pub(crate) fn adapt<H>(
         &self,

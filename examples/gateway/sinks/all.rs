@@ -55,9 +55,9 @@ impl Sinks {
 
     /// Opens files anew, as a tool that rotates them asks for.
     pub(crate) fn reopen(&self) {
-        for (path, file) in &self.files {
+        for file in self.present.iter().filter_map(|sink| sink.file.as_ref()) {
             if let Err(error) = file.reopen() {
-                eprintln!("{}: {error}", path.display());
+                eprintln!("{error}");
             }
         }
     }

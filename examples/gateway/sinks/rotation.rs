@@ -84,7 +84,8 @@ impl Write for Rotation {
 
 impl Rotating {
     fn open(&mut self) -> io::Result<()> {
-        self.file = append(&self.path)?;
+        let named = |error| io::Error::other(format!("{}: {error}", self.path.display()));
+        self.file = append(&self.path).map_err(named)?;
         self.size = self.file.metadata()?.len();
         Ok(())
     }
@@ -105,7 +106,7 @@ impl Rotating {
         }
         self.failed = None;
         if let Err(error) = self.rotate() {
-            eprintln!("{}: cannot be rotated: {error}", self.path.display());
+            eprintln!("{} cannot be rotated: {error}", self.path.display());
             self.failed = Some(Instant::now());
         }
     }

@@ -26,7 +26,11 @@ impl RunningSink {
         let (mut handlers, mut file) = (Callbacks::new(), None);
         if let Some(jsonl) = &settings.jsonl {
             file = match file_of(&jsonl.path) {
-                Some(file) => Some(file),
+                Some(file) => {
+                    // It may have been moved since.
+                    file.reopen()?;
+                    Some(file)
+                }
                 None => jsonl::open(&jsonl.path)?,
             };
             handlers = handlers.add(jsonl::handler(&settings, jsonl, file.as_ref()));
