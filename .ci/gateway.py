@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import resource
@@ -17,10 +18,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 os.chdir(Path(__file__).parent.parent)
 sys.dont_write_bytecode = True
@@ -40,8 +44,8 @@ def same(what, found, expected):
 
 
 @contextlib.contextmanager
-def gateway(*options):
-    server = processes.Server(BINARY, "--listen", "127.0.0.1:0", *map(str, options))
+def gateway(*options, errors=None):
+    server = processes.Server(BINARY, "--listen", "127.0.0.1:0", *map(str, options), errors=errors)
     try:
         yield server
     finally:
@@ -111,7 +115,8 @@ def within(seconds, what, test):
 
 def check_help():
     text = subprocess.run([BINARY, "--help"], check=True, stdout=subprocess.PIPE, text=True, timeout=20).stdout
-    for option in ("--listen", "--upstream", "--provider", "--route", "--events", "--no-callbacks", "--grace", "--drain", "--pace-ms"):
+    for option in ("--listen", "--upstream", "--provider", "--route", "--events", "--no-callbacks", "--grace", "--drain", "--pace-ms",
+                   "--config", "--check", "--caller", "--admin-abort"):
         assert option in text, option
 
 
@@ -583,6 +588,458 @@ def check_many_streams():
         same("the exit code", server.stop(), 0)
         ends = {run[-1]["data"]["error"]["kind"] for run in events_of(events)}
         same("the ends", (len(events_of(events)), ends), (100, {"cancelled"}))
+
+
+def configured(folder, text, name="gateway.toml"):
+    file = Path(folder) / name
+    file.write_text(text)
+    return file
+
+
+@contextlib.contextmanager
+def gateway_with(text, *options, environment=None):
+    """Starts a gateway with a configuration, and yields it, the URL of its admin listener, and the folder of the file.
+
+    `FOLDER` in the text is that folder.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = configured(folder, text.replace("FOLDER", folder))
+        with mock.patch.dict(os.environ, environment or {}), \
+                gateway("--config", file, "--admin", "127.0.0.1:0", *options, errors=f"{folder}/errors") as server:
+            yield server, server.line().split()[2].removesuffix("/metrics"), Path(folder)
+
+
+def reload(server, admin, file, text):
+    """Has the gateway read another text, and waits until it has done so."""
+    file.write_text(text)
+    before = server.errors_seen()
+    server.process.send_signal(signal.SIGHUP)
+    within(10, "the reload", lambda: "the configuration" in server.errors_seen()[len(before):])
+
+
+def get(url):
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def configuration_checked(*options, environment=None):
+    environment = os.environ | (environment or {})
+    return subprocess.run([BINARY, "--check", *map(str, options)], capture_output=True, text=True, timeout=20, env=environment)
+
+
+class Stub:
+    """An upstream that answers with what it got."""
+
+    def __init__(self, text="fine", status=200):
+        self.seen, stub = [], self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                stub.seen.append((self.path, dict(self.headers), body))
+                message = {"role": "assistant", "content": stub.text}
+                answer = {"id": "1", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 10, "completion_tokens": 20},
+                          "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+                data = json.dumps(answer).encode()
+                self.send_response(stub.status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        self.text, self.status = text, status
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def hashed(key):
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def check_the_configuration_of_the_guide():
+    text = Path("examples/gateway/gateway.toml").read_text()
+    guide = Path("src/guide/gateway.md").read_text()
+    assert f"```toml\n{text}```" in guide, "the guide does not show examples/gateway/gateway.toml"
+    ended = configuration_checked("--config", "examples/gateway/gateway.toml")
+    same("the check", (ended.returncode, ended.stdout, ended.stderr), (0, "the configuration is valid\n", ""))
+
+
+def check_configuration_errors():
+    tenant = f'[[tenants]]\nname = "a"\nkey_sha256 = ["{hashed("k")}"]\n'
+    for text, line, *expected in [
+        ("listen = \n", 1, "syntax"),
+        ("grace = 1\nlistn = 'x'\n", 2, "listn", "`listen`"),
+        ("\n\nlisten = 'here'\n", 3, "listen"),
+        ("grace = 'soon'\n", 1, "grace", "90s"),
+        ("content = 'some'\n", 1, "content", "`full`, `off`"),
+        ("admin = 'x'\n", 1, "admin", "127.0.0.1:9090"),
+        ("routes = ['/a=messages', '/b=nothing']\n", 1, "routes", "messages"),
+        ("callers = ['header:authorization=user']\n", 1, "callers", "credentials"),
+        ("upstream = 'api.openai.com'\n", 1, "upstream", "https://api.openai.com"),
+        ("admin_abort = true\n", 1, "admin_abort", "requires --admin"),
+        ("[[upstreams]]\nurl = 'http://a'\n\n[[upstreams]]\nmodels = ['m']\n", 4, "upstreams[1]", "missing field `url`"),
+        ("[[upstreams]]\nurl = 'ftp://a'\n", 2, "upstreams[0].url", "http or https"),
+        (f"[[upstreams]]\nmodels = ['m']\nurl = 'http://u:{SECRET}@a'\n", 3, "upstreams[0].url", "credentials"),
+        ("[[upstreams]]\nurl = 'http://a'\nkey_env = 'NO_SUCH_VARIABLE'\n", 3, "upstreams[0].key_env", "NO_SUCH_VARIABLE", "set it"),
+        (f"[[upstreams]]\nurl = 'http://a'\nkey_env = '{SECRET}'\n", 3, "upstreams[0].key_env", "the name of an environment variable"),
+        ("provider = 'a'\n[[upstreams]]\nurl = 'http://a'\n", 1, "provider", "[[upstreams]]"),
+        (tenant + "[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 1, tenants = { a = 1, b = 1 } }\n", 6, "tenants.b", "no tenant"),
+        ("[[upstreams]]\nurl = 'http://a'\nmount = 'x'\n", 3, "upstreams[0].mount", "/groq"),
+        ("[[upstreams]]\nurl = 'http://a'\npaths = [\n  '/a',\n  '/*/*'\n]\n", 5, "upstreams[0].paths[1]", "one `*`"),
+        ("[[tenants]]\nname = 'a'\n", 1, "tenants[0]", "`key_sha256` or `key_env`"),
+        (f"[[tenants]]\nname = 'a'\nkey_sha256 = ['{SECRET}']\n", 3, "tenants[0].key_sha256", "sha256sum"),
+        (tenant + tenant, 5, "tenants[1].name", "another tenant"),
+        (tenant + tenant.replace('"a"', '"b"'), 4, "tenants[1]", "given twice"),
+        (tenant + "budget = { money = '1', every = '1h' }\n", 4, "tenants[0].budget.money", "[prices]"),
+        ("[budget]\nevery = '1h'\n", 1, "budget", "`tokens` or `money`"),
+        ("[budget]\ntokens = -1\n", 2, "budget.tokens"),
+        ("[prices]\nfile = '/no/such.json'\n", 2, "prices.file", "/no/such.json"),
+        ("[[sinks]]\nmask = 'personal-data'\n", 1, "sinks[0]", "exactly one"),
+        ("[[sinks]]\njsonl = { path = 'a' }\nmask = 'all'\n", 3, "sinks[0].mask", "`personal-data`"),
+        ("[[sinks]]\njsonl = { path = '/no/such/a' }\n", 2, "sinks[0].jsonl.path", "create it"),
+        ("[[sinks]]\n[sinks.jsonl]\npath = 'a'\nmax_size = '3 miles'\n", 4, "sinks[0].jsonl.max_size", "64MiB"),
+        ("events = 'a'\n[[sinks]]\njsonl = { path = 'a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 2 }\n", 3, "sinks[0].sample.share", "between 0 and 1"),
+        ("[[sinks]]\notlp = { endpoint = 'here' }\n", 2, "sinks[0].otlp.endpoint", "4318"),
+        ("[limits]\nconnections = 0\n", 2, "limits.connections", "leave it out"),
+    ]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = configured(folder, text)
+            ended = configuration_checked("--config", file)
+            found = ended.stderr
+            same(f"{text}: the exit code", ended.returncode, 1)
+            assert f"{file}:{line}: " in found, (text, found)
+            assert all(it in found for it in expected) and SECRET not in found, (text, found)
+    ended = configuration_checked("--config", "/no/such.toml")
+    assert ended.returncode == 1 and "--config /no/such.toml" in ended.stderr, ended.stderr
+    ended = configuration_checked("--replay", "a")
+    assert ended.returncode == 1 and "--replay" in ended.stderr, ended.stderr
+
+
+def check_options_precede_the_file():
+    with tempfile.TemporaryDirectory() as folder:
+        events = Path(folder) / "events.jsonl"
+        file = configured(folder, f'upstream = "http://127.0.0.1:1"\nprovider = "mine"\nevents = "{events}"\nroutes = ["/a=messages"]\n')
+        with gateway("--config", file, "--upstream", REPLAY.url, "--route", "/b=chat_completions") as server:
+            same("the upstream", ask(server, "GET", "/echo")[0], 200)
+            ask(server, "POST", "/a", MESSAGES)
+            ask(server, "POST", "/b", CHAT)
+            same("the exit code", server.stop(), 0)
+        starts = [run[0]["data"] for run in events_of(events)]
+        same("the calls", [(it["provider"], it["api"]) for it in starts], [("mine", "messages"), ("mine", "chat_completions")])
+
+
+def check_upstreams_by_path_and_model():
+    one, two, rest = Stub(), Stub(), Stub()
+    text = f"""
+        upstream = "{rest.url}"
+        events = "FOLDER/events.jsonl"
+        [[upstreams]]
+        url = "{one.url}/base"
+        mount = "/groq"
+        provider = "groq"
+        [[upstreams]]
+        url = "{two.url}"
+        provider = "two"
+        models = ["claude-*", "gemini-2"]
+        key_env = "TWO_KEY"
+    """
+    secret = "the-provider-s-key"
+    with gateway_with(text, environment={"TWO_KEY": secret}) as (server, _, folder):
+        body = CHAT | {"padding": "x" * 100_000, "model": "claude-3"}
+        key = {"authorization": "Bearer of-the-client"}
+        same("by path", ask(server, "POST", "/groq/v1/chat/completions?a=b", CHAT, key.items())[0], 200)
+        same("by model", ask(server, "POST", "/v1/chat/completions", body, key.items())[0], 200)
+        # The key of the client does not go on in another header.
+        both = {"x-api-key": "of-the-client", "api-key": "of-the-client"}
+        ask(server, "POST", "/v1/chat/completions", iter([json.dumps(body).encode()]), both.items())
+        ask(server, "POST", "/v1beta/models/gemini-2:generateContent", {"contents": []})
+        ask(server, "POST", "/v1/chat/completions", CHAT, key.items())
+        ask(server, "POST", "/groqq", b"no JSON")
+        same("the exit code", server.stop(), 0)
+        same("by path", [path for path, *_ in one.seen], ["/base/v1/chat/completions?a=b"])
+        same("the client's key", one.seen[0][1]["authorization"], "Bearer of-the-client")
+        same("by model", [path for path, *_ in two.seen], ["/v1/chat/completions"] * 2 + ["/v1beta/models/gemini-2:generateContent"])
+        same("the body", [json.loads(body) for *_, body in two.seen[:1]], [body])
+        header = lambda it, name: {key.lower(): value for key, value in it[1].items()}.get(name)
+        same("the provider's key", [header(two.seen[0], "authorization"), header(two.seen[1], "x-api-key")], [f"Bearer {secret}", secret])
+        assert not any("of-the-client" in str(seen) for seen in two.seen), two.seen
+        same("the others", [path for path, *_ in rest.seen], ["/v1/chat/completions", "/groqq"])
+        starts = [run[0]["data"]["provider"] for run in events_of(folder / "events.jsonl")]
+        same("the providers", starts, ["groq", "two", "two", "two", "openai"])
+        assert secret not in (folder / "events.jsonl").read_text()
+    with gateway_with(f'[[upstreams]]\nurl = "{one.url}"\nmodels = ["a"]') as (server, *_):
+        status, _, answer = ask(server, "POST", "/v1/chat/completions", CHAT)
+        same("no upstream", (status, "no upstream" in json.loads(answer)["error"]["message"]), (404, True))
+
+
+def check_tenants():
+    upstream = Stub("the answer")
+    text = f"""
+        upstream = "{upstream.url}"
+        events = "FOLDER/events.jsonl"
+        callers = ["header:x-tenant=tenant"]
+        [[tenants]]
+        name = "acme"
+        key_sha256 = ["{hashed('acme-key')}"]
+        [[tenants]]
+        name = "umbrella"
+        key_env = ["UMBRELLA_KEY", "UMBRELLA_OLD_KEY"]
+        content = "off"
+    """
+    with gateway_with(text, environment={"UMBRELLA_KEY": "umbrella-key", "UMBRELLA_OLD_KEY": "old-key"}) as (server, admin, folder):
+        for headers in [{}, {"authorization": "Bearer wrong-key"}, {"x-api-key": hashed("acme-key")}]:
+            status, _, answer = ask(server, "POST", "/v1/chat/completions", CHAT, headers.items())
+            same("without a key", (status, json.loads(answer)["error"]["type"]), (401, "authentication_error"))
+        same("no call", upstream.seen, [])
+        for headers in [{"authorization": "bearer acme-key", "x-tenant": "other"}, {"x-api-key": "umbrella-key"}, {"api-key": "old-key"}]:
+            same("with a key", ask(server, "POST", "/v1/chat/completions", CHAT, headers.items())[0], 200)
+        usage = json.loads(get(f"{admin}/usage")[1])["usage"]
+        found = sorted((it["key"]["metadata.tenant"], it["runs"]) for it in usage["groups"])
+        same("the usage", found, [("acme", 1), ("umbrella", 2)])
+        assert b'reason="key"} 3' in get(f"{admin}/metrics")[1]
+        same("the exit code", server.stop(), 0)
+        records = folder / "events.jsonl"
+        runs = events_of(records)
+        same("the tenants", [run[0]["metadata"]["tenant"] for run in runs], ["acme", "umbrella", "umbrella"])
+        same("the content", ["the answer" in str(run) for run in runs], [True, False, False])
+        for key in ("acme-key", "umbrella-key", "old-key", "wrong-key"):
+            assert key not in records.read_text() + server.errors_seen(), key
+
+
+def check_budgets():
+    upstream = Stub()
+    key = lambda name: {"x-api-key": name}.items()
+    tenants = "".join(f'[[tenants]]\nname = "{it}"\nkey_sha256 = ["{hashed(it)}"]\n' for it in ("one", "two"))
+    text = f"""
+        upstream = "{upstream.url}"
+        {tenants}
+        budget = {{ tokens = 1000000 }}
+        [budget]
+        tokens = 50
+        every = "1day"
+    """
+    small = CHAT | {"max_tokens": 5}
+    with gateway_with(text) as (server, admin, folder):
+        for _ in range(2):
+            same("within", ask(server, "POST", "/v1/chat/completions", small, key("one"))[0], 200)
+        for path, body, shape, expected in [
+            ("/v1/chat/completions", small, lambda it: it["error"]["code"], "rate_limit_exceeded"),
+            ("/v1/messages", MESSAGES, lambda it: (it["type"], it["error"]["type"]), ("error", "rate_limit_error")),
+        ]:
+            status, headers, answer = ask(server, "POST", path, body, key("one"))
+            same("beyond", status, 429)
+            retry = int({name.lower(): value for name, value in headers}["retry-after"])
+            assert 0 < retry <= 86400, retry
+            same("the shape", shape(json.loads(answer)), expected)
+        same("another tenant", ask(server, "POST", "/v1/chat/completions", small, key("two"))[0], 200)
+        same("no call", len(upstream.seen), 3)
+        budgets = json.loads(get(f"{admin}/usage")[1])["budgets"]
+        same("the budgets", (budgets["one"]["keys"][0]["spent_tokens"], budgets["one"]["refused_runs"]), (60, 2))
+        # What is spent stays spent, if the budget is the same.
+        reload(server, admin, folder / "gateway.toml", text.replace("1000000", "10"))
+        same("as before", ask(server, "POST", "/v1/chat/completions", small, key("one"))[0], 429)
+        same("the new one", ask(server, "POST", "/v1/chat/completions", small | {"max_tokens": 50}, key("two"))[0], 429)
+        reload(server, admin, folder / "gateway.toml", text.replace("tokens = 50", "tokens = 500"))
+        same("a larger one", ask(server, "POST", "/v1/chat/completions", small, key("one"))[0], 200)
+    text = f'upstream = "{upstream.url}"\n[budget]\nmoney = "0.01"\n[prices]\nbundled = true\n'
+    with gateway_with(text) as (server, *_):
+        ask_for = lambda model, tokens: ask(server, "POST", "/v1/chat/completions", CHAT | {"model": model, "max_tokens": tokens})[0]
+        same("money", [ask_for("gpt-4o", 10), ask_for("gpt-4o", 100_000), ask_for("no-such-model", 10)], [200, 429, 400])
+
+
+def check_masks_and_samples():
+    upstream = Stub("write to ada@example.org")
+    text = f"""
+        upstream = "{upstream.url}"
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/all.jsonl" }}
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/masked.jsonl" }}
+        mask = "personal-data"
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/short.jsonl" }}
+        content = 5
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/failed.jsonl" }}
+        sample = {{ share = 0, keep_errors = true }}
+    """
+    with gateway_with(text) as (server, _, folder):
+        for status in (200, 200, 500):
+            upstream.status = status
+            body = CHAT | {"messages": [{"role": "user", "content": "I am grace@example.org"}]}
+            ask(server, "POST", "/v1/chat/completions", body)
+        same("the exit code", server.stop(), 0)
+        runs = {name: events_of(folder / f"{name}.jsonl") for name in ("all", "masked", "short", "failed")}
+        text = {name: (folder / f"{name}.jsonl").read_text() for name in runs}
+        same("the runs", {name: len(it) for name, it in runs.items()}, {"all": 3, "masked": 3, "short": 3, "failed": 1})
+        same("the sample", runs["failed"][0][-1]["event"], "llm_error")
+        same("addresses", {name: [it in text[name] for it in ("ada@", "grace@", "[EMAIL]")] for name in ("all", "masked", "short")},
+             {"all": [True, True, False], "masked": [False, False, True], "short": [False, False, False]})
+
+
+def check_rotation():
+    upstream = Stub("x" * 500)
+    text = f"""
+        upstream = "{upstream.url}"
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/size.jsonl", max_size = "4kB", keep = 3 }}
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/time.jsonl", every = "1s", keep = 100 }}
+    """
+    with gateway_with(text) as (server, admin, folder):
+        for number in range(30):
+            ask(server, "POST", "/v1/chat/completions", CHAT)
+            time.sleep(0.1)
+        same("the exit code", server.stop(), 0)
+        sizes = sorted((file.name, file.stat().st_size) for file in folder.glob("size.jsonl*"))
+        same("the files", [name for name, _ in sizes], ["size.jsonl", "size.jsonl.1", "size.jsonl.2", "size.jsonl.3"])
+        assert all(size <= 4000 for _, size in sizes), sizes
+        old = sorted(folder.glob("time.jsonl.*"), key=lambda file: -int(file.suffix[1:]))
+        assert 2 <= len(old) <= 4, old
+        lines = b"".join(file.read_bytes() for file in [*old, folder / "time.jsonl"])
+        whole = folder / "whole.jsonl"
+        whole.write_bytes(lines)
+        same("the runs", len(events_of(whole)), 30)
+        # A file that another program has moved is opened anew.
+    with gateway_with(f'upstream = "{upstream.url}"\nevents = "FOLDER/events.jsonl"\n') as (server, admin, folder):
+        file = folder / "gateway.toml"
+        ask(server, "POST", "/v1/chat/completions", CHAT)
+        within(5, "the end is written", lambda: b"llm_end" in (folder / "events.jsonl").read_bytes())
+        (folder / "events.jsonl").rename(folder / "moved.jsonl")
+        reload(server, admin, file, file.read_text())
+        ask(server, "POST", "/v1/chat/completions", CHAT)
+        same("the exit code", server.stop(), 0)
+        same("the runs", [len(events_of(folder / name)) for name in ("moved.jsonl", "events.jsonl")], [1, 1])
+
+
+def check_reload():
+    one, two = Stub(), Stub()
+    text = f'upstream = "{one.url}"\nevents = "FOLDER/events.jsonl"\n'
+    with gateway_with(text) as (server, admin, folder):
+        file = folder / "gateway.toml"
+        text = file.read_text()
+        call = lambda: ask(server, "POST", "/v1/chat/completions", CHAT)[0]
+        state = lambda: json.loads(get(f"{admin}/readyz")[1])["configuration"]
+        valid = lambda: f"gateway_configuration_valid {state() == 'valid':d}".encode() in get(f"{admin}/metrics")[1]
+        same("before", (call(), state(), valid()), (200, "valid", True))
+        reload(server, admin, file, text.replace(one.url, two.url))
+        same("after", (call(), len(one.seen), len(two.seen), state()), (200, 1, 1, "valid"))
+        reload(server, admin, file, text + "upstreem = 1\n")
+        assert f"{file}:3: " in state() and "upstreem" in state() and valid(), state()
+        assert f"{file}:3: " in server.errors_seen(), server.errors_seen()
+        same("a broken file", (call(), len(two.seen), get(f"{admin}/readyz")[0]), (200, 2, 200))
+        reload(server, admin, file, text + "drain = 1\n")
+        assert "`drain` has changed: it applies after a restart" in server.errors_seen(), server.errors_seen()
+        same("corrected", (call(), len(one.seen), state(), valid()), (200, 2, "valid", True))
+        same("the exit code", server.stop(), 0)
+        same("the runs", len(events_of(folder / "events.jsonl")), 4)
+
+
+def check_health():
+    with gateway("--pace-ms", 0, "--admin", "127.0.0.1:0", "--grace", 20) as server:
+        admin = server.line().split()[2].removesuffix("/metrics")
+        same("healthy", get(f"{admin}/healthz"), (200, b"ok\n"))
+        status, body = get(f"{admin}/readyz")
+        same("ready", (status, json.loads(body)), (200, {"ready": True, "upstreams": "simulated", "shutting_down": False, "sinks": [], "configuration": "valid"}))
+        connection, _ = begin(server, MESSAGES | {"model": "slow"})
+        server.process.send_signal(signal.SIGTERM)
+        within(5, "not ready while it shuts down", lambda: get(f"{admin}/readyz")[0] == 503)
+        same("healthy", get(f"{admin}/healthz")[0], 200)
+        connection.close()
+        same("the exit code", server.process.wait(20), 0)
+    with gateway("--pace-ms", 0, "--admin", "127.0.0.1:0", "--events", "/dev/full") as server:
+        admin = server.line().split()[2].removesuffix("/metrics")
+        for _ in range(4):
+            same("a call", ask(server, "POST", "/v1/messages", MESSAGES)[0], 200)
+        within(10, "not ready while a sink fails", lambda: get(f"{admin}/readyz")[0] == 503)
+        sink = json.loads(get(f"{admin}/readyz")[1])["sinks"][0]
+        same("the sink", (sink["handlers"], sink["failing"], sink["faults"] > 2), (["jsonl /dev/full"], True, True))
+
+
+def check_limits():
+    text = f'upstream = "{REPLAY.url}"\n[limits]\nrequest_body = "1kB"\nupload_time = "1s"\nconnections = 4\n'
+    with gateway_with(text) as (server, *_):
+        large = json.dumps(CHAT | {"padding": "x" * 1000}).encode()
+        for path in ("/v1/chat/completions", "/echo"):
+            for body in (large, iter([large[:500], large[500:]])):
+                same("a large body", (ask(server, "POST", path, body)[0], path), (413, path))
+        same("a small one", ask(server, "POST", "/echo", CHAT)[0], 200)
+        begun = time.monotonic()
+        connection = socket.create_connection(server.address, timeout=20)
+        connection.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{")
+        connection.setblocking(False)
+        answer = b""
+        while not answer and time.monotonic() - begun < 10:
+            time.sleep(0.2)
+            with contextlib.suppress(BlockingIOError):
+                answer = connection.recv(65536)
+            with contextlib.suppress(OSError):
+                connection.send(b" ")
+        assert answer.startswith(b"HTTP/1.1 408 ") and 0.9 < time.monotonic() - begun < 8, answer
+        connection.close()
+        begun = [begin(server, MESSAGES | {"model": "endless"})[0] for _ in range(4)]
+        waiting = socket.create_connection(server.address, timeout=20)
+        waiting.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+        waiting.settimeout(0.5)
+        try:
+            raise AssertionError(f"a fifth connection is served: {waiting.recv(65536)}")
+        except TimeoutError:
+            pass
+        begun.pop().close()
+        waiting.settimeout(20)
+        assert waiting.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def check_otlp():
+    receiver = Stub()
+    text = f"""
+        upstream = "{Stub().url}"
+        [[sinks]]
+        otlp = {{ endpoint = "{receiver.url}", service = "ours", headers_env = {{ x-key = "OTLP_KEY" }}, messages = "span" }}
+        mask = "personal-data"
+        [[tenants]]
+        name = "acme"
+        key_sha256 = ["{hashed('k')}"]
+    """
+    environment = {"OTLP_KEY": "the-receiver-s-key", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with gateway_with(text, environment=environment) as (server, admin, _):
+        ready = lambda: get(f"{admin}/readyz")[0]
+        body = CHAT | {"messages": [{"role": "user", "content": "I am grace@example.org"}]}
+        call = lambda: same("a call", ask(server, "POST", "/v1/chat/completions", body, {"x-api-key": "k"}.items())[0], 200)
+        traces = lambda: [(headers, body) for path, headers, body in receiver.seen if path == "/v1/traces"]
+        call()
+        within(10, "a span", traces)
+        headers, span = traces()[0]
+        same("the header", {name.lower(): value for name, value in headers.items()}["x-key"], "the-receiver-s-key")
+        for expected in (b"gen_ai.request.model", b"tenant", b"acme", b"ours", b"[EMAIL]"):
+            assert expected in span, (expected, span)
+        assert b"grace@" not in span and ready() == 200
+        receiver.status = 500
+        call()
+        within(20, "not ready while exports fail", lambda: ready() == 503)
+        receiver.status = 200
+        call()
+        within(20, "ready again", lambda: ready() == 200)
+        call()
+        same("the exit code", server.stop(), 0)
+        paths = {path for path, *_ in receiver.seen}
+        same("the signals", paths >= {"/v1/traces", "/v1/metrics"}, True)
+        assert "the-receiver-s-key" not in server.errors_seen(), server.errors_seen()
 
 
 options = argparse.ArgumentParser(description=__doc__.split("\n")[0])

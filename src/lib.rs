@@ -95,6 +95,7 @@
 //! # Guides
 //!
 //! - [`guide::handlers`]: which ready-made handler to choose, and what each costs
+//! - [`guide::gateway`]: a gateway with tenants, budgets, masks and audit files in an afternoon
 //! - [`guide::propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`guide::debugging`]: what to check if a handler is not called
 //! - [`guide::langchain`]: LangChain's callbacks, options and idioms in this crate

@@ -18,7 +18,7 @@ pub(crate) fn rewrite(headers: &mut HeaderMap, upstream: &Upstream) {
     }
 }
 
-/// Returns the gateway's own path for a location at the upstream; `None` if the location is elsewhere, or relative.
+/// Returns the gateway's own path, with that at which the upstream is mounted, for a location at the upstream; `None` if the location is elsewhere, or relative.
 fn own(location: &str, upstream: &Upstream) -> Option<String> {
     let location = location.trim();
     let path = match location.split_once("//") {
@@ -35,8 +35,8 @@ fn own(location: &str, upstream: &Upstream) -> Option<String> {
     };
     let path = path.strip_prefix(upstream.prefix())?;
     match path.chars().next() {
-        Some('/') => Some(path.to_owned()),
-        None | Some('?' | '#') => Some(format!("/{path}")),
+        Some('/') => Some(format!("{}{path}", upstream.mount())),
+        None | Some('?' | '#') => Some(format!("{}/{path}", upstream.mount())),
         // Another path with the same beginning.
         Some(_) => None,
     }

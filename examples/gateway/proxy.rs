@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::Body,
@@ -8,34 +10,38 @@ use axum::{
 
 use crate::{
     clients::Clients,
-    hop_by_hop, location,
+    hop_by_hop, location, provider_key,
+    targets::Target,
     upload::Upload,
-    upstream::Upstream,
-    upstream_error::{bad_gateway, no_request, no_response},
+    upstream_error::{bad_gateway, no_request, no_response, no_upstream},
 };
 
-/// Returns a service that forwards every request to the upstream, and every response back, unchanged but for
-/// locations at the upstream.
-pub(crate) fn to(upstream: Upstream) -> Router {
-    let proxy = Proxy { upstream, clients: Clients::new() };
+/// Returns a service that forwards every request to the upstream in its extensions, and every response back, unchanged but
+/// for locations at the upstream.
+pub(crate) fn router(clients: Clients) -> Router {
+    let proxy = Proxy { clients };
     Router::new().fallback(async move |request: Request| proxy.forward(request).await)
 }
 
 #[derive(Clone)]
 struct Proxy {
-    upstream: Upstream,
     clients: Clients,
 }
 
 impl Proxy {
     async fn forward(&self, mut request: Request) -> Response {
-        match self.upstream.uri(request.uri()) {
+        let Some(target) = request.extensions_mut().remove::<Arc<Target>>() else {
+            return no_upstream();
+        };
+        let upstream = &target.upstream;
+        match upstream.uri(request.uri()) {
             Ok(uri) => *request.uri_mut() = uri,
             Err(error) => return bad_gateway(&format!("Invalid path for the upstream: {error}.")),
         }
         // The version of the client's connection. The connection to the upstream may use another one.
         *request.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(request.headers_mut());
+        provider_key::replace(request.headers_mut(), &target);
         // hyper's client sets the upstream's host.
         request.headers_mut().remove(header::HOST);
 
@@ -44,12 +50,12 @@ impl Proxy {
         let request = request.map(|body| upload.watch(body));
         match self.clients.request(request).await {
             Ok(mut response) => {
-                location::rewrite(response.headers_mut(), &self.upstream);
+                location::rewrite(response.headers_mut(), upstream);
                 forwarded(&method, response)
             }
             Err(error) => match upload.failure() {
                 Some(status) => no_request(status),
-                None => no_response(&self.upstream, &error),
+                None => no_response(upstream, &error),
             },
         }
     }

@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use tower_llm_callbacks::{
     HttpCallbackLayer,
     wire::{
@@ -38,9 +40,11 @@ pub(crate) struct Route {
     set: Set,
 }
 
-impl Route {
-    /// Parses `PATH=FORMAT`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+/// Parses `PATH=FORMAT`.
+impl FromStr for Route {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let example = "such as /llm/chat=chat_completions";
         let Some((path, name)) = text.rsplit_once('=') else {
             return Err(format!("expected a path and a format, {example}"));
@@ -60,7 +64,9 @@ impl Route {
             }
         }
     }
+}
 
+impl Route {
     pub(crate) fn add_to(&self, layer: HttpCallbackLayer) -> HttpCallbackLayer {
         (self.set)(layer, &self.path)
     }

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::rt::Executor;
@@ -8,7 +8,10 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
+};
 
 use crate::{signals::Signals, tasks::Tasks};
 
@@ -56,22 +59,39 @@ fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves HTTP/1.1 and HTTP/2 without TLS until a signal arrives. Open streams may then continue for the grace period or
-/// until a second signal. The rest is dropped. A client that is silent for too long loses its connection.
+/// The limits of connections.
+pub(crate) struct Limits {
+    /// How long a client may be silent.
+    pub(crate) silence: Duration,
+    /// How long open streams may continue at the end.
+    pub(crate) grace: Duration,
+    /// How many connections may be open. Further ones wait.
+    pub(crate) connections: Option<usize>,
+}
+
+/// Serves HTTP/1.1 and HTTP/2 without TLS until a signal arrives, and calls a closure then. Open streams may continue for the
+/// grace period or until a second signal. The rest is dropped. A client that is silent for too long loses its connection.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     signals: &mut Signals,
-    silence: Duration,
-    grace: Duration,
+    limits: &Limits,
+    stopping: impl FnOnce(),
 ) {
+    let &Limits { silence, grace, connections } = limits;
     let (tasks, running) = Tasks::new();
     let graceful = GracefulShutdown::new();
     let http = http(tasks.clone(), silence);
+    let free = connections.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+    let free = Arc::new(Semaphore::new(free));
 
     loop {
-        let stream = tokio::select! {
-            stream = accept(&listener) => stream,
+        let accepted = async {
+            let place = Arc::clone(&free).acquire_owned().await;
+            (place, accept(&listener).await)
+        };
+        let (place, stream) = tokio::select! {
+            accepted = accepted => accepted,
             () = signals.next() => break,
         };
         let service = TowerToHyperService::new(app.clone());
@@ -85,9 +105,11 @@ pub(crate) async fn serve(
             let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
             // Errors of the connection are ignored: the run of a call reports how the call ended.
             drop(watcher.watch(connection).await);
+            drop(place);
         });
     }
 
+    stopping();
     drop((listener, http, tasks));
     tokio::select! {
         () = graceful.shutdown() => {}

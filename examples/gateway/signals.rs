@@ -25,3 +25,8 @@ impl Signals {
         }
     }
 }
+
+/// SIGHUP, which has the gateway read its settings again.
+pub(crate) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}

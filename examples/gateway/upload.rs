@@ -11,8 +11,11 @@ use axum::{
     body::{Body, Bytes},
     http::StatusCode,
 };
+use http_body_util::LengthLimitError;
 use hyper::body::{Frame, SizeHint};
 use tower_http::timeout::TimeoutError;
+
+use crate::body_limits::TooSlow;
 
 /// Notes how the body of a request fails: what the upstream's client reports then is only that the request was not sent.
 #[derive(Clone, Default)]
@@ -31,9 +34,13 @@ impl Upload {
 }
 
 fn status(error: &(dyn Error + 'static)) -> StatusCode {
-    let mut causes = iter::successors(Some(error), |&cause| cause.source());
-    if causes.any(|cause| cause.is::<TimeoutError>()) {
-        return StatusCode::REQUEST_TIMEOUT;
+    for cause in iter::successors(Some(error), |&cause| cause.source()) {
+        if cause.is::<TimeoutError>() || cause.is::<TooSlow>() {
+            return StatusCode::REQUEST_TIMEOUT;
+        }
+        if cause.is::<LengthLimitError>() {
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
     }
     // A client that has gone does not get it.
     StatusCode::BAD_REQUEST

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use axum::http::{
     Uri,
-    uri::{Authority, PathAndQuery, Scheme},
+    uri::{Authority, InvalidUri, PathAndQuery, Scheme},
 };
 
 /// The base URL of the provider: a scheme, a host and an optional path prefix.
@@ -11,16 +11,32 @@ pub(crate) struct Upstream {
     scheme: Scheme,
     authority: Authority,
     prefix: String,
+    /// The beginning of the gateway's own paths, which is not sent.
+    mount: String,
 }
 
 impl Upstream {
+    /// Returns the upstream of the requests whose paths are below another one.
+    pub(crate) fn mounted(self, mount: &str) -> Self {
+        Self { mount: mount.to_owned(), ..self }
+    }
+
+    /// Returns whether a path is below that at which the upstream is mounted.
+    pub(crate) fn takes(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(&self.mount);
+        rest.is_some_and(|rest| self.mount.is_empty() || rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Returns the URL for a request, with the request's path and query.
     pub(crate) fn uri(&self, uri: &Uri) -> Result<Uri, axum::http::Error> {
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let path = path.strip_prefix(&self.mount).unwrap_or(path);
+        // Below a mount there may be a query alone.
+        let slash = if path.starts_with('/') { "" } else { "/" };
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(format!("{}{path}", self.prefix))
+            .path_and_query(format!("{}{slash}{path}", self.prefix))
             .build()
     }
 }
@@ -34,6 +50,11 @@ impl Upstream {
     /// Returns the path before the paths of requests, without a slash at its end.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// Returns the gateway's path at which the upstream is, without a slash at its end.
+    pub(crate) fn mount(&self) -> &str {
+        &self.mount
     }
 
     /// Returns whether a scheme, which may be empty, and an authority are those of the upstream.
@@ -52,26 +73,25 @@ impl FromStr for Upstream {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("--upstream: {error}"))?;
+        let uri: Uri = url.parse().map_err(|error: InvalidUri| error.to_string())?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            return Err("--upstream: expected a URL such as https://api.openai.com".to_owned());
+            return Err("expected a URL such as https://api.openai.com".to_owned());
         };
         if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
-            return Err(format!("--upstream: the scheme is {scheme}, expected http or https"));
+            return Err(format!("the scheme is {scheme}, expected http or https"));
         }
         if authority.as_str().contains('@') {
             return Err(
-                "--upstream: the URL must not contain credentials: clients send their own keys"
-                    .to_owned(),
+                "the URL must not contain credentials: clients send their own keys".to_owned()
             );
         }
         let path = parts.path_and_query.as_ref();
         if path.is_some_and(|path| path.query().is_some()) {
-            return Err("--upstream: the URL must not contain a query".to_owned());
+            return Err("the URL must not contain a query".to_owned());
         }
         let prefix = path.map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
-        Ok(Self { scheme, authority, prefix })
+        Ok(Self { scheme, authority, prefix, mount: String::new() })
     }
 }
 

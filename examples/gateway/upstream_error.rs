@@ -16,7 +16,7 @@ use crate::upstream::Upstream;
 pub(crate) fn no_response(upstream: &Upstream, error: &legacy::Error) -> Response {
     let cause = cause(error);
     let advice = if error.is_connect() {
-        "Check that the upstream is running and reachable, and that --upstream is correct."
+        "Check that the upstream is running and reachable, and that --upstream, or its `url` in the configuration, is correct."
     } else {
         "The upstream may have received the request, which was not sent again: retry if that is safe."
     };
@@ -25,11 +25,22 @@ pub(crate) fn no_response(upstream: &Upstream, error: &legacy::Error) -> Respons
 
 /// Returns the response to a request whose body did not arrive, with its status. That is not the upstream's failure.
 pub(crate) fn no_request(status: StatusCode) -> Response {
-    let message = if status == StatusCode::REQUEST_TIMEOUT {
-        "The request did not arrive in time."
-    } else {
-        "The body of the request is malformed or incomplete."
+    let message = match status {
+        StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            "The body of the request is larger than this gateway accepts."
+        }
+        _ => "The body of the request is malformed or incomplete.",
     };
+    refused(status, message)
+}
+
+/// Returns the response to a request that no upstream takes.
+pub(crate) fn no_upstream() -> Response {
+    refused(StatusCode::NOT_FOUND, "This gateway has no upstream for this path and model.")
+}
+
+fn refused(status: StatusCode, message: &str) -> Response {
     let error = json!({"error": {"message": message, "type": "invalid_request_error"}});
     (status, Json(error)).into_response()
 }

@@ -1,6 +1,7 @@
 //! Guides to the crate.
 //!
 //! - [`handlers`]: which ready-made handler to choose, and what each costs
+//! - [`gateway`]: a gateway with tenants, budgets, masks and audit files in an afternoon
 //! - [`propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`debugging`]: what to check if a handler is not called
 //! - [`endpoints`]: which requests over HTTP are observed
@@ -16,6 +17,9 @@ pub mod endpoints {}
 
 #[doc = include_str!("formats.md")]
 pub mod formats {}
+
+#[doc = include_str!("gateway.md")]
+pub mod gateway {}
 
 #[doc = include_str!("handlers.md")]
 pub mod handlers {}

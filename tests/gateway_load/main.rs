@@ -1,12 +1,14 @@
 //! The gateway example as a process, with many open streams: each run has one terminal in the JSONL, no event
 //! is lost, and memory stays flat. `GATEWAY_STREAMS` sets the number of streams (default 500).
 
+mod reload;
+
 use std::{
     collections::HashMap,
     env, fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -28,10 +30,10 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(events: &str, pace: Duration) -> Self {
-        let pace = pace.as_millis().to_string();
+    fn start(options: &[&str]) -> Self {
         let mut process = Command::new(example())
-            .args(["--listen", "127.0.0.1:0", "--events", events, "--pace-ms", &pace])
+            .args(["--listen", "127.0.0.1:0"])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .expect("cannot start the gateway");
@@ -48,9 +50,12 @@ impl Gateway {
         line.trim().strip_suffix(" kB")?.trim().parse().ok()
     }
 
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
     fn stop(mut self) {
-        let id = Pid::from_child(&self.process);
-        kill_process(id, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         assert!(self.process.wait().unwrap().success());
     }
 }
@@ -125,6 +130,28 @@ async fn wave(gateway: &Gateway, streams: usize, length: Duration) -> u64 {
     memory
 }
 
+/// The starts and the terminal events of each run in a file. Nothing follows a terminal event, and the token events are as
+/// many as it says.
+fn runs_of(path: &Path) -> HashMap<String, (usize, usize)> {
+    let mut runs: HashMap<String, (usize, usize, u64)> = HashMap::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let id = event["run_id"].as_str().unwrap().to_owned();
+        let (starts, terminals, tokens) = runs.entry(id).or_default();
+        assert_eq!(*terminals, 0, "event after the end: {line}");
+        match event["event"].as_str().unwrap() {
+            "llm_start" => *starts += 1,
+            "llm_new_token" => *tokens += 1,
+            "llm_end" | "llm_error" => {
+                *terminals += 1;
+                assert_eq!(event["data"]["tokens"], *tokens, "{line}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    runs.into_iter().map(|(run, (starts, terminals, _))| (run, (starts, terminals))).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_stream_ends_once_and_memory_stays_flat() {
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +159,9 @@ async fn every_stream_ends_once_and_memory_stays_flat() {
     let streams = streams();
     // An answer has about 25 tokens: at most 5,000 tokens a second in total.
     let pace = Duration::from_millis((streams as u64 / 5).clamp(20, 2000));
-    let gateway = Gateway::start(path.to_str().unwrap(), pace);
+    let pace_ms = pace.as_millis().to_string();
+    let events = path.to_str().unwrap();
+    let gateway = Gateway::start(&["--events", events, "--pace-ms", &pace_ms]);
     let idle = gateway.memory().unwrap_or(0);
     let first = wave(&gateway, streams, pace * 25).await;
     let second = wave(&gateway, streams, pace * 25).await;
@@ -142,24 +171,9 @@ async fn every_stream_ends_once_and_memory_stays_flat() {
     assert!(second <= first + first / 4 + 10_000, "memory grows: {first} to {second} KiB");
     gateway.stop();
 
-    let mut runs: HashMap<String, (usize, usize, bool)> = HashMap::new();
-    for line in fs::read_to_string(&path).unwrap().lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
-        let id = event["run_id"].as_str().unwrap().to_owned();
-        let (starts, terminals, over) = runs.entry(id).or_default();
-        assert!(!*over, "event after the end: {line}");
-        match event["event"].as_str().unwrap() {
-            "llm_start" => *starts += 1,
-            "llm_new_token" => {}
-            "llm_end" | "llm_error" => {
-                *terminals += 1;
-                *over = true;
-            }
-            other => panic!("{other}"),
-        }
-    }
+    let runs = runs_of(&path);
     assert_eq!(runs.len(), 2 * streams);
-    for (run, (starts, terminals, _)) in runs {
+    for (run, (starts, terminals)) in runs {
         assert_eq!((starts, terminals), (1, 1), "run {run}");
     }
 }

@@ -20,10 +20,12 @@ def kill_all():
 
 
 class Server:
-    """A process that prints `listening on URL`."""
+    """A process that prints `listening on URL`. Its standard error goes to a file, if one is given."""
 
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command, errors=None):
+        self.errors = errors
+        with open(errors, "wb") if errors else contextlib.nullcontext() as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True)
         RUNNING.append(self.process)
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -41,6 +43,11 @@ class Server:
     def line(self, timeout=20):
         """Returns the next line of the process's standard output, or "" at its end."""
         return self.lines.get(timeout=timeout)
+
+    def errors_seen(self):
+        """Returns what the process has written to standard error by now."""
+        with open(self.errors, encoding="utf-8") as file:
+            return file.read()
 
     def get(self, path):
         with urllib.request.urlopen(self.url + path, timeout=20) as answer:

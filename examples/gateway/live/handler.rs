@@ -2,14 +2,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Semaphore;
 use tower_llm_callbacks::{
-    CallbackHandler, EventMask, HttpCallbackLayer, Registration,
+    CallbackHandler, EventMask, HandlerExt, HttpCallbackLayer, Registration,
     handler::{BatchError, BatchEvent},
     http_layer::UnobservedRequests,
 };
-
 use uuid::Uuid;
 
 use super::{BROWSERS, entry::RunEntry, runs::Runs};
+use crate::config::Texts;
 
 /// The handler that keeps the runs of the page.
 #[derive(Debug, Clone)]
@@ -20,6 +20,7 @@ pub(crate) struct LivePage {
     layer: Arc<OnceLock<HttpCallbackLayer>>,
     /// What a request has to know that aborts a call. `None` if none may.
     abort_token: Option<Arc<str>>,
+    mask: Texts,
 }
 
 impl LivePage {
@@ -29,6 +30,7 @@ impl LivePage {
             browsers: Arc::new(Semaphore::new(BROWSERS)),
             layer: Arc::default(),
             abort_token: None,
+            mask: Texts::default(),
         }
     }
 
@@ -40,6 +42,12 @@ impl LivePage {
         self
     }
 
+    /// Sets what is covered in the texts of runs.
+    pub(crate) fn mask(mut self, mask: Texts) -> Self {
+        self.mask = mask;
+        self
+    }
+
     pub(super) fn abort_token(&self) -> Option<&str> {
         self.abort_token.as_deref()
     }
@@ -47,11 +55,11 @@ impl LivePage {
     /// Registers the handler in the background, where no call waits for it, with two threads, since reading a long
     /// prompt takes time.
     pub(crate) fn handler(&self) -> Registration {
-        Registration::blocking(self.clone())
-            .background()
-            .threads(2)
-            .capacity(1024)
-            .name("live page")
+        let registration = match self.mask {
+            Texts::Uncovered => Registration::blocking(self.clone()),
+            mask => Registration::blocking(HandlerExt::mask(self.clone(), mask)),
+        };
+        registration.background().threads(2).capacity(1024).name("live page")
     }
 
     /// Has the page show how many calls of a layer wait for their request.

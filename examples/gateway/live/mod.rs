@@ -16,10 +16,7 @@ mod row;
 mod runs;
 mod text;
 
-pub(crate) use self::{
-    handler::LivePage,
-    replay::{history, replay},
-};
+pub(crate) use self::{handler::LivePage, replay::history_of};
 
 /// The number of runs to keep.
 const RUNS: usize = 500;

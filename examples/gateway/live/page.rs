@@ -40,7 +40,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 impl LivePage {
     /// Returns the router of the page (`GET /`) and of its events (`GET /events`, `GET /events/{run}`).
-    pub(crate) fn router(&self, listening: SocketAddr) -> Router {
+    pub(crate) fn router(&self, listening: SocketAddr, others: Router) -> Router {
         let (html, all, one, run, abort) =
             (self.clone(), self.clone(), self.clone(), self.clone(), self.clone());
         let router = Router::new()
@@ -53,10 +53,8 @@ impl LivePage {
                 }),
             )
             .route("/events", get(async move || events(&all, None)))
-            .route(
-                "/events/{run}",
-                get(async move |Path(run): Path<Uuid>| events(&one, Some(run))),
-            );
+            .route("/events/{run}", get(async move |Path(run): Path<Uuid>| events(&one, Some(run))))
+            .merge(others);
         router.layer(middleware::from_fn(move |request: Request, next: Next| async move {
             let mut response = if is_own_host(request.headers(), listening) {
                 next.run(request).await

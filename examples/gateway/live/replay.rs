@@ -8,18 +8,34 @@ use std::{
 use tower_llm_callbacks::{Callbacks, event::EventRecord, relay::Relay};
 
 use super::LivePage;
+use crate::config::Settings;
 
 /// The most that is read of a file's end: more than the page keeps runs of.
 const HISTORY: u64 = 64 << 20;
 
+/// Loads into the page what the settings have for it: the file that this process will append to, and that of `--replay`.
+pub(crate) async fn history_of(page: &LivePage, settings: &Settings) -> Result<(), String> {
+    // One file has all runs. The others would have them again.
+    let file = settings.all_sinks().find_map(|(key, sink)| Some((key, sink.jsonl?.path)));
+    if let Some((key, file)) = file {
+        let read = history(page, &file).await;
+        read.map_err(|error| format!("{key} {}: {error}", file.display()))?;
+    }
+    if let Some(file) = &settings.replay {
+        let replayed = replay(page, file).await;
+        replayed.map_err(|error| format!("--replay {}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
 /// Delivers the events of a file, written by `--events` or `JsonLines`, to the page.
-pub(crate) async fn replay(page: &LivePage, file: &Path) -> io::Result<()> {
+async fn replay(page: &LivePage, file: &Path) -> io::Result<()> {
     deliver(page, BufReader::new(File::open(file)?), "--replay").await
 }
 
 /// Delivers the last events of the file that this process will append to, so that the page has the runs of the process
 /// before. What is not a file, such as a pipe, has no history.
-pub(crate) async fn history(page: &LivePage, file: &Path) -> io::Result<()> {
+async fn history(page: &LivePage, file: &Path) -> io::Result<()> {
     if !file.is_file() {
         return Ok(());
     }

@@ -1,0 +1,77 @@
+use tower::BoxError;
+use tower_llm_callbacks::{
+    Callbacks, HttpCallbackLayer,
+    handlers::{HandlerMetrics, Prices},
+};
+
+use crate::{
+    budgets::Budgets, clients::Clients, config::Loaded, observe, sinks::Sinks, stack::Stack,
+    targets::Targets, tenants::Tenants, watchers::Watchers,
+};
+
+/// What the settings that apply have made.
+#[derive(Default)]
+pub(crate) struct Applied {
+    loaded: Option<Loaded>,
+    pub(crate) sinks: Sinks,
+    pub(crate) budgets: Budgets,
+    pub(crate) metrics: Option<HandlerMetrics>,
+    prices: Option<Prices>,
+    /// Why the file could not be read again.
+    pub(crate) problem: Option<String>,
+}
+
+impl Applied {
+    /// Reads the file again. `None` if there is no file.
+    pub(crate) fn again(&self) -> Option<Result<Loaded, BoxError>> {
+        let loaded = self.loaded.as_ref().filter(|loaded| loaded.settings.config.is_some())?;
+        Some(loaded.again().map_err(BoxError::from))
+    }
+
+    /// Makes the handlers and the services of settings. What is the same as before goes on: sinks, and what is spent of
+    /// budgets. If something fails, nothing is changed.
+    pub(crate) fn apply(
+        &mut self,
+        loaded: Loaded,
+        layer: &HttpCallbackLayer,
+        clients: &Clients,
+        watchers: &Watchers,
+    ) -> Result<(Callbacks, Stack), BoxError> {
+        let settings = &loaded.settings;
+        let explained = |problem| loaded.message(&problem);
+        let tenants = Tenants::read(settings).map_err(explained)?;
+        let targets = Targets::read(settings).map_err(explained)?;
+        let prices = settings.prices.read().map_err(explained)?;
+        let sinks = self.sinks.apply(settings).map_err(explained)?;
+
+        if let Some(before) = &self.loaded {
+            for key in before.settings.restart_keys_that_differ(settings) {
+                eprintln!("`{key}` has changed: it applies after a restart");
+            }
+        }
+        self.prices = match (self.prices.take(), prices) {
+            // Guards and layers that go on have the new prices too.
+            (Some(live), Some(new)) => {
+                live.replace(new);
+                Some(live)
+            }
+            (_, new) => new,
+        };
+        self.budgets = self.budgets.of(settings, &tenants, self.prices.as_ref());
+
+        let mut set = Callbacks::new().on_fault(|fault| eprintln!("{fault}"));
+        if let Some(guard) = self.budgets.guard("") {
+            set = set.merge(guard);
+        }
+        set = set.merge(watchers.handlers()).merge(sinks);
+        if watchers.are_any() {
+            // Last, so that it counts the faults of all handlers.
+            let (observed, metrics) = HandlerMetrics::observe(set);
+            (set, self.metrics) = (observed, Some(metrics));
+        }
+        let layer = observe::with(layer.clone(), settings, self.prices.as_ref());
+        let stack = Stack::new(settings, (tenants, targets), &self.budgets, &layer, clients);
+        self.loaded = Some(loaded);
+        Ok((set, stack))
+    }
+}

@@ -1,0 +1,96 @@
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    Error as BodyError,
+    body::{Body, Bytes},
+    extract::Request,
+    http::{StatusCode, header},
+    response::Response,
+};
+use http_body_util::Limited;
+use hyper::body::{Body as _, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+use crate::{config::LimitsSettings, upstream_error::no_request};
+
+/// The limits of requests' bodies.
+pub(crate) struct BodyLimits {
+    bytes: Option<usize>,
+    time: Option<Duration>,
+}
+
+impl BodyLimits {
+    pub(crate) fn new(settings: &LimitsSettings) -> Self {
+        Self {
+            bytes: settings.request_body.map(|bytes| bytes.as_usize()),
+            time: settings.upload_time.map(|time| time.0),
+        }
+    }
+
+    /// Limits the body of a request, or refuses one that says that it is too large.
+    pub(crate) fn apply(&self, mut request: Request) -> Result<Request, Box<Response>> {
+        if let Some(bytes) = self.bytes {
+            let length = request.headers().get(header::CONTENT_LENGTH);
+            let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+            if length.is_some_and(|length| length > bytes) {
+                return Err(Box::new(no_request(StatusCode::PAYLOAD_TOO_LARGE)));
+            }
+            request = request.map(|body| Body::new(Limited::new(body, bytes)));
+        }
+        if let Some(time) = self.time
+            && !request.body().is_end_stream()
+        {
+            let until = Box::pin(sleep(time));
+            request = request.map(|body| Body::new(Timed { body, until }));
+        }
+        Ok(request)
+    }
+}
+
+/// The error of a body that did not arrive in time.
+#[derive(Debug)]
+pub(crate) struct TooSlow;
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body of the request did not arrive in time")
+    }
+}
+
+impl Error for TooSlow {}
+
+struct Timed {
+    body: Body,
+    until: Pin<Box<Sleep>>,
+}
+
+impl hyper::body::Body for Timed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let poll = Pin::new(&mut self.body).poll_frame(cx);
+        if poll.is_pending() && self.until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(BodyError::new(TooSlow))));
+        }
+        poll
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

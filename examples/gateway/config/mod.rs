@@ -1,0 +1,28 @@
+//! What the gateway is to do: options of the command line and keys of a file, which mean the same.
+
+mod budget;
+mod check;
+mod file;
+mod limits;
+mod loaded;
+mod merge;
+mod otlp;
+mod prices;
+mod problem;
+mod settings;
+mod sink;
+mod tenant;
+mod upstream;
+mod values;
+
+pub(crate) use self::{
+    budget::BudgetSettings,
+    limits::LimitsSettings,
+    loaded::Loaded,
+    otlp::OtlpSettings,
+    problem::Problem,
+    settings::Settings,
+    sink::{JsonlSettings, SinkSettings, Texts},
+    upstream::Pattern,
+    values::KeyHash,
+};

@@ -1,0 +1,75 @@
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use axum::{body::Body, http::Request};
+use http_body_util::{BodyExt, Limited};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Response};
+use tokio::{runtime::Handle, time::timeout};
+
+use crate::client::{HttpClient as Client, client, connector};
+
+/// How long an export may take.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How large the response to an export may be.
+const RESPONSE: usize = 1 << 20;
+
+/// The HTTP client of exporters, which have threads of their own: requests are made in the gateway's runtime.
+pub(super) struct ExportClient {
+    client: Client,
+    runtime: Handle,
+    failing: AtomicBool,
+}
+
+impl ExportClient {
+    /// Creates a client. Must be called in a runtime.
+    pub(super) fn new() -> Self {
+        let (client, runtime) = (client(connector()), Handle::current());
+        Self { client, runtime, failing: AtomicBool::new(false) }
+    }
+
+    /// Returns whether the last export failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for ExportClient {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        let export = async move {
+            let response = client.request(request.map(Body::from)).await?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, RESPONSE).collect().await?.to_bytes();
+            Ok::<_, HttpError>(Response::from_parts(head, body))
+        };
+        // The timer has to be made in the runtime too.
+        let response = self.runtime.spawn(async { timeout(LONGEST, export).await });
+        let response = match response.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(elapsed)) => Err(elapsed.into()),
+            Err(dropped) => Err(dropped.into()),
+        };
+        let failed = !response.as_ref().is_ok_and(|it| it.status().is_success());
+        if failed != self.failing.swap(failed, Ordering::Relaxed) {
+            match &response {
+                Ok(response) if failed => {
+                    eprintln!("OTLP: exports fail: status {}", response.status())
+                }
+                Err(error) => eprintln!("OTLP: exports fail: {error}"),
+                Ok(_) => eprintln!("OTLP: exports succeed again"),
+            }
+        }
+        response
+    }
+}
+
+impl fmt::Debug for ExportClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExportClient").finish_non_exhaustive()
+    }
+}

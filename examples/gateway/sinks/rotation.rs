@@ -1,0 +1,142 @@
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// After a rotation that failed, the file goes on for so long before another one.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// A file that becomes an old one when it is large, or when a period of time has ended: `FILE.1` is the newest old one. The
+/// oldest is removed. Periods are multiples of their length, so that a restart does not lengthen them.
+///
+/// Files are rotated between two writes, so a line is never split over two of them. Only one process may write to the file.
+#[derive(Debug, Clone)]
+pub(super) struct Rotation(Arc<Mutex<Rotating>>);
+
+#[derive(Debug)]
+struct Rotating {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    /// The number of the period that the file is of.
+    period: u64,
+    max_size: Option<u64>,
+    every: Option<Duration>,
+    keep: usize,
+    failed: Option<Instant>,
+}
+
+impl Rotation {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = append(path)?;
+        let size = file.metadata()?.len();
+        let path = std::path::absolute(path)?;
+        Ok(Self(Arc::new(Mutex::new(Rotating {
+            path,
+            file,
+            size,
+            period: 0,
+            max_size: None,
+            every: None,
+            keep: 0,
+            failed: None,
+        }))))
+    }
+
+    /// Sets when the file is rotated, and how many old ones are kept.
+    pub(super) fn set(&self, max_size: Option<u64>, every: Option<Duration>, keep: usize) {
+        self.with(|it| {
+            (it.max_size, it.every, it.keep) = (max_size, every, keep);
+            // A file without lines is of the present.
+            let written = it.file.metadata().and_then(|data| data.modified());
+            let of = written.ok().filter(|_| it.size > 0).unwrap_or_else(SystemTime::now);
+            it.period = it.period_at(of);
+        });
+    }
+
+    /// Opens the file anew, if another program has renamed or removed it.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        self.with(|it| it.open())
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Rotating) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Rotation {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.with(|it| {
+            it.rotate_if_due(lines.len() as u64);
+            let written = it.file.write(lines)?;
+            it.size += written as u64;
+            Ok(written)
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Rotating {
+    fn open(&mut self) -> io::Result<()> {
+        let named = |error| io::Error::other(format!("{}: {error}", self.path.display()));
+        self.file = append(&self.path).map_err(named)?;
+        self.size = self.file.metadata()?.len();
+        Ok(())
+    }
+
+    fn period_at(&self, time: SystemTime) -> u64 {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.every.map_or(0, |every| since.as_secs() / every.as_secs().max(1))
+    }
+
+    fn rotate_if_due(&mut self, more: u64) {
+        let period = self.period_at(SystemTime::now());
+        let is_full = self.max_size.is_some_and(|most| self.size > 0 && self.size + more > most);
+        let is_over = period != self.period && self.size > 0;
+        self.period = period;
+        let has_failed = self.failed.is_some_and(|at| at.elapsed() < RETRY);
+        if !(is_full || is_over) || has_failed {
+            return;
+        }
+        self.failed = None;
+        if let Err(error) = self.rotate() {
+            eprintln!("{} cannot be rotated: {error}", self.path.display());
+            self.failed = Some(Instant::now());
+        }
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..self.keep).rev() {
+            rename(&self.old(number), &self.old(number + 1))?;
+        }
+        match self.keep {
+            0 => fs::remove_file(&self.path)?,
+            _ => rename(&self.path, &self.old(1))?,
+        }
+        self.open()
+    }
+
+    fn old(&self, number: usize) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!(".{number}"));
+        path.into()
+    }
+}
+
+/// Renames a file, if there is one.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}

@@ -1,0 +1,112 @@
+use axum::{Router, extract::Request, middleware, response::Response};
+use tower::ServiceExt;
+use tower_llm_callbacks::{ContentCapture, HttpCallbackLayer, RunConfig};
+
+use crate::{
+    body_limits::BodyLimits, budgets::Budgets, clients::Clients, config::Settings, proxy, refuse,
+    targets::Targets, tenants::Tenants, upstream_error::no_upstream,
+};
+
+/// What serves requests by one state of the settings. A request keeps the one that it came to.
+pub(crate) struct Stack {
+    tenants: Option<Tenants>,
+    /// What each tenant's calls get, by the tenant's number.
+    callers: Vec<Caller>,
+    /// Without tenants, how all calls are served.
+    any: usize,
+    targets: Targets,
+    is_simulated: bool,
+    limits: BodyLimits,
+    /// One service for each level of content, each with a layer of its own.
+    services: Vec<Router>,
+}
+
+struct Caller {
+    config: RunConfig,
+    service: usize,
+}
+
+impl Stack {
+    pub(crate) fn new(
+        settings: &Settings,
+        (tenants, targets): (Tenants, Targets),
+        budgets: &Budgets,
+        layer: &HttpCallbackLayer,
+        clients: &Clients,
+    ) -> Self {
+        let mut levels = Vec::<ContentCapture>::new();
+        let mut level = |content| {
+            let known = levels.iter().position(|level| *level == content);
+            known.unwrap_or_else(|| {
+                levels.push(content);
+                levels.len() - 1
+            })
+        };
+        let any = level(settings.content.map(|content| content.0).unwrap_or_default());
+        let callers = tenants.all.iter().map(|tenant| {
+            let config = RunConfig::new().metadata("tenant", tenant.name.as_str());
+            let config = match budgets.guard(&tenant.name) {
+                Some(guard) => config.callbacks(guard),
+                None => config,
+            };
+            Caller { config, service: level(tenant.content) }
+        });
+        let callers = callers.collect();
+        let is_simulated = targets.len() == 0;
+        let app = match is_simulated {
+            true => simulated::provider(settings.pace()),
+            false => proxy::router(clients.clone()),
+        };
+        let app = app.layer(middleware::from_fn(refuse::sockets_and_tunnels));
+        let service = |content: &ContentCapture| match settings.no_callbacks {
+            true => app.clone(),
+            false => app.clone().layer(layer.clone().content(*content)),
+        };
+        let services = levels.iter().map(service).collect();
+        let tenants = Some(tenants).filter(|tenants| !tenants.all.is_empty());
+        let limits = BodyLimits::new(&settings.limits);
+        Self { tenants, callers, any, targets, is_simulated, limits, services }
+    }
+
+    /// Returns how many upstreams there are, unless the provider is simulated.
+    pub(crate) fn upstreams(&self) -> Option<usize> {
+        (!self.is_simulated).then(|| self.targets.len())
+    }
+
+    pub(crate) async fn call(&self, mut request: Request) -> Response {
+        // Outside of the layer: a request without a key is no call.
+        let mut service = self.any;
+        if let Some(tenants) = &self.tenants {
+            match tenants.identify(request.headers()) {
+                Ok(tenant) => {
+                    let caller = &self.callers[tenant];
+                    // The run has the tenant's name and budget, whatever its handlers.
+                    request.extensions_mut().insert(caller.config.clone());
+                    service = caller.service;
+                }
+                Err(response) => {
+                    metrics::counter!("gateway_refused_requests_total", "reason" => "key")
+                        .increment(1);
+                    return *response;
+                }
+            }
+        }
+        request = match self.limits.apply(request) {
+            Ok(request) => request,
+            Err(response) => return *response,
+        };
+        if !self.is_simulated {
+            let (target, chosen) = self.targets.choose(request).await;
+            request = chosen;
+            let Some(target) = target else { return no_upstream() };
+            if let Some(provider) = &target.provider {
+                request.extensions_mut().insert(provider.clone());
+            }
+            request.extensions_mut().insert(target);
+        }
+        match self.services[service].clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use axum::{extract::Request, http::HeaderValue};
+use tower_llm_callbacks::http_layer::Provider;
+
+use crate::{
+    config::{Pattern, Problem, Settings},
+    requested_model::requested_model,
+    upstream::Upstream,
+};
+
+/// The upstreams, of which each request gets one.
+pub(crate) struct Targets(Vec<Arc<Target>>);
+
+/// An upstream, and the requests that it gets.
+pub(crate) struct Target {
+    pub(crate) upstream: Upstream,
+    pub(crate) provider: Option<Provider>,
+    /// The provider's key, which replaces that of the client.
+    pub(crate) key: Option<String>,
+    paths: Vec<Pattern>,
+    models: Vec<Pattern>,
+}
+
+impl Targets {
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Problem> {
+        let mut targets = Vec::new();
+        for (at, it) in settings.upstreams.iter().enumerate() {
+            let (upstream, key) = it.resolve(&format!("upstreams[{at}]"))?;
+            if let Some(key) = &key
+                && HeaderValue::from_str(key).is_err()
+            {
+                let message =
+                    "the variable's value is not one of a header: set it to the key alone";
+                return Err(Problem::new(format!("upstreams[{at}].key_env"), message));
+            }
+            let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+            targets.push(Arc::new(Target {
+                provider: provider(it.provider.as_deref(), &upstream),
+                upstream,
+                key,
+                paths: patterns(&it.paths),
+                models: patterns(&it.models),
+            }));
+        }
+        // Last, for the requests that no other takes.
+        if let Some(url) = &settings.upstream {
+            let upstream: Upstream = url.parse().map_err(|it| Problem::new("upstream", it))?;
+            targets.push(Arc::new(Target {
+                provider: provider(settings.provider.as_deref(), &upstream),
+                upstream,
+                key: None,
+                paths: Vec::new(),
+                models: Vec::new(),
+            }));
+        }
+        Ok(Self(targets))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the first upstream that takes a request, and the request, whose body may have been read for its model.
+    pub(crate) async fn choose(&self, request: Request) -> (Option<Arc<Target>>, Request) {
+        let path = request.uri().path();
+        let candidates: Vec<_> = self.0.iter().filter(|target| target.takes(path)).collect();
+        if candidates.first().is_none_or(|target| target.models.is_empty()) {
+            return (candidates.first().copied().cloned(), request);
+        }
+        let (model, request) = requested_model(request).await;
+        let target = candidates.into_iter().find(|target| target.is_for(model.as_deref()));
+        (target.cloned(), request)
+    }
+}
+
+impl Target {
+    fn takes(&self, path: &str) -> bool {
+        let is_named = self.paths.iter().any(|pattern| pattern.matches(path));
+        self.upstream.takes(path) && (self.paths.is_empty() || is_named)
+    }
+
+    fn is_for(&self, model: Option<&str>) -> bool {
+        let is_named = |model| self.models.iter().any(|pattern| pattern.matches(model));
+        self.models.is_empty() || model.is_some_and(is_named)
+    }
+}
+
+fn provider(name: Option<&str>, upstream: &Upstream) -> Option<Provider> {
+    name.map(Provider::new).or_else(|| Provider::of_host(upstream.host()))
+}
