@@ -29,10 +29,12 @@ options.add_argument("--folder", type=Path)
 options.add_argument("--runs", type=int, default=1000)
 options = options.parse_args()
 
-PAGE = """query ($id: ID!, $after: String) { node(id: $id) { ... on Project { spans(first: 500, after: $after) {
-  edges { node { spanId spanKind latencyMs tokenCountPrompt tokenCountCompletion tokenPromptDetails { cacheRead cacheWrite }
-    costSummary { total { cost } } trace { session { sessionId } } } }
-  pageInfo { hasNextPage endCursor } } } } }"""
+PAGE = """query ($id: ID!, $after: String) { node(id: $id) { ... on Project {
+  sessions(first: 1000) { edges { node { id sessionId } } }
+  spans(first: 500, after: $after) {
+    edges { node { spanId spanKind latencyMs tokenCountPrompt tokenCountCompletion tokenPromptDetails { cacheRead cacheWrite }
+      costSummary { total { cost } } trace { projectSessionId } } }
+    pageInfo { hasNextPage endCursor } } } } }"""
 
 KINDS = {"llm": "LLM", "tool": "TOOL", "retriever": "RETRIEVER", "embedding": "EMBEDDING", "chain": "CHAIN"}
 # Of 20 runs.
@@ -52,29 +54,35 @@ def get(url, body=None):
 
 
 def spans(base, project):
-    """Returns the spans of a project by the ids of their runs: by the REST interface, and what GraphQL adds."""
-    found, shown, cursor, after = {}, {}, None, None
-    try:
-        identifier = get(f"{base}/v1/projects/{project}")["data"]["id"]
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return {}
-        raise
+    """Returns the spans of a project by the ids of their runs."""
+    found, cursor = {}, None
     while True:
-        page = get(f"{base}/v1/projects/{project}/spans?limit=1000" + (f"&cursor={cursor}" if cursor else ""))
+        try:
+            page = get(f"{base}/v1/projects/{project}/spans?limit=1000" + (f"&cursor={cursor}" if cursor else ""))
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return {}
+            raise
         found |= {span["attributes"].get("run.id"): span for span in page["data"]}
         cursor = page.get("next_cursor")
         if not cursor:
-            break
+            return found
+
+
+def shown(base, project):
+    """Returns what the user interface shows of a project's spans, by their ids."""
+    identifier, found, after = get(f"{base}/v1/projects/{project}")["data"]["id"], {}, None
     while True:
         page = get(f"{base}/graphql", {"query": PAGE, "variables": {"id": identifier, "after": after}})
         if page.get("errors"):
             sys.exit(f"Phoenix refuses the query: {page['errors']}")
-        page = page["data"]["node"]["spans"]
-        shown |= {edge["node"]["spanId"]: edge["node"] for edge in page["edges"]}
-        after = page["pageInfo"]["endCursor"]
-        if not page["pageInfo"]["hasNextPage"]:
-            return {run_id: (span, shown.get(span["context"]["span_id"])) for run_id, span in found.items()}
+        project = page["data"]["node"]
+        sessions = {edge["node"]["id"]: edge["node"]["sessionId"] for edge in project["sessions"]["edges"]}
+        for edge in project["spans"]["edges"]:
+            found[edge["node"]["spanId"]] = edge["node"] | {"session": sessions.get(edge["node"]["trace"]["projectSessionId"])}
+        after = project["spans"]["pageInfo"]["endCursor"]
+        if not project["spans"]["pageInfo"]["hasNextPage"]:
+            return found
 
 
 def seconds(text):
@@ -87,7 +95,7 @@ def near(one, other, tolerance):
     return (one, one) if same else (one, other)
 
 
-def values(start, end, parent, span, shown, profile):
+def values(start, end, parent, span, view, profile):
     """Returns pairs of what the records of a run say and what Phoenix shows, by name."""
     data, attributes, is_model = end["data"], span["attributes"], end["run_type"] in ("llm", "embedding")
     is_llm, usage, cost = end["run_type"] == "llm", data.get("usage") or {}, data.get("cost")
@@ -102,11 +110,11 @@ def values(start, end, parent, span, shown, profile):
         "span": (end["span_id"], span["context"]["span_id"]),
         "parent": (parent, span["parent_id"]),
         "kind": (kind, span["span_kind"]),
-        "kind shown": (kind.lower(), shown["spanKind"]),
+        "kind shown": (kind.lower(), view["spanKind"]),
         "status": ("ERROR" if failed else "UNSET", span["status_code"]),
         "error.type": (error, attributes.get("error.type")),
         "session.id": (end["metadata"]["session_id"], attributes.get("session.id")),
-        "session shown": (end["metadata"]["session_id"], shown["trace"]["session"] and shown["trace"]["session"]["sessionId"]),
+        "session shown": (end["metadata"]["session_id"], view["session"]),
         "user.id": (end["metadata"]["user_id"], attributes.get("user.id")),
         "tenant": (end["metadata"]["tenant"], attributes.get("run.metadata.tenant")),
     }
@@ -117,10 +125,10 @@ def values(start, end, parent, span, shown, profile):
     pairs["start"] = near(seconds(start["time"]), began, 0.05)
     earliest, latest = seconds(start["time"]) + data["duration_ms"] / 1e3, seconds(end["time"])
     pairs["end"] = (True, earliest - 1e-3 <= ended <= latest + 1e-3)
-    pairs["latency shown"] = near(latency, shown["latencyMs"], 0.01)
+    pairs["latency shown"] = near(latency, view["latencyMs"], 0.01)
     if is_model:
         prompt, completion = usage.get("input_tokens"), usage.get("output_tokens")
-        details = shown["tokenPromptDetails"]
+        details = view["tokenPromptDetails"]
         for name, expected in [
             ("prompt", prompt),
             ("completion", completion),
@@ -137,20 +145,20 @@ def values(start, end, parent, span, shown, profile):
             pairs["total"] = (usage.get("total_tokens"), attributes.get("llm.token_count.total"))
         if is_llm:
             # It shows 0 for a call without usage.
-            pairs["prompt shown"] = (prompt or 0, shown["tokenCountPrompt"] or 0)
-            pairs["completion shown"] = (completion or 0, shown["tokenCountCompletion"] or 0)
+            pairs["prompt shown"] = (prompt or 0, view["tokenCountPrompt"] or 0)
+            pairs["completion shown"] = (completion or 0, view["tokenCountCompletion"] or 0)
     amount = float(cost["amount"]) if cost else None
     pairs["run.cost.total"] = near(amount, attributes.get("run.cost.total"), 1e-12)
     if profile:
         pairs["llm.cost.total"] = near(amount, attributes.get("llm.cost.total"), 1e-12)
     if is_llm:
         # It computes the cost from the tokens by prices of its own.
-        total = shown["costSummary"] and shown["costSummary"]["total"]["cost"]
+        total = view["costSummary"] and view["costSummary"]["total"]["cost"]
         pairs["cost shown"] = near(amount, total, 1e-9)
     return pairs
 
 
-def compare(records, found, profile):
+def compare(records, found, views, profile):
     """Returns what differs, and how many values were compared."""
     starts, ends, wrong, compared = {}, {}, [], 0
     for record in records:
@@ -159,12 +167,13 @@ def compare(records, found, profile):
         elif record["event"].endswith(("_end", "_error")):
             ends[record["run_id"]] = record
     for run_id, end in ends.items():
-        span, shown = found.get(run_id, (None, None))
-        if span is None or shown is None:
+        span = found.get(run_id)
+        view = span and views.get(span["context"]["span_id"])
+        if view is None:
             wrong.append((run_id, "missing"))
             continue
         parent = starts[end["parent_run_id"]]["span_id"] if end["parent_run_id"] else None
-        pairs = values(starts[run_id], end, parent, span, shown, profile)
+        pairs = values(starts[run_id], end, parent, span, view, profile)
         compared += len(pairs)
         wrong += [(run_id, end["event"], name, *pair) for name, pair in pairs.items() if pair[0] != pair[1]]
     if len(found) != len(ends):
@@ -210,10 +219,11 @@ def main(folder):
             processes.run(binary, *arguments, timeout=300)
             records = [json.loads(line) for line in file.read_text().splitlines()]
             for _ in range(60):
-                wrong, compared, ends = compare(records, spans(base, project), profile)
-                if not any("missing" in it for it in wrong):
+                found = spans(base, project)
+                if len(found) >= options.runs:
                     break
                 time.sleep(1)
+            wrong, compared, ends = compare(records, found, shown(base, project), profile)
             check_counts(ends, options.runs)
             for line in wrong[:20]:
                 print(*line)

@@ -1,12 +1,16 @@
 //! Guides to the crate.
 //!
 //! - [`handlers`]: which ready-made handler to choose, and what each costs
+//! - [`backends`]: how traces, metrics and logs get to Phoenix, Langfuse and other tools
 //! - [`propagation`]: where the current run follows a call, and where it has to be carried
 //! - [`debugging`]: what to check if a handler is not called
 //! - [`endpoints`]: which requests over HTTP are observed
 //! - [`formats`]: how to read an API that the crate does not know
 //! - [`langchain`]: LangChain's callbacks, options and idioms in this crate
 //! - [`testing`]: how to test a handler, a layer, a gateway
+
+#[doc = include_str!("backends.md")]
+pub mod backends {}
 
 #[doc = include_str!("debugging.md")]
 pub mod debugging {}

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use support::http::{Upstream, json as answer};
 use support::otel::{Otel, With};
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     Delta, HttpCallbackLayer, LlmStart, RunConfig, RunLayer, Usage,
     handlers::{OtelMetrics, SemanticConventions},

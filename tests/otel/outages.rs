@@ -227,12 +227,12 @@ async fn calls_in(outage: State) {
     line.state.send(State::Open).unwrap();
     calls(&callbacks).await;
     faults.none();
-    let (loggers, meters) = tokio::task::spawn_blocking(move || {
-        (loggers.shutdown(), meters.shutdown());
+    let shut_down = tokio::task::spawn_blocking(move || {
+        loggers.shutdown().unwrap();
+        meters.shutdown().unwrap();
         (loggers, meters)
-    })
-    .await
-    .unwrap();
+    });
+    let providers = shut_down.await.unwrap();
 
     let calls_made = if outage == State::Silent { 4 * CALLS } else { 3 * CALLS };
     let (sent, failed) = tally.get();
@@ -258,7 +258,7 @@ async fn calls_in(outage: State) {
     // After the shutdown too.
     calls(&callbacks).await;
     faults.none();
-    drop((loggers, meters));
+    drop(providers);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -139,7 +139,9 @@ impl MetricsInner {
     /// Starts the run of a tool or an agent.
     fn run_start(&self, run: &Run) {
         let mut attributes = Vec::new();
-        let agent = agent(run);
+        let mut above = run.parent_ids().iter().rev();
+        let above = || above.find_map(|id| self.open.with(*id, |above| above.agent.clone())?);
+        let agent = agent(run).or_else(above);
         let agent = agent.map(|it| text(names::AGENT_NAME, bounded(&self.labels.agents, &it)));
         match run.run_type() {
             RunType::Tool if self.instruments.tool_duration.is_some() => {

@@ -9,7 +9,7 @@ use support::{
     Mode, PATIENCE,
     http::{STOP, Scripted, event_stream},
 };
-use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_llm_callbacks::{
     Callbacks, ContentCapture, HandlerExt, HttpCallbackLayer, handler::PersonalData,
     handlers::OtelContent, http_layer::RequestBody,
