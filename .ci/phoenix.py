@@ -203,7 +203,7 @@ def main(folder):
     server = subprocess.Popen([phoenix, "serve"], env=environment, stdout=log, stderr=log)
     processes.RUNNING.append(server)
     try:
-        for _ in range(240):
+        for _ in range(480):
             try:
                 get(f"{base}/v1/projects")
                 break

@@ -144,7 +144,8 @@ async fn spans_say_how_tokens_are_known_and_what_they_cost() {
     for (script, is_reported) in [(reported, true), (Script::answer(["a b c"]), false)] {
         let otel = Otel::new();
         let totals = UsageTotals::new();
-        let layer = CallbackLayer::new(otel.callbacks().inline(totals.clone())).prices(prices.clone());
+        let layer =
+            CallbackLayer::new(otel.callbacks().inline(totals.clone())).prices(prices.clone());
         let mut model = layer.layer(ScriptedModel::new(script));
         let request = ChatRequest::new("m").user("Hi");
         read(model.ready().await.unwrap().call(request).await.unwrap()).await;

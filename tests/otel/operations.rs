@@ -39,13 +39,20 @@ async fn embeddings_have_metrics_of_their_own_in_the_latest_names() {
         let names: Vec<_> = measured.keys().map(String::as_str).collect();
         let is_latest = conventions == SemanticConventions::Latest;
         let expected = match is_latest {
-            true => ["gen_ai.client.embeddings.duration", "gen_ai.client.embeddings.operation.input_tokens"],
+            true => [
+                "gen_ai.client.embeddings.duration",
+                "gen_ai.client.embeddings.operation.input_tokens",
+            ],
             false => ["gen_ai.client.operation.duration", "gen_ai.client.token.usage"],
         };
         assert_eq!(names, expected, "{conventions:?}");
         let duration = &measured[expected[0]];
-        let errors: Vec<_> = duration.points.iter().map(|it| it.attributes.get("error.type")).collect();
-        assert!(errors.contains(&None) && errors.contains(&Some(&json!("transport"))), "{errors:?}");
+        let errors: Vec<_> =
+            duration.points.iter().map(|it| it.attributes.get("error.type")).collect();
+        assert!(
+            errors.contains(&None) && errors.contains(&Some(&json!("transport"))),
+            "{errors:?}"
+        );
         for point in &duration.points {
             assert_eq!(point.attributes["gen_ai.operation.name"], "embeddings");
             assert_eq!(point.attributes["gen_ai.request.model"], "acme-1");
@@ -86,7 +93,8 @@ async fn tools_and_agents_have_durations() {
         let agents = measured.get("gen_ai.invoke_agent.duration");
         assert_eq!(agents.is_some(), conventions == SemanticConventions::Latest);
         if let Some(tools) = tools {
-            let mut points: Vec<Value> = tools.points.iter().map(|it| it.attributes.clone()).collect();
+            let mut points: Vec<Value> =
+                tools.points.iter().map(|it| it.attributes.clone()).collect();
             points.sort_by_key(|point| point["gen_ai.tool.name"].to_string());
             let expected = |name: &str| {
                 json!({

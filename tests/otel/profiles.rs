@@ -164,7 +164,8 @@ async fn the_reasoning_level_is_in_the_newer_names() {
 /// Calls an embedding model below a retriever that finds documents.
 async fn retrieve(spans: OtelSpans) {
     let callbacks = Callbacks::new().inline(spans);
-    let client = service_fn(|texts: Vec<&'static str>| async move { Ok::<_, BoxError>(texts.len()) });
+    let client =
+        service_fn(|texts: Vec<&'static str>| async move { Ok::<_, BoxError>(texts.len()) });
     let described = |texts: &Vec<&'static str>| {
         let start = LlmStart::new("openai", "embeddings").model("text-embedding-3-small");
         start.stream(false).param("dimensions", 256).messages(Prompt::json(json!(texts)))

@@ -148,7 +148,8 @@ async fn records_join_with_exported_spans() {
     let otel = Otel::new();
     let records = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Value>::new()));
     let seen = std::sync::Arc::clone(&records);
-    let record = on_event(move |run: &Run, event| seen.lock().unwrap().push(json!(event.record(run))));
+    let record =
+        on_event(move |run: &Run, event| seen.lock().unwrap().push(json!(event.record(run))));
     // The spans first, so that each record has their ids.
     let callbacks = Callbacks::new().inline(otel.spans.clone()).blocking(record);
     for nth in 0..20 {

@@ -113,11 +113,12 @@ async fn below(nth: u64) -> Result<(), BoxError> {
     }
 }
 
-async fn tree(nth: u64, callbacks: Callbacks) {
+async fn tree(nth: u64, project: &str, callbacks: Callbacks) {
     let config = RunConfig::new()
         .callbacks(&callbacks)
         .tags(["check"])
-        .metadata("session_id", format!("s-{}", nth % 40))
+        // Phoenix has one session of an id, whatever the project.
+        .metadata("session_id", format!("{project}-{}", nth % 40))
         .metadata("user_id", format!("u-{}", nth % 9))
         .metadata("tenant", format!("t-{}", nth % 5));
     // The run starts in this call.
@@ -157,7 +158,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let callbacks = Callbacks::new().inline(spans.build()).blocking(JsonLines::open(file)?);
     let trees = runs.parse::<u64>()? / RUNS * TREES;
     for first in (0..trees).step_by(50) {
-        let some = (first..trees.min(first + 50)).map(|nth| tree(nth, callbacks.clone()));
+        let some = (first..trees.min(first + 50)).map(|nth| tree(nth, project, callbacks.clone()));
         futures::future::join_all(some).await;
     }
     if !callbacks.flush(Duration::from_secs(30)).await.is_complete() {

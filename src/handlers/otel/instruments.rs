@@ -65,7 +65,10 @@ impl Instruments {
             embeddings: is_latest.then(|| {
                 (
                     seconds(names::EMBEDDINGS_DURATION, "Duration of calls of embedding models."),
-                    tokens(names::EMBEDDINGS_INPUT, "Input tokens of a call of an embedding model."),
+                    tokens(
+                        names::EMBEDDINGS_INPUT,
+                        "Input tokens of a call of an embedding model.",
+                    ),
                 )
             }),
             tool_duration: (conventions != SemanticConventions::V1_41)

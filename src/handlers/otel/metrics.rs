@@ -211,7 +211,8 @@ impl MetricsInner {
             self.instruments.time_to_first_chunk.record(first.as_secs_f64(), &attributes);
         }
         let embeddings = self.instruments.embeddings.as_ref();
-        if let Some((duration, input)) = embeddings.filter(|_| run.run_type() == RunType::Embedding) {
+        if let Some((duration, input)) = embeddings.filter(|_| run.run_type() == RunType::Embedding)
+        {
             let tokens = result.usage.as_ref().and_then(|usage| usage.input_tokens);
             tokens.into_iter().for_each(|tokens| input.record(tokens, &attributes));
             attributes.extend(self.error(error));

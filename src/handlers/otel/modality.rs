@@ -50,7 +50,9 @@ pub(super) fn by_modality(usage: Option<&Value>) -> Vec<ModalTokens> {
             let tokens = match details {
                 Value::Array(entries) => {
                     let is = |entry: &&Value| {
-                        entry["modality"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(modality))
+                        entry["modality"]
+                            .as_str()
+                            .is_some_and(|it| it.eq_ignore_ascii_case(modality))
                     };
                     entries.iter().find(is).and_then(|entry| entry["tokenCount"].as_u64())
                 }

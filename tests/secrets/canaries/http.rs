@@ -27,7 +27,8 @@ fn event(kind: &str, data: &Value) -> String {
 
 /// An answer, and its frames: each event is cut in two, at the next of all its bytes.
 fn answer(source: &mut Source, cut: &mut usize) -> Vec<Bytes> {
-    let message = json!({"id": "msg_1", "model": "claude", "usage": {"input_tokens": 3, "output_tokens": 1}});
+    let message =
+        json!({"id": "msg_1", "model": "claude", "usage": {"input_tokens": 3, "output_tokens": 1}});
     let start = |index: usize, block: Value| {
         let data = json!({"type": "content_block_start", "index": index, "content_block": block});
         event("content_block_start", &data)
@@ -71,7 +72,9 @@ fn asked(source: &mut Source, nth: usize) -> Request<Full<Bytes>> {
     let mut body = body();
     let messages = body["messages"].as_array_mut().unwrap();
     let result = json!({"type": "tool_result", "tool_use_id": "call_0", "content": source.text()});
-    messages.push(json!({"role": "user", "content": [result, {"type": "text", "text": source.text()}]}));
+    messages.push(
+        json!({"role": "user", "content": [result, {"type": "text", "text": source.text()}]}),
+    );
     body["system"][0]["text"] = source.text().into();
     body["metadata"]["email"] = source.text().into();
     body["tools"][0]["description"] = source.text().into();

@@ -58,8 +58,11 @@ impl Source {
                 let (head, tail) = canary.split_at(at);
                 pieces.push(last + head);
                 last = tail.to_owned();
-                self.next[place] =
-                    if at + 1 < canary.len() { (of, at + 1) } else { ((of + 1) % CANARIES.len(), 1) };
+                self.next[place] = if at + 1 < canary.len() {
+                    (of, at + 1)
+                } else {
+                    ((of + 1) % CANARIES.len(), 1)
+                };
             }
             pieces.push(last + self.after());
         }

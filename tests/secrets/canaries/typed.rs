@@ -49,7 +49,8 @@ impl Plan {
             });
         }
         let part = json!({"type": "web_search_tool_result", "content": source.text()});
-        script = script.chunk(Delta::tool_arguments(0, r#""}"#)).chunk(Delta::native("messages", part));
+        script =
+            script.chunk(Delta::tool_arguments(0, r#""}"#)).chunk(Delta::native("messages", part));
         let text = source.text();
         let script = match source.below(4) {
             0 => script.provider_error(ProviderError::new(text).code("bad").status(500)),
