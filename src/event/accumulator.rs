@@ -54,6 +54,7 @@ struct Report {
     outputs: Option<u64>,
     dimensions: Option<u32>,
     flagged: Option<Vec<bool>>,
+    fingerprint: Option<Arc<str>>,
 }
 
 /// How many pieces of each kind of content a stream brought.
@@ -232,6 +233,10 @@ impl Accumulator {
                     }
                 }
                 self.answered = true;
+            }
+            Delta::Fingerprint(fingerprint) => {
+                let known = &mut self.report.get_or_insert_default().fingerprint;
+                known.get_or_insert_with(|| (&**fingerprint).into());
             }
             Delta::Outputs { count, dimensions } => {
                 let report = self.report.get_or_insert_default();
@@ -415,10 +420,11 @@ impl Accumulator {
             self.choices.push(Choice::default());
         }
         let report = self.report.map(|report| *report).unwrap_or_default();
-        let Report { usage, raw, outputs, dimensions, flagged } = report;
+        let Report { usage, raw, outputs, dimensions, flagged, fingerprint } = report;
         LlmResult {
             model: self.model,
             response_id: self.response_id,
+            system_fingerprint: fingerprint,
             streamed: self.streamed,
             choices: self.choices,
             usage,

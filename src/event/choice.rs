@@ -61,6 +61,11 @@ impl Choice {
         blocks.into_iter()
     }
 
+    /// Forgets the order, and what is no content, since a provider's own parts quote some.
+    pub(crate) fn forget_layout(&mut self) {
+        self.layout = Layout::default();
+    }
+
     pub(super) fn contents(&self) -> Contents<'_> {
         let Self { text, reasoning, refusal, tool_calls, .. } = self;
         Contents { text, reasoning, refusal, tool_calls }

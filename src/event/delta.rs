@@ -105,6 +105,8 @@ pub enum Delta<'a> {
         /// The model that generates the answer.
         model: Option<Cow<'a, str>>,
     },
+    /// OpenAI's fingerprint of the system that generates the answer.
+    Fingerprint(Cow<'a, str>),
     /// What a call that generates no text has returned: vectors, ranked documents, images. A later count replaces an earlier one.
     Outputs {
         /// The number of outputs so far.
@@ -251,6 +253,7 @@ impl<'a> Delta<'a> {
             Delta::Response { id, model } => {
                 Delta::Response { id: id.as_deref().map(b), model: model.as_deref().map(b) }
             }
+            Delta::Fingerprint(fingerprint) => Delta::Fingerprint(b(fingerprint)),
             Delta::Outputs { count, dimensions } => {
                 Delta::Outputs { count: *count, dimensions: *dimensions }
             }
@@ -294,6 +297,7 @@ impl<'a> Delta<'a> {
                 Delta::Usage { usage, raw: raw.map(|raw| Cow::Owned(raw.into_owned())) }
             }
             Delta::Response { id, model } => Delta::Response { id: id.map(o), model: model.map(o) },
+            Delta::Fingerprint(fingerprint) => Delta::Fingerprint(o(fingerprint)),
             Delta::Outputs { count, dimensions } => Delta::Outputs { count, dimensions },
             Delta::Flagged(flags) => Delta::Flagged(Cow::Owned(flags.into_owned())),
             Delta::NotStreamed => Delta::NotStreamed,

@@ -24,6 +24,10 @@ pub struct LlmResult {
     pub model: Option<Arc<str>>,
     /// The provider's id of the answer.
     pub response_id: Option<Arc<str>>,
+    /// OpenAI's fingerprint of the system that generated the answer. Answers to the same request with the same seed may
+    /// differ where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<Arc<str>>,
     /// Whether the answer was streamed. An answer that arrived whole has no token events.
     pub streamed: bool,
     /// The choices that were seen, by index.

@@ -25,6 +25,16 @@ pub enum UsageSource {
 }
 
 impl UsageSource {
+    /// Returns the name in records: `reported`, `reported_so_far`, `estimated` or `at_least`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::ReportedSoFar => "reported_so_far",
+            Self::Estimated => "estimated",
+            Self::AtLeast => "at_least",
+        }
+    }
+
     /// Returns whether the provider reported the count, or a running count.
     pub fn is_reported(self) -> bool {
         matches!(self, Self::Reported | Self::ReportedSoFar)

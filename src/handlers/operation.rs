@@ -3,8 +3,11 @@
 use crate::{event::LlmStart, run::RunType};
 
 /// Returns the `gen_ai.operation.name` of OpenTelemetry's GenAI conventions for a model call. They have none for ranking and
-/// moderation.
+/// moderation, and `fetch_response` since they have a repository of their own.
 pub(super) fn operation(run_type: RunType, start: &LlmStart) -> &'static str {
+    if start.fetched {
+        return "fetch_response";
+    }
     match run_type {
         RunType::Embedding => return "embeddings",
         RunType::Rerank | RunType::Moderation => return run_type.as_str(),
@@ -39,6 +42,8 @@ mod tests {
         ] {
             assert_eq!(of(api), is, "{api}");
         }
+        let fetch = LlmStart::new("p", "responses").fetched(true);
+        assert_eq!(operation(RunType::Llm, &fetch), "fetch_response");
         let embeddings = operation(RunType::Embedding, &LlmStart::new("p", "completions"));
         assert_eq!(embeddings, "embeddings");
     }

@@ -49,6 +49,7 @@
 mod backoff;
 #[cfg(feature = "usage")]
 mod budgets;
+mod config;
 mod error;
 mod link;
 mod open;
@@ -58,10 +59,11 @@ mod worker;
 
 #[cfg(feature = "usage")]
 #[cfg_attr(docsrs, doc(cfg(feature = "usage")))]
-pub use self::budgets::{BucketConfig, NatsBudgets};
+pub use self::budgets::{Bucket, BucketConfig, NatsBudgets};
 pub use self::{
+    config::{NatsConfig, Storage},
     error::Error,
     publisher::{PublishLosses, Publisher, PublisherConfig, PublisherStats},
-    stream::{Discard, Storage, StreamConfig},
+    stream::{Discard, Partitions, StreamConfig},
     worker::{Worker, WorkerConfig, WorkerStats},
 };

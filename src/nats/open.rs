@@ -1,35 +1,23 @@
 use async_nats::jetstream::{
     Context,
-    stream::{Config, DiscardPolicy, Info, StorageType, Stream},
+    stream::{Config, DiscardPolicy, Info, Stream},
 };
 
-use super::{Discard, Error, Storage, StreamConfig, stream::MIN_DUPLICATE_WINDOW};
+use super::{Discard, Error, StreamConfig, stream::MIN_DUPLICATE_WINDOW};
 
 impl StreamConfig {
     /// Opens the stream, or creates it if it does not exist.
     pub(super) async fn open(&self, context: &Context) -> Result<Stream, Error> {
-        let limit = |limit: Option<u64>| limit.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
+        let max_bytes = self.of.max_bytes;
         let config = Config {
-            name: self.name.clone(),
             subjects: self.all_subjects(),
-            max_bytes: limit(self.max_bytes),
-            max_messages: -1,
+            max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             max_messages_per_subject: -1,
-            max_age: self.max_age.unwrap_or_default(),
-            discard: match self.discard {
+            discard: match self.of.discard {
                 Discard::Old => DiscardPolicy::Old,
                 Discard::New => DiscardPolicy::New,
             },
-            storage: match self.storage {
-                Storage::File => StorageType::File,
-                Storage::Memory => StorageType::Memory,
-            },
-            num_replicas: self.replicas,
-            // The server rejects a window that is longer than `max_age`.
-            duplicate_window: self
-                .max_age
-                .map_or(self.duplicate_window, |age| age.min(self.duplicate_window)),
-            ..Config::default()
+            ..self.stream(self.of.duplicate_window)
         };
         let opened = context.get_or_create_stream(config).await;
         let stream = opened.map_err(|error| Error::request("open", &self.name, error))?;

@@ -1,6 +1,5 @@
 //! Adaptors over any handler: content, masks, samples, filters.
 
-mod canaries;
 mod content;
 mod mask;
 mod sample;

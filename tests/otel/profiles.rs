@@ -5,11 +5,12 @@ use opentelemetry_sdk::trace::{
 };
 use serde_json::{Value, json};
 use support::read;
-use tower::{Layer, Service, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, RunConfig, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, LlmStart, Prompt, RunConfig, RunLayer, Usage,
     chat::ChatRequest,
     handlers::{OtelContent, OtelProfile, OtelSpans, OtelSpansBuilder, SemanticConventions},
+    layer::ModelLayer,
     testing::{Recorder, Script, ScriptedModel},
 };
 
@@ -104,6 +105,9 @@ async fn openinference_has_messages_tokens_and_kinds() {
     assert_eq!(of("tag.tags"), r#"["prod"]"#);
     assert_eq!(of("metadata"), r#"{"tenant":"acme"}"#);
     assert_eq!(get(&spans[1], "output.value"), "wet");
+    assert_eq!(get(&spans[1], "tool.parameters"), r#"{"city":"Paris"}"#);
+    assert_eq!(of("llm.response.model_name"), Value::Null);
+    assert_eq!(of("llm.request.model_name"), "gpt-5");
 }
 
 #[tokio::test]
@@ -128,6 +132,7 @@ async fn langfuse_has_usage_and_times() {
     assert!(get(&spans[0], "langfuse.observation.output").as_str().unwrap().contains("It rains"));
     assert_eq!(get(&spans[2], "langfuse.trace.name"), "agent");
     assert_eq!(get(&spans[0], "langfuse.trace.name"), Value::Null);
+    assert_eq!(get(&spans[2], "langfuse.trace.metadata.tenant"), "acme");
 }
 
 /// A profile adds no content that is off.
@@ -154,4 +159,64 @@ async fn the_reasoning_level_is_in_the_newer_names() {
         let spans = exporter.get_finished_spans().unwrap();
         assert_eq!(get(&spans[0], "gen_ai.request.reasoning.level"), level, "{conventions:?}");
     }
+}
+
+/// Calls an embedding model below a retriever that finds documents.
+async fn retrieve(spans: OtelSpans) {
+    let callbacks = Callbacks::new().inline(spans);
+    let client =
+        service_fn(|texts: Vec<&'static str>| async move { Ok::<_, BoxError>(texts.len()) });
+    let described = |texts: &Vec<&'static str>| {
+        let start = LlmStart::new("openai", "embeddings").model("text-embedding-3-small");
+        start.stream(false).param("dimensions", 256).messages(Prompt::json(json!(texts)))
+    };
+    let facts = |count: &usize, each: &mut dyn FnMut(Delta<'_>)| {
+        each(Delta::Outputs { count: *count as u64, dimensions: Some(256) });
+        each(Delta::usage(Usage::new(9, None)));
+    };
+    let embed = ModelLayer::embedding(Callbacks::new()).extract(described, facts).layer(client);
+    let retriever = RunLayer::retriever("documents").inheritable_callbacks(&callbacks);
+    let retriever = retriever.input(|(): &()| json!("rain?")).output(Value::clone);
+    let run = retriever.run(async {
+        embed.oneshot(vec!["rain", "snow"]).await?;
+        Ok::<_, BoxError>(json!([{"id": 1, "content": "It rains", "score": 0.5}, "It snows"]))
+    });
+    run.await.unwrap();
+}
+
+#[tokio::test]
+async fn openinference_has_embeddings_and_documents() {
+    let (exporter, _provider, spans) = exporter();
+    let spans = spans.profile(OtelProfile::OpenInference).content(OtelContent::Span);
+    retrieve(spans.build()).await;
+    let spans = exporter.get_finished_spans().unwrap();
+    let of = |key: &str| get(&spans[0], key);
+    assert_eq!(of("openinference.span.kind"), "EMBEDDING");
+    assert_eq!(of("embedding.model_name"), "text-embedding-3-small");
+    assert_eq!(of("embedding.invocation_parameters"), r#"{"dimensions":256}"#);
+    assert_eq!(of("embedding.embeddings.1.embedding.text"), "snow");
+    assert_eq!(of("input.value"), r#"["rain","snow"]"#);
+    assert_eq!(of("llm.token_count.prompt"), 9);
+    for key in ["llm.model_name", "llm.provider", "llm.input_messages.0.message.role"] {
+        assert_eq!(of(key), Value::Null, "{key} is for language models");
+    }
+    let of = |key: &str| get(&spans[1], key);
+    assert_eq!(of("openinference.span.kind"), "RETRIEVER");
+    assert_eq!((of("input.value"), of("input.mime_type")), (json!("rain?"), json!("text/plain")));
+    assert_eq!(of("retrieval.documents.0.document.id"), "1");
+    assert_eq!(of("retrieval.documents.0.document.content"), "It rains");
+    assert_eq!(of("retrieval.documents.0.document.score"), 0.5);
+    assert_eq!(of("retrieval.documents.1.document.content"), "It snows");
+}
+
+#[tokio::test]
+async fn langfuse_has_embeddings() {
+    let (exporter, _provider, spans) = exporter();
+    retrieve(spans.profile(OtelProfile::Langfuse).content(OtelContent::Span).build()).await;
+    let spans = exporter.get_finished_spans().unwrap();
+    let types: Vec<_> = spans.iter().map(|span| get(span, "langfuse.observation.type")).collect();
+    assert_eq!(types, ["embedding", "retriever"]);
+    assert_eq!(get(&spans[0], "langfuse.observation.input"), r#"["rain","snow"]"#);
+    assert_eq!(get(&spans[0], "langfuse.observation.output"), Value::Null);
+    assert_eq!(get(&spans[1], "langfuse.observation.input"), "rain?");
 }

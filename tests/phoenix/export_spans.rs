@@ -1,8 +1,8 @@
 //! Makes runs, exports their spans by OTLP over HTTP, and writes their records to a file: for `.ci/phoenix.py`.
 //!
-//! `export_spans RUNS URL FILE PROJECT [openinference]`
+//! `export_spans RUNS URL FILE PROJECT [openinference]`. Each 20 runs are 8 trees, one of each kind of [`tree`].
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, future::Future, time::Duration};
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -10,59 +10,122 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use support::read;
-use tower::{BoxError, Layer, Service, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, ProviderError, RunConfig, RunLayer, Usage,
+    CallbackLayer, Callbacks, Delta, LlmStart, Prompt, ProviderError, RunConfig, RunLayer, Usage,
     chat::ChatRequest,
     handlers::{JsonLines, OtelContent, OtelProfile, OtelSpans, Prices},
+    layer::ModelLayer,
     testing::{Script, ScriptedModel},
 };
 
-fn script(nth: u64) -> Script {
-    let script = Script::new().respond().text("It rains").pause(Duration::from_millis(nth % 7));
-    let script = script.chunk(Delta::usage(Usage::new(100 + nth, 7 + nth % 50)));
-    match nth % 10 {
-        // Cancelled below.
-        0..3 => script.hang(),
-        3 => script.provider_error(ProviderError::new("overloaded").status(529)),
-        4 => script.fail("connection reset"),
-        5 => script
-            .chunk(Delta::tool_call(0, "call_1", "weather", r#"{"city":"Paris"}"#))
-            .complete("tool_calls"),
-        _ => script.complete("stop"),
+/// The runs and the trees of each kind of tree once.
+const RUNS: u64 = 20;
+const TREES: u64 = 8;
+
+/// A call that is dropped has waited for so long.
+const MOMENT: Duration = Duration::from_millis(30);
+
+/// An answer of which a part and the usage have come.
+fn begun(nth: u64) -> Script {
+    let usage = Usage::new(200 + nth, 7 + nth % 50).cached(nth % 90, nth % 40).reasoning(nth % 6);
+    let response = Delta::response(format!("msg_{nth}"), "claude-haiku-4-5-20251001");
+    let script = Script::new().respond().chunk(response).text("It rains");
+    script.pause(Duration::from_millis(nth % 7)).usage(usage)
+}
+
+/// Calls a model. Fails if the answer does.
+async fn ask(nth: u64, script: Script) -> Result<(), BoxError> {
+    let layer = CallbackLayer::new(Callbacks::new()).prices(Prices::bundled());
+    let mut model = layer.layer(ScriptedModel::new(script));
+    let request = ChatRequest::new("claude-haiku-4-5").provider("anthropic");
+    let request = request.system("Be brief").user(format!("Question {nth}"));
+    let answer = model.ready().await?.call(request).await?;
+    read(answer).await.1.map_or(Ok(()), Err)
+}
+
+/// Calls a model of embeddings. Each third call fails.
+async fn embed(nth: u64) -> Result<(), BoxError> {
+    let tokens = (nth / TREES % 3 != 0).then_some(nth % 100 + 1);
+    let client = service_fn(move |_: String| async move {
+        tokens.ok_or_else(|| BoxError::from("connection reset"))
+    });
+    let described = |text: &String| {
+        let start = LlmStart::new("openai", "embeddings").model("text-embedding-3-small");
+        start.stream(false).inputs(1).messages(Prompt::json(json!([text])))
+    };
+    let facts = |tokens: &u64, each: &mut dyn FnMut(Delta<'_>)| {
+        each(Delta::Outputs { count: 1, dimensions: Some(1536) });
+        each(Delta::usage(Usage::new(*tokens, None)));
+    };
+    let layer = ModelLayer::embedding(Callbacks::new()).prices(Prices::bundled());
+    layer.extract(described, facts).layer(client).oneshot(format!("Text {nth}")).await?;
+    Ok(())
+}
+
+async fn tool() -> Result<(), BoxError> {
+    let tool = RunLayer::tool("weather").input(|(): &()| json!({"city": "Paris"}));
+    tool.output(|text: &&str| json!(*text)).run(async { Ok::<_, BoxError>("wet") }).await?;
+    Ok(())
+}
+
+async fn retrieve(nth: u64) -> Result<(), BoxError> {
+    let retriever = RunLayer::retriever("documents").input(|(): &()| json!("rain"));
+    let search = async {
+        embed(nth).await?;
+        Ok::<_, BoxError>(json!([{"id": "1", "score": 0.5}]))
+    };
+    retriever.output(Value::clone).run(search).await?;
+    Ok(())
+}
+
+/// Drops a future that takes long.
+async fn briefly(future: impl Future<Output = Result<(), BoxError>>) -> Result<(), BoxError> {
+    tokio::time::timeout(MOMENT, future).await.unwrap_or(Ok(()))
+}
+
+/// The runs of a tree below its chain.
+async fn below(nth: u64) -> Result<(), BoxError> {
+    match nth % TREES {
+        // The whole tree is dropped, below.
+        0 | 1 => ask(nth, begun(nth).hang()).await,
+        // The answer is dropped midway, or before it begins.
+        2 => {
+            briefly(ask(nth, begun(nth).hang())).await?;
+            tool().await
+        }
+        3 => briefly(ask(nth, Script::new().hang())).await,
+        // The chain fails as well, or goes on.
+        4 => {
+            let error = ProviderError::new("overloaded").code("overloaded_error").status(529);
+            ask(nth, begun(nth).provider_error(error)).await
+        }
+        5 => ask(nth, begun(nth).fail("connection reset")).await.or(Ok(())),
+        6 => {
+            let _ = embed(nth).await;
+            let call = Delta::tool_call(0, "call_1", "weather", r#"{"city":"Paris"}"#);
+            ask(nth, begun(nth).chunk(call).complete("tool_use")).await?;
+            tool().await
+        }
+        _ => retrieve(nth).await,
     }
 }
 
-/// A tree: a chain with a model call, and a tool for each second one.
-async fn tree(nth: u64, callbacks: Callbacks) {
+async fn tree(nth: u64, project: &str, callbacks: Callbacks) {
     let config = RunConfig::new()
         .callbacks(&callbacks)
         .tags(["check"])
-        .metadata("session_id", format!("s-{}", nth % 40))
+        // Phoenix has one session of an id, whatever the project.
+        .metadata("session_id", format!("{project}-{}", nth % 40))
+        .metadata("user_id", format!("u-{}", nth % 9))
         .metadata("tenant", format!("t-{}", nth % 5));
-    let agent = RunLayer::chain("agent");
     // The run starts in this call.
-    let run = config.sync_scope(|| {
-        agent.run(async {
-            let mut model = CallbackLayer::new(Callbacks::new())
-                .prices(Prices::bundled())
-                .layer(ScriptedModel::new(script(nth)));
-            let request =
-                ChatRequest::new("gpt-4o").system("Be brief").user(format!("Question {nth}"));
-            let answer = model.ready().await?.call(request).await?;
-            let wait = Duration::from_millis(if nth % 10 < 3 { 20 } else { 10_000 });
-            // Dropped midway, if it hangs.
-            let _ = tokio::time::timeout(wait, read(answer)).await;
-            if nth.is_multiple_of(2) {
-                let tool = RunLayer::tool("weather").input(|(): &()| json!({"city": "Paris"}));
-                tool.run(async { Ok::<_, BoxError>("wet") }).await?;
-            }
-            Ok::<_, BoxError>(())
-        })
-    });
-    run.await.unwrap();
+    let run = config.sync_scope(|| RunLayer::chain("agent").run(below(nth)));
+    let run = async { run.await.map(drop) };
+    let ended = if nth % TREES < 2 { briefly(run).await } else { run.await };
+    assert!(ended.is_ok() || matches!(nth % TREES, 4 | 7), "{nth}: {ended:?}");
 }
 
 #[tokio::main]
@@ -93,11 +156,9 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let spans = profile.iter().fold(spans, |spans, _| spans.profile(OtelProfile::OpenInference));
     // The spans first, so that records have their ids.
     let callbacks = Callbacks::new().inline(spans.build()).blocking(JsonLines::open(file)?);
-    let runs: u64 = runs.parse()?;
-    // Two or three runs a tree.
-    let trees = runs * 2 / 5;
+    let trees = runs.parse::<u64>()? / RUNS * TREES;
     for first in (0..trees).step_by(50) {
-        let some = (first..trees.min(first + 50)).map(|nth| tree(nth, callbacks.clone()));
+        let some = (first..trees.min(first + 50)).map(|nth| tree(nth, project, callbacks.clone()));
         futures::future::join_all(some).await;
     }
     if !callbacks.flush(Duration::from_secs(30)).await.is_complete() {

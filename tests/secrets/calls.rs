@@ -146,11 +146,15 @@ pub(crate) type Answer = fn() -> Result<Response<Scripted>, BoxError>;
 
 const QUOTES: &str = "error sending request for url (https://u:CANARY@h/p?key=CANARY&sig=CANARY)";
 
-fn respond(mut response: Response<Scripted>) -> Result<Response<Scripted>, BoxError> {
-    let secret = headers(&RESPONSE_HEADERS);
-    response.headers_mut().extend(secret);
+/// Adds headers with secrets to a response.
+pub(crate) fn with_secrets(mut response: Response<Scripted>) -> Response<Scripted> {
+    response.headers_mut().extend(headers(&RESPONSE_HEADERS));
     response.extensions_mut().insert(Extension("CANARY-response"));
-    Ok(response)
+    response
+}
+
+fn respond(response: Response<Scripted>) -> Result<Response<Scripted>, BoxError> {
+    Ok(with_secrets(response))
 }
 
 pub(crate) const WAYS: [(Option<ErrorKind>, Answer); 11] = [

@@ -2,6 +2,7 @@
 //! measure memory are in other binaries: `promises::state_is_freed` for the state of a run.
 
 mod calls;
+mod canaries;
 mod http;
 mod identity;
 mod nothing_leaks;

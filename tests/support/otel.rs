@@ -39,6 +39,8 @@ pub struct With {
     pub without_logs: bool,
     pub max_models: Option<usize>,
     pub max_runs: Option<usize>,
+    /// A key of the metadata that metrics have.
+    pub metadata: Option<&'static str>,
 }
 
 impl Otel {
@@ -71,6 +73,9 @@ impl Otel {
             .conventions(with.conventions);
         if let Some(models) = with.max_models {
             metrics = metrics.max_models(models);
+        }
+        if let Some(key) = with.metadata {
+            metrics = metrics.metadata(key);
         }
         Self {
             spans: spans.build(),

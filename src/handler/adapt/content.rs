@@ -86,6 +86,7 @@ impl Rewrite for ContentLimit {
         let mut result = self.level.result(result);
         let cut = |text: &mut String| text.truncate(prefix(text, self.level.limit()).len());
         for choice in &mut result.choices {
+            choice.forget_layout();
             [&mut choice.text, &mut choice.reasoning, &mut choice.refusal]
                 .into_iter()
                 .for_each(cut);

@@ -202,6 +202,7 @@ impl<M: Mask> Rewrite for Masking<M> {
 
     fn result(&self, mut result: LlmResult) -> LlmResult {
         for choice in &mut result.choices {
+            choice.forget_layout();
             self.answer(&mut choice.text, false);
             self.answer(&mut choice.reasoning, false);
             self.answer(&mut choice.refusal, false);
@@ -218,6 +219,7 @@ impl<M: Mask> Rewrite for Masking<M> {
         Failure {
             message: self.shared(failure.message),
             provider_code: failure.provider_code.map(|code| self.shared(code)),
+            request_id: failure.request_id.map(|id| self.shared(id)),
             ..failure
         }
     }

@@ -6,7 +6,10 @@ use opentelemetry::KeyValue;
 use serde_json::Value;
 
 use super::{names, value};
-use crate::run::Run;
+use crate::{
+    handler::Open,
+    run::{Run, RunType},
+};
 
 pub(super) fn metadata<'a>(run: &'a Run, key: &str) -> Option<&'a str> {
     run.metadata().get(key).and_then(Value::as_str)
@@ -15,6 +18,19 @@ pub(super) fn metadata<'a>(run: &'a Run, key: &str) -> Option<&'a str> {
 /// Returns the agent that the metadata name: the run itself or, if inherited, a run above it.
 pub(super) fn agent(run: &Run) -> Option<Arc<str>> {
     metadata(run, names::AGENT_NAME).map(Into::into)
+}
+
+/// Returns whether a run itself is the agent that its metadata name. If they are inherited, the run above it is: `agent_of`
+/// returns that of an open run.
+pub(super) fn is_agent<T>(
+    run: &Run,
+    open: &Open<T>,
+    agent_of: impl Fn(&T) -> Option<Arc<str>>,
+) -> bool {
+    let Some(name) = agent(run).filter(|_| run.run_type() == RunType::Chain) else { return false };
+    let mut above = run.parent_ids().iter().rev();
+    let above = above.find_map(|id| open.with(*id, |above| agent_of(above)));
+    above.flatten() != Some(name)
 }
 
 /// Copies the attributes of an agent.

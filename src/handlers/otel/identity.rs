@@ -43,12 +43,20 @@ impl RunIdentity {
         }
         attributes.extend(self.session(run).map(|id| text(names::SESSION, id)));
         attributes.extend(self.user(run).map(|id| text(names::USER, id)));
-        for key in &self.metadata {
-            if let Some(value) = run.metadata().get(&**key).and_then(scalar_text) {
-                attributes.push(KeyValue::new(format!("{}{key}", names::RUN_METADATA), value));
-            }
-        }
+        attributes.extend(self.metadata_named(run, names::RUN_METADATA));
         attributes
+    }
+
+    /// Returns the chosen metadata, with a prefix of its names.
+    pub(super) fn metadata_named(
+        &self,
+        run: &Run,
+        prefix: &'static str,
+    ) -> impl Iterator<Item = KeyValue> {
+        self.metadata.iter().filter_map(move |key| {
+            let value = run.metadata().get(&**key).and_then(scalar_text)?;
+            Some(KeyValue::new(format!("{prefix}{key}"), value))
+        })
     }
 
     fn session(&self, run: &Run) -> Option<StringValue> {

@@ -2,8 +2,9 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter},
 };
+use serde_json::Value;
 
-use super::{SemanticConventions, names, value::text};
+use super::{SemanticConventions, modality::by_modality, names, value::text};
 use crate::event::Usage;
 
 /// The instruments of [`OtelMetrics`](super::OtelMetrics).
@@ -11,6 +12,11 @@ pub(super) struct Instruments {
     pub(super) duration: Histogram<f64>,
     pub(super) time_to_first_chunk: Histogram<f64>,
     pub(super) time_per_output_chunk: Histogram<f64>,
+    /// Of embeddings, where they have metrics of their own: duration and input tokens.
+    pub(super) embeddings: Option<(Histogram<f64>, Histogram<u64>)>,
+    /// Where the conventions have them.
+    pub(super) tool_duration: Option<Histogram<f64>>,
+    pub(super) agent_duration: Option<Histogram<f64>>,
     tokens: TokenInstruments,
 }
 
@@ -32,10 +38,11 @@ struct TokenCounters {
 
 impl Instruments {
     pub(super) fn new(meter: &Meter, conventions: SemanticConventions) -> Self {
-        let seconds = |name: &'static str, description: &'static str| {
+        let histogram = |name: &'static str, description: &'static str, bounds: &[f64]| {
             let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
-            histogram.with_boundaries(names::SECOND_BUCKETS.to_vec()).build()
+            histogram.with_boundaries(bounds.to_vec()).build()
         };
+        let seconds = |name, description| histogram(name, description, &names::SECOND_BUCKETS);
         let tokens = |name: &'static str, description: &'static str| {
             let histogram = meter.u64_histogram(name).with_unit("{token}");
             let histogram = histogram.with_description(description);
@@ -44,6 +51,7 @@ impl Instruments {
         let count = |name: &'static str, description: &'static str| {
             meter.u64_counter(name).with_unit("{token}").with_description(description).build()
         };
+        let is_latest = conventions == SemanticConventions::Latest;
         Self {
             duration: seconds(conventions.duration(), "Duration of model calls."),
             time_to_first_chunk: seconds(
@@ -54,6 +62,20 @@ impl Instruments {
                 conventions.time_per_output_chunk(),
                 "Time from one chunk of an answer to the next.",
             ),
+            embeddings: is_latest.then(|| {
+                (
+                    seconds(names::EMBEDDINGS_DURATION, "Duration of calls of embedding models."),
+                    tokens(
+                        names::EMBEDDINGS_INPUT,
+                        "Input tokens of a call of an embedding model.",
+                    ),
+                )
+            }),
+            tool_duration: (conventions != SemanticConventions::V1_41)
+                .then(|| seconds(names::TOOL_DURATION, "Duration of tools.")),
+            agent_duration: is_latest.then(|| {
+                histogram(names::AGENT_DURATION, "Duration of agents.", &names::AGENT_BUCKETS)
+            }),
             tokens: match conventions {
                 SemanticConventions::V1_41 | SemanticConventions::PythonUtil => {
                     TokenInstruments::V1_41(tokens(
@@ -77,11 +99,17 @@ impl Instruments {
         }
     }
 
-    pub(super) fn usage(&self, usage: &Usage, attributes: &[KeyValue]) {
+    /// Returns whether runs that call no model are measured.
+    pub(super) fn of_runs(&self) -> bool {
+        self.tool_duration.is_some() || self.agent_duration.is_some()
+    }
+
+    /// Records the tokens of a call. `raw` is the provider's own report.
+    pub(super) fn usage(&self, usage: &Usage, raw: Option<&Value>, attributes: &[KeyValue]) {
         let with = |more| [attributes, &[more]].concat();
         match &self.tokens {
             TokenInstruments::V1_41(tokens) => {
-                let of = |kind: &'static str| with(text(names::TOKEN_TYPE, kind));
+                let of = |kind| with(text(names::TOKEN_TYPE, kind));
                 for (kind, count) in
                     [("input", usage.input_tokens), ("output", usage.output_tokens)]
                 {
@@ -99,17 +127,23 @@ impl Instruments {
                         histogram.record(tokens, attributes);
                     }
                 }
-                // Providers do not report the modality of tokens.
-                let unknown = with(text(names::TOKEN_MODALITY, "unknown"));
-                for (counter, tokens) in [
-                    (&latest.input, usage.input_tokens),
-                    (&latest.output, usage.output_tokens),
-                    (&latest.cache_read, usage.cache_read_tokens),
-                    (&latest.cache_write, usage.cache_write_tokens),
-                    (&latest.reasoning, usage.reasoning_tokens),
+                let modal = by_modality(raw);
+                for (counter, tokens, kind) in [
+                    (&latest.input, usage.input_tokens, "input_tokens"),
+                    (&latest.output, usage.output_tokens, "output_tokens"),
+                    (&latest.cache_read, usage.cache_read_tokens, "cache_read.input_tokens"),
+                    (&latest.cache_write, usage.cache_write_tokens, ""),
+                    (&latest.reasoning, usage.reasoning_tokens, ""),
                 ] {
-                    if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
-                        counter.add(tokens, &unknown);
+                    let mut rest = tokens.unwrap_or(0);
+                    for of in modal.iter().filter(|of| of.kind == kind) {
+                        // The parts of a report may exceed their sum.
+                        let tokens = of.tokens.min(rest);
+                        rest -= tokens;
+                        counter.add(tokens, &with(text(names::TOKEN_MODALITY, of.modality)));
+                    }
+                    if rest > 0 {
+                        counter.add(rest, &with(text(names::TOKEN_MODALITY, "unknown")));
                     }
                 }
             }

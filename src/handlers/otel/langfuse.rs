@@ -1,12 +1,13 @@
 //! Attributes of Langfuse, by its Python SDK 5.0.4 (`langfuse/_client/attributes.py`).
 
 use opentelemetry::KeyValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
-    identity::tags,
-    message::{InputMessages, output},
-    value::{short, text, texts},
+    identity::{RunIdentity, tags},
+    message::{InputMessages, inputs, output},
+    result::{amount, model},
+    value::{as_text, cut, short, text, texts},
 };
 use crate::{
     event::{LlmResult, LlmStart},
@@ -14,8 +15,8 @@ use crate::{
 };
 
 const TYPE: &str = "langfuse.observation.type";
-pub(super) const INPUT: &str = "langfuse.observation.input";
-pub(super) const OUTPUT: &str = "langfuse.observation.output";
+const INPUT: &str = "langfuse.observation.input";
+const OUTPUT: &str = "langfuse.observation.output";
 const MODEL: &str = "langfuse.observation.model.name";
 const PARAMETERS: &str = "langfuse.observation.model.parameters";
 const USAGE: &str = "langfuse.observation.usage_details";
@@ -23,39 +24,59 @@ const COST: &str = "langfuse.observation.cost_details";
 const FIRST: &str = "langfuse.observation.completion_start_time";
 const TAGS: &str = "langfuse.trace.tags";
 const NAME: &str = "langfuse.trace.name";
+/// The beginning of the names of metadata by which traces are found.
+const METADATA: &str = "langfuse.trace.metadata.";
 
-fn common(run: &Run, kind: &'static str) -> Vec<KeyValue> {
+fn common(run: &Run, kind: &'static str, identity: &RunIdentity) -> Vec<KeyValue> {
     let mut attributes = vec![text(TYPE, kind)];
     let tags = tags(run);
     if !tags.is_empty() {
         attributes.push(texts(TAGS, tags));
     }
     if run.parent_run_id().is_none() {
-        attributes.push(text(NAME, super::value::cut(run.name())));
+        attributes.push(text(NAME, cut(run.name())));
+        attributes.extend(identity.metadata_named(run, METADATA));
     }
     attributes
 }
 
-pub(super) fn start(run: &Run, is_agent: bool) -> Vec<KeyValue> {
+pub(super) fn start(run: &Run, is_agent: bool, identity: &RunIdentity) -> Vec<KeyValue> {
     let kind = match run.run_type() {
         RunType::Tool => "tool",
         RunType::Retriever => "retriever",
         _ if is_agent => "agent",
         _ => "chain",
     };
-    common(run, kind)
+    common(run, kind, identity)
 }
 
-pub(super) fn llm_start(run: &Run, start: &LlmStart, with_content: bool) -> Vec<KeyValue> {
-    let mut attributes = common(run, "generation");
+/// Returns the input, or the output, of a run that is no model call.
+pub(super) fn value(is_input: bool, value: &Value) -> Vec<KeyValue> {
+    vec![text(if is_input { INPUT } else { OUTPUT }, as_text(value))]
+}
+
+pub(super) fn llm_start(
+    run: &Run,
+    start: &LlmStart,
+    identity: &RunIdentity,
+    with_content: bool,
+) -> Vec<KeyValue> {
+    let kind = match run.run_type() {
+        RunType::Embedding => "embedding",
+        RunType::Moderation => "guardrail",
+        _ => "generation",
+    };
+    let mut attributes = common(run, kind, identity);
     attributes.push(text(PARAMETERS, super::params::scalars(&start.params)));
-    if with_content && let Some(InputMessages { system, messages }) = InputMessages::of(start) {
-        let input = match system {
-            Some(system) => serde_json::json!({"system": system, "messages": messages}),
-            None => messages,
-        };
-        attributes.push(text(INPUT, input.to_string()));
-    }
+    let input = || match run.run_type() {
+        RunType::Llm => InputMessages::of(start).map(|prompt| match prompt.system {
+            Some(system) => json!({"system": system, "messages": prompt.messages}),
+            None => prompt.messages,
+        }),
+        _ => inputs(start).map(|inputs| json!(*inputs)),
+    };
+    let input = if with_content { input() } else { None };
+    attributes.extend(input.map(|input| text(INPUT, input.to_string())));
     attributes
 }
 
@@ -66,9 +87,7 @@ pub(super) fn llm_end(
     with_content: bool,
 ) -> Vec<KeyValue> {
     let mut attributes = Vec::new();
-    let requested = result.request.as_deref().and_then(|start| start.model.as_ref());
-    let model = result.model.as_ref().or(requested);
-    attributes.extend(model.map(|model| text(MODEL, short(model))));
+    attributes.extend(model(result).map(|model| text(MODEL, short(model))));
     if let Some(usage) = &result.usage {
         // Each token counts in one of them.
         let cached = usage.cache_read_tokens.unwrap_or(0) + usage.cache_write_tokens.unwrap_or(0);
@@ -88,14 +107,14 @@ pub(super) fn llm_end(
         let known = counts.into_iter().filter_map(|(key, of)| Some((key.to_owned(), of?.into())));
         attributes.push(text(USAGE, Value::Object(known.collect::<Map<_, _>>()).to_string()));
     }
-    let cost = result.cost.as_ref().and_then(|cost| cost.amount.to_string().parse::<f64>().ok());
-    attributes.extend(cost.map(|cost| text(COST, serde_json::json!({"total": cost}).to_string())));
+    let cost = result.cost.as_ref().and_then(amount);
+    attributes.extend(cost.map(|cost| text(COST, json!({"total": cost}).to_string())));
     if let Some(first) = result.time_to_first_token {
         let time = humantime::format_rfc3339_micros(run.end_time(first)).to_string();
         // A JSON string, as the SDK writes it.
         attributes.push(text(FIRST, Value::from(time).to_string()));
     }
-    if with_content {
+    if with_content && (run.run_type() == RunType::Llm || !result.choices.is_empty()) {
         attributes.push(text(OUTPUT, output(result, failed).to_string()));
     }
     attributes

@@ -20,10 +20,7 @@ pub(super) struct InputMessages {
 impl InputMessages {
     /// Returns `None` if the prompt is not captured.
     pub(super) fn of(start: &LlmStart) -> Option<Self> {
-        let messages = Cow::Borrowed(start.messages.get()?.as_array()?.as_slice());
-        // Prompts over HTTP are redacted already. Typed requests still contain their files.
-        let messages =
-            if start.http.is_some() { messages } else { redacted(messages.into_owned()) };
+        let messages = inputs(start)?;
         // Chat Completions and Ollama's chat keep instructions among the messages.
         let in_history = matches!(&*start.api, "chat_completions" | "completions" | "chat");
         let (mut system, mut rest) = (None, &*messages);
@@ -34,6 +31,13 @@ impl InputMessages {
         }
         Some(Self { system, messages: rest.iter().map(message).collect() })
     }
+}
+
+/// Returns the messages or other inputs of a call in the provider's form, or `None` if they are not captured.
+pub(super) fn inputs(start: &LlmStart) -> Option<Cow<'_, [Value]>> {
+    let inputs = Cow::Borrowed(start.messages.get()?.as_array()?.as_slice());
+    // Prompts over HTTP are redacted already. Typed requests still contain their files.
+    Some(if start.http.is_some() { inputs } else { redacted(inputs.into_owned()) })
 }
 
 fn redacted(messages: Vec<Value>) -> Cow<'static, [Value]> {

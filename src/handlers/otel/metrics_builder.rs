@@ -54,7 +54,7 @@ impl OtelMetricsBuilder {
 
     /// Sets the number of distinct models (default 200). Further models, and names longer than 128 bytes, are
     /// recorded as `_OTHER`: each name is a time series forever, and clients can send any name. The same bound
-    /// applies to models that answer, providers, servers and error types.
+    /// applies to models that answer, providers, servers, tools, agents and error types.
     pub fn max_models(mut self, models: usize) -> Self {
         self.max_models = models;
         self
@@ -91,6 +91,10 @@ impl OtelMetricsBuilder {
                 providers: labels(),
                 servers: labels(),
                 errors: labels(),
+                tiers: labels(),
+                fingerprints: labels(),
+                tools: labels(),
+                agents: labels(),
                 metadata: self.metadata.iter().map(|key| (Arc::clone(key), labels())).collect(),
             },
             chunk_times: self.chunk_times,

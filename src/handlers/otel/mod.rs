@@ -19,6 +19,7 @@ mod logs;
 mod message;
 mod metrics;
 mod metrics_builder;
+mod modality;
 mod names;
 mod openinference;
 mod params;

@@ -73,6 +73,13 @@ pub(super) const USAGE_CACHE_WRITE: &str = "gen_ai.client.inference.usage.cache_
 pub(super) const USAGE_REASONING: &str = "gen_ai.client.inference.usage.reasoning.output_tokens";
 pub(super) const OPERATION_INPUT: &str = "gen_ai.client.inference.operation.input_tokens";
 pub(super) const OPERATION_OUTPUT: &str = "gen_ai.client.inference.operation.output_tokens";
+/// Embeddings have metrics of their own in `semantic-conventions-genai`.
+pub(super) const EMBEDDINGS_DURATION: &str = "gen_ai.client.embeddings.duration";
+pub(super) const EMBEDDINGS_INPUT: &str = "gen_ai.client.embeddings.operation.input_tokens";
+/// In `semantic-conventions-genai` and `opentelemetry-util-genai` 1.3b0, not in 1.41.1.
+pub(super) const TOOL_DURATION: &str = "gen_ai.execute_tool.duration";
+/// In `semantic-conventions-genai` only.
+pub(super) const AGENT_DURATION: &str = "gen_ai.invoke_agent.duration";
 pub(super) const TOKEN_TYPE: &str = "gen_ai.token.type";
 pub(super) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
 
@@ -106,6 +113,10 @@ pub(super) const SERVER_ADDRESS: &str = "server.address";
 pub(super) const SERVER_PORT: &str = "server.port";
 pub(super) const OPENAI_API: &str = "openai.api.type";
 pub(super) const OPENAI_TIER: &str = "openai.request.service_tier";
+/// OpenAI's conventions (`docs/gen-ai/openai.md`, in 1.41.1 and since) have it for spans, durations and tokens.
+pub(super) const OPENAI_RESPONSE_TIER: &str = "openai.response.service_tier";
+/// As [`OPENAI_RESPONSE_TIER`].
+pub(super) const OPENAI_FINGERPRINT: &str = "openai.response.system_fingerprint";
 
 // Responses.
 pub(super) const ERROR_TYPE: &str = "error.type";
@@ -121,6 +132,10 @@ pub(super) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(super) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 pub(super) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
 
+/// The beginning of the names of tokens by modality, such as `gen_ai.usage.audio.input_tokens`. In
+/// `semantic-conventions-genai`, not in 1.41.1.
+pub(super) const USAGE: &str = "gen_ai.usage.";
+
 // Agents, tools and retrievers.
 pub(super) const AGENT_NAME: &str = "gen_ai.agent.name";
 pub(super) const AGENT_ID: &str = "gen_ai.agent.id";
@@ -129,6 +144,8 @@ pub(super) const AGENT_VERSION: &str = "gen_ai.agent.version";
 pub(super) const DATA_SOURCE: &str = "gen_ai.data_source.id";
 pub(super) const TOOL_NAME: &str = "gen_ai.tool.name";
 pub(super) const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
+pub(super) const TOOL_TYPE: &str = "gen_ai.tool.type";
+pub(super) const TOOL_DESCRIPTION: &str = "gen_ai.tool.description";
 
 // Calls of MCP servers, which are tools.
 pub(super) const MCP_METHOD: &str = "mcp.method.name";
@@ -159,6 +176,12 @@ pub(super) const RUN_NAME: &str = "run.name";
 pub(super) const RUN_TAGS: &str = "run.tags";
 /// The beginning of the names of chosen metadata.
 pub(super) const RUN_METADATA: &str = "run.metadata.";
+pub(super) const RUN_COST: &str = "run.cost.total";
+pub(super) const RUN_CURRENCY: &str = "run.cost.currency";
+/// How the tokens are known, if they are not reported.
+pub(super) const RUN_INPUT_SOURCE: &str = "run.usage.input_source";
+/// As [`RUN_INPUT_SOURCE`].
+pub(super) const RUN_OUTPUT_SOURCE: &str = "run.usage.output_source";
 pub(super) const RETRY: &str = "retry";
 pub(super) const RETRY_ATTEMPT: &str = "retry.attempt";
 pub(super) const RETRY_ERROR: &str = "retry.error";
@@ -184,3 +207,6 @@ pub(super) const TOKEN_BUCKETS: [f64; 14] = [
 /// Bucket boundaries of duration histograms.
 pub(super) const SECOND_BUCKETS: [f64; 14] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Bucket boundaries of the durations of agents.
+pub(super) const AGENT_BUCKETS: [f64; 13] =
+    [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6];

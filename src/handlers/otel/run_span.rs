@@ -10,13 +10,13 @@ use opentelemetry::{
 use serde_json::Value;
 
 use super::{
-    agent::agent,
+    agent::{agent, is_agent},
     names,
     parent::{parent, trace_parent},
     span::{CallStart, OpenSpan},
     spans::SpansInner,
     starting::runnable_span,
-    value::{cut, text},
+    value::{as_text, cut, text},
 };
 use crate::{
     event::{CustomEvent, Retry, RunError, RunInput, RunOutput},
@@ -51,43 +51,20 @@ impl SpansInner {
     }
 
     pub(super) fn start(&self, run: &Run, input: &RunInput) {
-        let is_agent = self.is_agent(run);
+        let is_agent = is_agent(run, &self.open, |above| above.agent.clone());
         let mut builder = runnable_span(run, input, is_agent);
         builder.attributes.get_or_insert_default().extend(self.identity.attributes(run));
         self.open(run, builder, (true, None), |span| {
             for profile in &self.profiles {
-                span.set_attributes(profile.start(run, is_agent, &self.identity));
-                self.record_content(span, Some(profile.value_names().0), input.input.as_ref());
+                span.set_attributes(profile.start(run, input, is_agent, &self.identity));
             }
-            let key = match run.run_type() {
-                RunType::Tool => Some(names::TOOL_ARGUMENTS),
-                RunType::Retriever => Some(names::RETRIEVAL_QUERY),
-                _ => None,
-            };
-            self.record_content(span, key, input.input.as_ref());
+            self.record_content(span, run, true, input.input.as_ref());
         });
-    }
-
-    /// Returns whether the run itself is the agent that its metadata name. If they are inherited, the run above it is.
-    fn is_agent(&self, run: &Run) -> bool {
-        let Some(name) = agent(run) else { return false };
-        let mut above = run.parent_ids().iter().rev();
-        let above = above.find_map(|id| self.open.with(*id, |above| above.agent.clone()));
-        run.run_type() == RunType::Chain && above.flatten() != Some(name)
     }
 
     pub(super) fn end(&self, run: &Run, output: &RunOutput) {
         let Some(mut open) = self.open.remove(run) else { return };
-        let key = match run.run_type() {
-            RunType::Tool => Some(names::TOOL_RESULT),
-            RunType::Retriever => Some(names::RETRIEVAL_DOCUMENTS),
-            _ => None,
-        };
-        self.record_content(&mut open.span, key, output.output.as_ref());
-        for profile in &self.profiles {
-            let key = Some(profile.value_names().1);
-            self.record_content(&mut open.span, key, output.output.as_ref());
-        }
+        self.record_content(&mut open.span, run, false, output.output.as_ref());
         open.end(run, output.duration);
     }
 
@@ -114,8 +91,7 @@ impl SpansInner {
             }),
             _ if !self.content.on_spans() => None,
             Value::Null => None,
-            Value::String(value) => Some(text(names::CUSTOM_VALUE, value.clone())),
-            other => Some(text(names::CUSTOM_VALUE, other.to_string())),
+            value => Some(text(names::CUSTOM_VALUE, as_text(value))),
         };
         self.event(run, cut(&custom.name), time, value.into_iter().collect());
     }
@@ -127,17 +103,27 @@ impl SpansInner {
         });
     }
 
-    /// Records the input or output of a tool or retriever if content is recorded: strings as they are, else JSON.
+    /// Records the input, or the output, of a run that is no model call, if content is recorded.
     fn record_content(
         &self,
         span: &mut BoxedSpan,
-        key: Option<&'static str>,
+        run: &Run,
+        is_input: bool,
         value: Option<&Value>,
     ) {
-        let (Some(key), Some(value)) = (key, value) else { return };
-        if self.content.on_spans() && span.is_recording() {
-            let content = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            span.set_attribute(text(key, content));
+        let Some(value) = value.filter(|_| self.content.on_spans() && span.is_recording()) else {
+            return;
+        };
+        let key = match (run.run_type(), is_input) {
+            (RunType::Tool, true) => Some(names::TOOL_ARGUMENTS),
+            (RunType::Tool, false) => Some(names::TOOL_RESULT),
+            (RunType::Retriever, true) => Some(names::RETRIEVAL_QUERY),
+            (RunType::Retriever, false) => Some(names::RETRIEVAL_DOCUMENTS),
+            _ => None,
+        };
+        span.set_attributes(key.map(|key| text(key, as_text(value))));
+        for profile in &self.profiles {
+            span.set_attributes(profile.value(run, is_input, value));
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) fn runnable_span(run: &Run, input: &RunInput, is_agent: bool) -> Span
             attributes.push(text(names::TOOL_NAME, cut(run.name())));
             let id = input.tool_call_id.as_deref();
             attributes.extend(id.map(|id| text(names::TOOL_CALL_ID, cut(id))));
+            copy(run, names::TOOL_TYPE, &mut attributes);
+            copy(run, names::TOOL_DESCRIPTION, &mut attributes);
             if let Some(method) = metadata(run, names::MCP_METHOD) {
                 copy_mcp(run, &mut attributes);
                 return span_builder(run, named(method, run.name()), SpanKind::Client, attributes);

@@ -37,6 +37,11 @@ pub(super) fn texts(key: &'static str, values: Vec<StringValue>) -> KeyValue {
     KeyValue::new(key, Value::Array(Array::String(values)))
 }
 
+/// Returns a text as it is, and any other value as JSON.
+pub(super) fn as_text(json: &Json) -> String {
+    json.as_str().map_or_else(|| json.to_string(), str::to_owned)
+}
+
 /// Integer attributes are signed.
 pub(super) fn count(key: &'static str, value: u64) -> KeyValue {
     KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))

@@ -5,7 +5,7 @@ use async_nats::{
     jetstream::{
         self, Context,
         kv::{CreateErrorKind, Operation, Store, UpdateErrorKind},
-        stream::{self, DiscardPolicy, StorageType},
+        stream::{self, DiscardPolicy},
     },
 };
 use tokio::sync::Mutex;
@@ -14,7 +14,7 @@ use tower::BoxError;
 use super::{BucketConfig, name::bucket_key};
 use crate::{
     handlers::{AccountEntry, AccountStored, BudgetAccounts},
-    nats::{Error, Storage},
+    nats::Error,
 };
 
 /// The accounts of [shared budgets](crate::handlers::SharedBudgetGuard), in a key-value store of NATS JetStream.
@@ -116,29 +116,15 @@ async fn connect(config: &BucketConfig) -> Result<Context, Error> {
 /// Opens the bucket, or creates it if it does not exist: a stream with the settings of a key-value store. (The client's own
 /// way asks for account information that older servers do not give.)
 async fn open(context: &Context, config: &BucketConfig) -> Result<Store, Error> {
-    const DUPLICATES: Duration = Duration::from_secs(120);
     let stream = stream::Config {
         name: format!("KV_{}", config.name),
         subjects: vec![format!("$KV.{}.>", config.name)],
-        max_messages: -1,
-        max_bytes: -1,
         max_messages_per_subject: 1,
-        max_age: config.max_age,
-        // The server rejects a window that is longer than the age.
-        duplicate_window: match config.max_age {
-            Duration::ZERO => DUPLICATES,
-            age => age.min(DUPLICATES),
-        },
         discard: DiscardPolicy::New,
-        storage: match config.storage {
-            Storage::File => StorageType::File,
-            Storage::Memory => StorageType::Memory,
-        },
-        num_replicas: config.replicas,
         allow_rollup: true,
         deny_delete: true,
         allow_direct: true,
-        ..stream::Config::default()
+        ..config.stream(Duration::from_secs(120))
     };
     let failed = |error: BoxError| Error::bucket("open", &config.name, error);
     context.get_or_create_stream(stream).await.map_err(|error| failed(error.into()))?;

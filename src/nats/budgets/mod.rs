@@ -8,4 +8,7 @@ mod budgets;
 mod config;
 mod name;
 
-pub use self::{budgets::NatsBudgets, config::BucketConfig};
+pub use self::{
+    budgets::NatsBudgets,
+    config::{Bucket, BucketConfig},
+};

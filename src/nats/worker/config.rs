@@ -87,6 +87,6 @@ impl WorkerConfig {
     /// Returns the partitions that the worker reads.
     pub(super) fn partitions(&self) -> impl Iterator<Item = u32> + use<> {
         let (index, of) = (self.index, self.of);
-        (0..self.stream.partitions).filter(move |partition| partition % of == index)
+        (0..self.stream.of.number).filter(move |partition| partition % of == index)
     }
 }

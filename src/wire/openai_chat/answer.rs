@@ -31,6 +31,7 @@ pub(super) enum Form {
 pub(super) struct AnswerState {
     has_id: bool,
     has_model: bool,
+    has_fingerprint: bool,
     choices: Vec<ChoiceState>,
     /// The number of tool calls in all choices.
     calls: usize,
@@ -84,6 +85,12 @@ impl AnswerState {
     ) {
         self.changed = false;
         self.response(take(&mut chunk.id), take(&mut chunk.model), each);
+        if !self.has_fingerprint
+            && let Some(fingerprint) = take(&mut chunk.system_fingerprint).filled()
+        {
+            (self.has_fingerprint, self.changed) = (true, true);
+            each(Delta::Fingerprint(fingerprint));
+        }
         if let Some(text) = take(&mut chunk.value).filled() {
             each(Delta::Text { choice: 0, text });
         }

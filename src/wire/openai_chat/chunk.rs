@@ -17,6 +17,7 @@ pub(super) struct Chunk<'a> {
     pub(super) choices: InlineVec1<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) service_tier: Text<'a>,
+    pub(super) system_fingerprint: Text<'a>,
     pub(super) x_groq: Object<Groq>,
     /// A piece of text in place of choices, as Writer sends it.
     pub(super) value: Text<'a>,
@@ -33,6 +34,7 @@ in_place! {
         "choices" => choices,
         "usage" => usage,
         "service_tier" => service_tier,
+        "system_fingerprint" => system_fingerprint,
         "x_groq" => x_groq,
         "value" => value,
         "type" => kind,
