@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt};
 use tower::{BoxError, Service};
 
 use super::{ChatChunk, ChatRequest, ChatStream, ModelError};
+use crate::bounds::{CloneService, IntoBoxError, ResultStream};
 
 /// A model whose type has a name: any service from [`ChatRequest`] to a stream of [`ChatChunk`]s, in a box.
 ///
@@ -77,11 +78,11 @@ impl BoxModel {
     /// Puts a model into a box.
     pub fn new<S, St, E>(model: S) -> Self
     where
-        S: Service<ChatRequest, Response = St> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
+        S: Service<ChatRequest, Response = St> + CloneService + Send + Sync + 'static,
+        S::Error: IntoBoxError,
         S::Future: Send + 'static,
-        St: Stream<Item = Result<ChatChunk, E>> + Send + 'static,
-        E: Into<BoxError> + 'static,
+        St: ResultStream + Stream<Item = Result<ChatChunk, E>> + Send + 'static,
+        E: IntoBoxError + 'static,
     {
         Self(Box::new(model))
     }
