@@ -41,7 +41,7 @@ impl<S> Drain<S> {
 
 impl<S, B, B2> Service<Request<B>> for Drain<S>
 where
-    S: HttpService<B> + Service<Request<B>, Response = Response<B2>>,
+    S: HttpService<B, Response = Response<B2>>,
     S::Future: Send + 'static,
     B2: Body + Send + 'static,
 {

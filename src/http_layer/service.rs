@@ -62,9 +62,7 @@ impl<S> HttpCallbackService<S> {
         request: Request<B>,
     ) -> Result<Response<ResponseBody<B2>>, S::Error>
     where
-        S: HttpService<RequestBody<B>>
-            + Service<Request<RequestBody<B>>, Response = Response<B2>>
-            + CloneService,
+        S: HttpService<RequestBody<B>, Response = Response<B2>> + CloneService,
         S::Error: Display + 'static,
         B: Body,
         B2: Body,
@@ -77,9 +75,7 @@ impl<S> HttpCallbackService<S> {
 
 impl<S, B, B2> Service<Request<B>> for HttpCallbackService<S>
 where
-    S: HttpService<RequestBody<B>>
-        + Service<Request<RequestBody<B>>, Response = Response<B2>>
-        + CloneService,
+    S: HttpService<RequestBody<B>, Response = Response<B2>> + CloneService,
     S::Error: Display + 'static,
     B: Body,
     B2: Body,

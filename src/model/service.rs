@@ -88,7 +88,7 @@ impl<S, C> ModelService<S, C> {
 
 impl<S, C, B> ModelService<S, C>
 where
-    S: HttpService<Full<Bytes>> + Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S: HttpService<Full<Bytes>, Response = Response<B>>,
     S::Error: IntoBoxError,
     C: ModelConfig,
     B: Body + Send + 'static,
@@ -107,7 +107,7 @@ where
 
 impl<S, C, B> Service<ChatRequest> for ModelService<S, C>
 where
-    S: HttpService<Full<Bytes>> + Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S: HttpService<Full<Bytes>, Response = Response<B>>,
     S::Error: IntoBoxError,
     C: ModelConfig,
     B: Body + Send + 'static,

@@ -6,7 +6,6 @@ use super::{
     RunStream,
     fold::{PartialOutput, WholeOutput},
 };
-use crate::bounds::ResultStream;
 use crate::lifecycle::{Emitter, Runnable};
 
 /// How the response of a service ends its run: [`Unary`], when it is ready, or [`Streaming`], when the stream ends.
@@ -111,7 +110,7 @@ fn whole<Res>(
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Streaming<K = WholeOutput>(pub(super) K);
 
-impl<Res: ResultStream, K: PartialOutput + Clone> OutputKind<Res> for Streaming<K> {
+impl<Res, K: PartialOutput + Clone> OutputKind<Res> for Streaming<K> {
     type Response = RunStream<Res, K>;
     type Output = K;
 

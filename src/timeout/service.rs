@@ -74,7 +74,7 @@ impl<S> BodyTimeout<S> {
 
 impl<S, B, B2> Service<Request<B>> for BodyTimeout<S>
 where
-    S: HttpService<B> + Service<Request<B>, Response = Response<B2>>,
+    S: HttpService<B, Response = Response<B2>>,
     B2: Body,
     B2::Error: Into<BoxError>,
 {

@@ -16,7 +16,7 @@ async fn greets() {
     let model = BoxModel::new(layer.layer(ScriptedModel::new(script)));
     let answer = model.ask(ChatRequest::new("any").user("Hi")).await.unwrap();
     answer.collect_result().await.unwrap();
-    insta::assert_json_snapshot!(recorder.snapshot(), @"");
+    insta::assert_compact_json_snapshot!(recorder.snapshot(), @"");
 }
 
 // Here ends what the guide shows.
@@ -35,6 +35,6 @@ fn the_guide_shows_the_test() {
     };
     let guide = include_str!("../../src/guide/testing.md");
     let shown =
-        guide.split("```").find(|part| part.contains("insta::assert_json_snapshot!(recorder"));
+        guide.split("```").find(|part| part.contains("insta::assert_compact_json_snapshot!(recorder"));
     assert_eq!(of(shown.expect("the guide has a snapshot")), of(include_str!("snapshots.rs")));
 }

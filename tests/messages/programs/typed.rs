@@ -68,8 +68,6 @@ fn items() {
     let _ = layer().layer(model).checked::<ChatRequest>(); //~ is not a stream of results
     let _ = StreamTimeoutLayer::new().layer(model).checked::<ChatRequest>(); //~ wrap each in `Ok::<_, BoxError>`
     let _ = StreamDrainLayer::new().layer(model).checked::<ChatRequest>(); //~ is not a stream of results
-    let chain = RunLayer::chain("answer").streaming();
-    let _ = chain.layer(model).checked::<ChatRequest>(); //~ is not a stream of results
     let stack = ServiceBuilder::new().layer(layer()).layer(StreamTimeoutLayer::new()).service(model);
     let _ = stack.checked::<ChatRequest>(); //~ is not a stream of results
 }
@@ -77,8 +75,6 @@ fn items() {
 fn whole() {
     let model = service_fn(|_: ChatRequest| async { Ok::<_, BoxError>("Hello".to_owned()) });
     let _ = layer().layer(model).checked::<ChatRequest>(); //~ use a `layer::ModelLayer` for calls of models, or a `RunLayer`
-    let chain = RunLayer::chain("answer").streaming();
-    let _ = chain.layer(model).checked::<ChatRequest>(); //~ the response `String` is not a stream of results
 }
 
 // Foreign errors.
