@@ -1,6 +1,23 @@
-//! Methods that every service of the crate has, as Tower's own services do.
+//! Methods that every service of the crate has: those of Tower's own services, and `checked`.
 
-/// Defines `get_ref`, `get_mut` and `into_inner` of a service with a field `inner` of type `S`.
+/// Defines `checked` of a service.
+macro_rules! checked {
+    () => {
+        /// Returns the service, and checks here that it is a [`Service`](tower::Service) for a type of requests. If a bound is not
+        /// fulfilled, the compile error says which one of the stack, and not only that the service cannot be called.
+        ///
+        /// See [`bounds`](crate::bounds).
+        #[must_use]
+        pub fn checked<Req>(self) -> Self
+        where
+            Self: tower::Service<Req>,
+        {
+            self
+        }
+    };
+}
+
+/// Defines `get_ref`, `get_mut` and `into_inner` of a service with a field `inner` of type `S`, and `checked`.
 macro_rules! accessors {
     () => {
         /// Returns a reference to the inner service.
@@ -17,7 +34,9 @@ macro_rules! accessors {
         pub fn into_inner(self) -> S {
             self.inner
         }
+
+        $crate::accessors::checked!();
     };
 }
 
-pub(crate) use accessors;
+pub(crate) use {accessors, checked};

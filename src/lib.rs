@@ -104,6 +104,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod batch;
+pub mod bounds;
 pub mod callbacks;
 pub mod chat;
 pub mod drain;

@@ -1,5 +1,5 @@
-//! Callbacks on async-openai: the layer wraps reqwest as the client's HTTP service. Code that uses the client does not
-//! change.
+//! Callbacks on async-openai: the layer is in the client's HTTP service. Code that uses the client does not change, and its calls
+//! are children of the run that makes them.
 //!
 //! `cargo run --example async_openai` uses a simulated provider in this process, or OpenAI if `OPENAI_API_KEY` is set.
 //! `OPENAI_MODEL` selects the model.
@@ -13,17 +13,16 @@ use std::{
 use async_openai::{
     Client,
     config::OpenAIConfig,
-    error::OpenAIError,
     middleware::{HttpRequestFactory, retry::OpenAIRetryLayer},
     types::chat::CreateChatCompletionRequest,
 };
 use futures::StreamExt;
-use reqwest::Body;
 use serde_json::json;
-use tower::{BoxError, Layer, ServiceBuilder, service_fn};
+use tower::{BoxError, ServiceBuilder};
 use tower_llm_callbacks::{
-    CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, Run, RunError, Token,
-    http_layer::RequestBody,
+    CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, Run, RunError, RunLayer, Token,
+    handlers::RunTrees,
+    model::{FromReqwestLayer, ReqwestService},
 };
 
 struct Print;
@@ -55,42 +54,35 @@ async fn main() -> Result<(), BoxError> {
     };
     let model = env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
 
-    let reqwest = reqwest::Client::new();
-    let send = service_fn(move |request: http::Request<RequestBody<Body>>| {
-        let reqwest = reqwest.clone();
-        async move {
-            // A body in memory stays in memory, so that redirects and reqwest's retries can send it again.
-            let request = request.map(|it| it.try_into_bytes().map_or_else(Body::wrap, Body::from));
-            let response = reqwest.execute(request.try_into()?).await?;
-            Ok::<_, reqwest::Error>(http::Response::<Body>::from(response))
-        }
-    });
     let callbacks = Callbacks::new().blocking(Print);
-    let http = HttpCallbackLayer::new(callbacks.clone()).name("async-openai").layer(send);
-
-    // The service retries. Each attempt is a run of its own.
-    let service = ServiceBuilder::new().layer(OpenAIRetryLayer::default()).service_fn(
-        move |request: HttpRequestFactory| {
-            let http = http.clone();
-            async move {
-                let response = http.oneshot(request.build().await?.try_into()?).await?;
-                Ok::<_, OpenAIError>(reqwest::Response::from(response.map(Body::wrap)))
-            }
-        },
-    );
-    let client = Client::with_config(config).with_http_service(service);
+    // The outermost layer retries. Each attempt is a run of its own.
+    let http = ServiceBuilder::new()
+        .layer(OpenAIRetryLayer::default())
+        .layer(FromReqwestLayer::build(|it: HttpRequestFactory| async move { it.build().await }))
+        .layer(HttpCallbackLayer::new(callbacks.clone()).name("async-openai"))
+        .service(ReqwestService::new(reqwest::Client::new()));
+    let client = Client::with_config(config).with_http_service(http);
 
     let request: CreateChatCompletionRequest = serde_json::from_value(json!({
         "model": model, "stream_options": {"include_usage": true},
         "messages": [{"role": "user", "content": "Write a joke"}],
     }))?;
-    let mut answer = client.chat().create_stream(request).await?;
-    let mut chunks = 0;
-    while answer.next().await.transpose()?.is_some() {
-        chunks += 1;
+    let trees = RunTrees::new();
+    let assistant = RunLayer::chain("assistant")
+        .inheritable_callbacks(Callbacks::new().inline(trees.clone()))
+        .run(async {
+            let mut answer = client.chat().create_stream(request).await?;
+            let mut chunks = 0;
+            while answer.next().await.transpose()?.is_some() {
+                chunks += 1;
+            }
+            // The client stops reading at the end mark, which does not wait for handlers.
+            let _ = callbacks.flush(Duration::from_secs(5)).await;
+            Ok::<_, BoxError>(chunks)
+        });
+    println!("the client read {} chunks", assistant.await?);
+    for tree in trees.take() {
+        println!("{tree}");
     }
-    // The client stops reading at the end mark, which does not wait for handlers.
-    let _ = callbacks.flush(Duration::from_secs(5)).await;
-    println!("the client read {chunks} chunks");
     Ok(())
 }

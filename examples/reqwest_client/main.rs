@@ -1,5 +1,5 @@
-//! Callbacks on reqwest: a `ReqwestService` is its client as a service of `http` types, which the layer wraps. Requests and
-//! responses stay reqwest's own types.
+//! Callbacks on reqwest: a `ReqwestService` is its client as a service of `http` types, which the layer wraps. Above it, a
+//! `FromReqwestLayer` takes requests and returns responses of reqwest's own types.
 //!
 //! `cargo run --example reqwest_client` uses a simulated provider in this process, or Anthropic if `ANTHROPIC_API_KEY` is
 //! set. `ANTHROPIC_MODEL` selects the model.
@@ -9,12 +9,12 @@ use std::{
     io::{Write, stdout},
 };
 
-use reqwest::{Body, Client};
+use reqwest::Client;
 use serde_json::json;
-use tower::{BoxError, Layer};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, LlmStart, Run, RunError, Token,
-    model::ReqwestService,
+    model::{FromReqwestLayer, ReqwestService},
 };
 
 struct Print;
@@ -51,8 +51,10 @@ async fn main() -> Result<(), BoxError> {
 
     let client = Client::new();
     let callbacks = Callbacks::new().blocking(Print);
-    let http = HttpCallbackLayer::new(callbacks).name("reqwest");
-    let http = http.layer(ReqwestService::new(client.clone()));
+    let mut http = ServiceBuilder::new()
+        .layer(FromReqwestLayer::new())
+        .layer(HttpCallbackLayer::new(callbacks).name("reqwest"))
+        .service(ReqwestService::new(client.clone()));
 
     let body = json!({
         "model": model, "max_tokens": 100, "stream": true,
@@ -64,8 +66,7 @@ async fn main() -> Result<(), BoxError> {
         .header("x-api-key", key)
         .json(&body)
         .build()?;
-    let response = http.oneshot(request.try_into()?).await?;
-    let mut response = reqwest::Response::from(response.map(Body::wrap)).error_for_status()?;
+    let mut response = http.ready().await?.call(request).await?.error_for_status()?;
     let (status, mut bytes) = (response.status(), 0);
     while let Some(piece) = response.chunk().await? {
         bytes += piece.len();

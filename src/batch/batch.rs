@@ -7,6 +7,7 @@ use tower::{BoxError, Service};
 
 use super::{BatchResult, one::one};
 use crate::{
+    bounds::{CloneService, IntoBoxError, ResultStream},
     callbacks::Callbacks,
     extract::LlmChunk,
     lifecycle::{RunConfig, RunSpec, run_settings},
@@ -94,13 +95,13 @@ impl Batch {
         requests: impl IntoIterator<Item = Req>,
     ) -> Pin<Box<dyn Future<Output = Result<BatchResult, BoxError>> + Send + 'f>>
     where
-        S: Service<Req> + Clone + Send + 'f,
-        S::Error: Into<BoxError>,
+        S: Service<Req> + CloneService + Send + 'f,
+        S::Error: IntoBoxError,
         S::Future: Send + 'f,
-        S::Response: Stream<Item = Result<C, E>> + Send + 'f,
+        S::Response: ResultStream + Stream<Item = Result<C, E>> + Send + 'f,
         Req: Send + 'f,
         C: LlmChunk,
-        E: Into<BoxError>,
+        E: IntoBoxError,
     {
         let (spec, limit, model) = (Arc::clone(&self.spec), self.limit, model.clone());
         let requests: Vec<Req> = requests.into_iter().collect();

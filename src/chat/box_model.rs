@@ -2,6 +2,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -10,6 +11,10 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt};
 use tower::{BoxError, Service};
 
 use super::{ChatChunk, ChatRequest, ChatStream, ModelError};
+use crate::{
+    bounds::{CloneService, IntoBoxError, ResultStream},
+    sync::lock,
+};
 
 /// A model whose type has a name: any service from [`ChatRequest`] to a stream of [`ChatChunk`]s, in a box.
 ///
@@ -37,12 +42,15 @@ use super::{ChatChunk, ChatRequest, ChatStream, ModelError};
 /// # drop(two);
 /// # Ok(()) }
 /// ```
-pub struct BoxModel(Box<dyn Inner>);
+pub struct BoxModel(
+    /// Locked to be cloned, so that services fit that are not `Sync`, such as tower's `BoxCloneService`.
+    Mutex<Box<dyn Inner>>,
+);
 
 type Answer = Pin<Box<dyn Future<Output = Result<ChatStream, ModelError>> + Send>>;
 
 /// What a boxed model does.
-trait Inner: Send + Sync {
+trait Inner: Send {
     fn clone_box(&self) -> Box<dyn Inner>;
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ModelError>>;
     fn call(&mut self, request: ChatRequest) -> Answer;
@@ -50,7 +58,7 @@ trait Inner: Send + Sync {
 
 impl<S, St, E> Inner for S
 where
-    S: Service<ChatRequest, Response = St> + Clone + Send + Sync + 'static,
+    S: Service<ChatRequest, Response = St> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
     St: Stream<Item = Result<ChatChunk, E>> + Send + 'static,
@@ -77,13 +85,17 @@ impl BoxModel {
     /// Puts a model into a box.
     pub fn new<S, St, E>(model: S) -> Self
     where
-        S: Service<ChatRequest, Response = St> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
+        S: Service<ChatRequest, Response = St> + CloneService + Send + 'static,
+        S::Error: IntoBoxError,
         S::Future: Send + 'static,
-        St: Stream<Item = Result<ChatChunk, E>> + Send + 'static,
-        E: Into<BoxError> + 'static,
+        St: ResultStream + Stream<Item = Result<ChatChunk, E>> + Send + 'static,
+        E: IntoBoxError + 'static,
     {
-        Self(Box::new(model))
+        Self(Mutex::new(Box::new(model)))
+    }
+
+    fn inner(&mut self) -> &mut dyn Inner {
+        &mut **self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a clone of the model is ready, and calls it. The future borrows nothing, so that a task may have it.
@@ -97,15 +109,16 @@ impl BoxModel {
     ) -> impl Future<Output = Result<ChatStream, ModelError>> + Send + 'static {
         let mut model = self.clone();
         async move {
-            poll_fn(|cx| model.0.poll_ready(cx)).await?;
-            model.0.call(request).await
+            poll_fn(|cx| model.inner().poll_ready(cx)).await?;
+            model.inner().call(request).await
         }
     }
 }
 
 impl Clone for BoxModel {
     fn clone(&self) -> Self {
-        Self((*self.0).clone_box())
+        // The service's own code, which cannot reach this lock again.
+        Self(Mutex::new(lock(&self.0).clone_box()))
     }
 }
 
@@ -115,11 +128,11 @@ impl Service<ChatRequest> for BoxModel {
     type Future = Answer;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ModelError>> {
-        self.0.poll_ready(cx)
+        self.inner().poll_ready(cx)
     }
 
     fn call(&mut self, request: ChatRequest) -> Answer {
-        self.0.call(request)
+        self.inner().call(request)
     }
 }
 

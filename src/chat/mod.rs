@@ -12,6 +12,49 @@
 //!     .user("Hello");
 //! assert!(request.stream);
 //! ```
+//!
+//! # Tools
+//!
+//! A model that calls tools is asked again, with its own answer and the results. [`Message::from`] keeps what the provider
+//! demands back, such as what the model thought, with its signature:
+//!
+//! ```
+//! use serde_json::{Value, json};
+//! use tower_llm_callbacks::chat::{BoxModel, ChatRequest, Message, Tool};
+//! # use tower_llm_callbacks::testing::{Script, ScriptedModel};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let thinks = Script::new().respond().reasoning("Look it up.").signature("c2ln");
+//! # let calls = thinks.tool_call("call_1", "get_weather", r#"{"city":"Paris"}"#).complete("tool_use");
+//! # let model = ScriptedModel::new([calls, Script::answer(["It is sunny in Paris."])]).expect(|call, request: &ChatRequest| {
+//! #     assert_eq!(request.messages.len(), 1 + 2 * call);
+//! # });
+//! # let model = BoxModel::new(model); // here of a script
+//! let city = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+//! let mut request = ChatRequest::new("claude-sonnet-4-5")
+//!     .max_tokens(4096)
+//!     .param("thinking", json!({"type": "enabled", "budget_tokens": 1024})) // Anthropic's own field
+//!     .tool(Tool::new("get_weather", city))
+//!     .user("What is the weather in Paris?");
+//! let answer = loop {
+//!     let answer = model.ask(request.clone()).await?.collect_result().await?;
+//!     let Some(choice) = answer.choices.first().filter(|choice| !choice.tool_calls.is_empty()) else {
+//!         break answer;
+//!     };
+//!     request = request.message(Message::from(choice));
+//!     for call in &choice.tool_calls {
+//!         let arguments: Value = serde_json::from_str(&call.arguments)?;
+//!         let result = format!("{}: sunny, 18 °C", arguments["city"]);
+//!         request = request.message(Message::tool_result(&call.id, result));
+//!     }
+//! };
+//! println!("{}", answer.text());
+//! # assert_eq!(answer.text(), "It is sunny in Paris.");
+//! # Ok(()) }
+//! ```
+//!
+//! To see tools as runs, with the model's calls and theirs in one tree, make them services below a
+//! [`RunLayer`](crate::RunLayer).
 
 mod box_model;
 mod chunk;

@@ -13,7 +13,11 @@ use super::{
     drains::{Drains, Limits},
     leaving::Leaving,
 };
-use crate::{accessors::accessors, run::InRun};
+use crate::{
+    accessors::accessors,
+    bounds::{HttpService, ResultStream},
+    run::InRun,
+};
 
 /// The service of a [`DrainLayer`](super::DrainLayer).
 #[derive(Debug, Clone)]
@@ -37,7 +41,7 @@ impl<S> Drain<S> {
 
 impl<S, B, B2> Service<Request<B>> for Drain<S>
 where
-    S: Service<Request<B>, Response = Response<B2>>,
+    S: HttpService<B, Response = Response<B2>>,
     S::Future: Send + 'static,
     B2: Body + Send + 'static,
 {
@@ -81,7 +85,7 @@ impl<S, Req, St, T, E> Service<Req> for StreamDrain<S>
 where
     S: Service<Req, Response = St>,
     S::Future: Send + 'static,
-    St: Stream<Item = Result<T, E>> + Send + 'static,
+    St: ResultStream + Stream<Item = Result<T, E>> + Send + 'static,
 {
     type Response = DrainStream<St>;
     type Error = S::Error;

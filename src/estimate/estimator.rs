@@ -25,6 +25,10 @@ use crate::event::{LlmStart, Usage};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not estimate tokens",
+    note = "implement `UsageEstimator` for it, or use a `WordEstimator`, or a `TokenizerEstimator` (feature `tokenizer`)"
+)]
 pub trait UsageEstimator: Send + Sync + 'static {
     /// Returns the tokens of a request: all input tokens, cached ones too. `None` if there is no honest estimate, such as
     /// of a prompt that is not captured.

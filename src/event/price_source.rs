@@ -26,6 +26,10 @@ use super::{Amount, PricedCall, Usage};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no prices of calls",
+    note = "implement `PriceSource` for it, or use a `PriceTable` (feature `usage`) or `Prices` (feature `prices`)"
+)]
 pub trait PriceSource: fmt::Debug + Send + Sync + 'static {
     /// Returns the currency in which the source has prices. If it has several, the main one.
     fn currency(&self) -> Arc<str>;

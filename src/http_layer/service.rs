@@ -19,7 +19,13 @@ use super::{
     settings::Settings,
     waiting::{Captured, Started, Waiting},
 };
-use crate::{accessors::accessors, callbacks::Callbacks, lifecycle::CallFuture, redact, wire};
+use crate::{
+    accessors::accessors,
+    bounds::{CloneService, HttpService},
+    callbacks::Callbacks,
+    lifecycle::CallFuture,
+    redact, wire,
+};
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
 ///
@@ -46,20 +52,6 @@ impl<S> HttpCallbackService<S> {
 
     accessors!();
 
-    /// Returns the service, and checks the bounds of [`Service`] for a type of request bodies here, where a compile
-    /// error names what is missing, rather than where the service is called.
-    #[must_use]
-    pub fn checked<B, B2>(self) -> Self
-    where
-        S: Service<Request<RequestBody<B>>, Response = Response<B2>> + Clone,
-        S::Error: Display + 'static,
-        B: Body,
-        B2: Body,
-        B2::Error: Into<BoxError>,
-    {
-        self
-    }
-
     /// Waits until the service is ready, and calls it.
     ///
     /// # Errors
@@ -70,7 +62,7 @@ impl<S> HttpCallbackService<S> {
         request: Request<B>,
     ) -> Result<Response<ResponseBody<B2>>, S::Error>
     where
-        S: Service<Request<RequestBody<B>>, Response = Response<B2>> + Clone,
+        S: HttpService<RequestBody<B>, Response = Response<B2>> + CloneService,
         S::Error: Display + 'static,
         B: Body,
         B2: Body,
@@ -83,7 +75,7 @@ impl<S> HttpCallbackService<S> {
 
 impl<S, B, B2> Service<Request<B>> for HttpCallbackService<S>
 where
-    S: Service<Request<RequestBody<B>>, Response = Response<B2>> + Clone,
+    S: HttpService<RequestBody<B>, Response = Response<B2>> + CloneService,
     S::Error: Display + 'static,
     B: Body,
     B2: Body,

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use tower::Layer;
 
-use super::CallbackService;
+use super::{CallbackService, runs::Runs};
 use crate::{
     callbacks::Callbacks,
     event::{Delta, LlmStart},
@@ -44,15 +42,13 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct CallbackLayer<D = TraitExtractor> {
-    spec: Arc<RunSpec>,
-    extract: D,
+    runs: Runs<D>,
 }
 
 impl CallbackLayer {
     /// Creates a layer with callbacks for its own runs, but not for their children.
     pub fn new(callbacks: impl Into<Callbacks>) -> Self {
-        let spec = RunSpec::new(RunType::Llm, callbacks.into());
-        Self { spec: Arc::new(spec), extract: TraitExtractor }
+        Self { runs: Runs::new(RunType::Llm, callbacks.into()) }
     }
 }
 
@@ -79,7 +75,7 @@ impl<D> CallbackLayer<D> {
         R: Fn(&Req) -> LlmStart + Clone,
         C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
     {
-        CallbackLayer { spec: self.spec, extract: FnExtractor::new(request, chunk, false) }
+        CallbackLayer { runs: self.runs.extract(request, chunk, false) }
     }
 
     /// As [`extract`](Self::extract), for streams in which one chunk holds [`Delta::Done`]. A stream that ends without
@@ -94,11 +90,11 @@ impl<D> CallbackLayer<D> {
         R: Fn(&Req) -> LlmStart + Clone,
         C: Fn(&Chunk, &mut dyn FnMut(Delta<'_>)) + Clone,
     {
-        CallbackLayer { spec: self.spec, extract: FnExtractor::new(request, chunk, true) }
+        CallbackLayer { runs: self.runs.extract(request, chunk, true) }
     }
 
     fn change(mut self, change: impl FnOnce(&mut RunSpec)) -> Self {
-        change(Arc::make_mut(&mut self.spec));
+        self.runs.change(change);
         self
     }
 }
@@ -107,6 +103,6 @@ impl<S, D: Clone> Layer<S> for CallbackLayer<D> {
     type Service = CallbackService<S, D>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CallbackService::from_spec(inner, Arc::clone(&self.spec), self.extract.clone())
+        CallbackService::from_runs(inner, self.runs.clone())
     }
 }

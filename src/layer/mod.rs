@@ -3,6 +3,7 @@
 mod future;
 #[expect(clippy::module_inception, reason = "the folder is the quartet, the file its layer")]
 mod layer;
+mod runs;
 mod service;
 mod stream;
 mod whole;

@@ -1,19 +1,18 @@
 use std::{
     future::poll_fn,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_core::{Stream, TryStream};
+use futures_core::Stream;
 use tower::{BoxError, Service};
 
-use super::{CallbackStream, ResponseFuture};
+use super::{CallbackStream, ResponseFuture, runs::Runs};
 use crate::{
     accessors::accessors,
+    bounds::{CloneService, IntoBoxError, ResultStream},
     callbacks::Callbacks,
     chat::identity::{self, Identity},
     extract::{ExtractChunk, ExtractRequest, TraitExtractor},
-    lifecycle::{CallFuture, RunConfig, RunSpec, start_llm},
     run::RunType,
 };
 
@@ -24,8 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct CallbackService<S, D = TraitExtractor> {
     inner: S,
-    spec: Arc<RunSpec>,
-    extract: D,
+    runs: Runs<D>,
     /// The typed model below, if it is known.
     model: Option<Identity>,
 }
@@ -35,40 +33,16 @@ impl<S> CallbackService<S> {
     ///
     /// A [`CallbackLayer`](crate::CallbackLayer) has more settings.
     pub fn new(inner: S, callbacks: impl Into<Callbacks>) -> Self {
-        let spec = RunSpec::new(RunType::Llm, callbacks.into());
-        Self::from_spec(inner, Arc::new(spec), TraitExtractor)
+        Self::from_runs(inner, Runs::new(RunType::Llm, callbacks.into()))
     }
 }
 
 impl<S, D> CallbackService<S, D> {
-    pub(super) fn from_spec(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
-        Self { inner, spec, extract, model: None }
+    pub(super) fn from_runs(inner: S, runs: Runs<D>) -> Self {
+        Self { inner, runs, model: None }
     }
 
     accessors!();
-
-    /// Returns the service, and checks the bounds of [`Service`] for a request type here, where a compile error names
-    /// what is missing, rather than where the service is called.
-    ///
-    /// ```
-    /// # use tower::{Layer, service_fn};
-    /// # use tower_llm_callbacks::{CallbackLayer, Callbacks, chat::{ChatChunk, ChatRequest}};
-    /// # let model = service_fn(|_: ChatRequest| async {
-    /// #     Ok::<_, std::io::Error>(futures::stream::empty::<Result<ChatChunk, std::io::Error>>())
-    /// # });
-    /// let model = CallbackLayer::new(Callbacks::new()).layer(model).checked::<ChatRequest>();
-    /// ```
-    #[must_use]
-    pub fn checked<Req>(self) -> Self
-    where
-        S: Service<Req> + Clone,
-        S::Error: Into<BoxError>,
-        S::Response: Stream<Item = Result<Chunk<S, Req>, Failure<S, Req>>> + TryStream,
-        Failure<S, Req>: Into<BoxError>,
-        D: ExtractRequest<Req> + ExtractChunk<Chunk<S, Req>>,
-    {
-        self
-    }
 
     /// Waits until the service is ready, and calls it.
     ///
@@ -83,10 +57,10 @@ impl<S, D> CallbackService<S, D> {
         request: Req,
     ) -> Result<CallbackStream<S::Response, C, D>, BoxError>
     where
-        S: Service<Req> + Clone,
-        S::Error: Into<BoxError>,
-        S::Response: Stream<Item = Result<C, E>>,
-        E: Into<BoxError>,
+        S: Service<Req> + CloneService,
+        S::Error: IntoBoxError,
+        S::Response: ResultStream + Stream<Item = Result<C, E>>,
+        E: IntoBoxError,
         D: ExtractRequest<Req> + ExtractChunk<C>,
     {
         poll_fn(|cx| Service::<Req>::poll_ready(&mut self, cx)).await?;
@@ -94,15 +68,12 @@ impl<S, D> CallbackService<S, D> {
     }
 }
 
-type Chunk<S, Req> = <<S as Service<Req>>::Response as TryStream>::Ok;
-type Failure<S, Req> = <<S as Service<Req>>::Response as TryStream>::Error;
-
 impl<S, D, Req, C, E> Service<Req> for CallbackService<S, D>
 where
-    S: Service<Req> + Clone,
-    S::Error: Into<BoxError>,
-    S::Response: Stream<Item = Result<C, E>>,
-    E: Into<BoxError>,
+    S: Service<Req> + CloneService,
+    S::Error: IntoBoxError,
+    S::Response: ResultStream + Stream<Item = Result<C, E>>,
+    E: IntoBoxError,
     D: ExtractRequest<Req> + ExtractChunk<C>,
 {
     type Response = CallbackStream<S::Response, C, D>;
@@ -114,19 +85,8 @@ where
         identity::listen(model, || inner.poll_ready(cx)).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: Req) -> Self::Future {
-        let extract = self.extract.clone();
-        let Some(new_run) = self.spec.open(extract.extensions(&request)) else {
-            let call = CallFuture::unobserved(self.inner.call(request));
-            return ResponseFuture::new(call, extract);
-        };
-        let emitter =
-            Box::new(start_llm(new_run, || identity::with(self.model, || extract.start(&request))));
-        if let Some(extensions) = extract.extensions_mut(&mut request) {
-            // From here on the run hands on what its configuration set.
-            extensions.remove::<RunConfig>();
-            extensions.insert(emitter.scope());
-        }
-        ResponseFuture::new(CallFuture::new(&mut self.inner, request, emitter, None), extract)
+    fn call(&mut self, request: Req) -> Self::Future {
+        let call = self.runs.call(&mut self.inner, request, self.model);
+        ResponseFuture::new(call, self.runs.extract.clone())
     }
 }

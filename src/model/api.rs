@@ -10,6 +10,10 @@ use crate::chat::{ChatRequest, ModelError, identity::Identity};
 /// Sealed. Implemented by [`AnthropicConfig`](super::anthropic::AnthropicConfig),
 /// [`OpenAiConfig`](super::openai::OpenAiConfig), [`GeminiConfig`](super::gemini::GeminiConfig) and
 /// [`OllamaConfig`](super::ollama::OllamaConfig).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the configuration of a typed model",
+    note = "use an `AnthropicConfig`, `OpenAiConfig`, `GeminiConfig` or `OllamaConfig`; a model of your own is a `Service<ChatRequest>` whose response is a stream of `Result<ChatChunk, _>`"
+)]
 pub trait ModelConfig: Api {}
 
 impl<C: Api> ModelConfig for C {}

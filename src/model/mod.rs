@@ -47,6 +47,8 @@ mod config_error;
 mod content;
 mod environment;
 mod fields;
+#[cfg(feature = "reqwest")]
+mod from_reqwest;
 mod future;
 pub mod gemini;
 mod headers;
@@ -65,11 +67,14 @@ mod stream;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
-#[cfg(feature = "reqwest")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
-pub use self::reqwest::{ReqwestFuture, ReqwestService};
 pub use self::{
     api::ModelConfig, config_error::ConfigError, future::ResponseFuture, layer::ModelLayer,
     secret::Secret, service::ModelService,
+};
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use self::{
+    from_reqwest::{FromReqwest, FromReqwestLayer, Unchanged},
+    reqwest::{ReqwestFuture, ReqwestService},
 };
 pub use crate::chat::ModelError;

@@ -19,11 +19,11 @@ use tower::{BoxError, Service};
 ///
 /// ```no_run
 /// use tower::Layer;
-/// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, model::{ReqwestService, openai::{OpenAiConfig, OpenAiLayer}}};
+/// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, chat::ChatRequest, model::{ReqwestService, openai::{OpenAiConfig, OpenAiLayer}}};
 ///
 /// let http = ReqwestService::new(reqwest::Client::new());
 /// let http = HttpCallbackLayer::new(Callbacks::new()).layer(http);
-/// let model = OpenAiLayer::new(OpenAiConfig::new("sk-1")).layer(http).checked();
+/// let model = OpenAiLayer::new(OpenAiConfig::new("sk-1")).layer(http).checked::<ChatRequest>();
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct ReqwestService {

@@ -15,6 +15,8 @@ use super::{
     api::{Endpoint, ModelConfig},
 };
 use crate::{
+    accessors::accessors,
+    bounds::{HttpService, IntoBoxError},
     chat::{
         ChatRequest, ChatStream, ModelError,
         identity::{self, Identity},
@@ -81,37 +83,17 @@ impl<S, C> ModelService<S, C> {
         Self { inner, settings }
     }
 
-    /// Returns a reference to the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Returns a mutable reference to the inner service.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    accessors!();
 }
 
 impl<S, C, B> ModelService<S, C>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
+    S: HttpService<Full<Bytes>, Response = Response<B>>,
+    S::Error: IntoBoxError,
     C: ModelConfig,
     B: Body + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Checks the bounds of the [`Service`] implementation here, where a compile error names the missing one,
-    /// instead of at the call.
-    #[must_use]
-    pub fn checked(self) -> Self {
-        self
-    }
-
     /// Waits until the model is ready and calls it, like `tower::ServiceExt::oneshot`.
     ///
     /// # Errors
@@ -125,8 +107,8 @@ where
 
 impl<S, C, B> Service<ChatRequest> for ModelService<S, C>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
+    S: HttpService<Full<Bytes>, Response = Response<B>>,
+    S::Error: IntoBoxError,
     C: ModelConfig,
     B: Body + Send + 'static,
     B::Error: Into<BoxError>,

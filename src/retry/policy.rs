@@ -1,5 +1,4 @@
 use std::{
-    error::Error,
     fmt,
     hash::{BuildHasher, RandomState},
     sync::Arc,
@@ -16,6 +15,7 @@ use tower::{
 };
 
 use crate::{
+    bounds::ReadError,
     event::{is_retryable, provider_error},
     scope::AttemptsLayer,
 };
@@ -132,7 +132,7 @@ impl Default for RetryPolicy {
 impl<Req, Res, E> Policy<Req, Res, E> for RetryPolicy
 where
     Req: Clone,
-    E: AsRef<dyn Error + Send + Sync>,
+    E: ReadError,
 {
     type Future = Sleep;
 

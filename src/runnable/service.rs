@@ -10,6 +10,7 @@ use tower::{BoxError, Service};
 use super::{ExtractInput, NoInput, OutputKind, RunFuture, Unary};
 use crate::{
     accessors::accessors,
+    bounds::{CloneService, IntoBoxError},
     lifecycle::{CallFuture, RunSpec, start_runnable},
 };
 
@@ -32,19 +33,6 @@ impl<S, I, O> RunService<S, I, O> {
 
     accessors!();
 
-    /// Returns the service, and checks the bounds of [`Service`] for a request type here, where a compile error names
-    /// what is missing, rather than where the service is called.
-    #[must_use]
-    pub fn checked<Req>(self) -> Self
-    where
-        S: Service<Req> + Clone,
-        S::Error: Into<BoxError>,
-        I: ExtractInput<Req>,
-        O: OutputKind<S::Response>,
-    {
-        self
-    }
-
     /// Waits until the service is ready, and calls it.
     ///
     /// As `tower::ServiceExt::oneshot`, whose future the compiler does not accept as `Send` if the error of the inner
@@ -55,8 +43,8 @@ impl<S, I, O> RunService<S, I, O> {
     /// Those of the inner service, and [`Aborted`](crate::Aborted).
     pub async fn oneshot<Req>(mut self, request: Req) -> Result<O::Response, BoxError>
     where
-        S: Service<Req> + Clone,
-        S::Error: Into<BoxError>,
+        S: Service<Req> + CloneService,
+        S::Error: IntoBoxError,
         I: ExtractInput<Req>,
         O: OutputKind<S::Response>,
     {
@@ -67,8 +55,8 @@ impl<S, I, O> RunService<S, I, O> {
 
 impl<S, I, O, Req> Service<Req> for RunService<S, I, O>
 where
-    S: Service<Req> + Clone,
-    S::Error: Into<BoxError>,
+    S: Service<Req> + CloneService,
+    S::Error: IntoBoxError,
     I: ExtractInput<Req>,
     O: OutputKind<S::Response>,
 {

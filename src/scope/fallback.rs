@@ -12,6 +12,8 @@ use tower::Service;
 
 use super::AttemptsService;
 use crate::{
+    accessors::checked,
+    bounds::{CloneService, ReadError},
     event::{InvalidRequest, causes},
     run::{Aborted, InRun},
 };
@@ -59,12 +61,14 @@ impl<S> Fallback<S> {
         let others = others.into_iter().collect();
         Self(AttemptsService::new(Alternatives { first, others }))
     }
+
+    checked!();
 }
 
 impl<S, Req> Service<Req> for Fallback<S>
 where
-    S: Service<Req> + Clone,
-    S::Error: AsRef<dyn Error + Send + Sync>,
+    S: Service<Req> + CloneService,
+    S::Error: ReadError,
     Req: Clone,
 {
     type Response = S::Response;
@@ -82,8 +86,8 @@ where
 
 impl<S, Req> Service<Req> for Alternatives<S>
 where
-    S: Service<Req> + Clone,
-    S::Error: AsRef<dyn Error + Send + Sync>,
+    S: Service<Req> + CloneService,
+    S::Error: ReadError,
     Req: Clone,
 {
     type Response = S::Response;
@@ -125,8 +129,8 @@ pin_project! {
 
 impl<S, Req> Future for FallbackFuture<S, Req, S::Future>
 where
-    S: Service<Req> + Clone,
-    S::Error: AsRef<dyn Error + Send + Sync>,
+    S: Service<Req> + CloneService,
+    S::Error: ReadError,
     Req: Clone,
 {
     type Output = Result<S::Response, S::Error>;

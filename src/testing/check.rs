@@ -1,8 +1,8 @@
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, panic::Location};
 
 use uuid::Uuid;
 
-use super::Recorded;
+use super::{Recorded, Violation};
 use crate::{
     event::{EventData, EventKind, TokenKind},
     handler::EventMask,
@@ -21,48 +21,13 @@ pub struct Checker {
     expects_runs: bool,
 }
 
-/// A broken guarantee, found by a [`Checker`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Violation {
-    /// The broken guarantee: `one terminal event`, `order` or `context`.
-    pub promise: &'static str,
-    /// The id of the run. Nil if no run was seen.
-    pub run_id: Uuid,
-    /// The name of the run.
-    pub name: String,
-    /// The kinds of the run's events, as they came.
-    pub events: Vec<EventKind>,
-    /// A description of the violation.
-    pub message: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { promise, run_id, name, events, message } = self;
-        if run_id.is_nil() {
-            return f.write_str(message);
-        }
-        write!(
-            f,
-            "promise `{promise}` is broken in run `{name}` ({run_id}): {message}; its events:"
-        )?;
-        let mut rest = &events[..];
-        while let Some(first) = rest.first() {
-            let same = rest.iter().take_while(|kind| *kind == first).count();
-            write!(f, " {first}")?;
-            if same > 1 {
-                write!(f, " ×{same}")?;
-            }
-            rest = &rest[same..];
-        }
-        Ok(())
-    }
-}
+const NO_RUN: &str = "the recorder saw no run: is it in the set of the layer, was the service called and its response \
+                      polled, and did `flush` wait for handlers that are not inline?";
 
 /// Asserts that a recording of finished runs, with all events, keeps the crate's guarantees.
 ///
-/// A recording without any run keeps them: see [`Checker::expect_runs`].
+/// A recording without any run keeps them, but is rarely what a test is for: then a note is printed, which a test shows if a
+/// later assertion fails. [`Checker::expect_runs`] makes it a violation.
 ///
 /// # Panics
 ///
@@ -71,6 +36,9 @@ impl fmt::Display for Violation {
 pub fn assert_promises(events: &[Recorded]) {
     let violations = Checker::new().check(events);
     let list: Vec<String> = violations.iter().map(Violation::to_string).collect();
+    if events.is_empty() {
+        eprintln!("note: {}: {NO_RUN}", Location::caller());
+    }
     assert!(violations.is_empty(), "{}", list.join("\n"));
 }
 
@@ -132,9 +100,7 @@ impl Checker {
                 run_id: Uuid::nil(),
                 name: String::new(),
                 events: Vec::new(),
-                message: "the recorder saw no run: is it in the set of the layer, was the service called and its \
-                          response polled, and did `flush` wait for a background handler?"
-                    .to_owned(),
+                message: NO_RUN.to_owned(),
             });
         }
         for (run_id, run) in &runs {
@@ -150,7 +116,12 @@ impl Checker {
                 && let Some(&parent) = at.get(&parent)
                 && runs[parent].1[0].root_run_id != run[0].root_run_id
             {
-                broken("context", "the root run differs from the parent's".to_owned());
+                let expected = &runs[parent].1[0];
+                let message = format!(
+                    "its root run is {}, expected {}, that of its parent `{}`",
+                    run[0].root_run_id, expected.root_run_id, expected.name
+                );
+                broken("context", message);
             }
         }
         violations
@@ -177,22 +148,33 @@ impl Checker {
 
     fn check_order(&self, run: &[&Recorded], broken: &mut impl FnMut(&'static str, String)) {
         if self.wants(EventKind::is_start, run) && !run[0].kind().is_start() {
-            broken("order", format!("the first event is {}, not a start", run[0].kind()));
+            let expected = EventKind::start_of(run[0].run_type);
+            broken("order", format!("the first event is {}, expected {expected}", run[0].kind()));
         }
         for pair in run.windows(2) {
             let (first, second) = (pair[0], pair[1]);
             if second.seq <= first.seq {
-                broken("order", format!("event {} came after event {}", second.seq, first.seq));
+                let (first, second) = (first.seq, second.seq);
+                let message =
+                    format!("event {second} came after event {first}, expected a higher number");
+                broken("order", message);
             }
             if first.kind().is_terminal() {
-                broken("order", format!("{} came after the terminal event", second.kind()));
+                let (first, second) = (first.kind(), second.kind());
+                let message =
+                    format!("{second} came after {first}, expected nothing after a terminal event");
+                broken("order", message);
             }
             if second.kind().is_start() {
-                broken("order", "a second start event".to_owned());
+                broken("order", format!("a second {}, expected one", second.kind()));
             }
         }
         if let Some(event) = run.iter().find(|event| event.overlapped) {
-            broken("order", format!("event {} was delivered during another event", event.seq));
+            let message = format!(
+                "event {} was delivered during another event, expected one at a time",
+                event.seq
+            );
+            broken("order", message);
         }
     }
 

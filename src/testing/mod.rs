@@ -28,9 +28,10 @@ mod replay;
 mod script;
 mod snapshot;
 mod stream;
+mod violation;
 
 pub use self::{
-    check::{Checker, Violation, assert_promises},
+    check::{Checker, assert_promises},
     http::{ScriptedBody, ScriptedHttp},
     model::ScriptedModel,
     recorded::Recorded,
@@ -38,4 +39,5 @@ pub use self::{
     replay::{Replayed, replay},
     script::{Script, ScriptedFailure, Step},
     stream::ScriptedStream,
+    violation::Violation,
 };

@@ -6,7 +6,10 @@ use http_body::Body;
 use tower::{BoxError, Service};
 
 use super::{BodyTimeoutFuture, StreamTimeoutFuture, TimeoutBody, TimeoutStream, limits::Limits};
-use crate::accessors::accessors;
+use crate::{
+    accessors::accessors,
+    bounds::{HttpService, IntoBoxError, ResultStream},
+};
 
 /// The service of a [`StreamTimeoutLayer`](super::StreamTimeoutLayer).
 #[derive(Debug, Clone)]
@@ -31,9 +34,9 @@ impl<S> StreamTimeout<S> {
 impl<S, Req, St, T, E> Service<Req> for StreamTimeout<S>
 where
     S: Service<Req, Response = St>,
-    S::Error: Into<BoxError>,
-    St: Stream<Item = Result<T, E>>,
-    E: Into<BoxError>,
+    S::Error: IntoBoxError,
+    St: ResultStream + Stream<Item = Result<T, E>>,
+    E: IntoBoxError,
 {
     type Response = TimeoutStream<St>;
     type Error = BoxError;
@@ -71,7 +74,7 @@ impl<S> BodyTimeout<S> {
 
 impl<S, B, B2> Service<Request<B>> for BodyTimeout<S>
 where
-    S: Service<Request<B>, Response = Response<B2>>,
+    S: HttpService<B, Response = Response<B2>>,
     B2: Body,
     B2::Error: Into<BoxError>,
 {

@@ -13,6 +13,10 @@ use crate::{
 /// The [`HttpCallbackLayer`](crate::HttpCallbackLayer) knows the formats in this module. Implement
 /// this trait for another API and add it with [`format`](crate::HttpCallbackLayer::format) or
 /// [`route`](crate::HttpCallbackLayer::route).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the wire format of an API",
+    note = "use one of the formats in `wire`, such as `wire::openai_chat::OpenAiChat`, or implement `wire::Format` for it"
+)]
 pub trait Format: fmt::Debug + Send + Sync + 'static {
     /// Returns whether a request is a call of this API, by method and path (without the query).
     ///

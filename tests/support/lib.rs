@@ -18,6 +18,9 @@ mod runtimes;
 
 use std::time::Duration;
 
+/// For the programs of `tests/messages`, which are compiled with this library alone.
+pub use {::http as http_types, bytes, futures, http_body_util, tower, tower_llm_callbacks};
+
 pub use self::{
     calls::{Gate, call, panic_of, quiet_panics, read, request, runs, until, until_blocking},
     estimates::pieces,

@@ -15,7 +15,9 @@ use tower_llm_callbacks::{
         ollama::{OllamaConfig, OllamaLayer},
         openai::{OpenAiApi, OpenAiConfig, OpenAiLayer},
     },
-    testing::{Checker, Recorder, Script, ScriptedHttp, ScriptedModel, assert_promises, replay},
+    testing::{
+        Checker, Recorded, Recorder, Script, ScriptedHttp, ScriptedModel, assert_promises, replay,
+    },
 };
 
 fn script() -> Script {
@@ -181,16 +183,62 @@ async fn a_snapshot_is_the_same_in_each_run() {
 }
 
 #[tokio::test]
-async fn the_checker_names_the_run_and_its_events() {
+async fn the_checker_says_in_which_run_what_came_and_what_was_expected() {
     let (_, recorder) = recorded(script()).await;
-    let mut events = recorder.events();
-    events.pop();
-    let violations = Checker::new().check(&events);
-    let message = violations[0].to_string();
-    assert!(message.contains("`bot`") && message.contains("expected an end"), "{message}");
+    let check = |change: fn(&mut Vec<Recorded>)| {
+        let mut events = recorder.events();
+        change(&mut events);
+        let violations = Checker::new().check(&events);
+        violations.iter().map(|it| it.to_string() + "\n").collect::<String>()
+    };
+    assert_eq!(check(|_| {}), "");
+    let cases: [(fn(&mut Vec<Recorded>), &str); 9] = [
+        (|events| drop(events.pop()), "no terminal event, expected an end or an error"),
+        (|events| events.push(events[7].clone()), "2 terminal events, expected one"),
+        (|events| drop(events.remove(0)), "the first event is llm_new_token, expected llm_start"),
+        (|events| events.swap(1, 2), "event 1 came after event 2, expected a higher number"),
+        (
+            |events| events.swap(6, 7),
+            "llm_new_token came after llm_end, expected nothing after a terminal event",
+        ),
+        (|events| events.insert(1, events[0].clone()), "a second llm_start, expected one"),
+        (
+            |events| events[2].overlapped = true,
+            "event 2 was delivered during another event, expected one at a time",
+        ),
+        (|events| drop(events.remove(3)), "5 tokens received and 0 dropped, expected 6"),
+        (|events| drop(events.remove(3)), r#"is "Hello", but its tokens add up to "lo""#),
+    ];
+    for (change, expected) in cases {
+        let message = check(change);
+        assert!(
+            message.contains(expected) && message.contains("in run `bot` ("),
+            "{expected}: {message}"
+        );
+    }
+    let message = check(|events| drop(events.pop()));
     assert!(message.contains("its events: llm_start llm_new_token ×6"), "{message}");
+
+    // A child with another root than its parent's.
+    let mut events = recorder.events();
+    let mut child = events.clone();
+    for event in &mut child {
+        event.run_id = uuid::Uuid::from_u128(1);
+        event.root_run_id = event.run_id;
+        event.parent_run_id = Some(events[0].run_id);
+        event.name = "child".to_owned();
+    }
+    events.extend(child);
+    let message = Checker::new().check(&events)[0].to_string();
+    let expected = format!("expected {}, that of its parent `bot`", events[0].run_id);
+    assert!(message.contains("in run `child`") && message.contains(&expected), "{message}");
+
     assert!(Checker::new().check(&[]).is_empty());
-    assert!(Checker::new().expect_runs().check(&[])[0].to_string().contains("saw no run"));
+    assert!(
+        Checker::new().expect_runs().check(&[])[0]
+            .to_string()
+            .starts_with("the recorder saw no run")
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The typed layer: its composition with other layers, and its features besides the events of a call.
 
+mod any_place;
 mod batch;
 mod chat;
 mod drain;
@@ -16,6 +17,8 @@ mod relay;
 mod retries;
 mod runnables;
 mod sets;
+mod snapshots;
+mod spawned;
 mod timeouts;
 mod tower_stack;
 mod tower_stack_retry;

@@ -283,7 +283,7 @@ fn oneshot_can_be_spawned() {
         });
         let service = HttpCallbackService::new(http, &recorders.callbacks);
         let request = http::Request::new(String::new());
-        let checked = service.checked::<String, String>();
+        let checked = service.checked::<http::Request<String>>();
         assert!(tokio::spawn(checked.oneshot(request)).await.unwrap().is_ok());
         recorders.nothing();
     });

@@ -32,6 +32,10 @@ use std::borrow::Cow;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a mask of texts",
+    note = "implement `Mask` for it, or use `PersonalData`, or a closure that takes a `&str` and returns a `String`"
+)]
 pub trait Mask: Send + Sync + 'static {
     /// Returns what becomes of the beginning of a text that is not empty. It is called again for what follows.
     fn step(&self, window: MaskWindow<'_>) -> MaskStep;
@@ -75,6 +79,7 @@ pub enum MaskStep {
     Wait,
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: Fn(&str) -> String + Send + Sync + 'static> Mask for F {
     fn step(&self, window: MaskWindow<'_>) -> MaskStep {
         match window.is_end {

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use tower::Layer;
 
-use super::ModelService;
+use super::{super::runs::Runs, ModelService};
 use crate::{
     callbacks::Callbacks,
     event::{Delta, LlmStart},
@@ -55,8 +53,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct ModelLayer<D = TraitExtractor> {
-    spec: Arc<RunSpec>,
-    extract: D,
+    runs: Runs<D>,
 }
 
 impl ModelLayer {
@@ -91,7 +88,7 @@ impl ModelLayer {
     }
 
     fn of(run_type: RunType, callbacks: Callbacks) -> Self {
-        Self { spec: Arc::new(RunSpec::new(run_type, callbacks)), extract: TraitExtractor }
+        Self { runs: Runs::new(run_type, callbacks) }
     }
 }
 
@@ -110,11 +107,11 @@ impl<D> ModelLayer<D> {
         R: Fn(&Req) -> LlmStart + Clone,
         C: Fn(&Res, &mut dyn FnMut(Delta<'_>)) + Clone,
     {
-        ModelLayer { spec: self.spec, extract: FnExtractor::new(request, response, false) }
+        ModelLayer { runs: self.runs.extract(request, response, false) }
     }
 
     fn change(mut self, change: impl FnOnce(&mut RunSpec)) -> Self {
-        change(Arc::make_mut(&mut self.spec));
+        self.runs.change(change);
         self
     }
 }
@@ -123,6 +120,6 @@ impl<S, D: Clone> Layer<S> for ModelLayer<D> {
     type Service = ModelService<S, D>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ModelService::from_spec(inner, Arc::clone(&self.spec), self.extract.clone())
+        ModelService::from_runs(inner, self.runs.clone())
     }
 }

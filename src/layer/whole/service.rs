@@ -1,16 +1,15 @@
 use std::{
     future::poll_fn,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use tower::{BoxError, Service};
 
-use super::ModelFuture;
+use super::{super::runs::Runs, ModelFuture};
 use crate::{
     accessors::accessors,
+    bounds::{CloneService, IntoBoxError},
     extract::{ExtractChunk, ExtractRequest, TraitExtractor},
-    lifecycle::{CallFuture, RunConfig, RunSpec, start_llm},
 };
 
 /// The service of a [`ModelLayer`](super::ModelLayer). Created by the layer, which has the type of the runs.
@@ -20,28 +19,15 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct ModelService<S, D = TraitExtractor> {
     inner: S,
-    spec: Arc<RunSpec>,
-    extract: D,
+    runs: Runs<D>,
 }
 
 impl<S, D> ModelService<S, D> {
-    pub(super) fn from_spec(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
-        Self { inner, spec, extract }
+    pub(super) fn from_runs(inner: S, runs: Runs<D>) -> Self {
+        Self { inner, runs }
     }
 
     accessors!();
-
-    /// Returns the service, and checks the bounds of [`Service`] for a request type here, where a compile error names
-    /// what is missing, rather than where the service is called.
-    #[must_use]
-    pub fn checked<Req>(self) -> Self
-    where
-        S: Service<Req> + Clone,
-        S::Error: Into<BoxError>,
-        D: ExtractRequest<Req> + ExtractChunk<S::Response>,
-    {
-        self
-    }
 
     /// Waits until the service is ready, and calls it.
     ///
@@ -53,8 +39,8 @@ impl<S, D> ModelService<S, D> {
     /// Those of the inner service, and [`Aborted`](crate::Aborted).
     pub async fn oneshot<Req>(mut self, request: Req) -> Result<S::Response, BoxError>
     where
-        S: Service<Req> + Clone,
-        S::Error: Into<BoxError>,
+        S: Service<Req> + CloneService,
+        S::Error: IntoBoxError,
         D: ExtractRequest<Req> + ExtractChunk<S::Response>,
     {
         poll_fn(|cx| Service::<Req>::poll_ready(&mut self, cx)).await?;
@@ -64,8 +50,8 @@ impl<S, D> ModelService<S, D> {
 
 impl<S, D, Req> Service<Req> for ModelService<S, D>
 where
-    S: Service<Req> + Clone,
-    S::Error: Into<BoxError>,
+    S: Service<Req> + CloneService,
+    S::Error: IntoBoxError,
     D: ExtractRequest<Req> + ExtractChunk<S::Response>,
 {
     type Response = S::Response;
@@ -76,17 +62,8 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut request: Req) -> Self::Future {
-        let extract = self.extract.clone();
-        let Some(new_run) = self.spec.open(extract.extensions(&request)) else {
-            return ModelFuture::new(CallFuture::unobserved(self.inner.call(request)), extract);
-        };
-        let emitter = Box::new(start_llm(new_run, || extract.start(&request)));
-        if let Some(extensions) = extract.extensions_mut(&mut request) {
-            // From here on the run hands on what its configuration set.
-            extensions.remove::<RunConfig>();
-            extensions.insert(emitter.scope());
-        }
-        ModelFuture::new(CallFuture::new(&mut self.inner, request, emitter, None), extract)
+    fn call(&mut self, request: Req) -> Self::Future {
+        let call = self.runs.call(&mut self.inner, request, None);
+        ModelFuture::new(call, self.runs.extract.clone())
     }
 }
