@@ -9,6 +9,7 @@ use tower::{BoxError, Service};
 use super::ModelFuture;
 use crate::{
     accessors::accessors,
+    chat::identity::{self, Identity},
     extract::{ExtractChunk, ExtractRequest, TraitExtractor},
     lifecycle::{CallFuture, RunConfig, RunSpec, start_llm},
 };
@@ -22,11 +23,13 @@ pub struct ModelService<S, D = TraitExtractor> {
     inner: S,
     spec: Arc<RunSpec>,
     extract: D,
+    /// The typed model below, as far as it is known.
+    model: Option<Identity>,
 }
 
 impl<S, D> ModelService<S, D> {
     pub(super) fn from_spec(inner: S, spec: Arc<RunSpec>, extract: D) -> Self {
-        Self { inner, spec, extract }
+        Self { inner, spec, extract, model: None }
     }
 
     accessors!();
@@ -73,7 +76,8 @@ where
     type Future = ModelFuture<S, Req, S::Future, S::Response, D>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+        let Self { inner, model, .. } = self;
+        identity::listen(model, || inner.poll_ready(cx)).map_err(Into::into)
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
@@ -81,7 +85,8 @@ where
         let Some(new_run) = self.spec.open(extract.extensions(&request)) else {
             return ModelFuture::new(CallFuture::unobserved(self.inner.call(request)), extract);
         };
-        let emitter = Box::new(start_llm(new_run, || extract.start(&request)));
+        let emitter =
+            Box::new(start_llm(new_run, || identity::with(self.model, || extract.start(&request))));
         if let Some(extensions) = extract.extensions_mut(&mut request) {
             // From here on the run hands on what its configuration set.
             extensions.remove::<RunConfig>();

@@ -1,5 +1,5 @@
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{
     message::Message,
@@ -33,7 +33,7 @@ impl<'a> Body<'a> {
         common::check(request, config.max_tokens_field.name())?;
         let mut messages = Vec::new();
         for message in request.messages.iter() {
-            Message::add(message, &mut messages);
+            Message::add(message, &mut messages)?;
         }
         if config.is_openai() {
             // It refuses members that it does not know, and has no reasoning to repeat.
@@ -47,10 +47,12 @@ impl<'a> Body<'a> {
     }
 
     /// Returns `stream_options`, which may be sent only if the answer is streamed.
-    fn stream_options(&self) -> Option<serde_json::Value> {
+    fn stream_options(&self) -> Map<String, Value> {
         let param = self.request.params.get("stream");
         let stream = param.map_or(self.request.stream, |stream| stream == true);
-        (stream && self.config.include_usage).then(|| json!({"include_usage": true}))
+        let usage = (stream && self.config.include_usage)
+            .then(|| ("include_usage".to_owned(), true.into()));
+        usage.into_iter().collect()
     }
 }
 
@@ -64,6 +66,7 @@ impl Serialize for Body<'_> {
         fields.set("temperature", request.temperature)?;
         fields.set("top_p", request.top_p)?;
         fields.set("top_k", request.top_k)?;
+        fields.set("seed", request.seed)?;
         fields.list("stop", &request.stop)?;
         let tools: Vec<_> = request.tools.iter().map(WireTool::new).collect();
         fields.list("tools", &tools)?;
@@ -77,7 +80,7 @@ impl Serialize for Body<'_> {
         fields.set("response_format", format)?;
         fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
-        fields.set("stream_options", self.stream_options())?;
+        fields.merge("stream_options", self.stream_options())?;
         fields.end()
     }
 }
