@@ -5,6 +5,7 @@ by API and feature, as in `messages tools`.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -25,12 +26,23 @@ options.add_argument("--only", default="")
 options = options.parse_args()
 
 ABSENT = "absent"
-# All differences, with their reasons: API and place as patterns, what the model and the SDK send.
+# All differences, with their reasons: API and place as patterns, what the model and the SDK send (`...` for anything).
 DIFFERENCES = [
-    ("chat_completions|responses|messages", "stream", False, ABSENT, "The default, which servers may have another of."),
+    ("chat_completions|responses|messages", "stream", False, ABSENT, "The default, said for servers that have another."),
+    ("generate_content|gemini_embeddings", "path", ..., ..., "The SDK calls v1 since its third version; v1beta has all fields of v1."),
+    ("generate_content", "generationConfig", ABSENT, {}, "Nothing is in it."),
+    ("generate_content", "systemInstruction.role", ABSENT, "user", "The default."),
+    ("gemini_embeddings", r"requests\.\d+\.content\.role", ABSENT, "user", "The default."),
+    ("chat", "tools", ABSENT, [], "Nothing is in it."),
+    ("chat", r"tools\.\d+\.function\.parameters\.additionalProperties", False, ABSENT, "The SDK's type of a schema loses it."),
+    ("chat", r"messages\.\d+\.(tool_calls\.\d+\.id|tool_call_id)", ..., ABSENT, "The SDK's types lose the ids, which tell calls apart."),
+    ("openai_embeddings", "encoding_format", ABSENT, "base64", "Some servers have only numbers. The model reads both."),
 ]
 # What takes no part in the comparison: no SDK has it.
 ONLY_HERE = {("chat", "unknown"), ("converse", "unknown")}
+# Google reads both spellings of a name. The SDK sends those that it is given.
+SPELLINGS = {"mime_type": "mimeType", "file_uri": "fileUri", "parameters_json_schema": "parametersJsonSchema",
+             "thinking_level": "thinkingLevel", "thinking_budget": "thinkingBudget"}
 
 
 def lines(*command, **more):
@@ -39,8 +51,23 @@ def lines(*command, **more):
     return {(call["api"], call["feature"]): call for call in calls}
 
 
+def spelled(value):
+    """Returns what an SDK sends, with names as the models spell them."""
+    if isinstance(value, dict):
+        return {SPELLINGS.get(name, name): spelled(inner) for name, inner in value.items()}
+    return [spelled(inner) for inner in value] if isinstance(value, list) else value
+
+
+def parsed(text):
+    """Returns the object that a text is as JSON: a schema, or arguments."""
+    with contextlib.suppress(ValueError):
+        return json.loads(text) if isinstance(text, str) and text.startswith("{") else None
+
+
 def differences(ours, theirs, place=""):
     """Yields the places in which two JSON values differ."""
+    if parsed(ours) is not None and parsed(ours) == parsed(theirs):
+        return
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for name in sorted(ours.keys() | theirs.keys()):
             inner = f"{place}.{name}" if place else name
@@ -66,10 +93,11 @@ def main(folder):
         found.append(f"only one side has {sorted(missing)}")
     common = [key for key in ours if key in theirs and options.only in " ".join(key)]
     for key in common:
-        for place, mine, sdks in differences(*({"path": call.get("path"), "body": call["body"]} for call in (ours[key], theirs[key]))):
+        mine, sdks = ({"path": call.get("path"), "body": call["body"]} for call in (ours[key], theirs[key]))
+        for place, mine, sdks in differences(mine, spelled(sdks)):
             place = place.removeprefix("body.")
             known = (at for at, (apis, places, here, there, _) in enumerate(DIFFERENCES)
-                     if re.fullmatch(apis, key[0]) and re.fullmatch(places, place) and (here, there) == (mine, sdks))
+                     if re.fullmatch(apis, key[0]) and re.fullmatch(places, place) and here in (..., mine) and there in (..., sdks))
             if (at := next(known, None)) is not None:
                 used.add(at)
             else:

@@ -90,7 +90,8 @@ impl ResponseReader {
     pub(super) async fn error<B: Body>(self, response: Response<B>) -> ModelError {
         let (parts, body) = response.into_parts();
         let body = read_bounded(body).await;
-        let mut error = self.format.error(parts.status, &body);
+        let response = LlmHttpResponse::new(parts.status, &parts.headers);
+        let mut error = self.format.error_response(&response, &body);
         error.retry_after =
             retry_after::of_headers(parts.status, &parts.headers).or(error.retry_after);
         ModelError::Provider(match self.request_id(&parts.headers) {

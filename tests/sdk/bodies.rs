@@ -158,7 +158,7 @@ fn features(api: &str) -> Vec<(&'static str, ChatRequest)> {
         ("tier", hi().service_tier("flex")),
         ("cached", user(long().into_iter().chain(["Short.".into()]))),
         ("cached_tool", hi().tool(tool().cached())),
-        ("cached_system", hi().message(Message::new(Role::System, long()))),
+        ("cached_system", new().message(Message::new(Role::System, long())).user("Hi")),
         ("unknown", hi().param("x_new", json!({"a": 1}))),
         ("own", own),
     ]

@@ -1,5 +1,5 @@
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     message::Message,
@@ -47,12 +47,10 @@ impl<'a> Body<'a> {
     }
 
     /// Returns `stream_options`, which may be sent only if the answer is streamed.
-    fn stream_options(&self) -> Map<String, Value> {
+    fn stream_options(&self) -> Option<Value> {
         let param = self.request.params.get("stream");
         let stream = param.map_or(self.request.stream, |stream| stream == true);
-        let usage = (stream && self.config.include_usage)
-            .then(|| ("include_usage".to_owned(), true.into()));
-        usage.into_iter().collect()
+        (stream && self.config.include_usage).then(|| json!({"include_usage": true}))
     }
 }
 
@@ -80,7 +78,7 @@ impl Serialize for Body<'_> {
         fields.set("response_format", format)?;
         fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
-        fields.merge("stream_options", self.stream_options())?;
+        fields.set("stream_options", self.stream_options())?;
         fields.end()
     }
 }
