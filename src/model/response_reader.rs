@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use serde_json::{Map, Value};
 use tower::BoxError;
 
 use super::{read_bounded::read_bounded, stream::BodyStream};
@@ -31,7 +30,7 @@ impl ResponseReader {
     pub(super) fn stream<B>(
         self,
         response: Response<B>,
-        asked_for_stream: bool,
+        asked: &LlmStart,
     ) -> Result<ChatStream, ModelError>
     where
         B: Body + Send + 'static,
@@ -39,20 +38,18 @@ impl ResponseReader {
     {
         let (parts, body) = response.into_parts();
         check_coding(&parts.headers)?;
-        let request = LlmStart::new("", "").stream(asked_for_stream);
         let response =
-            LlmHttpResponse::new(parts.status, &parts.headers).request(&request).native(true);
+            LlmHttpResponse::new(parts.status, &parts.headers).request(asked).native(true);
         let decoder = self.format.decoder(&response);
         let id = self.request_id(&parts.headers).map(Arc::from);
         Ok(ChatStream::new(BodyStream::new(body, decoder, id)))
     }
 
     /// Reads the successful response of a call that is not streamed. Returns what events are made of, and the body.
-    /// `params` are those of the request.
     pub(super) async fn whole<B>(
         self,
         response: Response<B>,
-        params: &Map<String, Value>,
+        asked: &LlmStart,
     ) -> Result<(Vec<Delta<'static>>, Bytes), ModelError>
     where
         B: Body,
@@ -62,9 +59,7 @@ impl ResponseReader {
         check_coding(&parts.headers)?;
         let body = body.collect().await;
         let body = body.map_err(|error| ModelError::Transport(error.into()))?.to_bytes();
-        let mut request = LlmStart::new("", "").stream(false);
-        request.params = params.clone();
-        let response = LlmHttpResponse::new(parts.status, &parts.headers).request(&request);
+        let response = LlmHttpResponse::new(parts.status, &parts.headers).request(asked);
         let mut decoder = self.format.decoder(&response);
         let (mut facts, mut error, mut complete) = (Vec::new(), None, false);
         let mut each = |delta: Delta<'_>| match delta {

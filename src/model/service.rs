@@ -11,7 +11,10 @@ use http_body_util::Full;
 use tower::{BoxError, Service};
 
 use super::{ResponseFuture, api::ModelConfig, settings::Settings};
-use crate::chat::{ChatRequest, ChatStream, ModelError, identity};
+use crate::{
+    chat::{ChatRequest, ChatStream, ModelError, identity},
+    event::LlmStart,
+};
 
 /// A typed model over an HTTP client service: an [`AnthropicModel`](super::anthropic::AnthropicModel) or an
 /// [`OpenAiModel`](super::openai::OpenAiModel).
@@ -107,10 +110,11 @@ where
     }
 
     fn call(&mut self, mut request: ChatRequest) -> Self::Future {
-        let (stream, reader) = (request.stream, self.settings.config.response_reader());
+        let reader = self.settings.config.response_reader();
+        let asked = LlmStart::new("", "").model(request.model.clone()).stream(request.stream);
         let extensions = std::mem::take(&mut request.extensions);
         match self.settings.request(|config| config.request(&request), extensions) {
-            Ok(request) => ResponseFuture::new(self.inner.call(request), reader, stream),
+            Ok(request) => ResponseFuture::new(self.inner.call(request), reader, asked),
             Err(error) => ResponseFuture::failed(error),
         }
     }

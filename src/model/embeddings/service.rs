@@ -14,6 +14,7 @@ use tower::{BoxError, Service};
 use super::{EmbeddingConfig, EmbeddingRequest, Embeddings};
 use crate::{
     chat::{ModelError, identity},
+    event::LlmStart,
     model::{response_reader::ResponseReader, settings::Settings},
 };
 
@@ -91,6 +92,8 @@ where
         let extensions = std::mem::take(&mut request.extensions);
         let http = self.settings.request(|it| it.embedding_request(&request), extensions);
         let call = http.map(|http| self.inner.call(http));
+        let mut asked = LlmStart::new("", "").model(request.model).stream(false);
+        asked.params = request.params;
         let settings = Arc::clone(&self.settings);
         Box::pin(async move {
             let response = call?.await.map_err(|error| ModelError::Transport(error.into()))?;
@@ -99,7 +102,7 @@ where
             if !response.status().is_success() {
                 return Err(reader.error(response).await);
             }
-            let (facts, answer) = reader.whole(response, &request.params).await?;
+            let (facts, answer) = reader.whole(response, &asked).await?;
             let vectors = settings.config.vectors(&answer);
             let vectors = vectors.map_err(|error| ModelError::Transport(error.into()))?;
             Ok(Embeddings::new(vectors, facts))
