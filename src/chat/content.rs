@@ -62,6 +62,26 @@ pub enum ContentPart {
         /// The file in base 64.
         data_base64: String,
     },
+    /// A file that the provider fetches.
+    FileUrl {
+        /// The URL of the file.
+        url: String,
+        /// The media type, such as `application/pdf`.
+        media_type: String,
+    },
+    /// Audio inside the request.
+    Audio {
+        /// The media type, such as `audio/wav`.
+        media_type: String,
+        /// The audio in base 64.
+        data_base64: String,
+    },
+    /// The end of a prefix of the prompt that the provider caches: all that comes before this part.
+    CachePoint {
+        /// How long, in the provider's words, such as `1h`; absent for the provider's default.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl: Option<String>,
+    },
     /// A part of an answer in the form of an API, sent back to that API unchanged and to no other: redacted or encrypted
     /// reasoning, what ran at the provider, a text with citations …
     Native {
@@ -82,6 +102,18 @@ impl ContentPart {
     /// Creates a text part.
     pub fn text(text: impl Into<String>) -> Self {
         ContentPart::Text { text: text.into() }
+    }
+
+    /// Creates the end of a prefix that the provider caches for as long as it does by default.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::chat::{ChatRequest, ContentPart, Message, Role};
+    ///
+    /// let manual = ["The manual: …".into(), ContentPart::cache_point()];
+    /// let request = ChatRequest::new("claude-haiku-4-5").message(Message::new(Role::System, manual)).user("Hello");
+    /// ```
+    pub fn cache_point() -> Self {
+        ContentPart::CachePoint { ttl: None }
     }
 }
 

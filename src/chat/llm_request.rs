@@ -77,6 +77,7 @@ fn params(request: &ChatRequest) -> Map<String, Value> {
         ("temperature", request.temperature.map(Value::from)),
         ("top_p", request.top_p.map(Value::from)),
         ("top_k", request.top_k.map(Value::from)),
+        ("seed", request.seed.map(Value::from)),
         ("stop", (!request.stop.is_empty()).then(|| json!(request.stop))),
         ("tools", (!request.tools.is_empty()).then(|| json!(request.tools))),
         ("tool_choice", request.tool_choice.as_ref().map(|choice| json!(choice))),

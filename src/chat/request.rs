@@ -8,7 +8,8 @@ use crate::redact;
 /// A provider-independent request to a chat model.
 ///
 /// A typed model, such as [`AnthropicModel`](crate::model::anthropic::AnthropicModel), converts it to the
-/// provider's form. Clones, as retries make them, share the messages.
+/// provider's form. What the provider has no place for is refused as [`invalid`](super::ModelError::InvalidRequest), unless
+/// the model's docs say that it is omitted. Clones, as retries make them, share the messages.
 ///
 /// ```
 /// use tower_llm_callbacks::chat::ChatRequest;
@@ -43,6 +44,8 @@ pub struct ChatRequest {
     pub top_p: Option<f64>,
     /// The number of most likely tokens to sample from.
     pub top_k: Option<u32>,
+    /// The seed of sampling.
+    pub seed: Option<i64>,
     /// Stop sequences.
     pub stop: Vec<String>,
     /// The tools that the model may call.
@@ -78,6 +81,7 @@ impl ChatRequest {
             temperature: None,
             top_p: None,
             top_k: None,
+            seed: None,
             stop: Vec::new(),
             tools: Vec::new(),
             tool_choice: None,
@@ -172,6 +176,13 @@ impl ChatRequest {
         self
     }
 
+    /// Sets the seed of sampling, for answers that repeat as far as the provider can.
+    #[must_use]
+    pub fn seed(mut self, seed: i64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Adds stop sequences.
     #[must_use]
     pub fn stop<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
@@ -216,14 +227,14 @@ impl ChatRequest {
         self
     }
 
-    /// Sets whether the model may call several tools at once. Gemini and Ollama have no such setting and ignore it.
+    /// Sets whether the model may call several tools at once.
     #[must_use]
     pub fn parallel_tool_calls(mut self, allowed: bool) -> Self {
         self.parallel_tool_calls = Some(allowed);
         self
     }
 
-    /// Sets the provider's tier of service. Gemini and Ollama have none and ignore it.
+    /// Sets the provider's tier of service.
     #[must_use]
     pub fn service_tier(mut self, tier: impl Into<Arc<str>>) -> Self {
         self.service_tier = Some(tier.into());
@@ -239,7 +250,8 @@ impl ChatRequest {
 
     /// Sets a field of the provider's request, sent unchanged: what no other method sets, such as `previous_response_id`,
     /// `thinking`, or a field that is newer than this crate. It takes precedence over a field of the same name
-    /// that the request would send.
+    /// that the request would send. Objects of settings, such as Gemini's `generationConfig`, are merged, the parameter's
+    /// members first.
     #[must_use]
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.params.insert(name.into(), value.into());
@@ -260,6 +272,7 @@ impl fmt::Debug for ChatRequest {
             .field("temperature", &self.temperature)
             .field("top_p", &self.top_p)
             .field("top_k", &self.top_k)
+            .field("seed", &self.seed)
             .field("stop", &self.stop)
             .field("tools", &self.tools)
             .field("tool_choice", &self.tool_choice)

@@ -24,18 +24,29 @@ pub struct Tool {
     pub description: Option<String>,
     /// The JSON schema of the arguments.
     pub parameters: Value,
+    /// Whether the provider caches the prompt up to this tool.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
 }
 
 impl Tool {
     /// Creates a tool from its name and the JSON schema of its arguments.
     pub fn new(name: impl Into<String>, parameters: Value) -> Self {
-        Self { name: name.into(), description: None, parameters }
+        Self { name: name.into(), description: None, parameters, cached: false }
     }
 
     /// Sets the description for the model.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
+        self
+    }
+
+    /// Ends a prefix of the prompt, which begins with the tools, that the provider caches. A
+    /// [`CachePoint`](super::ContentPart::CachePoint) does the same in messages.
+    #[must_use]
+    pub fn cached(mut self) -> Self {
+        self.cached = true;
         self
     }
 }

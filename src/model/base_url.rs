@@ -5,20 +5,21 @@ use super::ConfigError;
 const FIELD: &str = "base_url";
 
 /// The requirements of a base URL.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct BaseUrl {
     /// A valid base URL.
     pub(super) example: &'static str,
-    /// The path that is appended to a base URL.
+    /// A path that is appended to a base URL.
     pub(super) path: &'static str,
     /// Suffixes of URLs that already contain a part of `path`.
     pub(super) excess: &'static [&'static str],
 }
 
 impl BaseUrl {
-    /// Returns the URL of requests.
+    /// Returns the URL to which paths are appended.
     ///
     /// Errors do not quote the base URL, which may hold a secret.
-    pub(super) fn uri(&self, base: &str) -> Result<Uri, ConfigError> {
+    pub(super) fn check<'a>(&self, base: &'a str) -> Result<&'a str, ConfigError> {
         let Self { example, path, excess } = self;
         let invalid = |problem: &'static str| Err(ConfigError::invalid(FIELD, problem));
         let base = base.trim_end_matches('/');
@@ -39,13 +40,14 @@ impl BaseUrl {
             let problem = format!("must be the part that comes before {path}, which is appended");
             return Err(ConfigError::invalid(FIELD, problem));
         }
-        format!("{base}{path}").parse().map_err(|error: InvalidUri| {
+        let whole = format!("{base}{path}").parse::<Uri>();
+        whole.map(|_| base).map_err(|error: InvalidUri| {
             ConfigError::invalid(FIELD, "is too long").with_source(error)
         })
     }
 
     /// Returns the URL for debug output if it is valid. An invalid one may hold a secret.
     pub(super) fn debug<'a>(&self, base: &'a str) -> &'a str {
-        if self.uri(base).is_ok() { base } else { "[invalid]" }
+        if self.check(base).is_ok() { base } else { "[invalid]" }
     }
 }

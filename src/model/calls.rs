@@ -1,4 +1,4 @@
-//! What the requests of Gemini and Ollama have in common: results with the name of their tool, and settings in an object.
+//! What the requests of several APIs have in common: results with the name of their tool, and settings in an object.
 
 use crate::chat::{ChatRequest, ContentPart};
 
@@ -24,15 +24,12 @@ impl<'a> Calls<'a> {
 /// A setting of a request, by its name in an API.
 type Setting<'a> = (&'static str, fn(&'a ChatRequest) -> Option<serde_json::Value>);
 
-/// Adds the settings of a request that are set, under the names of an API.
-pub(super) fn set<'a>(
-    members: &mut serde_json::Map<String, serde_json::Value>,
+/// Returns the settings of a request that are set, under the names of an API.
+pub(super) fn settings<'a, const N: usize>(
     request: &'a ChatRequest,
-    names: [Setting<'a>; 5],
-) {
-    for (name, value) in names {
-        if let Some(value) = value(request) {
-            members.insert(name.to_owned(), value);
-        }
-    }
+    names: [Setting<'a>; N],
+) -> serde_json::Map<String, serde_json::Value> {
+    let set =
+        names.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value(request)?)));
+    set.collect()
 }

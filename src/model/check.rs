@@ -1,6 +1,6 @@
 //! Checks of a request that all models have in common.
 
-use crate::chat::{ChatRequest, ModelError};
+use crate::chat::{ChatRequest, ContentPart, ModelError};
 
 type Checked = Result<(), ModelError>;
 
@@ -37,4 +37,39 @@ pub(super) fn messages<T>(request: &ChatRequest, messages: &[T], name: &str) -> 
         return Err(ModelError::invalid(message));
     }
     Ok(())
+}
+
+/// Refuses settings that an API has no place for, unless a parameter has their name. `hint` says what to do instead.
+pub(super) fn refuse(request: &ChatRequest, api: &str, names: &[&str], hint: &str) -> Checked {
+    for name in names {
+        let is_set = match *name {
+            "stop" => !request.stop.is_empty(),
+            "top_k" => request.top_k.is_some(),
+            "seed" => request.seed.is_some(),
+            "service_tier" => request.service_tier.is_some(),
+            // An API without the setting allows several calls.
+            "parallel_tool_calls" => request.parallel_tool_calls == Some(false),
+            "cached tool" => request.tools.iter().any(|tool| tool.cached),
+            name => unreachable!("{name} is no setting"),
+        };
+        if is_set && !request.params.contains_key(*name) {
+            return Err(ModelError::invalid(format!("{api} takes no {name}: omit it, or {hint}")));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error of a part that an API has no form for.
+pub(super) fn no_form(api: &str, part: &ContentPart) -> ModelError {
+    let (kind, hint) = match part {
+        ContentPart::ImageUrl { .. } => {
+            ("URL of an image", "send its bytes, as ContentPart::Image")
+        }
+        ContentPart::FileUrl { .. } => ("URL of a file", "send its bytes, as ContentPart::File"),
+        ContentPart::File { .. } => ("file", "send its text, as ContentPart::Text"),
+        ContentPart::Audio { .. } => ("audio", "send its text, as ContentPart::Text"),
+        ContentPart::CachePoint { .. } => ("cache point", "omit it"),
+        _ => ("such part", "omit it"),
+    };
+    ModelError::invalid(format!("{api} takes no {kind}: {hint}"))
 }

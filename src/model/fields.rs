@@ -7,6 +7,8 @@ use crate::chat::ModelError;
 pub(super) struct Fields<'a, M> {
     map: M,
     params: &'a Map<String, Value>,
+    /// The parameters that were written with other members.
+    merged: Vec<&'static str>,
 }
 
 impl<'a, M: SerializeMap> Fields<'a, M> {
@@ -14,7 +16,7 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
     where
         S: Serializer<SerializeMap = M>,
     {
-        Ok(Self { map: serializer.serialize_map(None)?, params })
+        Ok(Self { map: serializer.serialize_map(None)?, params, merged: Vec::new() })
     }
 
     pub(super) fn set(
@@ -35,12 +37,47 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
         self.set(name, Some(items).filter(|items| !items.is_empty()))
     }
 
+    /// Like [`set`](Self::set), for an object of settings, unless it is empty. Members of a parameter are added to it.
+    pub(super) fn merge(
+        &mut self,
+        name: &'static str,
+        mut members: Map<String, Value>,
+    ) -> Result<(), M::Error> {
+        if let Some(Value::Object(more)) = self.params.get(name) {
+            overlay(&mut members, more);
+            self.merged.push(name);
+            return self.map.serialize_entry(name, &members);
+        }
+        self.set(name, Some(&members).filter(|members| !members.is_empty()))
+    }
+
     /// Adds the parameters and ends the body.
     pub(super) fn end(mut self) -> Result<M::Ok, M::Error> {
         for (name, value) in self.params {
+            if self.merged.contains(&&**name) {
+                continue;
+            }
             self.map.serialize_entry(name, value)?;
         }
         self.map.end()
+    }
+}
+
+fn overlay(members: &mut Map<String, Value>, more: &Map<String, Value>) {
+    for (name, value) in more {
+        match (members.get_mut(name), value) {
+            (Some(Value::Object(members)), Value::Object(more)) => overlay(members, more),
+            _ => drop(members.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
+/// Sets a member of a parameter that is an object.
+pub(super) fn member(params: &mut Map<String, Value>, of: &str, name: String, value: Value) {
+    let members = params.entry(of).or_insert_with(|| Map::new().into());
+    match members {
+        Value::Object(members) => drop(members.insert(name, value)),
+        other => *other = Map::from_iter([(name, value)]).into(),
     }
 }
 

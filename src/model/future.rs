@@ -11,7 +11,10 @@ use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use super::response_reader::ResponseReader;
-use crate::chat::{ChatStream, ModelError};
+use crate::{
+    chat::{ChatStream, ModelError},
+    event::LlmStart,
+};
 
 pin_project! {
     /// The future of the typed models, which resolves to a [`ChatStream`].
@@ -27,16 +30,16 @@ pin_project! {
         // The request was invalid. `None` after completion.
         Failed { error: Option<ModelError> },
         // Waiting for the HTTP service.
-        Calling { #[pin] future: F, reader: ResponseReader, stream: bool },
+        Calling { #[pin] future: F, reader: ResponseReader, asked: LlmStart },
         // Reading the body of an error response.
         Reading { error: Pin<Box<dyn Future<Output = ModelError> + Send>> },
     }
 }
 
 impl<F> ResponseFuture<F> {
-    /// Waits for a call of the HTTP service. `stream` is whether a streamed answer was requested.
-    pub(super) fn new(future: F, reader: ResponseReader, stream: bool) -> Self {
-        Self { state: State::Calling { future, reader, stream } }
+    /// Waits for a call of the HTTP service. `asked` is what was requested.
+    pub(super) fn new(future: F, reader: ResponseReader, asked: LlmStart) -> Self {
+        Self { state: State::Calling { future, reader, asked } }
     }
 
     pub(super) fn failed(error: ModelError) -> Self {
@@ -56,24 +59,21 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let (response, reader, stream) = match state.as_mut().project() {
+            let error = match state.as_mut().project() {
                 Project::Failed { error } => {
                     let error = error.take().expect("`ResponseFuture` polled after completion");
                     return Poll::Ready(Err(error));
                 }
                 Project::Reading { error } => return error.as_mut().poll(cx).map(Err),
-                Project::Calling { future, reader, stream } => {
-                    (ready!(future.poll(cx)), *reader, *stream)
-                }
+                Project::Calling { future, reader, asked } => match ready!(future.poll(cx)) {
+                    Err(error) => return Poll::Ready(Err(ModelError::Transport(error.into()))),
+                    Ok(response) if response.status().is_success() => {
+                        return Poll::Ready(reader.stream(response, asked));
+                    }
+                    Ok(response) => Box::pin(reader.error(response)),
+                },
             };
-            let response = match response {
-                Ok(response) => response,
-                Err(error) => return Poll::Ready(Err(ModelError::Transport(error.into()))),
-            };
-            if response.status().is_success() {
-                return Poll::Ready(reader.stream(response, stream));
-            }
-            state.set(State::Reading { error: Box::pin(reader.error(response)) });
+            state.set(State::Reading { error });
         }
     }
 }

@@ -21,6 +21,15 @@ pub(super) fn add(headers: &mut HeaderMap, more: &[(String, Secret)]) -> Result<
     Ok(())
 }
 
+/// Returns a header of the provider, whose value is the `field` of a configuration.
+pub(super) fn own(
+    name: &'static str,
+    field: &'static str,
+    text: &str,
+) -> Result<(HeaderName, HeaderValue), ConfigError> {
+    Ok((HeaderName::from_static(name), value(field, text)?))
+}
+
 pub(super) fn secret(
     field: impl Into<Cow<'static, str>>,
     text: &str,

@@ -2,10 +2,7 @@ use std::sync::Arc;
 
 use tower::Layer;
 
-use super::{
-    api::ModelConfig,
-    service::{ModelService, Settings},
-};
+use super::{api::ModelConfig, service::ModelService, settings::Settings};
 
 /// A layer that turns an HTTP client service into a [`ModelService`]: an
 /// [`AnthropicLayer`](super::anthropic::AnthropicLayer) or an [`OpenAiLayer`](super::openai::OpenAiLayer).
@@ -17,7 +14,8 @@ pub struct ModelLayer<C> {
 impl<C: ModelConfig> ModelLayer<C> {
     /// Creates a layer. An invalid configuration makes every call of its models fail.
     pub fn new(config: C) -> Self {
-        Self { settings: Arc::new(Settings::new(config)) }
+        let identity = config.identity();
+        Self { settings: Arc::new(Settings::new(config, identity)) }
     }
 }
 

@@ -6,6 +6,9 @@
 //! | [`OpenAiLayer`](openai::OpenAiLayer) | Chat Completions and Responses of OpenAI and compatible servers |
 //! | [`GeminiLayer`](gemini::GeminiLayer) | Google's Gemini API |
 //! | [`OllamaLayer`](ollama::OllamaLayer) | Ollama's own API |
+//! | [`BedrockLayer`](bedrock::BedrockLayer) | Amazon Bedrock's `Converse` |
+//!
+//! [`embeddings`] has those of embeddings.
 //!
 //! All models accept the same requests and return the same chunks.
 //!
@@ -39,12 +42,17 @@
 pub mod anthropic;
 mod api;
 mod base_url;
+pub mod bedrock;
 mod calls;
 mod check;
 #[cfg(feature = "client")]
 mod client;
+pub mod cohere;
 mod config_error;
+mod connection;
 mod content;
+pub mod embeddings;
+mod endpoint;
 mod environment;
 mod fields;
 #[cfg(feature = "reqwest")]
@@ -53,6 +61,7 @@ mod future;
 pub mod gemini;
 mod headers;
 mod layer;
+mod media;
 mod native;
 pub mod ollama;
 pub mod openai;
@@ -62,6 +71,7 @@ mod reqwest;
 mod response_reader;
 mod secret;
 mod service;
+mod settings;
 mod stream;
 
 #[cfg(feature = "client")]

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Response, header};
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
 use http_body::Body;
+use http_body_util::BodyExt;
 use tower::BoxError;
 
 use super::{read_bounded::read_bounded, stream::BodyStream};
 use crate::{
     chat::{ChatStream, ModelError},
-    event::LlmStart,
+    event::{Delta, LlmStart},
     wire::{ContentCoding, Format, LlmHttpResponse, content_codings, retry_after},
 };
 
@@ -28,35 +30,63 @@ impl ResponseReader {
     pub(super) fn stream<B>(
         self,
         response: Response<B>,
-        asked_for_stream: bool,
+        asked: &LlmStart,
     ) -> Result<ChatStream, ModelError>
     where
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let (parts, body) = response.into_parts();
-        let header =
-            |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let encoding = header(header::CONTENT_ENCODING).unwrap_or_default();
-        if content_codings(&parts.headers).any(|it| it != ContentCoding::Other) {
-            let message = format!(
-                "the response has content-encoding {encoding:?}: add a decompression layer below the model"
-            );
-            return Err(ModelError::Transport(message.into()));
-        }
-        let request = LlmStart::new("", "").stream(asked_for_stream);
+        check_coding(&parts.headers)?;
         let response =
-            LlmHttpResponse::new(parts.status, &parts.headers).request(&request).native(true);
+            LlmHttpResponse::new(parts.status, &parts.headers).request(asked).native(true);
         let decoder = self.format.decoder(&response);
         let id = self.request_id(&parts.headers).map(Arc::from);
         Ok(ChatStream::new(BodyStream::new(body, decoder, id)))
+    }
+
+    /// Reads the successful response of a call that is not streamed. Returns what events are made of, and the body.
+    pub(super) async fn whole<B>(
+        self,
+        response: Response<B>,
+        asked: &LlmStart,
+    ) -> Result<(Vec<Delta<'static>>, Bytes), ModelError>
+    where
+        B: Body,
+        B::Error: Into<BoxError>,
+    {
+        let (parts, body) = response.into_parts();
+        check_coding(&parts.headers)?;
+        let body = body.collect().await;
+        let body = body.map_err(|error| ModelError::Transport(error.into()))?.to_bytes();
+        let response = LlmHttpResponse::new(parts.status, &parts.headers).request(asked);
+        let mut decoder = self.format.decoder(&response);
+        let (mut facts, mut error, mut complete) = (Vec::new(), None, false);
+        let mut each = |delta: Delta<'_>| match delta {
+            Delta::Error(reported) => error = Some(reported),
+            Delta::Done => complete = true,
+            Delta::NotStreamed => {}
+            delta => facts.push(delta.into_owned()),
+        };
+        decoder.push(&body, &mut each);
+        decoder.finish(&mut each);
+        match error {
+            Some(mut error) => {
+                let id = self.request_id(&parts.headers).map(Arc::from);
+                error.request_id = error.request_id.or(id);
+                Err(ModelError::Provider(error))
+            }
+            None if complete => Ok((facts, body)),
+            None => Err(ModelError::Truncated),
+        }
     }
 
     /// Reads the error of an unsuccessful response.
     pub(super) async fn error<B: Body>(self, response: Response<B>) -> ModelError {
         let (parts, body) = response.into_parts();
         let body = read_bounded(body).await;
-        let mut error = self.format.error(parts.status, &body);
+        let response = LlmHttpResponse::new(parts.status, &parts.headers);
+        let mut error = self.format.error_response(&response, &body);
         error.retry_after =
             retry_after::of_headers(parts.status, &parts.headers).or(error.retry_after);
         ModelError::Provider(match self.request_id(&parts.headers) {
@@ -68,4 +98,17 @@ impl ResponseReader {
     fn request_id(self, headers: &HeaderMap) -> Option<&str> {
         headers.get(self.request_id).and_then(|id| id.to_str().ok())
     }
+}
+
+/// Refuses a coding that a layer below should have decoded.
+fn check_coding(headers: &HeaderMap) -> Result<(), ModelError> {
+    if content_codings(headers).all(|it| it == ContentCoding::Other) {
+        return Ok(());
+    }
+    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let message = format!(
+        "the response has content-encoding {:?}: add a decompression layer below the model",
+        encoding.unwrap_or_default()
+    );
+    Err(ModelError::Transport(message.into()))
 }

@@ -10,18 +10,12 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::{BoxError, Service};
 
-use super::{
-    ConfigError, ResponseFuture,
-    api::{Endpoint, ModelConfig},
-};
+use super::{ResponseFuture, api::ModelConfig, settings::Settings};
 use crate::{
     accessors::accessors,
     bounds::{HttpService, IntoBoxError},
-    chat::{
-        ChatRequest, ChatStream, ModelError,
-        identity::{self, Identity},
-    },
-    wire,
+    chat::{ChatRequest, ChatStream, ModelError, identity},
+    event::LlmStart,
 };
 
 /// A typed model over an HTTP client service: an [`AnthropicModel`](super::anthropic::AnthropicModel) or an
@@ -36,33 +30,6 @@ pub struct ModelService<S, C> {
     settings: Arc<Settings<C>>,
 }
 
-/// The state that a layer and its models share.
-#[derive(Debug)]
-pub(super) struct Settings<C> {
-    config: C,
-    endpoint: Result<Endpoint, ConfigError>,
-    identity: Identity,
-}
-
-impl<C: ModelConfig> Settings<C> {
-    pub(super) fn new(config: C) -> Self {
-        let endpoint = config.endpoint();
-        let mut identity = config.identity();
-        // A known host is of another provider than the one whose API it serves.
-        let host = endpoint.as_ref().ok().and_then(|endpoint| endpoint.uri.host());
-        identity.provider = host.and_then(wire::of_host).unwrap_or(identity.provider);
-        Self { config, endpoint, identity }
-    }
-
-    fn request(&self, request: ChatRequest) -> Result<Request<Full<Bytes>>, ModelError> {
-        let endpoint = self.endpoint.as_ref();
-        let endpoint = endpoint.map_err(|error| ModelError::invalid(error.to_string()))?;
-        let body = self.config.body(&request)?;
-        let uri = self.config.uri(endpoint, &request)?;
-        Ok(endpoint.request(uri, body, request.extensions))
-    }
-}
-
 impl<S, C: ModelConfig> ModelService<S, C> {
     /// Creates a model over an HTTP client service. An invalid configuration makes every call fail.
     ///
@@ -74,7 +41,8 @@ impl<S, C: ModelConfig> ModelService<S, C> {
     /// assert_eq!(model.into_inner(), "http");
     /// ```
     pub fn new(inner: S, config: C) -> Self {
-        Self::with_settings(inner, Arc::new(Settings::new(config)))
+        let identity = config.identity();
+        Self::with_settings(inner, Arc::new(Settings::new(config, identity)))
     }
 }
 
@@ -123,10 +91,12 @@ where
         ready.map_err(|error| ModelError::Transport(error.into()))
     }
 
-    fn call(&mut self, request: ChatRequest) -> Self::Future {
-        let (stream, reader) = (request.stream, self.settings.config.response_reader());
-        match self.settings.request(request) {
-            Ok(request) => ResponseFuture::new(self.inner.call(request), reader, stream),
+    fn call(&mut self, mut request: ChatRequest) -> Self::Future {
+        let reader = self.settings.config.response_reader();
+        let asked = LlmStart::new("", "").model(request.model.clone()).stream(request.stream);
+        let extensions = std::mem::take(&mut request.extensions);
+        match self.settings.request(|config| config.request(&request), extensions) {
+            Ok(request) => ResponseFuture::new(self.inner.call(request), reader, asked),
             Err(error) => ResponseFuture::failed(error),
         }
     }

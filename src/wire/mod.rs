@@ -24,6 +24,7 @@
 pub mod anthropic;
 mod arguments;
 mod array;
+pub(crate) mod base64;
 pub mod bedrock;
 mod block_calls;
 mod body_decoder;

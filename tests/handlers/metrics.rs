@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use tower::{
-    BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn,
-};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn};
 use tower_llm_callbacks::{
     AttemptsLayer, CallbackHandler, CallbackLayer, Callbacks, Delta, LlmResult, ProviderError,
     Registration, Run, RunConfig, RunLayer, Usage,

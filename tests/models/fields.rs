@@ -7,6 +7,7 @@ use tower_llm_callbacks::{
     chat::{BoxModel, ChatRequest, ContentPart, Message, ModelError, Role, Tool, ToolChoice},
     model::{
         anthropic::{AnthropicConfig, AnthropicLayer},
+        bedrock::{BedrockConfig, BedrockLayer},
         gemini::{GeminiConfig, GeminiLayer},
         ollama::{OllamaConfig, OllamaLayer},
         openai::{OpenAiApi, OpenAiConfig, OpenAiLayer},
@@ -14,13 +15,14 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedHttp},
 };
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Api {
     Messages,
     Chat,
     Responses,
     Gemini,
     Ollama,
+    Bedrock,
 }
 
 fn model(api: Api, http: &ScriptedHttp) -> BoxModel {
@@ -36,14 +38,19 @@ fn model(api: Api, http: &ScriptedHttp) -> BoxModel {
         Api::Responses => BoxModel::new(OpenAiLayer::new(openai(OpenAiApi::Responses)).layer(http)),
         Api::Gemini => BoxModel::new(GeminiLayer::new(GeminiConfig::new("key")).layer(http)),
         Api::Ollama => BoxModel::new(OllamaLayer::new(OllamaConfig::new()).layer(http)),
+        Api::Bedrock => {
+            BoxModel::new(BedrockLayer::new(BedrockConfig::new("us-east-1", "key")).layer(http))
+        }
     }
 }
 
-/// Returns the body of a request.
+/// Returns the body of a request, or why it is refused. The provider may refuse it, too.
 async fn body(api: Api, request: ChatRequest) -> Result<Value, ModelError> {
     let http = ScriptedHttp::new(Script::answer(["Hi"]));
-    model(api, &http).ask(request).await?.collect_result().await?;
-    Ok(http.requests().remove(0))
+    match model(api, &http).ask(request).await {
+        Err(error @ ModelError::InvalidRequest(_)) => Err(error),
+        _ => Ok(http.requests().remove(0)),
+    }
 }
 
 #[tokio::test]
@@ -81,15 +88,91 @@ async fn settings_are_in_the_form_of_each_api() {
     assert_eq!(sent["text"]["format"]["schema"], schema);
     assert_eq!((tier(&sent), &sent["unknown"]), (json!("flex"), &json!(1)));
 
+    // Those have no setting of parallel calls.
+    let mut request = request;
+    request.parallel_tool_calls = None;
     let sent = body(Api::Gemini, request.clone()).await.unwrap();
     let config = &sent["generationConfig"];
     assert_eq!(config["responseJsonSchema"], schema);
     assert_eq!(config["thinkingConfig"], json!({"thinkingLevel": "low"}));
-    assert_eq!((tier(&sent), &sent["unknown"]), (Value::Null, &json!(1)));
+    assert_eq!((&sent["serviceTier"], &sent["unknown"]), (&json!("flex"), &json!(1)));
 
+    let sent = body(Api::Bedrock, request.clone()).await.unwrap();
+    let format = &sent["outputConfig"]["textFormat"]["structure"]["jsonSchema"];
+    assert_eq!(format["schema"], schema.to_string());
+    assert_eq!(sent["outputConfig"]["effort"], "low");
+    assert_eq!((&sent["serviceTier"], &sent["unknown"]), (&json!({"type": "flex"}), &json!(1)));
+
+    request.service_tier = None;
     let sent = body(Api::Ollama, request).await.unwrap();
     assert_eq!((&sent["format"], &sent["think"]), (&schema, &json!("low")));
-    assert_eq!((tier(&sent), &sent["unknown"]), (Value::Null, &json!(1)));
+    assert_eq!(sent["unknown"], 1);
+}
+
+#[tokio::test]
+async fn what_an_api_has_no_place_for_is_refused() {
+    use Api::{Bedrock, Chat, Gemini, Messages, Ollama, Responses};
+    let hi = || ChatRequest::new("m").user("Hi");
+    let put = |part| ChatRequest::new("m").message(Message::new(Role::User, ["a".into(), part]));
+    let url = || "https://example.com/a.png".to_owned();
+    let audio = ContentPart::Audio { media_type: "audio/wav".into(), data_base64: "aQ==".into() };
+    let file = ContentPart::FileUrl { url: url(), media_type: "application/pdf".into() };
+    let text = |media_type: &str| ContentPart::File {
+        name: "a".into(),
+        media_type: media_type.into(),
+        data_base64: "gICA".into(),
+    };
+    let cached = Tool::new("f", json!({})).cached();
+    let none = ToolChoice::None;
+    for (request, apis) in [
+        (hi().stop(["x"]), &[Responses][..]),
+        (hi().top_k(5), &[Responses, Bedrock]),
+        (hi().seed(7), &[Responses, Messages, Bedrock]),
+        (hi().parallel_tool_calls(false), &[Gemini, Ollama, Bedrock]),
+        (hi().service_tier("flex"), &[Ollama]),
+        (hi().tool(cached), &[Chat, Responses, Gemini, Ollama]),
+        (hi().tool(Tool::new("f", json!({}))).tool_choice(none), &[Ollama, Bedrock]),
+        (put(ContentPart::cache_point()), &[Gemini, Ollama]),
+        (put(audio), &[Messages, Responses, Ollama]),
+        (put(file), &[Chat, Ollama, Bedrock]),
+        (put(ContentPart::ImageUrl { url: url() }), &[Ollama, Bedrock]),
+        // No text in UTF-8.
+        (put(text("text/plain")), &[Messages, Ollama]),
+        (put(text("application/x-own")), &[Messages, Ollama, Bedrock]),
+    ] {
+        for api in [Messages, Chat, Responses, Gemini, Ollama, Bedrock] {
+            let sent = body(api, request.clone()).await;
+            let refused = matches!(sent, Err(ModelError::InvalidRequest(_)));
+            assert_eq!(refused, apis.contains(&api), "{api:?} {request:?} {sent:?}");
+        }
+    }
+    // A parameter is sent all the same.
+    let sent = body(Messages, hi().seed(7).param("seed", 7)).await.unwrap();
+    assert_eq!(sent["seed"], 7);
+    let sent = body(Gemini, hi().parallel_tool_calls(true)).await;
+    assert!(sent.is_ok(), "several calls are what it allows");
+    let first = Message::new(Role::User, [ContentPart::cache_point()]);
+    for api in [Messages, Chat, Responses] {
+        let sent = body(api, ChatRequest::new("m").message(first.clone())).await;
+        let Err(ModelError::InvalidRequest(error)) = sent else { panic!("{sent:?}") };
+        assert!(error.to_string().contains("must follow content"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn settings_and_parameters_of_one_name_are_merged() {
+    let hi = || ChatRequest::new("m").user("Hi").max_tokens(9).reasoning_effort("low");
+    let more = json!({"thinkingConfig": {"includeThoughts": true}, "maxOutputTokens": 5});
+    let sent = body(Api::Gemini, hi().param("generationConfig", more)).await.unwrap();
+    let thinking = json!({"thinkingLevel": "low", "includeThoughts": true});
+    let merged = json!({"maxOutputTokens": 5, "thinkingConfig": thinking});
+    assert_eq!(sent["generationConfig"], merged);
+    let sent = body(Api::Responses, hi().param("reasoning", json!({"summary": "auto"}))).await;
+    assert_eq!(sent.unwrap()["reasoning"], json!({"effort": "low", "summary": "auto"}));
+    let sent = body(Api::Ollama, hi().param("options", json!({"num_ctx": 1}))).await.unwrap();
+    assert_eq!(sent["options"], json!({"num_predict": 9, "num_ctx": 1}));
+    let sent = body(Api::Bedrock, hi().param("inferenceConfig", json!({"topP": 1}))).await.unwrap();
+    assert_eq!(sent["inferenceConfig"], json!({"maxTokens": 9, "topP": 1}));
 }
 
 #[tokio::test]
@@ -106,6 +189,7 @@ async fn a_file_is_in_the_form_of_each_api() {
         (Api::Chat, "/messages/0/content/0/file/file_data", url),
         (Api::Responses, "/input/0/content/0/file_data", url),
         (Api::Gemini, "/contents/0/parts/0/inlineData/data", "JVBERi0="),
+        (Api::Bedrock, "/messages/0/content/0/document/source/bytes", "JVBERi0="),
     ] {
         let sent = body(api, request.clone()).await.unwrap();
         assert_eq!(sent.pointer(at), Some(&json!(expected)), "{sent}");

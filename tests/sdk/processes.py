@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from pathlib import Path
 
 RUNNING = []
 
@@ -74,11 +75,13 @@ def replay():
     return Server(sys.executable, "-B", "tests/sdk/replay.py")
 
 
-def venv(folder, requirements):
+def venv(folder, *requirements):
     """Returns the Python of an environment in a folder, with packages that are installed if they are missing."""
-    environment = folder / "venv"
-    if not (environment / "installed").exists():
+    environment, wanted = folder / "venv", "".join(Path(file).read_text() for file in requirements)
+    installed = environment / "installed"
+    if not installed.exists():
         run(sys.executable, "-m", "venv", environment, timeout=120)
-        run(environment / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=300)
-        (environment / "installed").touch()
+    if not installed.exists() or installed.read_text() != wanted:
+        run(environment / "bin/pip", "install", "--quiet", "--retries=2", *(f"--requirement={file}" for file in requirements), timeout=300)
+        installed.write_text(wanted)
     return environment / "bin/python"

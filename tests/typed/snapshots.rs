@@ -34,7 +34,8 @@ fn the_guide_shows_the_test() {
             .to_owned()
     };
     let guide = include_str!("../../src/guide/testing.md");
-    let shown =
-        guide.split("```").find(|part| part.contains("insta::assert_compact_json_snapshot!(recorder"));
+    let shown = guide
+        .split("```")
+        .find(|part| part.contains("insta::assert_compact_json_snapshot!(recorder"));
     assert_eq!(of(shown.expect("the guide has a snapshot")), of(include_str!("snapshots.rs")));
 }

@@ -9,6 +9,7 @@ use super::{super::runs::Runs, ModelFuture};
 use crate::{
     accessors::accessors,
     bounds::{CloneService, IntoBoxError},
+    chat::identity::{self, Identity},
     extract::{ExtractChunk, ExtractRequest, TraitExtractor},
 };
 
@@ -20,11 +21,13 @@ use crate::{
 pub struct ModelService<S, D = TraitExtractor> {
     inner: S,
     runs: Runs<D>,
+    /// The typed model below, as far as it is known.
+    model: Option<Identity>,
 }
 
 impl<S, D> ModelService<S, D> {
     pub(super) fn from_runs(inner: S, runs: Runs<D>) -> Self {
-        Self { inner, runs }
+        Self { inner, runs, model: None }
     }
 
     accessors!();
@@ -59,11 +62,12 @@ where
     type Future = ModelFuture<S, Req, S::Future, S::Response, D>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+        let Self { inner, model, .. } = self;
+        identity::listen(model, || inner.poll_ready(cx)).map_err(Into::into)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let call = self.runs.call(&mut self.inner, request, None);
+        let call = self.runs.call(&mut self.inner, request, self.model);
         ModelFuture::new(call, self.runs.extract.clone())
     }
 }

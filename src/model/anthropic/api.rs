@@ -1,5 +1,3 @@
-use http::{HeaderMap, header};
-
 use super::{
     config::{AnthropicConfig, Auth, BASE_URL},
     request,
@@ -8,7 +6,9 @@ use crate::{
     chat::{ChatRequest, ModelError, identity::Identity},
     model::{
         ConfigError, ModelLayer, ModelService,
-        api::{Api, Endpoint},
+        api::Api,
+        connection::KeyHeader,
+        endpoint::{Connect, Endpoint},
         headers,
         response_reader::ResponseReader,
     },
@@ -32,13 +32,28 @@ pub type AnthropicLayer = ModelLayer<AnthropicConfig>;
 /// - [`ModelError::Truncated`], from the stream: the body ended before the end mark.
 pub type AnthropicModel<S> = ModelService<S, AnthropicConfig>;
 
-impl Api for AnthropicConfig {
+impl Connect for AnthropicConfig {
     fn endpoint(&self) -> Result<Endpoint, ConfigError> {
-        Ok(Endpoint { uri: BASE_URL.uri(&self.base_url)?, headers: headers(self)? })
+        if self.version.is_empty() {
+            let problem = "must not be empty: use a version such as 2023-06-01";
+            return Err(ConfigError::missing("version", problem));
+        }
+        let key = match self.auth {
+            Auth::ApiKey => KeyHeader::Named("x-api-key"),
+            Auth::Bearer => KeyHeader::Bearer,
+        };
+        let betas = self.betas.join(",");
+        let own =
+            [("anthropic-version", "version", &self.version), ("anthropic-beta", "beta", &betas)];
+        let own = own.into_iter().filter(|(.., text)| !text.is_empty());
+        self.connection
+            .endpoint(key, own.map(|(name, field, text)| headers::own(name, field, text)))
     }
+}
 
-    fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
-        request::body(request, self.default_max_tokens)
+impl Api for AnthropicConfig {
+    fn request(&self, request: &ChatRequest) -> Result<(String, Vec<u8>), ModelError> {
+        Ok((BASE_URL.path.to_owned(), request::body(request, self.default_max_tokens)?))
     }
 
     fn identity(&self) -> Identity {
@@ -48,30 +63,4 @@ impl Api for AnthropicConfig {
     fn response_reader(&self) -> ResponseReader {
         ResponseReader { format: &AnthropicMessages, request_id: "request-id" }
     }
-}
-
-fn headers(config: &AnthropicConfig) -> Result<HeaderMap, ConfigError> {
-    let mut headers = headers::json();
-
-    if config.version.is_empty() {
-        return Err(ConfigError::missing(
-            "version",
-            "must not be empty: use a version such as 2023-06-01",
-        ));
-    }
-    headers.insert("anthropic-version", headers::value("version", &config.version)?);
-
-    let key = config.api_key.expose();
-    if key.is_empty() {
-        return Err(ConfigError::missing("api_key", "must not be empty"));
-    }
-    match config.auth {
-        Auth::ApiKey => headers.insert("x-api-key", headers::secret("api_key", key)?),
-        Auth::Bearer => headers.insert(header::AUTHORIZATION, headers::bearer(key)?),
-    };
-    if !config.betas.is_empty() {
-        headers.insert("anthropic-beta", headers::value("beta", &config.betas.join(","))?);
-    }
-    headers::add(&mut headers, &config.headers)?;
-    Ok(headers)
 }

@@ -1,6 +1,9 @@
-use std::fmt;
-
-use crate::model::{ConfigError, Secret, api::Api, base_url::BaseUrl, environment::Environment};
+use crate::model::{
+    ConfigError, Secret,
+    base_url::BaseUrl,
+    connection::{Connection, connected},
+    environment::Environment,
+};
 
 pub(super) const BASE_URL: BaseUrl = BaseUrl {
     example: "https://api.anthropic.com",
@@ -22,14 +25,12 @@ pub(super) const BASE_URL: BaseUrl = BaseUrl {
 ///     .beta("interleaved-thinking-2025-05-14");
 /// assert!(config.validate().is_err(), "a key is plain ASCII");
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct AnthropicConfig {
-    pub(super) api_key: Secret,
-    pub(super) base_url: String,
+    pub(super) connection: Connection,
     pub(super) version: String,
     pub(super) auth: Auth,
     pub(super) betas: Vec<String>,
-    pub(super) headers: Vec<(String, Secret)>,
     pub(super) default_max_tokens: Option<u32>,
 }
 
@@ -47,13 +48,15 @@ pub enum Auth {
 impl AnthropicConfig {
     /// Creates a configuration for the public API, version 2023-06-01, with the key in `x-api-key`.
     pub fn new(api_key: impl Into<Secret>) -> Self {
+        Self::over(Connection::new(BASE_URL, Some(api_key.into())))
+    }
+
+    fn over(connection: Connection) -> Self {
         Self {
-            api_key: api_key.into(),
-            base_url: "https://api.anthropic.com".to_owned(),
+            connection,
             version: "2023-06-01".to_owned(),
             auth: Auth::ApiKey,
             betas: Vec::new(),
-            headers: Vec::new(),
             default_max_tokens: Some(4096),
         }
     }
@@ -69,20 +72,10 @@ impl AnthropicConfig {
     }
 
     fn from_environment(environment: &Environment<'_>) -> Result<Self, ConfigError> {
-        let mut config = Self::new(environment.api_key("ANTHROPIC_API_KEY")?);
-        if let Some(url) = environment.optional("ANTHROPIC_BASE_URL")? {
-            config = config.base_url(url);
-        }
+        let (key, url) = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL");
+        let config = Self::over(Connection::from_environment(BASE_URL, environment, key, url)?);
         config.validate()?;
         Ok(config)
-    }
-
-    /// Sets the URL to which `/v1/messages` is appended: an `http` or `https` URL without user and query, possibly
-    /// with a path.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
     }
 
     /// Sets the version of the API. `2026-10-21` accepts no sampling fields.
@@ -106,13 +99,6 @@ impl AnthropicConfig {
         self
     }
 
-    /// Adds a header to every request. It replaces a header of the same name, and its value is treated as a secret.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
     /// Sets the default of `max_tokens` (4096). Without a default, requests without `max_tokens` are refused,
     /// since the API requires it.
     #[must_use]
@@ -120,30 +106,12 @@ impl AnthropicConfig {
         self.default_max_tokens = tokens.into();
         self
     }
-
-    /// Checks the configuration. A model with an invalid configuration refuses every request with the same message.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the URL does not meet the requirements of [`base_url`](Self::base_url), or if the key,
-    /// the version or a header cannot be sent.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.endpoint().map(drop)
-    }
 }
 
-impl fmt::Debug for AnthropicConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnthropicConfig")
-            .field("api_key", &self.api_key)
-            .field("base_url", &BASE_URL.debug(&self.base_url))
-            .field("version", &self.version)
-            .field("auth", &self.auth)
-            .field("betas", &self.betas)
-            .field("headers", &self.headers)
-            .field("default_max_tokens", &self.default_max_tokens)
-            .finish()
-    }
+connected! {
+    /// Sets the URL to which `/v1/messages` is appended: an `http` or `https` URL without user and query, possibly
+    /// with a path.
+    AnthropicConfig
 }
 
 #[cfg(test)]
@@ -154,14 +122,18 @@ mod tests {
         AnthropicConfig::from_environment(&Environment::of(variables))
     }
 
+    fn key(config: &AnthropicConfig) -> &str {
+        config.connection.api_key.as_ref().unwrap().expose()
+    }
+
     #[test]
     fn key_and_url_are_read_from_the_environment() {
         let config = from(&[("ANTHROPIC_API_KEY", "k\n"), ("ANTHROPIC_BASE_URL", "http://h/p")]);
         let config = config.unwrap();
-        assert_eq!((config.api_key.expose(), config.base_url.as_str()), ("k", "http://h/p"));
+        assert_eq!((key(&config), config.connection.base_url.as_str()), ("k", "http://h/p"));
 
         let config = from(&[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "")]).unwrap();
-        assert_eq!(config.base_url, "https://api.anthropic.com");
+        assert_eq!(config.connection.base_url, "https://api.anthropic.com");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::block::Block;
 use crate::{
-    chat::{ChatRequest, ModelError, Role, Tool, ToolChoice},
+    chat::{ChatRequest, ContentPart, ModelError, Role, Tool, ToolChoice},
     model::{
-        check,
+        calls, check,
         content::Content,
         fields::{self, Fields},
         native,
@@ -46,38 +46,55 @@ impl<'a> Body<'a> {
         }
         check::max_tokens(request, max_tokens, "max_tokens")?;
         check::numbers(request)?;
-        let (system, messages) = turns(request);
+        check::refuse(
+            request,
+            "Anthropic",
+            &["seed"],
+            "set what it takes with ChatRequest::param",
+        )?;
+        let (system, messages) = turns(request)?;
         check::messages(request, &messages, "messages")?;
-        Ok(Self { request, max_tokens, system: Content(system), messages })
+        Ok(Self { request, max_tokens, system, messages })
     }
 }
 
 /// Returns the blocks of `system` and the other messages.
-fn turns(request: &ChatRequest) -> (Vec<Block<'_>>, Vec<Turn<'_>>) {
-    let mut system: Vec<_> = request.system.iter().map(|text| Block::Text { text }).collect();
+fn turns(request: &ChatRequest) -> Result<(Content<Block<'_>>, Vec<Turn<'_>>), ModelError> {
+    let mut system = Content(request.system.iter().map(|text| Block::Text { text }).collect());
     let mut turns: Vec<Turn<'_>> = Vec::new();
     for message in request.messages.iter() {
-        let blocks = native::parts(message, "messages").into_iter().filter_map(Block::new);
         let (role, tool) = match message.role {
-            Role::System => {
-                system.extend(blocks);
-                continue;
-            }
+            Role::System => ("system", false),
             Role::User => ("user", false),
             Role::Assistant => ("assistant", false),
             Role::Tool => ("user", true),
         };
-        match turns.last_mut() {
-            Some(last) if last.tool && tool => last.content.0.extend(blocks),
-            _ => {
-                let content = Content(blocks.collect());
-                if !content.0.is_empty() {
-                    turns.push(Turn { role, content, tool });
+        let mut own = Content::default();
+        let is_system = message.role == Role::System;
+        let content = if is_system { &mut system } else { &mut own };
+        for part in native::parts(message, "messages") {
+            match part {
+                ContentPart::CachePoint { ttl } => {
+                    content.mark("cache_control", cache_control(ttl.as_deref()))?;
                 }
+                part => content.0.extend(Block::new(part)?),
             }
         }
+        match turns.last_mut() {
+            Some(last) if last.tool && tool => last.content.0.append(&mut own.0),
+            _ if own.0.is_empty() => {}
+            _ => turns.push(Turn { role, content: own, tool }),
+        }
     }
-    (system, turns)
+    Ok((system, turns))
+}
+
+fn cache_control(ttl: Option<&str>) -> Value {
+    let mut control = json!({"type": "ephemeral"});
+    if let Some(ttl) = ttl {
+        control["ttl"] = ttl.into();
+    }
+    control
 }
 
 impl Body<'_> {
@@ -98,15 +115,17 @@ impl Body<'_> {
 }
 
 /// Returns how the model reasons and answers.
-fn output_config(request: &ChatRequest) -> Option<Value> {
-    let mut config = serde_json::Map::new();
-    if let Some(effort) = &request.reasoning_effort {
-        config.insert("effort".to_owned(), (**effort).into());
-    }
-    if let Some(schema) = &request.answer_schema {
-        config.insert("format".to_owned(), json!({"type": "json_schema", "schema": schema}));
-    }
-    (!config.is_empty()).then(|| config.into())
+fn output_config(request: &ChatRequest) -> Map<String, Value> {
+    calls::settings(
+        request,
+        [
+            ("effort", |it| it.reasoning_effort.as_deref().map(Value::from)),
+            ("format", |it| {
+                let schema = it.answer_schema.as_deref()?;
+                Some(json!({"type": "json_schema", "schema": schema}))
+            }),
+        ],
+    )
 }
 
 impl Serialize for Body<'_> {
@@ -124,7 +143,7 @@ impl Serialize for Body<'_> {
         let tools: Vec<_> = request.tools.iter().map(tool).collect();
         fields.list("tools", &tools)?;
         fields.set("tool_choice", self.tool_choice())?;
-        fields.set("output_config", output_config(request))?;
+        fields.merge("output_config", output_config(request))?;
         fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
         fields.end()
@@ -137,11 +156,14 @@ struct WireTool<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     input_schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<Value>,
 }
 
 fn tool(tool: &Tool) -> WireTool<'_> {
-    let Tool { name, description, parameters } = tool;
-    WireTool { name, description: description.as_deref(), input_schema: parameters }
+    let Tool { name, description, parameters, cached } = tool;
+    let cache_control = cached.then(|| cache_control(None));
+    WireTool { name, description: description.as_deref(), input_schema: parameters, cache_control }
 }
 
 fn tool_choice(choice: &ToolChoice) -> Value {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::{ContentPart, ModelError},
-    model::calls::Calls,
+    model::{calls::Calls, check, media},
 };
 
 /// Returns a part in Gemini's form; `None` for reasoning, which is not accepted.
@@ -10,10 +10,20 @@ pub(super) fn part(part: &ContentPart, calls: &mut Calls<'_>) -> Result<Option<V
     Ok(Some(match part {
         ContentPart::Text { text } => json!({"text": text}),
         ContentPart::Image { media_type, data_base64 }
+        | ContentPart::Audio { media_type, data_base64 }
         | ContentPart::File { media_type, data_base64, .. } => {
             json!({"inlineData": {"mimeType": media_type, "data": data_base64}})
         }
-        ContentPart::ImageUrl { url } => json!({"fileData": {"fileUri": url}}),
+        ContentPart::ImageUrl { url } => {
+            let mut file = json!({"fileUri": url});
+            if let Some(media_type) = media::of_picture(url) {
+                file["mimeType"] = media_type.into();
+            }
+            json!({"fileData": file})
+        }
+        ContentPart::FileUrl { url, media_type } => {
+            json!({"fileData": {"fileUri": url, "mimeType": media_type}})
+        }
         ContentPart::ToolCall { id, name, arguments } => {
             let arguments = if arguments.is_null() { json!({}) } else { arguments.clone() };
             let mut call = json!({"name": name, "args": arguments});
@@ -42,5 +52,6 @@ pub(super) fn part(part: &ContentPart, calls: &mut Calls<'_>) -> Result<Option<V
         }
         ContentPart::Raw(value) | ContentPart::Native { value, .. } => value.clone(),
         ContentPart::Reasoning { .. } => return Ok(None),
+        ContentPart::CachePoint { .. } => return Err(check::no_form("Gemini", part)),
     }))
 }

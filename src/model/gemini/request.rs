@@ -16,6 +16,8 @@ use crate::{
 pub(super) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
     check::max_tokens(request, request.max_tokens, "generationConfig")?;
     check::numbers(request)?;
+    let hint = "set what it takes with ChatRequest::param";
+    check::refuse(request, "Gemini", &["parallel_tool_calls", "cached tool"], hint)?;
     let (system, contents) = contents(request)?;
     check::messages(request, &contents, "contents")?;
     fields::write(&Body { request, system, contents })
@@ -60,26 +62,23 @@ fn contents(request: &ChatRequest) -> Result<(Vec<Value>, Vec<Value>), ModelErro
 }
 
 fn generation(request: &ChatRequest) -> Map<String, Value> {
-    let mut config = Map::new();
-    calls::set(
-        &mut config,
+    calls::settings(
         request,
         [
             ("maxOutputTokens", |it| it.max_tokens.map(Value::from)),
             ("temperature", |it| it.temperature.map(Value::from)),
             ("topP", |it| it.top_p.map(Value::from)),
             ("topK", |it| it.top_k.map(Value::from)),
+            ("seed", |it| it.seed.map(Value::from)),
             ("stopSequences", |it| (!it.stop.is_empty()).then(|| json!(it.stop))),
+            ("responseMimeType", |it| it.answer_schema.as_ref().map(|_| "application/json".into())),
+            ("responseJsonSchema", |it| it.answer_schema.as_deref().cloned()),
+            ("thinkingConfig", |it| {
+                let effort = it.reasoning_effort.as_deref()?;
+                Some(json!({"thinkingLevel": effort}))
+            }),
         ],
-    );
-    if let Some(schema) = &request.answer_schema {
-        config.insert("responseMimeType".to_owned(), "application/json".into());
-        config.insert("responseJsonSchema".to_owned(), (**schema).clone());
-    }
-    if let Some(effort) = &request.reasoning_effort {
-        config.insert("thinkingConfig".to_owned(), json!({"thinkingLevel": &**effort}));
-    }
-    config
+    )
 }
 
 impl Serialize for Body<'_> {
@@ -89,8 +88,7 @@ impl Serialize for Body<'_> {
         fields.set("contents", Some(&self.contents))?;
         let system = (!self.system.is_empty()).then(|| json!({"parts": self.system}));
         fields.set("systemInstruction", system)?;
-        let config = generation(request);
-        fields.set("generationConfig", Some(&config).filter(|config| !config.is_empty()))?;
+        fields.merge("generationConfig", generation(request))?;
         let tools = request.tools.iter().map(|tool| {
             let mut declared = json!({"name": tool.name, "parametersJsonSchema": tool.parameters});
             if let Some(description) = &tool.description {
@@ -111,6 +109,7 @@ impl Serialize for Body<'_> {
             json!({"functionCallingConfig": config})
         });
         fields.set("toolConfig", choice)?;
+        fields.set("serviceTier", request.service_tier.as_deref())?;
         fields.end()
     }
 }

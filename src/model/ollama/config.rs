@@ -1,13 +1,12 @@
-use std::fmt;
-
 use super::request;
 use crate::{
     chat::{ChatRequest, ModelError, identity::Identity},
     model::{
-        ConfigError, ModelLayer, ModelService, Secret,
-        api::{Api, Endpoint},
+        ConfigError, ModelLayer, ModelService,
+        api::Api,
         base_url::BaseUrl,
-        headers,
+        connection::{Connection, KeyHeader, connected},
+        endpoint::{Connect, Endpoint},
         response_reader::ResponseReader,
     },
     wire::ollama::OllamaChat,
@@ -38,40 +37,21 @@ pub type OllamaModel<S> = ModelService<S, OllamaConfig>;
 /// OllamaConfig::new().base_url("https://ollama.com").header("authorization", "Bearer key").validate()?;
 /// # Ok::<_, tower_llm_callbacks::model::ConfigError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct OllamaConfig {
-    base_url: String,
-    headers: Vec<(String, Secret)>,
+    connection: Connection,
 }
 
 impl OllamaConfig {
     /// Creates a configuration for a server on this machine, `http://localhost:11434`.
     pub fn new() -> Self {
-        Self { base_url: BASE_URL.example.to_owned(), headers: Vec::new() }
+        Self { connection: Connection::new(BASE_URL, None) }
     }
+}
 
+connected! {
     /// Sets the URL to which `/api/chat` is appended: an `http` or `https` URL without user and query.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
-    }
-
-    /// Adds a header to every request. Its value is treated as a secret.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// Checks the configuration. A model with an invalid configuration refuses every request with the same message.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the URL is invalid, or if a header cannot be sent.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.endpoint().map(drop)
-    }
+    OllamaConfig
 }
 
 impl Default for OllamaConfig {
@@ -80,15 +60,15 @@ impl Default for OllamaConfig {
     }
 }
 
-impl Api for OllamaConfig {
+impl Connect for OllamaConfig {
     fn endpoint(&self) -> Result<Endpoint, ConfigError> {
-        let mut headers = headers::json();
-        headers::add(&mut headers, &self.headers)?;
-        Ok(Endpoint { uri: BASE_URL.uri(&self.base_url)?, headers })
+        self.connection.endpoint(KeyHeader::Bearer, [])
     }
+}
 
-    fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
-        request::body(request)
+impl Api for OllamaConfig {
+    fn request(&self, request: &ChatRequest) -> Result<(String, Vec<u8>), ModelError> {
+        Ok((BASE_URL.path.to_owned(), request::body(request)?))
     }
 
     fn identity(&self) -> Identity {
@@ -97,14 +77,5 @@ impl Api for OllamaConfig {
 
     fn response_reader(&self) -> ResponseReader {
         ResponseReader { format: &OllamaChat, request_id: "x-request-id" }
-    }
-}
-
-impl fmt::Debug for OllamaConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OllamaConfig")
-            .field("base_url", &BASE_URL.debug(&self.base_url))
-            .field("headers", &self.headers)
-            .finish()
     }
 }

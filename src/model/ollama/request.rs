@@ -16,6 +16,8 @@ pub(super) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
     check::model(request)?;
     check::max_tokens(request, request.max_tokens, "options")?;
     check::numbers(request)?;
+    let names = ["parallel_tool_calls", "service_tier", "cached tool"];
+    check::refuse(request, "Ollama", &names, "set what it takes with ChatRequest::param")?;
     if !matches!(request.tool_choice, None | Some(ToolChoice::Auto)) {
         return Err(ModelError::invalid("Ollama takes no tool_choice: omit it"));
     }
@@ -81,10 +83,7 @@ fn add<'a>(
                 more.extend(value.clone());
             }
             ContentPart::Reasoning { .. } => {}
-            _ => {
-                let message = "Ollama takes images in base 64 only: use ContentPart::Image";
-                return Err(ModelError::invalid(message));
-            }
+            part => return Err(check::no_form("Ollama", part)),
         }
     }
     if !images.is_empty() {
@@ -107,19 +106,18 @@ impl Serialize for Body<'_> {
         let mut fields = Fields::new(serializer, &request.params)?;
         fields.set("model", Some(&request.model))?;
         fields.set("messages", Some(&self.messages))?;
-        let mut options = Map::new();
-        calls::set(
-            &mut options,
+        let options = calls::settings(
             request,
             [
                 ("num_predict", |it| it.max_tokens.map(Value::from)),
                 ("temperature", |it| it.temperature.map(Value::from)),
                 ("top_p", |it| it.top_p.map(Value::from)),
                 ("top_k", |it| it.top_k.map(Value::from)),
+                ("seed", |it| it.seed.map(Value::from)),
                 ("stop", |it| (!it.stop.is_empty()).then(|| json!(it.stop))),
             ],
         );
-        fields.set("options", Some(&options).filter(|options| !options.is_empty()))?;
+        fields.merge("options", options)?;
         let tools: Vec<_> = request
             .tools
             .iter()

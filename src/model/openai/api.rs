@@ -1,11 +1,11 @@
-use http::{HeaderMap, HeaderName, header};
-
 use super::{chat, config::OpenAiConfig, options::OpenAiApi, responses};
 use crate::{
     chat::{ChatRequest, ModelError, identity::Identity},
     model::{
         ConfigError, ModelLayer, ModelService,
-        api::{Api, Endpoint},
+        api::Api,
+        connection::KeyHeader,
+        endpoint::{Connect, Endpoint},
         headers,
         response_reader::ResponseReader,
     },
@@ -29,16 +29,31 @@ pub type OpenAiLayer = ModelLayer<OpenAiConfig>;
 /// - [`ModelError::Truncated`], from the stream: the body ended before the answer was complete.
 pub type OpenAiModel<S> = ModelService<S, OpenAiConfig>;
 
-impl Api for OpenAiConfig {
+impl Connect for OpenAiConfig {
     fn endpoint(&self) -> Result<Endpoint, ConfigError> {
-        Ok(Endpoint { uri: self.api.base_url().uri(&self.base_url)?, headers: headers(self)? })
+        if self.connection.api_key.as_ref().is_some_and(|key| key.expose().is_empty()) {
+            let problem = "must not be empty: for a server without keys, use without_key";
+            return Err(ConfigError::missing("api_key", problem));
+        }
+        let own = [
+            ("openai-organization", "organization", &self.organization),
+            ("openai-project", "project", &self.project),
+        ];
+        let own = own.into_iter().filter_map(|(name, field, id)| match id.as_deref()? {
+            "" => Some(Err(ConfigError::missing(field, "must not be empty"))),
+            id => Some(headers::own(name, field, id)),
+        });
+        self.connection.endpoint(KeyHeader::Bearer, own)
     }
+}
 
-    fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
-        match self.api {
+impl Api for OpenAiConfig {
+    fn request(&self, request: &ChatRequest) -> Result<(String, Vec<u8>), ModelError> {
+        let body = match self.api {
             OpenAiApi::ChatCompletions => chat::body(request, self),
             OpenAiApi::Responses => responses::body(request),
-        }
+        };
+        Ok((self.api.base_url().path.to_owned(), body?))
     }
 
     fn identity(&self) -> Identity {
@@ -56,28 +71,4 @@ impl Api for OpenAiConfig {
         };
         ResponseReader { format, request_id: "x-request-id" }
     }
-}
-
-fn headers(config: &OpenAiConfig) -> Result<HeaderMap, ConfigError> {
-    let mut headers = headers::json();
-    if let Some(key) = &config.api_key {
-        if key.expose().is_empty() {
-            let problem = "must not be empty: for a server without keys, use without_key";
-            return Err(ConfigError::missing("api_key", problem));
-        }
-        headers.insert(header::AUTHORIZATION, headers::bearer(key.expose())?);
-    }
-    let ids = [
-        ("openai-organization", "organization", &config.organization),
-        ("openai-project", "project", &config.project),
-    ];
-    for (name, field, id) in ids {
-        let Some(id) = id else { continue };
-        if id.is_empty() {
-            return Err(ConfigError::missing(field, "must not be empty"));
-        }
-        headers.insert(HeaderName::from_static(name), headers::value(field, id)?);
-    }
-    headers::add(&mut headers, &config.headers)?;
-    Ok(headers)
 }

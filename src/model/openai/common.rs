@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     chat::{ChatRequest, ContentPart, ModelError, Role, ToolChoice},
@@ -14,6 +14,12 @@ pub(super) fn check(request: &ChatRequest, max_tokens: &str) -> Result<(), Model
     check::model(request)?;
     check::max_tokens(request, request.max_tokens, max_tokens)?;
     check::numbers(request)?;
+    check::refuse(
+        request,
+        "OpenAI",
+        &["cached tool"],
+        "put a ContentPart::CachePoint into a message",
+    )?;
     let others = request.messages.iter().filter(|message| message.role != Role::Assistant);
     let mut parts = others.flat_map(|message| &message.content);
     // Servers ignore such calls, or attribute the whole message to the assistant.
@@ -45,6 +51,15 @@ pub(super) fn tool_choice(choice: &ToolChoice, named: impl FnOnce(&str) -> Value
         ToolChoice::Required => "required".into(),
         ToolChoice::Tool(name) => named(name),
     }
+}
+
+/// Returns the mark of a part that ends a cached prefix: its name and value.
+pub(super) fn cache_mark(ttl: Option<&str>) -> (&'static str, Value) {
+    let mut mark = json!({"mode": "explicit"});
+    if let Some(ttl) = ttl {
+        mark["ttl"] = ttl.into();
+    }
+    ("prompt_cache_breakpoint", mark)
 }
 
 /// Returns the URL of an image inside the request.

@@ -1,7 +1,9 @@
-use std::fmt;
-
 use super::options::{MaxTokensField, OpenAiApi};
-use crate::model::{ConfigError, Secret, api::Api, environment::Environment};
+use crate::model::{
+    ConfigError, Secret,
+    connection::{Connection, connected},
+    environment::Environment,
+};
 
 /// The configuration of an [`OpenAiModel`](super::OpenAiModel), for OpenAI or a compatible server.
 ///
@@ -18,13 +20,11 @@ use crate::model::{ConfigError, Secret, api::Api, environment::Environment};
 /// local.validate()?;
 /// # Ok::<_, tower_llm_callbacks::model::ConfigError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct OpenAiConfig {
-    pub(super) api_key: Option<Secret>,
-    pub(super) base_url: String,
+    pub(super) connection: Connection,
     pub(super) organization: Option<String>,
     pub(super) project: Option<String>,
-    pub(super) headers: Vec<(String, Secret)>,
     pub(super) api: OpenAiApi,
     pub(super) include_usage: bool,
     pub(super) max_tokens_field: MaxTokensField,
@@ -33,18 +33,20 @@ pub struct OpenAiConfig {
 impl OpenAiConfig {
     /// Creates a configuration for OpenAI's own API, `https://api.openai.com/v1`.
     pub fn new(api_key: impl Into<Secret>) -> Self {
-        Self { api_key: Some(api_key.into()), ..Self::without_key("https://api.openai.com/v1") }
+        Self::over(Connection::new(OpenAiApi::default().base_url(), Some(api_key.into())))
     }
 
     /// Creates a configuration for a server that requires no key, for example a local one. No `authorization` is
     /// sent.
     pub fn without_key(base_url: impl Into<String>) -> Self {
+        Self::over(Connection::new(OpenAiApi::default().base_url(), None)).base_url(base_url)
+    }
+
+    fn over(connection: Connection) -> Self {
         Self {
-            api_key: None,
-            base_url: base_url.into(),
+            connection,
             organization: None,
             project: None,
-            headers: Vec::new(),
             api: OpenAiApi::default(),
             include_usage: true,
             max_tokens_field: MaxTokensField::default(),
@@ -62,25 +64,13 @@ impl OpenAiConfig {
     }
 
     fn from_environment(environment: &Environment<'_>) -> Result<Self, ConfigError> {
-        let mut config = Self::new(environment.api_key("OPENAI_API_KEY")?);
-        if let Some(url) = environment.optional("OPENAI_BASE_URL")? {
-            config = config.base_url(url);
-        }
+        let (key, url) = ("OPENAI_API_KEY", "OPENAI_BASE_URL");
+        let rules = OpenAiApi::default().base_url();
+        let mut config = Self::over(Connection::from_environment(rules, environment, key, url)?);
         config.organization = environment.optional("OPENAI_ORG_ID")?;
         config.project = environment.optional("OPENAI_PROJECT_ID")?;
         config.validate()?;
         Ok(config)
-    }
-
-    /// Sets the URL to which `/chat/completions` or `/responses` is appended, as in OpenAI's own libraries: an
-    /// `http` or `https` URL without user and query, possibly with a path.
-    ///
-    /// It usually ends in `/v1`, as in `http://localhost:8000/v1` (vLLM), `http://localhost:8080/v1` (llama.cpp),
-    /// `http://localhost:11434/v1` (Ollama) and `https://api.groq.com/openai/v1`.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
     }
 
     /// Sets the organization to bill, for keys that belong to several.
@@ -97,13 +87,6 @@ impl OpenAiConfig {
         self
     }
 
-    /// Adds a header to every request. It replaces a header of the same name, and its value is treated as a secret.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
     /// Sets the API (default [Chat Completions](OpenAiApi::ChatCompletions)).
     ///
     /// Requests do not depend on the configuration. Set the names of provider and API in events on the request:
@@ -117,6 +100,7 @@ impl OpenAiConfig {
     #[must_use]
     pub fn api(mut self, api: OpenAiApi) -> Self {
         self.api = api;
+        self.connection.rules = api.base_url();
         self
     }
 
@@ -137,34 +121,18 @@ impl OpenAiConfig {
 
     /// Whether requests go to OpenAI itself.
     pub(super) fn is_openai(&self) -> bool {
-        let uri = self.base_url.parse::<http::Uri>();
+        let uri = self.connection.base_url.parse::<http::Uri>();
         uri.is_ok_and(|uri| uri.host().is_some_and(|host| host.ends_with("openai.com")))
-    }
-
-    /// Checks the configuration. A model with an invalid configuration refuses every request with the same message.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the URL does not meet the requirements of [`base_url`](Self::base_url), or if the key,
-    /// the organization, the project or a header is empty or cannot be sent.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.endpoint().map(drop)
     }
 }
 
-impl fmt::Debug for OpenAiConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenAiConfig")
-            .field("api_key", &self.api_key)
-            .field("base_url", &self.api.base_url().debug(&self.base_url))
-            .field("organization", &self.organization)
-            .field("project", &self.project)
-            .field("headers", &self.headers)
-            .field("api", &self.api)
-            .field("include_usage", &self.include_usage)
-            .field("max_tokens_field", &self.max_tokens_field)
-            .finish()
-    }
+connected! {
+    /// Sets the URL to which `/chat/completions`, `/responses` or `/embeddings` is appended, as in OpenAI's own libraries: an
+    /// `http` or `https` URL without user and query, possibly with a path.
+    ///
+    /// It usually ends in `/v1`, as in `http://localhost:8000/v1` (vLLM), `http://localhost:8080/v1` (llama.cpp),
+    /// `http://localhost:11434/v1` (Ollama) and `https://api.groq.com/openai/v1`.
+    OpenAiConfig
 }
 
 #[cfg(test)]
@@ -184,13 +152,13 @@ mod tests {
             ("OPENAI_PROJECT_ID", "proj_1"),
         ])
         .unwrap();
-        assert_eq!(config.api_key.unwrap().expose(), "k");
-        assert_eq!(config.base_url, "http://h/v1");
+        assert_eq!(config.connection.api_key.unwrap().expose(), "k");
+        assert_eq!(config.connection.base_url, "http://h/v1");
         assert_eq!(config.organization.as_deref(), Some("org-1"));
         assert_eq!(config.project.as_deref(), Some("proj_1"));
 
         let config = from(&[("OPENAI_API_KEY", "k"), ("OPENAI_ORG_ID", " ")]).unwrap();
-        assert_eq!(config.base_url, "https://api.openai.com/v1");
+        assert_eq!(config.connection.base_url, "https://api.openai.com/v1");
         assert_eq!((config.organization, config.project), (None, None));
     }
 

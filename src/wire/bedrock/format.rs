@@ -51,7 +51,8 @@ impl Format for BedrockConverse {
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
-        Box::new(ConverseDecoder::of(response))
+        let decoder = ConverseDecoder::of(response);
+        Box::new(if response.native { decoder.with_native() } else { decoder })
     }
 
     fn error_response(&self, response: &LlmHttpResponse<'_>, body: &[u8]) -> ProviderError {

@@ -3,7 +3,6 @@
 //! [`BedrockConverse`] and [`BedrockInvoke`] are the formats, [`ConverseDecoder`] and [`InvokeDecoder`] decode their answers.
 //! OpenAI's and Anthropic's interfaces on Bedrock are those of the other modules.
 
-mod base64;
 mod converse;
 mod error;
 mod format;

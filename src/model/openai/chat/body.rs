@@ -1,5 +1,5 @@
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     message::Message,
@@ -33,7 +33,7 @@ impl<'a> Body<'a> {
         common::check(request, config.max_tokens_field.name())?;
         let mut messages = Vec::new();
         for message in request.messages.iter() {
-            Message::add(message, &mut messages);
+            Message::add(message, &mut messages)?;
         }
         if config.is_openai() {
             // It refuses members that it does not know, and has no reasoning to repeat.
@@ -47,7 +47,7 @@ impl<'a> Body<'a> {
     }
 
     /// Returns `stream_options`, which may be sent only if the answer is streamed.
-    fn stream_options(&self) -> Option<serde_json::Value> {
+    fn stream_options(&self) -> Option<Value> {
         let param = self.request.params.get("stream");
         let stream = param.map_or(self.request.stream, |stream| stream == true);
         (stream && self.config.include_usage).then(|| json!({"include_usage": true}))
@@ -64,6 +64,7 @@ impl Serialize for Body<'_> {
         fields.set("temperature", request.temperature)?;
         fields.set("top_p", request.top_p)?;
         fields.set("top_k", request.top_k)?;
+        fields.set("seed", request.seed)?;
         fields.list("stop", &request.stop)?;
         let tools: Vec<_> = request.tools.iter().map(WireTool::new).collect();
         fields.list("tools", &tools)?;

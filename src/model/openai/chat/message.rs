@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::part::Part;
 use crate::{
-    chat::{self, ContentPart, Role},
+    chat::{self, ContentPart, ModelError, Role},
     model::{content, native, openai::common},
 };
 
@@ -76,7 +76,7 @@ impl<'a> Message<'a> {
     ///
     /// Results must directly follow the message with their calls. They are therefore moved before the other parts of
     /// a message, except in the assistant's, which may contain the calls themselves.
-    pub(super) fn add(message: &'a chat::Message, to: &mut Vec<Self>) {
+    pub(super) fn add(message: &'a chat::Message, to: &mut Vec<Self>) -> Result<(), ModelError> {
         let role = message.role;
         let mut turn = Turn::default();
         for part in native::parts(message, "chat_completions") {
@@ -101,10 +101,15 @@ impl<'a> Message<'a> {
                 {
                     turn.natives.push(members);
                 }
-                part => turn.content.0.extend(Part::new(part)),
+                ContentPart::CachePoint { ttl } => {
+                    let (name, mark) = common::cache_mark(ttl.as_deref());
+                    turn.content.mark(name, mark)?;
+                }
+                part => turn.content.0.extend(Part::new(part)?),
             }
         }
         to.extend(turn.into_message(role));
+        Ok(())
     }
 }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    chat::ContentPart,
-    model::{content::ProviderPart, openai::common::data_url},
+    chat::{ContentPart, ModelError},
+    model::{check, content::ProviderPart, media, openai::common::data_url},
 };
 
 /// A content part in the form of Chat Completions.
@@ -21,8 +21,13 @@ pub(super) enum Part<'a> {
     File {
         file: File<'a>,
     },
+    InputAudio {
+        input_audio: Audio<'a>,
+    },
     #[serde(untagged)]
     Raw(&'a Value),
+    #[serde(untagged)]
+    Marked(Value),
 }
 
 #[derive(Debug, Serialize)]
@@ -36,12 +41,18 @@ pub(super) struct File<'a> {
     file_data: String,
 }
 
+#[derive(Debug, Serialize)]
+pub(super) struct Audio<'a> {
+    data: &'a str,
+    format: &'a str,
+}
+
 impl<'a> Part<'a> {
     /// Returns the content part for a part; `None` for reasoning, which is not accepted, and for calls and results,
     /// which are not content parts.
-    pub(super) fn new(part: &'a ContentPart) -> Option<Self> {
+    pub(super) fn new(part: &'a ContentPart) -> Result<Option<Self>, ModelError> {
         let image = |url| Part::ImageUrl { image_url: ImageUrl { url } };
-        Some(match part {
+        Ok(Some(match part {
             ContentPart::Text { text } => Part::Text { text },
             ContentPart::Image { media_type, data_base64 } => {
                 image(data_url(media_type, data_base64).into())
@@ -51,12 +62,19 @@ impl<'a> Part<'a> {
                 Part::File { file: File { filename: name, file_data } }
             }
             ContentPart::ImageUrl { url } => image(url.into()),
+            ContentPart::Audio { media_type, data_base64: data } => {
+                Part::InputAudio { input_audio: Audio { data, format: media::format(media_type) } }
+            }
+            // Marks are members of parts.
+            ContentPart::FileUrl { .. } | ContentPart::CachePoint { .. } => {
+                return Err(check::no_form("Chat Completions", part));
+            }
             // A part with a type is one of the content; see `Turn::native`.
             ContentPart::Raw(value) | ContentPart::Native { value, .. } => Part::Raw(value),
             ContentPart::Reasoning { .. }
             | ContentPart::ToolCall { .. }
-            | ContentPart::ToolResult { .. } => return None,
-        })
+            | ContentPart::ToolResult { .. } => return Ok(None),
+        }))
     }
 }
 
@@ -66,5 +84,9 @@ impl ProviderPart for Part<'_> {
             Part::Text { text } => Some(text),
             _ => None,
         }
+    }
+
+    fn whole(value: Value) -> Self {
+        Part::Marked(value)
     }
 }

@@ -23,7 +23,7 @@ struct Function<'a> {
 
 impl<'a> WireTool<'a> {
     pub(super) fn new(tool: &'a Tool) -> Self {
-        let Tool { name, description, parameters } = tool;
+        let Tool { name, description, parameters, cached: _ } = tool;
         let function = Function { name, description: description.as_deref(), parameters };
         Self { r#type: "function", function }
     }

@@ -1,5 +1,5 @@
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     item::{Context, Item},
@@ -8,7 +8,7 @@ use super::{
 use crate::{
     chat::{ChatRequest, ModelError},
     model::{
-        check,
+        calls, check,
         fields::{self, Fields},
         openai::common,
     },
@@ -27,21 +27,12 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn new(request: &'a ChatRequest) -> Result<Self, ModelError> {
         common::check(request, "max_output_tokens")?;
-        for (name, is_set) in
-            [("stop", !request.stop.is_empty()), ("top_k", request.top_k.is_some())]
-        {
-            if is_set && !request.params.contains_key(name) {
-                return Err(ModelError::invalid(format!(
-                    "the Responses API takes no {name}: omit it or use \
-                     OpenAiApi::ChatCompletions; if the server supports it, set it with \
-                     ChatRequest::param"
-                )));
-            }
-        }
+        let hint = "use OpenAiApi::ChatCompletions; if the server supports it, set it with ChatRequest::param";
+        check::refuse(request, "the Responses API", &["stop", "top_k", "seed"], hint)?;
         let mut input = Vec::new();
         let context = Context::new(request);
         for message in request.messages.iter() {
-            Item::add(message, &context, &mut input);
+            Item::add(message, &context, &mut input)?;
         }
         check::messages(request, &input, "input")?;
         Ok(Self { request, input })
@@ -62,16 +53,19 @@ impl Serialize for Body<'_> {
         fields.list("tools", &tools)?;
         fields.set("tool_choice", request.tool_choice.as_ref().map(tool::choice))?;
         fields.set("parallel_tool_calls", request.parallel_tool_calls)?;
-        let effort = request.reasoning_effort.as_deref();
-        fields.set("reasoning", effort.map(|effort| json!({"effort": effort})))?;
-        let format = request.answer_schema.as_deref().map(|schema| {
-            let format =
-                json!({"type": "json_schema", "name": "answer", "schema": schema, "strict": true});
-            json!({"format": format})
-        });
-        fields.set("text", format)?;
+        fields.merge("reasoning", calls::settings(request, [("effort", effort)]))?;
+        fields.merge("text", calls::settings(request, [("format", format)]))?;
         fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
         fields.end()
     }
+}
+
+fn effort(request: &ChatRequest) -> Option<Value> {
+    request.reasoning_effort.as_deref().map(Value::from)
+}
+
+fn format(request: &ChatRequest) -> Option<Value> {
+    let schema = request.answer_schema.as_deref()?;
+    Some(json!({"type": "json_schema", "name": "answer", "schema": schema, "strict": true}))
 }

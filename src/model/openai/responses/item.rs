@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::part::Part;
 use crate::{
-    chat::{ChatRequest, ContentPart, Message, Role},
+    chat::{ChatRequest, ContentPart, Message, ModelError, Role},
     model::{content::Content, native, openai::common},
 };
 
@@ -64,7 +64,11 @@ impl<'a> Context<'a> {
 impl<'a> Item<'a> {
     /// Adds the items for a message, in order. Only results are moved before the other parts, for servers that
     /// convert the items back to messages; in the assistant's messages they stay after the calls.
-    pub(super) fn add(message: &'a Message, context: &Context<'a>, to: &mut Vec<Self>) {
+    pub(super) fn add(
+        message: &'a Message,
+        context: &Context<'a>,
+        to: &mut Vec<Self>,
+    ) -> Result<(), ModelError> {
         let mut content = Content::default();
         for part in native::parts(message, API) {
             let (item, is_in_place) = match part {
@@ -84,8 +88,13 @@ impl<'a> Item<'a> {
                     Some(item) => (item, true),
                     None => continue,
                 },
+                ContentPart::CachePoint { ttl } => {
+                    let (name, mark) = common::cache_mark(ttl.as_deref());
+                    content.mark(name, mark)?;
+                    continue;
+                }
                 part => {
-                    content.0.extend(Part::new(part, message.role));
+                    content.0.extend(Part::new(part, message.role)?);
                     continue;
                 }
             };
@@ -95,6 +104,7 @@ impl<'a> Item<'a> {
             to.push(item);
         }
         to.extend(Self::message(message.role, content));
+        Ok(())
     }
 
     /// Returns an item of an earlier answer. Where the provider has not stored it, an id refers to nothing, and reasoning is

@@ -20,7 +20,7 @@ pub(super) struct WireTool<'a> {
 
 impl<'a> WireTool<'a> {
     pub(super) fn new(tool: &'a Tool) -> Self {
-        let Tool { name, description, parameters } = tool;
+        let Tool { name, description, parameters, cached: _ } = tool;
         let description = description.as_deref();
         Self { r#type: "function", name, description, parameters, strict: false }
     }

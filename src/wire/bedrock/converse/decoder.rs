@@ -1,4 +1,4 @@
-use super::protocol::Converse;
+use super::{native::ConverseNatives, protocol::Converse};
 use crate::wire::{
     LlmHttpResponse,
     bedrock::error::request_id,
@@ -11,7 +11,7 @@ use crate::wire::{
 /// An exception or error of the event stream is a [`Delta::Error`](crate::Delta::Error) with its name as the code. A frame
 /// that is damaged is a [`Delta::DecodeFault`](crate::Delta::DecodeFault); see
 /// [`EventStreamDecoder`](crate::wire::EventStreamDecoder). Tools that run at the provider, redacted reasoning and citations
-/// are not decoded.
+/// are decoded [only if wanted](Self::with_native).
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, bedrock::ConverseDecoder}};
@@ -29,7 +29,7 @@ use crate::wire::{
 #[derive(Debug)]
 pub struct ConverseDecoder(BodyDecoder<Converse>);
 
-decoder!(ConverseDecoder, Converse::default());
+decoder!(ConverseDecoder, Converse::default(), ConverseNatives::default());
 
 impl ConverseDecoder {
     /// Creates a decoder for the body of a response. The head has the id of the answer, and the request its model.

@@ -2,6 +2,7 @@
 
 mod decoder;
 mod event;
+mod native;
 mod protocol;
 
 pub use decoder::ConverseDecoder;

@@ -8,8 +8,7 @@ use super::{
 use crate::{
     event::Delta,
     wire::{
-        LlmHttpResponse,
-        bedrock::base64,
+        LlmHttpResponse, base64,
         json::{self, ReadError, Text},
         protocol::Protocol,
         usage,

@@ -1,7 +1,7 @@
-//! Base64, in which the frames of an invocation have their chunks.
+//! Base64: in the frames of an invocation, in vectors, and in files.
 
 /// Decodes a text in the standard alphabet, with or without padding; `None` if it is not one.
-pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     let mut decoded = Vec::with_capacity(digits.len() * 3 / 4);
     for group in digits.chunks(4) {
