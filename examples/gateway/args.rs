@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "full|off|BYTES", default_value = "full", value_parser = content)]
     pub(crate) content: ContentCapture,
 
+    /// Also capture vectors, pictures, ranked documents and scores, as far as --content lets it
+    #[arg(long)]
+    pub(crate) capture_outputs: bool,
+
     /// Publish every event to a NATS server with JetStream, such as nats://127.0.0.1:4222
     #[arg(long, value_name = "URL")]
     pub(crate) nats: Option<String>,

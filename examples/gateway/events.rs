@@ -32,6 +32,7 @@ pub(crate) fn layer(
     upstream: Option<&Upstream>,
 ) -> HttpCallbackLayer {
     let layer = HttpCallbackLayer::new(callbacks.clone()).name("gateway").content(args.content);
+    let layer = layer.capture_outputs(args.capture_outputs);
     let layer = args.routes.iter().fold(layer, |layer, route| route.add_to(layer));
     // Checked with the arguments.
     let callers = args

@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
         &OllamaChat,
         &OllamaGenerate,
         &BedrockConverse,
-        &BedrockInvoke::embedding(),
+        &BedrockInvoke,
         &CohereChat,
         &CohereGenerate,
         &GeminiInteractions,
@@ -51,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
     for format in formats {
         for headers in [&HeaderMap::new(), &forms] {
             let call = LlmHttpRequest::new(&Method::POST, &uri, headers, &body);
-            let _ = format.reads(&call);
+            let _ = format.describe(&call);
             let start = format.start(&call);
             let _ = start.messages.get();
         }

@@ -36,6 +36,7 @@ mod error_text;
 mod event_stream;
 mod format;
 mod framed;
+mod function;
 pub mod gemini;
 pub mod gemini_interactions;
 mod http_request;
@@ -52,6 +53,7 @@ mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
 pub mod operations;
+mod outputs;
 mod path;
 mod protocol;
 mod provider;
@@ -73,7 +75,7 @@ pub use decoder::Decoder;
 pub use event_stream::{
     EventStreamDecoder, EventStreamFault, EventStreamFrame, EventStreamHeaders, EventStreamValue,
 };
-pub use format::{Format, Match};
+pub use format::Format;
 pub use http_request::LlmHttpRequest;
 pub use http_response::LlmHttpResponse;
 pub(crate) use http_response::{ContentCoding, content_codings, content_type};

@@ -5,10 +5,10 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use support::wire::{cut, of_type};
 use tower_llm_callbacks::{
-    Delta, LlmResult, LlmStart, ProviderError,
+    Delta, LlmResult, LlmStart, ProviderError, RunType,
     event::Accumulator,
     wire::{
-        Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Format, LlmHttpRequest, LlmHttpResponse,
         anthropic::AnthropicMessages,
         cohere::{CohereChat, CohereGenerate},
         gemini_interactions::GeminiInteractions,
@@ -68,8 +68,8 @@ fn start(format: &dyn Format, path: &str, body: &Value) -> LlmStart {
     let (uri, headers, body): (Uri, _, _) =
         (path.parse().unwrap(), HeaderMap::new(), Bytes::from(body.to_string()));
     let call = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
-    assert_ne!(format.matches(&Method::POST, &call.path()), Match::No, "{path}");
-    assert!(format.reads(&call), "{path}");
+    assert!(format.matches(&Method::POST, &call.path()), "{path}");
+    assert_eq!(format.describe(&call).run_type(), Some(RunType::Llm), "{path}");
     format.start(&call)
 }
 
@@ -327,8 +327,8 @@ fn models_of_vertex_are_in_the_path() {
     );
     assert!(mistral.stream);
     let count = format!("{prefix}/anthropic/models/count-tokens:rawPredict");
-    assert_eq!(AnthropicMessages.matches(&Method::POST, &count), Match::No);
-    assert_eq!(OpenAiChat.matches(&Method::POST, &count), Match::No);
+    assert!(!AnthropicMessages.matches(&Method::POST, &count));
+    assert!(!OpenAiChat.matches(&Method::POST, &count));
 }
 
 #[test]
