@@ -8,6 +8,7 @@ use tower_llm_callbacks::wire::{
     anthropic::AnthropicMessages,
     bedrock::{BedrockConverse, BedrockInvoke},
     cohere::{CohereChat, CohereGenerate},
+    dashscope::DashScope,
     gemini::Gemini,
     gemini_interactions::GeminiInteractions,
     mistral::MistralConversations,
@@ -20,7 +21,7 @@ use tower_llm_callbacks::wire::{
 
 // Any bytes are accepted as a request and as the body of an error.
 fuzz_target!(|data: &[u8]| {
-    let formats: [&dyn Format; 22] = [
+    let formats: [&dyn Format; 23] = [
         &AnthropicMessages,
         &OpenAiChat,
         &OpenAiCompletions,
@@ -32,6 +33,7 @@ fuzz_target!(|data: &[u8]| {
         &BedrockInvoke,
         &CohereChat,
         &CohereGenerate,
+        &DashScope,
         &GeminiInteractions,
         &MistralConversations,
         &AnthropicComplete,

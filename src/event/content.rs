@@ -9,7 +9,8 @@ use crate::redact;
 ///
 /// Everything else (names, times, counts, how a run ended) is delivered in any case. Set per layer, with
 /// [`CallbackLayer::content`](crate::CallbackLayer::content) or
-/// [`HttpCallbackLayer::content`](crate::HttpCallbackLayer::content).
+/// [`HttpCallbackLayer::content`](crate::HttpCallbackLayer::content). Vectors, pictures and other outputs that are no text are not
+/// delivered unless the layer [captures](crate::HttpCallbackLayer::capture_outputs) them.
 ///
 /// ```
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, ContentCapture};

@@ -12,6 +12,7 @@ use crate::{
         anthropic::AnthropicMessages,
         bedrock::{BedrockConverse, BedrockInvoke},
         cohere::{CohereChat, CohereGenerate},
+        dashscope::DashScope,
         gemini::Gemini,
         gemini_interactions::GeminiInteractions,
         mcp::Mcp,
@@ -72,6 +73,7 @@ impl Routes {
             Arc::new(LlamaCppCompletion),
             Arc::new(TgiGenerate),
             Arc::new(WatsonxGeneration),
+            Arc::new(DashScope),
             Arc::new(Mcp),
         ];
         formats.extend(operations::all());
