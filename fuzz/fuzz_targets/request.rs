@@ -15,8 +15,8 @@ use tower_llm_callbacks::wire::{
     ollama::{OllamaChat, OllamaGenerate},
     openai_chat::{OpenAiChat, OpenAiCompletions},
     openai_responses::OpenAiResponses,
-    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
     operations::{Embeddings, GoogleEmbeddings, Images, Rerank, Transcriptions},
+    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
 };
 
 // Any bytes are accepted as a request and as the body of an error.

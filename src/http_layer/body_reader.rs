@@ -139,7 +139,8 @@ impl BodyReader {
     pub(super) fn finish(&mut self, emitter: &mut LlmEmitter) {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) => {
-                let read = guarded("an answer", || decoder.finish(&mut |delta| emitter.delta(&delta)));
+                let read =
+                    guarded("an answer", || decoder.finish(&mut |delta| emitter.delta(&delta)));
                 if read.is_none() {
                     emitter.delta(&Delta::DecodeFault);
                 }
@@ -161,7 +162,9 @@ impl BodyReader {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) if self.json && !emitter.is_over() => {
                 let mut deltas = Vec::new();
-                guarded("an answer", || decoder.finish(&mut |delta| deltas.push(delta.into_owned())));
+                guarded("an answer", || {
+                    decoder.finish(&mut |delta| deltas.push(delta.into_owned()))
+                });
                 let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
                 let whole = deltas.contains(&Delta::NotStreamed);
                 if deltas.last().is_some_and(|last| ends(last) && (whole || deltas.len() == 1)) {

@@ -6,23 +6,21 @@ use super::{
     guarded::guarded,
     pattern::{Pattern, RequestPath},
 };
-use crate::{
-    wire::{
-        Format,
-        anthropic::AnthropicMessages,
-        bedrock::{BedrockConverse, BedrockInvoke},
-        cohere::{CohereChat, CohereGenerate},
-        dashscope::DashScope,
-        gemini::Gemini,
-        gemini_interactions::GeminiInteractions,
-        mcp::Mcp,
-        mistral::MistralConversations,
-        ollama::{OllamaChat, OllamaGenerate},
-        openai_chat::{OpenAiChat, OpenAiCompletions},
-        openai_responses::OpenAiResponses,
-        operations,
-        text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
-    },
+use crate::wire::{
+    Format,
+    anthropic::AnthropicMessages,
+    bedrock::{BedrockConverse, BedrockInvoke},
+    cohere::{CohereChat, CohereGenerate},
+    dashscope::DashScope,
+    gemini::Gemini,
+    gemini_interactions::GeminiInteractions,
+    mcp::Mcp,
+    mistral::MistralConversations,
+    ollama::{OllamaChat, OllamaGenerate},
+    openai_chat::{OpenAiChat, OpenAiCompletions},
+    openai_responses::OpenAiResponses,
+    operations,
+    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
 };
 
 /// Maps requests to the formats of their LLM calls.
@@ -105,9 +103,7 @@ impl Routes {
         }
         if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
             return match format {
-                Some(format) => {
-                    Found::Call(Matched { format: Arc::clone(format), others: None })
-                }
+                Some(format) => Found::Call(Matched { format: Arc::clone(format), others: None }),
                 None => Found::Ignored,
             };
         }

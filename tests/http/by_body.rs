@@ -38,7 +38,9 @@ async fn sent(path: &str, steps: Vec<Step>) -> (Option<(String, String)>, u64) {
     assert_eq!(body, "{}");
     let events = recorders.each[0].1.events();
     let start = events.first().map(|event| match &event.data {
-        EventData::LlmStart(start) | EventData::ModelStart(_, start) => (start.provider.to_string(), start.api.to_string()),
+        EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
+            (start.provider.to_string(), start.api.to_string())
+        }
         other => panic!("{other:?}"),
     });
     assert_eq!(*observed.lock().unwrap(), start.is_some(), "{path}");

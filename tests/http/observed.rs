@@ -131,7 +131,12 @@ const ROWS: &[Row] = &[
     ("", "POST", "/v1/projects/p/locations/l/publishers/ai21/models/{model}:rawPredict", ""),
     ("", "POST", "/v1/projects/p/locations/l/endpoints/openapi/chat/completions", ""),
     ("", "POST", "/v1/projects/p/locations/l/publishers/google/models/{model}:predict", ""),
-    ("", "POST", "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict", ""),
+    (
+        "",
+        "POST",
+        "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict",
+        "",
+    ),
     ("", "POST", "/v1/projects/p/locations/l/publishers/google/models/imagen-4.0:predict", ""),
     (
         "",

@@ -94,7 +94,8 @@ fn dashscope() {
     let mut expected = json!({"text": "Hello", "reasoning": "hm", "finish": "tool_calls", "usage": [5, 4],
         "calls": [["c1", "add", "{\"a\":1}"]], "streamed": true, "id": "r1", "model": null});
     assert_eq!(facts(read(&DashScope, &streamed)), expected);
-    let message = json!({"content": "Hello", "reasoning_content": "hm", "tool_calls": call("{\"a\":1}")});
+    let message =
+        json!({"content": "Hello", "reasoning_content": "hm", "tool_calls": call("{\"a\":1}")});
     let whole = event(message, "tool_calls", 4).to_string();
     expected["streamed"] = json!(false);
     assert_eq!(facts(read(&DashScope, &whole)), expected);

@@ -66,9 +66,15 @@ mod tests {
             ("/aws/model/a.b/converse-stream", Some(("a.b", true, Some(Llm)))),
             (&format!("/model/{arn}/invoke"), Some((arn, false, Some(Llm)))),
             (&format!("/model/{opaque}/invoke-with-response-stream"), Some((opaque, true, None))),
-            ("/model/cohere.embed-v4:0/invoke", Some(("cohere.embed-v4:0", false, Some(Embedding)))),
+            (
+                "/model/cohere.embed-v4:0/invoke",
+                Some(("cohere.embed-v4:0", false, Some(Embedding))),
+            ),
             ("/model/amazon.rerank-v1:0/invoke", Some(("amazon.rerank-v1:0", false, Some(Rerank)))),
-            ("/model/stability.sd3-large/invoke", Some(("stability.sd3-large", false, Some(Image)))),
+            (
+                "/model/stability.sd3-large/invoke",
+                Some(("stability.sd3-large", false, Some(Image))),
+            ),
             ("/model/a/count-tokens", None),
             ("/model/a/invoke-with-bidirectional-stream", None),
             ("/model//converse", None),

@@ -45,7 +45,10 @@ impl Format for DashScope {
         });
         // A header says so.
         let has = |name: &str, value| {
-            call.headers.get_all(name).iter().any(|it| it.to_str().is_ok_and(|it| it.contains(value)))
+            call.headers
+                .get_all(name)
+                .iter()
+                .any(|it| it.to_str().is_ok_and(|it| it.contains(value)))
         };
         start.stream(has("x-dashscope-sse", "enable") || has(ACCEPT.as_str(), "text/event-stream"))
     }

@@ -17,10 +17,7 @@ pub(in crate::wire) fn members(pieces: &[Bytes], mut each: impl FnMut(Cow<'_, st
 }
 
 /// As [`members`], for a text in one piece.
-pub(in crate::wire) fn members_of<'t>(
-    text: &'t str,
-    mut each: impl FnMut(Cow<'_, str>, &'t str),
-) {
+pub(in crate::wire) fn members_of<'t>(text: &'t str, mut each: impl FnMut(Cow<'_, str>, &'t str)) {
     spans(&[text], |name, start, end| each(name, text.get(start.at..end.at).unwrap_or_default()));
 }
 

@@ -78,5 +78,7 @@ impl Format for Embeddings {
 /// Whether the body of a request that may be a chat, too, has nothing but texts, or tokens.
 fn embeds(members: &Members) -> bool {
     let is_object = |item: &Value| item.is_object();
-    members.has("input") && !members.has_any(&["messages", "prompt"]) && !items(members, &INPUTS[..1]).iter().any(is_object)
+    members.has("input")
+        && !members.has_any(&["messages", "prompt"])
+        && !items(members, &INPUTS[..1]).iter().any(is_object)
 }

@@ -66,7 +66,8 @@ impl Format for GoogleEmbeddings {
     }
 
     fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
-        Call::of(RunType::Embedding).only_if(predicts(request, EMBEDS, |model| model.contains("embedding")))
+        Call::of(RunType::Embedding)
+            .only_if(predicts(request, EMBEDS, |model| model.contains("embedding")))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

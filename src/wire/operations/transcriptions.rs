@@ -8,7 +8,8 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, body_decoder::BodyDecoder, openai,
+    wire::{
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, body_decoder::BodyDecoder, openai,
     },
 };
 

@@ -11,8 +11,7 @@ use crate::{
     wire::{
         error::said,
         json::{self, ReadError, Text, in_place},
-        outputs,
-        usage,
+        outputs, usage,
     },
 };
 
