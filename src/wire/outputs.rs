@@ -28,12 +28,12 @@ pub(in crate::wire) fn emit(json: &str, each: &mut dyn FnMut(Delta<'_>)) {
         _ => {}
     });
     match (found, inner) {
-        (Some((_, list)), _) => match json::read::<Value>(list) {
-            Ok(Value::Array(items)) if !items.iter().all(Value::is_number) => {
+        (Some((_, list)), _) => match json::value(list) {
+            Some(Value::Array(items)) if !items.iter().all(Value::is_number) => {
                 items.into_iter().for_each(|item| each(Delta::output(item)));
             }
-            Ok(one) => each(Delta::output(one)),
-            Err(_) => each(Delta::DecodeFault),
+            Some(one) => each(Delta::output(one)),
+            None => each(Delta::DecodeFault),
         },
         (None, Some(inner)) => emit(inner, each),
         (None, None) => {}
@@ -44,7 +44,7 @@ pub(in crate::wire) fn emit(json: &str, each: &mut dyn FnMut(Delta<'_>)) {
 pub(in crate::wire) fn emit_picture(json: &str, each: &mut dyn FnMut(Delta<'_>)) {
     let mut picture = Map::new();
     members_of(json, |name, value| {
-        if let ("b64_json" | "url", Ok(value)) = (&*name, json::read::<Value>(value)) {
+        if let ("b64_json" | "url", Some(value)) = (&*name, json::value(value)) {
             picture.insert(name.into_owned(), value);
         }
     });
