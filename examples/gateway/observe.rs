@@ -11,7 +11,7 @@ pub(crate) fn with(
     let layer = settings.routes.iter().fold(layer, |layer, route| route.add_to(layer));
     let callers = settings.callers.iter();
     let callers = callers.fold(CallerRules::new(), |rules, it| it.add_to(rules));
-    let layer = layer.callers(callers);
+    let layer = layer.callers(callers).capture_outputs(settings.capture_outputs);
     let layer = match settings.limits.captured_request {
         Some(bytes) => layer.max_request_bytes(bytes.as_usize()),
         None => layer,

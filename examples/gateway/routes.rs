@@ -8,17 +8,19 @@ use tower_llm_callbacks::{
         cohere::CohereChat,
         gemini::Gemini,
         gemini_interactions::GeminiInteractions,
+        mcp::Mcp,
         mistral::MistralConversations,
         ollama::{OllamaChat, OllamaGenerate},
         openai_chat::{OpenAiChat, OpenAiCompletions},
         openai_responses::OpenAiResponses,
+        operations::{Embeddings, Rerank},
     },
 };
 
 type Set = fn(HttpCallbackLayer, &str) -> HttpCallbackLayer;
 
 /// The formats by their names in `--route`.
-const FORMATS: [(&str, Set); 12] = [
+const FORMATS: [(&str, Set); 15] = [
     ("messages", |layer, path| layer.route(path, AnthropicMessages)),
     ("chat_completions", |layer, path| layer.route(path, OpenAiChat)),
     ("completions", |layer, path| layer.route(path, OpenAiCompletions)),
@@ -27,10 +29,13 @@ const FORMATS: [(&str, Set); 12] = [
     ("ollama_chat", |layer, path| layer.route(path, OllamaChat)),
     ("ollama_generate", |layer, path| layer.route(path, OllamaGenerate)),
     ("bedrock_converse", |layer, path| layer.route(path, BedrockConverse)),
-    ("bedrock_invoke", |layer, path| layer.route(path, BedrockInvoke::llm())),
+    ("bedrock_invoke", |layer, path| layer.route(path, BedrockInvoke)),
     ("cohere_chat", |layer, path| layer.route(path, CohereChat)),
     ("interactions", |layer, path| layer.route(path, GeminiInteractions)),
     ("conversations", |layer, path| layer.route(path, MistralConversations)),
+    ("embeddings", |layer, path| layer.route(path, Embeddings)),
+    ("rerank", |layer, path| layer.route(path, Rerank)),
+    ("mcp", |layer, path| layer.route(path, Mcp)),
 ];
 
 /// A path whose requests are calls in a format.

@@ -8,19 +8,20 @@ use tower_llm_callbacks::wire::{
     anthropic::AnthropicMessages,
     bedrock::{BedrockConverse, BedrockInvoke},
     cohere::{CohereChat, CohereGenerate},
+    dashscope::DashScope,
     gemini::Gemini,
     gemini_interactions::GeminiInteractions,
     mistral::MistralConversations,
     ollama::{OllamaChat, OllamaGenerate},
     openai_chat::{OpenAiChat, OpenAiCompletions},
     openai_responses::OpenAiResponses,
-    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
     operations::{Embeddings, GoogleEmbeddings, Images, Rerank, Transcriptions},
+    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
 };
 
 // Any bytes are accepted as a request and as the body of an error.
 fuzz_target!(|data: &[u8]| {
-    let formats: [&dyn Format; 22] = [
+    let formats: [&dyn Format; 23] = [
         &AnthropicMessages,
         &OpenAiChat,
         &OpenAiCompletions,
@@ -29,9 +30,10 @@ fuzz_target!(|data: &[u8]| {
         &OllamaChat,
         &OllamaGenerate,
         &BedrockConverse,
-        &BedrockInvoke::embedding(),
+        &BedrockInvoke,
         &CohereChat,
         &CohereGenerate,
+        &DashScope,
         &GeminiInteractions,
         &MistralConversations,
         &AnthropicComplete,
@@ -51,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
     for format in formats {
         for headers in [&HeaderMap::new(), &forms] {
             let call = LlmHttpRequest::new(&Method::POST, &uri, headers, &body);
-            let _ = format.reads(&call);
+            let _ = format.describe(&call);
             let start = format.start(&call);
             let _ = start.messages.get();
         }

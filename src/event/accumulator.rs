@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use super::{
     Choice, Content, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall,
     ToolCallRef, Usage,
+    content::size,
     index_table::IndexTable,
     layout::{LayoutBuilder, Native},
     truncation::Truncation,
 };
+use crate::redact;
 
 /// Adds up deltas to an [`LlmResult`].
 ///
@@ -42,6 +44,8 @@ pub struct Accumulator {
     room: usize,
     /// Whether any part of an answer, or its end, was seen.
     answered: bool,
+    /// Whether outputs that are no text are kept.
+    outputs: bool,
     /// Whether content came after the last report of usage.
     unreported: bool,
     pieces: Pieces,
@@ -53,6 +57,7 @@ struct Report {
     raw: Option<Value>,
     outputs: Option<u64>,
     dimensions: Option<u32>,
+    output: Vec<Value>,
     flagged: Option<Vec<bool>>,
     fingerprint: Option<Arc<str>>,
 }
@@ -112,6 +117,7 @@ impl Accumulator {
             limit: content.limit(),
             room: usize::MAX,
             answered: false,
+            outputs: true,
             unreported: false,
             pieces: Pieces::default(),
         }
@@ -244,6 +250,7 @@ impl Accumulator {
                 report.dimensions = dimensions.or(report.dimensions);
                 self.answered = true;
             }
+            Delta::Output(value) => self.output(value),
             Delta::Flagged(flags) => {
                 self.report.get_or_insert_default().flagged = Some(flags.to_vec());
                 self.answered = true;
@@ -275,6 +282,22 @@ impl Accumulator {
             Delta::Done => self.complete(),
             _ => {}
         }
+    }
+
+    fn output(&mut self, value: &Value) {
+        let size = if self.outputs { size(value) } else { 0 };
+        if !self.outputs || size > self.limit {
+            return;
+        }
+        if size > self.room {
+            self.decode_skipped = true;
+            return;
+        }
+        self.room -= size;
+        let mut value = value.clone();
+        redact::output(&mut value);
+        self.report.get_or_insert_default().output.push(value);
+        self.answered = true;
     }
 
     /// Whether something that is no text is kept.
@@ -362,6 +385,16 @@ impl Accumulator {
         (opened, tool)
     }
 
+    /// Sets whether outputs that are no text are kept.
+    pub(crate) fn keep_outputs(&mut self, keep: bool) {
+        self.outputs = keep;
+    }
+
+    /// Whether outputs that are no text are kept.
+    pub(crate) fn keeps_outputs(&self) -> bool {
+        self.outputs && self.limit > 0
+    }
+
     /// Bounds the bytes that are kept of all texts together.
     pub(crate) fn bound(&mut self, bytes: usize) {
         self.room = bytes;
@@ -420,7 +453,7 @@ impl Accumulator {
             self.choices.push(Choice::default());
         }
         let report = self.report.map(|report| *report).unwrap_or_default();
-        let Report { usage, raw, outputs, dimensions, flagged, fingerprint } = report;
+        let Report { usage, raw, outputs, dimensions, output, flagged, fingerprint } = report;
         LlmResult {
             model: self.model,
             response_id: self.response_id,
@@ -431,6 +464,7 @@ impl Accumulator {
             usage_raw: raw,
             outputs,
             dimensions,
+            output,
             flagged,
             tokens: self.tokens,
             decode_faults: self.decode_faults,

@@ -9,7 +9,8 @@ use crate::redact;
 ///
 /// Everything else (names, times, counts, how a run ended) is delivered in any case. Set per layer, with
 /// [`CallbackLayer::content`](crate::CallbackLayer::content) or
-/// [`HttpCallbackLayer::content`](crate::HttpCallbackLayer::content).
+/// [`HttpCallbackLayer::content`](crate::HttpCallbackLayer::content). Vectors, pictures and other outputs that are no text are not
+/// delivered unless the layer [captures](crate::HttpCallbackLayer::capture_outputs) them.
 ///
 /// ```
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, ContentCapture};
@@ -23,7 +24,8 @@ pub enum ContentCapture {
     Full,
     /// Keep at most this many bytes of every text, cut at a character boundary: in prompts and parameters, in the
     /// text, reasoning, refusal and tool arguments of each choice, in inputs and outputs, and in error messages.
-    /// A token beyond the limit is an event with an empty text.
+    /// A token beyond the limit is an event with an empty text. A captured
+    /// [output](crate::HttpCallbackLayer::capture_outputs) that takes more bytes is left out: a part of it is of no use.
     Limited(usize),
     /// Keep no content: no prompts, token events with empty texts, no texts and arguments in results, no inputs
     /// and outputs, no provider messages in errors. Parameters and the provider's other values are kept if they are
@@ -85,6 +87,9 @@ impl ContentCapture {
 
     /// Reduces a result. The accumulator has limited its texts, but providers may send any text as another value.
     pub(crate) fn result(self, mut result: LlmResult) -> LlmResult {
+        if !result.output.is_empty() {
+            result.output.retain(|value| self != Self::Off && size(value) <= self.limit());
+        }
         if self == ContentCapture::Off {
             for choice in &mut result.choices {
                 choice.finish_reason.take_if(|reason| !is_word(reason));
@@ -142,6 +147,17 @@ pub(crate) fn prefix(text: &str, bytes: usize) -> &str {
     }
     let end = (0..=bytes).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or(0)]
+}
+
+/// Returns the bytes that a value takes.
+pub(super) fn size(value: &Value) -> usize {
+    let more = match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(values) => values.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    size_of::<Value>() + more
 }
 
 /// Whether a text can be an identifier or an enumerated value, rather than content.

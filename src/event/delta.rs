@@ -114,6 +114,9 @@ pub enum Delta<'a> {
         /// The dimensions of the vectors.
         dimensions: Option<u32>,
     },
+    /// One of the outputs themselves, as the provider sends it: a vector, a picture, a ranked document. Kept only if the layer
+    /// [captures outputs](crate::HttpCallbackLayer::capture_outputs).
+    Output(Cow<'a, Value>),
     /// Whether each input of a moderation was flagged.
     Flagged(Cow<'a, [bool]>),
     /// The answer arrived whole, not streamed. No part of it becomes a token event.
@@ -203,6 +206,11 @@ impl<'a> Delta<'a> {
         Delta::Response { id: Some(id.into()), model: Some(model.into()) }
     }
 
+    /// Creates one of the outputs themselves, such as a vector.
+    pub fn output(value: impl Into<Value>) -> Self {
+        Delta::Output(Cow::Owned(value.into()))
+    }
+
     /// Returns the text, reasoning, refusal or argument fragment of this delta.
     pub fn content(&self) -> Option<&str> {
         match self {
@@ -257,6 +265,7 @@ impl<'a> Delta<'a> {
             Delta::Outputs { count, dimensions } => {
                 Delta::Outputs { count: *count, dimensions: *dimensions }
             }
+            Delta::Output(value) => Delta::Output(Cow::Borrowed(value)),
             Delta::Flagged(flags) => Delta::Flagged(Cow::Borrowed(flags)),
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error.clone()),
@@ -299,6 +308,7 @@ impl<'a> Delta<'a> {
             Delta::Response { id, model } => Delta::Response { id: id.map(o), model: model.map(o) },
             Delta::Fingerprint(fingerprint) => Delta::Fingerprint(o(fingerprint)),
             Delta::Outputs { count, dimensions } => Delta::Outputs { count, dimensions },
+            Delta::Output(value) => Delta::Output(Cow::Owned(value.into_owned())),
             Delta::Flagged(flags) => Delta::Flagged(Cow::Owned(flags.into_owned())),
             Delta::NotStreamed => Delta::NotStreamed,
             Delta::Error(error) => Delta::Error(error),

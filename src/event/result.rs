@@ -38,6 +38,10 @@ pub struct LlmResult {
     /// The dimensions of the vectors of an embedding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<u32>,
+    /// The outputs themselves, as the provider sends them: vectors, pictures, ranked documents. Empty unless the layer
+    /// [captures them](crate::HttpCallbackLayer::capture_outputs).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<Value>,
     /// Whether each input of a moderation was flagged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flagged: Option<Vec<bool>>,

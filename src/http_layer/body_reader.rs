@@ -5,12 +5,12 @@ use http::{HeaderMap, StatusCode, response::Parts};
 use super::{
     TransportFailure,
     budget::{Budget, Kept},
+    guarded::guarded,
     inflate::Inflate,
 };
 use crate::{
     event::{Delta, ErrorKind, Failure, HttpResponseInfo},
     lifecycle::LlmEmitter,
-    panics::catch,
     redact,
     wire::{Decoder, Format, LlmHttpResponse, content_type, retry_after},
 };
@@ -74,11 +74,12 @@ impl BodyReader {
                 Mode::Failed(Failure { status, ..Failure::new(ErrorKind::Transport, message) })
             }
             None if status.is_success() => {
-                let mut response = LlmHttpResponse::new(status, &head.headers);
+                let outputs = emitter.answer().keeps_outputs();
+                let mut response = LlmHttpResponse::new(status, &head.headers).outputs(outputs);
                 if let Some(request) = emitter.request() {
                     response = response.request(request);
                 }
-                let decoder = guarded(|| format.decoder(&response));
+                let decoder = guarded("an answer", || format.decoder(&response));
                 decoder.map_or(Mode::Blind, Mode::Answer)
             }
             None => {
@@ -106,7 +107,7 @@ impl BodyReader {
         if matches!(mode, Mode::Blind | Mode::Failed(_)) {
             return;
         }
-        let read = guarded(|| {
+        let read = guarded("an answer", || {
             if inflate.is_identity() {
                 mode.read(bytes, emitter);
                 return true;
@@ -138,7 +139,8 @@ impl BodyReader {
     pub(super) fn finish(&mut self, emitter: &mut LlmEmitter) {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) => {
-                let read = guarded(|| decoder.finish(&mut |delta| emitter.delta(&delta)));
+                let read =
+                    guarded("an answer", || decoder.finish(&mut |delta| emitter.delta(&delta)));
                 if read.is_none() {
                     emitter.delta(&Delta::DecodeFault);
                 }
@@ -160,7 +162,9 @@ impl BodyReader {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) if self.json && !emitter.is_over() => {
                 let mut deltas = Vec::new();
-                guarded(|| decoder.finish(&mut |delta| deltas.push(delta.into_owned())));
+                guarded("an answer", || {
+                    decoder.finish(&mut |delta| deltas.push(delta.into_owned()))
+                });
                 let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
                 let whole = deltas.contains(&Delta::NotStreamed);
                 if deltas.last().is_some_and(|last| ends(last) && (whole || deltas.len() == 1)) {
@@ -191,7 +195,7 @@ impl ErrorAnswer {
     fn failure(&self) -> Failure {
         let Self { format, status, headers, body, retry_after } = self;
         let response = LlmHttpResponse::new(*status, headers);
-        let error = guarded(|| format.error_response(&response, body));
+        let error = guarded("an answer", || format.error_response(&response, body));
         let mut failure = match error {
             Some(error) => Failure::provider(&error),
             None => Failure::new(ErrorKind::Provider, format!("HTTP status {}", status.as_u16())),
@@ -206,13 +210,4 @@ impl ErrorAnswer {
 fn fail(emitter: &mut LlmEmitter, failure: Failure) {
     emitter.fail(failure);
     emitter.whole_error();
-}
-
-/// Calls a wire format, which may be user code and must not break the call. Returns `None` if it panicked.
-fn guarded<T>(f: impl FnOnce() -> T) -> Option<T> {
-    let result = catch(f).ok();
-    if result.is_none() {
-        tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on an answer");
-    }
-    result
 }

@@ -4,10 +4,9 @@ use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use http_body::Body;
 
-use super::{budget::Kept, capture::Capture, formats::Formats, inflate::Inflate};
+use super::{budget::Kept, capture::Capture, guarded::guarded, inflate::Inflate};
 use crate::{
     event::{HttpRequestInfo, LlmStart},
-    panics::catch,
     redact,
     wire::{Call, Format, LlmHttpRequest},
 };
@@ -21,15 +20,6 @@ pub(super) struct CapturedRequest<'a> {
     /// The name of the provider, if it is set.
     provider: Option<Arc<str>>,
     kept: Option<Arc<Kept>>,
-}
-
-/// Calls a format, which may be user code and must not break the call.
-fn guarded<T>(format: &dyn Format, f: impl FnOnce() -> T) -> Option<T> {
-    let result = catch(f).ok();
-    if result.is_none() {
-        tracing::error!(target: "tower_llm_callbacks", ?format, "a wire format panicked on a request");
-    }
-    result
 }
 
 impl<'a> CapturedRequest<'a> {
@@ -64,18 +54,13 @@ impl<'a> CapturedRequest<'a> {
         }
     }
 
-    /// Returns the format of the request, which its body may decide; `None` if it is no call.
-    pub(super) fn format(&self, formats: &Formats) -> Option<Arc<dyn Format>> {
-        formats.of(&self.request())
-    }
-
-    /// Returns what the request turns out to be.
+    /// Returns what the request is in a format.
     pub(super) fn describe(&self, format: &dyn Format) -> Call {
-        guarded(format, || format.describe(&self.request())).unwrap_or_default()
+        guarded("a request", || format.describe(&self.request())).unwrap_or_default()
     }
 
     pub(super) fn start(self, format: &dyn Format) -> LlmStart {
-        let start = guarded(format, || format.start(&self.request()));
+        let start = guarded("a request", || format.start(&self.request()));
         let mut start = start.unwrap_or_else(|| LlmStart::new("unknown", "unknown"));
         let Self { head: Parts { method, uri, headers, .. }, complete, provider, kept, .. } = self;
         if let Some(provider) = provider {

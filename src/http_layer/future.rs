@@ -16,6 +16,7 @@ use tower::{BoxError, Service};
 use super::{
     RequestBody, ResponseBody,
     answering::{Answered, Answering},
+    guarded::guarded,
     settings::AsError,
     upload::Upload,
     waiting::{Captured, Started, Waiting},
@@ -23,7 +24,6 @@ use super::{
 use crate::{
     event::{ErrorKind, Failure},
     lifecycle::{CallFuture, Ending, Llm, LlmEmitter, Outcome},
-    panics::catch,
     redact,
     run::Aborted,
     wire::Format,
@@ -211,7 +211,7 @@ fn call_failed<E: Display + 'static>(emitter: &mut LlmEmitter, error: &E, types:
 fn abort_response<B>(format: &dyn Format, aborted: &Aborted) -> Response<ResponseBody<B>> {
     let abort = aborted.abort();
     let (status, reason) = (abort.status_code(), abort.reason());
-    let body = catch(|| format.error_body(status, reason)).unwrap_or_default();
+    let body = guarded("an abort", || format.error_body(status, reason)).unwrap_or_default();
     let mut response = Response::new(ResponseBody::own(body));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");

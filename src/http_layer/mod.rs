@@ -30,8 +30,8 @@ mod coding;
 )))]
 #[path = "no_coding.rs"]
 mod coding;
-mod formats;
 mod future;
+mod guarded;
 mod inflate;
 mod layer;
 mod path_shape;

@@ -3,26 +3,24 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{
-    formats::Formats,
+    guarded::guarded,
     pattern::{Pattern, RequestPath},
 };
-use crate::{
-    panics::catch,
-    wire::{
-        Format, Match,
-        anthropic::AnthropicMessages,
-        bedrock::{BedrockConverse, BedrockInvoke},
-        cohere::{CohereChat, CohereGenerate},
-        gemini::Gemini,
-        gemini_interactions::GeminiInteractions,
-        mcp::Mcp,
-        mistral::MistralConversations,
-        ollama::{OllamaChat, OllamaGenerate},
-        openai_chat::{OpenAiChat, OpenAiCompletions},
-        openai_responses::OpenAiResponses,
-        operations,
-        text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
-    },
+use crate::wire::{
+    Format,
+    anthropic::AnthropicMessages,
+    bedrock::{BedrockConverse, BedrockInvoke},
+    cohere::{CohereChat, CohereGenerate},
+    dashscope::DashScope,
+    gemini::Gemini,
+    gemini_interactions::GeminiInteractions,
+    mcp::Mcp,
+    mistral::MistralConversations,
+    ollama::{OllamaChat, OllamaGenerate},
+    openai_chat::{OpenAiChat, OpenAiCompletions},
+    openai_responses::OpenAiResponses,
+    operations,
+    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
 };
 
 /// Maps requests to the formats of their LLM calls.
@@ -39,10 +37,18 @@ pub(super) struct Routes {
 /// What a request is.
 pub(super) enum Found {
     /// An LLM call, unless its body says something else.
-    Call(Formats),
+    Call(Matched),
     /// It is to pass unobserved.
     Ignored,
     Unknown,
+}
+
+/// A format that a request may have, by its method and path.
+#[derive(Debug)]
+pub(super) struct Matched {
+    pub(super) format: Arc<dyn Format>,
+    /// Where those begin that may have the request, too. `None` if the path is routed.
+    others: Option<usize>,
 }
 
 impl Routes {
@@ -56,10 +62,7 @@ impl Routes {
             Arc::new(OllamaChat),
             Arc::new(OllamaGenerate),
             Arc::new(BedrockConverse),
-            Arc::new(BedrockInvoke::llm()),
-            Arc::new(BedrockInvoke::embedding()),
-            Arc::new(BedrockInvoke::rerank()),
-            Arc::new(BedrockInvoke::image()),
+            Arc::new(BedrockInvoke),
             Arc::new(CohereChat),
             Arc::new(CohereGenerate),
             Arc::new(GeminiInteractions),
@@ -68,6 +71,7 @@ impl Routes {
             Arc::new(LlamaCppCompletion),
             Arc::new(TgiGenerate),
             Arc::new(WatsonxGeneration),
+            Arc::new(DashScope),
             Arc::new(Mcp),
         ];
         formats.extend(operations::all());
@@ -98,32 +102,23 @@ impl Routes {
             return Found::Unknown;
         }
         if let Some((_, format)) = self.routed.iter().find(|(pattern, _)| pattern.matches(path)) {
-            return match format.as_ref().map(Arc::clone) {
-                Some(format) => Found::Call(Formats::One(format)),
+            return match format {
+                Some(format) => Found::Call(Matched { format: Arc::clone(format), others: None }),
                 None => Found::Ignored,
             };
         }
-        let mut by_body = Vec::new();
-        for format in &self.formats {
-            // A format may be user code, and must not break the call.
-            let matched = catch(|| format.matches(method, path.normal)).unwrap_or_else(|_| {
-                tracing::error!(target: "tower_llm_callbacks", "a wire format panicked on a path");
-                Match::No
-            });
-            match matched {
-                Match::No => {}
-                Match::Yes if by_body.is_empty() => {
-                    return Found::Call(Formats::One(Arc::clone(format)));
-                }
-                Match::Yes => {
-                    return Found::Call(Formats::ByBody(by_body, Some(Arc::clone(format))));
-                }
-                Match::ByBody => by_body.push(Arc::clone(format)),
-            }
-        }
-        match by_body.is_empty() {
-            true => Found::Unknown,
-            false => Found::Call(Formats::ByBody(by_body, None)),
-        }
+        self.first_of(0, method, path.normal).map_or(Found::Unknown, Found::Call)
+    }
+
+    /// Returns the next format that a request may have, if it is no call of this one.
+    pub(super) fn next(&self, matched: &Matched, method: &Method, path: &str) -> Option<Matched> {
+        self.first_of(matched.others?, method, path)
+    }
+
+    fn first_of(&self, from: usize, method: &Method, path: &str) -> Option<Matched> {
+        let matches = |format: &dyn Format| guarded("a path", || format.matches(method, path));
+        let mut formats = self.formats.iter().enumerate().skip(from);
+        let (at, format) = formats.find(|(_, format)| matches(&***format) == Some(true))?;
+        Some(Matched { format: Arc::clone(format), others: Some(at + 1) })
     }
 }

@@ -96,12 +96,11 @@ where
         let had_slash = request.uri().path().ends_with('/');
         let path = RequestPath { normal: &normal, had_slash };
         let opened = match routes.find(request.method(), path) {
-            Found::Call(formats) => {
-                let run_type = formats.run_type();
+            Found::Call(matched) => {
                 let carried = Some(request.extensions());
-                let new_run = spec.open_as(run_type, carried, || traceparent(request.headers()));
+                let new_run = spec.open_untyped(carried, || traceparent(request.headers()));
                 let provider = || self.settings.provider(path, request.extensions());
-                new_run.map(|new_run| (formats, new_run, provider()))
+                new_run.map(|new_run| (matched, new_run, provider()))
             }
             Found::Unknown => {
                 unobserved.count(request.method(), &normal);
@@ -110,7 +109,7 @@ where
             Found::Ignored => None,
         };
         propagation.strip(request.headers_mut());
-        let Some((formats, new_run, provider)) = opened else {
+        let Some((matched, new_run, provider)) = opened else {
             let request = request.map(RequestBody::unobserved);
             return ResponseFuture::unobserved(self.inner.call(request));
         };
@@ -118,7 +117,7 @@ where
         let (mut head, body) = request.into_parts();
         redact::mark_sensitive(&mut head.headers);
         let capture = Capture::new(body, *max_request_bytes, Some(budget));
-        let mut waiting = Waiting::new(head, capture, new_run, formats, provider, &self.settings);
+        let mut waiting = Waiting::new(head, capture, new_run, matched, provider, &self.settings);
         // A body that has arrived costs no detour. One that has not is polled again, with a waker.
         if waiting.poll_captured(&mut Context::from_waker(Waker::noop())).is_pending() {
             let clone = self.inner.clone();

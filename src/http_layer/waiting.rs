@@ -8,20 +8,20 @@ use http_body::Body;
 
 use super::{
     RequestBody, TracePropagation, answering::Answering, budget::WaitingRequest, caller_source,
-    capture::Capture, captured_request::CapturedRequest, formats::Formats, settings::Settings,
+    capture::Capture, captured_request::CapturedRequest, routes::Matched, settings::Settings,
     upload::Upload,
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, RunConfig, start_llm},
-    run::Run,
-    wire::{self, Format},
+    run::{Run, RunType},
+    wire::{self, Call, Format},
 };
 
 /// A call whose request is still arriving. Dropped like that, its run starts and is cancelled.
 pub(super) struct Waiting<B: Body> {
     request: Option<(request::Parts, Capture<B>)>,
     new_run: Option<NewRun>,
-    formats: Formats,
+    matched: Matched,
     /// The provider, if it is set.
     provider: Option<Arc<str>>,
     settings: Arc<Settings>,
@@ -52,13 +52,13 @@ impl<B: Body> Waiting<B> {
         head: request::Parts,
         capture: Capture<B>,
         new_run: NewRun,
-        formats: Formats,
+        matched: Matched,
         provider: Option<Arc<str>>,
         settings: &Arc<Settings>,
     ) -> Box<Self> {
         let (request, new_run) = (Some((head, capture)), Some(new_run));
         let settings = Arc::clone(settings);
-        Box::new(Self { request, new_run, formats, provider, settings, waits: None })
+        Box::new(Self { request, new_run, matched, provider, settings, waits: None })
     }
 
     /// Waits until the request's body has arrived, as far as it is captured.
@@ -110,15 +110,8 @@ impl<B: Body> Waiting<B> {
     ) -> Option<(Arc<dyn Format>, Box<LlmEmitter>)> {
         let limit = self.settings.max_request_bytes;
         let request = CapturedRequest::of(head, capture, self.provider.clone(), limit);
-        let Some(format) = request.format(&self.formats) else {
-            self.settings.unobserved.count(&head.method, &wire::normal(head.uri.path()));
-            return None;
-        };
-        let call = request.describe(&*format);
-        if let Some(pattern) = call.unobserved {
-            self.settings.unobserved.count_pattern(&head.method, &pattern);
-            return None;
-        }
+        let (format, run_type, call) = self.described(&request, head)?;
+        new_run.set_type(run_type);
         new_run.describe(call.name, call.metadata, call.traceparent, call.tool_call_id);
         let callers = &self.settings.callers;
         if !callers.is_empty() {
@@ -127,6 +120,33 @@ impl<B: Body> Waiting<B> {
         }
         let emitter = Box::new(start_llm(new_run, || request.start(&*format)));
         Some((format, emitter))
+    }
+
+    /// Returns what the request is, in the first format that reads it. `None` if it is no call, which is counted.
+    fn described(
+        &self,
+        request: &CapturedRequest<'_>,
+        head: &request::Parts,
+    ) -> Option<(Arc<dyn Format>, RunType, Call)> {
+        let Settings { routes, unobserved, .. } = &*self.settings;
+        let (path, mut counted_as, mut next) = (wire::normal(head.uri.path()), None, None);
+        loop {
+            let matched = next.as_ref().unwrap_or(&self.matched);
+            let call = request.describe(&*matched.format);
+            if let Some(run_type) = call.run_type() {
+                return Some((Arc::clone(&matched.format), run_type, call));
+            }
+            counted_as = counted_as.or(call.counted_as);
+            next = Some(match routes.next(matched, &head.method, &path) {
+                Some(matched) => matched,
+                None => break,
+            });
+        }
+        match counted_as {
+            Some(pattern) => unobserved.count_pattern(&head.method, &pattern),
+            None => unobserved.count(&head.method, &path),
+        }
+        None
     }
 }
 

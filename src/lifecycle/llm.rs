@@ -86,10 +86,12 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
         ContentCapture::Limited(_) if !run_type.is_model_call() => ContentCapture::Full,
         content => content,
     };
+    let mut answer = Accumulator::capturing(kept);
+    answer.keep_outputs(new_run.capture_outputs && wants_end);
     Emitter::start(new_run, kind, start, |dispatch| Llm {
         run_type,
         request,
-        answer: Accumulator::capturing(kept),
+        answer,
         content,
         time_to_first_token: None,
         tokens: TokenLanes::of(dispatch),

@@ -83,6 +83,28 @@ macro_rules! llm_settings {
             })
         }
 
+        /// Sets whether handlers receive the outputs of calls that generate no text: vectors, pictures, ranked documents, the
+        /// scores of a moderation. The default is no, whatever [`content`](Self::content) says: a vector of 1,536 numbers
+        /// takes 48 KiB.
+        ///
+        /// They are [`LlmResult::output`]($crate::LlmResult::output), as the provider sends them. `content` limits them, too: with
+        /// [`ContentCapture::Off`]($crate::ContentCapture::Off) there are none. Over HTTP, those of a run count against the bounds of
+        /// its answer, and those beyond are left out. Sound is not captured.
+        ///
+        /// ```
+        /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, ModelLayer, on_embedding_end};
+        ///
+        /// let print = on_embedding_end(|_, result| println!("{:?}", result.output.first()));
+        /// let callbacks = Callbacks::new().blocking(print);
+        /// let layer = HttpCallbackLayer::new(&callbacks).capture_outputs(true);
+        /// // For calls of your own, the closure that reads a response emits `Delta::output(json!([0.1, 0.2]))`.
+        /// let typed = ModelLayer::embedding(&callbacks).capture_outputs(true);
+        /// ```
+        #[must_use]
+        pub fn capture_outputs(self, capture: bool) -> Self {
+            self.change(|spec| spec.capture_outputs = capture)
+        }
+
         /// Leaves usage unknown that the provider does not report.
         #[must_use]
         pub fn without_estimates(self) -> Self {

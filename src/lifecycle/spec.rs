@@ -13,7 +13,6 @@ use super::{
 use crate::{
     callbacks::Callbacks,
     event::{ContentCapture, Retry},
-    handler::EventMask,
     run::{Attempts, Inherited, Run, RunInfo, RunType, Scope, TraceParent},
 };
 
@@ -29,6 +28,8 @@ pub(crate) struct RunSpec {
     pub(crate) inheritable: Attached,
     /// How much of their content handlers receive.
     pub(crate) content: ContentCapture,
+    /// Whether handlers receive outputs that are no text.
+    pub(crate) capture_outputs: bool,
     /// How the usage of model calls is known.
     pub(crate) accounting: Arc<Accounting>,
 }
@@ -41,6 +42,7 @@ impl RunSpec {
             local: Attached { callbacks, ..Attached::default() },
             inheritable: Attached::default(),
             content: ContentCapture::Full,
+            capture_outputs: false,
             accounting: Arc::default(),
         }
     }
@@ -50,13 +52,15 @@ impl RunSpec {
     /// The run's surroundings are those of the current scope or, in the root scope, those that the request carries. A
     /// configuration that the request carries counts in any case.
     pub(crate) fn open(&self, carried: Option<&Extensions>) -> Option<NewRun> {
-        self.open_as(self.run_type, carried, || None)
+        let mut new_run = self.open_untyped(carried, || None)?;
+        new_run.set_type(self.run_type);
+        Some(new_run)
     }
 
-    /// As [`open`](Self::open), for a run of another type, and a call that may have a `traceparent` header.
-    pub(crate) fn open_as(
+    /// As [`open`](Self::open), for a run whose [type](NewRun::set_type) is known only when its request has arrived, and a call
+    /// that may have a `traceparent` header.
+    pub(crate) fn open_untyped(
         &self,
-        run_type: RunType,
         carried: Option<&Extensions>,
         traceparent: impl FnOnce() -> Option<TraceParent>,
     ) -> Option<NewRun> {
@@ -80,16 +84,13 @@ impl RunSpec {
         if parts.members.is_empty() && !configures && self.inheritable.is_empty() {
             return None;
         }
-        let mask = EventMask::of_runs(run_type);
-        parts.members.retain(|member| member.slot.event_mask.intersects(mask));
-
         let (attempt, retry) = self.attempt(scope.attempts());
         let Parts { members, tags, metadata, .. } = parts;
         let mut info = RunInfo {
             run_id: Uuid::nil(),
             parents: scope.parent().map(Run::path),
-            run_type,
-            name: self.name.clone().unwrap_or_else(|| run_type.as_str().into()),
+            run_type: self.run_type,
+            name: self.name.clone().unwrap_or_else(|| self.run_type.as_str().into()),
             tags: tags.into(),
             metadata: Arc::new(metadata),
             attempt,
@@ -110,10 +111,12 @@ impl RunSpec {
             run,
             members,
             content: self.content,
+            capture_outputs: self.capture_outputs,
             accounting: Arc::clone(&self.accounting),
             attempts: scope.attempts().cloned(),
             retry,
             named,
+            has_name: named || self.name.is_some(),
             tool_call_id: None,
         })
     }

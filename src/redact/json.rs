@@ -29,6 +29,27 @@ pub(crate) fn prompt(messages: &mut Value) {
     cover("", messages, Place::of(Section::Prompt));
 }
 
+/// Redacts the secrets in an output of a model. Its texts and files stay.
+pub(crate) fn output(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(covered) = without_secrets(text) {
+                *text = covered;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(output),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(text) if is_secret(name) => *text = REDACTED.to_owned(),
+                    value => output(value),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 fn cover(name: &str, value: &mut Value, place: Place) {
     let place = place.at(name, value);
     match value {

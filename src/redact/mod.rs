@@ -14,7 +14,7 @@ mod url;
 pub(crate) use self::{
     error_chain::error_chain,
     header::{is_credential, is_of_person, mark_sensitive, recorded, target},
-    json::{members, prompt, redacted},
+    json::{members, output, prompt, redacted},
     text::{KEYS, text},
     untouched::leaves_prompt,
 };

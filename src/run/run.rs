@@ -32,7 +32,7 @@ struct Inner {
     control: Control,
     /// The answer is from a cache.
     cached: AtomicBool,
-    /// The run of the same call on an outer level.
+    /// The call of a language model that the run is a child of.
     outer_call: Weak<Inner>,
     inherited: Option<Inherited>,
     frame: Option<Arc<HandlerFrame>>,
@@ -74,9 +74,7 @@ impl Run {
         if let Some(consumer) = &consumer {
             consumer.add_run();
         }
-        // A model call inside a model call is the same call, on another level.
-        let same_call = info.run_type == RunType::Llm;
-        let outer = parent.filter(|outer| same_call && outer.run_type() == RunType::Llm);
+        let outer = parent.filter(|outer| outer.run_type() == RunType::Llm);
         let outer = outer.map_or_else(Weak::new, |outer| Arc::downgrade(&outer.0));
         Self::started(info, outer, inherited, frame, consumer, SystemTime::now())
     }
@@ -257,7 +255,9 @@ impl Run {
     /// ```
     pub fn set_cached(&self) {
         self.0.cached.store(true, Ordering::Release);
-        if let Some(outer) = self.0.outer_call.upgrade() {
+        // A call of a language model inside another one is the same call, on another level.
+        let outer = self.0.outer_call.upgrade().filter(|_| self.run_type() == RunType::Llm);
+        if let Some(outer) = outer {
             Run(outer).set_cached();
         }
     }

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, mem};
 
-use super::json::Nesting;
+use super::{fingerprint::Fingerprint, json::Nesting};
 
 /// The arguments of a tool call so far. Decides which part of the next piece is new: some servers send all arguments
 /// so far with each piece, or all of them again at the end.
@@ -64,7 +64,7 @@ impl Arguments {
 
     /// Whether a piece repeats them.
     pub(in crate::wire) fn are(&self, piece: &str) -> bool {
-        self.so_far.length > 0 && self.so_far == Fingerprint::of(piece)
+        self.so_far.length() > 0 && self.so_far == Fingerprint::of(piece)
     }
 
     /// Adds a piece. Returns the part of it that is new; `None` if there is none, or it is not known yet.
@@ -75,7 +75,7 @@ impl Arguments {
         if !self.open.is_empty() {
             return self.push_after_open(piece);
         }
-        if self.so_far.length == 0 && piece.trim() == "{}" {
+        if self.so_far.length() == 0 && piece.trim() == "{}" {
             // Servers send it in place of arguments that follow.
             self.open.add(&piece);
             return None;
@@ -97,11 +97,11 @@ impl Arguments {
         let repeats = repeats && !(may_continue && self.pieces == Pieces::Deltas);
         if !repeats {
             self.continued();
-        } else if piece.len() > self.so_far.length {
+        } else if piece.len() > self.so_far.length() {
             self.pieces = Pieces::Cumulative;
         }
         let new = match (repeats, self.are_whole()) {
-            (true, _) => suffix(piece, self.so_far.length),
+            (true, _) => suffix(piece, self.so_far.length()),
             // All of them again, written in another way.
             (false, true) => return None,
             (false, false) => piece,
@@ -112,7 +112,7 @@ impl Arguments {
 
     /// Adds a piece behind those that are held back. It stays open as long as both readings of them are valid JSON.
     fn push_after_open<'a>(&mut self, piece: Cow<'a, str>) -> Option<Cow<'a, str>> {
-        if self.so_far.length == 0 && piece.trim_start().starts_with('{') {
+        if self.so_far.length() == 0 && piece.trim_start().starts_with('{') {
             self.open = Open::default();
             return self.push(piece);
         }
@@ -134,10 +134,10 @@ impl Arguments {
     fn close(&mut self, are_cumulative: bool) -> String {
         let open = mem::take(&mut self.open);
         let (pieces, new) = match are_cumulative {
-            true => (Pieces::Cumulative, open.last()[self.so_far.length..].to_owned()),
+            true => (Pieces::Cumulative, open.last()[self.so_far.length()..].to_owned()),
             false => (Pieces::Deltas, open.text),
         };
-        if self.so_far.length > 0 {
+        if self.so_far.length() > 0 {
             self.pieces = pieces;
         }
         self.add(&new);
@@ -146,14 +146,14 @@ impl Arguments {
 
     /// Notes that a piece has only what is new.
     fn continued(&mut self) {
-        if self.so_far.length > 0 {
+        if self.so_far.length() > 0 {
             self.pieces = Pieces::Deltas;
         }
     }
 
     /// Adds all arguments, of which a part may have been there. Returns the rest.
     pub(in crate::wire) fn complete<'a>(&mut self, all: Cow<'a, str>) -> Option<Cow<'a, str>> {
-        if self.so_far.length == 0 {
+        if self.so_far.length() == 0 {
             self.open = Open::default();
         }
         if !self.open.is_empty() {
@@ -165,10 +165,10 @@ impl Arguments {
             return Some(Cow::Owned(before + rest.as_deref().unwrap_or_default()))
                 .filter(|text: &Cow<'_, str>| !text.is_empty());
         }
-        if self.so_far.length > 0 && !self.so_far.begins(&all) {
+        if self.so_far.length() > 0 && !self.so_far.begins(&all) {
             return None;
         }
-        let new = suffix(all, self.so_far.length);
+        let new = suffix(all, self.so_far.length());
         self.add(&new);
         Some(new).filter(|new| !new.is_empty())
     }
@@ -215,39 +215,6 @@ fn suffix(text: Cow<'_, str>, start: usize) -> Cow<'_, str> {
             text.drain(..start);
             Cow::Owned(text)
         }
-    }
-}
-
-/// A text that is only compared, so that a long one uses no memory. FNV-1a.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint {
-    length: usize,
-    hash: u64,
-}
-
-impl Default for Fingerprint {
-    fn default() -> Self {
-        Self { length: 0, hash: 0xcbf2_9ce4_8422_2325 }
-    }
-}
-
-impl Fingerprint {
-    fn of(text: &str) -> Self {
-        let mut fingerprint = Self::default();
-        fingerprint.add(text);
-        fingerprint
-    }
-
-    fn add(&mut self, text: &str) {
-        self.length += text.len();
-        for byte in text.bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    /// Whether a text begins with this one.
-    fn begins(&self, text: &str) -> bool {
-        text.get(..self.length).is_some_and(|beginning| Self::of(beginning) == *self)
     }
 }
 

@@ -15,12 +15,15 @@ pub struct LlmHttpResponse<'a> {
     /// Whether the decoder emits what the next request has to repeat of the answer beside its content; see
     /// [`Delta::Native`](crate::Delta::Native). Only the typed models ask for it.
     pub native: bool,
+    /// Whether the decoder emits the outputs themselves; see [`Delta::Output`](crate::Delta::Output). The layer asks for them if
+    /// it captures them.
+    pub outputs: bool,
 }
 
 impl<'a> LlmHttpResponse<'a> {
     /// Creates the head of a response to an unknown request.
     pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
-        Self { status, headers, request: None, native: false }
+        Self { status, headers, request: None, native: false, outputs: false }
     }
 
     /// Sets what was requested.
@@ -34,6 +37,13 @@ impl<'a> LlmHttpResponse<'a> {
     #[must_use]
     pub fn native(mut self, native: bool) -> Self {
         self.native = native;
+        self
+    }
+
+    /// Sets whether the decoder emits outputs.
+    #[must_use]
+    pub fn outputs(mut self, outputs: bool) -> Self {
+        self.outputs = outputs;
         self
     }
 

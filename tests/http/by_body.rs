@@ -38,7 +38,9 @@ async fn sent(path: &str, steps: Vec<Step>) -> (Option<(String, String)>, u64) {
     assert_eq!(body, "{}");
     let events = recorders.each[0].1.events();
     let start = events.first().map(|event| match &event.data {
-        EventData::LlmStart(start) => (start.provider.to_string(), start.api.to_string()),
+        EventData::LlmStart(start) | EventData::ModelStart(_, start) => {
+            (start.provider.to_string(), start.api.to_string())
+        }
         other => panic!("{other:?}"),
     });
     assert_eq!(*observed.lock().unwrap(), start.is_some(), "{path}");
@@ -70,6 +72,21 @@ async fn the_body_decides_whose_call_it_is() {
             "/serving-endpoints/e/invocations",
             r#"{"input":[{"role":"user"}]}"#,
             Some(("databricks", "responses")),
+        ),
+        (
+            "/serving-endpoints/e/invocations",
+            r#"{"input":"Hi","max_output_tokens":5}"#,
+            Some(("databricks", "responses")),
+        ),
+        (
+            "/serving-endpoints/e/invocations",
+            r#"{"input":["Hi","you"]}"#,
+            Some(("databricks", "embeddings")),
+        ),
+        (
+            "/serving-endpoints/e/invocations",
+            r#"{"input":"Hi"}"#,
+            Some(("databricks", "embeddings")),
         ),
         ("/serving-endpoints/e/invocations", r#"{"dataframe_split":{}}"#, None),
     ] {

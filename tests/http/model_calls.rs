@@ -22,7 +22,7 @@ use tower_llm_callbacks::{
     on_event, on_llm_new_token,
     relay::Relay,
     testing::{Recorder, assert_promises},
-    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 /// An API whose answers are lines: `vectors N DIMENSIONS TOKENS`, `text …`, `error …` and `done`.
@@ -30,18 +30,14 @@ use tower_llm_callbacks::{
 struct Lines(RunType);
 
 impl Format for Lines {
-    fn matches(&self, _: &Method, path: &str) -> Match {
-        if path == "/lines" { Match::Yes } else { Match::No }
-    }
-
-    fn run_type(&self) -> RunType {
-        self.0
+    fn matches(&self, _: &Method, path: &str) -> bool {
+        path == "/lines"
     }
 
     fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
         match serde_json::from_slice::<Value>(&request.body()) {
-            Ok(body) if body["count_only"] == true => Call::unobserved("lines/count"),
-            _ => Call::new().metadata("said", "hello"),
+            Ok(body) if body["count_only"] == true => Call::unobserved().counted_as("lines/count"),
+            _ => Call::of(self.0).metadata("said", "hello"),
         }
     }
 

@@ -161,6 +161,117 @@ async fn content_that_is_not_captured_is_null() {
     assert!(!json!(transcript.send(off).await).to_string().contains("CANARY"));
 }
 
+/// Vectors and pictures are content that is captured only if the layer is asked to.
+#[tokio::test]
+async fn outputs_are_captured_if_asked_for() {
+    let asked = |layer: HttpCallbackLayer| layer.capture_outputs(true);
+    let vector: Vec<f64> = (0..700).map(|at| f64::from(at) / 8.0).collect();
+    let packed = "QUJD".repeat(400);
+    let picture = json!({"b64_json": packed, "revised_prompt": "a cat"});
+    let drawn = json!({"type": "image_generation.completed", "b64_json": packed, "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}});
+    let (texts, none) = (json!({"texts": ["a"], "input_type": "x"}), json!({}));
+    let hidden = "/model/arn:aws:bedrock:r:1:application-inference-profile%2Fa1/invoke";
+    let item =
+        |embedding: &Value| json!({"object": "embedding", "index": 0, "embedding": embedding});
+    for (exchange, output) in [
+        (
+            Exchange::new(
+                "/v1/embeddings",
+                &json!({"input": "a"}),
+                &json!({"data": [item(&json!(vector))], "model": "m"}),
+            ),
+            json!([item(&json!(vector))]),
+        ),
+        (
+            Exchange::new(
+                "/v1/embeddings",
+                &json!({"input": "a"}),
+                &json!({"data": [item(&json!(packed))]}),
+            )
+            .gzip(),
+            json!([item(&json!(packed))]),
+        ),
+        (
+            Exchange::new(
+                "/v1beta/models/m:embedContent",
+                &none,
+                &json!({"embedding": {"values": vector}}),
+            ),
+            json!([{"values": vector}]),
+        ),
+        (
+            Exchange::new("/api/embed", &none, &json!({"embeddings": [vector, [1]]})),
+            json!([vector, [1]]),
+        ),
+        (Exchange::new("/api/embeddings", &none, &json!({"embedding": vector})), json!([vector])),
+        (
+            Exchange::new(
+                "/v2/embed",
+                &texts,
+                &json!({"id": "e", "embeddings": {"float": [vector]}}),
+            ),
+            json!([{"float": [vector]}]),
+        ),
+        (
+            Exchange::new(hidden, &texts, &json!({"embedding": vector, "inputTextTokenCount": 2})),
+            json!([vector]),
+        ),
+        (
+            Exchange::new(
+                "/v2/rerank",
+                &none,
+                &json!({"results": [{"index": 1, "relevance_score": 0.5}]}),
+            ),
+            json!([{"index": 1, "relevance_score": 0.5}]),
+        ),
+        (
+            Exchange::new(
+                "/api/v1/services/embeddings/text-embedding/text-embedding",
+                &none,
+                &json!({"output": {"embeddings": [{"embedding": [1.5]}]}}),
+            ),
+            json!([{"embedding": [1.5]}]),
+        ),
+        (
+            Exchange::new("/v1/images/generations", &none, &json!({"data": [picture]})),
+            json!([picture]),
+        ),
+        (
+            Exchange::new("/v1/images/generations", &json!({"stream": true}), &none)
+                .of_type("text/event-stream", format!("data: {drawn}\n\n")),
+            json!([{"b64_json": packed}]),
+        ),
+        (
+            Exchange::new(
+                "/v1/images/generations",
+                &none,
+                &json!({"data": [{"url": "https://h/p.png?sig=CANARY"}]}),
+            ),
+            json!([{"url": "https://h/p.png?[redacted]"}]),
+        ),
+    ] {
+        let target = exchange.target.clone();
+        let records = exchange.clone().send(asked).await;
+        let end = records.last().unwrap();
+        assert_eq!(end["data"]["output"], output, "{target}");
+        // The numbers are the same as without.
+        let plain = exchange.clone().send(|layer| layer).await.pop().unwrap();
+        assert_eq!(plain["data"].get("output"), None, "{target}");
+        for name in ["outputs", "dimensions", "usage", "model", "decode_faults"] {
+            assert_eq!(end["data"].get(name), plain["data"].get(name), "{target} {name}");
+        }
+        let off =
+            |layer: HttpCallbackLayer| layer.capture_outputs(true).content(ContentCapture::Off);
+        assert_eq!(exchange.clone().send(off).await.pop().unwrap()["data"].get("output"), None);
+        // What does not fit is left out.
+        let some = |layer: HttpCallbackLayer| {
+            layer.capture_outputs(true).content(ContentCapture::Limited(1000))
+        };
+        let kept = exchange.send(some).await.pop().unwrap()["data"]["output"].take();
+        assert!(kept.to_string().len() < 1000, "{kept}");
+    }
+}
+
 #[tokio::test]
 async fn every_operation_ends_in_its_own_event() {
     let picture = format!(

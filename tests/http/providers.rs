@@ -82,7 +82,7 @@ fn known_hosts_are_those_of_all_formats() {
         (&OllamaChat, "ollama"),
         (&OllamaGenerate, "ollama"),
         (&BedrockConverse, "aws.bedrock"),
-        (&BedrockInvoke::llm(), "aws.bedrock"),
+        (&BedrockInvoke, "aws.bedrock"),
         (&CohereChat, "cohere"),
         (&GeminiInteractions, "gcp.gemini"),
         (&MistralConversations, "mistral_ai"),

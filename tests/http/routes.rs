@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
     EventData, HttpCallbackLayer, LlmStart, ProviderError,
     testing::assert_promises,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         anthropic::{AnthropicDecoder, AnthropicMessages},
     },
 };
@@ -19,15 +19,15 @@ use tower_llm_callbacks::{
 #[derive(Debug, Clone, Copy)]
 struct Own {
     name: &'static str,
-    matches_request: fn(&Method, &str) -> Match,
+    matches_request: fn(&Method, &str) -> bool,
 }
 
 fn own(name: &'static str) -> Own {
-    Own { name, matches_request: |_, _| Match::No }
+    Own { name, matches_request: |_, _| false }
 }
 
 impl Format for Own {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         (self.matches_request)(method, path)
     }
 
@@ -133,7 +133,7 @@ fn routes_match_exactly_or_by_a_star() {
 fn later_settings_win_and_routes_precede_formats() {
     on_each_runtime(|| async {
         let post = |layer| provider(layer, Method::POST, "/v1/messages");
-        let yes = |name| Own { name, matches_request: |_, _| Match::Yes };
+        let yes = |name| Own { name, matches_request: |_, _| true };
         type Change = fn(HttpCallbackLayer) -> HttpCallbackLayer;
         let cases: [(Change, Option<&str>); 6] = [
             (|layer| layer.ignore("/v1/messages"), None),

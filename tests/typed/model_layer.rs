@@ -106,3 +106,27 @@ fn an_abort_at_the_start_makes_no_call() {
         assert_eq!(events[1].error().unwrap().kind(), ErrorKind::Aborted);
     });
 }
+
+#[test]
+fn outputs_are_captured_if_asked_for() {
+    let emit = |vectors: &Lengths, each: &mut dyn FnMut(Delta<'_>)| {
+        for vector in vectors {
+            each(Delta::output(json!([*vector, 0.5])));
+        }
+        facts(vectors, each);
+    };
+    on_each_runtime(|| async move {
+        for capture in [false, true] {
+            let recorders = Recorders::new(&MODES);
+            let layer = ModelLayer::embedding(recorders.callbacks.clone()).capture_outputs(capture);
+            let service = layer.extract(described, emit).layer(service_fn(embed));
+            service.oneshot(texts(&["a", "bcd"])).await.unwrap();
+            assert!(recorders.callbacks.flush(support::PATIENCE).await.is_complete());
+            let expected = if capture { vec![json!([1, 0.5]), json!([3, 0.5])] } else { vec![] };
+            for (mode, recorder) in &recorders.each {
+                let terminals = recorder.terminals();
+                assert_eq!(terminals[0].result().unwrap().output, expected, "{mode:?}");
+            }
+        }
+    });
+}

@@ -14,6 +14,7 @@ use tower_llm_callbacks::{
         anthropic::AnthropicDecoder,
         bedrock::{ConverseDecoder, InvokeDecoder},
         cohere::CohereDecoder,
+        dashscope::DashScopeDecoder,
         gemini::GeminiDecoder,
         gemini_interactions::InteractionsDecoder,
         mistral::ConversationsDecoder,
@@ -91,6 +92,14 @@ const DECODERS: &[(&str, [New; 3])] = &[
             || Box::new(CohereDecoder::new()),
             || Box::new(CohereDecoder::with_limit(100)),
             || Box::new(CohereDecoder::whole()),
+        ],
+    ),
+    (
+        "dashscope",
+        [
+            || Box::new(DashScopeDecoder::new()),
+            || Box::new(DashScopeDecoder::with_limit(100)),
+            || Box::new(DashScopeDecoder::whole()),
         ],
     ),
     (
@@ -422,6 +431,7 @@ const LIMITED: &[(&str, New)] = &[
     ("converse", || Box::new(ConverseDecoder::with_limit(4 * 1024))),
     ("invoke", || Box::new(InvokeDecoder::with_limit(4 * 1024))),
     ("cohere", || Box::new(CohereDecoder::with_limit(4 * 1024))),
+    ("dashscope", || Box::new(DashScopeDecoder::with_limit(4 * 1024))),
     ("gemini interactions", || Box::new(InteractionsDecoder::with_limit(4 * 1024))),
     ("mistral", || Box::new(ConversationsDecoder::with_limit(4 * 1024))),
     ("text generation", || Box::new(TextGenerationDecoder::with_limit(4 * 1024))),

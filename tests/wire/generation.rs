@@ -5,12 +5,13 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use support::wire::{cut, of_type};
 use tower_llm_callbacks::{
-    Delta, LlmResult, LlmStart, ProviderError,
+    Delta, LlmResult, LlmStart, ProviderError, RunType,
     event::Accumulator,
     wire::{
-        Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Format, LlmHttpRequest, LlmHttpResponse,
         anthropic::AnthropicMessages,
         cohere::{CohereChat, CohereGenerate},
+        dashscope::DashScope,
         gemini_interactions::GeminiInteractions,
         mistral::MistralConversations,
         openai_chat::OpenAiChat,
@@ -68,9 +69,71 @@ fn start(format: &dyn Format, path: &str, body: &Value) -> LlmStart {
     let (uri, headers, body): (Uri, _, _) =
         (path.parse().unwrap(), HeaderMap::new(), Bytes::from(body.to_string()));
     let call = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
-    assert_ne!(format.matches(&Method::POST, &call.path()), Match::No, "{path}");
-    assert!(format.reads(&call), "{path}");
+    assert!(format.matches(&Method::POST, &call.path()), "{path}");
+    assert_eq!(format.describe(&call).run_type(), Some(RunType::Llm), "{path}");
     format.start(&call)
+}
+
+#[test]
+fn dashscope() {
+    const PATH: &str = "/api/v1/services/aigc/text-generation/generation";
+    let event = |message: Value, reason: &str, output: u64| {
+        json!({"output": {"choices": [{"message": message, "finish_reason": reason}]}, "request_id": "r1",
+            "usage": {"input_tokens": 5, "output_tokens": output, "total_tokens": 5 + output}})
+    };
+    let call = |arguments: &str| json!([{"index": 0, "id": "c1", "function": {"name": "add", "arguments": arguments}}]);
+    // Each event has all so far.
+    let streamed = events([
+        event(json!({"content": "", "reasoning_content": "h"}), "null", 1),
+        event(json!({"content": "", "reasoning_content": "hm"}), "null", 2),
+        event(json!({"content": "Hell", "reasoning_content": "hm"}), "null", 2),
+        event(json!({"content": [{"text": "Hello"}], "reasoning_content": "hm"}), "null", 3),
+        event(json!({"content": "Hello", "tool_calls": call("{\"a\":")}), "null", 3),
+        event(json!({"content": "Hello", "tool_calls": call("{\"a\":1}")}), "tool_calls", 4),
+    ]);
+    let mut expected = json!({"text": "Hello", "reasoning": "hm", "finish": "tool_calls", "usage": [5, 4],
+        "calls": [["c1", "add", "{\"a\":1}"]], "streamed": true, "id": "r1", "model": null});
+    assert_eq!(facts(read(&DashScope, &streamed)), expected);
+    let message =
+        json!({"content": "Hello", "reasoning_content": "hm", "tool_calls": call("{\"a\":1}")});
+    let whole = event(message, "tool_calls", 4).to_string();
+    expected["streamed"] = json!(false);
+    assert_eq!(facts(read(&DashScope, &whole)), expected);
+
+    // Or what is new, if the request asks for that.
+    let body = json!({"model": "qwen", "input": {"messages": [{"role": "user", "content": "Hi"}]},
+        "parameters": {"incremental_output": true, "result_format": "message"}});
+    let asked = start(&DashScope, PATH, &body);
+    assert_eq!((&*asked.provider, &*asked.api), ("alibaba", "generation"));
+    assert_eq!(asked.model.as_deref(), Some("qwen"));
+    assert_eq!(*asked.messages.get().unwrap(), body["input"]["messages"]);
+    let headers = of_type(Some("text/event-stream"));
+    let response = LlmHttpResponse::new(StatusCode::OK, &headers).request(&asked);
+    let mut decoder = DashScope.decoder(&response);
+    let mut text = Accumulator::new();
+    let parts = events([
+        event(json!({"content": "ha"}), "null", 1),
+        event(json!({"content": "ha"}), "null", 2),
+        event(json!({"content": ""}), "stop", 2),
+    ]);
+    decoder.push(parts.as_bytes(), &mut |delta| text.delta(&delta));
+    assert_eq!(text.finish().text(), "haha");
+
+    let plain = json!({"output": {"text": "Hi", "finish_reason": "stop"}, "request_id": "r2"});
+    assert_eq!(read(&DashScope, &plain.to_string()).0.text(), "Hi");
+    let prompt = start(&DashScope, PATH, &json!({"input": {"prompt": "Hi"}}));
+    assert_eq!(*prompt.messages.get().unwrap(), json!([{"role": "user", "content": "Hi"}]));
+
+    let failed = format!(
+        "{}event:error\nstatus:429\ndata:{}\n\n",
+        events([event(json!({"content": "He"}), "null", 1)]),
+        json!({"code": "Throttling", "message": "too fast", "request_id": "r1"}),
+    );
+    let (result, error) = read(&DashScope, &failed);
+    assert_eq!(result.text(), "He");
+    assert_eq!(error.unwrap().code.as_deref(), Some("Throttling"));
+    let cut = events([event(json!({"content": "He"}), "null", 1)]);
+    assert_eq!(read(&DashScope, &cut).1, Some(ProviderError::new("truncated")));
 }
 
 #[test]
@@ -327,8 +390,8 @@ fn models_of_vertex_are_in_the_path() {
     );
     assert!(mistral.stream);
     let count = format!("{prefix}/anthropic/models/count-tokens:rawPredict");
-    assert_eq!(AnthropicMessages.matches(&Method::POST, &count), Match::No);
-    assert_eq!(OpenAiChat.matches(&Method::POST, &count), Match::No);
+    assert!(!AnthropicMessages.matches(&Method::POST, &count));
+    assert!(!OpenAiChat.matches(&Method::POST, &count));
 }
 
 #[test]

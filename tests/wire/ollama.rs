@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
     Delta, LlmResult, LlmStart, ProviderError, Usage,
     event::Accumulator,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest,
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
     },
 };
@@ -417,17 +417,16 @@ fn invalid_unstreamed_bodies_are_faults() {
 
 #[test]
 fn requests_match_by_method_and_path() {
-    use Match::{No, Yes};
     for (method, path, chat, generate) in [
-        (Method::POST, "/api/chat", Yes, No),
-        (Method::POST, "/ollama/api/chat", Yes, No),
-        (Method::POST, "/api/generate", No, Yes),
-        (Method::GET, "/api/chat", No, No),
-        (Method::GET, "/api/generate", No, No),
-        (Method::POST, "/api/chat/", No, No),
-        (Method::POST, "/api/embed", No, No),
-        (Method::POST, "/myapi/chat", No, No),
-        (Method::POST, "", No, No),
+        (Method::POST, "/api/chat", true, false),
+        (Method::POST, "/ollama/api/chat", true, false),
+        (Method::POST, "/api/generate", false, true),
+        (Method::GET, "/api/chat", false, false),
+        (Method::GET, "/api/generate", false, false),
+        (Method::POST, "/api/chat/", false, false),
+        (Method::POST, "/api/embed", false, false),
+        (Method::POST, "/myapi/chat", false, false),
+        (Method::POST, "", false, false),
     ] {
         assert_eq!(OllamaChat.matches(&method, path), chat, "{method} {path}");
         assert_eq!(OllamaGenerate.matches(&method, path), generate, "{method} {path}");

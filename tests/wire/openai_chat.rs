@@ -19,7 +19,7 @@ use tower_llm_callbacks::{
     Delta, LlmStart, ProviderError, Usage,
     event::Accumulator,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest,
         openai_chat::{OpenAiChat, OpenAiChatDecoder, OpenAiCompletions},
     },
 };

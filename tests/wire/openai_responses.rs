@@ -18,7 +18,7 @@ use tower_llm_callbacks::{
     Delta, LlmStart, ProviderError, Usage,
     event::Accumulator,
     wire::{
-        Decoder, Format, LlmHttpRequest, Match,
+        Decoder, Format, LlmHttpRequest,
         openai_responses::{OpenAiResponses, OpenAiResponsesDecoder},
     },
 };

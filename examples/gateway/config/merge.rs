@@ -27,6 +27,6 @@ macro_rules! merged {
 
 merged! {
     values: config listen upstream provider events content nats admin replay grace drain client_timeout pace_ms;
-    switches: check admin_abort no_callbacks;
+    switches: check admin_abort capture_outputs no_callbacks;
     lists: routes callers
 }

@@ -61,6 +61,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "full|off|BYTES")]
     pub(crate) content: Option<Content>,
 
+    /// Also capture vectors, pictures, ranked documents and scores, as far as the content level lets it
+    #[arg(long)]
+    pub(crate) capture_outputs: bool,
+
     /// Publish every event to a NATS server with JetStream, such as nats://127.0.0.1:4222
     #[arg(long, value_name = "URL")]
     pub(crate) nats: Option<String>,

@@ -212,6 +212,7 @@ impl<M: Mask> Rewrite for Masking<M> {
             choice.finish_reason = choice.finish_reason.take().map(|reason| self.shared(reason));
         }
         result.usage_raw = self.value(result.usage_raw);
+        result.output.iter_mut().for_each(|output| *output = value(&*self.mask, output.take()));
         result
     }
 

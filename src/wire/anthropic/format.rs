@@ -5,7 +5,7 @@ use super::AnthropicDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         request::{Messages, message},
         vertex::RawPredict,
     },
@@ -17,8 +17,8 @@ use crate::{
 pub struct AnthropicMessages;
 
 impl Format for AnthropicMessages {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && is_call(path))
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && is_call(path)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

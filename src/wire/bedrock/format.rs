@@ -8,7 +8,7 @@ use crate::{
     event::{LlmStart, ProviderError},
     run::RunType,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         request::{Members, items, message},
     },
 };
@@ -37,10 +37,10 @@ const PROVIDER: &str = "aws.bedrock";
 pub struct BedrockConverse;
 
 impl Format for BedrockConverse {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let target = Target::parse(path);
         let is_call = target.is_some_and(|target| target.operation == Operation::Converse);
-        Match::when(method == Method::POST && is_call)
+        method == Method::POST && is_call
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -66,59 +66,31 @@ impl Format for BedrockConverse {
 
 /// Amazon Bedrock's `InvokeModel` as a [`Format`]: `POST …/model/{modelId}/invoke` and `…/invoke-with-response-stream`.
 ///
-/// The type of the runs is part of the format. The path is the same for all of them, so that a format matches the calls
-/// of models with such names: `embed`, `rerank` … What has no such name, as an ARN may, is a call of a language model; its
-/// answer is read for what it is.
+/// The type of the run is that which the model's name says: `embed`, `rerank` … An ARN may hide the name: then the members of the
+/// body decide. What neither of them says is a call of a language model; its answer is read for what it is.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, bedrock::BedrockInvoke};
+/// use tower_llm_callbacks::wire::{Format, bedrock::BedrockInvoke};
 ///
-/// let path = "/model/amazon.titan-embed-text-v2:0/invoke";
-/// assert_eq!(BedrockInvoke::embedding().matches(&Method::POST, path), Match::Yes);
-/// assert_eq!(BedrockInvoke::llm().matches(&Method::POST, path), Match::No);
+/// assert!(BedrockInvoke.matches(&Method::POST, "/model/amazon.titan-embed-text-v2:0/invoke"));
 /// ```
-#[derive(Debug, Clone, Copy)]
-pub struct BedrockInvoke {
-    run_type: RunType,
-}
-
-impl BedrockInvoke {
-    /// Creates the format of calls of language models.
-    pub fn llm() -> Self {
-        Self { run_type: RunType::Llm }
-    }
-
-    /// Creates the format of calls of embedding models.
-    pub fn embedding() -> Self {
-        Self { run_type: RunType::Embedding }
-    }
-
-    /// Creates the format of calls of models that rank documents.
-    pub fn rerank() -> Self {
-        Self { run_type: RunType::Rerank }
-    }
-
-    /// Creates the format of calls of models that make images.
-    pub fn image() -> Self {
-        Self { run_type: RunType::Image }
-    }
-}
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BedrockInvoke;
 
 impl Format for BedrockInvoke {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let target = Target::parse(path).filter(|it| it.operation == Operation::Invoke);
-        let is_call = target.is_some_and(|target| target.run_type() == self.run_type);
-        Match::when(method == Method::POST && is_call)
+        method == Method::POST && target.is_some()
     }
 
-    fn run_type(&self) -> RunType {
-        self.run_type
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(invoked(request))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let start = start(call, "invoke", &invoke_request::PROMPT, invoke_request::messages);
-        match self.run_type {
+        match invoked(call) {
             RunType::Llm => start,
             _ => start.inputs(invoke_request::inputs(&call.members())),
         }
@@ -135,6 +107,13 @@ impl Format for BedrockInvoke {
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
         error::body(status, message)
     }
+}
+
+/// Returns the type of the run of an invocation.
+fn invoked(call: &LlmHttpRequest<'_>) -> RunType {
+    let path = call.path();
+    let named = Target::parse(&path).and_then(|target| target.run_type());
+    named.unwrap_or_else(|| invoke_request::run_type(&call.members()))
 }
 
 fn start(

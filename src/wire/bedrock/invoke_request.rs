@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::wire::request::{Members, items, message};
+use crate::{
+    run::RunType,
+    wire::request::{Members, items, message},
+};
 
 /// The members of a prompt.
 pub(super) const PROMPT: [&str; 24] = [
@@ -32,6 +35,33 @@ pub(super) const PROMPT: [&str; 24] = [
     "image",
 ];
 
+/// The members of requests to embed something: of Cohere, Titan, Nova and TwelveLabs.
+const EMBEDDING: [&str; 9] = [
+    "input_type",
+    "embedding_types",
+    "inputText",
+    "inputImage",
+    "embeddingTypes",
+    "embeddingConfig",
+    "singleEmbeddingParams",
+    "segmentedEmbeddingParams",
+    "inputType",
+];
+/// The members of requests for pictures: of Stability, Titan and Nova.
+const IMAGE: [&str; 11] = [
+    "text_prompts",
+    "aspect_ratio",
+    "negative_prompt",
+    "image",
+    "imageGenerationConfig",
+    "textToImageParams",
+    "inPaintingParams",
+    "outPaintingParams",
+    "imageVariationParams",
+    "colorGuidedGenerationParams",
+    "backgroundRemovalParams",
+];
+
 /// Returns the messages of a prompt. What is no message, such as a text to embed, is one of the user's.
 pub(super) fn messages(members: &Members) -> Vec<Value> {
     let mut all = Vec::new();
@@ -58,4 +88,20 @@ pub(super) fn inputs(members: &Members) -> u64 {
     let lists = ["documents", "texts", "inputs", "images"].into_iter();
     let lists = lists.filter_map(|name| members.value(name)?.as_array().map(Vec::len));
     lists.max().map_or(1, |count| count as u64)
+}
+
+/// Returns the type of the run of a request whose model has no name.
+pub(super) fn run_type(members: &Members) -> RunType {
+    let has = |names: &[&str]| members.has_any(names);
+    if has(&["messages", "message", "textGenerationConfig"]) {
+        RunType::Llm
+    } else if has(&["query"]) && has(&["documents"]) {
+        RunType::Rerank
+    } else if has(&EMBEDDING) {
+        RunType::Embedding
+    } else if has(&IMAGE) {
+        RunType::Image
+    } else {
+        RunType::Llm
+    }
 }

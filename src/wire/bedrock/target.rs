@@ -29,20 +29,22 @@ impl<'a> Target<'a> {
         (!model.is_empty()).then_some(Self { model, operation, streamed })
     }
 
-    /// Returns the type of the runs of the model, as far as its name says it. The body says more, but only when the run has
-    /// begun.
-    pub(super) fn run_type(&self) -> RunType {
+    /// Returns the type of the runs of the model; `None` if there is no name of a model, as in the ARN of an inference profile
+    /// or a deployment.
+    pub(super) fn run_type(&self) -> Option<RunType> {
         let model = self.model.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| model.contains(word));
-        if has(&["rerank"]) {
+        Some(if has(&["rerank"]) {
             RunType::Rerank
         } else if has(&["embed"]) {
             RunType::Embedding
         } else if has(&["stability.", "image-generator", "nova-canvas", "stable-"]) {
             RunType::Image
-        } else {
+        } else if has(&["."]) {
             RunType::Llm
-        }
+        } else {
+            return None;
+        })
     }
 }
 
@@ -60,13 +62,19 @@ mod tests {
         let arn = "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.amazon.nova-lite-v1:0";
         let opaque = "arn:aws:bedrock:eu-west-1:1:application-inference-profile/a1b2c3";
         let cases = [
-            ("/model/a.b-v1:0/converse", Some(("a.b-v1:0", false, Llm))),
-            ("/aws/model/a.b/converse-stream", Some(("a.b", true, Llm))),
-            (&format!("/model/{arn}/invoke"), Some((arn, false, Llm))),
-            (&format!("/model/{opaque}/invoke-with-response-stream"), Some((opaque, true, Llm))),
-            ("/model/cohere.embed-v4:0/invoke", Some(("cohere.embed-v4:0", false, Embedding))),
-            ("/model/amazon.rerank-v1:0/invoke", Some(("amazon.rerank-v1:0", false, Rerank))),
-            ("/model/stability.sd3-large/invoke", Some(("stability.sd3-large", false, Image))),
+            ("/model/a.b-v1:0/converse", Some(("a.b-v1:0", false, Some(Llm)))),
+            ("/aws/model/a.b/converse-stream", Some(("a.b", true, Some(Llm)))),
+            (&format!("/model/{arn}/invoke"), Some((arn, false, Some(Llm)))),
+            (&format!("/model/{opaque}/invoke-with-response-stream"), Some((opaque, true, None))),
+            (
+                "/model/cohere.embed-v4:0/invoke",
+                Some(("cohere.embed-v4:0", false, Some(Embedding))),
+            ),
+            ("/model/amazon.rerank-v1:0/invoke", Some(("amazon.rerank-v1:0", false, Some(Rerank)))),
+            (
+                "/model/stability.sd3-large/invoke",
+                Some(("stability.sd3-large", false, Some(Image))),
+            ),
             ("/model/a/count-tokens", None),
             ("/model/a/invoke-with-bidirectional-stream", None),
             ("/model//converse", None),

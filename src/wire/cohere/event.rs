@@ -2,6 +2,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use crate::wire::{
+    function::Function,
     json::{Count, List, Many, Object, Text},
     json_text::JsonText,
 };
@@ -88,15 +89,6 @@ pub(super) struct Call<'a> {
     pub(super) id: Text<'a>,
     #[serde(borrow)]
     pub(super) function: Object<Function<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Function<'a> {
-    #[serde(borrow)]
-    pub(super) name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) arguments: JsonText<'a>,
 }
 
 /// A tool call of version 1, or a piece of one, whose parameters are a text.

@@ -5,7 +5,7 @@ use super::CohereDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         request::{Members, items, message},
     },
 };
@@ -17,10 +17,10 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, cohere::CohereChat};
+/// use tower_llm_callbacks::wire::{Format, cohere::CohereChat};
 ///
-/// assert_eq!(CohereChat.matches(&Method::POST, "/v2/chat"), Match::Yes);
-/// assert_eq!(CohereChat.matches(&Method::POST, "/v1/chat"), Match::ByBody);
+/// assert!(CohereChat.matches(&Method::POST, "/v2/chat"));
+/// assert!(CohereChat.matches(&Method::POST, "/v1/chat"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CohereChat;
@@ -29,24 +29,23 @@ pub struct CohereChat;
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, cohere::CohereGenerate};
+/// use tower_llm_callbacks::wire::{Format, cohere::CohereGenerate};
 ///
-/// assert_eq!(CohereGenerate.matches(&Method::POST, "/v1/generate"), Match::ByBody);
+/// assert!(CohereGenerate.matches(&Method::POST, "/v1/generate"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CohereGenerate;
 
+/// The path of version 1, which Writer's chat has, too.
+const V1: &str = "/v1/chat";
+
 impl Format for CohereChat {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        match *method == Method::POST {
-            true if path.ends_with("/v2/chat") => Match::Yes,
-            true if path.ends_with("/v1/chat") => Match::ByBody,
-            _ => Match::No,
-        }
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && (path.ends_with("/v2/chat") || path.ends_with(V1))
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        call.members().has("message")
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        Call::new().only_if(!request.path().ends_with(V1) || request.members().has("message"))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -70,15 +69,12 @@ impl Format for CohereChat {
 }
 
 impl Format for CohereGenerate {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        match method == Method::POST && path.ends_with("/v1/generate") {
-            true => Match::ByBody,
-            false => Match::No,
-        }
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && path.ends_with("/v1/generate")
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        call.members().has("prompt")
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        Call::new().only_if(request.members().has("prompt"))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -5,7 +5,7 @@ use super::GeminiDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         request::{Messages, message},
         vertex::is_vertex,
     },
@@ -20,8 +20,8 @@ const PROMPT: [&str; 3] = ["systemInstruction", "system_instruction", "contents"
 pub struct Gemini;
 
 impl Format for Gemini {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && Target::parse(path).is_some())
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && Target::parse(path).is_some()
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -4,7 +4,7 @@ use super::InteractionsDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         gemini::Gemini,
         openai,
         request::{items, message},
@@ -18,23 +18,24 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, gemini_interactions::GeminiInteractions};
+/// use tower_llm_callbacks::wire::{Format, gemini_interactions::GeminiInteractions};
 ///
 /// let matches = |method, path| GeminiInteractions.matches(&method, path);
-/// assert_eq!(matches(Method::POST, "/v1beta/interactions"), Match::Yes);
-/// assert_eq!(matches(Method::GET, "/v1beta/interactions/v1_1"), Match::Yes);
-/// assert_eq!(matches(Method::POST, "/v1beta/interactions/v1_1/cancel"), Match::No);
+/// assert!(matches(Method::POST, "/v1beta/interactions"));
+/// assert!(matches(Method::GET, "/v1beta/interactions/v1_1"));
+/// assert!(!matches(Method::POST, "/v1beta/interactions/v1_1/cancel"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GeminiInteractions;
 
 impl Format for GeminiInteractions {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(match *method {
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        match *method {
             Method::POST => path.ends_with("/interactions"),
-            Method::GET => openai::is_fetch(path, "/interactions"),
+            // The other one is a socket.
+            Method::GET => openai::is_fetch(path, "/interactions") && !path.ends_with("/live"),
             _ => false,
-        })
+        }
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

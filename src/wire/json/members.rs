@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 
@@ -9,6 +9,23 @@ use super::{Nesting, Raw, nesting::Quoted};
 ///
 /// The text comes in pieces, as it arrived. It is not copied.
 pub(in crate::wire) fn members(pieces: &[Bytes], mut each: impl FnMut(Cow<'_, str>, Raw)) {
+    spans(pieces, |name, start, end| {
+        if let Some(value) = start.up_to(end) {
+            each(name, value);
+        }
+    });
+}
+
+/// As [`members`], for a text in one piece.
+pub(in crate::wire) fn members_of<'t>(text: &'t str, mut each: impl FnMut(Cow<'_, str>, &'t str)) {
+    spans(&[text], |name, start, end| each(name, text.get(start.at..end.at).unwrap_or_default()));
+}
+
+/// Finds the members of an object, and the places where their values begin and end.
+fn spans<'a, P: AsRef<[u8]>>(
+    pieces: &'a [P],
+    mut each: impl FnMut(Cow<'_, str>, Cursor<'a, P>, Cursor<'a, P>),
+) {
     let mut text = Cursor { pieces, piece: 0, at: 0 };
     text.pass_byte_order_mark();
     text.pass_blanks();
@@ -22,16 +39,16 @@ pub(in crate::wire) fn members(pieces: &[Bytes], mut each: impl FnMut(Cow<'_, st
             return;
         }
         let Some(name) = text.value() else { return };
+        let name = name.bytes(text);
         text.pass_blanks();
         if text.peek() != Some(b':') {
             return;
         }
-        let name = name.bytes();
         let Ok(name) = serde_json::from_slice(&name) else { return };
         text.pass(1);
         text.pass_blanks();
         let Some(value) = text.value() else { return };
-        each(name, value);
+        each(name, value, text);
         text.pass_blanks();
         if text.peek() != Some(b',') {
             return;
@@ -40,17 +57,24 @@ pub(in crate::wire) fn members(pieces: &[Bytes], mut each: impl FnMut(Cow<'_, st
 }
 
 /// A place in a text that is in pieces.
-#[derive(Clone, Copy)]
-struct Cursor<'a> {
-    pieces: &'a [Bytes],
+struct Cursor<'a, P> {
+    pieces: &'a [P],
     piece: usize,
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<P> Clone for Cursor<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Cursor<'_, P> {}
+
+impl<'a, P: AsRef<[u8]>> Cursor<'a, P> {
     /// Returns the rest of the piece, or the next one that has something. Empty at the end of the text.
     fn rest(&mut self) -> &'a [u8] {
-        while let Some(piece) = self.pieces.get(self.piece) {
+        while let Some(piece) = self.pieces.get(self.piece).map(AsRef::as_ref) {
             if self.at < piece.len() {
                 return &piece[self.at..];
             }
@@ -86,8 +110,8 @@ impl<'a> Cursor<'a> {
         *self = after;
     }
 
-    /// Passes the value that begins here, and returns it; `None` if there is no value or it does not end.
-    fn value(&mut self) -> Option<Raw> {
+    /// Passes the value that begins here, and returns where that is; `None` if there is no value or it does not end.
+    fn value(&mut self) -> Option<Self> {
         let first = self.peek()?;
         let start = *self;
         match first {
@@ -107,7 +131,7 @@ impl<'a> Cursor<'a> {
                 self.pass_until(|rest| rest.iter().position(ends))?;
             }
         }
-        start.up_to(*self)
+        (start.piece != self.piece || start.at != self.at).then_some(start)
     }
 
     /// Passes bytes up to the end that is found in one of the pieces.
@@ -127,17 +151,32 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Returns the parts of the pieces between this place and a later one.
+    fn parts(self, end: Self) -> impl Iterator<Item = (&'a P, Range<usize>)> {
+        let pieces = self.pieces.iter().enumerate().take(end.piece + 1).skip(self.piece);
+        let part = move |(index, piece): (usize, &'a P)| {
+            let from = if index == self.piece { self.at } else { 0 };
+            let to = if index == end.piece { end.at } else { piece.as_ref().len() };
+            (piece, from..to)
+        };
+        pieces.map(part).filter(|(_, range)| !range.is_empty())
+    }
+
+    /// Returns what is between this place and a later one, which is a copy if it is in several pieces.
+    fn bytes(self, end: Self) -> Cow<'a, [u8]> {
+        let mut parts = self.parts(end).map(|(piece, range)| &piece.as_ref()[range]);
+        let first = parts.next().unwrap_or_default();
+        parts.fold(Cow::Borrowed(first), |mut all, part| {
+            all.to_mut().extend_from_slice(part);
+            all
+        })
+    }
+}
+
+impl Cursor<'_, Bytes> {
     /// Returns what is between this place and a later one; `None` if that is nothing.
     fn up_to(self, end: Self) -> Option<Raw> {
-        let mut parts = Vec::new();
-        for (index, piece) in self.pieces.iter().enumerate().take(end.piece + 1).skip(self.piece) {
-            let from = if index == self.piece { self.at } else { 0 };
-            let to = if index == end.piece { end.at } else { piece.len() };
-            if from < to {
-                parts.push(piece.slice(from..to));
-            }
-        }
-        Raw::new(parts)
+        Raw::new(self.parts(end).map(|(piece, range)| piece.slice(range)).collect())
     }
 }
 

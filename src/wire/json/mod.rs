@@ -23,7 +23,7 @@ pub(super) use in_place::{InPlace, in_place};
 pub(super) use lenient::lenient;
 pub(super) use list::List;
 pub(super) use many::Many;
-pub(super) use members::members;
+pub(super) use members::{members, members_of};
 pub(super) use nesting::Nesting;
 pub(super) use object::Object;
 pub(super) use raw::{Raw, joined};

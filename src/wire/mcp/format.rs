@@ -9,7 +9,7 @@ use super::{
 use crate::{
     event::{LlmStart, Prompt},
     run::RunType,
-    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 /// Tool calls of the Model Context Protocol over streamable HTTP as a [`Format`]: `POST …/mcp` with the method `tools/call`.
@@ -24,9 +24,9 @@ use crate::{
 /// ```
 /// use bytes::Bytes;
 /// use http::{HeaderMap, Method, Uri};
-/// use tower_llm_callbacks::wire::{Format, LlmHttpRequest, Match, mcp::Mcp};
+/// use tower_llm_callbacks::wire::{Format, LlmHttpRequest, mcp::Mcp};
 ///
-/// assert_eq!(Mcp.matches(&Method::POST, "/mcp"), Match::Yes);
+/// assert!(Mcp.matches(&Method::POST, "/mcp"));
 /// let (uri, headers) = (Uri::from_static("/mcp"), HeaderMap::new());
 /// let body = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call",
 ///     "params":{"name":"get_weather","arguments":{"city":"Paris"}}}"#;
@@ -38,21 +38,17 @@ use crate::{
 pub struct Mcp;
 
 impl Format for Mcp {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && path.ends_with("/mcp"))
-    }
-
-    fn run_type(&self) -> RunType {
-        RunType::Tool
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && path.ends_with("/mcp")
     }
 
     fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
         let message = Message::of(request);
         if !message.is_call(request.complete) {
-            return Call::unobserved(pattern(message.method.as_deref()));
+            return Call::unobserved().counted_as(pattern(message.method.as_deref()));
         }
         let meta = message.meta();
-        let mut call = Call::new().metadata("mcp.method.name", super::request::CALL);
+        let mut call = Call::of(RunType::Tool).metadata("mcp.method.name", super::request::CALL);
         if let Some(name) = message.name {
             call = call.name(name);
         }

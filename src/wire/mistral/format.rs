@@ -4,7 +4,7 @@ use super::ConversationsDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai,
         request::{items, message},
     },
 };
@@ -16,28 +16,25 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, mistral::MistralConversations};
+/// use tower_llm_callbacks::wire::{Format, mistral::MistralConversations};
 ///
 /// let matches = |path| MistralConversations.matches(&Method::POST, path);
-/// assert_eq!(matches("/v1/conversations"), Match::ByBody);
-/// assert_eq!(matches("/v1/conversations/conv_1/restart"), Match::ByBody);
-/// assert_eq!(matches("/v1/conversations/conv_1/messages"), Match::No);
+/// assert!(matches("/v1/conversations"));
+/// assert!(matches("/v1/conversations/conv_1/restart"));
+/// assert!(!matches("/v1/conversations/conv_1/messages"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MistralConversations;
 
 impl Format for MistralConversations {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let path = path.strip_suffix("/restart").unwrap_or(path);
         let is_one = || openai::is_fetch(path, "/conversations");
-        match *method == Method::POST && (path.ends_with("/conversations") || is_one()) {
-            true => Match::ByBody,
-            false => Match::No,
-        }
+        *method == Method::POST && (path.ends_with("/conversations") || is_one())
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        call.members().has("inputs")
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        Call::new().only_if(request.members().has("inputs"))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

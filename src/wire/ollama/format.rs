@@ -5,7 +5,7 @@ use super::OllamaDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         request::{Members, Messages, message},
     },
 };
@@ -16,10 +16,10 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, ollama::OllamaChat};
+/// use tower_llm_callbacks::wire::{Format, ollama::OllamaChat};
 ///
-/// assert_eq!(OllamaChat.matches(&Method::POST, "/api/chat"), Match::Yes);
-/// assert_eq!(OllamaChat.matches(&Method::GET, "/api/tags"), Match::No);
+/// assert!(OllamaChat.matches(&Method::POST, "/api/chat"));
+/// assert!(!OllamaChat.matches(&Method::GET, "/api/tags"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OllamaChat;
@@ -31,17 +31,17 @@ pub struct OllamaChat;
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, ollama::OllamaGenerate};
+/// use tower_llm_callbacks::wire::{Format, ollama::OllamaGenerate};
 ///
-/// assert_eq!(OllamaGenerate.matches(&Method::POST, "/api/generate"), Match::Yes);
-/// assert_eq!(OllamaGenerate.matches(&Method::POST, "/api/chat"), Match::No);
+/// assert!(OllamaGenerate.matches(&Method::POST, "/api/generate"));
+/// assert!(!OllamaGenerate.matches(&Method::POST, "/api/chat"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OllamaGenerate;
 
 impl Format for OllamaChat {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && path.ends_with("/api/chat"))
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && path.ends_with("/api/chat")
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -60,8 +60,8 @@ impl Format for OllamaChat {
 }
 
 impl Format for OllamaGenerate {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && path.ends_with("/api/generate"))
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && path.ends_with("/api/generate")
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

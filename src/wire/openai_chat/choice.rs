@@ -1,12 +1,12 @@
 use std::{borrow::Cow, mem::take};
 
 use super::{
-    chunk::{Custom, Function, Message, ToolCall},
+    chunk::{Custom, Message, ToolCall},
     tools::{Fragment, Tools, WordHash},
 };
 use crate::{
     event::Delta,
-    wire::{json::Text, message_content::Content},
+    wire::{function::Function, json::Text, message_content::Content},
 };
 
 /// The key of the one legacy function call.

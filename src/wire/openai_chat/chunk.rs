@@ -3,6 +3,7 @@ use serde_json::{Map, Value};
 
 use super::inline_vec1::InlineVec1;
 use crate::wire::{
+    function::Function,
     json::{Count, List, Object, Text, in_place},
     json_text::JsonText,
     message_content::MessageContent,
@@ -148,15 +149,6 @@ pub(super) struct ToolCall<'a> {
     /// The call of a tool with free-text input, in place of a function.
     #[serde(borrow)]
     pub(super) custom: Object<Custom<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Function<'a> {
-    #[serde(borrow)]
-    pub(super) name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) arguments: JsonText<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]

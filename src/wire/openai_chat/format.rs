@@ -5,7 +5,7 @@ use super::OpenAiChatDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai,
         request::{Members, Messages, items, message},
         vertex::RawPredict,
     },
@@ -39,28 +39,30 @@ pub struct OpenAiChat;
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, openai_chat::OpenAiCompletions};
+/// use tower_llm_callbacks::wire::{Format, openai_chat::OpenAiCompletions};
 ///
 /// let matches = |path| OpenAiCompletions.matches(&Method::POST, path);
-/// assert_eq!(matches("/v1/completions"), Match::Yes);
-/// assert_eq!(matches("/v1/chat/completions"), Match::No);
+/// assert!(matches("/v1/completions"));
+/// assert!(!matches("/v1/chat/completions"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiCompletions;
 
 impl Format for OpenAiChat {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(match *method {
-            Method::POST if is_by_body(path) => return Match::ByBody,
-            Method::POST => is_chat(path),
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        match *method {
+            Method::POST => is_chat(path) || is_by_body(path),
             Method::GET => openai::is_fetch(path, CHAT[0]),
             _ => false,
-        })
+        }
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        let members = call.members();
-        PROMPT[..2].iter().any(|name| members.has(name))
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        if !is_by_body(&request.path()) {
+            return Call::new();
+        }
+        let members = request.members();
+        Call::new().only_if(PROMPT[..2].iter().any(|name| members.has(name)))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -95,9 +97,9 @@ impl Format for OpenAiChat {
 }
 
 impl Format for OpenAiCompletions {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let is_legacy = path.ends_with("/completions") && !is_chat(path);
-        Match::when(method == Method::POST && is_legacy)
+        method == Method::POST && is_legacy
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -5,8 +5,8 @@ use super::{OpenAiResponsesDecoder, input};
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai,
-        request::{Messages, items, message},
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai,
+        request::{Members, Messages, message},
     },
 };
 
@@ -19,12 +19,12 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, openai_responses::OpenAiResponses};
+/// use tower_llm_callbacks::wire::{Format, openai_responses::OpenAiResponses};
 ///
 /// let matches = |method, path| OpenAiResponses.matches(&method, path);
-/// assert_eq!(matches(Method::POST, "/v1/responses"), Match::Yes);
-/// assert_eq!(matches(Method::GET, "/v1/responses/resp_1"), Match::Yes);
-/// assert_eq!(matches(Method::POST, "/v1/responses/resp_1/cancel"), Match::No);
+/// assert!(matches(Method::POST, "/v1/responses"));
+/// assert!(matches(Method::GET, "/v1/responses/resp_1"));
+/// assert!(!matches(Method::POST, "/v1/responses/resp_1/cancel"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiResponses;
@@ -33,25 +33,26 @@ pub struct OpenAiResponses;
 const AGENT: &str = "/v1/agent";
 
 impl Format for OpenAiResponses {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(match *method {
-            Method::POST if openai::endpoint(path).is_some() || path.ends_with(AGENT) => {
-                return Match::ByBody;
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        match *method {
+            Method::POST => {
+                let ends = ["/responses", "/responses/compact", AGENT];
+                ends.iter().any(|end| path.ends_with(end)) || openai::endpoint(path).is_some()
             }
-            Method::POST => path.ends_with("/responses") || path.ends_with("/responses/compact"),
             Method::GET => openai::is_fetch(path, "/responses"),
             _ => false,
-        })
+        }
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        let members = call.members();
-        if call.path().ends_with(AGENT) {
-            return members.has("input");
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        let path = request.path();
+        if path.ends_with(AGENT) {
+            return Call::new().only_if(request.members().has("input"));
         }
-        // A list of texts is embedded.
-        let input = items(members.value("input"));
-        !input.is_empty() && input.iter().all(Value::is_object)
+        if openai::endpoint(&path).is_none() {
+            return Call::new();
+        }
+        Call::new().only_if(is_conversation(&request.members()))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -82,5 +83,15 @@ impl Format for OpenAiResponses {
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
         openai::error_body(status, message)
+    }
+}
+
+/// Whether the input of an endpoint that may also embed texts is a conversation: a list of items, or a text that is to be
+/// answered.
+fn is_conversation(members: &Members) -> bool {
+    match members.value("input") {
+        Some(Value::Array(items)) => !items.is_empty() && items.iter().all(Value::is_object),
+        Some(_) => members.has_any(&["instructions", "max_output_tokens", "stream", "tools"]),
+        None => false,
     }
 }

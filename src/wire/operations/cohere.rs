@@ -8,7 +8,7 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 /// Cohere's Embed as a [`Format`]: `POST …/v2/embed` and `…/v1/embed`.
@@ -18,9 +18,9 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::CohereEmbed};
+/// use tower_llm_callbacks::wire::{Format, operations::CohereEmbed};
 ///
-/// assert_eq!(CohereEmbed.matches(&Method::POST, "/v2/embed"), Match::Yes);
+/// assert!(CohereEmbed.matches(&Method::POST, "/v2/embed"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CohereEmbed;
@@ -28,12 +28,12 @@ pub struct CohereEmbed;
 const INPUTS: [&str; 3] = ["texts", "images", "inputs"];
 
 impl Format for CohereEmbed {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         is_call(method, path, &["/v2/embed", "/v1/embed"])
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Embedding
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Embedding)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -4,10 +4,11 @@ use crate::{
     wire::{Decoder, LlmHttpResponse, body_decoder::BodyDecoder},
 };
 
-/// A decoder of answers with outputs, which are not kept.
+/// A decoder of answers with outputs, which are kept only where a handler is to have them.
 #[derive(Debug)]
 pub(super) struct OperationDecoder {
-    skim: Skim,
+    /// `None` if the outputs are read.
+    skim: Option<Skim>,
     body: BodyDecoder<Operation>,
 }
 
@@ -16,29 +17,38 @@ impl OperationDecoder {
     pub(super) fn new(response: &LlmHttpResponse<'_>) -> Self {
         let params = response.request.map(|request| &request.params);
         let operation = Operation::of(params.map(Element::requested).unwrap_or_default());
-        let body = match response.is_declared_whole() {
-            true => BodyDecoder::whole(operation),
-            false => BodyDecoder::new(operation),
-        };
-        Self { skim: Skim::default(), body }
+        Self::with(response, operation, response.is_declared_whole())
     }
 
     /// Creates a decoder for a response of so many pictures or sounds, which may be streamed.
-    pub(super) fn streamed(expected: u64) -> Self {
-        let body = BodyDecoder::new(Operation::streamed(expected));
-        Self { skim: Skim::default(), body }
+    pub(super) fn streamed(response: &LlmHttpResponse<'_>, expected: u64) -> Self {
+        Self::with(response, Operation::streamed(expected), false)
+    }
+
+    fn with(response: &LlmHttpResponse<'_>, operation: Operation, whole: bool) -> Self {
+        let operation = operation.emits(response.outputs);
+        let body = match whole {
+            true => BodyDecoder::whole(operation),
+            false => BodyDecoder::new(operation),
+        };
+        Self { skim: (!response.outputs).then(Skim::default), body }
     }
 }
 
 impl Decoder for OperationDecoder {
     fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
         let Self { skim, body } = self;
-        skim.push(bytes, &mut |rest| body.push(rest, each));
+        match skim {
+            Some(skim) => skim.push(bytes, &mut |rest| body.push(rest, each)),
+            None => body.push(bytes, each),
+        }
     }
 
     fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
         let Self { skim, body } = self;
-        skim.finish(&mut |rest| body.push(rest, each));
+        if let Some(skim) = skim {
+            skim.finish(&mut |rest| body.push(rest, each));
+        }
         body.finish(each);
     }
 }

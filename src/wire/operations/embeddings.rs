@@ -1,4 +1,5 @@
 use http::{Method, StatusCode};
+use serde_json::Value;
 
 use super::{
     decoder::OperationDecoder,
@@ -7,22 +8,22 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai, request::Members},
 };
 
 /// OpenAI's Embeddings as a [`Format`]: `POST …/embeddings`, as it is at Azure, Mistral, Voyage, Jina, watsonx, Ollama and
 /// most servers.
 ///
-/// So are Voyage's multimodal and contextualized embeddings, DashScope's, and the `embed` and `embedding` of servers. The
+/// So are Voyage's multimodal and contextualized embeddings, DashScope's, and the `embed` and `embedding` of servers, and
+/// calls of endpoints of Databricks whose `input` is a text, or texts. The
 /// dimensions are those of the vectors: of Base64 by its length, of packed bits eight for each number, if the request
 /// asks for these.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::{RunType, wire::{Format, Match, operations::Embeddings}};
+/// use tower_llm_callbacks::wire::{Format, operations::Embeddings};
 ///
-/// assert_eq!(Embeddings.matches(&Method::POST, "/v1/embeddings"), Match::Yes);
-/// assert_eq!(Embeddings.run_type(), RunType::Embedding);
+/// assert!(Embeddings.matches(&Method::POST, "/v1/embeddings"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Embeddings;
@@ -39,15 +40,15 @@ const ENDS: [&str; 6] = [
 const INPUTS: [&str; 5] = ["input", "inputs", "content", "texts", "contents"];
 
 impl Format for Embeddings {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        match is_call(method, path, &ENDS) {
-            Match::No if path == "/embedding" => Match::when(method == Method::POST),
-            found => found,
-        }
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        let is_other = path == "/embedding" || openai::endpoint(path).is_some();
+        is_call(method, path, &ENDS) || method == Method::POST && is_other
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Embedding
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        // What an endpoint of Databricks serves is known by the body alone.
+        let is_endpoint = openai::endpoint(&request.path()).is_some();
+        Call::of(RunType::Embedding).only_if(!is_endpoint || embeds(&request.members()))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -72,4 +73,12 @@ impl Format for Embeddings {
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {
         openai::error_body(status, message)
     }
+}
+
+/// Whether the body of a request that may be a chat, too, has nothing but texts, or tokens.
+fn embeds(members: &Members) -> bool {
+    let is_object = |item: &Value| item.is_object();
+    members.has("input")
+        && !members.has_any(&["messages", "prompt"])
+        && !items(members, &INPUTS[..1]).iter().any(is_object)
 }

@@ -8,37 +8,41 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, gemini::Gemini},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, gemini::Gemini},
 };
 
 /// Google's embeddings as a [`Format`]: `POST …/models/{model}:embedContent` and `:batchEmbedContents`, and Vertex AI's
-/// `:predict` of embedding models.
+/// `:predict` of embedding models, also of tuned ones.
 ///
 /// Vertex AI reports the tokens of each text: the usage is their sum.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::GoogleEmbeddings};
+/// use tower_llm_callbacks::wire::{Format, operations::GoogleEmbeddings};
 ///
 /// let path = "/v1beta/models/gemini-embedding-001:batchEmbedContents";
-/// assert_eq!(GoogleEmbeddings.matches(&Method::POST, path), Match::Yes);
+/// assert!(GoogleEmbeddings.matches(&Method::POST, path));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GoogleEmbeddings;
 
-/// Google's pictures as a [`Format`]: `POST …/models/{model}:predict` of Imagen.
+/// Google's pictures as a [`Format`]: `POST …/models/{model}:predict` of Imagen, and of tuned models.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::Imagen};
+/// use tower_llm_callbacks::wire::{Format, operations::Imagen};
 ///
 /// let path = "/v1beta/models/imagen-4.0-generate-001:predict";
-/// assert_eq!(Imagen.matches(&Method::POST, path), Match::Yes);
+/// assert!(Imagen.matches(&Method::POST, path));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Imagen;
 
 const INPUTS: [&str; 3] = ["requests", "content", "instances"];
+/// What only embedding models are asked, in an instance or a parameter.
+const EMBEDS: [&str; 4] = ["task_type", "taskType", "outputDimensionality", "autoTruncate"];
+/// What only models of pictures are asked.
+const IMAGINES: [&str; 4] = ["sampleCount", "aspectRatio", "sampleImageSize", "safetyFilterLevel"];
 /// What is content in each request or instance, or names the model again.
 const CONTENT: [&str; 10] = [
     "content",
@@ -54,17 +58,16 @@ const CONTENT: [&str; 10] = [
 ];
 
 impl Format for GoogleEmbeddings {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        let is_call = target(path).is_some_and(|(model, operation)| match operation {
-            "embedContent" | "batchEmbedContents" => true,
-            "predict" => model.contains("embedding"),
-            _ => false,
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        let is_call = target(path).is_some_and(|(_, operation)| {
+            matches!(operation, "embedContent" | "batchEmbedContents" | "predict")
         });
-        Match::when(method == Method::POST && is_call)
+        method == Method::POST && is_call
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Embedding
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Embedding)
+            .only_if(predicts(request, EMBEDS, |model| model.contains("embedding")))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -81,16 +84,14 @@ impl Format for GoogleEmbeddings {
 }
 
 impl Format for Imagen {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        let is_call = target(path).is_some_and(|(model, operation)| {
-            operation == "predict"
-                && (model.starts_with("imagen-") || model.starts_with("imagegen"))
-        });
-        Match::when(method == Method::POST && is_call)
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        let is_call = target(path).is_some_and(|(_, operation)| operation == "predict");
+        method == Method::POST && is_call
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Image
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        let is_imagen = |model: &str| model.starts_with("imagen-") || model.starts_with("imagegen");
+        Call::of(RunType::Image).only_if(predicts(request, IMAGINES, is_imagen))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -109,8 +110,21 @@ impl Format for Imagen {
 /// Returns the model and the operation of a path.
 fn target(path: &str) -> Option<(&str, &str)> {
     let (resource, operation) = path.rsplit_once(':')?;
-    let (_, model) = resource.rsplit_once("/models/")?;
+    let after = |collection| Some(resource.rsplit_once(collection)?.1);
+    let model = after("/models/").or_else(|| after("/endpoints/"))?;
     (!model.is_empty()).then_some((model, operation))
+}
+
+/// Whether a request is for a kind of models: by the name of the model or, of a tuned one, whose endpoint has a number, by what
+/// only such models are asked.
+fn predicts(request: &LlmHttpRequest<'_>, asked: [&str; 4], is_named: fn(&str) -> bool) -> bool {
+    let path = request.path();
+    let Some((model, "predict")) = target(&path) else { return true };
+    is_named(model) || {
+        let members = request.members();
+        let parts = [members.nested("instances"), members.object("parameters")];
+        parts.into_iter().flatten().any(|part| part.has_any(&asked))
+    }
 }
 
 fn begin(call: &LlmHttpRequest<'_>, api: &str) -> LlmStart {

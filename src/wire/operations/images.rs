@@ -8,7 +8,7 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, json::Count, openai},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, json::Count, openai},
 };
 
 /// OpenAI's Images as a [`Format`]: `POST …/images/generations`, `…/images/edits` and `…/images/variations`, in JSON or as
@@ -18,9 +18,9 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::Images};
+/// use tower_llm_callbacks::wire::{Format, operations::Images};
 ///
-/// assert_eq!(Images.matches(&Method::POST, "/v1/images/edits"), Match::Yes);
+/// assert!(Images.matches(&Method::POST, "/v1/images/edits"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Images;
@@ -29,12 +29,12 @@ const ENDS: [&str; 3] = ["/images/generations", "/images/edits", "/images/variat
 const CONTENT: [&str; 4] = ["prompt", "image", "images", "mask"];
 
 impl Format for Images {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         is_call(method, path, &ENDS)
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Image
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Image)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -53,7 +53,7 @@ impl Format for Images {
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         let asked = response.request.and_then(|request| Count::of(request.params.get("n")?));
-        Box::new(OperationDecoder::streamed(asked.unwrap_or(1)))
+        Box::new(OperationDecoder::streamed(response, asked.unwrap_or(1)))
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 use super::part::{Kind, Part};
 use crate::{
     event::LlmStart,
-    wire::{LlmHttpRequest, Match, openai, request::Members},
+    wire::{LlmHttpRequest, openai, request::Members},
 };
 
 /// The longest word of an input that is kept, whatever it is. A longer one of Base64 is a file.
 const MAX_WORD: usize = 256;
 
 /// Whether a request is a call at a path with one of these ends.
-pub(super) fn is_call(method: &Method, path: &str, ends: &[&str]) -> Match {
-    Match::when(method == Method::POST && ends.iter().any(|end| path.ends_with(end)))
+pub(super) fn is_call(method: &Method, path: &str, ends: &[&str]) -> bool {
+    method == Method::POST && ends.iter().any(|end| path.ends_with(end))
 }
 
 /// Returns the start of a call whose inputs are in `inputs`, the first of which that is present is counted. All other

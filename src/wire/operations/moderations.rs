@@ -7,7 +7,7 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai},
 };
 
 /// OpenAI's Moderations as a [`Format`]: `POST …/moderations`, and those of chats at Mistral.
@@ -17,20 +17,20 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::Moderations};
+/// use tower_llm_callbacks::wire::{Format, operations::Moderations};
 ///
-/// assert_eq!(Moderations.matches(&Method::POST, "/v1/moderations"), Match::Yes);
+/// assert!(Moderations.matches(&Method::POST, "/v1/moderations"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moderations;
 
 impl Format for Moderations {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         is_call(method, path, &["/moderations"])
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Moderation
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Moderation)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

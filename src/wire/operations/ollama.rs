@@ -7,16 +7,16 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, ollama::OllamaChat},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, ollama::OllamaChat},
 };
 
 /// Ollama's embeddings as a [`Format`]: `POST …/api/embed`, and the older `…/api/embeddings`.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::OllamaEmbed};
+/// use tower_llm_callbacks::wire::{Format, operations::OllamaEmbed};
 ///
-/// assert_eq!(OllamaEmbed.matches(&Method::POST, "/api/embed"), Match::Yes);
+/// assert!(OllamaEmbed.matches(&Method::POST, "/api/embed"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OllamaEmbed;
@@ -24,12 +24,12 @@ pub struct OllamaEmbed;
 const INPUTS: [&str; 2] = ["input", "prompt"];
 
 impl Format for OllamaEmbed {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         is_call(method, path, &["/api/embed", "/api/embeddings"])
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Embedding
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Embedding)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -4,6 +4,7 @@ use crate::{
     wire::{
         error::said,
         json::{self, ReadError},
+        outputs,
         protocol::{ArrayBody, Protocol},
     },
 };
@@ -18,17 +19,24 @@ pub(super) struct Operation {
     expected: u64,
     /// The outputs so far.
     completed: u64,
+    /// Whether the outputs themselves are emitted.
+    emits: bool,
 }
 
 impl Operation {
     /// Reads whole answers, whose vectors have such numbers.
     pub(super) fn of(element: Element) -> Self {
-        Self { element, expected: 1, completed: 0 }
+        Self { element, expected: 1, completed: 0, emits: false }
     }
 
     /// Reads streams of so many outputs.
     pub(super) fn streamed(expected: u64) -> Self {
         Self { expected, ..Self::of(Element::default()) }
+    }
+
+    /// Sets whether the outputs themselves are emitted.
+    pub(super) fn emits(self, emits: bool) -> Self {
+        Self { emits, ..self }
     }
 
     fn outputs(&self, outputs: &Part, each: &mut dyn FnMut(Delta<'_>)) {
@@ -69,6 +77,9 @@ impl Operation {
         answer.usage(each);
         if let Some(outputs) = answer.outputs() {
             self.outputs(outputs, each);
+            if self.emits {
+                outputs::emit(json, each);
+            }
             return Ok(true);
         }
         // `image_generation.completed`, `image_edit.completed`, `speech.audio.done`.
@@ -76,6 +87,9 @@ impl Operation {
         if kind.ends_with(".completed") || kind.ends_with(".done") {
             self.completed += 1;
             each(Delta::Outputs { count: self.completed, dimensions: None });
+            if self.emits {
+                outputs::emit_picture(json, each);
+            }
         }
         Ok(self.completed >= self.expected)
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 /// The ranking of documents as a [`Format`]: `POST …/rerank` of Cohere, Jina, Voyage, OpenRouter, watsonx and servers,
@@ -18,9 +18,9 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::Rerank};
+/// use tower_llm_callbacks::wire::{Format, operations::Rerank};
 ///
-/// assert_eq!(Rerank.matches(&Method::POST, "/v2/rerank"), Match::Yes);
+/// assert!(Rerank.matches(&Method::POST, "/v2/rerank"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rerank;
@@ -32,15 +32,12 @@ const CONTENT: [&str; 9] =
     ["query", "queries", "text_1", "documents", "texts", "inputs", "text_2", "items", "input"];
 
 impl Format for Rerank {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        match is_call(method, path, &ENDS) {
-            Match::No if path == "/score" => Match::when(method == Method::POST),
-            found => found,
-        }
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        is_call(method, path, &ENDS) || method == Method::POST && path == "/score"
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Rerank
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Rerank)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

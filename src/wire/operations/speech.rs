@@ -7,16 +7,16 @@ use super::{
 use crate::{
     event::LlmStart,
     run::RunType,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai},
 };
 
 /// OpenAI's speech as a [`Format`]: `POST …/audio/speech`. The answer is sound, or events of it.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::Speech};
+/// use tower_llm_callbacks::wire::{Format, operations::Speech};
 ///
-/// assert_eq!(Speech.matches(&Method::POST, "/v1/audio/speech"), Match::Yes);
+/// assert!(Speech.matches(&Method::POST, "/v1/audio/speech"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Speech;
@@ -24,12 +24,12 @@ pub struct Speech;
 const CONTENT: [&str; 2] = ["input", "instructions"];
 
 impl Format for Speech {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         is_call(method, path, &["/audio/speech"])
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Audio
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Audio)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
@@ -46,7 +46,7 @@ impl Format for Speech {
         let kind = response.content_type();
         let is_text = kind.is_some_and(|kind| kind.starts_with("text/") || kind.ends_with("json"));
         match is_text {
-            true => Box::new(OperationDecoder::streamed(1)),
+            true => Box::new(OperationDecoder::streamed(response, 1)),
             false => Box::new(Sound::default()),
         }
     }

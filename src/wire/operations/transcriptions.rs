@@ -9,7 +9,7 @@ use crate::{
     event::LlmStart,
     run::RunType,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, body_decoder::BodyDecoder, openai,
+        Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, body_decoder::BodyDecoder, openai,
     },
 };
 
@@ -20,9 +20,9 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, operations::Transcriptions};
+/// use tower_llm_callbacks::wire::{Format, operations::Transcriptions};
 ///
-/// assert_eq!(Transcriptions.matches(&Method::POST, "/v1/audio/translations"), Match::Yes);
+/// assert!(Transcriptions.matches(&Method::POST, "/v1/audio/translations"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Transcriptions;
@@ -30,12 +30,12 @@ pub struct Transcriptions;
 const CONTENT: [&str; 4] = ["file", "file_url", "url", "prompt"];
 
 impl Format for Transcriptions {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         is_call(method, path, &["/audio/transcriptions", "/audio/translations"])
     }
 
-    fn run_type(&self) -> RunType {
-        RunType::Audio
+    fn describe(&self, _request: &LlmHttpRequest<'_>) -> Call {
+        Call::of(RunType::Audio)
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -5,7 +5,7 @@ use super::TextGenerationDecoder;
 use crate::{
     event::LlmStart,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, anthropic::AnthropicMessages,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse, anthropic::AnthropicMessages,
         request::message,
     },
 };
@@ -14,16 +14,16 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, text_generation::AnthropicComplete};
+/// use tower_llm_callbacks::wire::{Format, text_generation::AnthropicComplete};
 ///
-/// assert_eq!(AnthropicComplete.matches(&Method::POST, "/v1/complete"), Match::Yes);
+/// assert!(AnthropicComplete.matches(&Method::POST, "/v1/complete"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnthropicComplete;
 
 impl Format for AnthropicComplete {
-    fn matches(&self, method: &Method, path: &str) -> Match {
-        Match::when(method == Method::POST && path.ends_with("/v1/complete"))
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && path.ends_with("/v1/complete")
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

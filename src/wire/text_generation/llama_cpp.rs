@@ -4,7 +4,7 @@ use serde_json::json;
 use super::format::{decoder, text_start};
 use crate::{
     event::LlmStart,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, request::message},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse, request::message},
 };
 
 /// llama.cpp's own completions as a [`Format`]: `POST …/completion` with a `prompt`, and `POST …/infill` with an
@@ -12,10 +12,10 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, text_generation::LlamaCppCompletion};
+/// use tower_llm_callbacks::wire::{Format, text_generation::LlamaCppCompletion};
 ///
-/// assert_eq!(LlamaCppCompletion.matches(&Method::POST, "/completion"), Match::ByBody);
-/// assert_eq!(LlamaCppCompletion.matches(&Method::POST, "/tokenize"), Match::No);
+/// assert!(LlamaCppCompletion.matches(&Method::POST, "/completion"));
+/// assert!(!LlamaCppCompletion.matches(&Method::POST, "/tokenize"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LlamaCppCompletion;
@@ -24,14 +24,14 @@ pub struct LlamaCppCompletion;
 const INFILL: [&str; 4] = ["input_extra", "input_prefix", "prompt", "input_suffix"];
 
 impl Format for LlamaCppCompletion {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let is_path = path.ends_with("/completion") || path.ends_with("/infill");
-        if method == Method::POST && is_path { Match::ByBody } else { Match::No }
+        method == Method::POST && is_path
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        let members = call.members();
-        INFILL[1..].iter().any(|name| members.has(name))
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        let members = request.members();
+        Call::new().only_if(INFILL[1..].iter().any(|name| members.has(name)))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -4,29 +4,29 @@ use serde_json::json;
 use super::format::{decoder, text_start};
 use crate::{
     event::LlmStart,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 /// Hugging Face's Text Generation Inference as a [`Format`]: `POST …/generate` and `…/generate_stream` with `inputs`.
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, text_generation::TgiGenerate};
+/// use tower_llm_callbacks::wire::{Format, text_generation::TgiGenerate};
 ///
-/// assert_eq!(TgiGenerate.matches(&Method::POST, "/generate_stream"), Match::ByBody);
-/// assert_eq!(TgiGenerate.matches(&Method::POST, "/health"), Match::No);
+/// assert!(TgiGenerate.matches(&Method::POST, "/generate_stream"));
+/// assert!(!TgiGenerate.matches(&Method::POST, "/health"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TgiGenerate;
 
 impl Format for TgiGenerate {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let is_path = path.ends_with("/generate") || path.ends_with("/generate_stream");
-        if method == Method::POST && is_path { Match::ByBody } else { Match::No }
+        method == Method::POST && is_path
     }
 
-    fn reads(&self, call: &LlmHttpRequest<'_>) -> bool {
-        call.members().has("inputs")
+    fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
+        Call::new().only_if(request.members().has("inputs"))
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::format::{decoder, text_start};
 use crate::{
     event::LlmStart,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match, openai},
+    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, openai},
 };
 
 /// IBM watsonx.ai's text generation as a [`Format`]: `POST …/ml/v1/text/generation` and `…/generation_stream`, also of a
@@ -12,20 +12,20 @@ use crate::{
 ///
 /// ```
 /// use http::Method;
-/// use tower_llm_callbacks::wire::{Format, Match, text_generation::WatsonxGeneration};
+/// use tower_llm_callbacks::wire::{Format, text_generation::WatsonxGeneration};
 ///
 /// let matches = |path| WatsonxGeneration.matches(&Method::POST, path);
-/// assert_eq!(matches("/ml/v1/text/generation"), Match::Yes);
-/// assert_eq!(matches("/ml/v1/text/chat"), Match::No);
+/// assert!(matches("/ml/v1/text/generation"));
+/// assert!(!matches("/ml/v1/text/chat"));
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WatsonxGeneration;
 
 impl Format for WatsonxGeneration {
-    fn matches(&self, method: &Method, path: &str) -> Match {
+    fn matches(&self, method: &Method, path: &str) -> bool {
         let ends = ["/text/generation", "/text/generation_stream"];
         let is_path = openai::is_watsonx(path) && ends.iter().any(|end| path.ends_with(end));
-        Match::when(method == Method::POST && is_path)
+        method == Method::POST && is_path
     }
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {

@@ -9,12 +9,13 @@ use support::{Mode, Recorders, in_each_mode, on_each_runtime};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
     Abort, Delta, ErrorKind, EventKind, HttpCallbackLayer, LlmStart, ProviderError,
-    wire::{Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match},
+    wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Matches,
+    Describe,
     Start,
     Decoder,
     Push,
@@ -36,9 +37,14 @@ impl Panics {
 }
 
 impl Format for Panics {
-    fn matches(&self, _: &Method, _: &str) -> Match {
+    fn matches(&self, _: &Method, _: &str) -> bool {
         self.at(At::Matches);
-        Match::Yes
+        true
+    }
+
+    fn describe(&self, _: &LlmHttpRequest<'_>) -> Call {
+        self.at(At::Describe);
+        Call::new()
     }
 
     fn start(&self, _: &LlmHttpRequest<'_>) -> LlmStart {
@@ -82,6 +88,7 @@ fn panics_cost_neither_the_answer_nor_the_terminal() {
             (At::Start, None, "aaaaa"),
             (At::Decoder, None, ""),
             (At::Push, None, "a"),
+            (At::Describe, None, "aaaaa"),
             (At::Finish, Some(ErrorKind::Truncated), "aaaaa"),
             (At::Error, None, "aaaaa"),
             (At::ErrorBody, None, "aaaaa"),

@@ -6,6 +6,7 @@ import sys
 
 import boto3
 from botocore.config import Config
+from botocore.eventstream import ParserError
 from botocore.exceptions import ClientError
 
 CLIENT = boto3.client("bedrock-runtime", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="none",
@@ -38,6 +39,8 @@ def drive(scenario):
         ask(scenario, items)
     except ClientError as fault:
         error = {"code": fault.response["Error"]["Code"], "message": fault.response["Error"]["Message"]}
+    except ParserError as fault:
+        error = {"code": type(fault).__name__, "message": ""}
     for item in items:
         item.pop("ResponseMetadata", None)
     return {"name": scenario["name"], "items": items, "error": error}

@@ -73,6 +73,15 @@ def metrics(incoming, outgoing):
                                                  "invocationLatency": 9, "firstByteLatency": 4}}
 
 
+def damaged(where, at):
+    """A stream whose second text came with a wrong bit."""
+    frame = bytearray(delta(0, text="no"))
+    frame[at] ^= 4
+    scenario = converse(f"vendor.damaged-{where}", delta(0, text="Hi"), bytes(frame), delta(0, text=" you"), stop(0),
+                        *end("end_turn", inputTokens=1, outputTokens=2, totalTokens=3))
+    return {**scenario, "damaged": True}
+
+
 TOOL = {"toolUseId": "tooluse_1", "name": "weather"}
 ALL = [
     converse("amazon.text-v1:0", delta(0, text="Grüße "), delta(0, text=""), delta(0, text="🙂"), stop(0),
@@ -94,6 +103,10 @@ ALL = [
     converse("vendor.stopped", delta(0, text="Hi"), exception("modelStreamErrorException", "The model stopped")),
     converse("vendor.broken", delta(0, text="Hi"),
              frame({":error-code": "InternalFailure", ":error-message": "It broke", ":message-type": "error"})),
+    damaged("length", 3),
+    damaged("header", 16),
+    damaged("payload", -10),
+    damaged("checksum", -1),
     whole("vendor.whole", [{"text": "Hello"}], inputTokens=3, outputTokens=2, totalTokens=5),
     whole("vendor.whole-tools", [{"reasoningContent": {"reasoningText": {"text": "Let me"}}}, {"text": "I look"},
                                  {"toolUse": {**TOOL, "input": {"city": "Rome"}}}], "tool_use",

@@ -61,5 +61,5 @@ fn no_flipped_bit_makes_a_wrong_delta() {
         chunk(r#"{"amazon-bedrock-invocationMetrics":{"inputTokenCount":1,"outputTokenCount":2}}"#),
     ]
     .concat();
-    assert_subsequence(&BedrockInvoke::llm(), &invoke, 5);
+    assert_subsequence(&BedrockInvoke, &invoke, 5);
 }

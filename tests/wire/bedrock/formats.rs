@@ -6,14 +6,15 @@ use support::wire::decode;
 use tower_llm_callbacks::{
     Delta, LlmStart, RunType,
     wire::{
-        Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Format, LlmHttpRequest, LlmHttpResponse,
         bedrock::{BedrockConverse, BedrockInvoke},
     },
 };
 
-fn start(format: &dyn Format, uri: &'static str, body: &Value) -> LlmStart {
-    let (headers, body) = (HeaderMap::new(), Bytes::from(body.to_string()));
-    format.start(&LlmHttpRequest::new(&Method::POST, &Uri::from_static(uri), &headers, &body))
+fn start(format: &dyn Format, uri: &str, body: &Value) -> LlmStart {
+    let (uri, headers): (Uri, _) = (uri.parse().unwrap(), HeaderMap::new());
+    let body = Bytes::from(body.to_string());
+    format.start(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body))
 }
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -49,7 +50,6 @@ fn requests_of_converse() {
 
 #[test]
 fn requests_of_invocations() {
-    let llm = BedrockInvoke::llm();
     let user = |text: &str| json!([{"role": "user", "content": text}]);
     let messages = json!([{"role": "user", "content": "Hi"}]);
     for (body, prompt, params) in [
@@ -74,7 +74,7 @@ fn requests_of_invocations() {
             vec![],
         ),
     ] {
-        let start = start(&llm, "/model/a.b/invoke-with-response-stream", &body);
+        let start = start(&BedrockInvoke, "/model/a.b/invoke-with-response-stream", &body);
         assert_eq!((&*start.provider, &*start.api), ("aws.bedrock", "invoke"));
         assert_eq!((start.model.as_deref(), start.stream), (Some("a.b"), true));
         assert_eq!(start.messages.get(), Some(&prompt));
@@ -86,45 +86,59 @@ fn requests_of_invocations() {
 #[test]
 fn requests_for_other_outputs() {
     let image = json!({"inputImage": "CANARY".repeat(20), "inputText": "Hi"});
-    for (format, uri, body, run_type, inputs) in [
+    let texts = json!({"texts": ["a", "b"], "input_type": "search_document"});
+    let ranked = json!({"query": "q", "documents": ["a", "b", "c"], "api_version": 2});
+    let canvas = json!({"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a cat"}});
+    // A name says what is called, or the body where an ARN hides the name.
+    let hidden = "arn:aws:bedrock:eu-west-1:1:application-inference-profile%2Fa1b2c3";
+    let deployed = "arn:aws:sagemaker:us-east-1:1:endpoint%2Fmine";
+    for (model, body, run_type, inputs) in [
+        ("cohere.embed-english-v3", &texts, RunType::Embedding, 2),
+        (hidden, &texts, RunType::Embedding, 2),
+        ("amazon.titan-embed-image-v1", &image, RunType::Embedding, 1),
+        (hidden, &image, RunType::Embedding, 1),
+        (hidden, &json!({"inputText": "Hi", "dimensions": 256}), RunType::Embedding, 1),
         (
-            BedrockInvoke::embedding(),
-            "/model/cohere.embed-english-v3/invoke",
-            json!({"texts": ["a", "b"], "input_type": "search_document"}),
-            RunType::Embedding,
-            2,
-        ),
-        (
-            BedrockInvoke::embedding(),
-            "/model/amazon.titan-embed-image-v1/invoke",
-            image,
+            hidden,
+            &json!({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {"text": {"value": "Hi"}}}),
             RunType::Embedding,
             1,
         ),
-        (
-            BedrockInvoke::rerank(),
-            "/model/cohere.rerank-v3-5%3A0/invoke",
-            json!({"query": "q", "documents": ["a", "b", "c"], "api_version": 2}),
-            RunType::Rerank,
-            3,
-        ),
-        (
-            BedrockInvoke::image(),
-            "/model/amazon.nova-canvas-v1:0/invoke",
-            json!({"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a cat"}}),
-            RunType::Image,
-            1,
-        ),
+        ("cohere.rerank-v3-5%3A0", &ranked, RunType::Rerank, 3),
+        (deployed, &ranked, RunType::Rerank, 3),
+        ("amazon.nova-canvas-v1:0", &canvas, RunType::Image, 1),
+        (hidden, &canvas, RunType::Image, 1),
+        (hidden, &json!({"text_prompts": [{"text": "a cat"}]}), RunType::Image, 1),
     ] {
-        let path = uri.replace("%3A", ":");
-        assert_eq!(format.matches(&Method::POST, &path), Match::Yes);
-        assert_eq!(BedrockInvoke::llm().matches(&Method::POST, &path), Match::No);
-        assert_eq!(format.run_type(), run_type);
-        let start = start(&format, uri, &body);
+        let uri = format!("/model/{model}/invoke");
+        assert_eq!(run_type_of(&uri, body), Some(run_type), "{uri} {body}");
+        let start = start(&BedrockInvoke, &uri, body);
         assert_eq!((start.inputs, start.stream), (Some(inputs), false));
         let seen = format!("{:?} {:?}", start.messages.get(), start.params);
         assert!(!seen.contains("CANARY"), "{seen}");
     }
+    let chat = json!({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5});
+    let grounded = json!({"message": "Hi", "documents": [{"text": "a"}]});
+    let titan = json!({"inputText": "Hi", "textGenerationConfig": {}});
+    for (model, body) in [
+        (hidden, &chat),
+        (hidden, &grounded),
+        (hidden, &titan),
+        (hidden, &json!({"prompt": "Hi"})),
+        ("amazon.titan-text-express-v1", &json!({"inputText": "Hi"})),
+    ] {
+        let uri = format!("/model/{model}/invoke");
+        assert_eq!(run_type_of(&uri, body), Some(RunType::Llm), "{uri} {body}");
+        assert_eq!(start(&BedrockInvoke, &uri, body).inputs, None, "{uri} {body}");
+    }
+}
+
+fn run_type_of(uri: &str, body: &Value) -> Option<RunType> {
+    let (uri, headers): (Uri, _) = (uri.parse().unwrap(), HeaderMap::new());
+    let body = Bytes::from(body.to_string());
+    let call = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
+    assert!(BedrockInvoke.matches(&Method::POST, &call.path()));
+    BedrockInvoke.describe(&call).run_type()
 }
 
 #[test]
@@ -136,10 +150,10 @@ fn other_operations_are_no_calls() {
         "/guardrail/g/version/1/apply",
         "/model/converse",
     ] {
-        assert_eq!(BedrockConverse.matches(&Method::POST, path), Match::No, "{path}");
-        assert_eq!(BedrockInvoke::llm().matches(&Method::POST, path), Match::No, "{path}");
+        assert!(!BedrockConverse.matches(&Method::POST, path), "{path}");
+        assert!(!BedrockInvoke.matches(&Method::POST, path), "{path}");
     }
-    assert_eq!(BedrockConverse.matches(&Method::GET, "/model/a/converse"), Match::No);
+    assert!(!BedrockConverse.matches(&Method::GET, "/model/a/converse"));
 }
 
 #[test]
@@ -148,7 +162,7 @@ fn the_head_of_an_error_has_its_kind() {
         let headers = headers(pairs);
         let response = LlmHttpResponse::new(StatusCode::BAD_REQUEST, &headers);
         let error = BedrockConverse.error_response(&response, body);
-        assert_eq!(error, BedrockInvoke::llm().error_response(&response, body));
+        assert_eq!(error, BedrockInvoke.error_response(&response, body));
         assert_eq!(error.status, Some(400));
         let text = |it: Option<std::sync::Arc<str>>| it.as_deref().map(str::to_owned);
         (error.message.to_string(), text(error.code), text(error.request_id))
@@ -204,14 +218,14 @@ fn the_head_of_an_answer_completes_it() {
         }
         sum.finish()
     };
-    let text = sum(&BedrockInvoke::llm(), r#"{"outputs":[{"text":"Hi","stop_reason":"stop"}]}"#);
+    let text = sum(&BedrockInvoke, r#"{"outputs":[{"text":"Hi","stop_reason":"stop"}]}"#);
     let usage = text.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.output_tokens), (Some(105), Some(7)));
     assert_eq!(usage.service_tier.as_deref(), Some("flex"));
     assert_eq!(text.model.as_deref(), Some("m"));
     // What the body says precedes.
     let message = r#"{"type":"message","id":"msg","model":"claude","content":[],"usage":{"input_tokens":1,"output_tokens":2}}"#;
-    let message = sum(&BedrockInvoke::llm(), message);
+    let message = sum(&BedrockInvoke, message);
     assert_eq!(message.model.as_deref(), Some("claude"));
     assert_eq!(message.usage.unwrap().input_tokens, Some(1));
     let converse = sum(&BedrockConverse, r#"{"output":{"message":{"content":[]}}}"#);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use support::wire::{of_type, response};
 use tower_llm_callbacks::{
     Delta, LlmStart, ProviderError,
-    wire::{Format, LlmHttpRequest, Match, gemini::Gemini},
+    wire::{Format, LlmHttpRequest, gemini::Gemini},
 };
 
 #[test]
@@ -19,8 +19,8 @@ fn requests_match_by_method_and_path() {
         "/v1beta/tunedModels/mine:generateContent",
         "/gateway/google/v1beta/models/google/gemini-x:generateContent",
     ] {
-        assert_eq!(post(path), Match::Yes, "{path}");
-        assert_eq!(Gemini.matches(&Method::GET, path), Match::No, "{path}");
+        assert!(post(path), "{path}");
+        assert!(!Gemini.matches(&Method::GET, path), "{path}");
     }
     for path in [
         "",
@@ -35,7 +35,7 @@ fn requests_match_by_method_and_path() {
         "/v1beta/files/x:generateContent",
         "/v1/messages",
     ] {
-        assert_eq!(post(path), Match::No, "{path}");
+        assert!(!post(path), "{path}");
     }
 }
 

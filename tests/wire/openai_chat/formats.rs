@@ -27,10 +27,7 @@ fn requests_match_by_method_and_path() {
         ("/", false, false),
     ] {
         let yes = |method: &Method| {
-            [
-                OpenAiChat.matches(method, path) == Match::Yes,
-                OpenAiCompletions.matches(method, path) == Match::Yes,
-            ]
+            [OpenAiChat.matches(method, path), OpenAiCompletions.matches(method, path)]
         };
         assert_eq!(yes(&Method::POST), [chat, legacy], "{path}");
         // A stored chat completion is fetched by its id.

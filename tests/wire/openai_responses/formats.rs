@@ -5,23 +5,22 @@ use support::wire::{of_type, response};
 
 #[test]
 fn requests_match_by_method_and_path() {
-    use Match::{No, Yes};
     for (method, path, expected) in [
-        (Method::POST, "/v1/responses", Yes),
-        (Method::POST, "/openai/v1/responses", Yes),
-        (Method::POST, "/responses", Yes),
-        (Method::POST, "/v1/responses/", No),
-        (Method::POST, "/v1/my_responses", No),
-        (Method::POST, "/v1/responses/resp_1/cancel", No),
-        (Method::POST, "/v1/responses/input_tokens", No),
-        (Method::GET, "/v1/responses", No),
-        (Method::GET, "/v1/responses/", No),
-        (Method::GET, "/v1/responses/resp_1", Yes),
-        (Method::GET, "/v1/responses/resp_1/input_items", No),
-        (Method::GET, "/v1/my_responses/resp_1", No),
-        (Method::DELETE, "/v1/responses/resp_1", No),
-        (Method::PUT, "/v1/responses", No),
-        (Method::GET, "", No),
+        (Method::POST, "/v1/responses", true),
+        (Method::POST, "/openai/v1/responses", true),
+        (Method::POST, "/responses", true),
+        (Method::POST, "/v1/responses/", false),
+        (Method::POST, "/v1/my_responses", false),
+        (Method::POST, "/v1/responses/resp_1/cancel", false),
+        (Method::POST, "/v1/responses/input_tokens", false),
+        (Method::GET, "/v1/responses", false),
+        (Method::GET, "/v1/responses/", false),
+        (Method::GET, "/v1/responses/resp_1", true),
+        (Method::GET, "/v1/responses/resp_1/input_items", false),
+        (Method::GET, "/v1/my_responses/resp_1", false),
+        (Method::DELETE, "/v1/responses/resp_1", false),
+        (Method::PUT, "/v1/responses", false),
+        (Method::GET, "", false),
     ] {
         assert_eq!(OpenAiResponses.matches(&method, path), expected, "{method} {path}");
     }

@@ -7,7 +7,7 @@ use tower_llm_callbacks::{
     Delta, LlmResult, LlmStart, ProviderError, RunType,
     event::Accumulator,
     wire::{
-        Decoder, Format, LlmHttpRequest, LlmHttpResponse, Match,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         operations::{
             CohereEmbed, Embeddings, GoogleEmbeddings, Imagen, Images, Moderations, OllamaEmbed,
             Rerank, Speech, Transcriptions,
@@ -29,8 +29,17 @@ pub(super) const FORMATS: [&dyn Format; 10] = [
     &Moderations,
 ];
 
+/// Returns the format of a call, and the type of its run.
+fn call_of(request: &LlmHttpRequest<'_>) -> Option<(&'static dyn Format, RunType)> {
+    let mut formats =
+        FORMATS.into_iter().filter(|format| format.matches(request.method, &request.path()));
+    formats.find_map(|format| Some((format, format.describe(request).run_type()?)))
+}
+
+/// Returns the format of a call whose path says what it is.
 pub(super) fn format_of(path: &str) -> Option<&'static dyn Format> {
-    FORMATS.into_iter().find(|format| format.matches(&Method::POST, path) == Match::Yes)
+    let (uri, headers, body) = (path.parse().unwrap(), HeaderMap::new(), Bytes::from("{}"));
+    Some(call_of(&LlmHttpRequest::new(&Method::POST, &uri, &headers, &body))?.0)
 }
 
 /// What a call and its answer are read as.
@@ -55,7 +64,7 @@ pub(super) fn start(target: &str, content_type: &str, body: impl Into<Bytes>) ->
     let uri: Uri = target.parse().unwrap();
     let (headers, body) = (headers(&[("content-type", content_type)]), body.into());
     let request = LlmHttpRequest::new(&Method::POST, &uri, &headers, &body);
-    format_of(&request.path()).unwrap_or_else(|| panic!("{target}")).start(&request)
+    call_of(&request).unwrap_or_else(|| panic!("{target}")).0.start(&request)
 }
 
 /// Reads a call, and its answer of status 200 at many cuts, all of which must read the same.
@@ -66,7 +75,9 @@ pub(super) fn read(
 ) -> Read {
     let start = start(target, request_type, request.to_vec());
     let uri: Uri = target.parse().unwrap();
-    let format = format_of(uri.path()).unwrap();
+    let (no_headers, sent) = (HeaderMap::new(), Bytes::copy_from_slice(request));
+    let call = LlmHttpRequest::new(&Method::POST, &uri, &no_headers, &sent);
+    let (format, run_type) = call_of(&call).unwrap();
     let headers: HeaderMap =
         content_type.map_or_else(HeaderMap::new, |it| headers(&[("content-type", it)]));
     let response = LlmHttpResponse::new(StatusCode::OK, &headers).request(&start);
@@ -82,7 +93,7 @@ pub(super) fn read(
         _ => None,
     });
     let done = whole.contains(&Delta::Done);
-    Read { run_type: format.run_type(), start, result: sum.finish(), error, done }
+    Read { run_type, start, result: sum.finish(), error, done }
 }
 
 fn deltas<'a>(

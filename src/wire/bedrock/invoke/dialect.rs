@@ -61,9 +61,10 @@ impl Dialect {
     }
 }
 
-/// Reads a non-streamed answer.
+/// Reads a non-streamed answer. Emits outputs themselves if a handler is to have them.
 pub(super) fn whole(
     named: Option<Named>,
+    emits: bool,
     json: &str,
     each: &mut dyn FnMut(Delta<'_>),
 ) -> Result<(), ReadError> {
@@ -71,7 +72,7 @@ pub(super) fn whole(
         Dialect::Messages(mut messages) => messages.whole(json, each),
         Dialect::Chat(mut chat) => chat.whole(json, each),
         Dialect::Converse(mut converse) => converse.whole(json, each),
-        Dialect::Completion(_) if named == Some(Named::Vectors) => vectors::read(json, each),
+        Dialect::Completion(_) if named == Some(Named::Vectors) => vectors::read(json, emits, each),
         Dialect::Completion(mut completion) => completion.whole(json, each),
     }
 }

@@ -1,9 +1,6 @@
-use std::ops::Range;
-
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::wire::json::{Raw, members};
+use crate::wire::json::members_of;
 
 /// The names of Nova's chunks, which have one member each.
 const EVENTS: [&str; 6] = [
@@ -17,10 +14,10 @@ const EVENTS: [&str; 6] = [
 
 /// What the members of an answer, or of a chunk, say of its dialect.
 #[derive(Debug, Default)]
-pub(super) struct Head {
+pub(super) struct Head<'a> {
     pub(super) dialect: Option<Named>,
-    /// The event of a chunk of Nova's: its name, and where its value is.
-    pub(super) event: Option<(&'static str, Range<usize>)>,
+    /// The event of a chunk of Nova's: its name, and its value.
+    pub(super) event: Option<(&'static str, &'a str)>,
     /// The counts that Bedrock adds to the last chunk.
     pub(super) metrics: Option<Map<String, Value>>,
     /// There are other members than those that Bedrock adds.
@@ -38,22 +35,15 @@ pub(super) enum Named {
     Vectors,
 }
 
-impl Head {
+impl<'a> Head<'a> {
     /// Reads the members of a JSON object, up to the first fault.
-    pub(super) fn of(json: &str) -> Self {
+    pub(super) fn of(json: &'a str) -> Self {
         let mut head = Self::default();
-        let text = Bytes::copy_from_slice(json.as_bytes());
-        members(std::slice::from_ref(&text), |name, value| {
-            // A part of the one piece.
-            let Raw::One(value) = value else { return };
-            let start = value.as_ptr().addr() - text.as_ptr().addr();
-            let range = start..start + value.len();
-            head.member(&name, &json[range.clone()], range);
-        });
+        members_of(json, |name, value| head.member(&name, value));
         head
     }
 
-    fn member(&mut self, name: &str, value: &str, range: Range<usize>) {
+    fn member(&mut self, name: &str, value: &'a str) {
         if name.starts_with("amazon-bedrock-") {
             match name {
                 "amazon-bedrock-invocationMetrics" => {
@@ -69,7 +59,7 @@ impl Head {
         let has = |texts: &[&str]| texts.iter().any(|text| value.contains(text));
         let named = match name {
             _ if event.is_some() => {
-                self.event = event.map(|event| (event, range));
+                self.event = event.map(|event| (event, value));
                 Some(Named::Converse)
             }
             "output" if value.starts_with('{') => Some(Named::Converse),

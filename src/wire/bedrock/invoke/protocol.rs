@@ -29,6 +29,8 @@ const COUNTS: [(&str, &str); 4] = [
 pub(super) struct Invoke {
     dialect: Option<Dialect>,
     rest: Rest,
+    /// Whether outputs themselves are emitted.
+    emits: bool,
 }
 
 /// What Bedrock itself says of an answer, which is emitted where the answer does not say it.
@@ -66,13 +68,13 @@ impl Invoke {
             tier: header("x-amzn-bedrock-service-tier").map(Into::into),
             ..Rest::default()
         };
-        Self { dialect: None, rest }
+        Self { dialect: None, rest, emits: response.outputs }
     }
 
     /// Reads a chunk, as its family of models writes it.
     fn chunk(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let head = Head::of(json);
-        let Self { dialect, rest } = self;
+        let Self { dialect, rest, .. } = self;
         rest.blocked |= head.blocked;
         let is_last = head.metrics.is_some();
         if let Some(metrics) = head.metrics {
@@ -84,8 +86,7 @@ impl Invoke {
                 *dialect = Some(Dialect::of(head.dialect));
             }
             let Some(dialect) = dialect else { return Ok(()) };
-            let event = head.event.map(|(name, range)| (name, &json[range]));
-            dialect.event(event, json, &mut |delta| rest.pass(delta, each))?;
+            dialect.event(head.event, json, &mut |delta| rest.pass(delta, each))?;
             rest.model(each);
         }
         if is_last {
@@ -161,11 +162,11 @@ impl Protocol for Invoke {
         if let Some(metrics) = head.metrics {
             rest.counts = metrics;
         }
-        dialect::whole(head.dialect, json, &mut |delta| rest.pass(delta, each))
+        dialect::whole(head.dialect, self.emits, json, &mut |delta| rest.pass(delta, each))
     }
 
     fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        let Self { dialect, rest } = self;
+        let Self { dialect, rest, .. } = self;
         if let Some(dialect) = dialect {
             dialect.eof(&mut |delta| rest.pass(delta, each));
         }

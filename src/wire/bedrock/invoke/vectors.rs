@@ -11,7 +11,7 @@ use crate::{
     wire::{
         error::said,
         json::{self, ReadError, Text, in_place},
-        usage,
+        outputs, usage,
     },
 };
 
@@ -36,8 +36,12 @@ in_place! {
     }
 }
 
-/// Reads an answer.
-pub(super) fn read(json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
+/// Reads an answer, and emits its outputs themselves if a handler is to have them.
+pub(super) fn read(
+    json: &str,
+    emits: bool,
+    each: &mut dyn FnMut(Delta<'_>),
+) -> Result<(), ReadError> {
     let answer: Answer<'_> = json::read(json)?;
     let Outputs { count, dimensions, .. } = answer.outputs;
     if answer.error.is_some()
@@ -51,6 +55,9 @@ pub(super) fn read(json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), Re
         each(Delta::Response { id: Some(id), model: None });
     }
     each(Delta::Outputs { count, dimensions });
+    if emits {
+        outputs::emit(json, each);
+    }
     usage::emit(Map::from_iter([(TOKENS.to_owned(), answer.tokens)]), None, each);
     each(Delta::Done);
     Ok(())
