@@ -4,4 +4,5 @@ mod clients;
 mod hyper;
 mod limits;
 mod load;
+mod mcp;
 mod stack;
