@@ -4,5 +4,4 @@ mod clients;
 mod hyper;
 mod limits;
 mod load;
-mod mcp;
 mod stack;
