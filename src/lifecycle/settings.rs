@@ -92,9 +92,13 @@ macro_rules! llm_settings {
         /// its answer, and those beyond are left out. Sound is not captured.
         ///
         /// ```
-        /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, ModelLayer, on_embedding_end};
+        /// use tower_llm_callbacks::{Callbacks, EventData, HttpCallbackLayer, layer::ModelLayer, on_event};
         ///
-        /// let print = on_embedding_end(|_, result| println!("{:?}", result.output.first()));
+        /// let print = on_event(|_, event| {
+        ///     if let EventData::ModelEnd(_, result) = event.data() {
+        ///         println!("{:?}", result.output.first());
+        ///     }
+        /// });
         /// let callbacks = Callbacks::new().blocking(print);
         /// let layer = HttpCallbackLayer::new(&callbacks).capture_outputs(true);
         /// // For calls of your own, the closure that reads a response emits `Delta::output(json!([0.1, 0.2]))`.
