@@ -1,7 +1,7 @@
 //! Callbacks on genai. Its client takes a `reqwest::Client` and no other HTTP service, so that the layer is the typed one, above
 //! the client: two closures read its requests and its events.
 //!
-//! `cargo run -p tower-llm-callbacks-example-genai --example genai` uses a simulated provider in this process, or Anthropic if
+//! `cargo run --manifest-path examples/genai/Cargo.toml` uses a simulated provider in this process, or Anthropic if
 //! `ANTHROPIC_API_KEY` is set. `ANTHROPIC_MODEL` selects the model.
 
 use std::{

@@ -1,8 +1,10 @@
-//! Callbacks on rig: its HTTP client is a `reqwest_middleware::ClientWithMiddleware` with the crate's middleware. Code that uses
-//! rig does not change, and its calls are children of the run that makes them.
+//! Callbacks on rig: the layer is in its HTTP client. Code that uses rig does not change, and its calls are children of the run
+//! that makes them.
 //!
-//! `cargo run -p tower-llm-callbacks-example-rig --example rig` uses a simulated provider in this process, or OpenAI if
-//! `OPENAI_API_KEY` is set. `OPENAI_MODEL` selects the model.
+//! `cargo run --manifest-path examples/rig/Cargo.toml` uses a simulated provider in this process, or OpenAI if `OPENAI_API_KEY`
+//! is set. `OPENAI_MODEL` selects the model. rig needs Rust 1.95.
+
+mod http_client;
 
 use std::{
     env,
@@ -11,13 +13,12 @@ use std::{
 };
 
 use futures::StreamExt;
-use reqwest_middleware::ClientBuilder;
+use http_client::RigClient;
 use rig_core::{completion::CompletionRequest, providers::openai::OpenAIConfig};
-use rig_reqwest::ReqwestMiddlewareClient;
-use tower::BoxError;
+use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     CallbackHandler, Callbacks, HttpCallbackLayer, LlmResult, Run, RunError, RunLayer, Token,
-    handlers::RunTrees, model::CallbackMiddleware,
+    handlers::RunTrees, model::client,
 };
 
 struct Print;
@@ -43,15 +44,14 @@ impl CallbackHandler for Print {
 async fn main() -> Result<(), BoxError> {
     let config = match env::var("OPENAI_API_KEY") {
         Ok(key) => OpenAIConfig::new(key),
-        Err(_) => OpenAIConfig::new("no-key").base_url(simulated::serve().await? + "/v1"),
+        Err(_) => OpenAIConfig::new("no-key").with_base_url(simulated::serve().await? + "/v1"),
     };
     let model = env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
 
     let callbacks = Callbacks::new().blocking(Print);
     let layer = HttpCallbackLayer::new(&callbacks).name("rig");
-    let http =
-        ClientBuilder::new(reqwest::Client::new()).with(CallbackMiddleware::new(layer)).build();
-    let model = config.connect(ReqwestMiddlewareClient::from(http)).chat(model);
+    let http = RigClient(layer.layer(client()));
+    let model = config.connect(http).chat(model);
 
     let trees = RunTrees::new();
     let assistant = RunLayer::chain("assistant")
