@@ -12,7 +12,10 @@ ANTHROPIC = (
     "the client read 3591 bytes with status 200 OK\n"
 )
 EXPECTED = {
-    "async_openai": f"{JOKE}gpt-4o-mini: 33 → 24 tokens\nthe client read 27 chunks\n",
+    "async_openai": (
+        f"{JOKE}gpt-4o-mini: 33 → 24 tokens\nthe client read 27 chunks\n"
+        "assistant (chain) <time>\n└─ async-openai (llm) <time>, 33 → 24 tokens, stop\n"
+    ),
     "embeddings": (
         "embedding 2 texts with text-embedding-3-small\n"
         "2 vectors of 4 dimensions, 9 → ? tokens\nthe client got 2 vectors\n"
@@ -54,6 +57,17 @@ agent (chain) <time>
 └─ model (llm) <time>, 201 → 24 tokens, stop
 """,
 }
+# Packages of their own: their clients enable features that change other packages.
+ALONE = {
+    "genai": (
+        f"{JOKE}33 → 24 tokens\nthe client read 27 events\n"
+        "assistant (chain) <time>\n└─ genai (llm) <time>, 33 → 24 tokens, end_turn\n"
+    ),
+    "rig": (
+        f"{JOKE}gpt-4o-mini: 33 → 24 tokens\nthe client read 27 items\n"
+        "assistant (chain) <time>\n└─ rig (llm) <time>, 33 → 24 tokens, stop\n"
+    ),
+}
 TIME = re.compile(r"\d+(\.\d+)? (s|ms|µs)\b")
 
 clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANTHROPIC_", "OPENAI_"))}
@@ -61,10 +75,15 @@ clean = {key: value for key, value in os.environ.items() if not key.startswith((
 clean["NO_PROXY"] = clean["no_proxy"] = "127.0.0.1"
 examples = [argument for name in EXPECTED for argument in ("--example", name)]
 subprocess.run(["cargo", "build", "--quiet", *examples], check=True)
+clean.setdefault("CARGO_TARGET_DIR", os.path.abspath("target"))
+for name in ALONE:
+    manifest = f"examples/{name}/Cargo.toml"
+    subprocess.run(["cargo", "build", "--quiet", "--manifest-path", manifest], check=True, env=clean)
 failed = False
-for name, expected in EXPECTED.items():
+for name, expected in (EXPECTED | ALONE).items():
+    which = ["--manifest-path", f"examples/{name}/Cargo.toml"] if name in ALONE else ["--example", name]
     found = subprocess.run(
-        ["cargo", "run", "--quiet", "--example", name],
+        ["cargo", "run", "--quiet", *which],
         check=True,
         env=clean,
         stdout=subprocess.PIPE,

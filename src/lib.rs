@@ -80,6 +80,7 @@
 //! |---|---|
 //! | `client` | `model::client()`, a ready HTTP client with TLS for the typed models |
 //! | `reqwest` | `model::ReqwestService`: a `reqwest::Client` as the HTTP service of models and layers |
+//! | `reqwest-middleware` | `model::CallbackMiddleware`, for clients that are made of the crate reqwest-middleware |
 //! | `retry` | module `retry`: policies for `tower::retry` |
 //! | `testing` | module `testing`: a scripted model, a recorder, and a checker of events |
 //! | `console` | `ConsoleLog`, `ConsoleTokens`, `PrintTrees` |

@@ -62,6 +62,8 @@ pub mod gemini;
 mod headers;
 mod layer;
 mod media;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
 mod native;
 pub mod ollama;
 pub mod openai;
@@ -77,6 +79,9 @@ mod stream;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::client::{HttpClient, client};
+#[cfg(feature = "reqwest-middleware")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
+pub use self::middleware::CallbackMiddleware;
 pub use self::{
     api::ModelConfig, config_error::ConfigError, future::ResponseFuture, layer::ModelLayer,
     secret::Secret, service::ModelService,

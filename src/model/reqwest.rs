@@ -59,22 +59,23 @@ where
     fn call(&mut self, request: Request<B>) -> ReqwestFuture {
         let client = self.client.clone();
         let request = request.map(body);
-        ReqwestFuture(Box::pin(async move {
-            let response = client.execute(request.try_into()?).await?;
-            // `http::Response` has no URL. An extension keeps it for `error_for_status`.
-            let url = Response::builder().url(response.url().clone()).body(());
-            let mut response = Response::<Body>::from(response);
-            let url = url.map(Response::into_parts);
-            response
-                .extensions_mut()
-                .extend(url.map(|(parts, ())| parts.extensions).unwrap_or_default());
-            Ok(response)
-        }))
+        ReqwestFuture(Box::pin(
+            async move { Ok(response(client.execute(request.try_into()?).await?)) },
+        ))
     }
 }
 
+/// Returns a response of `http`'s type. That has no URL: an extension keeps it for `error_for_status`.
+pub(super) fn response(response: ::reqwest::Response) -> Response<Body> {
+    let url = Response::builder().url(response.url().clone()).body(());
+    let mut response = Response::<Body>::from(response);
+    let url = url.map(Response::into_parts);
+    response.extensions_mut().extend(url.map(|(parts, ())| parts.extensions).unwrap_or_default());
+    response
+}
+
 /// Returns a body as reqwest's. One in memory stays in memory, so that redirects and reqwest's own retries can send it again.
-fn body<B>(mut body: B) -> Body
+pub(super) fn body<B>(mut body: B) -> Body
 where
     B: http_body::Body<Data = Bytes> + Unpin + Send + Sync + 'static,
     B::Error: Into<BoxError>,

@@ -4,4 +4,5 @@ mod clients;
 mod hyper;
 mod limits;
 mod load;
+mod reqwest_types;
 mod stack;

@@ -10,13 +10,12 @@ use tower_llm_callbacks::{
 #[tokio::test]
 async fn greets() {
     let recorder = Recorder::new();
-    let script =
-        Script::new().respond().text("Hel").text("lo").usage(Usage::new(3, 2)).complete("stop");
+    let script = Script::new().respond().text("Hel").text("lo").usage(Usage::new(3, 2));
     let layer = CallbackLayer::new(Callbacks::new().inline(recorder.clone())).name("greeter");
-    let model = BoxModel::new(layer.layer(ScriptedModel::new(script)));
+    let model = BoxModel::new(layer.layer(ScriptedModel::new(script.complete("stop"))));
     let answer = model.ask(ChatRequest::new("any").user("Hi")).await.unwrap();
     answer.collect_result().await.unwrap();
-    insta::assert_compact_json_snapshot!(recorder.snapshot(), @"");
+    insta::assert_json_snapshot!(recorder.snapshot());
 }
 
 // Here ends what the guide shows.
@@ -24,18 +23,10 @@ async fn greets() {
 #[test]
 fn the_guide_shows_the_test() {
     let of = |text: &str| {
-        text.split("// Here ends")
-            .next()
-            .unwrap()
-            .split_once("use tower::Layer;")
-            .unwrap()
-            .1
-            .trim()
-            .to_owned()
+        let shown = text.split("// Here ends").next().unwrap();
+        shown.split_once("use tower::Layer;").unwrap().1.trim().to_owned()
     };
     let guide = include_str!("../../src/guide/testing.md");
-    let shown = guide
-        .split("```")
-        .find(|part| part.contains("insta::assert_compact_json_snapshot!(recorder"));
+    let shown = guide.split("```").find(|part| part.contains("assert_json_snapshot!(recorder"));
     assert_eq!(of(shown.expect("the guide has a snapshot")), of(include_str!("snapshots.rs")));
 }
