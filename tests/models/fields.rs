@@ -8,6 +8,7 @@ use tower_llm_callbacks::{
     model::{
         anthropic::{AnthropicConfig, AnthropicLayer},
         bedrock::{BedrockConfig, BedrockLayer},
+        cohere::CohereConfig,
         gemini::{GeminiConfig, GeminiLayer},
         ollama::{OllamaConfig, OllamaLayer},
         openai::{OpenAiApi, OpenAiConfig, OpenAiLayer},
@@ -326,5 +327,36 @@ async fn geminis_model_is_in_the_path() {
         let model = GeminiLayer::new(GeminiConfig::new("key")).layer(http);
         let called = model.oneshot(ChatRequest::new(name).user("Hi").stream(stream)).await;
         assert_eq!(called.is_ok(), expected.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn no_configuration_shows_its_secrets() {
+    let url = "https://me:CANARY@example.com";
+    for shown in [
+        format!("{:?}", GeminiConfig::new("CANARY").header("x-own", "CANARY").base_url(url)),
+        format!("{:?}", OllamaConfig::new().header("x-own", "CANARY").base_url(url)),
+        format!("{:?}", CohereConfig::new("CANARY").header("x-own", "CANARY").base_url(url)),
+        format!("{:?}", BedrockConfig::new("us-east-1", "CANARY").base_url(url)),
+    ] {
+        assert!(shown.contains("base_url") && !shown.contains("CANARY"), "{shown}");
+    }
+    for error in [
+        GeminiConfig::new("").validate(),
+        CohereConfig::new("").validate(),
+        BedrockConfig::new("us-east-1", "").validate(),
+    ] {
+        let error = error.unwrap_err();
+        assert!(error.is_missing() && error.field() == "api_key", "{error}");
+    }
+    let error = BedrockConfig::new("", "key").validate().unwrap_err();
+    assert!(error.is_missing() && error.field() == "region", "{error}");
+    for error in [
+        GeminiConfig::new("key").base_url("https://h/v1beta").validate(),
+        CohereConfig::new("key").base_url("https://h/v2").validate(),
+        OllamaConfig::new().base_url("http://h/api").validate(),
+        BedrockConfig::new("us-east-1", "key").base_url("https://h/model").validate(),
+    ] {
+        assert!(error.unwrap_err().to_string().contains("comes before"));
     }
 }

@@ -12,6 +12,7 @@ use tower_llm_callbacks::{
     chat::ChatRequest,
     model::{
         anthropic::{AnthropicConfig, AnthropicLayer},
+        bedrock::{BedrockConfig, BedrockLayer},
         openai::{OpenAiApi, OpenAiConfig, OpenAiLayer},
     },
 };
@@ -77,6 +78,9 @@ async fn provider_and_api_are_those_of_the_model() {
     };
     let anthropic = AnthropicLayer::new(AnthropicConfig::new("key"));
     assert_eq!(names(anthropic, asks("gpt-x")).await, expect("anthropic", "messages", "gpt-x"));
+    let bedrock = BedrockLayer::new(BedrockConfig::new("us-east-1", "key"));
+    let expected = expect("aws.bedrock", "converse", "anthropic.claude-x");
+    assert_eq!(names(bedrock, asks("anthropic.claude-x")).await, expected);
     let responses = OpenAiLayer::new(openai("https://api.openai.com/v1").api(OpenAiApi::Responses));
     assert_eq!(names(responses, asks("claude-x")).await, expect("openai", "responses", "claude-x"));
     for (url, provider) in [

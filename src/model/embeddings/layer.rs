@@ -23,6 +23,6 @@ impl<S, C: EmbeddingConfig> Layer<S> for EmbeddingLayer<C> {
     type Service = EmbeddingModel<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EmbeddingModel::new(inner, Arc::clone(&self.settings))
+        EmbeddingModel::with_settings(inner, Arc::clone(&self.settings))
     }
 }

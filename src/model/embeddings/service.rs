@@ -39,8 +39,23 @@ pub struct EmbeddingModel<S, C> {
 /// The future of an [`EmbeddingModel`].
 pub type EmbeddingFuture = Pin<Box<dyn Future<Output = Result<Embeddings, ModelError>> + Send>>;
 
+impl<S, C: EmbeddingConfig> EmbeddingModel<S, C> {
+    /// Creates a model over an HTTP client service. An invalid configuration makes every call fail.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::model::{cohere::CohereConfig, embeddings::EmbeddingModel};
+    ///
+    /// let model = EmbeddingModel::new("http", CohereConfig::new("key"));
+    /// assert_eq!(model.into_inner(), "http");
+    /// ```
+    pub fn new(inner: S, config: C) -> Self {
+        let identity = config.embedding_identity();
+        Self::with_settings(inner, Arc::new(Settings::new(config, identity)))
+    }
+}
+
 impl<S, C> EmbeddingModel<S, C> {
-    pub(super) fn new(inner: S, settings: Arc<Settings<C>>) -> Self {
+    pub(super) fn with_settings(inner: S, settings: Arc<Settings<C>>) -> Self {
         Self { inner, settings }
     }
 
