@@ -714,6 +714,7 @@ def check_configuration_errors():
         ("[[sinks]]\n[sinks.jsonl]\npath = 'a'\nmax_size = '3 miles'\n", 4, "sinks[0].jsonl.max_size", "64MiB"),
         ("events = 'a'\n[[sinks]]\njsonl = { path = 'a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
         ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 2 }\n", 3, "sinks[0].sample.share", "between 0 and 1"),
+        ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 1, keep_dearer_than = '1' }\n", 3, "keep_dearer_than", "[prices]"),
         ("[[sinks]]\notlp = { endpoint = 'here' }\n", 2, "sinks[0].otlp.endpoint", "4318"),
         ("[limits]\nconnections = 0\n", 2, "limits.connections", "leave it out"),
     ]:

@@ -33,7 +33,7 @@ impl Settings {
         }
         let mut files = HashSet::new();
         for (key, sink) in self.all_sinks() {
-            sink.check(&key).map_err(|problem| match !key.contains('[') {
+            sink.check(&key, is_priced).map_err(|problem| match !key.contains('[') {
                 // That of an option has no keys of its own.
                 true => Problem::new(&*key, problem.message),
                 false => problem,

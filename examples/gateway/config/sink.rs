@@ -112,7 +112,7 @@ impl SinkSettings {
         handler.content(content).mask(self.mask).sample(sampling)
     }
 
-    pub(super) fn check(&self, key: &str) -> Result<(), Problem> {
+    pub(super) fn check(&self, key: &str, priced: bool) -> Result<(), Problem> {
         let of = |name: &str| format!("{key}.{name}");
         let kinds = [self.jsonl.is_some(), self.otlp.is_some(), self.nats.is_some()];
         if kinds.iter().filter(|is| **is).count() != 1 {
@@ -129,6 +129,10 @@ impl SinkSettings {
             return Err(Problem::new(of("nats"), message));
         }
         let Some(sample) = &self.sample else { return Ok(()) };
+        if sample.keep_dearer_than.is_some() && !priced {
+            let message = "needs prices: add `bundled = true` or `file` to [prices]";
+            return Err(Problem::new(of("sample.keep_dearer_than"), message));
+        }
         let shares = sample.tenants.iter().map(|(name, share)| (format!("tenants.{name}"), *share));
         for (name, share) in shares.chain([("share".to_owned(), sample.share)]) {
             if !(0.0..=1.0).contains(&share) {

@@ -58,7 +58,7 @@ impl HttpClient for ExportClient {
         if failed != self.failing.swap(failed, Ordering::Relaxed) {
             match &response {
                 Ok(response) if failed => {
-                    eprintln!("OTLP: exports fail: status {}", response.status())
+                    eprintln!("OTLP: exports fail: status {}", response.status());
                 }
                 Err(error) => eprintln!("OTLP: exports fail: {error}"),
                 Ok(_) => eprintln!("OTLP: exports succeed again"),
