@@ -10,7 +10,7 @@ use serde_json::json;
 use support::{Mode, read};
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Event, HandlerExt, Registration, Run, RunConfig,
+    CallbackLayer, Callbacks, Delta, HandlerExt, Registration, Run, RunConfig,
     chat::{ChatChunk, ChatRequest},
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
@@ -27,15 +27,6 @@ async fn play_with(callbacks: &Callbacks, script: Script, request: ChatRequest, 
         read(answer).await;
     }
     assert!(callbacks.flush(support::PATIENCE).await.is_complete());
-}
-
-/// A handler that keeps the records of its events, as text.
-fn records(run_events: &Arc<Mutex<String>>) -> impl Fn(&Run, &Event) + Send + Sync + 'static {
-    let all = Arc::clone(run_events);
-    move |run, event| {
-        let record = serde_json::to_string(&event.record(run)).unwrap();
-        all.lock().unwrap().push_str(&(record + "\n"));
-    }
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ fn a_text_answer() {
     ]);
     let expected = [
         response("chatcmpl-1", "gpt"),
+        // Each chunk has it.
+        Delta::Fingerprint("fp".into()),
         Delta::text("Héllo"),
         Delta::text(" 東京 👋\n\"quoted\""),
         Delta::finish("stop"),
