@@ -163,7 +163,7 @@ impl BodyReader {
             Mode::Answer(mut decoder) if self.json && !emitter.is_over() => {
                 let mut deltas = Vec::new();
                 guarded("an answer", || {
-                    decoder.finish(&mut |delta| deltas.push(delta.into_owned()))
+                    decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
                 });
                 let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
                 let whole = deltas.contains(&Delta::NotStreamed);
