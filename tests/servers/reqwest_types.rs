@@ -1,8 +1,9 @@
 //! Clients of reqwest's own types: a `FromReqwestLayer`, and the middleware.
 
+use futures::future::BoxFuture;
 use http::Extensions;
 use reqwest::{Client, Request, Response};
-use reqwest_middleware::{BoxFuture, ClientBuilder, Next};
+use reqwest_middleware::{ClientBuilder, Next};
 use serde_json::json;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
@@ -12,7 +13,8 @@ use tower_llm_callbacks::{
 };
 
 fn request(base: &str, model: &str) -> Request {
-    let body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "Hi"}]});
+    let body =
+        json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "Hi"}]});
     let request = Client::new().post(format!("{base}/v1/chat/completions"));
     request.header("content-type", "application/json").body(body.to_string()).build().unwrap()
 }
@@ -52,7 +54,8 @@ async fn requests_and_responses_are_of_reqwests_types() {
         .layer(FromReqwestLayer::build(build))
         .layer(layer)
         .service(ReqwestService::new(Client::new()));
-    let chain = RunLayer::chain("chain").inheritable_callbacks(Callbacks::new().inline(recorder.clone()));
+    let chain =
+        RunLayer::chain("chain").inheritable_callbacks(Callbacks::new().inline(recorder.clone()));
     let calls = chain.run(async {
         let answer = http.ready().await?.call((base.clone(), "joker")).await?;
         assert_eq!(answer.url().path(), "/v1/chat/completions");
@@ -88,17 +91,21 @@ fn below<'a>(
 async fn a_middleware_observes_calls() {
     let (recorder, layer) = ready();
     let base = simulated::serve().await.unwrap();
-    let client = ClientBuilder::new(Client::new()).with(CallbackMiddleware::new(layer)).with(below).build();
-    let chain = RunLayer::chain("chain").inheritable_callbacks(Callbacks::new().inline(recorder.clone()));
+    let client =
+        ClientBuilder::new(Client::new()).with(CallbackMiddleware::new(layer)).with(below).build();
+    let chain =
+        RunLayer::chain("chain").inheritable_callbacks(Callbacks::new().inline(recorder.clone()));
     let calls = chain.run(async {
         let mut extensions = Extensions::new();
         extensions.insert(Seen(1));
-        let answer = client.execute_with_extensions(request(&base, "joker"), &mut extensions).await?;
+        let answer =
+            client.execute_with_extensions(request(&base, "joker"), &mut extensions).await?;
         assert_eq!(extensions.get::<Seen>().map(|seen| seen.0), Some(2));
         assert_eq!(answer.url().path(), "/v1/chat/completions");
         assert!(answer.text().await?.contains("[DONE]"));
         extensions.insert(Seen(1));
-        let refusal = client.execute_with_extensions(request(&base, "error-429"), &mut extensions).await?;
+        let refusal =
+            client.execute_with_extensions(request(&base, "error-429"), &mut extensions).await?;
         assert_eq!(refusal.status(), 429);
         refusal.text().await?;
         Ok::<_, BoxError>(())

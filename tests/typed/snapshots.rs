@@ -28,8 +28,5 @@ fn the_guide_shows_the_test() {
     };
     let guide = include_str!("../../src/guide/testing.md");
     let shown = guide.split("```").find(|part| part.contains("assert_json_snapshot!(recorder"));
-    assert_eq!(
-        of(shown.expect("the guide has a snapshot")),
-        of(include_str!("snapshots.rs"))
-    );
+    assert_eq!(of(shown.expect("the guide has a snapshot")), of(include_str!("snapshots.rs")));
 }
