@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 found=$(cargo tree --package tower-llm-callbacks --edges normal --prefix none --no-default-features --format '{p}' | cut -d' ' -f1 | sort -u)
-for crate in opentelemetry opentelemetry_sdk metrics anstream anstyle hyper hyper-util rustls compression-codecs async-nats axum genai-prices fancy-regex tiktoken; do
+for crate in reqwest reqwest-middleware opentelemetry opentelemetry_sdk metrics anstream anstyle hyper hyper-util rustls compression-codecs async-nats axum genai-prices fancy-regex tiktoken; do
     if grep -qx "$crate" <<<"$found"; then
         echo "the default build depends on $crate"
         exit 1

@@ -6,8 +6,9 @@ use std::{
 };
 
 use ::reqwest::{Body, Request, Response};
+use futures_util::future::BoxFuture;
 use http::Extensions;
-use reqwest_middleware::{BoxFuture, Error, Middleware, Next, Result};
+use reqwest_middleware::{Error, Middleware, Next, Result};
 use tower::{Layer, Service};
 
 use super::reqwest::{body, response};

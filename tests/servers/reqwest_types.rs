@@ -1,8 +1,9 @@
 //! Clients of reqwest's own types: a `FromReqwestLayer`, and the middleware.
 
+use futures::future::BoxFuture;
 use http::Extensions;
 use reqwest::{Client, Request, Response};
-use reqwest_middleware::{BoxFuture, ClientBuilder, Next};
+use reqwest_middleware::{ClientBuilder, Next};
 use serde_json::json;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_llm_callbacks::{
