@@ -1,6 +1,12 @@
 //! The gateway example as a process, with many open streams: each run has one terminal in the JSONL, no event
 //! is lost, and memory stays flat. `GATEWAY_STREAMS` sets the number of streams (default 500).
 
+#[cfg(feature = "nats")]
+#[path = "../nats/server.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod nats_server;
+#[cfg(feature = "nats")]
+mod publishing;
 mod reload;
 
 use std::{
