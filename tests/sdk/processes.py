@@ -72,6 +72,6 @@ def venv(folder, requirements):
     environment = folder / "venv"
     if not (environment / "installed").exists():
         run(sys.executable, "-m", "venv", environment, timeout=120)
-        run(environment / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=300)
+        run(environment / "bin/pip", "install", "--quiet", "--retries=2", "--requirement", requirements, timeout=600)
         (environment / "installed").touch()
     return environment / "bin/python"
