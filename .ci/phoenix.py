@@ -123,7 +123,9 @@ def values(start, end, parent, span, view, profile):
     began, ended = seconds(span["start_time"]), seconds(span["end_time"])
     latency = (ended - began) * 1e3
     pairs["start"] = near(seconds(start["time"]), began, 0.05)
-    earliest, latest = seconds(start["time"]) + data["duration_ms"] / 1e3, seconds(end["time"])
+    # Without a call, as of one that was dropped before it was polled, the duration is zero.
+    called = seconds(start["time"]) if data["duration_ms"] else began
+    earliest, latest = called + data["duration_ms"] / 1e3, seconds(end["time"])
     pairs["end"] = (True, earliest - 1e-3 <= ended <= latest + 1e-3)
     pairs["latency shown"] = near(latency, view["latencyMs"], 0.01)
     if is_model:

@@ -82,6 +82,6 @@ def venv(folder, *requirements):
     if not installed.exists():
         run(sys.executable, "-m", "venv", environment, timeout=120)
     if not installed.exists() or installed.read_text() != wanted:
-        run(environment / "bin/pip", "install", "--quiet", "--retries=2", *(f"--requirement={file}" for file in requirements), timeout=300)
+        run(environment / "bin/pip", "install", "--quiet", "--retries=2", *(f"--requirement={file}" for file in requirements), timeout=600)
         installed.write_text(wanted)
     return environment / "bin/python"
