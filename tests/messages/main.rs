@@ -79,8 +79,8 @@ fn errors(program: &Path) -> BTreeMap<usize, String> {
     let mut errors = BTreeMap::new();
     for line in String::from_utf8_lossy(&output.stderr).lines() {
         let message: Value = serde_json::from_str(line).expect("messages are JSON");
-        let spans = message["spans"].as_array().into_iter().flatten();
-        let primary = spans.filter(|span| span["is_primary"] == true).next();
+        let mut spans = message["spans"].as_array().into_iter().flatten();
+        let primary = spans.find(|span| span["is_primary"] == true);
         if message["level"] != "error"
             || message["message"].as_str().unwrap().starts_with("aborting")
         {

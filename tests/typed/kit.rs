@@ -182,17 +182,19 @@ async fn a_snapshot_is_the_same_in_each_run() {
     );
 }
 
+type Change = fn(&mut Vec<Recorded>);
+
 #[tokio::test]
 async fn the_checker_says_in_which_run_what_came_and_what_was_expected() {
     let (_, recorder) = recorded(script()).await;
-    let check = |change: fn(&mut Vec<Recorded>)| {
+    let check = |change: Change| {
         let mut events = recorder.events();
         change(&mut events);
         let violations = Checker::new().check(&events);
         violations.iter().map(|it| it.to_string() + "\n").collect::<String>()
     };
     assert_eq!(check(|_| {}), "");
-    let cases: [(fn(&mut Vec<Recorded>), &str); 9] = [
+    let cases: [(Change, &str); 9] = [
         (|events| drop(events.pop()), "no terminal event, expected an end or an error"),
         (|events| events.push(events[7].clone()), "2 terminal events, expected one"),
         (|events| drop(events.remove(0)), "the first event is llm_new_token, expected llm_start"),

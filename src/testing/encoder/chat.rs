@@ -20,11 +20,11 @@ impl Chat {
         Self { model }
     }
 
-    fn completion(&self, object: &str, choices: Vec<Value>) -> Value {
+    fn completion(&self, object: &str, choices: &[Value]) -> Value {
         json!({"id": "chatcmpl-1", "object": object, "model": self.model, "choices": choices})
     }
 
-    fn event(&self, choices: Vec<Value>) -> Value {
+    fn event(&self, choices: &[Value]) -> Value {
         self.completion("chat.completion.chunk", choices)
     }
 }
@@ -55,16 +55,16 @@ impl Api for Chat {
             _ => return Vec::new(),
         };
         let choice = json!({"index": choice, "delta": delta, "finish_reason": null});
-        vec![self.event(vec![choice])]
+        vec![self.event(&[choice])]
     }
 
     fn end(&mut self, result: &LlmResult) -> Vec<Value> {
         let ends = result.choices.iter().map(|choice| {
             json!({"index": choice.index, "delta": {}, "finish_reason": choice.finish_reason})
         });
-        let mut events = vec![self.event(ends.collect())];
+        let mut events = vec![self.event(&ends.collect::<Vec<_>>())];
         if let Some(usage) = counts(result, &COUNTS) {
-            let mut last = self.event(Vec::new());
+            let mut last = self.event(&[]);
             last["usage"] = usage.into();
             events.push(last);
         }
@@ -88,7 +88,7 @@ impl Api for Chat {
             }
             json!({"index": choice.index, "message": message, "finish_reason": choice.finish_reason})
         });
-        let mut whole = self.completion("chat.completion", choices.collect());
+        let mut whole = self.completion("chat.completion", &choices.collect::<Vec<_>>());
         whole["usage"] = counts(result, &COUNTS).into();
         whole
     }

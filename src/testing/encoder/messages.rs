@@ -24,7 +24,7 @@ impl Messages {
         Self { model, open: None, blocks: 0 }
     }
 
-    fn message(&self, content: Vec<Value>, stop_reason: Option<&str>, usage: Value) -> Value {
+    fn message(&self, content: &[Value], stop_reason: Option<&str>, usage: &Value) -> Value {
         json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model,
             "content": content, "stop_reason": stop_reason, "usage": usage})
     }
@@ -52,7 +52,7 @@ impl Api for Messages {
 
     fn begin(&self) -> Option<Value> {
         let usage = json!({"input_tokens": 0, "output_tokens": 0});
-        let message = self.message(Vec::new(), None, usage);
+        let message = self.message(&[], None, &usage);
         Some(json!({"type": "message_start", "message": message}))
     }
 
@@ -123,8 +123,8 @@ impl Api for Messages {
                 Block::Refusal(_) => return None,
             })
         });
-        let usage = counts(result, &COUNTS).into();
-        self.message(content.collect(), Some(reason(result)), usage)
+        let usage = Value::from(counts(result, &COUNTS));
+        self.message(&content.collect::<Vec<_>>(), Some(reason(result)), &usage)
     }
 }
 

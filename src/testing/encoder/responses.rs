@@ -20,7 +20,7 @@ impl Responses {
         Self { model, open: None }
     }
 
-    fn response(&self, status: &str, output: Vec<Value>) -> Value {
+    fn response(&self, status: &str, output: &[Value]) -> Value {
         json!({"id": "resp_1", "object": "response", "status": status, "model": self.model, "output": output})
     }
 }
@@ -35,7 +35,7 @@ impl Api for Responses {
     }
 
     fn begin(&self) -> Option<Value> {
-        let response = self.response("in_progress", Vec::new());
+        let response = self.response("in_progress", &[]);
         Some(json!({"type": "response.created", "response": response}))
     }
 
@@ -92,7 +92,7 @@ impl Api for Responses {
             }));
             items
         });
-        let mut response = self.response("completed", output.unwrap_or_default());
+        let mut response = self.response("completed", &output.unwrap_or_default());
         response["usage"] =
             counts(result, &["input_tokens", "output_tokens", "total_tokens"]).into();
         response
