@@ -48,7 +48,7 @@ async fn ask(nth: u64, script: Script) -> Result<(), BoxError> {
 
 /// Calls a model of embeddings. Each third call fails.
 async fn embed(nth: u64) -> Result<(), BoxError> {
-    let tokens = (nth / TREES % 3 != 0).then_some(nth % 100 + 1);
+    let tokens = (!(nth / TREES).is_multiple_of(3)).then_some(nth % 100 + 1);
     let client = service_fn(move |_: String| async move {
         tokens.ok_or_else(|| BoxError::from("connection reset"))
     });
