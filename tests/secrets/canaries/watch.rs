@@ -55,9 +55,9 @@ impl Watch {
 
     pub(super) fn look(&self, text: &str) {
         let Some(at) = self.0.parts.iter().find_map(|part| text.find(part)) else { return };
-        let (from, to) = (at.saturating_sub(900), at + 200);
-        let near = &text[text.floor_char_boundary(from)..text.floor_char_boundary(to)];
-        self.0.found.lock().unwrap().get_or_insert_with(|| near.to_owned());
+        let (from, to) = (at.saturating_sub(900), text.len().min(at + 200));
+        let near = String::from_utf8_lossy(&text.as_bytes()[from..to]);
+        self.0.found.lock().unwrap().get_or_insert_with(|| near.into_owned());
     }
 
     fn see(&self, run: &Run, event: &Event) {
