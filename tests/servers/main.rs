@@ -4,5 +4,6 @@ mod clients;
 mod hyper;
 mod limits;
 mod load;
+mod mcp;
 mod reqwest_types;
 mod stack;
