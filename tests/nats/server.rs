@@ -10,7 +10,7 @@ use std::{
 
 use async_nats::jetstream;
 use futures::StreamExt;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 use tower_llm_callbacks::nats::StreamConfig;
 
@@ -64,13 +64,19 @@ impl Server {
         }
     }
 
+    fn pid(&self) -> Pid {
+        Pid::from_child(self.process.as_ref().unwrap())
+    }
+
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(self.process.as_ref().unwrap()), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Stops the process. Its connections stay open.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
+        // Its threads stop some time after the signal is sent.
+        waitid(WaitId::Pid(self.pid()), WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT).unwrap();
     }
 
     pub(crate) fn thaw(&self) {
