@@ -67,9 +67,35 @@ impl Drop for ReleaseOnDrop {
     }
 }
 
-/// Whether the clock of the current runtime differs from that of the system.
+/// Whether the clock of the current runtime stands still, or differs from that of the system.
+///
+/// Either alone may be wrong: a paused clock that was advanced shows the system's time now and then, all the more if this thread
+/// waits for a processor between two steps; and another thread may advance it between them.
 fn is_paused() -> bool {
+    let now = || tokio::time::Instant::now().into_std();
+    let first = now();
     let before = Instant::now();
-    let now = tokio::time::Instant::now().into_std();
-    !(before..=Instant::now()).contains(&now)
+    while Instant::now() == before {}
+    let second = now();
+    first == second || !(before..=Instant::now()).contains(&second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_clock_may_show_the_time_of_the_system() {
+        for ahead in (0..60_000).step_by(10) {
+            let now = tokio::time::Instant::now().into_std();
+            let behind = Instant::now().saturating_duration_since(now);
+            tokio::time::advance(behind + std::time::Duration::from_nanos(ahead)).await;
+            assert!(is_paused(), "{ahead} ns ahead");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_clock_of_the_system_is_not_paused() {
+        assert!((0..2_000).all(|_| !is_paused()));
+    }
 }

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// Middlewares that come after it, such as retries, are below it: put it last to have a run for each attempt.
 ///
-/// ```
+/// ```no_run
 /// use reqwest_middleware::ClientBuilder;
 /// use tower_llm_callbacks::{Callbacks, HttpCallbackLayer, model::CallbackMiddleware};
 ///
