@@ -80,7 +80,8 @@ fn is_paused() -> bool {
     first == second || !(before..=Instant::now()).contains(&second)
 }
 
-#[cfg(test)]
+// Under `cfg(loom)` tokio is built without its test utilities.
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
