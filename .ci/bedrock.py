@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 os.chdir(Path(__file__).parent.parent)
@@ -25,8 +24,7 @@ options.add_argument("--folder", type=Path)
 options.add_argument("--only", default="")
 options = options.parse_args()
 
-ENVIRONMENT = {name: value for name, value in os.environ.items()
-               if not name.startswith(("AWS_", "BOTO")) and not name.lower().endswith("_proxy")}
+ENVIRONMENT = processes.environment("AWS_", "BOTO")
 
 
 def drive(python, url, chosen):
@@ -155,9 +153,4 @@ def main(folder):
     print(f"{len(chosen)} scenarios with boto3: no difference")
 
 
-if options.folder:
-    options.folder.mkdir(parents=True, exist_ok=True)
-    main(options.folder.absolute())
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+processes.in_folder(options.folder, main)

@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 os.chdir(Path(__file__).parent.parent)
@@ -80,8 +79,7 @@ def differences(ours, theirs, place=""):
 
 
 def main(folder):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(
-        ("ANTHROPIC_", "OPENAI_", "OTEL_", "CO_", "GEMINI_", "GOOGLE_", "AWS_", "BOTO", "OLLAMA_")) and not name.lower().endswith("_proxy")}
+    environment = processes.environment("ANTHROPIC_", "OPENAI_", "OTEL_", "CO_", "GEMINI_", "GOOGLE_", "AWS_", "BOTO", "OLLAMA_")
     try:
         python = processes.venv(folder, "tests/sdk/python/requirements.txt", "tests/sdk/bedrock/requirements.txt")
     except (subprocess.SubprocessError, OSError) as error:
@@ -109,9 +107,4 @@ def main(folder):
     print(f"{len(common)} calls of {len({api for api, _ in common})} APIs: the bodies are those of the SDKs")
 
 
-if options.folder:
-    options.folder.mkdir(parents=True, exist_ok=True)
-    main(options.folder.absolute())
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+processes.in_folder(options.folder, main)

@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -42,7 +41,7 @@ CALLS = [
     ]
 ]
 COUNTED = {"legacy": {"initialize", "notifications/initialized", "tools/list"}, "2026-07-28": {"tools/list"}}
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+ENVIRONMENT = processes.environment()
 
 
 def drive(python, url, mode):
@@ -126,9 +125,4 @@ def main(folder):
     print(f"{len(CALLS)} tool calls in {len(FORMS) * len(MODES)} forms with the client of mcp: no difference")
 
 
-if options.folder:
-    options.folder.mkdir(parents=True, exist_ok=True)
-    main(options.folder.absolute())
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+processes.in_folder(options.folder, main)

@@ -1,7 +1,7 @@
 """Checks the gateway's live page in a real browser (Debian's chromium, installed if missing), with WebDriver.
 
-Uses Python's standard library only. `--only TEXT` selects checks by name, `--soak` adds a thousand runs a minute for ten
-minutes, `--shots FOLDER` saves screenshots.
+Uses Python's standard library only. `--only TEXT` selects checks by name, `--clicks N` clicks that often under load, `--soak`
+adds a thousand runs a minute for ten minutes, `--shots FOLDER` saves screenshots.
 """
 
 import argparse
@@ -709,7 +709,6 @@ def press(page):
 
 def check_clicks_under_load():
     """At 200 runs a second a click opens the row that was under the pointer."""
-    clicks = 1000 if OPTIONS.soak else 50
     with gateway(pace=0) as server, browser() as page:
         page.open(server.page)
         stop = threading.Event()
@@ -726,7 +725,7 @@ def check_clicks_under_load():
         started = time.monotonic()
         within(20, "rows", lambda: page.js("return document.querySelectorAll('#rows tr').length") > 30)
         wrong = 0
-        for n in range(clicks):
+        for n in range(OPTIONS.clicks):
             if n % 10 == 9:
                 # The pointer leaves the list, which goes on.
                 pointed(page, (200, 20))
@@ -744,7 +743,7 @@ def check_clicks_under_load():
         within(20, "the newest run is shown", lambda: page.js("return Math.max(...runs.keys()) === document.querySelector('#rows tr').run.number"))
         same("the rows", page.js("return document.querySelectorAll('#rows tr').length") <= 500, True)
         page.is_quiet()
-        return f"{clicks} clicks at {rate:.0f} runs a second"
+        return f"{OPTIONS.clicks} clicks at {rate:.0f} runs a second"
 
 
 def check_pause_and_filters():
@@ -954,6 +953,7 @@ def soak():
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 parser.add_argument("--only", default="")
+parser.add_argument("--clicks", type=int, default=50)
 parser.add_argument("--soak", action="store_true")
 parser.add_argument("--shots", type=Path)
 OPTIONS = parser.parse_args()

@@ -12,7 +12,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -237,9 +236,4 @@ def main(folder):
         server.wait(timeout=30)
 
 
-if options.folder:
-    options.folder.mkdir(parents=True, exist_ok=True)
-    main(options.folder.absolute())
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+processes.in_folder(options.folder, main)

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 os.chdir(Path(__file__).parent.parent)
@@ -47,9 +46,4 @@ def main(folder):
     processes.run(python, "-B", "tests/prices/compare.py", data(), binaries[0], timeout=900)
 
 
-if options.folder:
-    options.folder.mkdir(parents=True, exist_ok=True)
-    main(options.folder.absolute())
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+processes.in_folder(options.folder, main)

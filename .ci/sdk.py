@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 os.chdir(Path(__file__).parent.parent)
@@ -28,9 +27,7 @@ options.add_argument("--folder", type=Path)
 options.add_argument("--only", default="")
 options = options.parse_args()
 
-# Keys and servers of the user's environment must not be used.
-ENVIRONMENT = {name: value for name, value in os.environ.items()
-               if not name.startswith(("ANTHROPIC_", "OPENAI_", "OTEL_", "CO_", "GEMINI_", "GOOGLE_")) and not name.lower().endswith("_proxy")}
+ENVIRONMENT = processes.environment("ANTHROPIC_", "OPENAI_", "OTEL_", "CO_", "GEMINI_", "GOOGLE_")
 
 
 def install(folder):
@@ -105,9 +102,4 @@ def main(folder):
     print(f"{len(chosen)} scenarios with {' and '.join(commands)}: no difference")
 
 
-if options.folder:
-    options.folder.mkdir(parents=True, exist_ok=True)
-    main(options.folder.absolute())
-else:
-    with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+processes.in_folder(options.folder, main)

@@ -6,6 +6,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from pathlib import Path
@@ -85,3 +86,20 @@ def venv(folder, *requirements):
         run(environment / "bin/pip", "install", "--quiet", "--retries=2", *(f"--requirement={file}" for file in requirements), timeout=600)
         installed.write_text(wanted)
     return environment / "bin/python"
+
+
+def in_folder(folder, main):
+    """Calls a function with a folder that is kept, or with a temporary one."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        main(folder.absolute())
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            main(Path(temporary))
+
+
+def environment(*prefixes):
+    """Returns the environment without proxies, and without the variables that begin with one of the prefixes: keys and servers
+    of the user must not be used."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith(prefixes) and not name.lower().endswith("_proxy")}
