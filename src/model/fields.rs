@@ -1,29 +1,34 @@
-use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer as _, ser::SerializeMap};
+use serde_json::{Map, Result, Serializer, Value};
 
 use crate::chat::ModelError;
 
+/// Returns a request's body: the fields that a closure sets, then the parameters.
+pub(super) fn body(
+    params: &Map<String, Value>,
+    set: impl FnOnce(&mut Fields<'_>) -> Result<()>,
+) -> std::result::Result<Vec<u8>, ModelError> {
+    let mut json = Serializer::new(Vec::new());
+    let write = || {
+        let map = json.serialize_map(None)?;
+        let mut fields = Fields { map, params, merged: Vec::new() };
+        set(&mut fields)?;
+        fields.end()
+    };
+    write().map_err(|_| ModelError::invalid("not serializable to JSON"))?;
+    Ok(json.into_inner())
+}
+
 /// The fields of a request's body. Parameters take precedence over fields of the same name.
-pub(super) struct Fields<'a, M> {
-    map: M,
+pub(super) struct Fields<'a> {
+    map: <&'a mut Serializer<Vec<u8>> as serde::Serializer>::SerializeMap,
     params: &'a Map<String, Value>,
     /// The parameters that were written with other members.
     merged: Vec<&'static str>,
 }
 
-impl<'a, M: SerializeMap> Fields<'a, M> {
-    pub(super) fn new<S>(serializer: S, params: &'a Map<String, Value>) -> Result<Self, S::Error>
-    where
-        S: Serializer<SerializeMap = M>,
-    {
-        Ok(Self { map: serializer.serialize_map(None)?, params, merged: Vec::new() })
-    }
-
-    pub(super) fn set(
-        &mut self,
-        name: &str,
-        value: Option<impl Serialize>,
-    ) -> Result<(), M::Error> {
+impl Fields<'_> {
+    pub(super) fn set(&mut self, name: &str, value: Option<impl Serialize>) -> Result<()> {
         match value {
             Some(value) if !self.params.contains_key(name) => {
                 self.map.serialize_entry(name, &value)
@@ -33,7 +38,7 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
     }
 
     /// Like [`set`](Self::set), unless the list is empty.
-    pub(super) fn list<T: Serialize>(&mut self, name: &str, items: &[T]) -> Result<(), M::Error> {
+    pub(super) fn list<T: Serialize>(&mut self, name: &str, items: &[T]) -> Result<()> {
         self.set(name, Some(items).filter(|items| !items.is_empty()))
     }
 
@@ -42,7 +47,7 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
         &mut self,
         name: &'static str,
         mut members: Map<String, Value>,
-    ) -> Result<(), M::Error> {
+    ) -> Result<()> {
         if let Some(Value::Object(more)) = self.params.get(name) {
             overlay(&mut members, more);
             self.merged.push(name);
@@ -52,7 +57,7 @@ impl<'a, M: SerializeMap> Fields<'a, M> {
     }
 
     /// Adds the parameters and ends the body.
-    pub(super) fn end(mut self) -> Result<M::Ok, M::Error> {
+    fn end(mut self) -> Result<()> {
         for (name, value) in self.params {
             if self.merged.contains(&&**name) {
                 continue;
@@ -79,8 +84,4 @@ pub(super) fn member(params: &mut Map<String, Value>, of: &str, name: String, va
         Value::Object(members) => drop(members.insert(name, value)),
         other => *other = Map::from_iter([(name, value)]).into(),
     }
-}
-
-pub(super) fn write(body: &impl Serialize) -> Result<Vec<u8>, ModelError> {
-    serde_json::to_vec(body).map_err(|_| ModelError::invalid("not serializable to JSON"))
 }

@@ -1,15 +1,10 @@
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::block::Block;
 use crate::{
     chat::{ChatRequest, ContentPart, ModelError, Role, Tool, ToolChoice},
-    model::{
-        calls, check,
-        content::Content,
-        fields::{self, Fields},
-        native,
-    },
+    model::{calls, check, content::Content, fields, native},
 };
 
 /// Returns the body of the HTTP request for a chat request.
@@ -17,14 +12,34 @@ pub(super) fn body(
     request: &ChatRequest,
     default_max_tokens: Option<u32>,
 ) -> Result<Vec<u8>, ModelError> {
-    fields::write(&Body::new(request, default_max_tokens)?)
-}
-
-struct Body<'a> {
-    request: &'a ChatRequest,
-    max_tokens: Option<u32>,
-    system: Content<Block<'a>>,
-    messages: Vec<Turn<'a>>,
+    check::model(request)?;
+    let max_tokens = request.max_tokens.or(default_max_tokens);
+    if max_tokens.is_none() && !request.params.contains_key("max_tokens") {
+        let message = "max_tokens is not set: set it on the request, or default_max_tokens";
+        return Err(ModelError::invalid(message));
+    }
+    check::max_tokens(request, max_tokens, "max_tokens")?;
+    check::numbers(request)?;
+    check::refuse(request, "Anthropic", &["seed"], "set what it takes with ChatRequest::param")?;
+    let (system, messages) = turns(request)?;
+    check::messages(request, &messages, "messages")?;
+    fields::body(&request.params, |fields| {
+        fields.set("model", Some(&request.model))?;
+        fields.set("max_tokens", max_tokens)?;
+        fields.set("system", Some(&system).filter(|system| !system.0.is_empty()))?;
+        fields.set("messages", Some(&messages))?;
+        fields.set("temperature", request.temperature)?;
+        fields.set("top_p", request.top_p)?;
+        fields.set("top_k", request.top_k)?;
+        fields.list("stop_sequences", &request.stop)?;
+        let tools: Vec<_> = request.tools.iter().map(tool).collect();
+        fields.list("tools", &tools)?;
+        fields.set("tool_choice", tool_choice(request))?;
+        fields.merge("output_config", output_config(request))?;
+        fields.set("service_tier", request.service_tier.as_deref())?;
+        fields.set("stream", Some(request.stream))?;
+        Ok(())
+    })
 }
 
 #[derive(Serialize)]
@@ -34,28 +49,6 @@ struct Turn<'a> {
     /// Whether the turn consists of tool results, to which the following ones are added.
     #[serde(skip)]
     tool: bool,
-}
-
-impl<'a> Body<'a> {
-    fn new(request: &'a ChatRequest, default: Option<u32>) -> Result<Self, ModelError> {
-        check::model(request)?;
-        let max_tokens = request.max_tokens.or(default);
-        if max_tokens.is_none() && !request.params.contains_key("max_tokens") {
-            let message = "max_tokens is not set: set it on the request, or default_max_tokens";
-            return Err(ModelError::invalid(message));
-        }
-        check::max_tokens(request, max_tokens, "max_tokens")?;
-        check::numbers(request)?;
-        check::refuse(
-            request,
-            "Anthropic",
-            &["seed"],
-            "set what it takes with ChatRequest::param",
-        )?;
-        let (system, messages) = turns(request)?;
-        check::messages(request, &messages, "messages")?;
-        Ok(Self { request, max_tokens, system, messages })
-    }
 }
 
 /// Returns the blocks of `system` and the other messages.
@@ -97,21 +90,18 @@ fn cache_control(ttl: Option<&str>) -> Value {
     control
 }
 
-impl Body<'_> {
-    /// The setting of parallel calls is part of the choice.
-    fn tool_choice(&self) -> Option<Value> {
-        let ChatRequest { tool_choice: choice, parallel_tool_calls, tools, .. } = self.request;
-        let mut value = choice.as_ref().map(tool_choice);
-        if let Some(allowed) = parallel_tool_calls
-            && !tools.is_empty()
-        {
-            let value = value.get_or_insert_with(|| json!({"type": "auto"}));
-            if value["type"] != "none" {
-                value["disable_parallel_tool_use"] = (!allowed).into();
-            }
+/// Returns the choice of a tool, of which the setting of parallel calls is part.
+fn tool_choice(request: &ChatRequest) -> Option<Value> {
+    let mut value = request.tool_choice.as_ref().map(choice);
+    if let Some(allowed) = request.parallel_tool_calls
+        && !request.tools.is_empty()
+    {
+        let value = value.get_or_insert_with(|| json!({"type": "auto"}));
+        if value["type"] != "none" {
+            value["disable_parallel_tool_use"] = (!allowed).into();
         }
-        value
     }
+    value
 }
 
 /// Returns how the model reasons and answers.
@@ -126,28 +116,6 @@ fn output_config(request: &ChatRequest) -> Map<String, Value> {
             }),
         ],
     )
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.set("model", Some(&request.model))?;
-        fields.set("max_tokens", self.max_tokens)?;
-        fields.set("system", Some(&self.system).filter(|system| !system.0.is_empty()))?;
-        fields.set("messages", Some(&self.messages))?;
-        fields.set("temperature", request.temperature)?;
-        fields.set("top_p", request.top_p)?;
-        fields.set("top_k", request.top_k)?;
-        fields.list("stop_sequences", &request.stop)?;
-        let tools: Vec<_> = request.tools.iter().map(tool).collect();
-        fields.list("tools", &tools)?;
-        fields.set("tool_choice", self.tool_choice())?;
-        fields.merge("output_config", output_config(request))?;
-        fields.set("service_tier", request.service_tier.as_deref())?;
-        fields.set("stream", Some(request.stream))?;
-        fields.end()
-    }
 }
 
 #[derive(Serialize)]
@@ -166,7 +134,7 @@ fn tool(tool: &Tool) -> WireTool<'_> {
     WireTool { name, description: description.as_deref(), input_schema: parameters, cache_control }
 }
 
-fn tool_choice(choice: &ToolChoice) -> Value {
+fn choice(choice: &ToolChoice) -> Value {
     match choice {
         ToolChoice::Auto => json!({"type": "auto"}),
         ToolChoice::None => json!({"type": "none"}),

@@ -1,14 +1,9 @@
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::part::{block, cache_point};
 use crate::{
     chat::{ChatRequest, ModelError, Role, ToolChoice},
-    model::{
-        calls, check,
-        fields::{self, Fields},
-        native,
-    },
+    model::{calls, check, fields, native},
 };
 
 /// Returns the body of the HTTP request for a chat request.
@@ -23,13 +18,16 @@ pub(super) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
     }
     let (system, messages) = turns(request)?;
     check::messages(request, &messages, "messages")?;
-    fields::write(&Body { request, system, messages })
-}
-
-struct Body<'a> {
-    request: &'a ChatRequest,
-    system: Vec<Value>,
-    messages: Vec<Value>,
+    fields::body(&request.params, |fields| {
+        fields.list("system", &system)?;
+        fields.set("messages", Some(&messages))?;
+        fields.merge("inferenceConfig", inference(request))?;
+        fields.merge("toolConfig", tools(request))?;
+        fields.merge("outputConfig", output(request))?;
+        let tier = request.service_tier.as_deref().map(|tier| json!({"type": tier}));
+        fields.set("serviceTier", tier)?;
+        Ok(())
+    })
 }
 
 /// Returns the blocks of `system`, and the other messages. Those of one role after another are one: roles alternate.
@@ -107,19 +105,4 @@ fn output(request: &ChatRequest) -> Map<String, Value> {
             }),
         ],
     )
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.list("system", &self.system)?;
-        fields.set("messages", Some(&self.messages))?;
-        fields.merge("inferenceConfig", inference(request))?;
-        fields.merge("toolConfig", tools(request))?;
-        fields.merge("outputConfig", output(request))?;
-        let tier = request.service_tier.as_deref().map(|tier| json!({"type": tier}));
-        fields.set("serviceTier", tier)?;
-        fields.end()
-    }
 }

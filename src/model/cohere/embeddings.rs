@@ -1,29 +1,14 @@
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
 use super::config::CohereConfig;
 use crate::{
     chat::{ModelError, identity::Identity},
     model::{
         embeddings::{EmbeddingApi, EmbeddingRequest, Vector},
-        fields::{self, Fields},
+        fields,
     },
     wire::{Format, operations::CohereEmbed},
 };
-
-struct Body<'a>(&'a EmbeddingRequest);
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.0;
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.set("model", Some(&request.model))?;
-        fields.set("texts", Some(&request.inputs))?;
-        fields.set("input_type", request.task.as_deref())?;
-        fields.set("output_dimension", request.dimensions)?;
-        fields.set("embedding_types", Some(["float"]))?;
-        fields.end()
-    }
-}
 
 #[derive(Deserialize)]
 struct Answer {
@@ -50,7 +35,15 @@ impl EmbeddingApi for CohereConfig {
                 "Cohere needs a task: set one such as search_document with EmbeddingRequest::task";
             return Err(ModelError::invalid(message));
         }
-        Ok(("/v2/embed".to_owned(), fields::write(&Body(request))?))
+        let body = fields::body(&request.params, |fields| {
+            fields.set("model", Some(&request.model))?;
+            fields.set("texts", Some(&request.inputs))?;
+            fields.set("input_type", request.task.as_deref())?;
+            fields.set("output_dimension", request.dimensions)?;
+            fields.set("embedding_types", Some(["float"]))?;
+            Ok(())
+        })?;
+        Ok(("/v2/embed".to_owned(), body))
     }
 
     fn embedding_format(&self) -> &'static dyn Format {

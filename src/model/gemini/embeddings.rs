@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::config::{GeminiConfig, path};
@@ -6,34 +6,10 @@ use crate::{
     chat::{ModelError, identity::Identity},
     model::{
         embeddings::{EmbeddingApi, EmbeddingRequest, Vector},
-        fields::{self, Fields},
+        fields,
     },
     wire::{Format, operations::GoogleEmbeddings},
 };
-
-struct Body<'a>(&'a EmbeddingRequest);
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.0;
-        let model = request.model.strip_prefix("models/").unwrap_or(&request.model);
-        let model = format!("models/{model}");
-        let requests = request.inputs.iter().map(|text| {
-            let mut one = json!({"model": model, "content": {"parts": [{"text": text}]}});
-            if let Some(dimensions) = request.dimensions {
-                one["outputDimensionality"] = dimensions.into();
-            }
-            if let Some(task) = &request.task {
-                one["taskType"] = (**task).into();
-            }
-            one
-        });
-        let requests: Vec<Value> = requests.collect();
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.set("requests", Some(&requests))?;
-        fields.end()
-    }
-}
 
 #[derive(Deserialize)]
 struct Answer {
@@ -55,7 +31,24 @@ impl EmbeddingApi for GeminiConfig {
         request: &EmbeddingRequest,
     ) -> Result<(String, Vec<u8>), ModelError> {
         request.check("requests")?;
-        Ok((path(&request.model, "batchEmbedContents")?, fields::write(&Body(request))?))
+        let body = fields::body(&request.params, |fields| {
+            let model = request.model.strip_prefix("models/").unwrap_or(&request.model);
+            let model = format!("models/{model}");
+            let requests = request.inputs.iter().map(|text| {
+                let mut one = json!({"model": model, "content": {"parts": [{"text": text}]}});
+                if let Some(dimensions) = request.dimensions {
+                    one["outputDimensionality"] = dimensions.into();
+                }
+                if let Some(task) = &request.task {
+                    one["taskType"] = (**task).into();
+                }
+                one
+            });
+            let requests: Vec<Value> = requests.collect();
+            fields.set("requests", Some(&requests))?;
+            Ok(())
+        })?;
+        Ok((path(&request.model, "batchEmbedContents")?, body))
     }
 
     fn embedding_format(&self) -> &'static dyn Format {

@@ -1,4 +1,3 @@
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::part::part;
@@ -6,9 +5,7 @@ use crate::{
     chat::{ChatRequest, ModelError, Role, ToolChoice},
     model::{
         calls::{self, Calls},
-        check,
-        fields::{self, Fields},
-        native,
+        check, fields, native,
     },
 };
 
@@ -20,13 +17,34 @@ pub(super) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
     check::refuse(request, "Gemini", &["parallel_tool_calls", "cached tool"], hint)?;
     let (system, contents) = contents(request)?;
     check::messages(request, &contents, "contents")?;
-    fields::write(&Body { request, system, contents })
-}
-
-struct Body<'a> {
-    request: &'a ChatRequest,
-    system: Vec<Value>,
-    contents: Vec<Value>,
+    fields::body(&request.params, |fields| {
+        fields.set("contents", Some(&contents))?;
+        let system = (!system.is_empty()).then(|| json!({"parts": system}));
+        fields.set("systemInstruction", system)?;
+        fields.merge("generationConfig", generation(request))?;
+        let tools = request.tools.iter().map(|tool| {
+            let mut declared = json!({"name": tool.name, "parametersJsonSchema": tool.parameters});
+            if let Some(description) = &tool.description {
+                declared["description"] = description.as_str().into();
+            }
+            declared
+        });
+        let tools: Vec<Value> = tools.collect();
+        let tools = (!tools.is_empty()).then(|| json!([{"functionDeclarations": tools}]));
+        fields.set("tools", tools)?;
+        let choice = request.tool_choice.as_ref().map(|choice| {
+            let config = match choice {
+                ToolChoice::Auto => json!({"mode": "AUTO"}),
+                ToolChoice::None => json!({"mode": "NONE"}),
+                ToolChoice::Required => json!({"mode": "ANY"}),
+                ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name]}),
+            };
+            json!({"functionCallingConfig": config})
+        });
+        fields.set("toolConfig", choice)?;
+        fields.set("serviceTier", request.service_tier.as_deref())?;
+        Ok(())
+    })
 }
 
 /// Returns the parts of the instruction, and the other messages.
@@ -79,37 +97,4 @@ fn generation(request: &ChatRequest) -> Map<String, Value> {
             }),
         ],
     )
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.set("contents", Some(&self.contents))?;
-        let system = (!self.system.is_empty()).then(|| json!({"parts": self.system}));
-        fields.set("systemInstruction", system)?;
-        fields.merge("generationConfig", generation(request))?;
-        let tools = request.tools.iter().map(|tool| {
-            let mut declared = json!({"name": tool.name, "parametersJsonSchema": tool.parameters});
-            if let Some(description) = &tool.description {
-                declared["description"] = description.as_str().into();
-            }
-            declared
-        });
-        let tools: Vec<Value> = tools.collect();
-        let tools = (!tools.is_empty()).then(|| json!([{"functionDeclarations": tools}]));
-        fields.set("tools", tools)?;
-        let choice = request.tool_choice.as_ref().map(|choice| {
-            let config = match choice {
-                ToolChoice::Auto => json!({"mode": "AUTO"}),
-                ToolChoice::None => json!({"mode": "NONE"}),
-                ToolChoice::Required => json!({"mode": "ANY"}),
-                ToolChoice::Tool(name) => json!({"mode": "ANY", "allowedFunctionNames": [name]}),
-            };
-            json!({"functionCallingConfig": config})
-        });
-        fields.set("toolConfig", choice)?;
-        fields.set("serviceTier", request.service_tier.as_deref())?;
-        fields.end()
-    }
 }

@@ -1,13 +1,10 @@
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::{
     chat::{ChatRequest, ContentPart, Message, ModelError, Role, ToolChoice},
     model::{
         calls::{self, Calls},
-        check,
-        fields::{self, Fields},
-        native,
+        check, fields, native,
     },
 };
 
@@ -30,12 +27,32 @@ pub(super) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
     if let Some(text) = &request.system {
         messages.insert(0, json!({"role": "system", "content": &**text}));
     }
-    fields::write(&Body { request, messages })
-}
-
-struct Body<'a> {
-    request: &'a ChatRequest,
-    messages: Vec<Value>,
+    fields::body(&request.params, |fields| {
+        fields.set("model", Some(&request.model))?;
+        fields.set("messages", Some(&messages))?;
+        let options = calls::settings(
+            request,
+            [
+                ("num_predict", |it| it.max_tokens.map(Value::from)),
+                ("temperature", |it| it.temperature.map(Value::from)),
+                ("top_p", |it| it.top_p.map(Value::from)),
+                ("top_k", |it| it.top_k.map(Value::from)),
+                ("seed", |it| it.seed.map(Value::from)),
+                ("stop", |it| (!it.stop.is_empty()).then(|| json!(it.stop))),
+            ],
+        );
+        fields.merge("options", options)?;
+        let tools: Vec<_> = request
+            .tools
+            .iter()
+            .map(|tool| json!({"type": "function", "function": tool}))
+            .collect();
+        fields.list("tools", &tools)?;
+        fields.set("format", request.answer_schema.as_deref())?;
+        fields.set("think", request.reasoning_effort.as_deref())?;
+        fields.set("stream", Some(request.stream))?;
+        Ok(())
+    })
 }
 
 /// Adds the messages for a message: each result is one, and all other parts.
@@ -98,35 +115,4 @@ fn add<'a>(
         to.push(more.into());
     }
     Ok(())
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.set("model", Some(&request.model))?;
-        fields.set("messages", Some(&self.messages))?;
-        let options = calls::settings(
-            request,
-            [
-                ("num_predict", |it| it.max_tokens.map(Value::from)),
-                ("temperature", |it| it.temperature.map(Value::from)),
-                ("top_p", |it| it.top_p.map(Value::from)),
-                ("top_k", |it| it.top_k.map(Value::from)),
-                ("seed", |it| it.seed.map(Value::from)),
-                ("stop", |it| (!it.stop.is_empty()).then(|| json!(it.stop))),
-            ],
-        );
-        fields.merge("options", options)?;
-        let tools: Vec<_> = request
-            .tools
-            .iter()
-            .map(|tool| json!({"type": "function", "function": tool}))
-            .collect();
-        fields.list("tools", &tools)?;
-        fields.set("format", request.answer_schema.as_deref())?;
-        fields.set("think", request.reasoning_effort.as_deref())?;
-        fields.set("stream", Some(request.stream))?;
-        fields.end()
-    }
 }

@@ -1,27 +1,14 @@
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
 use super::config::OpenAiConfig;
 use crate::{
     chat::{ModelError, identity::Identity},
     model::{
         embeddings::{EmbeddingApi, EmbeddingRequest, Vector},
-        fields::{self, Fields},
+        fields,
     },
     wire::{Format, operations::Embeddings},
 };
-
-struct Body<'a>(&'a EmbeddingRequest);
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.0;
-        let mut fields = Fields::new(serializer, &request.params)?;
-        fields.set("model", Some(&request.model))?;
-        fields.set("input", Some(&request.inputs))?;
-        fields.set("dimensions", request.dimensions)?;
-        fields.end()
-    }
-}
 
 #[derive(Deserialize)]
 struct Answer {
@@ -46,7 +33,13 @@ impl EmbeddingApi for OpenAiConfig {
     ) -> Result<(String, Vec<u8>), ModelError> {
         request.check("input")?;
         request.no_task("OpenAI")?;
-        Ok(("/embeddings".to_owned(), fields::write(&Body(request))?))
+        let body = fields::body(&request.params, |fields| {
+            fields.set("model", Some(&request.model))?;
+            fields.set("input", Some(&request.inputs))?;
+            fields.set("dimensions", request.dimensions)?;
+            Ok(())
+        })?;
+        Ok(("/embeddings".to_owned(), body))
     }
 
     fn embedding_format(&self) -> &'static dyn Format {

@@ -1,4 +1,3 @@
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,8 +7,7 @@ use super::{
 use crate::{
     chat::{ChatRequest, ModelError},
     model::{
-        check,
-        fields::{self, Fields},
+        check, fields,
         openai::{common, config::OpenAiConfig},
     },
 };
@@ -19,48 +17,23 @@ pub(in crate::model::openai) fn body(
     request: &ChatRequest,
     config: &OpenAiConfig,
 ) -> Result<Vec<u8>, ModelError> {
-    fields::write(&Body::new(request, config)?)
-}
-
-struct Body<'a> {
-    request: &'a ChatRequest,
-    config: &'a OpenAiConfig,
-    messages: Vec<Message<'a>>,
-}
-
-impl<'a> Body<'a> {
-    fn new(request: &'a ChatRequest, config: &'a OpenAiConfig) -> Result<Self, ModelError> {
-        common::check(request, config.max_tokens_field.name())?;
-        let mut messages = Vec::new();
-        for message in request.messages.iter() {
-            Message::add(message, &mut messages)?;
-        }
-        if config.is_openai() {
-            // It refuses members that it does not know, and has no reasoning to repeat.
-            messages.iter_mut().for_each(Message::clear_more);
-        }
-        check::messages(request, &messages, "messages")?;
-        if let Some(text) = &request.system {
-            messages.insert(0, Message::system(text));
-        }
-        Ok(Self { request, config, messages })
+    common::check(request, config.max_tokens_field.name())?;
+    let mut messages = Vec::new();
+    for message in request.messages.iter() {
+        Message::add(message, &mut messages)?;
     }
-
-    /// Returns `stream_options`, which may be sent only if the answer is streamed.
-    fn stream_options(&self) -> Option<Value> {
-        let param = self.request.params.get("stream");
-        let stream = param.map_or(self.request.stream, |stream| stream == true);
-        (stream && self.config.include_usage).then(|| json!({"include_usage": true}))
+    if config.is_openai() {
+        // It refuses members that it does not know, and has no reasoning to repeat.
+        messages.iter_mut().for_each(Message::clear_more);
     }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let mut fields = Fields::new(serializer, &request.params)?;
+    check::messages(request, &messages, "messages")?;
+    if let Some(text) = &request.system {
+        messages.insert(0, Message::system(text));
+    }
+    fields::body(&request.params, |fields| {
         fields.set("model", Some(&request.model))?;
-        fields.set("messages", Some(&self.messages))?;
-        fields.set(self.config.max_tokens_field.name(), request.max_tokens)?;
+        fields.set("messages", Some(&messages))?;
+        fields.set(config.max_tokens_field.name(), request.max_tokens)?;
         fields.set("temperature", request.temperature)?;
         fields.set("top_p", request.top_p)?;
         fields.set("top_k", request.top_k)?;
@@ -78,7 +51,13 @@ impl Serialize for Body<'_> {
         fields.set("response_format", format)?;
         fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
-        fields.set("stream_options", self.stream_options())?;
-        fields.end()
-    }
+        fields.set("stream_options", stream_options(request, config))?;
+        Ok(())
+    })
+}
+
+/// Returns `stream_options`, which may be sent only if the answer is streamed.
+fn stream_options(request: &ChatRequest, config: &OpenAiConfig) -> Option<Value> {
+    let stream = request.params.get("stream").map_or(request.stream, |stream| stream == true);
+    (stream && config.include_usage).then(|| json!({"include_usage": true}))
 }

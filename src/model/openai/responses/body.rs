@@ -1,4 +1,3 @@
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -7,45 +6,25 @@ use super::{
 };
 use crate::{
     chat::{ChatRequest, ModelError},
-    model::{
-        calls, check,
-        fields::{self, Fields},
-        openai::common,
-    },
+    model::{calls, check, fields, openai::common},
 };
 
 /// Returns the body of the HTTP request for a chat request.
 pub(in crate::model::openai) fn body(request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
-    fields::write(&Body::new(request)?)
-}
-
-struct Body<'a> {
-    request: &'a ChatRequest,
-    input: Vec<Item<'a>>,
-}
-
-impl<'a> Body<'a> {
-    fn new(request: &'a ChatRequest) -> Result<Self, ModelError> {
-        common::check(request, "max_output_tokens")?;
-        let hint = "use OpenAiApi::ChatCompletions; if the server supports it, set it with ChatRequest::param";
-        check::refuse(request, "the Responses API", &["stop", "top_k", "seed"], hint)?;
-        let mut input = Vec::new();
-        let context = Context::new(request);
-        for message in request.messages.iter() {
-            Item::add(message, &context, &mut input)?;
-        }
-        check::messages(request, &input, "input")?;
-        Ok(Self { request, input })
+    common::check(request, "max_output_tokens")?;
+    let hint =
+        "use OpenAiApi::ChatCompletions; if the server supports it, set it with ChatRequest::param";
+    check::refuse(request, "the Responses API", &["stop", "top_k", "seed"], hint)?;
+    let mut input = Vec::new();
+    let context = Context::new(request);
+    for message in request.messages.iter() {
+        Item::add(message, &context, &mut input)?;
     }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let mut fields = Fields::new(serializer, &request.params)?;
+    check::messages(request, &input, "input")?;
+    fields::body(&request.params, |fields| {
         fields.set("model", Some(&request.model))?;
         fields.set("instructions", request.system.as_deref())?;
-        fields.set("input", Some(&self.input))?;
+        fields.set("input", Some(&input))?;
         fields.set("max_output_tokens", request.max_tokens)?;
         fields.set("temperature", request.temperature)?;
         fields.set("top_p", request.top_p)?;
@@ -57,8 +36,8 @@ impl Serialize for Body<'_> {
         fields.merge("text", calls::settings(request, [("format", format)]))?;
         fields.set("service_tier", request.service_tier.as_deref())?;
         fields.set("stream", Some(request.stream))?;
-        fields.end()
-    }
+        Ok(())
+    })
 }
 
 fn effort(request: &ChatRequest) -> Option<Value> {
