@@ -44,12 +44,28 @@ impl EventKind {
 
     /// Returns the kind with a name in event records.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        use EventKind::*;
+        Self::all().find(|kind| kind.as_str() == name)
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
         let own = RunType::ALL
             .iter()
             .flat_map(|&of| [Self::start_of(of), Self::end_of(of), Self::error_of(of)]);
-        let mut all = [LlmNewToken, Retry, Custom].into_iter().chain(own);
-        all.find(|kind| kind.as_str() == name)
+        [EventKind::LlmNewToken, EventKind::Retry, EventKind::Custom].into_iter().chain(own)
+    }
+
+    /// Returns a number that stands for the kind.
+    #[inline]
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            EventKind::LlmNewToken => 0,
+            other => Self::all().position(|kind| kind == other).unwrap_or_default() as u8,
+        }
+    }
+
+    /// Returns the kind that a [number](Self::number) stands for.
+    pub(crate) fn of_number(number: u8) -> Self {
+        Self::all().nth(number.into()).unwrap_or(EventKind::LlmNewToken)
     }
 
     /// Returns the kind of the start of a run of a type.
@@ -91,5 +107,17 @@ impl EventKind {
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_for_kinds() {
+        for kind in EventKind::all() {
+            assert_eq!(EventKind::of_number(kind.number()), kind);
+        }
     }
 }

@@ -76,8 +76,9 @@ impl TextBlock {
     /// Small, because a token that a handler keeps also keeps its block.
     const SIZE: usize = 256;
 
+    /// Adds a text.
     #[inline]
-    fn put(&mut self, text: &str) -> Str {
+    pub(crate) fn put(&mut self, text: &str) -> Str {
         let free = self.0.inner().capacity() - self.0.inner().len();
         if free < text.len() {
             // A new block. The old one is freed with its last token.
@@ -101,7 +102,7 @@ impl Token {
     }
 
     /// Overwrites this buffer with the next token.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refill(&mut self, index: u64, content: &Content<'_>) {
         self.index = index;
         self.choice = content.choice;
@@ -116,11 +117,12 @@ impl Token {
         }
     }
 
-    /// Creates a token that is cheap to clone.
+    /// Creates a token with a text of a [block](TextBlock), which is cheap to clone.
     #[inline]
-    pub(crate) fn shared(index: u64, content: Content<'_>, block: &mut TextBlock) -> Self {
-        let Content { choice, kind, text, tool_call } = content;
-        Self { index, choice, kind, text: Text::Shared(block.put(text)), tool_call }
+    pub(crate) fn shared(index: u64, content: &Content<'_>, text: Str) -> Self {
+        let Content { choice, kind, text: _, tool_call } = content;
+        let (choice, kind, tool_call) = (*choice, *kind, tool_call.clone());
+        Self { index, choice, kind, text: Text::Shared(text), tool_call }
     }
 
     /// Returns the token with another text.

@@ -121,10 +121,11 @@ pub trait AsyncCallbackHandler: Send + Sync + 'static {
         event: &Event,
     ) -> impl Future<Output = Result<(), BoxError>> + Send {
         async move {
-            match self.on_events(&[BatchEvent::new(run, event)]).await {
-                Err(error) if error.is_one_by_one() => self.on_event(run, event).await,
-                outcome => outcome.map_err(|error| error.in_batch(1).1)?,
+            let outcome = self.on_events(&[BatchEvent::new(run, event)]).await;
+            if let Some(outcome) = BatchError::of_one(outcome) {
+                return outcome;
             }
+            self.on_event(run, event).await;
             Ok(())
         }
     }

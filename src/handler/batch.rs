@@ -26,15 +26,13 @@ impl<'a> BatchEvent<'a> {
 ///
 /// Every error converts into it with `?`: then it is unknown how much was handled, and the handler is detached from all
 /// runs of the batch. No [`Error`](std::error::Error) itself, as that would forbid the conversion.
-pub struct BatchError(Reason);
+pub struct BatchError(Option<Box<Failure>>);
 
-enum Reason {
-    /// The handler takes no batches.
-    OneByOne,
-    /// It is unknown how many events were handled before.
-    Unknown(BoxError),
-    /// So many events were handled before, and the next one failed.
-    After(usize, BoxError),
+/// `None` instead of it if the handler takes no batches: the answer to each event of most handlers, which costs nothing.
+struct Failure {
+    error: BoxError,
+    /// So many events were handled before, and the next one failed. `None` if that is unknown.
+    handled: Option<usize>,
 }
 
 impl BatchError {
@@ -50,53 +48,65 @@ impl BatchError {
     /// assert_eq!(error.to_string(), "the disk is full (after 3 events)");
     /// ```
     pub fn after(handled: usize, error: impl Into<BoxError>) -> Self {
-        Self(Reason::After(handled, error.into()))
+        Self(Some(Box::new(Failure { error: error.into(), handled: Some(handled) })))
     }
 
     /// Creates the answer of a handler that takes no batches. From then on,
     /// [`try_on_event`](super::CallbackHandler::try_on_event) is called for each event instead, also for those of the
     /// batch.
     pub fn one_by_one() -> Self {
-        Self(Reason::OneByOne)
+        Self(None)
     }
 
     pub(crate) fn is_one_by_one(&self) -> bool {
-        matches!(self.0, Reason::OneByOne)
+        self.0.is_none()
+    }
+
+    /// Returns what a batch of one event came to. `None` if the handler takes no batches.
+    #[inline]
+    pub(crate) fn of_one(outcome: Result<(), Self>) -> Option<Result<(), BoxError>> {
+        match outcome {
+            Ok(()) => Some(Ok(())),
+            Err(Self(failure)) => failure.map(|failure| Err(failure.error)),
+        }
     }
 
     /// Returns the error, and the place of the event that failed in a batch of so many, if that is known.
     pub(crate) fn in_batch(self, events: usize) -> (Option<usize>, BoxError) {
+        // Without an event left, none can be the one that failed.
         match self.0 {
-            Reason::OneByOne => (None, self.to_string().into()),
-            // Without an event left, none can be the one that failed.
-            Reason::After(handled, error) => ((handled < events).then_some(handled), error),
-            Reason::Unknown(error) => (None, error),
+            Some(failure) => (failure.handled.filter(|&handled| handled < events), failure.error),
+            None => (None, self.to_string().into()),
         }
     }
 }
 
 impl<E: Into<BoxError>> From<E> for BatchError {
     fn from(error: E) -> Self {
-        Self(Reason::Unknown(error.into()))
+        Self(Some(Box::new(Failure { error: error.into(), handled: None })))
     }
 }
 
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::OneByOne => f.write_str("the handler takes events one by one"),
-            Reason::Unknown(error) => error.fmt(f),
-            Reason::After(handled, error) => write!(f, "{error} (after {handled} events)"),
+        match self.0.as_deref() {
+            None => f.write_str("the handler takes events one by one"),
+            Some(Failure { error, handled: None }) => error.fmt(f),
+            Some(Failure { error, handled: Some(handled) }) => {
+                write!(f, "{error} (after {handled} events)")
+            }
         }
     }
 }
 
 impl fmt::Debug for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::OneByOne => f.write_str("OneByOne"),
-            Reason::Unknown(error) => f.debug_tuple("Unknown").field(error).finish(),
-            Reason::After(handled, error) => {
+        match self.0.as_deref() {
+            None => f.write_str("OneByOne"),
+            Some(Failure { error, handled: None }) => {
+                f.debug_tuple("Unknown").field(error).finish()
+            }
+            Some(Failure { error, handled: Some(handled) }) => {
                 f.debug_tuple("After").field(handled).field(error).finish()
             }
         }

@@ -109,11 +109,11 @@ pub trait CallbackHandler: Send + Sync + 'static {
     ///
     /// An error detaches the handler from the run, and is reported as a [`Fault`](crate::Fault) with its message.
     fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
-        match self.on_events(&[BatchEvent::new(run, event)]) {
-            Err(error) if error.is_one_by_one() => self.on_event(run, event),
-            outcome => outcome.map_err(|error| error.in_batch(1).1)?,
-        }
-        Ok(())
+        let outcome = self.on_events(&[BatchEvent::new(run, event)]);
+        BatchError::of_one(outcome).unwrap_or_else(|| {
+            self.on_event(run, event);
+            Ok(())
+        })
     }
 
     /// Called with several events at once, of one or several runs, those of a run in order.

@@ -10,77 +10,62 @@ use crate::{
     run::{Identity, Run, with_run_types},
 };
 
-/// Forwards the methods that are called for events.
+/// Forwards the methods that are called for events, with a macro that calls one.
 macro_rules! forward {
-    ([$trait:ident |$this:ident| $target:expr]
+    ([$call:ident]
         $($variant:ident $mask:ident $name:literal $noun:literal: $start:ident($starts:ident $input:ident)
         $end:ident($ends:ident $output:ident) $error:ident($fails:ident);)*
     ) => {
-        forward!(@$trait |$this| $target;
-            on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult,
+        $call!(try_on_event(run: &Run, event: &Event) -> Result<(), BoxError>, Ok(()));
+        $call!(on_events(batch: &[BatchEvent<'_>]) -> Result<(), BatchError>, Ok(()));
+        forward!($call: on_llm_start: LlmStart, on_llm_new_token: Token, on_llm_end: LlmResult,
             on_llm_error: RunError, on_retry: Retry, on_custom_event: CustomEvent, on_event: Event,
             $($start: $input, $end: $output, $error: RunError,)*
         );
     };
-    (@blocking |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {
-        fn try_on_event(&self, run: &Run, event: &Event) -> Result<(), BoxError> {
-            let $this = self;
-            $target.map_or(Ok(()), |target| target.try_on_event(run, event))
-        }
-
-        fn on_events(&self, batch: &[BatchEvent<'_>]) -> Result<(), BatchError> {
-            let $this = self;
-            $target.map_or(Ok(()), |target| target.on_events(batch))
-        }
-
-        $(fn $method(&self, run: &Run, payload: &$payload) {
-            let $this = self;
-            if let Some(target) = $target {
-                target.$method(run, payload);
-            }
-        })*
+    ($call:ident: $($method:ident: $payload:ty,)*) => {
+        $($call!($method(run: &Run, payload: &$payload) -> (), ());)*
     };
-    (@asynchronous |$this:ident| $target:expr; $($method:ident: $payload:ty,)*) => {
-        fn try_on_event(
-            &self,
-            run: &Run,
-            event: &Event,
-        ) -> impl Future<Output = Result<(), BoxError>> + Send {
-            let $this = self;
-            async move {
-                match $target {
-                    Some(target) => target.try_on_event(run, event).await,
-                    None => Ok(()),
-                }
+}
+
+macro_rules! blocking {
+    ($method:ident($($name:ident: $type:ty),*) -> $output:ty, $default:expr) => {
+        fn $method(&self, $($name: $type),*) -> $output {
+            (**self).$method($($name),*)
+        }
+    };
+}
+
+// Without a future of its own, which every event would pay for.
+macro_rules! asynchronous {
+    ($method:ident($($name:ident: $type:ty),*) -> $output:ty, $default:expr) => {
+        fn $method(&self, $($name: $type),*) -> impl Future<Output = $output> + Send {
+            (**self).$method($($name),*)
+        }
+    };
+}
+
+macro_rules! optional_blocking {
+    ($method:ident($($name:ident: $type:ty),*) -> $output:ty, $default:expr) => {
+        fn $method(&self, $($name: $type),*) -> $output {
+            self.as_ref().map_or($default, |handler| handler.$method($($name),*))
+        }
+    };
+}
+
+macro_rules! optional_asynchronous {
+    ($method:ident($($name:ident: $type:ty),*) -> $output:ty, $default:expr) => {
+        async fn $method(&self, $($name: $type),*) -> $output {
+            match self {
+                Some(handler) => handler.$method($($name),*).await,
+                None => $default,
             }
         }
-
-        fn on_events(
-            &self,
-            batch: &[BatchEvent<'_>],
-        ) -> impl Future<Output = Result<(), BatchError>> + Send {
-            let $this = self;
-            async move {
-                match $target {
-                    Some(target) => target.on_events(batch).await,
-                    None => Ok(()),
-                }
-            }
-        }
-
-        $(fn $method(&self, run: &Run, payload: &$payload) -> impl Future<Output = ()> + Send {
-            let $this = self;
-            async move {
-                if let Some(target) = $target {
-                    target.$method(run, payload).await;
-                }
-            }
-        })*
     };
 }
 
 macro_rules! implement {
-    ($trait:ident, $list:ident $(, $($unsized:tt)+)?) => {
+    ($trait:ident, $direct:ident, $optional:ident $(, $($unsized:tt)+)?) => {
         impl<H: $trait $($($unsized)+)?> $trait for Arc<H> {
             fn event_mask(&self) -> EventMask {
                 (**self).event_mask()
@@ -94,7 +79,7 @@ macro_rules! implement {
                 (**self).name()
             }
 
-            with_run_types!(forward, $list |this| Some(&**this));
+            with_run_types!(forward, $direct);
         }
 
         impl<H: $trait $($($unsized)+)?> $trait for Box<H> {
@@ -110,7 +95,7 @@ macro_rules! implement {
                 (**self).name()
             }
 
-            with_run_types!(forward, $list |this| Some(&**this));
+            with_run_types!(forward, $direct);
         }
 
         /// `None` wants no events.
@@ -127,10 +112,10 @@ macro_rules! implement {
                 self.as_ref().map_or("none".into(), H::name)
             }
 
-            with_run_types!(forward, $list |this| this.as_ref());
+            with_run_types!(forward, $optional);
         }
     };
 }
 
-implement!(CallbackHandler, blocking, + ?Sized);
-implement!(AsyncCallbackHandler, asynchronous);
+implement!(CallbackHandler, blocking, optional_blocking, + ?Sized);
+implement!(AsyncCallbackHandler, asynchronous, optional_asynchronous);

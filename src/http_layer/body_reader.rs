@@ -119,7 +119,7 @@ impl BodyReader {
         }
         // After the end of the answer nothing is missed.
         if read != Some(true) && !emitter.is_over() {
-            emitter.delta(&Delta::DecodeFault);
+            emitter.delta(Delta::DecodeFault);
             self.give_up(emitter);
         }
     }
@@ -140,9 +140,9 @@ impl BodyReader {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) => {
                 let read =
-                    guarded("an answer", || decoder.finish(&mut |delta| emitter.delta(&delta)));
+                    guarded("an answer", || decoder.finish(&mut |delta| emitter.delta(delta)));
                 if read.is_none() {
-                    emitter.delta(&Delta::DecodeFault);
+                    emitter.delta(Delta::DecodeFault);
                 }
                 emitter.end_of_stream(true);
                 if self.json {
@@ -168,7 +168,7 @@ impl BodyReader {
                 let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
                 let whole = deltas.contains(&Delta::NotStreamed);
                 if deltas.last().is_some_and(|last| ends(last) && (whole || deltas.len() == 1)) {
-                    deltas.iter().for_each(|delta| emitter.delta(delta));
+                    deltas.into_iter().for_each(|delta| emitter.delta(delta));
                 }
             }
             Mode::Answer(_) | Mode::Blind => {}
@@ -181,7 +181,7 @@ impl BodyReader {
 impl Mode {
     fn read(&mut self, bytes: &[u8], emitter: &mut LlmEmitter) {
         match self {
-            Mode::Answer(decoder) => decoder.push(bytes, &mut |delta| emitter.delta(&delta)),
+            Mode::Answer(decoder) => decoder.push(bytes, &mut |delta| emitter.delta(delta)),
             Mode::Error(ErrorAnswer { body, .. }) => {
                 let room = ERROR_LIMIT - body.len();
                 body.extend_from_slice(&bytes[..bytes.len().min(room)]);

@@ -49,7 +49,7 @@ where
     #[inline]
     fn item(&mut self, chunk: &C, _inner: Pin<&St>, emitter: &mut LlmEmitter) -> Position {
         if !emitter.is_over() {
-            emitter.read(|emitter| self.0.deltas(chunk, &mut |delta| emitter.delta(&delta)));
+            emitter.read(|emitter| self.0.deltas(chunk, &mut |delta| emitter.delta(delta)));
         }
         Position::Inner
     }

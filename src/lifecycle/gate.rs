@@ -260,14 +260,16 @@ impl<Src: Reader<A>, H, A: Account> Gate<Src, H, A> {
             }
             emitter.note_consumer();
             let over = emitter.is_over();
-            if over {
-                // What follows the end of the answer passes unobserved, while the terminal event is handled.
-                let _ = emitter.poll_end(cx);
-            } else {
-                ready!(emitter.poll_room(cx));
-            }
-            if emitter.phases.is_aborted() {
-                continue;
+            if over || emitter.phases.awaits() {
+                if over {
+                    // What follows the end of the answer passes unobserved, while the terminal event is handled.
+                    let _ = emitter.poll_end(cx);
+                } else {
+                    ready!(emitter.poll_room(cx));
+                }
+                if emitter.phases.is_aborted() {
+                    continue;
+                }
             }
 
             let Some(stream) = inner.as_mut().as_pin_mut() else {

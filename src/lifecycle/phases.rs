@@ -78,6 +78,12 @@ impl Phases {
         if waits() && !self.is_aborted() { Poll::Pending } else { Poll::Ready(()) }
     }
 
+    /// Whether there is a handler that the phases wait for.
+    #[inline]
+    pub(crate) fn awaits(&self) -> bool {
+        self.awaited
+    }
+
     /// Whether an item has to wait for handlers before the consumer gets it.
     #[inline]
     pub(crate) fn must_hold_item(&self) -> bool {

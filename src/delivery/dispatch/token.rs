@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use bytes_utils::Str;
 use tokio::runtime::Handle;
 
 use super::{dispatch::Dispatch, inline};
@@ -75,15 +76,15 @@ impl TokenLanes {
 
 impl Dispatch {
     /// Dispatches a token, or leaves it to the dispatching thread.
-    pub(crate) fn token(self: &Arc<Self>, index: u64, content: Content<'_>, to: &mut TokenLanes) {
+    pub(crate) fn token(self: &Arc<Self>, index: u64, content: &Content<'_>, to: &mut TokenLanes) {
         if !self.flag.try_set() {
-            let token = Token::shared(index, content, &mut to.texts);
+            let token = Token::shared(index, content, to.texts.put(content.text));
             self.enqueue(EventData::LlmNewToken(token));
             return;
         }
         let seq = self.next_seq();
         if !to.inline.is_empty() {
-            to.buffer.refill_token(seq, index, &content);
+            to.buffer.refill_token(seq, index, content);
             for InlineLane { index, handler, scope } in &mut to.inline {
                 if !self.lanes()[*index].is_detached() {
                     inline::call(&**handler, self, *index, scope, &to.buffer);
@@ -92,11 +93,11 @@ impl Dispatch {
         }
         if !to.queued.is_empty() {
             let time = to.times.then(SystemTime::now);
-            let token = Token::shared(index, content.clone(), &mut to.texts);
-            self.push_token(Event::new(seq, time, EventData::LlmNewToken(token)), &to.queued);
+            let text = to.texts.put(content.text);
+            self.push_token((seq, time), index, (content, text), &to.queued);
         }
         for nth in 0..to.driven.len() {
-            self.hand_over(to.driven[nth], (seq, index), &content, to);
+            self.hand_over(to.driven[nth], (seq, index), content, to);
         }
         self.release();
     }
@@ -127,28 +128,38 @@ impl Dispatch {
                 HandedOver::Refused => {}
             }
         }
-        let token = Token::shared(index, content.clone(), &mut to.texts);
-        let event = Event::new(seq, None, EventData::LlmNewToken(token));
-        self.push_token(event, &[lane_index]);
+        let text = to.texts.put(content.text);
+        self.push_token((seq, None), index, (content, text), &[lane_index]);
     }
 
-    fn push_token(self: &Arc<Self>, event: Event, lanes: &[usize]) {
-        let mut event = Some(event);
-        for (nth, &index) in lanes.iter().enumerate() {
-            let lane = &self.lanes()[index];
-            if lane.is_detached() || !lane.reserve_token() {
-                continue;
-            }
-            // The last lane gets the original.
-            let is_last = nth + 1 == lanes.len();
-            let Some(event) = (if is_last { event.take() } else { event.clone() }) else {
-                continue;
-            };
-            let pushed =
-                if lane.is_driven() { lane.push_to_drive(event) } else { lane.push(event) };
-            if !matches!(pushed, Pushed::Nothing) {
-                self.activate(index, pushed);
-            }
+    /// Builds the event anew for each lane, where it is pushed: an event that is moved is copied.
+    #[inline]
+    fn push_token(
+        self: &Arc<Self>,
+        (seq, time): (u64, Option<SystemTime>),
+        index: u64,
+        (content, text): (&Content<'_>, Str),
+        lanes: &[usize],
+    ) {
+        let event = |text| {
+            let token = Token::shared(index, content, text);
+            Event::new(seq, time, EventData::LlmNewToken(token))
+        };
+        let Some((&last, others)) = lanes.split_last() else { return };
+        others.iter().for_each(|&lane| self.push_to(lane, || event(text.clone())));
+        self.push_to(last, || event(text));
+    }
+
+    #[inline]
+    fn push_to(self: &Arc<Self>, index: usize, event: impl FnOnce() -> Event) {
+        let lane = &self.lanes()[index];
+        if lane.is_detached() || !lane.reserve_token() {
+            return;
+        }
+        let pushed =
+            if lane.is_driven() { lane.push_to_drive(event()) } else { lane.push(event()) };
+        if !matches!(pushed, Pushed::Nothing) {
+            self.activate(index, pushed);
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
+use futures_util::FutureExt;
 use pin_project_lite::pin_project;
 use tokio::{runtime::Handle, task::AbortHandle};
 
@@ -22,7 +24,7 @@ use crate::{
         dispatch::{Outcome, failed},
         queue::{BATCH, SPARE},
     },
-    event::Event,
+    event::{Event, EventKind},
     handler::{AsyncCallbackHandler, BatchError, BatchEvent},
     panics::{Panic, catch},
     run::Scope,
@@ -95,11 +97,11 @@ pub(crate) trait Drain: Send + Sync {
 
 impl<H: AsyncCallbackHandler> Drain for H {
     fn drain(self: Arc<Self>, task: DrainTask) -> DrainFuture {
-        Box::pin(run(self, task))
+        Box::pin(guarded(self, task))
     }
 
     fn spawn(self: Arc<Self>, task: DrainTask, runtime: &Handle) -> AbortHandle {
-        runtime.spawn(run(self, task)).abort_handle()
+        runtime.spawn(guarded(self, task)).abort_handle()
     }
 }
 
@@ -113,25 +115,46 @@ impl Drop for DrainTask {
 }
 
 pin_project! {
-    /// A handler's future, polled in the scope of handlers. Catches its panic.
-    struct Guarded<'a, F> {
-        scope: &'a mut Scope,
+    /// The loop over a run's events, polled in the scope of the handler. Its panic is that of the handler.
+    ///
+    /// One scope and one guard for each poll, since an event is often all that a handler does for microseconds.
+    struct Guarded<F> {
+        scope: Scope,
         #[pin]
-        future: F,
+        events: F,
+        task: DrainTask,
     }
 }
 
-impl<F: Future> Future for Guarded<'_, F> {
-    type Output = Result<F::Output, Panic>;
+impl<F: Future<Output = ()>> Future for Guarded<F> {
+    type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        let (scope, future) = (this.scope, this.future);
-        match catch(|| scope.enter_code(|| future.poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
+        let (scope, events) = (this.scope, this.events);
+        catch(|| scope.enter_code(|| events.poll(cx))).unwrap_or_else(|panic| {
+            let lane_ref = &this.task.0;
+            let event = lane_ref.lane().handled();
+            fail(lane_ref, Err(panic), event);
+            Poll::Ready(())
+        })
     }
+}
+
+fn guarded<H: AsyncCallbackHandler>(
+    handler: Arc<H>,
+    task: DrainTask,
+) -> Guarded<impl Future<Output = ()> + Send> {
+    let lane_ref = task.0.clone();
+    Guarded { scope: lane_ref.lane().scope(), events: run(handler, lane_ref), task }
+}
+
+fn fail(lane_ref: &LaneRef, outcome: Outcome, event: EventKind) {
+    let lane = lane_ref.lane();
+    if !lane.is_active() {
+        lane.failed_to_handle();
+    }
+    failed(outcome, &lane_ref.dispatch, lane_ref.index, event);
 }
 
 /// Returns which event of a batch has failed, the first one if that is not known, and how.
@@ -141,12 +164,10 @@ fn in_batch(outcome: Result<(), BatchError>, events: usize) -> (usize, Outcome) 
     (failed_at, Ok(failure.map_err(|(_, error)| error)))
 }
 
-async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
-    let lane_ref = &task.0;
+async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, lane_ref: LaneRef) {
     let (lane, run) = (lane_ref.lane(), lane_ref.run());
     let control = run.control();
     let event_mask = lane.slot.event_mask;
-    let mut scope = lane.scope();
     let mut batch: VecDeque<Event> = VecDeque::with_capacity(1);
     let (mut last_batch, mut since_break) = (0, 0);
     let (is_driven, mut handled_at_once) = (lane.is_driven(), false);
@@ -177,15 +198,9 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
         .await;
         if let Some(event) = handed {
             let kind = event.kind();
-            // In a block, because the method may panic before it returns a future.
-            let future = async { handler.try_on_event(run, &event).await };
-            let outcome = Guarded { scope: &mut scope, future }.await;
-            if !matches!(outcome, Ok(Ok(()))) {
-                if !lane.is_active() {
-                    lane.failed_to_handle();
-                }
-                failed(outcome, &lane_ref.dispatch, lane_ref.index, kind);
-                return;
+            lane.handle(kind);
+            if let Err(error) = handler.try_on_event(run, &event).await {
+                return fail(&lane_ref, Ok(Err(error)), kind);
             }
             handled_at_once = give_back(event);
             if !handled_at_once {
@@ -204,8 +219,9 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
             let wanted = batch.iter().take(most).filter(|event| event_mask.wants(event.kind()));
             let events: Vec<_> = wanted.map(|event| BatchEvent::new(run, event)).collect();
             if !events.is_empty() {
-                let future = async { handler.on_events(&events).await };
-                match (Guarded { scope: &mut scope, future }).await {
+                // In a block, because the method may panic before it returns a future.
+                let handled = AssertUnwindSafe(async { handler.on_events(&events).await });
+                match handled.catch_unwind().await {
                     Ok(Ok(())) => takes_batches = Some(true),
                     Ok(Err(error)) if error.is_one_by_one() => {
                         takes_batches = Some(false);
@@ -215,13 +231,12 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
                     outcome => {
                         let (failed_at, outcome) = match outcome {
                             Ok(outcome) => in_batch(outcome, events.len()),
-                            Err(panic) => (0, Err(panic)),
+                            Err(payload) => (0, Err(Panic::new(payload))),
                         };
                         let event = events[failed_at].event;
                         let before = batch.iter().take_while(|other| other.seq() < event.seq());
                         before.for_each(|event| lane.finish_one(event.kind()));
-                        failed(outcome, &lane_ref.dispatch, lane_ref.index, event.kind());
-                        return;
+                        return fail(&lane_ref, outcome, event.kind());
                     }
                 }
             }
@@ -244,12 +259,9 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, task: DrainTask) {
                 lane.begin(kind, control);
             }
             if event_mask.wants(kind) {
-                // In a block, because the method may panic before it returns a future.
-                let future = async { handler.try_on_event(run, &event).await };
-                let outcome = Guarded { scope: &mut scope, future }.await;
-                if !matches!(outcome, Ok(Ok(()))) {
-                    failed(outcome, &lane_ref.dispatch, lane_ref.index, kind);
-                    return;
+                lane.handle(kind);
+                if let Err(error) = handler.try_on_event(run, &event).await {
+                    return fail(&lane_ref, Ok(Err(error)), kind);
                 }
             }
             lane.finish_one(kind);

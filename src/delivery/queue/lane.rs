@@ -13,7 +13,7 @@ use crate::{
     run::{Run, RunType, Scope},
     sync::modelled::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
         lock,
     },
 };
@@ -32,6 +32,8 @@ pub(crate) struct Lane {
     is_probe: bool,
     /// Set once the drain of a driven lane has started.
     driver: OnceLock<Arc<dyn Drive>>,
+    /// The [number](EventKind::number) of the kind of event that an async handler was called with last.
+    handled: AtomicU8,
     pub(super) detached: AtomicBool,
     /// Whether the state is `Active`, readable without the lock.
     pub(super) active: AtomicBool,
@@ -107,6 +109,7 @@ impl Lane {
             scope,
             is_probe,
             driver: OnceLock::new(),
+            handled: AtomicU8::new(0),
             detached: AtomicBool::new(false),
             active: AtomicBool::new(false),
             gathers: AtomicBool::new(false),
@@ -160,6 +163,17 @@ impl Lane {
     #[inline]
     pub(crate) fn is_detached(&self) -> bool {
         self.detached.load(Ordering::Acquire)
+    }
+
+    /// Notes which kind of event the handler is called with. For its drain, which alone asks for it.
+    #[inline]
+    pub(crate) fn handle(&self, kind: EventKind) {
+        self.handled.store(kind.number(), Ordering::Relaxed);
+    }
+
+    /// Returns the kind of event that the handler was called with last.
+    pub(crate) fn handled(&self) -> EventKind {
+        EventKind::of_number(self.handled.load(Ordering::Relaxed))
     }
 
     /// Whether there are events that are not handled.

@@ -51,8 +51,8 @@ where
                 Outcome::Response(response, mut emitter) => {
                     // The closure is user code.
                     emitter.read(|emitter| {
-                        emitter.delta(&Delta::NotStreamed);
-                        this.extract.deltas(&response, &mut |delta| emitter.delta(&delta));
+                        emitter.delta(Delta::NotStreamed);
+                        this.extract.deltas(&response, &mut |delta| emitter.delta(delta));
                     });
                     emitter.complete();
                     Ending::new(emitter, Some(Ok(response)))
