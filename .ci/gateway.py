@@ -445,7 +445,10 @@ def check_unobserved_requests_are_counted():
 def check_broken_uploads_are_the_clients():
     head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n"
     chunked = b"transfer-encoding: chunked\r\n\r\n"
-    for options in (["--upstream", REPLAY.url], ["--pace-ms", 0]):
+    by_model = tempfile.NamedTemporaryFile("w", suffix=".toml")
+    by_model.write(f'[[upstreams]]\nurl = "{REPLAY.url}"\nmodels = ["a"]\n')
+    by_model.flush()
+    for options in (["--upstream", REPLAY.url], ["--pace-ms", 0], ["--upstream", REPLAY.url, "--config", by_model.name]):
         for name, sent, kind in [
             ("half a length", head + b"content-length: 500\r\n\r\n{", "cancelled"),
             ("half a chunk", head + chunked + b"50\r\n{", "cancelled"),

@@ -31,6 +31,7 @@ mod stack;
 mod targets;
 mod tasks;
 mod tenants;
+mod unrouted;
 mod upload;
 mod upstream;
 mod upstream_error;

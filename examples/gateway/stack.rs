@@ -4,7 +4,7 @@ use tower_llm_callbacks::{ContentCapture, HttpCallbackLayer, RunConfig};
 
 use crate::{
     body_limits::BodyLimits, budgets::Budgets, clients::Clients, config::Settings, proxy, refuse,
-    targets::Targets, tenants::Tenants, upstream_error::no_upstream,
+    targets::Targets, tenants::Tenants, unrouted, upstream_error::no_upstream,
 };
 
 /// What serves requests by one state of the settings. A request keeps the one that it came to.
@@ -17,8 +17,14 @@ pub(crate) struct Stack {
     targets: Targets,
     is_simulated: bool,
     limits: BodyLimits,
-    /// One service for each level of content, each with a layer of its own.
-    services: Vec<Router>,
+    /// One for each level of content, each with a layer of its own.
+    services: Vec<Services>,
+}
+
+struct Services {
+    calls: Router,
+    /// Of calls whose clients leave before it is known where they go.
+    unrouted: Router,
 }
 
 struct Caller {
@@ -58,11 +64,15 @@ impl Stack {
             false => proxy::router(clients.clone()),
         };
         let app = app.layer(middleware::from_fn(refuse::sockets_and_tunnels));
-        let service = |content: &ContentCapture| match settings.no_callbacks {
-            true => app.clone(),
-            false => app.clone().layer(layer.clone().content(*content)),
+        let observed = |app: Router, content: &ContentCapture| match settings.no_callbacks {
+            true => app,
+            false => app.layer(layer.clone().content(*content)),
         };
-        let services = levels.iter().map(service).collect();
+        let services = levels.iter().map(|content| Services {
+            calls: observed(app.clone(), content),
+            unrouted: observed(unrouted::service(), content),
+        });
+        let services = services.collect();
         let tenants = Some(tenants).filter(|tenants| !tenants.all.is_empty());
         let limits = BodyLimits::new(&settings.limits);
         Self { tenants, callers, any, targets, is_simulated, limits, services }
@@ -75,14 +85,14 @@ impl Stack {
 
     pub(crate) async fn call(&self, mut request: Request) -> Response {
         // Outside of the layer: a request without a key is no call.
-        let mut service = self.any;
+        let mut services = &self.services[self.any];
         if let Some(tenants) = &self.tenants {
             match tenants.identify(request.headers()) {
                 Ok(tenant) => {
                     let caller = &self.callers[tenant];
                     // The run has the tenant's name and budget, whatever its handlers.
                     request.extensions_mut().insert(caller.config.clone());
-                    service = caller.service;
+                    services = &self.services[caller.service];
                 }
                 Err(response) => {
                     metrics::counter!("gateway_refused_requests_total", "reason" => "key")
@@ -96,7 +106,7 @@ impl Stack {
             Err(response) => return *response,
         };
         if !self.is_simulated {
-            let (target, chosen) = self.targets.choose(request).await;
+            let (target, chosen) = self.targets.choose(request, &services.unrouted).await;
             request = chosen;
             let Some(target) = target else { return no_upstream() };
             if let Some(provider) = &target.provider {
@@ -104,7 +114,7 @@ impl Stack {
             }
             request.extensions_mut().insert(target);
         }
-        match self.services[service].clone().oneshot(request).await {
+        match services.calls.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }

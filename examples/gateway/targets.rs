@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use axum::{extract::Request, http::HeaderValue};
+use axum::{Router, extract::Request, http::HeaderValue};
 use tower_llm_callbacks::http_layer::Provider;
 
 use crate::{
     config::{Pattern, Problem, Settings},
     requested_model::requested_model,
+    unrouted::Unrouted,
     upstream::Upstream,
 };
 
@@ -62,13 +63,20 @@ impl Targets {
     }
 
     /// Returns the first upstream that takes a request, and the request, whose body may have been read for its model.
-    pub(crate) async fn choose(&self, request: Request) -> (Option<Arc<Target>>, Request) {
+    /// Meanwhile the call is one of the service of [unrouted](crate::unrouted) ones.
+    pub(crate) async fn choose(
+        &self,
+        request: Request,
+        layered: &Router,
+    ) -> (Option<Arc<Target>>, Request) {
         let path = request.uri().path();
         let candidates: Vec<_> = self.0.iter().filter(|target| target.takes(path)).collect();
         if candidates.first().is_none_or(|target| target.models.is_empty()) {
             return (candidates.first().copied().cloned(), request);
         }
+        let unrouted = Unrouted::new(layered, &request);
         let (model, request) = requested_model(request).await;
+        unrouted.routed();
         let target = candidates.into_iter().find(|target| target.is_for(model.as_deref()));
         (target.cloned(), request)
     }
