@@ -15,7 +15,8 @@ use crate::sync::lock;
 /// A handler that misses its deadline or returns an error is detached from that run. If that happens in several runs in a
 /// row, it is suspended: new runs start without it, at once. It is then probed with a run now and then, which does not
 /// wait for it, and comes back with the first run that it gets through. The default is 3 runs, probed after 1 s, then after
-/// twice as long each time, up to 60 s.
+/// twice as long each time, up to 60 s. A probe that has no event for the handler shows nothing: then the next
+/// run is a probe. So is another run if a probe takes longer than the next pause would.
 ///
 /// ```
 /// use std::time::Duration;
@@ -76,8 +77,9 @@ enum State {
         until: Instant,
         pause: Duration,
     },
-    /// A run has the handler, to see whether it works.
+    /// A run has the handler, to see whether it works. If nothing is known by then, another run gets it.
     Probing {
+        until: Instant,
         pause: Duration,
     },
 }
@@ -116,7 +118,11 @@ impl SuspensionState {
         match *state {
             State::Active { .. } => Admission::Normal,
             State::Suspended { until, pause } if Instant::now() >= until => {
-                *state = State::Probing { pause };
+                *state = self.probing(pause);
+                Admission::Probe
+            }
+            State::Probing { until, pause } if Instant::now() >= until => {
+                *state = self.probing(self.longer(pause));
                 Admission::Probe
             }
             State::Suspended { .. } | State::Probing { .. } => {
@@ -124,6 +130,14 @@ impl SuspensionState {
                 Admission::Suspended
             }
         }
+    }
+
+    fn longer(&self, pause: Duration) -> Duration {
+        pause.saturating_mul(2).min(self.settings.map_or(pause, |settings| settings.longest))
+    }
+
+    fn probing(&self, pause: Duration) -> State {
+        State::Probing { until: after(self.longer(pause)), pause }
     }
 
     /// The handler got through a run.
@@ -153,10 +167,17 @@ impl SuspensionState {
 
     /// The probe has ended. If that was no success, the next one waits longer.
     pub(crate) fn probe_failed(&self) {
-        let Some(settings) = self.settings else { return };
         let mut state = lock(&self.state);
-        if let State::Probing { pause } = *state {
-            *state = suspended(pause.saturating_mul(2).min(settings.longest));
+        if let State::Probing { pause, .. } = *state {
+            *state = suspended(self.longer(pause));
+        }
+    }
+
+    /// The probe has ended without an event for the handler. The next run is the probe.
+    pub(crate) fn probe_showed_nothing(&self) {
+        let mut state = lock(&self.state);
+        if let State::Probing { pause, .. } = *state {
+            *state = State::Suspended { until: Instant::now(), pause };
         }
     }
 
@@ -171,8 +192,11 @@ impl SuspensionState {
 }
 
 fn suspended(pause: Duration) -> State {
+    State::Suspended { until: after(pause), pause }
+}
+
+fn after(pause: Duration) -> Instant {
     let now = Instant::now();
     // A pause that cannot be represented is for ever; a year will do.
-    let until = now.checked_add(pause).unwrap_or(now + Duration::from_secs(86_400 * 365));
-    State::Suspended { until, pause }
+    now.checked_add(pause).unwrap_or(now + Duration::from_secs(86_400 * 365))
 }

@@ -25,7 +25,7 @@ use crate::{
     event::{ErrorKind, Failure},
     lifecycle::{CallFuture, Ending, Llm, LlmEmitter, Outcome},
     redact,
-    run::Aborted,
+    run::{Aborted, Scope},
     wire::Format,
 };
 
@@ -112,7 +112,8 @@ where
                             let call = CallFuture::starting(service, request, emitter, prepare);
                             State::Calling { call, answering: Some(answering), upload }
                         }
-                        Captured::Unobserved(request) => {
+                        Captured::Unobserved(mut request) => {
+                            Scope::carry(request.extensions_mut());
                             let call = CallFuture::unobserved(service.call(request));
                             State::Calling { call, answering: None, upload: None }
                         }
@@ -214,6 +215,7 @@ fn abort_response<B>(format: &dyn Format, aborted: &Aborted) -> Response<Respons
     let body = guarded("an abort", || format.error_body(status, reason)).unwrap_or_default();
     let mut response = Response::new(ResponseBody::own(body));
     *response.status_mut() = status;
+    response.extensions_mut().insert(aborted.clone());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     if let Some(time) = abort.retry_time() {

@@ -24,7 +24,9 @@ use crate::{
     bounds::{CloneService, HttpService},
     callbacks::Callbacks,
     lifecycle::CallFuture,
-    redact, wire,
+    redact,
+    run::Scope,
+    wire,
 };
 
 /// The service of an [`HttpCallbackLayer`](crate::HttpCallbackLayer).
@@ -110,6 +112,7 @@ where
         };
         propagation.strip(request.headers_mut());
         let Some((matched, new_run, provider)) = opened else {
+            Scope::carry(request.extensions_mut());
             let request = request.map(RequestBody::unobserved);
             return ResponseFuture::unobserved(self.inner.call(request));
         };
@@ -125,7 +128,8 @@ where
         }
         let Started { request, emitter, answering, upload, prepare } = match waiting.start() {
             Captured::Started(started) => started,
-            Captured::Unobserved(request) => {
+            Captured::Unobserved(mut request) => {
+                Scope::carry(request.extensions_mut());
                 return ResponseFuture::unobserved(self.inner.call(request));
             }
         };

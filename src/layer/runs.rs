@@ -7,7 +7,7 @@ use crate::{
     chat::identity::{self, Identity},
     extract::{ExtractRequest, FnExtractor, TraitExtractor},
     lifecycle::{CallFuture, Llm, RunConfig, RunSpec, start_llm},
-    run::RunType,
+    run::{RunType, Scope},
 };
 
 /// What both typed layers and their services have: the settings of their runs, and who reads requests and answers.
@@ -50,6 +50,7 @@ impl<D> Runs<D> {
     {
         let extract = &self.extract;
         let Some(new_run) = self.spec.open(extract.extensions(&request)) else {
+            extract.extensions_mut(&mut request).into_iter().for_each(Scope::carry);
             return CallFuture::unobserved(inner.call(request));
         };
         let start = || identity::with(model, || extract.start(&request));

@@ -81,12 +81,14 @@ impl Accounting {
         usage.set_reported();
         let taught = count.is_none() && end.whole && !result.decode_skipped;
         let estimator = self.estimator.as_deref();
-        let learner = estimator.filter(|it| taught && reported && it.learns(start));
+        let learns = |it: &&dyn UsageEstimator| guarded(|| it.learns(start));
+        let learner = estimator.filter(|_| taught && reported).filter(learns);
         let mut answer = LazyCount { given: count, own: None, pieces: end.pieces };
         self.estimate_input(&mut usage, result, start, end);
         self.estimate_output(&mut usage, result, start, &mut answer, end);
         if let Some(learner) = learner {
-            learner.learn(&Answer::new(result, answer.get(result)).request(start), &usage);
+            let answer = Answer::new(result, answer.get(result)).request(start);
+            guarded(|| learner.learn(&answer, &usage));
         }
         let is_whole_report = end.whole && usage.source.output == Some(UsageSource::Reported);
         if is_whole_report && may_be_fetched(start) {
@@ -100,11 +102,7 @@ impl Accounting {
     pub(super) fn price(&self, result: &mut LlmResult, start_time: SystemTime) {
         let Some(source) = &self.prices else { return };
         let Some(call) = PricedCall::ended(result, start_time) else { return };
-        // The source may be user code, and the run may be ending in a drop.
-        let price = catch(|| source.price_of(&call)).unwrap_or_else(|_| {
-            tracing::error!(target: "tower_llm_callbacks", "a source of prices panicked");
-            None
-        });
+        let price = guarded(|| source.price_of(&call));
         result.cost = price.map(|price| RunCost::new(price.currency, price.amount, call.usage));
     }
 
@@ -122,7 +120,7 @@ impl Accounting {
             return;
         }
         let Some(estimator) = &self.estimator else { return };
-        match estimator.input(start) {
+        match guarded(|| estimator.input(start)) {
             Some(Estimate { tokens: 0, why, .. }) => usage.source.input_gap = why,
             Some(estimate) => {
                 usage.source.input = Some(source(&estimate));
@@ -157,7 +155,7 @@ impl Accounting {
             return;
         }
         let answer = Answer::new(result, count).request(start).completed(end.whole);
-        let Some(estimate) = estimator.output(&answer) else {
+        let Some(estimate) = guarded(|| estimator.output(&answer)) else {
             usage.source.output_gap = Some(UsageGap::NotCaptured);
             return;
         };
@@ -174,6 +172,14 @@ impl Accounting {
         usage.output_tokens = Some(estimate.tokens.max(1));
         usage.sum_up();
     }
+}
+
+/// Calls an estimator or a source of prices. That may be user code, and the run may be ending in a drop.
+fn guarded<T: Default>(f: impl FnOnce() -> T) -> T {
+    catch(f).unwrap_or_else(|_| {
+        tracing::error!(target: "tower_llm_callbacks", "an estimator of usage or a source of prices panicked");
+        T::default()
+    })
 }
 
 /// What an answer consists of, counted when it is asked for.

@@ -6,9 +6,10 @@ use tower::{
 };
 
 use super::RetryPolicy;
-use crate::{event::ProviderError, scope::AttemptsLayer, wire::retry_after};
+use crate::{event::ProviderError, run::Aborted, scope::AttemptsLayer, wire::retry_after};
 
-/// A [`RetryPolicy`] for HTTP: retries by the status of a response and its `retry-after`, and after every error.
+/// A [`RetryPolicy`] for HTTP: retries by the status of a response and its `retry-after`, and after every error. Not a call
+/// that was [aborted](crate::Aborted).
 ///
 /// Requests are cloned: their body is one in memory, such as `Full<Bytes>`. Goes above an
 /// [`HttpCallbackLayer`](crate::HttpCallbackLayer), below a typed model.
@@ -36,6 +37,9 @@ impl<B: Clone, R, E> Policy<Request<B>, Response<R>, E> for HttpRetryPolicy {
         result: &mut Result<Response<R>, E>,
     ) -> Option<Sleep> {
         let Ok(response) = result else { return self.0.failed(None) };
+        if response.extensions().get::<Aborted>().is_some() {
+            return None;
+        }
         let status = response.status();
         if ProviderError::new("").status(status.as_u16()).is_retryable() {
             return self.0.failed(retry_after::of_headers(status, response.headers()));

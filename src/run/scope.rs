@@ -1,5 +1,7 @@
 use std::{cell::Cell, sync::Arc};
 
+use http::Extensions;
+
 #[cfg(feature = "otel")]
 use opentelemetry::Context;
 
@@ -123,6 +125,14 @@ impl Scope {
                 carried.configured(|scope| scope.consumer = consumer)
             }
             _ => self,
+        }
+    }
+
+    /// Carries the scope of the code here in the extensions of a request, for layers that are called elsewhere.
+    pub(crate) fn carry(extensions: &mut Extensions) {
+        let scope = Scope::current().or_carried(extensions.get());
+        if !scope.is_root() {
+            extensions.insert(scope);
         }
     }
 

@@ -23,7 +23,7 @@ use support::{
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Delta, HttpCallbackLayer,
-    InCurrentRun, Run, RunConfig, RunLayer,
+    InCurrentRun, LlmStart, Registration, Run, RunConfig, RunLayer,
     chat::ChatRequest,
     emit,
     testing::{Recorder, Script, ScriptedModel},
@@ -257,4 +257,41 @@ fn a_handler_is_dropped_at_once_outside_of_a_runtime() {
     let heavy = Heavy { thread: Arc::clone(&dropped_on), _runtime: Flavor::Current.runtime() };
     drop(Callbacks::new().blocking(heavy));
     assert_eq!(*dropped_on.lock().unwrap(), Some(thread::current().id()));
+}
+
+/// What an async handler's future has is dropped as the handler's code: calls that it makes do not notify the handler.
+#[test]
+fn a_handlers_future_is_dropped_in_its_scope() {
+    struct Asks(Arc<Mutex<Option<support::Model>>>);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let model = self.0.lock().unwrap().clone();
+            // The first poll starts a run.
+            let _ = model.unwrap().call(support::request()).now_or_never();
+        }
+    }
+    struct Hears(Arc<Mutex<Option<support::Model>>>, Arc<AtomicUsize>);
+    impl AsyncCallbackHandler for Hears {
+        async fn on_llm_start(&self, _run: &Run, _start: &LlmStart) {
+            let heard = self.1.fetch_add(1, Ordering::SeqCst);
+            assert!(heard < 20, "the handler hears itself");
+            let _asks = Asks(Arc::clone(&self.0));
+            pending::<()>().await;
+        }
+    }
+    on_each_runtime(|| async {
+        let (model, heard) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
+        let hears = Registration::async_handler(Hears(Arc::clone(&model), Arc::clone(&heard)));
+        let callbacks = Callbacks::new().add(hears.deadline(Duration::from_millis(20)));
+        let scripted = ScriptedModel::new(Script::answer(["a"]));
+        let mut first = CallbackLayer::new(callbacks.clone()).layer(scripted);
+        *model.lock().unwrap() = Some(first.clone());
+        let answer = call(&mut first).await.unwrap();
+        answer.collect::<Vec<_>>().await;
+        assert!(callbacks.flush(PATIENCE).await.is_complete());
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(heard.load(Ordering::SeqCst), 1);
+        // The model refers to the handler.
+        model.lock().unwrap().take();
+    });
 }

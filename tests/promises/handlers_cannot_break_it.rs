@@ -3,6 +3,7 @@
 
 mod calls_models;
 mod deadline;
+mod errors;
 mod panics;
 mod required;
 

@@ -13,10 +13,11 @@ use std::{
 use futures::{StreamExt, executor::block_on};
 use support::{MODES, Mode, PATIENCE, call, on_each_runtime, read};
 use tokio::{runtime::Handle, sync::mpsc, time::timeout};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, buffer::Buffer, service_fn};
 use tower_llm_callbacks::{
     AttemptsLayer, CallbackLayer, Callbacks, Event, EventKind, InCurrentRun, Run, RunConfig,
     RunLayer,
+    chat::ChatRequest,
     layer::CallbackService,
     testing::{Recorder, Script, ScriptedModel},
 };
@@ -171,4 +172,39 @@ fn a_fault_hook_that_makes_a_call_comes_to_an_end() {
         ask(model.get().unwrap().clone()).await;
         assert_eq!(faults.load(Ordering::SeqCst), 1);
     });
+}
+
+type Buffered = CallbackService<Buffer<ChatRequest, <Model as Service<ChatRequest>>::Future>>;
+
+async fn ask_through(mut model: Buffered) {
+    let answer = model.ready().await.unwrap().call(support::request()).await.unwrap();
+    answer.collect::<Vec<_>>().await;
+}
+
+/// A layer that notifies nobody of a call carries where it is made, for layers below a buffer.
+#[test]
+fn the_only_handler_does_not_hear_its_call_through_a_buffer() {
+    for mode in MODES {
+        on_each_runtime(|| async move {
+            let (model, calls) =
+                (Arc::<OnceLock<Buffered>>::default(), Arc::new(AtomicUsize::new(0)));
+            let (asked, count) = (Arc::clone(&model), Arc::clone(&calls));
+            let judge = mode.closure(move |_, event| {
+                if event.kind() == EventKind::LlmNewToken {
+                    assert!(count.fetch_add(1, Ordering::SeqCst) < 20, "the judge judges itself");
+                    spawn(ask_through(asked.get().cloned().unwrap()).in_current_run());
+                }
+            });
+            let callbacks = Callbacks::new().add(judge);
+            let scripted = ScriptedModel::new(Script::answer(["a"]));
+            let below: Model = CallbackLayer::new(callbacks.clone()).layer(scripted);
+            let above = CallbackLayer::new(callbacks.clone()).layer(Buffer::new(below, 16));
+            model.set(above).ok().unwrap();
+            ask_through(model.get().cloned().unwrap()).await;
+            assert!(callbacks.flush(PATIENCE).await.is_complete());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            // Of the layer above, and of the one below.
+            assert_eq!(calls.load(Ordering::SeqCst), 2, "{mode:?}");
+        });
+    }
 }

@@ -327,3 +327,45 @@ fn many_short_runtimes_share_a_set() {
     assert!(counts.values().all(|count| *count == [1, 1]), "one start and one terminal each");
     support::until_blocking(|| threads().iter().all(|name| name != "short"));
 }
+
+/// What is queued when the runtime shuts down is handled in no runtime, though the thread is in the middle of the queue.
+#[test]
+fn queued_events_after_a_shutdown_are_handled_in_no_runtime() {
+    for mode in BLOCKING.into_iter().filter(|mode| *mode != Mode::Blocking(Delivery::Lockstep)) {
+        let (faults, inside) = (Faults::default(), Arc::new(AtomicBool::new(false)));
+        let (entered, is_entered) = mpsc::channel();
+        let (gone, is_gone) = mpsc::channel::<()>();
+        let (in_runtime, is_gone) = (Arc::clone(&inside), Mutex::new(is_gone));
+        let tokens = AtomicUsize::new(0);
+        let handler = mode.closure(move |_, event| {
+            if event.kind() == EventKind::LlmNewToken && tokens.fetch_add(1, Ordering::SeqCst) == 0
+            {
+                entered.send(()).unwrap();
+                is_gone.lock().unwrap().recv().unwrap();
+            } else if tokens.load(Ordering::SeqCst) > 0
+                && let Ok(runtime) = Handle::try_current()
+            {
+                in_runtime.store(true, Ordering::SeqCst);
+                // What a handler does in its runtime would panic now.
+                runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
+            }
+        });
+        let callbacks = Callbacks::new().on_fault(faults.hook()).add(handler);
+        let runtime = Flavor::Multi.runtime();
+        let script = Script::new().respond().text("a").text("b").text("c").hang();
+        let kept = runtime.block_on(async {
+            let mut answer = call(&mut model(&callbacks, script)).await.unwrap();
+            for _ in 0..3 {
+                answer.next().await.unwrap().unwrap();
+            }
+            answer
+        });
+        is_entered.recv().unwrap();
+        drop(runtime);
+        gone.send(()).unwrap();
+        drop(kept);
+        assert!(callbacks.flush_blocking(PATIENCE).is_complete());
+        faults.none();
+        assert!(!inside.load(Ordering::SeqCst), "{mode:?}");
+    }
+}

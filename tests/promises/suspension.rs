@@ -14,8 +14,8 @@ use support::{Faults, MODES, Mode, PATIENCE, call, in_each_mode, on_each_runtime
 use tokio::time::Instant;
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
-    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, EventMask, FaultKind,
-    Registration, Run,
+    AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, EventMask, Fault,
+    FaultKind, Registration, Run,
     callbacks::Suspension,
     testing::{Script, ScriptedModel},
 };
@@ -270,5 +270,99 @@ fn suspension_under_concurrent_calls() {
             calls.one().await;
             assert_eq!(fragile.runs(), before + 1, "{mode:?}: it is back");
         }
+    });
+}
+
+/// A handler that returns after its deadline has not got through the run.
+#[test]
+fn a_late_return_is_no_success() {
+    let far = Suspension::after(3).probe(Duration::from_secs(3600), Duration::from_secs(3600));
+    for mode in MODES.into_iter().filter(|mode| *mode != Mode::Inline) {
+        support::Flavor::Multi.runtime().block_on(async {
+            let (let_go, returned) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let (goes, returns) = (Arc::clone(&let_go), Arc::clone(&returned));
+            let late = mode.closure(move |_, event| {
+                if event.kind().is_terminal() {
+                    let before = returns.load(Ordering::SeqCst);
+                    support::until_blocking(|| goes.load(Ordering::SeqCst) > before);
+                    returns.store(before + 1, Ordering::SeqCst);
+                }
+            });
+            let calls = Calls::new(late.deadline(DEADLINE).suspension(far));
+            for number in 1..=3 {
+                let callbacks = calls.callbacks.clone();
+                let one = tokio::spawn(async move {
+                    let mut model = CallbackLayer::new(callbacks)
+                        .layer(ScriptedModel::new(Script::answer(["a"])));
+                    read(call(&mut model).await.unwrap()).await;
+                });
+                let late = |fault: &&Fault| fault.kind == FaultKind::DeadlineExceeded;
+                let faults = || calls.faults.all().iter().filter(late).count();
+                support::until(|| faults() == number).await;
+                let_go.store(number, Ordering::SeqCst);
+                support::until(|| returned.load(Ordering::SeqCst) == number).await;
+                one.await.unwrap();
+                assert!(calls.callbacks.flush(PATIENCE).await.is_complete());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert!(calls.callbacks.stats()[0].suspended, "{mode:?}");
+        });
+    }
+}
+
+/// A probe without an event for the handler shows nothing. The next run is a probe.
+#[test]
+fn a_probe_without_events_is_no_failure() {
+    let runtime = support::Flavor::Current.builder().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        for mode in MODES {
+            let fragile = Fragile::new(false);
+            let handler = mode.handler(fragile.clone()).event_mask(EventMask::LLM_ERROR);
+            let second = Duration::from_secs(1);
+            let calls =
+                Calls::new(handler.suspension(Suspension::after(1).probe(second, 60 * second)));
+            let fails = || async {
+                let script = Script::new().respond().text("a").fail("cut");
+                let mut model =
+                    CallbackLayer::new(calls.callbacks.clone()).layer(ScriptedModel::new(script));
+                read(call(&mut model).await.unwrap()).await;
+                assert!(calls.callbacks.flush(PATIENCE).await.is_complete());
+            };
+            fails().await;
+            assert_eq!(calls.suspended(), 1, "{mode:?}");
+            for _ in 0..7 {
+                tokio::time::sleep(61 * second).await;
+                calls.one().await;
+            }
+            assert!(calls.callbacks.stats()[0].suspended, "{mode:?}: nothing was shown");
+            fragile.broken.store(false, Ordering::SeqCst);
+            fails().await;
+            assert!(!calls.callbacks.stats()[0].suspended, "{mode:?}: it is back");
+        }
+    });
+}
+
+/// A probe that hangs for long does not keep the handler suspended.
+#[test]
+fn an_endless_probe_is_followed_by_another() {
+    let runtime = support::Flavor::Current.builder().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let fragile = Fragile::new(false);
+        let second = Duration::from_secs(1);
+        let suspension = Suspension::after(1).probe(second, 4 * second);
+        let handler = Mode::Inline.handler(fragile.clone());
+        let calls = Calls::new(handler.suspension(suspension));
+        calls.one().await;
+        fragile.broken.store(false, Ordering::SeqCst);
+        tokio::time::sleep(2 * second).await;
+        let hangs = ScriptedModel::new(Script::new().respond().hang());
+        let _open = call(&mut CallbackLayer::new(calls.callbacks.clone()).layer(hangs)).await;
+        assert_eq!(fragile.runs(), 2, "the probe");
+        calls.one().await;
+        assert_eq!(fragile.runs(), 2, "one probe at a time");
+        tokio::time::sleep(5 * second).await;
+        calls.one().await;
+        assert_eq!(fragile.runs(), 3);
+        assert!(!calls.callbacks.stats()[0].suspended);
     });
 }

@@ -91,15 +91,18 @@ impl Dispatch {
             if !lane.wants(kind) {
                 // The terminal event ends every lane, wanted or not.
                 if kind.is_terminal() && !lane.is_detached() {
-                    if lane.slot.is_inline() {
-                        lane.slot.suspension.succeeded();
-                    } else {
+                    if !lane.slot.is_inline() {
                         self.end_lane(index, event);
+                    } else if lane.was_called() {
+                        lane.slot.suspension.succeeded();
+                    } else if lane.is_probe() {
+                        lane.slot.suspension.probe_showed_nothing();
                     }
                 }
                 continue;
             }
             if let Some(handler) = &lane.slot.inline {
+                lane.calls(kind);
                 let called = inline::call(&**handler, self, index, &mut lane.scope(), event);
                 if called && kind.is_terminal() {
                     lane.slot.suspension.succeeded();
@@ -143,6 +146,9 @@ impl Dispatch {
     fn end_lane(self: &Arc<Self>, index: usize, terminal: &Event) {
         let lane = &self.lanes()[index];
         if lane.is_unstarted() {
+            if lane.is_probe() {
+                lane.slot.suspension.probe_showed_nothing();
+            }
             self.end(index);
         } else {
             self.activate(index, lane.push(terminal.clone()));

@@ -38,7 +38,7 @@ pub(crate) type Outcome = Result<Result<(), BoxError>, Panic>;
 pub(crate) fn failed(outcome: Outcome, dispatch: &Arc<Dispatch>, index: usize, event: EventKind) {
     match outcome {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => Failure::Error(hooks::message(&*error)).detach(dispatch, index, event),
+        Ok(Err(error)) => Failure::of(error).detach(dispatch, index, event),
         Err(Panic(message)) => Failure::Panic(message).detach(dispatch, index, event),
     }
 }
@@ -50,6 +50,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Reads and drops a handler's error, whose code is the handler's.
+    pub(crate) fn of(error: BoxError) -> Self {
+        match catch(move || hooks::message(&*error)) {
+            Ok(message) => Failure::Error(message),
+            Err(Panic(message)) => Failure::Panic(message),
+        }
+    }
+
     /// Detaches the handler from a run.
     pub(crate) fn detach(&self, dispatch: &Arc<Dispatch>, index: usize, event: EventKind) {
         let (kind, message) = match self {

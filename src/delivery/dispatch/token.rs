@@ -86,7 +86,9 @@ impl Dispatch {
         if !to.inline.is_empty() {
             to.buffer.refill_token(seq, index, content);
             for InlineLane { index, handler, scope } in &mut to.inline {
-                if !self.lanes()[*index].is_detached() {
+                let lane = &self.lanes()[*index];
+                if !lane.is_detached() {
+                    lane.calls(EventKind::LlmNewToken);
                     inline::call(&**handler, self, *index, scope, &to.buffer);
                 }
             }

@@ -8,7 +8,7 @@ use super::{
     runtimes::is_closed,
 };
 use crate::{
-    delivery::{LaneRef, dispatch::Failure, hooks, queue::BATCH},
+    delivery::{LaneRef, dispatch::Failure, queue::BATCH},
     event::Event,
     handler::BatchEvent,
     panics::{Panic, catch},
@@ -73,7 +73,7 @@ impl Blocking {
                 Err(Panic(message)) => Failure::Panic(message),
                 Ok(Err(error)) => {
                     let (failed, error) = error.in_batch(events.len());
-                    let failure = Failure::Error(hooks::message(&*error));
+                    let failure = Failure::of(error);
                     if let Some(place) = failed.map(|nth| places[nth]) {
                         batch.finish(from, place);
                         batch.detach(place, &failure);

@@ -94,7 +94,8 @@ impl Blocking {
                 let kind = event.kind();
                 lane.begin(kind, control);
                 // A call that is dropped may be dropped with its runtime.
-                if event.is_cancelled() && lane.runtime().is_some_and(is_closed) {
+                let is_closed = || event.is_cancelled() && lane.runtime().is_some_and(is_closed);
+                if runtimes.last_is_gone() || is_closed() {
                     _entered = None;
                 }
                 let LaneRef { dispatch, index } = lane_ref;

@@ -35,6 +35,12 @@ impl Runtimes {
         (!is_gone).then(|| runtime.enter())
     }
 
+    /// Whether the runtime that was entered last was shut down since.
+    #[inline]
+    pub(super) fn last_is_gone(&self) -> bool {
+        self.last.as_ref().is_some_and(|(_, gone)| gone.load(Ordering::Acquire))
+    }
+
     /// Returns whether a runtime was shut down.
     fn look_up(&mut self, id: Id, runtime: &Handle) -> bool {
         if self.gone.len() >= REMEMBERED {

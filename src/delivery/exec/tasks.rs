@@ -120,9 +120,18 @@ pin_project! {
     /// One scope and one guard for each poll, since an event is often all that a handler does for microseconds.
     struct Guarded<F> {
         scope: Scope,
+        // Always there until this is dropped.
         #[pin]
-        events: F,
+        events: Option<F>,
         task: DrainTask,
+    }
+
+    impl<F> PinnedDrop for Guarded<F> {
+        /// What the handler's future has is dropped as its code is polled.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.scope.enter_code(|| this.events.set(None));
+        }
     }
 }
 
@@ -131,10 +140,11 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        let (scope, events) = (this.scope, this.events);
+        let (scope, events) = (this.scope, this.events.as_pin_mut());
+        let Some(events) = events else { return Poll::Ready(()) };
         catch(|| scope.enter_code(|| events.poll(cx))).unwrap_or_else(|panic| {
             let lane_ref = &this.task.0;
-            let event = lane_ref.lane().handled();
+            let event = lane_ref.lane().called_with();
             fail(lane_ref, Err(panic), event);
             Poll::Ready(())
         })
@@ -146,7 +156,7 @@ fn guarded<H: AsyncCallbackHandler>(
     task: DrainTask,
 ) -> Guarded<impl Future<Output = ()> + Send> {
     let lane_ref = task.0.clone();
-    Guarded { scope: lane_ref.lane().scope(), events: run(handler, lane_ref), task }
+    Guarded { scope: lane_ref.lane().scope(), events: Some(run(handler, lane_ref)), task }
 }
 
 fn fail(lane_ref: &LaneRef, outcome: Outcome, event: EventKind) {
@@ -198,7 +208,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, lane_ref: LaneRef) {
         .await;
         if let Some(event) = handed {
             let kind = event.kind();
-            lane.handle(kind);
+            lane.calls(kind);
             if let Err(error) = handler.try_on_event(run, &event).await {
                 return fail(&lane_ref, Ok(Err(error)), kind);
             }
@@ -259,7 +269,7 @@ async fn run<H: AsyncCallbackHandler>(handler: Arc<H>, lane_ref: LaneRef) {
                 lane.begin(kind, control);
             }
             if event_mask.wants(kind) {
-                lane.handle(kind);
+                lane.calls(kind);
                 if let Err(error) = handler.try_on_event(run, &event).await {
                     return fail(&lane_ref, Ok(Err(error)), kind);
                 }

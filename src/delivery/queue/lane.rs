@@ -32,8 +32,8 @@ pub(crate) struct Lane {
     is_probe: bool,
     /// Set once the drain of a driven lane has started.
     driver: OnceLock<Arc<dyn Drive>>,
-    /// The [number](EventKind::number) of the kind of event that an async handler was called with last.
-    handled: AtomicU8,
+    /// The [number](EventKind::number) of the kind of event that an inline or async handler was called with last.
+    called: AtomicU8,
     pub(super) detached: AtomicBool,
     /// Whether the state is `Active`, readable without the lock.
     pub(super) active: AtomicBool,
@@ -44,6 +44,8 @@ pub(crate) struct Lane {
     pub(super) room: Room,
     pub(super) queue: Mutex<Queue>,
 }
+
+const NEVER: u8 = u8::MAX;
 
 /// A drain that the stream polls itself, because it waits for the handler in any case.
 pub(crate) trait Drive: Send + Sync {
@@ -109,7 +111,7 @@ impl Lane {
             scope,
             is_probe,
             driver: OnceLock::new(),
-            handled: AtomicU8::new(0),
+            called: AtomicU8::new(NEVER),
             detached: AtomicBool::new(false),
             active: AtomicBool::new(false),
             gathers: AtomicBool::new(false),
@@ -165,15 +167,20 @@ impl Lane {
         self.detached.load(Ordering::Acquire)
     }
 
-    /// Notes which kind of event the handler is called with. For its drain, which alone asks for it.
+    /// Notes which kind of event an inline or async handler is called with. Whoever calls it asks for it.
     #[inline]
-    pub(crate) fn handle(&self, kind: EventKind) {
-        self.handled.store(kind.number(), Ordering::Relaxed);
+    pub(crate) fn calls(&self, kind: EventKind) {
+        self.called.store(kind.number(), Ordering::Relaxed);
     }
 
-    /// Returns the kind of event that the handler was called with last.
-    pub(crate) fn handled(&self) -> EventKind {
-        EventKind::of_number(self.handled.load(Ordering::Relaxed))
+    /// Whether an inline or async handler was called.
+    pub(crate) fn was_called(&self) -> bool {
+        self.called.load(Ordering::Relaxed) != NEVER
+    }
+
+    /// Returns the kind of event that an inline or async handler was called with last.
+    pub(crate) fn called_with(&self) -> EventKind {
+        EventKind::of_number(self.called.load(Ordering::Relaxed))
     }
 
     /// Whether there are events that are not handled.

@@ -109,10 +109,11 @@ impl Lane {
 
     /// Counts an event that the handler has finished.
     ///
-    /// A success is noted before a flush can see the event as handled: the next run may start right after that.
+    /// A success is noted before a flush can see the event as handled: the next run may start right after that. A handler
+    /// that returns after it was detached, because it was late, has no success.
     #[inline]
     pub(crate) fn finish_one(&self, kind: EventKind) {
-        if kind.is_terminal() {
+        if kind.is_terminal() && !self.is_detached() {
             self.slot.suspension.succeeded();
         }
         self.room.finish();
