@@ -152,6 +152,10 @@ impl Registration {
     ///
     /// With 1, the handler is never called twice at a time, whatever the number of runs.
     ///
+    /// A handler that waits for a call of its own waits for the blocking handlers that observe this call. If those wait in the
+    /// same way for this handler, and all threads of both are taken, each waits for the other until its
+    /// [deadline](Self::deadline). Register handlers that call models as async ones, or in [background](Self::background).
+    ///
     /// # Panics
     ///
     /// If the number is 0.

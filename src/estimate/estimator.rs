@@ -4,7 +4,8 @@ use crate::event::{LlmStart, Usage};
 /// Estimates the tokens of calls whose provider did not report them.
 ///
 /// [`WordEstimator`](super::WordEstimator) is the default. Implement the trait to count with a tokenizer, or to ask a
-/// service whose counts are at hand. No method may block, and all are called on the path of the call.
+/// service whose counts are at hand. No method may block, and all are called on the path of the call. A panic is
+/// caught: then the count stays unknown.
 ///
 /// ```
 /// use tower_llm_callbacks::{

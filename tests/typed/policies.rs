@@ -12,9 +12,10 @@ use http_body_util::Full;
 use tokio::time::Instant;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, EventKind, HttpCallbackLayer, ProviderError, RunConfig,
+    Abort, CallbackLayer, Callbacks, EventKind, HttpCallbackLayer, ProviderError, RunConfig,
     chat::{BoxModel, ChatRequest, ModelError},
     model::anthropic::{AnthropicConfig, AnthropicLayer},
+    on_llm_start,
     retry::{HttpRetryPolicy, RetryPolicy},
     scope::Fallback,
     testing::{Recorder, Script, ScriptedHttp, ScriptedModel, assert_promises},
@@ -133,6 +134,24 @@ async fn http_is_called_again_below_a_model() {
     let began = Instant::now();
     let response = http.ready().await.unwrap().call(Request::default()).await.unwrap();
     assert_eq!((response.status(), began.elapsed()), (StatusCode::NOT_FOUND, Duration::ZERO));
+}
+
+/// What a handler has aborted is not called again, whatever status the caller gets.
+#[tokio::test(start_paused = true)]
+async fn an_aborted_call_is_not_called_again() {
+    let recorder = Recorder::new();
+    let guard = on_llm_start(|run, _| {
+        run.abort(Abort::new("over budget").status(StatusCode::TOO_MANY_REQUESTS));
+    });
+    let callbacks = Callbacks::new().inline(recorder.clone()).inline(guard);
+    let model = ServiceBuilder::new()
+        .layer(AnthropicLayer::new(AnthropicConfig::new("key")))
+        .layer(HttpRetryPolicy::new(RetryPolicy::new()).layer())
+        .layer(HttpCallbackLayer::new(callbacks))
+        .service(ScriptedHttp::new(Script::answer(["Hello"])));
+    let error = model.oneshot(request()).await.err().unwrap();
+    assert_eq!(error.status(), Some(429));
+    assert_eq!(recorder.terminals().len(), 1);
 }
 
 #[tokio::test]
