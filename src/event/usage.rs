@@ -139,9 +139,9 @@ impl Usage {
         self.source.output = self.output_tokens.map(|_| UsageSource::Reported);
     }
 
-    /// Sets the total to the sum of input and output, where both are known.
-    pub(crate) fn sum_up(&mut self) {
-        self.total_tokens = self.sum();
+    /// Sets the total to the sum of input and output, where both are known, unless it was reported.
+    pub(crate) fn sum_up_unless_reported(&mut self) {
+        self.total_tokens = self.total_tokens.or_else(|| self.sum());
     }
 
     fn sum(&self) -> Option<u64> {

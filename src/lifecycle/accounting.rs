@@ -126,7 +126,7 @@ impl Accounting {
                 usage.source.input = Some(source(&estimate));
                 usage.source.input_gap = estimate.why;
                 usage.input_tokens = Some(estimate.tokens);
-                usage.sum_up();
+                usage.sum_up_unless_reported();
             }
             None => usage.source.input_gap = Some(UsageGap::NotCaptured),
         }
@@ -170,7 +170,11 @@ impl Accounting {
         usage.source.output = Some(source(&estimate));
         usage.source.output_gap = estimate.why;
         usage.output_tokens = Some(estimate.tokens.max(1));
-        usage.sum_up();
+        if reported.is_some() {
+            // The total was that of a running report, too.
+            usage.total_tokens = None;
+        }
+        usage.sum_up_unless_reported();
     }
 }
 

@@ -57,6 +57,11 @@ impl Open {
 }
 
 impl Arguments {
+    /// Marks them as text, whatever it looks like: the input of a custom tool.
+    pub(in crate::wire) fn set_free(&mut self) {
+        self.free = true;
+    }
+
     /// Whether they are a JSON object that has ended: nothing continues it.
     pub(in crate::wire) fn are_whole(&self) -> bool {
         self.nesting.has_ended()
@@ -74,6 +79,10 @@ impl Arguments {
         }
         if !self.open.is_empty() {
             return self.push_after_open(piece);
+        }
+        if self.free {
+            self.add(&piece);
+            return Some(piece);
         }
         if self.so_far.length() == 0 && piece.trim() == "{}" {
             // Servers send it in place of arguments that follow.

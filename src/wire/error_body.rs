@@ -18,7 +18,7 @@ pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
     }
     let message = ["message", "msg", "Message"].iter().any(|name| body[*name].is_string());
     let code = ["code", "status", "statusCode", "status_code"];
-    let code = code.iter().any(|name| is_filled(&body[*name]));
+    let code = code.iter().any(|name| is_filled(&body[*name]) && !is_progress(&body[*name]));
     let kind = body["type"].as_str();
     // Events of any type may have such members. RFC 9457 has a URI there.
     let untyped = kind.is_none_or(|kind| {
@@ -140,7 +140,45 @@ pub(in crate::wire) fn is_filled(value: &Value) -> bool {
         Value::Bool(flag) => *flag,
         Value::Number(number) => number.as_f64() != Some(0.0),
         Value::String(text) => !text.is_empty() && text != "0",
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
+        Value::Array(items) => items.iter().any(is_filled),
+        Value::Object(members) => members.values().any(|it| is_filled(it) && !is_progress(it)),
     }
+}
+
+/// Whether a code, a status or a message says that a call has succeeded, or goes on.
+fn is_progress(value: &Value) -> bool {
+    const WORDS: [&str; 24] = [
+        "ok",
+        "success",
+        "successful",
+        "succeeded",
+        "none",
+        "null",
+        "no error",
+        "queued",
+        "in queue",
+        "pending",
+        "accepted",
+        "created",
+        "starting",
+        "started",
+        "running",
+        "processing",
+        "in progress",
+        "streaming",
+        "active",
+        "ready",
+        "complete",
+        "completed",
+        "done",
+        "finished",
+    ];
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => return false,
+    };
+    let word = value.as_str().map(|text| text.trim().to_ascii_lowercase().replace(['_', '-'], " "));
+    number.is_some_and(|number| (200.0..300.0).contains(&number))
+        || word.is_some_and(|word| WORDS.contains(&word.trim_end_matches(['.', '!'])))
 }

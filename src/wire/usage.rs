@@ -71,6 +71,8 @@ struct Found {
     write: Figure,
     reasoning: Figure,
     writes: BTreeMap<Box<str>, u64>,
+    /// The writes by lifetime stand beside an input that may exclude them.
+    writes_beside: bool,
     tier: Option<Box<str>>,
 }
 
@@ -152,8 +154,12 @@ impl Found {
             // Cohere: the tokens that the model read and wrote; those that are billed are fewer.
             "tokens" => self.cohere(1, value),
             "billed_units" => self.cohere(2, value),
-            "cache_creation" => self.lifetimes(value),
+            "cache_creation" => {
+                self.writes_beside = true;
+                self.lifetimes(value);
+            }
             "cacheDetails" => {
+                self.writes_beside = true;
                 for detail in value.as_array().into_iter().flatten() {
                     if let Some(lifetime) = detail["ttl"].as_str() {
                         self.written(lifetime, &detail["inputTokens"]);
@@ -226,7 +232,8 @@ impl Found {
                 Some(total) if total == all => false,
                 Some(total) if cached > 0 && total == all.saturating_add(cached) => true,
                 _ => {
-                    let beside = [self.read.rank(), self.write.rank()].contains(&Some(BESIDE));
+                    let beside = [self.read.rank(), self.write.rank()].contains(&Some(BESIDE))
+                        || self.write.get().is_none() && self.writes_beside;
                     cached > input || beside && self.input.rank() != Some(FIRST)
                 }
             };
@@ -246,6 +253,9 @@ impl Found {
         });
         // Gemini omits the count of an answer that is all reasoning.
         let output = output.or(reasoning);
+        // One is what the total has beside the other.
+        let rest = |known: Option<u64>| Some(total?.checked_sub(known?)?).filter(|rest| *rest > 0);
+        let (input, output) = (input.or_else(|| rest(output)), output.or_else(|| rest(input)));
         let mut usage =
             Usage::new(input, output).total(total).cached(read, write).reasoning(reasoning);
         (usage.cache_writes, usage.service_tier) = (self.writes, self.tier.map(Into::into));

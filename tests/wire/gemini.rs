@@ -398,7 +398,8 @@ fn the_last_usage_is_emitted() {
         json!({"usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 5}}),
         json!({"usageMetadata": {"candidatesTokenCount": u64::MAX, "thoughtsTokenCount": 1}}),
     ]);
-    total = Usage::new(1, None).total(5);
+    // What the total has beside the input is the output.
+    total = Usage::new(1, 4).total(5);
     let last = Usage::new(None, u64::MAX).reasoning(1);
     let counts = |delta: &Delta<'_>| match delta {
         Delta::Usage { usage, .. } => usage.clone(),

@@ -243,8 +243,18 @@ fn text_generation_inference() {
         events([token("He", false), token("llo", false), last]).replace("data: ", "data:");
     let mut expected = json!({"text": "Hello", "reasoning": "", "calls": [], "finish": "eos_token",
         "usage": [4, 3], "streamed": true, "id": null, "model": null});
-    let all: String = streamed.replace("\"index\":1", "\"index\":0");
-    assert_eq!(facts(read(&TgiGenerate, &all)), expected);
+    // The index is the number of the token.
+    let mut number = 0;
+    let numbered = streamed.split("\"index\":1").map(|part| {
+        number += 1;
+        format!("{part}\"index\":{number}")
+    });
+    let numbered: String = numbered.collect();
+    let numbered = numbered.strip_suffix(&format!("\"index\":{number}")).unwrap();
+    assert!(numbered.contains("\"index\":3"));
+    for all in [&streamed, numbered] {
+        assert_eq!(facts(read(&TgiGenerate, all)), expected);
+    }
 
     let whole = json!({"generated_text": "Hello",
         "details": {"finish_reason": "eos_token", "generated_tokens": 3, "input_length": 4}});

@@ -72,13 +72,14 @@ impl ChoiceState {
         let calls = message.tool_calls.0.take().unwrap_or_default();
         if calls.is_empty() {
             let Some(function) = message.function_call.0.take() else { return };
-            self.call(Some(FUNCTION_CALL), 0, Text::default(), function, known, each);
+            self.call((Some(FUNCTION_CALL), 0), Text::default(), (function, false), known, each);
         }
         for (position, call) in calls.into_iter().enumerate() {
             let ToolCall { index, id, function, custom } = call;
             let custom = custom.0.map(|Custom { name, input }| Function { name, arguments: input });
+            let free = function.0.is_none() && custom.is_some();
             let function = function.0.or(custom).unwrap_or_default();
-            self.call(index.0, position, id, function, known, each);
+            self.call((index.0, position), id, (function, free), known, each);
         }
     }
 
@@ -108,10 +109,9 @@ impl ChoiceState {
 
     fn call(
         &mut self,
-        index: Option<u64>,
-        position: usize,
+        (index, position): (Option<u64>, usize),
         id: Text<'_>,
-        function: Function<'_>,
+        (function, free): (Function<'_>, bool),
         known: &mut usize,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
@@ -126,6 +126,7 @@ impl ChoiceState {
             id: id.as_deref(),
             name: name.as_deref(),
             arguments,
+            free,
             whole: self.whole,
         };
         let Some(placement) = self.tools.place(fragment, known) else {

@@ -68,6 +68,8 @@ fn is_suspect(name: &str) -> bool {
 #[serde(default)]
 pub(super) struct Groq {
     pub(super) usage: Object<Map<String, Value>>,
+    /// Why the stream stops early.
+    pub(super) error: Value,
 }
 
 #[derive(Debug, Default)]

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::{
     answer::{AnswerState, Form},
     chunk::Chunk,
@@ -5,7 +7,8 @@ use super::{
 use crate::{
     event::{Delta, ProviderError},
     wire::{
-        error::said,
+        error::{in_band, said},
+        error_body::is_filled,
         json::{self, ReadError},
         protocol::Protocol,
     },
@@ -81,6 +84,10 @@ fn is_answer(chunk: &Chunk<'_>) -> bool {
 /// Returns the error of a chunk, beside its choices or in their place.
 fn failure(chunk: &Chunk<'_>, json: &str) -> Option<ProviderError> {
     let kinds = [chunk.object.as_deref(), chunk.kind.as_deref()];
+    let groq = chunk.x_groq.0.as_ref().map(|groq| &groq.error).filter(|error| is_filled(error));
+    if let Some(error) = groq {
+        return Some(in_band(&json!({ "error": error }).to_string()));
+    }
     let suspect = chunk.suspect.is_some() || kinds.contains(&Some("error"));
     let answered = !chunk.choices.is_empty() || chunk.usage.0.is_some();
     suspect.then(|| said(json, answered)).flatten()

@@ -42,6 +42,8 @@ pub(super) struct Fragment<'a, 'f> {
     pub(super) id: Option<&'f str>,
     pub(super) name: Option<&'f str>,
     pub(super) arguments: Cow<'a, str>,
+    /// The arguments are text: the call is of a custom tool.
+    pub(super) free: bool,
     /// The call is not streamed.
     pub(super) whole: bool,
 }
@@ -84,6 +86,9 @@ impl Tools {
         let new_name = name.is_some() && tool.name.is_none();
         tool.id = tool.id.or(id);
         tool.name = tool.name.or(name);
+        if fragment.free {
+            tool.arguments.set_free();
+        }
         let arguments = match fragment.whole {
             true => fragment.arguments,
             false => tool.arguments.push(fragment.arguments).unwrap_or_default(),
@@ -107,11 +112,23 @@ impl Tools {
         id: Option<WordHash>,
         name: Option<WordHash>,
     ) -> Option<usize> {
+        if fragment.whole {
+            // Each is a call, whatever its id: some servers give all calls the same.
+            return None;
+        }
         let last = |is: &dyn Fn(&Tool) -> bool| self.0.iter().rposition(is);
         let at = match (fragment.index, id) {
-            (None, Some(_)) => return last(&|tool| tool.id == id),
+            (None, Some(_)) => {
+                let named_alike =
+                    |tool: &Tool| tool.name.is_none() || name.is_none() || tool.name == name;
+                return last(&|tool| tool.id == id && named_alike(tool));
+            }
             (Some(_), _) => last(&|tool| tool.key == key),
-            (None, None) => last(&|tool| tool.key == key).or(self.0.len().checked_sub(1)),
+            (None, None) => {
+                // Beside another one in the same chunk, a fragment without an id continues no call of another place.
+                let before = || self.0.len().checked_sub(1).filter(|_| fragment.position == 0);
+                last(&|tool| tool.key == key).or_else(before)
+            }
         };
         at.filter(|&at| self.0[at].continues(fragment, id, name))
     }

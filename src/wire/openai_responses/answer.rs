@@ -131,6 +131,10 @@ impl AnswerState {
             CallArguments::Fragment(text) => {
                 text.into_inner().and_then(|text| item.arguments.push(text))
             }
+            CallArguments::FreeFragment(text) => {
+                item.arguments.set_free();
+                text.into_inner().and_then(|text| item.arguments.push(text))
+            }
             CallArguments::Whole(text) => {
                 text.into_inner().and_then(|text| item.arguments.complete(text))
             }
@@ -245,6 +249,8 @@ pub(super) enum Repeated {
 #[derive(Debug)]
 pub(super) enum CallArguments<'a> {
     Fragment(Text<'a>),
+    /// Of the input of a custom tool, which is text.
+    FreeFragment(Text<'a>),
     Whole(Text<'a>),
 }
 

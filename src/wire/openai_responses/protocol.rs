@@ -60,9 +60,13 @@ impl Protocol for Responses {
             "response.reasoning_summary_text.done" | "response.reasoning_text.done" => {
                 answer.done(Repeated::Reasoning, event, each);
             }
-            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+            "response.function_call_arguments.delta" => {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
                 answer.arguments(key, CallArguments::Fragment(event.delta), each);
+            }
+            "response.custom_tool_call_input.delta" => {
+                let key = Key::new(event.output_index, event.item_id.as_deref());
+                answer.arguments(key, CallArguments::FreeFragment(event.delta), each);
             }
             "response.function_call_arguments.done" => {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
@@ -88,13 +92,16 @@ impl Protocol for Responses {
                     answer.response(&mut response, each);
                 }
             }
+            // Of the Realtime API, and of gateways that name every end so.
             "response.completed"
+            | "response.done"
             | "response.incomplete"
             | "response.failed"
             | "response.cancelled" => {
                 let response = event.response.0.unwrap_or_default();
-                let status = kind.strip_prefix("response.").and_then(terminal);
-                // Only `response.completed` may have another status.
+                let status =
+                    kind.strip_prefix("response.").and_then(terminal).or(Some("completed"));
+                // Only `response.completed` and `response.done` may have another status.
                 let status = match response.status.as_deref().and_then(terminal) {
                     Some(other) if status == Some("completed") => Some(other),
                     _ => status,

@@ -27,6 +27,8 @@ pub(super) struct Answer<'a> {
     #[serde(borrow)]
     pub(super) model: Text<'a>,
     data: Option<Part>,
+    /// SiliconFlow's pictures.
+    images: Option<Part>,
     embeddings: Option<Part>,
     embedding: Option<Part>,
     results: Option<Part>,
@@ -54,8 +56,14 @@ pub(super) struct Answer<'a> {
 impl Answer<'_> {
     /// Returns the outputs; `None` if this is no answer.
     pub(super) fn outputs(&self) -> Option<&Part> {
-        let members =
-            [&self.data, &self.embeddings, &self.embedding, &self.results, &self.predictions];
+        let members = [
+            &self.data,
+            &self.images,
+            &self.embeddings,
+            &self.embedding,
+            &self.results,
+            &self.predictions,
+        ];
         let found = members.into_iter().flatten().next();
         found.or_else(|| self.output.0.as_ref()?.outputs())
     }
@@ -68,6 +76,12 @@ impl Answer<'_> {
         let raw = object.or_else(|| self.loose());
         let raw = raw.filter(|raw| raw.values().any(|value| !value.is_null()));
         let mut usage = raw.as_ref().map(counts).unwrap_or_default();
+        // These calls have no tokens of output.
+        if let (None, None, Some(total)) =
+            (usage.input_tokens, usage.output_tokens, usage.total_tokens)
+        {
+            usage.input_tokens = Some(total);
+        }
         if let (None, Some(tokens)) =
             (usage.input_tokens, self.outputs().and_then(|outputs| outputs.tokens))
         {

@@ -5,6 +5,7 @@ use crate::{
     event::Delta,
     wire::{
         Decoder,
+        body_decoder::BodyDecoder,
         error::said,
         framed::EVENT_LIMIT,
         json::{self, ReadError},
@@ -130,5 +131,31 @@ impl Decoder for PlainText {
         }
         each(Delta::Outputs { count: 1, dimensions: None });
         each(Delta::Done);
+    }
+}
+
+/// A decoder of a transcription whose content type does not say what it is: its first bytes do.
+#[derive(Default)]
+pub(super) struct AnyText(Option<Box<dyn Decoder>>);
+
+impl Decoder for AnyText {
+    fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Delta<'_>)) {
+        let start = bytes.trim_ascii_start();
+        if self.0.is_none() && start.is_empty() {
+            return;
+        }
+        let decoder = self.0.get_or_insert_with(|| {
+            let marks: [&[u8]; 4] = [b"{", b"<", b"data:", b"event:"];
+            match marks.iter().any(|mark| start.starts_with(mark)) {
+                // JSON, events, or the page of a proxy, which is an error.
+                true => Box::new(BodyDecoder::new(Transcription::default())),
+                false => Box::new(PlainText::default()),
+            }
+        });
+        decoder.push(bytes, each);
+    }
+
+    fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        self.0.get_or_insert_with(|| Box::new(PlainText::default())).finish(each);
     }
 }

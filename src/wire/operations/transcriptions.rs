@@ -3,7 +3,7 @@ use http::{Method, StatusCode};
 use super::{
     inputs::{is_call, items, start},
     multipart,
-    transcript::{PlainText, Transcription},
+    transcript::{AnyText, PlainText, Transcription},
 };
 use crate::{
     event::LlmStart,
@@ -59,9 +59,14 @@ impl Format for Transcriptions {
             }
             None => matches!(kind, "text/plain" | "text/vtt" | "text/srt" | "application/x-subrip"),
         };
-        match is_plain && kind != "text/event-stream" && kind != "text/html" {
-            true => Box::new(PlainText::default()),
-            false => Box::new(BodyDecoder::new(Transcription::default())),
+        match kind {
+            "text/event-stream" => Box::new(BodyDecoder::new(Transcription::default())),
+            // Of a transcript, or of anything else: whisper.cpp calls its transcripts HTML.
+            kind if kind == "text/html" || !is_plain && kind.starts_with("text/") => {
+                Box::new(AnyText::default())
+            }
+            _ if is_plain => Box::new(PlainText::default()),
+            _ => Box::new(BodyDecoder::new(Transcription::default())),
         }
     }
 

@@ -57,7 +57,8 @@ impl AnswerState {
         if !is_answer(&piece) {
             return;
         }
-        let index = piece.index.0.unwrap_or(position as u64);
+        // Beside a token it is the number of the token (text-generation-inference), else that of the answer (llama.cpp).
+        let index = piece.index.0.filter(|_| piece.token.0.is_none()).unwrap_or(position as u64);
         let Ok(choice) = u32::try_from(index) else { return };
         let Some(at) = self.place(choice) else {
             each(Delta::DecodeFault);

@@ -68,7 +68,17 @@ fn an_error_beside_choices_follows_them() {
 
 #[test]
 fn empty_errors_are_not_errors() {
-    for empty in [json!(null), json!(""), json!({}), json!(false)] {
+    for empty in [
+        json!(null),
+        json!(""),
+        json!({}),
+        json!(false),
+        json!([null]),
+        json!({"message": "", "type": "", "param": "", "code": null}),
+        json!({"code": 0, "message": "success"}),
+        json!({"code": 200, "message": "OK"}),
+        json!({"message": null}),
+    ] {
         let mut chunk = text(0, "a");
         chunk["error"] = empty;
         chunk["code"] = json!(0);
@@ -76,6 +86,17 @@ fn empty_errors_are_not_errors() {
         assert_eq!(with_done([chunk.clone(), done()]), [Delta::text("a"), Delta::Done], "{chunk}");
     }
     assert_eq!(events([json!({"message": "hello"})]), []);
+    // What goes on, or has succeeded.
+    for event in [
+        json!({"status": "processing", "message": "queued"}),
+        json!({"code": 200, "msg": "ok"}),
+        json!({"code": "Success", "message": "OK"}),
+        json!({"type": "queue.update", "status": "in-queue", "code": 202, "message": "third"}),
+    ] {
+        assert_eq!(with_done([event, text(0, "a"), done()]), [Delta::text("a"), Delta::Done]);
+    }
+    let groq = json!({"choices": [], "x_groq": {"id": "r", "error": "over capacity"}});
+    assert_eq!(events([text(0, "a"), groq]), [Delta::text("a"), error("over capacity", None)]);
     assert_eq!(stream("event: ping\ndata: {}\n\nevent: ping\ndata:\n\n: ping\n\n"), []);
 }
 

@@ -189,3 +189,55 @@ fn each_choice_has_its_own_calls() {
     };
     assert_eq!(all, [tool(0, "a", "n", "1"), other, tool(0, "", "", "3")]);
 }
+
+#[test]
+fn the_input_of_custom_tools_is_any_text() {
+    let open = calls(json!([{"index": 0, "id": "a", "custom": {"name": "t", "input": ""}}]));
+    let piece = |text: &str| calls(json!([{"index": 0, "custom": {"input": text}}]));
+    for pieces in [
+        &["{", "{x", "}}"][..],
+        &["{{name}} and ", "{{x}}"],
+        &["{}", " + ", "{}"],
+        &["{\"a\":1}\n", "{\"a\":1}"],
+    ] {
+        let all =
+            deltas(std::iter::once(open.clone()).chain(pieces.iter().map(|text| piece(text))));
+        let read: String = all.iter().filter_map(Delta::content).collect();
+        assert_eq!(read, pieces.concat());
+    }
+}
+
+fn result(deltas: &[Delta<'_>]) -> tower_llm_callbacks::LlmResult {
+    let mut answer = Accumulator::new();
+    deltas.iter().for_each(|delta| answer.delta(delta));
+    answer.finish()
+}
+
+#[test]
+fn calls_of_a_whole_answer_are_separate() {
+    let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+    for (first, second) in
+        [(("a", "n"), ("a", "n")), (("a", "n"), ("a", "m")), (("", "n"), ("", "n"))]
+    {
+        let all = whole(&json!({"choices": [{"message": {"tool_calls":
+            [call(first.0, first.1, "{\"a\":1}"), call(second.0, second.1, "{\"b\":2}")]}, "finish_reason": "tool_calls"}]}));
+        let found = result(&all).choices.remove(0).tool_calls;
+        let arguments: Vec<_> = found.iter().map(|call| (&*call.name, &*call.arguments)).collect();
+        assert_eq!(arguments, [(first.1, "{\"a\":1}"), (second.1, "{\"b\":2}")]);
+    }
+}
+
+/// Without indices, another name is another call, though the id is the same; and so is another place without an id.
+#[test]
+fn streamed_calls_that_share_an_id_are_separated_by_name() {
+    let call = |id: Option<&str>, name: &str| json!({"id": id, "function": {"name": name, "arguments": "{\"a\":1}"}});
+    let names = |all: &[Delta<'_>]| -> Vec<String> {
+        result(all).choices[0].tool_calls.iter().map(|call| call.name.to_string()).collect()
+    };
+    let shared = [call(Some("x"), "n"), call(Some("x"), "m")];
+    let [one, two] = shared.clone().map(|it| calls(json!([it])));
+    assert_eq!(names(&deltas([one, two])), ["n", "m"]);
+    assert_eq!(names(&deltas([calls(json!(shared))])), ["n", "m"]);
+    let alike = calls(json!([call(None, "n"), call(None, "n")]));
+    assert_eq!(names(&deltas([alike])), ["n", "n"]);
+}

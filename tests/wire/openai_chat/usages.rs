@@ -45,6 +45,10 @@ fn usage_counts_of_all_dialects() {
             total(Usage::new(10, 7), 20),
         ),
         (json!({"total_tokens": 20}), total(Usage::default(), 20)),
+        // What it has beside one count is the other.
+        (json!({"completion_tokens": 4, "total_tokens": 1004}), Usage::new(1000, 4)),
+        (json!({"prompt_tokens": 1000, "total_tokens": 1004}), Usage::new(1000, 4)),
+        (json!({"prompt_tokens": 5, "total_tokens": 5}), total(Usage::new(5, None), 5)),
         // xAI does not include reasoning tokens in the completion.
         (
             json!({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
@@ -116,4 +120,21 @@ fn groqs_usage_is_emitted() {
         done(),
     ]);
     assert_eq!(all, [decoded.clone(), decoded, Delta::Done]);
+}
+
+/// Cache writes by lifetime stand beside an input without them, as their sum does.
+#[test]
+fn writes_by_lifetime_are_part_of_the_input() {
+    let lifetimes = json!({"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 2});
+    for (raw, input) in [
+        (json!({"input_tokens": 10, "output_tokens": 1, "cache_creation": lifetimes}), 13),
+        (
+            json!({"inputTokens": 7, "outputTokens": 1, "cacheDetails": [{"ttl": "5m", "inputTokens": 3}]}),
+            10,
+        ),
+        (json!({"input_tokens": 10, "input_tokens_details": {"cache_creation": lifetimes}}), 10),
+    ] {
+        let usage = decoded(&raw);
+        assert_eq!((usage.input_tokens, usage.cache_write_tokens), (Some(input), Some(3)), "{raw}");
+    }
 }

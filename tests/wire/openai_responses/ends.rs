@@ -75,3 +75,18 @@ fn the_done_mark_ends_a_complete_stream() {
     assert!(!ends(vec![added(0, &message("")), text(0, "a")]));
     assert!(!ends(vec![text(0, "a"), added(1, &function("c", "f", "")), fragment(1, "{")]));
 }
+
+/// Some gateways name every end alike; its status says which one it is.
+#[test]
+fn an_end_may_be_called_done() {
+    let end = |response: Value| json!({"type": "response.done", "response": response});
+    let counts = json!({"input_tokens": 3, "output_tokens": 4, "total_tokens": 7});
+    let all = events([end(json!({"status": "completed", "usage": counts}))]);
+    assert!(all.contains(&usage(Usage::new(3, 4), counts)), "{all:?}");
+    assert_eq!(all.last(), Some(&Delta::Done));
+    let incomplete =
+        json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}});
+    assert!(events([end(incomplete)]).contains(&Delta::finish("max_output_tokens")));
+    let failed = json!({"status": "failed", "error": {"code": "server_error", "message": "bad"}});
+    assert!(matches!(events([end(failed)]).last(), Some(Delta::Error(_))));
+}

@@ -156,6 +156,14 @@ fn custom_tools() {
         done(0, &item("ls \"x\"")),
     ]);
     assert_eq!(all, [call(0, "c", "sh", ""), arguments(0, "ls "), arguments(0, "\"x\"")]);
+    // Any text, whatever it looks like.
+    let all = events([
+        added(0, &item("")),
+        piece("custom_tool_call_input", 0, "{{x}} "),
+        piece("custom_tool_call_input", 0, "{{x}}"),
+        done(0, &item("{{x}} {{x}}")),
+    ]);
+    assert_eq!(all, [call(0, "c", "sh", ""), arguments(0, "{{x}} "), arguments(0, "{{x}}")]);
     let all = events([
         added(0, &item("")),
         json!({"type": "response.custom_tool_call_input.done", "output_index": 0, "input": "ls"}),

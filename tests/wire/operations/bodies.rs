@@ -37,7 +37,8 @@ fn base64(bytes: u32) -> String {
 }
 
 fn total(tokens: u64) -> Option<Usage> {
-    Some(Usage::default().total(tokens))
+    // There is no output.
+    Some(Usage::new(tokens, None).total(tokens))
 }
 
 fn input(tokens: u64) -> Option<Usage> {
@@ -188,6 +189,8 @@ fn ranks_pictures_and_verdicts_are_counted() {
             json!({"data": [{"b64_json": base64(9000)}, {"url": "https://x"}]}),
             2,
         ),
+        // SiliconFlow's.
+        ("/v1/images/generations", json!({"images": [{"url": "https://x"}], "seed": 1}), 1),
         (
             "/v1beta/models/imagen-4.0-generate-001:predict",
             json!({"predictions": [{"bytesBase64Encoded": base64(5000)}, {"raiFilteredReason": "no"}]}),
@@ -285,6 +288,10 @@ fn transcripts_are_text_in_every_format() {
         ("diarized_json", JSON, json!({"segments": [], "text": text}).to_string()),
         ("text", "text/plain; charset=utf-8", text.to_owned()),
         ("text", JSON, text.to_owned()),
+        // whisper.cpp's type.
+        ("text", "text/html; charset=utf-8", text.to_owned()),
+        ("json", "text/plain", text.to_owned()),
+        ("json", "text/plain", json!({"text": text}).to_string()),
         ("srt", "application/x-subrip", text.to_owned()),
         ("vtt", "text/vtt", text.to_owned()),
     ] {
@@ -296,6 +303,10 @@ fn transcripts_are_text_in_every_format() {
             "{format}"
         );
     }
+    let page = "<html><title>502 Bad Gateway</title></html>";
+    let found =
+        read(target, (form_type, form("text").as_bytes()), (Some("text/html"), page.as_bytes()));
+    assert!(found.error.is_some() || !found.done, "{found:?}");
     let seconds = json!({"type": "duration", "seconds": 9});
     let found = answer(target, &json!({}), &json!({"text": "a", "usage": seconds}));
     assert_eq!((found.result.usage, found.result.usage_raw), (None, Some(seconds)));
