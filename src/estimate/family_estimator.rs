@@ -9,7 +9,7 @@ use super::{
     Answer, Estimate, RequestCount,
     answer_parts::AnswerParts,
     family::{self, Family},
-    hidden::{may_reason, turns_thinking_on},
+    hidden::{asks_for_media, may_reason, turns_thinking_on},
     learned::Learned,
     measure::Measure,
     model_name::ModelName,
@@ -81,6 +81,7 @@ impl FamilyEstimator {
             () if answer.result.decode_skipped || answer.result.decode_faults > 0 => {
                 Some(UsageGap::NotCaptured)
             }
+            () if answer.request.is_some_and(asks_for_media) => Some(UsageGap::Media),
             () if hides && known == 0 => Some(UsageGap::HiddenReasoning),
             () if name.is_llama_4() && answer.count.calls() > 0 => Some(UsageGap::Undelivered),
             () => None,
@@ -136,8 +137,9 @@ impl FamilyEstimator {
         }
         let (name, family) = of_answer(answer);
         let reasoning = usage.reasoning_tokens.unwrap_or(0);
-        // Hidden reasoning is reported apart; where it is not, what is visible teaches nothing.
-        if may_reason(&name, answer.request) && reasoning == 0 {
+        // Hidden reasoning is reported apart; where it is not, what is visible teaches nothing. Nor does it beside media.
+        let hides = may_reason(&name, answer.request) && reasoning == 0;
+        if hides || answer.request.is_some_and(asks_for_media) {
             return;
         }
         let hidden = if name.summarises_reasoning() { reasoning } else { 0 };

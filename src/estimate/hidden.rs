@@ -1,4 +1,4 @@
-//! Whether a call may have reasoning that is not delivered.
+//! Whether a call may have reasoning that is not delivered, or media.
 
 use serde_json::Value;
 
@@ -28,6 +28,18 @@ fn thinking(request: &LlmStart) -> Option<&str> {
 fn param<'r>(request: &'r LlmStart, path: &[&str]) -> Option<&'r Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(request.params.get(*first)?, |value, name| value.get(name))
+}
+
+/// Whether a request asks for pictures or speech, whose tokens no text shows.
+pub(super) fn asks_for_media(request: &LlmStart) -> bool {
+    let modalities = [
+        param(request, &["modalities"]),
+        param(request, &["generationConfig", "responseModalities"]),
+        param(request, &["generation_config", "response_modalities"]),
+        param(request, &["response_modalities"]),
+    ];
+    let mut all = modalities.into_iter().flatten().filter_map(Value::as_array).flatten();
+    all.any(|it| it.as_str().is_some_and(|it| !it.eq_ignore_ascii_case("text")))
 }
 
 /// Returns whether a request asks for reasoning. `None` if it says nothing.

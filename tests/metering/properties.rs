@@ -353,3 +353,22 @@ fn a_model_that_has_taught_enough_is_sampled() {
     }
     assert_eq!(learned, 32 + 10);
 }
+
+#[test]
+fn the_text_of_an_answer_with_media_is_not_all_of_it() {
+    let why = |name: &str, value: serde_json::Value| {
+        let start = LlmStart::new("x", "y").model("gpt-4o-audio-preview").param(name, value);
+        let mut answer = Accumulator::new();
+        answer.delta(&Delta::text("Here is what I say."));
+        let result = answer.finish();
+        let count = AnswerCount::of(&result);
+        WordEstimator::new().output(&Answer::new(&result, &count).request(&start)).unwrap().why
+    };
+    for (name, value) in [
+        ("modalities", json!(["text", "audio"])),
+        ("generationConfig", json!({"responseModalities": ["TEXT", "IMAGE"]})),
+    ] {
+        assert_eq!(why(name, value), Some(UsageGap::Media), "{name}");
+    }
+    assert_eq!(why("modalities", json!(["text"])), None);
+}
