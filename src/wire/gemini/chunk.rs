@@ -2,7 +2,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::word::Word;
-use crate::wire::json::{Count, List, Object, Text};
+use crate::wire::json::{self, Count, List, Object, ReadError, Text};
 
 /// An event of a streamed answer, or a non-streamed answer, which has the same form.
 #[derive(Debug, Default, Deserialize)]
@@ -17,6 +17,9 @@ pub(super) struct Chunk<'a> {
     pub(super) model_version: Text<'a>,
     #[serde(borrow)]
     pub(super) response_id: Text<'a>,
+    /// The answer, in an answer of Gemini Code Assist.
+    #[serde(borrow)]
+    response: Object<Box<Chunk<'a>>>,
     pub(super) error: Option<IgnoredAny>,
     // Members of other errors.
     pub(super) errors: Option<IgnoredAny>,
@@ -28,6 +31,13 @@ pub(super) struct Chunk<'a> {
     pub(super) error_message: Option<IgnoredAny>,
     #[serde(rename = "base_resp")]
     pub(super) base_resp: Option<IgnoredAny>,
+}
+
+impl<'a> Chunk<'a> {
+    pub(super) fn read(json: &'a str) -> Result<Self, ReadError> {
+        let mut chunk: Self = json::read(json)?;
+        Ok(chunk.response.0.take().map_or(chunk, |response| *response))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

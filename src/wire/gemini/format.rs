@@ -15,7 +15,10 @@ use crate::{
 const PROMPT: [&str; 3] = ["systemInstruction", "system_instruction", "contents"];
 
 /// Google's Gemini API as a [`Format`], on Google AI and on Vertex AI:
-/// `POST …/models/{model}:generateContent` and `:streamGenerateContent`, also of a tuned model's endpoint.
+/// `POST …/models/{model}:generateContent` and `:streamGenerateContent`, also of a tuned model's endpoint, and those of
+/// Gemini Code Assist, `POST …/v1internal:generateContent`, where request and answer are members of an object.
+///
+/// Source of the last: `packages/core/src/code_assist` in the repository of Gemini CLI.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gemini;
 
@@ -26,7 +29,13 @@ impl Format for Gemini {
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let provider = call.provider_or("gcp.gemini");
-        let members = call.members();
+        let (mut members, path) = (call.members(), call.path());
+        let target = Target::parse(&path);
+        let mut model = target.as_ref().map(|target| target.model.to_owned());
+        if target.as_ref().is_some_and(|target| target.is_wrapped) {
+            model = members.text("model");
+            members = members.nested("request").unwrap_or(members);
+        }
         let mut start =
             LlmStart::new(provider, "generate_content").messages(members.prompt(|members| {
                 let system = PROMPT[..2].iter().find_map(|name| members.value(name));
@@ -35,10 +44,8 @@ impl Format for Gemini {
                 system.into_iter().chain(contents).collect()
             }));
         start.params = members.params(&PROMPT);
-        match Target::parse(&call.path()) {
-            Some(target) => start.model(target.model).stream(target.streamed),
-            None => start.stream(false),
-        }
+        start.model = model.map(Into::into);
+        start.stream(target.is_some_and(|target| target.streamed))
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
@@ -74,6 +81,8 @@ impl Format for Gemini {
 struct Target<'a> {
     model: &'a str,
     streamed: bool,
+    /// The request is a member beside its model.
+    is_wrapped: bool,
 }
 
 impl<'a> Target<'a> {
@@ -87,7 +96,12 @@ impl<'a> Target<'a> {
         let (collection, model) = resource.rsplit_once('/')?;
         let of_models = collection.split('/').any(|part| matches!(part, "models" | "tunedModels"))
             || (collection.ends_with("/endpoints") && is_vertex(path));
-        (of_models && !model.is_empty()).then_some(Self { model, streamed })
+        let is_wrapped = model == "v1internal";
+        (is_wrapped || of_models && !model.is_empty()).then_some(Self {
+            model,
+            streamed,
+            is_wrapped,
+        })
     }
 }
 

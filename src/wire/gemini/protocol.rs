@@ -3,7 +3,7 @@ use crate::{
     event::{Delta, ProviderError},
     wire::{
         error::said,
-        json::{self, ReadError},
+        json::ReadError,
         protocol::{ArrayBody, Protocol},
     },
 };
@@ -37,7 +37,7 @@ impl Protocol for Generate {
             return Ok(());
         }
         self.unread = true;
-        let chunk: Chunk<'_> = json::read(data)?;
+        let chunk = Chunk::read(data)?;
         self.unread = false;
         match failure(&chunk, data) {
             Some(error) => each(Delta::Error(error)),
@@ -47,7 +47,7 @@ impl Protocol for Generate {
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        let chunk: Chunk<'_> = json::read(json)?;
+        let chunk = Chunk::read(json)?;
         if let Some(error) = failure(&chunk, json) {
             each(Delta::Error(error));
             return Ok(());

@@ -175,3 +175,21 @@ fn error_bodies_round_trip() {
         assert_eq!(Gemini.error(status, &body), expected);
     }
 }
+
+/// Gemini Code Assist, as Gemini CLI calls it.
+#[test]
+fn requests_and_answers_may_be_members() {
+    let request = json!({"model": "gemini-2.5-pro", "project": "p", "user_prompt_id": "1", "request": {
+        "contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "generationConfig": {"temperature": 0}}});
+    let start = start("/v1internal:streamGenerateContent?alt=sse", &request);
+    assert_eq!((start.model.as_deref(), start.stream), (Some("gemini-2.5-pro"), true));
+    assert_eq!(start.messages.get().unwrap(), &request["request"]["contents"]);
+    assert_eq!(start.params["generationConfig"]["temperature"], 0);
+    assert!(!Gemini.matches(&Method::POST, "/v1internal:countTokens"));
+
+    let answer = json!({"candidates": [{"content": {"parts": [{"text": "Hello"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "totalTokenCount": 4}});
+    let wrapped = json!({"response": answer, "traceId": "t"});
+    assert_eq!(super::chunks([wrapped.clone()]), super::chunks([answer.clone()]));
+    assert_eq!(super::body(wrapped.to_string()), super::body(answer.to_string()));
+}
