@@ -48,8 +48,7 @@ impl AnswerState {
             Some("thinking") => reasoning(block.thinking, each),
             Some("tool_use") => {
                 // An empty object means arguments that follow, or a call without arguments.
-                let input = block.input.0.filter(|input| !input.is_empty());
-                let input = input.map(|input| Value::Object(input).to_string());
+                let input = Some(block.input.0.into_owned()).filter(|input| !input.is_empty());
                 let (id, name) = (block.id.into_inner(), block.name.into_inner());
                 self.calls.begin(index, id, name, input, whole, each);
             }

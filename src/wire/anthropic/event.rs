@@ -1,7 +1,10 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::wire::json::{Count, List, Object, Text, in_place};
+use crate::wire::{
+    json::{Count, List, Object, Text, in_place},
+    json_text::JsonText,
+};
 
 /// Any event of a stream. Flat, since serde buffers a tagged enum until it knows the variant.
 #[derive(Debug, Default)]
@@ -76,7 +79,8 @@ pub(super) struct Block<'a> {
     pub(super) id: Text<'a>,
     #[serde(borrow)]
     pub(super) name: Text<'a>,
-    pub(super) input: Object<Map<String, Value>>,
+    #[serde(borrow)]
+    pub(super) input: JsonText<'a>,
 }
 
 /// The `delta` of a `content_block_delta` or a `message_delta`.

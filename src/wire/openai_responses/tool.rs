@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::event::{DeclaredTool, Item};
-use crate::wire::json::{self, Text, compacted};
+use crate::wire::{json::Text, json_text};
 
 /// More custom tools than a request declares. Bounds the memory of a stream.
 const MAX_TOOLS: usize = 1024;
@@ -93,13 +93,5 @@ impl<'a> Call<'a> {
 
 /// Returns arguments that are a string, or an object.
 fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let text = match raw.get().as_bytes().first()? {
-        b'"' => match serde_json::from_str::<&str>(raw.get()) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => Cow::Owned(json::value(raw.get())?.as_str()?.to_owned()),
-        },
-        b'{' | b'[' => compacted(raw.get()),
-        _ => return None,
-    };
-    Some(text).filter(|text| !text.is_empty())
+    json_text::of(raw).filter(|text| !text.is_empty())
 }

@@ -145,6 +145,11 @@ fn arguments_may_be_an_object() {
     ] {
         assert_eq!(deltas([call(arguments)]), [tool(0, "a", "n", expected)]);
     }
+    // As it is written: the order of members, and all digits of numbers.
+    let written = r#"{"z":12345678901234567890123,"p":1.10,"a":2}"#;
+    let whole = json!({"choices": [{"message": call(json!("ARGUMENTS"))}]}).to_string();
+    let all = answer(whole.replace("\"ARGUMENTS\"", written).as_bytes());
+    assert!(all.contains(&tool(0, "a", "n", written)), "{all:?}");
 }
 
 #[test]
