@@ -1,7 +1,7 @@
 use std::{
     fmt,
-    fs::{File, OpenOptions},
-    io::{self, Write},
+    fs::{File, Metadata, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
     mem,
     path::{self, Path, PathBuf},
     sync::Mutex,
@@ -28,7 +28,7 @@ const WRITTEN_AT: usize = 256 * 1024;
 ///
 /// If a line cannot be written (the disk is full, the pipe is closed), the handler is detached from that run and
 /// reports a [`Fault`](crate::Fault) of kind [`Failed`](crate::FaultKind::Failed) with the error as its message. The next run tries again. A partly written line is terminated first, so that it does not corrupt the
-/// next one; this may leave an empty line.
+/// next one, also one that another process has left in the file; this may leave an empty line.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, handlers::JsonLines};
@@ -73,8 +73,11 @@ impl JsonLines {
         let path = path.as_ref();
         let name = path.display().to_string();
         let path = path::absolute(path)?;
-        let target = Target::File(append(&path)?);
-        Ok(Self { path: Some(path), ..Self::to(name, target) })
+        let file = append(&path)?;
+        let torn = is_torn(&path, &file);
+        let handler = Self::to(name, Target::File(file));
+        lock(&handler.lines).torn = torn;
+        Ok(Self { path: Some(path), ..handler })
     }
 
     /// Creates a handler that writes to the process's standard output.
@@ -117,10 +120,11 @@ impl JsonLines {
     /// Returns an error if the file cannot be opened. The handler keeps the old file then.
     pub fn reopen(&self) -> io::Result<()> {
         if let Some(path) = &self.path {
-            let target = Target::File(append(path)?);
+            let file = append(path)?;
+            let torn = is_torn(path, &file);
             let mut lines = lock(&self.lines);
-            lines.target = target;
-            lines.torn = false;
+            lines.target = Target::File(file);
+            lines.torn = torn;
         }
         Ok(())
     }
@@ -207,6 +211,25 @@ fn write(writer: &mut dyn Write, bytes: &[u8]) -> (usize, io::Result<()>) {
 
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Whether the last line of a file lacks its line feed: what wrote it may have stopped there. A pipe or a device has no last
+/// line, and opening it to read it may wait for ever.
+///
+/// A file that may not be read may be torn: an empty line does less harm than two records in one.
+fn is_torn(path: &Path, file: &File) -> bool {
+    let is_empty = |of: Metadata| !of.is_file() || of.len() == 0;
+    if file.metadata().is_ok_and(is_empty) || path.metadata().is_ok_and(|of| !of.is_file()) {
+        return false;
+    }
+    let last = || {
+        let mut file = File::open(path)?;
+        let mut last = [b'\n'];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        io::Result::Ok(last)
+    };
+    last().map_or(true, |last| last != [b'\n'])
 }
 
 impl fmt::Debug for JsonLines {

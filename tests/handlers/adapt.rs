@@ -2,6 +2,7 @@
 
 mod content;
 mod mask;
+mod mask_escaped;
 mod sample;
 
 use std::sync::{Arc, Mutex};
@@ -67,10 +68,10 @@ async fn a_handler_is_adapted_in_several_ways() {
     assert_eq!(recorder.run_ids().len(), 3);
 }
 
-fn tool_call(pieces: &[&'static str]) -> Script {
+fn tool_call<T: AsRef<str>>(pieces: &[T]) -> Script {
     let open = Script::new().respond().chunk(Delta::tool_call(0, "call_1", "send", ""));
     let script = pieces.iter().fold(open, |script, piece| {
-        script.chunk(ChatChunk::from(Delta::tool_arguments(0, *piece)))
+        script.chunk(ChatChunk::from(Delta::tool_arguments(0, piece.as_ref().to_owned())))
     });
     script.complete("tool_calls")
 }

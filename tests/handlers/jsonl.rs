@@ -390,6 +390,51 @@ fn a_file_is_appended_to_and_can_be_rotated() {
     });
 }
 
+/// A process that could not write a line to its end has left it to the next one.
+#[test]
+fn a_torn_line_does_not_swallow_the_next_one() {
+    on_each_runtime(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        fs::write(&path, "{\"event\":\"before\"}\n{\"ev").unwrap();
+        let lines = Arc::new(JsonLines::open(&path).unwrap());
+        let callbacks = Callbacks::new().blocking(Arc::clone(&lines));
+        let logged = Logged { callbacks, faults: Faults::default() };
+        logged.run(Script::answer(["Hi"])).await;
+        let text = fs::read_to_string(&path).unwrap();
+        let rest = text.strip_prefix("{\"event\":\"before\"}\n{\"ev\n").unwrap();
+        assert_eq!(events(&self::lines(rest)), ["llm_start", "llm_new_token", "llm_end"]);
+
+        fs::write(&path, "{").unwrap();
+        lines.reopen().unwrap();
+        logged.run(Script::answer(["Hi"])).await;
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(self::lines(text.strip_prefix("{\n").unwrap()).len(), 3);
+    });
+}
+
+/// A pipe has no last line: reading it would take what is another's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_is_only_written() {
+    on_each_runtime(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || fs::read_to_string(path).unwrap()
+        });
+        let logged = Logged::new(JsonLines::open(&path).unwrap());
+        logged.run(Script::answer(["Hi"])).await;
+        logged.faults.none();
+        drop(logged);
+        let text = tokio::task::spawn_blocking(|| reader.join().unwrap()).await.unwrap();
+        assert_eq!(events(&lines(&text)), ["llm_start", "llm_new_token", "llm_end"]);
+    });
+}
+
 #[test]
 fn a_full_disk_is_a_fault_of_each_run() {
     if !Path::new("/dev/full").exists() {

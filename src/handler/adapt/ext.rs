@@ -36,6 +36,9 @@ pub trait HandlerExt: Sized {
     /// mask, and their texts add up to those of the result. Of an answer with more than 1,024 events that wait, or with
     /// dropped tokens, the token events may have more covered than the result.
     ///
+    /// A text that is escaped, as arguments of tools are, is covered as it reads without escapes, at any depth: of
+    /// `"jos\u00e9@example.org"`, and of a JSON text in a JSON text. What stays is not changed, and a JSON text stays one.
+    ///
     /// A closure such as `|text: &str| text.replace("Paris", "[city]")` is a mask: see [`Mask`].
     fn mask<M: Mask>(self, mask: M) -> Adapted<Self, Masking<M>> {
         Adapted::new(self, Masking::new(mask))

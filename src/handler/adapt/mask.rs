@@ -3,7 +3,10 @@ use std::borrow::Cow;
 /// Covers parts of texts: see [`HandlerExt::mask`](super::HandlerExt::mask).
 ///
 /// [`PersonalData`](super::PersonalData) is a ready one. A closure from a text to the text that is covered is a mask too:
-/// it gets whole texts, so that the texts of tokens wait for the end of the answer.
+/// it gets whole texts, so that the texts of tokens wait for the end of the answer. It gets a text with escapes twice: as it is
+/// written, and without them.
+///
+/// Another mask gets texts without the escapes of JSON. If it covers nothing of a text, the text stays as it is written.
 ///
 /// A mask of your own looks at the beginning of a text of which more may follow. Its decisions must not depend on how the
 /// text is cut: what it says of a beginning must be right however the text continues. This one covers a word:

@@ -1,23 +1,30 @@
-use super::{Mask, MaskStep, MaskWindow};
-use crate::event::prefix;
+use serde_json::Value;
 
-/// What replaces a text about which a mask cannot decide.
-const COVERED: &str = "[MASKED]";
+use super::{
+    Mask,
+    escapes::{self, Next, Unit, View},
+    reading::{Decision, Reading},
+    whole_text::{COVERED, is_json, whole_text},
+};
 
-/// The bytes that a mask may wait for.
-const MOST: usize = 512;
+/// The bytes that a mask may wait for, as they read without escapes.
+pub(super) const MOST: usize = 512;
 const MOST_WHOLE: usize = 1 << 20;
 
 /// A text behind a mask, which comes in pieces. What comes out does not depend on the pieces.
+///
+/// A text may be JSON, or a part of it. So the mask sees a text as it reads without escapes. What is covered is cut at whole
+/// escapes, and all else stays as it is: the text reads as before, and a JSON text stays one.
 #[derive(Debug)]
 pub(super) struct MaskedText {
     held: String,
     before: Option<char>,
     /// Whether what follows is covered: up to the end of the word, or of the text if the mask takes whole texts.
     covers: bool,
-    /// For JSON text: whether the place is inside a string. Its quotes and escapes stay.
+    /// For JSON text: whether the place is inside a string. Its quotes stay.
     in_string: Option<bool>,
-    most: usize,
+    /// The bytes of a whole text that may wait.
+    most_whole: usize,
 }
 
 impl MaskedText {
@@ -29,16 +36,14 @@ impl MaskedText {
             before: None,
             covers: false,
             in_string: (is_json && !whole).then_some(false),
-            most: if whole { MOST_WHOLE } else { MOST },
+            most_whole: MOST_WHOLE,
         }
     }
 
     /// Returns how a whole text of another kind comes out.
     pub(super) fn whole(mask: &dyn Mask, text: &str) -> String {
-        let mut masked = Self::new(mask, false);
-        if mask.takes_whole_texts() {
-            masked.most = usize::MAX;
-        }
+        let mut masked = Self::new(mask, text.starts_with(['{', '[']) && is_json(text));
+        masked.most_whole = usize::MAX;
         masked.finished(mask, text)
     }
 
@@ -86,49 +91,66 @@ impl MaskedText {
         if self.covers {
             return self.cover_word(mask, rest, is_end);
         }
-        let (mut window, mut is_closed) = (rest, is_end);
-        if self.in_string.is_some() {
-            match rest.find(['"', '\\']) {
-                Some(0) => return self.json_mark(rest, is_end, out),
-                Some(end) => (window, is_closed) = (&rest[..end], true),
-                None => {}
+        if mask.takes_whole_texts() {
+            return self.whole_step(mask, rest, is_end, out);
+        }
+        let is_json = self.in_string.is_some();
+        if is_json && rest.starts_with('"') {
+            self.in_string = self.in_string.map(|in_string| !in_string);
+            self.before = Some('"');
+            out.push('"');
+            return 1;
+        }
+        let view = View::of(rest, is_json, is_end, MOST);
+        let reading = Reading { mask, rest, is_json, is_end };
+        let bytes = match reading.decide(&view, self.before) {
+            Decision::Pass(bytes, before) => {
+                self.before = before;
+                out.push_str(&rest[..bytes]);
+                bytes
             }
-        }
-        let is_full = window.len() >= self.most;
-        if window.len() > self.most {
-            (window, is_closed) = (prefix(window, self.most), false);
-        }
-        let before = self.before;
-        let decided = match mask.step(MaskWindow { text: window, before, is_end: is_closed }) {
-            MaskStep::Pass(bytes) => (bytes > 0).then(|| {
-                let passed = prefix(window, bytes);
-                out.push_str(passed);
-                passed
-            }),
-            MaskStep::Cover(bytes, with) => (bytes > 0).then(|| {
-                let covered = prefix(window, bytes);
-                let is_number = covered.starts_with(|c: char| c.is_ascii_digit());
-                // A JSON text stays one.
-                out.push_str(if self.in_string == Some(false) && is_number {
-                    "null"
-                } else {
-                    &with
-                });
-                covered
-            }),
-            MaskStep::Wait => None,
+            Decision::Cover(bytes, with, before) => {
+                self.before = before;
+                self.cover(&rest[..bytes], &with, out);
+                bytes
+            }
+            Decision::Wait if !view.is_full && !view.is_closed => 0,
+            Decision::Wait => {
+                out.push_str(COVERED);
+                self.covers = !view.is_closed;
+                self.before = view.text.chars().next_back();
+                view.source(view.text.len())
+            }
         };
-        if let Some(decided) = decided {
-            self.before = decided.chars().next_back();
-            return decided.len();
-        }
-        if !is_full && !is_closed {
+        bytes
+    }
+
+    /// Waits for the end of the text.
+    fn whole_step(&mut self, mask: &dyn Mask, rest: &str, is_end: bool, out: &mut String) -> usize {
+        if rest.len() <= self.most_whole && !is_end {
             return 0;
         }
-        out.push_str(COVERED);
-        self.covers = !is_closed;
-        self.before = window.chars().next_back();
-        window.len()
+        if rest.len() <= self.most_whole {
+            out.push_str(&whole_text(mask, rest));
+        } else {
+            out.push_str(COVERED);
+            self.covers = true;
+        }
+        rest.len()
+    }
+
+    /// Covers a part of a text. A JSON text stays one.
+    fn cover(&self, covered: &str, with: &str, out: &mut String) {
+        match self.in_string {
+            Some(false) if covered.starts_with(|c: char| c.is_ascii_digit()) => {
+                out.push_str("null");
+            }
+            Some(true) => {
+                let literal = Value::from(with).to_string();
+                out.push_str(&literal[1..literal.len() - 1]);
+            }
+            _ => out.push_str(with),
+        }
     }
 
     /// Covers the rest of a word, or of a number in groups. Returns how many bytes that are, 0 if more must follow.
@@ -136,42 +158,31 @@ impl MaskedText {
         if mask.takes_whole_texts() {
             return rest.len();
         }
-        for (at, c) in rest.char_indices() {
-            let next = rest[at + c.len_utf8()..].chars().next();
-            let ends = match next {
-                _ if self.in_string.is_some() && c == '"' => true,
-                _ if !c.is_whitespace() => false,
-                Some(next) => next.is_alphabetic() || next.is_whitespace(),
-                None if is_end => true,
-                None => return at,
+        let is_json = self.in_string.is_some();
+        let mut at = 0;
+        loop {
+            let ends = match escapes::next(&rest[at..], is_json, is_end) {
+                Next::End | Next::Incomplete => return at,
+                // A quote ends a string of a JSON text, at any depth.
+                Next::Quote | Next::Unit(Unit { c: '"', .. }) => true,
+                Next::Unit(Unit { c, length, .. }) if c.is_whitespace() => {
+                    match escapes::next(&rest[at + length..], is_json, is_end) {
+                        Next::Unit(next) => next.c.is_alphabetic() || next.c.is_whitespace(),
+                        Next::Quote => true,
+                        Next::End if is_end => true,
+                        Next::End | Next::Incomplete => return at,
+                    }
+                }
+                Next::Unit(_) => false,
             };
             if ends {
                 self.covers = false;
                 self.before = None;
                 return at;
             }
-        }
-        rest.len()
-    }
-
-    /// Passes a quote, or an escape sequence as soon as it is there in full.
-    fn json_mark(&mut self, rest: &str, is_end: bool, out: &mut String) -> usize {
-        let length = if rest.starts_with('"') {
-            self.in_string = self.in_string.map(|in_string| !in_string);
-            1
-        } else {
-            match rest[1..].chars().next() {
-                Some('u') => 6,
-                Some(other) => 1 + other.len_utf8(),
-                None => 2,
+            if let Next::Unit(unit) = escapes::next(&rest[at..], is_json, is_end) {
+                at += unit.length;
             }
-        };
-        if rest.len() < length && !is_end {
-            return 0;
         }
-        let mark = prefix(rest, length);
-        out.push_str(mark);
-        self.before = Some('"');
-        mark.len()
     }
 }

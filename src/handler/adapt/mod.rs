@@ -3,6 +3,7 @@
 mod adapted;
 mod adapter;
 mod content;
+mod escapes;
 mod ext;
 mod found;
 mod mask;
@@ -12,10 +13,12 @@ mod numbers;
 mod only;
 mod personal;
 mod place;
+mod reading;
 mod redelivery;
 mod rewrite;
 mod sampled;
 mod sampling;
+mod whole_text;
 
 pub use self::{
     adapted::Adapted,
