@@ -272,6 +272,38 @@ def check_trailers():
         assert answer.endswith(b"\r\n5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n"), answer
 
 
+class Raw:
+    """An upstream that answers each request with the same bytes, and keeps what it got."""
+
+    def __init__(self, answer, end=b"\r\n\r\n"):
+        self.listener, self.seen = socket.create_server(("127.0.0.1", 0)), []
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+
+        def serve():
+            while True:
+                connection, _ = self.listener.accept()
+                got = b""
+                while end not in got and (data := connection.recv(65536)):
+                    got += data
+                self.seen.append(got)
+                connection.sendall(answer)
+                connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+
+
+def check_a_transfer_coding_overrides_the_length():
+    for length in (3, 500):
+        both = f"content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".encode()
+        upstream = Raw(b"HTTP/1.1 200 OK\r\n" + both, b"\r\n0\r\n\r\n")
+        for options in (["--upstream", upstream.url], ["--upstream", upstream.url, "--no-callbacks"]):
+            with gateway(*options) as server:
+                answer = raw(server, b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n" + both, b"\r\n0\r\n\r\n")[1].lower()
+                assert b"content-length" not in answer and answer.endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), answer
+                got = upstream.seen.pop().lower()
+                assert b"content-length" not in got and got.endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), got
+
+
 def check_large_bodies():
     large = b"x" * (20 << 20)
     expected = (len(large), hashlib.sha256(large).hexdigest())
