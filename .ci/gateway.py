@@ -566,6 +566,27 @@ def check_stops_after_grace():
             idle.close()
 
 
+def check_answers_without_clients_have_an_end():
+    silent = socket.create_server(("127.0.0.1", 0))
+    for upstream in (REPLAY.url, "http://127.0.0.1:%d" % silent.getsockname()[1]):
+        for grace, signals in ((1, 1), (30, 3)):
+            with tempfile.TemporaryDirectory() as folder:
+                events = Path(folder) / "events.jsonl"
+                with gateway("--upstream", upstream, "--events", events, "--drain", 60, "--grace", grace) as server:
+                    body = json.dumps(MESSAGES | {"model": "endless", "stream": True}).encode()
+                    head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+                    for connection in [socket.create_connection(server.address) for _ in range(2)]:
+                        connection.sendall(head + body)
+                        time.sleep(0.3)
+                        connection.close()
+                    for _ in range(signals):
+                        time.sleep(0.3)
+                        server.process.send_signal(signal.SIGTERM)
+                    same("the exit code", server.process.wait(10), 0)
+                ends = [run[-1]["data"]["error"]["kind"] for run in events_of(events)]
+                same("the ends", ends, ["cancelled"] * 2)
+
+
 def check_stops_when_asked_twice():
     with before(REPLAY) as (server, events):
         begun = begin(server, MESSAGES | {"model": "endless"})

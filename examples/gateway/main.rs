@@ -11,6 +11,7 @@ mod budgets;
 mod client;
 mod clients;
 mod config;
+mod cut;
 mod gateway;
 mod gathered;
 mod hop_by_hop;
@@ -39,14 +40,18 @@ mod watchers;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use axum::middleware;
 use tower::BoxError;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_llm_callbacks::drain::DrainLayer;
 
-use crate::{config::Loaded, gateway::Gateway, signals::Signals, watchers::Watchers};
+use crate::{config::Loaded, cut::Cut, gateway::Gateway, signals::Signals, watchers::Watchers};
 
 /// How long handlers may take to process their remaining events after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
+
+/// How long it may take to drop the answers that are read without their clients.
+const DROP: Duration = Duration::from_secs(5);
 
 async fn run(loaded: Loaded) -> Result<(), BoxError> {
     let (mut signals, mut hangups) = (Signals::listen()?, signals::hangups()?);
@@ -61,8 +66,10 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
 
     // Outside of the callbacks: their runs go on when a client has gone.
     let drain = settings.drain.map(|seconds| DrainLayer::new().max_time(seconds.0));
+    let (cut, cuttable) = Cut::new();
+    let cuttable = middleware::from_fn(move |request, next| cuttable.clone().serve(request, next));
     let app = match &drain {
-        Some(drain) => gateway.router().layer(drain.clone()),
+        Some(drain) => gateway.router().layer(cuttable).layer(drain.clone()),
         None => gateway.router(),
     };
     let silence = settings.client_timeout();
@@ -100,6 +107,8 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
         };
         if !drained {
             eprintln!("{} answers were not read to their end", drain.stats().active);
+            cut.cut();
+            drain.flush(DROP).await;
         }
     }
     let flushed = gateway.flush(FLUSH).await;
