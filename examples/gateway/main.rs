@@ -18,6 +18,7 @@ mod hop_by_hop;
 mod live;
 mod location;
 mod metrics;
+mod no_prices;
 mod observe;
 mod provider_key;
 mod proxy;
@@ -29,6 +30,7 @@ mod server;
 mod signals;
 mod sinks;
 mod stack;
+mod state;
 mod targets;
 mod tasks;
 mod tenants;
@@ -50,6 +52,9 @@ use crate::{config::Loaded, cut::Cut, gateway::Gateway, signals::Signals, watche
 /// How long handlers may take to process their remaining events after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
 
+/// A reload that takes longer is reported. Meanwhile the settings before apply.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// How long it may take to drop the answers that are read without their clients.
 const DROP: Duration = Duration::from_secs(5);
 
@@ -62,7 +67,12 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
     if let Some(shown) = &shown {
         live::history_of(&shown.page, &settings).await?;
     }
-    let gateway = Arc::new(Gateway::start(loaded, watchers)?);
+    let starting = tokio::task::spawn_blocking(|| Gateway::start(loaded, watchers));
+    let gateway = tokio::select! {
+        gateway = starting => Arc::new(gateway??),
+        // A file that does not open, such as a pipe without a reader, is no reason to go on.
+        () = signals.next() => return Ok(()),
+    };
 
     // Outside of the callbacks: their runs go on when a client has gone.
     let drain = settings.drain.map(|seconds| DrainLayer::new().max_time(seconds.0));
@@ -90,7 +100,13 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             let gateway = Arc::clone(&reloaded);
-            let _ = tokio::task::spawn_blocking(move || gateway.reload()).await;
+            let mut reload = tokio::task::spawn_blocking(move || gateway.reload());
+            if tokio::time::timeout(SLOW, &mut reload).await.is_err() {
+                eprintln!(
+                    "the configuration is still being read: is there a file that does not open?"
+                );
+                let _ = reload.await;
+            }
         }
     });
     let limits = server::Limits {
