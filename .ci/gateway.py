@@ -272,6 +272,38 @@ def check_trailers():
         assert answer.endswith(b"\r\n5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n"), answer
 
 
+class Raw:
+    """An upstream that answers each request with the same bytes, and keeps what it got."""
+
+    def __init__(self, answer, end=b"\r\n\r\n"):
+        self.listener, self.seen = socket.create_server(("127.0.0.1", 0)), []
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+
+        def serve():
+            while True:
+                connection, _ = self.listener.accept()
+                got = b""
+                while end not in got and (data := connection.recv(65536)):
+                    got += data
+                self.seen.append(got)
+                connection.sendall(answer)
+                connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+
+
+def check_a_transfer_coding_overrides_the_length():
+    for length in (3, 500):
+        both = f"content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".encode()
+        upstream = Raw(b"HTTP/1.1 200 OK\r\n" + both, b"\r\n0\r\n\r\n")
+        for options in (["--upstream", upstream.url], ["--upstream", upstream.url, "--no-callbacks"]):
+            with gateway(*options) as server:
+                answer = raw(server, b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n" + both, b"\r\n0\r\n\r\n")[1].lower()
+                assert b"content-length" not in answer and answer.endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), answer
+                got = upstream.seen.pop().lower()
+                assert b"content-length" not in got and got.endswith(b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), got
+
+
 def check_large_bodies():
     large = b"x" * (20 << 20)
     expected = (len(large), hashlib.sha256(large).hexdigest())
@@ -532,6 +564,27 @@ def check_stops_after_grace():
             assert 0.9 < time.monotonic() - started < 6, time.monotonic() - started
             same("the error", events_of(events)[0][-1]["data"]["error"]["kind"], "cancelled")
             idle.close()
+
+
+def check_answers_without_clients_have_an_end():
+    silent = socket.create_server(("127.0.0.1", 0))
+    for upstream in (REPLAY.url, "http://127.0.0.1:%d" % silent.getsockname()[1]):
+        for grace, signals in ((1, 1), (30, 3)):
+            with tempfile.TemporaryDirectory() as folder:
+                events = Path(folder) / "events.jsonl"
+                with gateway("--upstream", upstream, "--events", events, "--drain", 60, "--grace", grace) as server:
+                    body = json.dumps(MESSAGES | {"model": "endless", "stream": True}).encode()
+                    head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+                    for connection in [socket.create_connection(server.address) for _ in range(2)]:
+                        connection.sendall(head + body)
+                        time.sleep(0.3)
+                        connection.close()
+                    for _ in range(signals):
+                        time.sleep(0.3)
+                        server.process.send_signal(signal.SIGTERM)
+                    same("the exit code", server.process.wait(10), 0)
+                ends = [run[-1]["data"]["error"]["kind"] for run in events_of(events)]
+                same("the ends", ends, ["cancelled"] * 2)
 
 
 def check_stops_when_asked_twice():
@@ -1044,6 +1097,159 @@ def check_otlp():
         paths = {path for path, *_ in receiver.seen}
         same("the signals", paths >= {"/v1/traces", "/v1/metrics"}, True)
         assert "the-receiver-s-key" not in server.errors_seen(), server.errors_seen()
+
+
+def otlp_fields(data):
+    """Returns the fields of a message in the wire format of Protocol Buffers: numbers, and bytes or integers."""
+    at, found = 0, []
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte, at = data[at], at + 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(data):
+        number, kind = divmod(varint(), 8)
+        if kind == 0:
+            found.append((number, varint()))
+        else:
+            size = varint() if kind == 2 else {1: 8, 5: 4}[kind]
+            found.append((number, data[at:at + size]))
+            at += size
+    return found
+
+
+def otlp_spans(receiver):
+    """Returns the ids of all spans that a receiver has got."""
+    found, ones = set(), lambda data, number: [value for other, value in otlp_fields(data) if other == number]
+    for path, _, body in receiver.seen:
+        for resource in ones(body, 1) if path == "/v1/traces" else []:
+            for scope in ones(resource, 2):
+                found |= {ones(span, 2)[0].hex() for span in ones(scope, 2)}
+    return found
+
+
+FAST = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "100"}
+
+
+def check_records_name_their_spans():
+    receiver = Stub()
+    text = f"""
+        upstream = "{Stub().url}"
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/events.jsonl" }}
+        [[sinks]]
+        otlp = {{ endpoint = "{receiver.url}" }}
+    """
+    with gateway_with(text, environment=FAST) as (server, admin, folder):
+        call = lambda: [same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200) for _ in range(20)]
+        call()
+        file = folder / "gateway.toml"
+        reload(server, admin, file, file.read_text().replace("endpoint", 'service = "b", endpoint'))
+        call()
+        same("the exit code", server.stop(), 0)
+        runs = events_of(folder / "events.jsonl")
+        found = {record["span_id"] for run in runs for record in run}
+        same("the runs", (len(runs), len(found), found == otlp_spans(receiver)), (40, 40, True))
+
+
+def check_removed_receivers_are_closed():
+    receiver, upstream = Stub(), Stub()
+    base = f'upstream = "{REPLAY.url}"\nevents = "FOLDER/events.jsonl"\n'
+    sink = lambda service: f'[[sinks]]\notlp = {{ endpoint = "{receiver.url}", service = "{service}" }}\n'
+    with gateway_with(base + sink(0), environment=FAST) as (server, admin, folder):
+        file = folder / "gateway.toml"
+        base = base.replace("FOLDER", str(folder))
+        threads = lambda: len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
+        before = threads()
+        # Its span goes to the sink that it began with.
+        running, _ = begin(server, MESSAGES | {"model": "endless"})
+        for service in range(1, 9):
+            reload(server, admin, file, base + sink(service))
+        within(10, "those that no call uses are closed", lambda: threads() <= before + 12)
+        reload(server, admin, file, base)
+        spans = len(otlp_spans(receiver))
+        running.close()
+        within(10, "the span of the call", lambda: len(otlp_spans(receiver)) == spans + 1)
+        time.sleep(1)
+        posts = len(receiver.seen)
+        time.sleep(1)
+        same("exports to a receiver that was removed", len(receiver.seen) - posts, 0)
+        same("the exit code", server.stop(), 0)
+
+
+def check_a_file_that_does_not_open_stops_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = f"{folder}/pipe"
+        os.mkfifo(pipe)
+        text = f'upstream = "{Stub().url}"\n'
+        with gateway_with(text) as (server, admin, folder):
+            (folder / "gateway.toml").write_text(text + f'[[sinks]]\njsonl = {{ path = "{pipe}" }}\n')
+            server.process.send_signal(signal.SIGHUP)
+            within(10, "a message", lambda: "still being read" in server.errors_seen())
+            for _ in range(8):
+                same("ready", [get(f"{admin}{path}")[0] for path in ("/readyz", "/usage", "/metrics", "/healthz")], [200] * 4)
+                same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
+            same("the exit code", server.stop(), 0)
+        starting = subprocess.Popen([BINARY, "--listen", "127.0.0.1:0", "--events", pipe])
+        time.sleep(0.5)
+        starting.terminate()
+        same("the exit code", starting.wait(10), 0)
+
+
+def check_prices_and_tenants_of_a_reload():
+    prices = lambda each: json.dumps({"currency": "USD", "models": {"m": {"input": each, "output": 0}}})
+    text = f'upstream = "{Stub().url}"\n[prices]\nfile = "FOLDER/prices.json"\n'
+    with tempfile.TemporaryDirectory() as other:
+        table = Path(other) / "prices.json"
+        table.write_text(prices(1))
+        with gateway_with(text.replace("FOLDER", other)) as (server, admin, folder):
+            file = folder / "gateway.toml"
+            text = file.read_text()
+            call = lambda **headers: same("a call", ask(server, "POST", "/v1/chat/completions", CHAT, headers.items())[0], 200)
+            cost = lambda: json.loads(get(f"{admin}/usage")[1])["usage"]["total"]["cost"]["reported"]
+            call()
+            same("before", float(cost()), 0.00001)
+            table.write_text(prices(1000))
+            reload(server, admin, file, text + f'[[tenants]]\nname = "acme"\nkey_sha256 = ["{hashed("k")}"]\n')
+            call(**{"x-api-key": "k"})
+            same("after", float(cost()), 0.01001)
+            assert b'tenant="acme"' in get(f"{admin}/metrics")[1]
+            reload(server, admin, file, f'upstream = "{Stub().url}"\n')
+            call()
+            same("without prices", float(cost()), 0.01001)
+
+
+def check_losses_of_exports_are_counted():
+    text = f"""
+        upstream = "{Stub().url}"
+        [[sinks]]
+        otlp = {{ endpoint = "http://127.0.0.1:1" }}
+        [[sinks]]
+        jsonl = {{ path = "FOLDER/gone/events.jsonl", max_size = "100B" }}
+    """
+    with tempfile.TemporaryDirectory() as other:
+        (Path(other) / "gone").mkdir()
+        with gateway_with(text.replace("FOLDER", other), environment=FAST) as (server, admin, folder):
+            for _ in range(5):
+                ask(server, "POST", "/v1/chat/completions", CHAT)
+            sinks = lambda: json.loads(get(f"{admin}/readyz")[1])["sinks"]
+            within(10, "lost spans", lambda: sinks()[0]["exports"]["traces"]["lost"] == 5)
+            within(10, "failed metrics", lambda: sinks()[0]["exports"]["metrics"]["failed_exports"] > 0)
+            same("the logs", sinks()[0]["exports"]["logs"], {"failing": False, "failed_exports": 0, "lost": 0})
+            shutil.rmtree(Path(other) / "gone")
+            ask(server, "POST", "/v1/chat/completions", CHAT)
+            server.process.send_signal(signal.SIGHUP)
+            within(10, "failures of the file", lambda: min(sinks()[1]["file"].values()) > 0)
+            metrics = get(f"{admin}/metrics")[1].decode()
+            for line in ('gateway_otlp_lost_total{signal="traces"} ', 'gateway_otlp_failed_exports_total{signal="metrics"} ',
+                         'gateway_file_failures_total{operation="open"} ', 'gateway_file_failures_total{operation="rotate"} '):
+                assert line in metrics, line
 
 
 options = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -19,7 +19,7 @@ pub(crate) fn router(gateway: &Arc<Gateway>, shown: Shown, address: SocketAddr) 
     let usage = Router::new().route(
         "/usage",
         get(async move || {
-            let budgets = budgets.applied().budgets.reports();
+            let budgets = budgets.state().budgets.reports();
             Json(json!({ "usage": usage.snapshot(), "budgets": budgets }))
         }),
     );
@@ -33,10 +33,8 @@ pub(crate) fn router(gateway: &Arc<Gateway>, shown: Shown, address: SocketAddr) 
 fn readiness(gateway: &Gateway) -> Response {
     let upstreams = gateway.stack().upstreams();
     let is_stopping = gateway.is_stopping();
-    let (sinks, problem) = {
-        let applied = gateway.applied();
-        (applied.sinks.status(), applied.problem.clone())
-    };
+    let state = gateway.state();
+    let (sinks, problem) = (state.sinks(), state.problem.clone());
     let is_ready = !is_stopping && !sinks.iter().any(|sink| sink.failing);
     let state = json!({
         "ready": is_ready,

@@ -1,27 +1,55 @@
+use std::sync::Arc;
+
 use tower::BoxError;
 use tower_llm_callbacks::{
     Callbacks, HttpCallbackLayer,
+    event::PriceSource,
     handlers::{HandlerMetrics, Prices},
 };
 
 use crate::{
-    budgets::Budgets, clients::Clients, config::Loaded, observe, sinks::Sinks, stack::Stack,
-    targets::Targets, tenants::Tenants, watchers::Watchers,
+    budgets::Budgets,
+    clients::Clients,
+    config::Loaded,
+    no_prices::NoPrices,
+    observe,
+    sinks::{Former, Sinks},
+    stack::Stack,
+    state::State,
+    targets::Targets,
+    tenants::Tenants,
+    watchers::Watchers,
 };
 
-/// What the settings that apply have made.
-#[derive(Default)]
+/// What the settings that apply have made. Used where it may take long to open a file.
 pub(crate) struct Applied {
     loaded: Option<Loaded>,
     pub(crate) sinks: Sinks,
-    pub(crate) budgets: Budgets,
-    pub(crate) metrics: Option<HandlerMetrics>,
+    budgets: Arc<Budgets>,
+    metrics: Option<HandlerMetrics>,
     prices: Option<Prices>,
-    /// Why the file could not be read again.
-    pub(crate) problem: Option<String>,
 }
 
 impl Applied {
+    pub(crate) fn new(former: Former, watchers: &Watchers) -> Self {
+        Self {
+            loaded: None,
+            sinks: Sinks::new(former),
+            budgets: Arc::default(),
+            metrics: None,
+            prices: watchers.prices(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State {
+            sinks: self.sinks.present(),
+            budgets: Arc::clone(&self.budgets),
+            metrics: self.metrics.clone(),
+            problem: None,
+        }
+    }
+
     /// Reads the file again. `None` if there is no file.
     pub(crate) fn again(&self) -> Option<Result<Loaded, BoxError>> {
         let loaded = self.loaded.as_ref().filter(|loaded| loaded.settings.config.is_some())?;
@@ -50,20 +78,21 @@ impl Applied {
             }
         }
         self.prices = match (self.prices.take(), prices) {
-            // Guards and layers that go on have the new prices too.
-            (Some(live), Some(new)) => {
-                live.replace(new);
+            // Guards, layers and totals that go on have the new prices too.
+            (Some(live), new) => {
+                let none = || Prices::new(NoPrices { currency: live.currency() });
+                live.replace(new.unwrap_or_else(none));
                 Some(live)
             }
-            (_, new) => new,
+            (None, new) => new,
         };
-        self.budgets = self.budgets.of(settings, &tenants, self.prices.as_ref());
+        self.budgets = Arc::new(self.budgets.of(settings, &tenants, self.prices.as_ref()));
 
         let mut set = Callbacks::new().on_fault(|fault| eprintln!("{fault}"));
         if let Some(guard) = self.budgets.guard("") {
             set = set.merge(guard);
         }
-        set = set.merge(watchers.handlers()).merge(sinks);
+        set = set.merge(watchers.handlers(!settings.tenants.is_empty())).merge(sinks);
         if watchers.are_any() {
             // Last, so that it counts the faults of all handlers.
             let (observed, metrics) = HandlerMetrics::observe(set);

@@ -37,7 +37,9 @@ impl BodyLimits {
     /// Limits the body of a request, or refuses one that says that it is too large.
     pub(crate) fn apply(&self, mut request: Request) -> Result<Request, Box<Response>> {
         if let Some(bytes) = self.bytes {
-            let length = request.headers().get(header::CONTENT_LENGTH);
+            let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+            // Else the length is not that of the body.
+            let length = request.headers().get(header::CONTENT_LENGTH).filter(|_| !is_chunked);
             let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
             if length.is_some_and(|length| length > bytes) {
                 return Err(Box::new(no_request(StatusCode::PAYLOAD_TOO_LARGE)));

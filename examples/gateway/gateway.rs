@@ -1,19 +1,23 @@
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use axum::{Router, extract::Request};
+use futures::future::join_all;
 use tower::BoxError;
 use tower_llm_callbacks::{
     Callbacks, HttpCallbackLayer,
     callbacks::{FlushReport, Reloadable},
 };
 
-use crate::{applied::Applied, clients::Clients, config::Loaded, stack::Stack, watchers::Watchers};
+use crate::{
+    applied::Applied, clients::Clients, config::Loaded, sinks::Former, stack::Stack, state::State,
+    watchers::Watchers,
+};
 
 /// The gateway: what serves requests now, and what stays when the settings are read again.
 pub(crate) struct Gateway {
@@ -25,12 +29,15 @@ pub(crate) struct Gateway {
     layer: HttpCallbackLayer,
     clients: Clients,
     watchers: Watchers,
+    /// Held while files are read and opened: only threads that may block take it.
     applied: Mutex<Applied>,
+    state: RwLock<Arc<State>>,
+    former: Former,
     stopping: AtomicBool,
 }
 
 impl Gateway {
-    /// Starts what the settings ask for. Must be called in a runtime.
+    /// Starts what the settings ask for. Opens files, so it blocks. Must be called in a runtime.
     pub(crate) fn start(loaded: Loaded, watchers: Watchers) -> Result<Self, BoxError> {
         let handlers = Reloadable::new(Callbacks::new());
         let layer = HttpCallbackLayer::new(&handlers).name("gateway");
@@ -39,7 +46,8 @@ impl Gateway {
             None => layer,
         };
         let clients = Clients::new();
-        let mut applied = Applied::default();
+        let former = Former::default();
+        let mut applied = Applied::new(former.clone(), &watchers);
         let (set, stack) = applied.apply(loaded, &layer, &clients, &watchers)?;
         handlers.replace(set);
         Ok(Self {
@@ -48,7 +56,9 @@ impl Gateway {
             layer,
             clients,
             watchers,
+            state: RwLock::new(Arc::new(applied.state())),
             applied: Mutex::new(applied),
+            former,
             stopping: AtomicBool::new(false),
         })
     }
@@ -57,29 +67,27 @@ impl Gateway {
     ///
     /// Reads files, so it blocks. Must be called in a runtime.
     pub(crate) fn reload(&self) {
-        let mut applied = self.applied();
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         applied.sinks.reopen();
         let Some(again) = applied.again() else { return };
         let made = again
             .and_then(|loaded| applied.apply(loaded, &self.layer, &self.clients, &self.watchers));
-        match made {
+        let is_valid = made.is_ok();
+        let state = match made {
             Ok((set, stack)) => {
                 // Both without waiting: a request between the two has the new handlers and the old upstreams.
                 drop(self.handlers.replace(set));
                 *self.stack.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stack);
-                applied.problem = None;
                 eprintln!("the configuration was read again");
+                applied.state()
             }
             Err(error) => {
                 eprintln!("{error}\nthe configuration before goes on");
-                applied.problem = Some(error.to_string());
+                self.state().with_problem(error.to_string())
             }
-        }
-        metrics::gauge!("gateway_configuration_valid").set(if applied.problem.is_none() {
-            1.0
-        } else {
-            0.0
-        });
+        };
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        metrics::gauge!("gateway_configuration_valid").set(if is_valid { 1.0 } else { 0.0 });
     }
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
@@ -95,8 +103,9 @@ impl Gateway {
         &self.layer
     }
 
-    pub(crate) fn applied(&self) -> MutexGuard<'_, Applied> {
-        self.applied.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns what applies, without waiting.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Notes that no further requests are accepted.
@@ -111,8 +120,9 @@ impl Gateway {
     /// Waits until all events are handled, and have arrived where they are to.
     pub(crate) async fn flush(&self, deadline: Duration) -> FlushReport {
         let report = Callbacks::from(&self.handlers).flush(deadline).await;
-        let sinks = std::mem::take(&mut self.applied().sinks);
-        sinks.close(deadline).await;
+        let state = self.state();
+        let present = join_all(state.sinks.iter().map(|sink| sink.close(deadline)));
+        futures::join!(present, self.former.close(deadline));
         report
     }
 }

@@ -13,8 +13,14 @@ const NAMES: [HeaderName; 7] = [
 ];
 
 /// Removes these fields, and those that `Connection` names.
+///
+/// `Transfer-Encoding` overrides `Content-Length`, so that an intermediary removes both (RFC 9112 §6.3): the length is not
+/// that of the body that was read.
 pub(crate) fn remove(headers: &mut HeaderMap) {
     let trailers = accepts_trailers(headers);
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()

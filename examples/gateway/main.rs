@@ -11,12 +11,14 @@ mod budgets;
 mod client;
 mod clients;
 mod config;
+mod cut;
 mod gateway;
 mod gathered;
 mod hop_by_hop;
 mod live;
 mod location;
 mod metrics;
+mod no_prices;
 mod observe;
 mod provider_key;
 mod proxy;
@@ -28,6 +30,7 @@ mod server;
 mod signals;
 mod sinks;
 mod stack;
+mod state;
 mod targets;
 mod tasks;
 mod tenants;
@@ -39,14 +42,21 @@ mod watchers;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use axum::middleware;
 use tower::BoxError;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_llm_callbacks::drain::DrainLayer;
 
-use crate::{config::Loaded, gateway::Gateway, signals::Signals, watchers::Watchers};
+use crate::{config::Loaded, cut::Cut, gateway::Gateway, signals::Signals, watchers::Watchers};
 
 /// How long handlers may take to process their remaining events after the last stream has ended.
 const FLUSH: Duration = Duration::from_secs(10);
+
+/// A reload that takes longer is reported. Meanwhile the settings before apply.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// How long it may take to drop the answers that are read without their clients.
+const DROP: Duration = Duration::from_secs(5);
 
 async fn run(loaded: Loaded) -> Result<(), BoxError> {
     let (mut signals, mut hangups) = (Signals::listen()?, signals::hangups()?);
@@ -57,12 +67,19 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
     if let Some(shown) = &shown {
         live::history_of(&shown.page, &settings).await?;
     }
-    let gateway = Arc::new(Gateway::start(loaded, watchers)?);
+    let starting = tokio::task::spawn_blocking(|| Gateway::start(loaded, watchers));
+    let gateway = tokio::select! {
+        gateway = starting => Arc::new(gateway??),
+        // A file that does not open, such as a pipe without a reader, is no reason to go on.
+        () = signals.next() => return Ok(()),
+    };
 
     // Outside of the callbacks: their runs go on when a client has gone.
     let drain = settings.drain.map(|seconds| DrainLayer::new().max_time(seconds.0));
+    let (cut, cuttable) = Cut::new();
+    let cuttable = middleware::from_fn(move |request, next| cuttable.clone().serve(request, next));
     let app = match &drain {
-        Some(drain) => gateway.router().layer(drain.clone()),
+        Some(drain) => gateway.router().layer(cuttable).layer(drain.clone()),
         None => gateway.router(),
     };
     let silence = settings.client_timeout();
@@ -83,7 +100,13 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             let gateway = Arc::clone(&reloaded);
-            let _ = tokio::task::spawn_blocking(move || gateway.reload()).await;
+            let mut reload = tokio::task::spawn_blocking(move || gateway.reload());
+            if tokio::time::timeout(SLOW, &mut reload).await.is_err() {
+                eprintln!(
+                    "the configuration is still being read: is there a file that does not open?"
+                );
+                let _ = reload.await;
+            }
         }
     });
     let limits = server::Limits {
@@ -100,6 +123,8 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
         };
         if !drained {
             eprintln!("{} answers were not read to their end", drain.stats().active);
+            cut.cut();
+            drain.flush(DROP).await;
         }
     }
     let flushed = gateway.flush(FLUSH).await;

@@ -50,7 +50,7 @@ impl Prometheus {
 
     /// Returns the response to `GET /metrics`.
     pub(crate) fn render(&self, gateway: &Gateway) -> Response {
-        if let Some(handlers) = &gateway.applied().metrics {
+        if let Some(handlers) = &gateway.state().metrics {
             handlers.sample();
         }
         let stats = gateway.layer().stats();

@@ -1,4 +1,7 @@
-use tower_llm_callbacks::{Callbacks, Registration, handlers::UsageTotals};
+use tower_llm_callbacks::{
+    Callbacks, Registration,
+    handlers::{Prices, UsageTotals},
+};
 
 use crate::{config::Settings, live::LivePage, metrics::Prometheus};
 
@@ -6,6 +9,10 @@ use crate::{config::Settings, live::LivePage, metrics::Prometheus};
 #[derive(Default)]
 pub(crate) struct Watchers {
     handlers: Callbacks,
+    /// Without tenants, and with them: settings that are read again may have the first ones.
+    metrics: [Callbacks; 2],
+    /// Those of the totals, which are replaced.
+    prices: Option<Prices>,
     shown: Option<Shown>,
 }
 
@@ -26,20 +33,27 @@ impl Watchers {
         let prometheus = Prometheus::install()?;
         let page = LivePage::new().allow_aborts(settings.admin_abort).mask(settings.mask);
         let usage = UsageTotals::builder().by_provider().by_model().by_metadata("tenant");
-        let usage = match settings.prices.read().map_err(|problem| problem.to_string())? {
-            Some(prices) => usage.prices(prices),
+        let prices = settings.prices.read().map_err(|problem| problem.to_string())?;
+        let usage = match &prices {
+            Some(prices) => usage.prices(prices.clone()),
             None => usage,
         };
         let usage = usage.build();
+        let metrics =
+            [false, true].map(|by_tenant| Callbacks::new().add(prometheus.handler(by_tenant)));
         let handlers = Callbacks::new()
-            .add(prometheus.handler(!settings.tenants.is_empty()))
             .add(Registration::inline(usage.clone()).name("usage"))
             .add(page.handler());
-        Ok(Self { handlers, shown: Some(Shown { page, prometheus, usage }) })
+        Ok(Self { handlers, metrics, prices, shown: Some(Shown { page, prometheus, usage }) })
     }
 
-    pub(crate) fn handlers(&self) -> &Callbacks {
-        &self.handlers
+    /// Returns the handlers, with metrics by tenant if there are any.
+    pub(crate) fn handlers(&self, by_tenant: bool) -> Callbacks {
+        self.metrics[usize::from(by_tenant)].clone().merge(&self.handlers)
+    }
+
+    pub(crate) fn prices(&self) -> Option<Prices> {
+        self.prices.clone()
     }
 
     pub(crate) fn are_any(&self) -> bool {

@@ -1,56 +1,55 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
 };
 
-use futures::future::join_all;
-use serde::Serialize;
 use tower_llm_callbacks::Callbacks;
 
-use super::{Rotation, RunningSink};
+use super::{Former, Rotation, RunningSink};
 use crate::config::{Problem, Settings};
 
 /// The sinks of the present settings, and those before that may have calls in flight.
 #[derive(Default)]
 pub(crate) struct Sinks {
-    present: Vec<RunningSink>,
-    former: Vec<RunningSink>,
+    present: Vec<Arc<RunningSink>>,
+    former: Former,
     /// So that two handlers of one file, before and after a reload, do not rotate it apart from each other.
     files: HashMap<PathBuf, Rotation>,
 }
 
-/// The state of a sink, for `/readyz`.
-#[derive(Debug, Serialize)]
-pub(crate) struct SinkStatus {
-    handlers: Vec<String>,
-    pub(crate) failing: bool,
-    faults: u64,
-}
-
 impl Sinks {
+    pub(crate) fn new(former: Former) -> Self {
+        Self { former, ..Self::default() }
+    }
+
     /// Starts the sinks of new settings. Those that are the same as before go on; if one cannot be started, all do.
     pub(crate) fn apply(&mut self, settings: &Settings) -> Result<Callbacks, Problem> {
+        // Those that no handler writes to.
+        self.files.retain(|_, file| file.is_used());
         let mut started = Vec::new();
         let wanted: Vec<_> = settings.all_sinks().collect();
-        let is_kept = |it: &RunningSink| wanted.iter().any(|(_, sink)| *sink == it.settings);
+        let is_kept = |it: &Arc<RunningSink>| wanted.iter().any(|(_, sink)| *sink == it.settings);
         for (key, sink) in &wanted {
             if !self.present.iter().any(|it| it.settings == *sink) {
                 let file_of = |path: &Path| self.files.get(path).cloned();
                 let sink = RunningSink::start(key, sink.clone(), file_of);
-                started.push(sink.map_err(|error| Problem::new(key, error))?);
+                started.push(Arc::new(sink.map_err(|error| Problem::new(key, error))?));
             }
         }
         let (kept, former) = self.present.drain(..).partition::<Vec<_>, _>(is_kept);
-        self.former.extend(former);
+        former.iter().for_each(|sink| self.former.add(Arc::clone(&sink.destination)));
         self.present = kept.into_iter().chain(started).collect();
         for sink in &self.present {
             if let (Some(jsonl), Some(file)) = (&sink.settings.jsonl, &sink.file) {
                 self.files.insert(jsonl.path.clone(), file.clone());
             }
         }
-        let handlers = |set: Callbacks, sink: &RunningSink| set.merge(&sink.handlers);
-        Ok(self.present.iter().fold(Callbacks::new(), handlers))
+        // Spans first, whatever the order of the settings: other handlers record their ids.
+        let (spans, others): (Vec<_>, Vec<_>) =
+            self.present.iter().partition(|sink| sink.settings.otlp.is_some());
+        let handlers = |set: Callbacks, sink: &Arc<RunningSink>| set.merge(&sink.handlers);
+        Ok(spans.into_iter().chain(others).fold(Callbacks::new(), handlers))
     }
 
     /// Opens files anew, as a tool that rotates them asks for.
@@ -62,20 +61,8 @@ impl Sinks {
         }
     }
 
-    pub(crate) fn status(&self) -> Vec<SinkStatus> {
-        let status = |sink: &RunningSink| {
-            let handlers = sink.handlers.stats();
-            SinkStatus {
-                failing: sink.is_failing(),
-                faults: handlers.iter().map(|handler| handler.faults).sum(),
-                handlers: handlers.iter().map(|handler| handler.handler.to_string()).collect(),
-            }
-        };
-        self.present.iter().map(status).collect()
-    }
-
-    /// Waits until what the handlers have got has arrived, after a flush of the callbacks.
-    pub(crate) async fn close(&self, deadline: Duration) {
-        join_all(self.present.iter().chain(&self.former).map(|sink| sink.close(deadline))).await;
+    /// Returns the sinks of the present settings.
+    pub(crate) fn present(&self) -> Vec<Arc<RunningSink>> {
+        self.present.clone()
     }
 }

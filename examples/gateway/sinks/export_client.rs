@@ -1,14 +1,11 @@
-use std::{
-    fmt,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use axum::{body::Body, http::Request};
 use http_body_util::{BodyExt, Limited};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Response};
 use tokio::{runtime::Handle, time::timeout};
 
+use super::{Signal, Signals};
 use crate::client::{HttpClient as Client, client, connector};
 
 /// How long an export may take.
@@ -21,19 +18,14 @@ const RESPONSE: usize = 1 << 20;
 pub(super) struct ExportClient {
     client: Client,
     runtime: Handle,
-    failing: AtomicBool,
+    pub(super) signals: Signals,
 }
 
 impl ExportClient {
     /// Creates a client. Must be called in a runtime.
     pub(super) fn new() -> Self {
         let (client, runtime) = (client(connector()), Handle::current());
-        Self { client, runtime, failing: AtomicBool::new(false) }
-    }
-
-    /// Returns whether the last export failed.
-    pub(super) fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        Self { client, runtime, signals: Signals::default() }
     }
 }
 
@@ -41,6 +33,7 @@ impl ExportClient {
 impl HttpClient for ExportClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
+        let signal = Signal::of_path(request.uri().path());
         let export = async move {
             let response = client.request(request.map(Body::from)).await?;
             let (head, body) = response.into_parts();
@@ -55,13 +48,16 @@ impl HttpClient for ExportClient {
             Err(dropped) => Err(dropped.into()),
         };
         let failed = !response.as_ref().is_ok_and(|it| it.status().is_success());
-        if failed != self.failing.swap(failed, Ordering::Relaxed) {
+        if let Some(signal) = signal
+            && self.signals.exported(signal, failed)
+        {
+            let name = signal.name();
             match &response {
                 Ok(response) if failed => {
-                    eprintln!("OTLP: exports fail: status {}", response.status());
+                    eprintln!("OTLP: exports of {name} fail: status {}", response.status());
                 }
-                Err(error) => eprintln!("OTLP: exports fail: {error}"),
-                Ok(_) => eprintln!("OTLP: exports succeed again"),
+                Err(error) => eprintln!("OTLP: exports of {name} fail: {error}"),
+                Ok(_) => eprintln!("OTLP: exports of {name} succeed again"),
             }
         }
         response

@@ -1,13 +1,24 @@
 //! Where events go, by the settings.
 
 mod all;
+mod counted;
+mod destination;
 mod export_client;
+mod former;
 mod jsonl;
 #[cfg(feature = "nats")]
 mod nats;
 mod otlp;
 mod rotation;
 mod running;
+mod signal;
+mod status;
 
-pub(crate) use self::all::Sinks;
-use self::{export_client::ExportClient, rotation::Rotation, running::RunningSink};
+pub(crate) use self::{all::Sinks, former::Former, running::RunningSink, status::SinkStatus};
+use self::{
+    counted::Counted,
+    destination::Destination,
+    export_client::ExportClient,
+    rotation::{Rotation, RotationStatus},
+    signal::{Signal, SignalStatus, Signals},
+};

@@ -1,4 +1,8 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use opentelemetry_otlp::{
     LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
@@ -15,7 +19,7 @@ use tower_llm_callbacks::{
     handlers::{OtelMetrics, OtelSpans},
 };
 
-use super::ExportClient;
+use super::{Counted, ExportClient, SignalStatus};
 use crate::config::{OtlpSettings, SinkSettings};
 
 /// Spans, metrics and logs that are exported by OTLP. Exporters have threads of their own: calls never wait for them.
@@ -25,6 +29,8 @@ pub(super) struct Otlp {
     spans: SdkTracerProvider,
     metrics: SdkMeterProvider,
     logs: SdkLoggerProvider,
+    /// The handler, as long as calls in flight or the settings have it.
+    handler: OnceLock<Weak<OtelSpans>>,
 }
 
 impl Otlp {
@@ -50,7 +56,7 @@ impl Otlp {
         Ok(Self {
             spans: SdkTracerProvider::builder()
                 .with_resource(resource.clone())
-                .with_batch_exporter(exporter!(SpanExporter, "traces"))
+                .with_batch_exporter(counted(exporter!(SpanExporter, "traces"), &client))
                 .build(),
             metrics: SdkMeterProvider::builder()
                 .with_resource(resource.clone())
@@ -58,9 +64,10 @@ impl Otlp {
                 .build(),
             logs: SdkLoggerProvider::builder()
                 .with_resource(resource)
-                .with_batch_exporter(exporter!(LogExporter, "logs"))
+                .with_batch_exporter(counted(exporter!(LogExporter, "logs"), &client))
                 .build(),
             client,
+            handler: OnceLock::new(),
         })
     }
 
@@ -73,6 +80,8 @@ impl Otlp {
             .content(otlp.messages())
             .metadata(["tenant"]);
         let spans = otlp.profiles().fold(spans, |spans, profile| spans.profile(profile)).build();
+        let spans = Arc::new(spans);
+        self.handler.get_or_init(|| Arc::downgrade(&spans));
         let spans = match settings.gets_everything() {
             true => Registration::inline(spans),
             false => Registration::inline(settings.adapt(spans)),
@@ -87,7 +96,16 @@ impl Otlp {
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        self.client.is_failing()
+        self.client.signals.are_failing()
+    }
+
+    pub(super) fn status(&self) -> BTreeMap<&'static str, SignalStatus> {
+        self.client.signals.status()
+    }
+
+    /// Returns whether there may be further spans.
+    pub(super) fn is_used(&self) -> bool {
+        self.handler.get().is_some_and(|handler| handler.strong_count() > 0)
     }
 
     /// Exports what there is, and ends the exporters.
@@ -105,4 +123,8 @@ impl Otlp {
             _ => eprintln!("OTLP: not everything was exported in time"),
         }
     }
+}
+
+fn counted<E>(exporter: E, client: &Arc<ExportClient>) -> Counted<E> {
+    Counted { exporter, client: Arc::clone(client) }
 }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use serde::Serialize;
+
 /// After a rotation that failed, the file goes on for so long before another one.
 const RETRY: Duration = Duration::from_secs(60);
 
@@ -27,12 +29,19 @@ struct Rotating {
     every: Option<Duration>,
     keep: usize,
     failed: Option<Instant>,
+    status: RotationStatus,
+}
+
+/// What has failed of a file, for `/readyz`: its lines go on into the file that is open.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct RotationStatus {
+    failed_rotations: u64,
+    failed_opens: u64,
 }
 
 impl Rotation {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = append(path)?;
-        let size = file.metadata()?.len();
+        let (file, size) = open(path)?;
         let path = std::path::absolute(path)?;
         Ok(Self(Arc::new(Mutex::new(Rotating {
             path,
@@ -43,6 +52,7 @@ impl Rotation {
             every: None,
             keep: 0,
             failed: None,
+            status: RotationStatus::default(),
         }))))
     }
 
@@ -58,8 +68,21 @@ impl Rotation {
     }
 
     /// Opens the file anew, if another program has renamed or removed it.
+    ///
+    /// That may take long. Writers do not wait for it.
     pub(super) fn reopen(&self) -> io::Result<()> {
-        self.with(|it| it.open())
+        let path = self.with(|it| it.path.clone());
+        let opened = open(&path);
+        self.with(|it| it.opened(opened))
+    }
+
+    pub(super) fn status(&self) -> RotationStatus {
+        self.with(|it| it.status)
+    }
+
+    /// Returns whether a handler has the file. Called by its only other owner.
+    pub(super) fn is_used(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Rotating) -> T) -> T {
@@ -83,11 +106,18 @@ impl Write for Rotation {
 }
 
 impl Rotating {
-    fn open(&mut self) -> io::Result<()> {
-        let named = |error| io::Error::other(format!("{}: {error}", self.path.display()));
-        self.file = append(&self.path).map_err(named)?;
-        self.size = self.file.metadata()?.len();
-        Ok(())
+    fn opened(&mut self, opened: io::Result<(File, u64)>) -> io::Result<()> {
+        match opened {
+            Ok((file, size)) => {
+                (self.file, self.size) = (file, size);
+                Ok(())
+            }
+            Err(error) => {
+                self.status.failed_opens += 1;
+                count_failure("open");
+                Err(io::Error::other(format!("{}: {error}", self.path.display())))
+            }
+        }
     }
 
     fn period_at(&self, time: SystemTime) -> u64 {
@@ -108,6 +138,8 @@ impl Rotating {
         if let Err(error) = self.rotate() {
             eprintln!("{} cannot be rotated: {error}", self.path.display());
             self.failed = Some(Instant::now());
+            self.status.failed_rotations += 1;
+            count_failure("rotate");
         }
     }
 
@@ -119,7 +151,8 @@ impl Rotating {
             0 => fs::remove_file(&self.path)?,
             _ => rename(&self.path, &self.old(1))?,
         }
-        self.open()
+        let opened = open(&self.path);
+        self.opened(opened)
     }
 
     fn old(&self, number: usize) -> PathBuf {
@@ -137,6 +170,13 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+/// Opens a file to append to it. Returns its size too.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    let size = file.metadata()?.len();
+    Ok((file, size))
+}
+
+fn count_failure(operation: &'static str) {
+    metrics::counter!("gateway_file_failures_total", "operation" => operation).increment(1);
 }

@@ -1,19 +1,17 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tower::BoxError;
 use tower_llm_callbacks::Callbacks;
 
-use super::{Rotation, jsonl, otlp::Otlp};
+use super::{Destination, Rotation, SinkStatus, jsonl, otlp::Otlp};
 use crate::config::SinkSettings;
 
 /// A sink that was started, with the handlers that feed it.
-pub(super) struct RunningSink {
+pub(crate) struct RunningSink {
     pub(super) settings: SinkSettings,
     pub(super) handlers: Callbacks,
     pub(super) file: Option<Rotation>,
-    otlp: Option<Otlp>,
-    #[cfg(feature = "nats")]
-    nats: Option<tower_llm_callbacks::nats::Publisher>,
+    pub(super) destination: Arc<Destination>,
 }
 
 impl RunningSink {
@@ -46,32 +44,29 @@ impl RunningSink {
         if let Some(publisher) = &nats {
             handlers = handlers.add(super::nats::handler(&settings, publisher));
         }
-        Ok(Self {
-            settings,
-            handlers,
-            file,
+        let destination = Destination {
             otlp,
             #[cfg(feature = "nats")]
             nats,
-        })
+        };
+        Ok(Self { settings, handlers, file, destination: Arc::new(destination) })
     }
 
-    /// Returns whether events do not arrive where they are to.
-    pub(super) fn is_failing(&self) -> bool {
-        let is_suspended = self.handlers.stats().iter().any(|handler| handler.suspended);
-        #[cfg(feature = "nats")]
-        let is_suspended = is_suspended || self.nats.as_ref().is_some_and(super::nats::is_failing);
-        is_suspended || self.otlp.as_ref().is_some_and(Otlp::is_failing)
+    /// Returns the state of the sink. It fails if events do not arrive where they are to.
+    pub(crate) fn status(&self) -> SinkStatus {
+        let handlers = self.handlers.stats();
+        let is_suspended = handlers.iter().any(|handler| handler.suspended);
+        SinkStatus {
+            failing: is_suspended || self.destination.is_failing(),
+            faults: handlers.iter().map(|handler| handler.faults).sum(),
+            handlers: handlers.iter().map(|handler| handler.handler.to_string()).collect(),
+            file: self.file.as_ref().map(Rotation::status),
+            exports: self.destination.otlp.as_ref().map(Otlp::status).unwrap_or_default(),
+        }
     }
 
     /// Waits until what the handlers have got has arrived.
-    pub(super) async fn close(&self, deadline: Duration) {
-        if let Some(otlp) = &self.otlp {
-            otlp.shut_down(deadline).await;
-        }
-        #[cfg(feature = "nats")]
-        if let Some(publisher) = &self.nats {
-            super::nats::flush(publisher, deadline).await;
-        }
+    pub(crate) async fn close(&self, deadline: Duration) {
+        self.destination.close(deadline).await;
     }
 }
