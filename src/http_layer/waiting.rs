@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, RunConfig, start_llm},
+    redact::Credentials,
     run::{Run, RunType},
     wire::{self, Call, Format},
 };
@@ -118,7 +119,8 @@ impl<B: Body> Waiting<B> {
             let body = || caller_source::Body(request.body().concat().into());
             callers.identify(&mut new_run.run, &head.headers, body);
         }
-        let emitter = Box::new(start_llm(new_run, || request.start(&*format)));
+        let mut emitter = Box::new(start_llm(new_run, || request.start(&*format)));
+        emitter.keep_credentials(Credentials::of(&head.headers, &head.uri));
         Some((format, emitter))
     }
 

@@ -1,10 +1,10 @@
 //! Classifies the error of a call by the chain of its sources.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use crate::{
     event::{ErrorKind, Failure, InvalidRequest, ProviderError, Truncated, causes},
-    redact,
+    redact::{self, Credentials},
     run::{Abort, Aborted},
 };
 
@@ -25,6 +25,17 @@ pub(super) fn classify(error: &(dyn Error + 'static), otherwise: ErrorKind) -> F
         }
     }
     Failure::new(otherwise, redact::error_chain(error))
+}
+
+/// Covers what a failure quotes of the credentials of its call.
+pub(super) fn without_credentials(failure: Failure, credentials: &Credentials) -> Failure {
+    let covered = |text: Arc<str>| credentials.cover(&text).map_or(text, Into::into);
+    Failure {
+        message: covered(failure.message),
+        provider_code: failure.provider_code.map(covered),
+        request_id: failure.request_id.map(covered),
+        ..failure
+    }
 }
 
 /// Returns the failure for an abort.

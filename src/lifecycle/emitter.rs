@@ -12,6 +12,7 @@ use super::{
 use crate::{
     delivery::Dispatch,
     event::{ErrorKind, EventData, EventKind, Failure},
+    redact::Credentials,
     run::{Aborted, Attempts, Consumer, Run, Scope},
 };
 
@@ -43,6 +44,11 @@ pub(crate) trait Account {
 
     /// Restricts a failure to what handlers may receive.
     fn failure(&self, failure: Failure) -> Failure;
+
+    /// Returns what no failure may quote.
+    fn credentials(&self) -> Option<&Arc<Credentials>> {
+        None
+    }
 
     /// The call has completed.
     fn complete(&mut self) {}
@@ -324,7 +330,8 @@ impl<A: Account> Emitter<A> {
         let run = self.phases.run();
         let duration = self.clock.duration(run);
         let event = self.account.terminal(run, duration, self.polled, outcome);
-        Some(Terminal { event, failed, attempts: self.attempts.take() })
+        let credentials = self.account.credentials().cloned();
+        Some(Terminal { event, failed, attempts: self.attempts.take(), credentials })
     }
 
     /// Returns what the consumer gets instead of the last item, if the run was aborted.

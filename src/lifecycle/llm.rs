@@ -2,6 +2,7 @@ use std::{mem, sync::Arc, time::Duration};
 
 use super::{
     accounting::{Accounting, CallEnd},
+    cause::without_credentials,
     clock::CallClock,
     emitter::{Account, Emitter},
     new_run::NewRun,
@@ -13,6 +14,7 @@ use crate::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
         Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput, TokenKind,
     },
+    redact::Credentials,
     run::{Run, RunType},
 };
 
@@ -32,6 +34,8 @@ pub(crate) struct Llm {
     tool_call_id: Option<Arc<str>>,
     /// The answer has arrived in full.
     whole: bool,
+    /// Those of a call over HTTP. Its errors may quote them.
+    credentials: Option<Arc<Credentials>>,
 }
 
 /// What was requested, and what is counted for its terminal event.
@@ -97,6 +101,7 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
         tokens: TokenLanes::of(dispatch),
         tool_call_id: tool_call_id.clone(),
         whole: false,
+        credentials: None,
     })
 }
 
@@ -148,6 +153,11 @@ impl LlmEmitter {
     /// Returns what was requested, if a handler reads the end of the run.
     pub(crate) fn request(&self) -> Option<&LlmStart> {
         self.account.request.as_ref().map(Request::full)
+    }
+
+    /// Remembers what no error of the call may quote.
+    pub(crate) fn keep_credentials(&mut self, credentials: Option<Credentials>) {
+        self.account.credentials = credentials.map(Arc::new);
     }
 
     /// Returns the answer so far.
@@ -245,7 +255,16 @@ impl Account for Llm {
     const ERROR_KIND: ErrorKind = ErrorKind::Transport;
 
     fn failure(&self, failure: Failure) -> Failure {
+        // Before a limit, which may leave a part of them.
+        let failure = match &self.credentials {
+            Some(credentials) => without_credentials(failure, credentials),
+            None => failure,
+        };
         self.content.failure(failure)
+    }
+
+    fn credentials(&self) -> Option<&Arc<Credentials>> {
+        self.credentials.as_ref()
     }
 
     fn complete(&mut self) {

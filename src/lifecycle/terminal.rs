@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use super::cause::aborted;
+use super::cause::{aborted, without_credentials};
 use crate::{
     delivery,
     event::{ContentCapture, EventData, Failure},
+    redact::Credentials,
     run::{Abort, Attempts, FailedAttempt, Run},
 };
 
@@ -12,13 +13,18 @@ pub(super) struct Terminal {
     pub(super) event: EventData,
     pub(super) failed: Option<Failure>,
     pub(super) attempts: Option<Arc<Attempts>>,
+    /// What the reason of an abort may not quote.
+    pub(super) credentials: Option<Arc<Credentials>>,
 }
 
 impl delivery::Terminal for Terminal {
     fn emit(self: Box<Self>, run: &Run, abort: Option<&Abort>) -> EventData {
-        let Self { mut event, mut failed, attempts } = *self;
+        let Self { mut event, mut failed, attempts, credentials } = *self;
         if let Some(abort) = abort {
-            let failure = aborted(abort);
+            let mut failure = aborted(abort);
+            if let Some(credentials) = credentials {
+                failure = without_credentials(failure, &credentials);
+            }
             event = event.failed(failure.clone());
             failed = Some(failure);
         }

@@ -1,10 +1,12 @@
 //! Redaction of secrets, and of what identifies a person or a machine, in bodies, headers, URLs and messages.
 
+mod credentials;
 mod error_chain;
 mod header;
 mod identity;
 mod json;
 mod name;
+mod percent;
 mod personal;
 mod place;
 mod text;
@@ -12,6 +14,7 @@ mod untouched;
 mod url;
 
 pub(crate) use self::{
+    credentials::Credentials,
     error_chain::error_chain,
     header::{is_credential, is_of_person, mark_sensitive, recorded, target},
     json::{members, output, prompt, redacted},

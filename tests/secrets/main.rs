@@ -7,3 +7,4 @@ mod http;
 mod identity;
 mod nothing_leaks;
 mod otel;
+mod quoted;
