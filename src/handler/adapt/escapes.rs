@@ -6,6 +6,8 @@ use crate::event::prefix;
 
 /// More backslashes than this before a character are no escape.
 const MOST_BACKSLASHES: usize = 64;
+/// So are more that are codes.
+const MOST_CODES: usize = 8;
 
 /// A character of a text, as it reads without escapes.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +40,15 @@ pub(super) fn next(text: &str, is_json: bool, is_end: bool) -> Next {
     if first != '\\' {
         return unit(first, first.len_utf8(), None);
     }
-    let start = backslashes(text);
+    let (start, since_code) = match lead(text, is_end) {
+        Lead::Escape(start, since_code) => (start, since_code),
+        Lead::Text(length) => return unit('\\', length, None),
+        Lead::Incomplete => return Next::Incomplete,
+    };
     let backslash = unit('\\', start, None);
-    if start == MOST_BACKSLASHES {
-        return backslash;
-    }
     let after = &text[start..];
     // In a JSON text, two backslashes are one: what follows is no escape, but may be one of a text inside.
-    let is_escape = is_json && start % 2 == 1;
+    let is_escape = is_json && since_code % 2 == 1;
     let letter = (!is_escape).then_some(start);
     let control = |c| unit(c, start + 1, letter);
     match after.as_bytes().first() {
@@ -66,6 +69,38 @@ pub(super) fn next(text: &str, is_json: bool, is_end: bool) -> Next {
         },
         Some(_) => backslash,
     }
+}
+
+/// The backslashes before an escape.
+enum Lead {
+    /// Their bytes, and the number of those that are no codes, at the end.
+    Escape(usize, usize),
+    /// So many that they are no escape.
+    Text(usize),
+    Incomplete,
+}
+
+/// Reads the backslashes that a text begins with. Each may be a code, as in a JSON text in one.
+fn lead(text: &str, is_end: bool) -> Lead {
+    const CODE: &str = "u005c";
+    let mut start = 0;
+    for _ in 0..MOST_CODES {
+        let count = backslashes(&text[start..]);
+        start += count;
+        if count == MOST_BACKSLASHES {
+            return Lead::Text(start);
+        }
+        let rest = &text.as_bytes()[start..];
+        let code = &rest[..rest.len().min(CODE.len())];
+        if count == 0 || !CODE.as_bytes()[..code.len()].eq_ignore_ascii_case(code) {
+            return Lead::Escape(start, count);
+        }
+        if code.len() < CODE.len() {
+            return if is_end { Lead::Escape(start, count) } else { Lead::Incomplete };
+        }
+        start += CODE.len();
+    }
+    Lead::Text(start)
 }
 
 fn backslashes(text: &str) -> usize {

@@ -28,9 +28,44 @@ impl Source {
         of[self.below(of.len())]
     }
 
-    /// Returns a text with canaries, in words.
+    /// Returns a text with canaries, in words. The last one may be escaped.
     pub(super) fn text(&mut self) -> String {
-        (0..3).map(|_| self.before() + self.one(&CANARIES).0 + self.after()).collect()
+        let mut text: String =
+            (0..2).map(|_| self.before() + self.one(&CANARIES).0 + self.after()).collect();
+        let canary = self.one(&CANARIES).0;
+        let canary = if self.below(2) == 0 { canary.to_owned() } else { self.escaped(canary) };
+        text += &(self.before() + &canary + self.after());
+        text
+    }
+
+    /// Returns a text as it is in a JSON text. Spaces are some that are escaped; so are some other characters, or all.
+    pub(super) fn escaped(&mut self, text: &str) -> String {
+        let share = self.one(&[1, 3, 1000]);
+        self.escape(text, share, |_| true)
+    }
+
+    /// Returns a text, which may have escapes, as it is in a JSON text. Letters and digits stay.
+    pub(super) fn escaped_again(&mut self, text: &str) -> String {
+        let share = self.one(&[1, 3, 1000]);
+        self.escape(text, share, |c| !c.is_ascii_alphanumeric())
+    }
+
+    fn escape(&mut self, text: &str, share: usize, may: fn(char) -> bool) -> String {
+        let mut escaped = String::new();
+        for c in text.chars() {
+            match c {
+                ' ' => escaped += "\\u00a0",
+                c if may(c) && self.below(share) == 0 => {
+                    let units = c.encode_utf16(&mut [0; 2]).to_vec();
+                    units.iter().for_each(|unit| escaped += &format!("\\u{unit:04X}"));
+                }
+                c => {
+                    let json = serde_json::Value::from(c.to_string()).to_string();
+                    escaped += &json[1..json.len() - 1];
+                }
+            }
+        }
+        escaped
     }
 
     fn before(&mut self) -> String {
@@ -47,7 +82,13 @@ impl Source {
         let mut pieces = Vec::new();
         for nth in 0..canaries {
             let mut last = self.before();
-            if nth % 3 == 2 {
+            if nth % 6 == 5 {
+                let canary = self.one(&CANARIES).0;
+                let canary = self.escaped(canary);
+                let (head, tail) = canary.split_at(self.below(canary.len()));
+                pieces.push(last + head);
+                last = tail.to_owned();
+            } else if nth % 3 == 2 {
                 let canary = self.one(&CANARIES).0;
                 pieces.push(std::mem::take(&mut last));
                 pieces.extend(canary.chars().map(String::from));

@@ -1,7 +1,7 @@
 //! Typed calls in the runs of an agent, with a tool and a retriever.
 
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use support::{Mode, PATIENCE, read};
 use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
@@ -37,16 +37,22 @@ impl Plan {
                 queues.swap_remove(at);
                 continue;
             };
-            script = script.chunk(match place {
+            let chunk = match place {
                 0 | 1 => ChatChunk::from(Delta::Text { choice: *place as u32, text: piece.into() }),
                 2 => Delta::reasoning(piece),
                 3 => Delta::refusal(piece),
                 _ => {
-                    // Escaped, as in a JSON text.
-                    let piece = Value::from(piece).to_string();
-                    Delta::tool_arguments(0, piece[1..piece.len() - 1].to_owned())
+                    let mut piece = source.escaped_again(&piece);
+                    let mut at = source.below(piece.len() + 1);
+                    while !piece.is_char_boundary(at) {
+                        at -= 1;
+                    }
+                    let tail = piece.split_off(at);
+                    script = script.chunk(Delta::tool_arguments(0, piece));
+                    Delta::tool_arguments(0, tail)
                 }
-            });
+            };
+            script = script.chunk(chunk);
         }
         let part = json!({"type": "web_search_tool_result", "content": source.text()});
         script =

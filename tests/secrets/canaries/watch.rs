@@ -53,7 +53,15 @@ impl Watch {
         self.0.events.load(Ordering::Relaxed)
     }
 
+    /// Looks at a text as it is, and as it reads without escapes.
     pub(super) fn look(&self, text: &str) {
+        self.look_at(text);
+        if text.contains("\\u") {
+            self.look_at(&unescaped(text));
+        }
+    }
+
+    fn look_at(&self, text: &str) {
         let Some(at) = self.0.parts.iter().find_map(|part| text.find(part)) else { return };
         let (from, to) = (at.saturating_sub(900), text.len().min(at + 200));
         let near = String::from_utf8_lossy(&text.as_bytes()[from..to]);
@@ -115,6 +123,25 @@ impl AsyncCallbackHandler for Watch {
     async fn on_event(&self, run: &Run, event: &Event) {
         self.see(run, event);
     }
+}
+
+/// Replaces each `\u…`, after any number of backslashes. Spaces of all kinds are one.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut parts = text.split("\\u");
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        plain.truncate(plain.trim_end_matches('\\').len());
+        let code = part.get(..4).and_then(|code| u32::from_str_radix(code, 16).ok());
+        let (c, rest) = match code.and_then(char::from_u32) {
+            Some('\u{A0}') => (' ', &part[4..]),
+            Some(c) => (c, &part[4..]),
+            None => ('u', part),
+        };
+        plain.push(c);
+        plain.push_str(rest);
+    }
+    plain
 }
 
 #[derive(Debug)]
