@@ -772,6 +772,14 @@ def check_configuration_errors():
         ("[[sinks]]\njsonl = { path = '/no/such/a' }\n", 2, "sinks[0].jsonl.path", "create it"),
         ("[[sinks]]\n[sinks.jsonl]\npath = 'a'\nmax_size = '3 miles'\n", 4, "sinks[0].jsonl.max_size", "64MiB"),
         ("events = 'a'\n[[sinks]]\njsonl = { path = 'a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("events = 'a.jsonl'\n[[sinks]]\njsonl = { path = './a.jsonl' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("events = '/tmp/a'\n[[sinks]]\njsonl = { path = '/tmp/../tmp/a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("[[sinks]]\njsonl = { path = 'a', every = '1h' }\n[[sinks]]\njsonl = { path = 'a.1' }\n", 4, "sinks[1].jsonl.path", "an old file"),
+        ("[[sinks]]\njsonl = { path = './a.12' }\n[[sinks]]\njsonl = { path = 'a', every = '1h' }\n", 4, "sinks[1].jsonl.path", "an old file"),
+        ("[[sinks]]\njsonl = { path = 'a', every = '1h', keep = 9000000000000000000 }\n", 2, "sinks[0].jsonl.keep", "10000"),
+        ("client_timeout = '18446744073709551615'\n", 1, "client_timeout", "100 years"),
+        (f"[[sinks]]\notlp = {{ endpoint = 'http://me:{SECRET}@a' }}\n", 2, "sinks[0].otlp.endpoint", "headers_env"),
+        (f"[[sinks]]\notlp = {{ endpoint = 'http://a/?api_key={SECRET}' }}\n", 2, "sinks[0].otlp.endpoint", "headers_env"),
         ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 2 }\n", 3, "sinks[0].sample.share", "between 0 and 1"),
         ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 1, keep_dearer_than = '1' }\n", 3, "keep_dearer_than", "[prices]"),
         ("[[sinks]]\notlp = { endpoint = 'here' }\n", 2, "sinks[0].otlp.endpoint", "4318"),
@@ -1105,7 +1113,18 @@ def check_rotation():
         whole = folder / "whole.jsonl"
         whole.write_bytes(lines)
         same("the runs", len(events_of(whole)), 30)
-        # A file that another program has moved is opened anew.
+    # Fewer are kept than before.
+    file = Path(tempfile.mkdtemp()) / "few.jsonl"
+    for number in range(1, 7):
+        file.with_name(f"few.jsonl.{number}").write_text("")
+    text = f'upstream = "{upstream.url}"\n[[sinks]]\njsonl = {{ path = "{file}", max_size = "1kB", keep = 2 }}\n'
+    with gateway_with(text) as (server, *_):
+        for _ in range(3):
+            ask(server, "POST", "/v1/chat/completions", CHAT)
+        same("the exit code", server.stop(), 0)
+        same("the files", sorted(it.name for it in file.parent.iterdir()), ["few.jsonl", "few.jsonl.1", "few.jsonl.2"])
+    shutil.rmtree(file.parent)
+    # A file that another program has moved is opened anew.
     with gateway_with(f'upstream = "{upstream.url}"\nevents = "FOLDER/events.jsonl"\n') as (server, admin, folder):
         file = folder / "gateway.toml"
         ask(server, "POST", "/v1/chat/completions", CHAT)
@@ -1332,10 +1351,11 @@ def check_a_file_that_does_not_open_stops_nothing():
                 same("ready", [get(f"{admin}{path}")[0] for path in ("/readyz", "/usage", "/metrics", "/healthz")], [200] * 4)
                 same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
             same("the exit code", server.stop(), 0)
-        starting = subprocess.Popen([BINARY, "--listen", "127.0.0.1:0", "--events", pipe])
-        time.sleep(0.5)
-        starting.terminate()
-        same("the exit code", starting.wait(10), 0)
+        for admin in ([], ["--admin", "127.0.0.1:0"]):
+            starting = subprocess.Popen([BINARY, "--listen", "127.0.0.1:0", "--events", pipe, *admin])
+            time.sleep(0.5)
+            starting.terminate()
+            same("the exit code", starting.wait(10), 0)
 
 
 def check_prices_and_tenants_of_a_reload():

@@ -1,7 +1,4 @@
-use std::{
-    convert::Infallible,
-    sync::{Arc, OnceLock},
-};
+use std::{cell::RefCell, convert::Infallible, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -10,7 +7,7 @@ use axum::{
 use futures::stream;
 use tower::{Layer, service_fn};
 use tower_llm_callbacks::{
-    Callbacks, ContentCapture, HttpCallbackLayer, RunConfig,
+    Callbacks, ContentCapture, HttpCallbackLayer, LlmStart, Run,
     handler::on_llm_start,
     wire::{
         Format, LlmHttpRequest,
@@ -34,7 +31,7 @@ pub(crate) struct Models {
 
 impl Models {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let layer = HttpCallbackLayer::new(Callbacks::new())
+        let layer = HttpCallbackLayer::new(Callbacks::new().inline(on_llm_start(found)))
             .content(ContentCapture::Off)
             .max_request_bytes(LONGEST)
             // What is kept is counted where it is kept.
@@ -70,28 +67,33 @@ impl Models {
     }
 }
 
+tokio::task_local! {
+    /// Where the handler of the layers leaves the model of a call: it is called in the task that makes the call.
+    static FOUND: RefCell<Option<Option<Arc<str>>>>;
+}
+
+fn found(_: &Run, call: &LlmStart) {
+    let _ = FOUND.try_with(|found| *found.borrow_mut() = Some(call.model.clone()));
+}
+
 /// Returns the model of a call. `None` if the request is none of the layer's calls.
 async fn read(
     layer: &HttpCallbackLayer,
     head: &Parts,
     pieces: &[Bytes],
 ) -> Option<Option<Arc<str>>> {
-    let found = Arc::new(OnceLock::new());
-    let start = Arc::clone(&found);
-    let handler = on_llm_start(move |_, call| {
-        start.get_or_init(|| call.model.clone());
-    });
     let pieces = pieces.to_vec().into_iter().map(Ok::<_, Infallible>);
     let mut request = Request::new(Body::from_stream(stream::iter(pieces)));
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = head.uri.clone();
     *request.headers_mut() = head.headers.clone();
-    let handlers = Callbacks::new().inline(handler);
-    request.extensions_mut().insert(RunConfig::new().callbacks(&handlers));
     let nothing =
         service_fn(async |_: Request<_>| Ok::<_, Infallible>(Response::new(Body::empty())));
-    let _ = layer.layer(nothing).oneshot(request).await;
-    found.get().cloned()
+    let call = async {
+        let _ = layer.layer(nothing).oneshot(request).await;
+        FOUND.with(RefCell::take)
+    };
+    FOUND.scope(RefCell::default(), call).await
 }
 
 /// Returns the model of paths such as `/v1/models/NAME:countTokens` and `/model/NAME/count-tokens`.
