@@ -5,6 +5,7 @@ Uses Python's standard library only. `--only TEXT` selects checks by name.
 
 import argparse
 import contextlib
+import gzip
 import hashlib
 import http.client
 import http.server
@@ -23,6 +24,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from pathlib import Path
 from unittest import mock
 
@@ -755,6 +757,7 @@ def check_configuration_errors():
         ("provider = 'a'\n[[upstreams]]\nurl = 'http://a'\n", 1, "provider", "[[upstreams]]"),
         (tenant + "[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 1, tenants = { a = 1, b = 1 } }\n", 6, "tenants.b", "no tenant"),
         ("[[upstreams]]\nurl = 'http://a'\nmount = 'x'\n", 3, "upstreams[0].mount", "/groq"),
+        ("[[upstreams]]\nurl = 'http://a'\nmount = '/x/../y'\n", 3, "upstreams[0].mount", "without dot segments"),
         ("[[upstreams]]\nurl = 'http://a'\npaths = [\n  '/a',\n  '/*/*'\n]\n", 5, "upstreams[0].paths[1]", "one `*`"),
         ("[[tenants]]\nname = 'a'\n", 1, "tenants[0]", "`key_sha256` or `key_env`"),
         (f"[[tenants]]\nname = 'a'\nkey_sha256 = ['{SECRET}']\n", 3, "tenants[0].key_sha256", "sha256sum"),
@@ -769,6 +772,14 @@ def check_configuration_errors():
         ("[[sinks]]\njsonl = { path = '/no/such/a' }\n", 2, "sinks[0].jsonl.path", "create it"),
         ("[[sinks]]\n[sinks.jsonl]\npath = 'a'\nmax_size = '3 miles'\n", 4, "sinks[0].jsonl.max_size", "64MiB"),
         ("events = 'a'\n[[sinks]]\njsonl = { path = 'a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("events = 'a.jsonl'\n[[sinks]]\njsonl = { path = './a.jsonl' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("events = '/tmp/a'\n[[sinks]]\njsonl = { path = '/tmp/../tmp/a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("[[sinks]]\njsonl = { path = 'a', every = '1h' }\n[[sinks]]\njsonl = { path = 'a.1' }\n", 4, "sinks[1].jsonl.path", "an old file"),
+        ("[[sinks]]\njsonl = { path = './a.12' }\n[[sinks]]\njsonl = { path = 'a', every = '1h' }\n", 4, "sinks[1].jsonl.path", "an old file"),
+        ("[[sinks]]\njsonl = { path = 'a', every = '1h', keep = 9000000000000000000 }\n", 2, "sinks[0].jsonl.keep", "10000"),
+        ("client_timeout = '18446744073709551615'\n", 1, "client_timeout", "100 years"),
+        (f"[[sinks]]\notlp = {{ endpoint = 'http://me:{SECRET}@a' }}\n", 2, "sinks[0].otlp.endpoint", "headers_env"),
+        (f"[[sinks]]\notlp = {{ endpoint = 'http://a/?api_key={SECRET}' }}\n", 2, "sinks[0].otlp.endpoint", "headers_env"),
         ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 2 }\n", 3, "sinks[0].sample.share", "between 0 and 1"),
         ("[[sinks]]\njsonl = { path = 'a' }\nsample = { share = 1, keep_dearer_than = '1' }\n", 3, "keep_dearer_than", "[prices]"),
         ("[[sinks]]\notlp = { endpoint = 'here' }\n", 2, "sinks[0].otlp.endpoint", "4318"),
@@ -842,6 +853,136 @@ def check_upstreams_by_path_and_model():
     with gateway_with(f'[[upstreams]]\nurl = "{one.url}"\nmodels = ["a"]') as (server, *_):
         status, _, answer = ask(server, "POST", "/v1/chat/completions", CHAT)
         same("no upstream", (status, "no upstream" in json.loads(answer)["error"]["message"]), (404, True))
+
+
+def check_the_route_agrees_with_the_record():
+    claude, rest = Stub(), Stub()
+    text = f"""
+        events = "FOLDER/events.jsonl"
+        [[upstreams]]
+        url = "{claude.url}"
+        provider = "anthropic"
+        models = ["claude-*"]
+        [[upstreams]]
+        url = "{rest.url}"
+        provider = "openai"
+    """
+    chat, end = "/v1/chat/completions", b'"messages":[{"role":"user","content":"hi"}]}'
+    model = b'{"model":"claude-3",'
+    calls = [
+        (chat, model + end, {}, True),
+        (chat, b'{"model":"gpt-4o","model":"claude-3",' + end, {}, True),
+        (chat, b'{"model":"claude-3","model":"gpt-4o",' + end, {}, False),
+        (chat, b'{"temperature":NaN,"model":"claude-3",' + end, {}, True),
+        (chat, model + b'"x":-Infinity,' + end, {}, True),
+        (chat, b"\xef\xbb\xbf" + model + end, {}, True),
+        (chat, model + b'"x":"a\nb",' + end, {}, True),
+        (chat, model + b'"x":"\xff",' + end, {}, True),
+        (chat, model + b'"x":"' + b"a" * (17 << 20) + b'",' + end, {}, True),
+        (chat, gzip.compress(model + end), {"content-encoding": "gzip"}, True),
+        (chat, zlib.compress(model + end), {"content-encoding": "deflate"}, True),
+        (chat, b"no JSON", {}, False),
+        ("/openai/deployments/claude-3/chat/completions?api-version=1", b"{" + end, {}, True),
+        ("/v1/messages", model + end, {}, True),
+        ("/model/claude-3/invoke", b"{" + end, {}, True),
+        ("/model/%63laude-3/invoke", b"{" + end, {}, True),
+        ("/model/x/../claude-3/converse", b"{" + end, {}, True),
+        ("/v1/projects/p/locations/l/publishers/anthropic/models/claude-3:rawPredict", b"{" + end, {}, True),
+        ("/v1beta/models/gemini-2:generateContent", b'{"contents":[],"model":"claude-3"}', {}, False),
+        # No calls.
+        ("/v1/messages/count_tokens", model + end, {}, True),
+        ("/v1/messages/count_tokens", gzip.compress(model + end), {"content-encoding": "gzip"}, True),
+        ("/v1beta/models/claude-3:countTokens", b"{}", {}, True),
+    ]
+    with gateway_with(text) as (server, admin, folder):
+        for path, body, headers, is_claude in calls:
+            before = len(claude.seen), len(rest.seen)
+            same(path, ask(server, "POST", path, body, headers.items())[0], 200)
+            same(f"{path} {body[:60]}", (len(claude.seen) - before[0], len(rest.seen) - before[1]), (is_claude, not is_claude))
+            same("the body", (claude if is_claude else rest).seen[-1][2] == body, True)
+        same("the exit code", server.stop(), 0)
+        starts = [run[0]["data"] for run in events_of(folder / "events.jsonl")]
+        same("the models", [(it["model"] or "").startswith("claude") for it in starts], [is_claude for *_, is_claude in calls[:-3]])
+        same("the providers", [it["provider"] == "anthropic" for it in starts], [is_claude for *_, is_claude in calls[:-3]])
+
+
+def check_paths_and_mounts_in_all_spellings():
+    groq, chat, rest = Stub(), Stub(), Stub()
+    text = f"""
+        upstream = "{rest.url}"
+        [[upstreams]]
+        url = "{groq.url}/base"
+        mount = "/groq"
+        [[upstreams]]
+        url = "{chat.url}"
+        paths = ["/v1/chat/*", "/v1/m%65ssages/"]
+    """
+    with gateway_with(text) as (server, *_):
+        for path, upstream, expected in [
+            ("/groq/v1/a%20b//c?d=%2F", groq, "/base/v1/a%20b//c?d=%2F"),
+            ("/gr%6Fq/v1/chat/completions?a=b", groq, "/base/v1/chat/completions?a=b"),
+            ("//groq/v1/%C3%A9%25", groq, "/base/v1/%C3%A9%25"),
+            ("/x/../groq/v1", groq, "/base/v1"),
+            ("/groq", groq, "/base/"),
+            ("/groq?a=b", groq, "/base/?a=b"),
+            ("/groq/../v1/x", rest, None),
+            ("/groq/../v1/chat/x", chat, None),
+            ("/v1/ch%61t/completions", chat, None),
+            ("/v1//chat/completions/", chat, None),
+            ("/v1/x/../chat/completions", chat, None),
+            ("/v1/messages", chat, None),
+            ("/v1/messages/", chat, None),
+            ("/v1/models", rest, None),
+        ]:
+            same(path, raw(server, f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".encode())[1][:12], b"HTTP/1.1 200")
+            seen = [it.seen.pop()[0] if it.seen else None for it in (groq, chat, rest)]
+            same(path, seen, [(expected or path) if it is upstream else None for it in (groq, chat, rest)])
+
+
+def check_bodies_before_their_route_are_bounded():
+    upstream = Stub()
+    text = f"""
+        events = "FOLDER/events.jsonl"
+        [[upstreams]]
+        url = "{upstream.url}"
+        models = ["claude-*"]
+        [[upstreams]]
+        url = "{upstream.url}"
+        [limits]
+        kept_bytes = "32MiB"
+    """
+    with gateway_with(text) as (server, admin, folder):
+        memory = lambda: int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+        metrics = lambda: dict(line.rsplit(" ", 1) for line in get(f"{admin}/metrics")[1].decode().splitlines() if " " in line)
+        before, open_uploads = memory(), []
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 15000000\r\n\r\n"
+        part = b'{"padding":"' + b"a" * (12 << 20)
+        for number in range(20):
+            connection = socket.create_connection(server.address, timeout=20)
+            open_uploads.append(connection)
+            with contextlib.suppress(OSError):
+                connection.sendall(head + part[:1000])
+            if number == 0:
+                within(5, "it waits", lambda: metrics()["gateway_waiting_requests"] == "1")
+            with contextlib.suppress(OSError):
+                connection.sendall(part[1000:])
+        within(10, "the refusals", lambda: int(metrics().get('gateway_refused_requests_total{reason="room"}', 0)) >= 16)
+        assert int(metrics()["gateway_kept_bytes"]) > 20 << 20, metrics()["gateway_kept_bytes"]
+        assert memory() - before < 150 << 20, (before, memory())
+        # A model that was read is enough.
+        same("a call", ask(server, "POST", "/v1/chat/completions", {"model": "claude-3"} | CHAT | {"padding": "x" * (1 << 20)})[0], 200)
+        answers = []
+        for connection in open_uploads:
+            connection.setblocking(False)
+            with contextlib.suppress(OSError):
+                answers.append(connection.recv(65536))
+            connection.close()
+        assert any(answer.startswith(b"HTTP/1.1 503 ") and b"kept_bytes" in answer for answer in answers), answers
+        within(10, "nothing is kept", lambda: metrics()["gateway_kept_bytes"] == metrics()["gateway_waiting_requests"] == "0")
+        same("the exit code", server.stop(), 0)
+        ends = [run[-1] for run in events_of(folder / "events.jsonl")]
+        kinds = sorted(end["data"]["error"]["kind"] for end in ends if end["event"] == "llm_error")
+        same("the runs", (len(ends), {kind: kinds.count(kind) >= 2 for kind in kinds}), (21, {"cancelled": True, "transport": True}))
 
 
 def check_tenants():
@@ -972,7 +1113,18 @@ def check_rotation():
         whole = folder / "whole.jsonl"
         whole.write_bytes(lines)
         same("the runs", len(events_of(whole)), 30)
-        # A file that another program has moved is opened anew.
+    # Fewer are kept than before.
+    file = Path(tempfile.mkdtemp()) / "few.jsonl"
+    for number in range(1, 7):
+        file.with_name(f"few.jsonl.{number}").write_text("")
+    text = f'upstream = "{upstream.url}"\n[[sinks]]\njsonl = {{ path = "{file}", max_size = "1kB", keep = 2 }}\n'
+    with gateway_with(text) as (server, *_):
+        for _ in range(3):
+            ask(server, "POST", "/v1/chat/completions", CHAT)
+        same("the exit code", server.stop(), 0)
+        same("the files", sorted(it.name for it in file.parent.iterdir()), ["few.jsonl", "few.jsonl.1", "few.jsonl.2"])
+    shutil.rmtree(file.parent)
+    # A file that another program has moved is opened anew.
     with gateway_with(f'upstream = "{upstream.url}"\nevents = "FOLDER/events.jsonl"\n') as (server, admin, folder):
         file = folder / "gateway.toml"
         ask(server, "POST", "/v1/chat/completions", CHAT)
@@ -1029,12 +1181,15 @@ def check_health():
 
 
 def check_limits():
-    text = f'upstream = "{REPLAY.url}"\n[limits]\nrequest_body = "1kB"\nupload_time = "1s"\nconnections = 4\n'
-    with gateway_with(text) as (server, *_):
+    text = f'upstream = "{REPLAY.url}"\nevents = "FOLDER/events.jsonl"\n[limits]\nrequest_body = "1kB"\nupload_time = "1s"\nconnections = 4\n'
+    with gateway_with(text) as (server, admin, folder):
         large = json.dumps(CHAT | {"padding": "x" * 1000}).encode()
         for path in ("/v1/chat/completions", "/echo"):
             for body in (large, iter([large[:500], large[500:]])):
                 same("a large body", (ask(server, "POST", path, body)[0], path), (413, path))
+        assert 'gateway_refused_requests_total{reason="body"} 2' in get(f"{admin}/metrics")[1].decode()
+        runs = events_of(folder / "events.jsonl")
+        same("the runs", [run[-1]["data"]["error"]["kind"] for run in runs], ["invalid"] * 2)
         same("a small one", ask(server, "POST", "/echo", CHAT)[0], 200)
         begun = time.monotonic()
         connection = socket.create_connection(server.address, timeout=20)
@@ -1196,10 +1351,11 @@ def check_a_file_that_does_not_open_stops_nothing():
                 same("ready", [get(f"{admin}{path}")[0] for path in ("/readyz", "/usage", "/metrics", "/healthz")], [200] * 4)
                 same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
             same("the exit code", server.stop(), 0)
-        starting = subprocess.Popen([BINARY, "--listen", "127.0.0.1:0", "--events", pipe])
-        time.sleep(0.5)
-        starting.terminate()
-        same("the exit code", starting.wait(10), 0)
+        for admin in ([], ["--admin", "127.0.0.1:0"]):
+            starting = subprocess.Popen([BINARY, "--listen", "127.0.0.1:0", "--events", pipe, *admin])
+            time.sleep(0.5)
+            starting.terminate()
+            same("the exit code", starting.wait(10), 0)
 
 
 def check_prices_and_tenants_of_a_reload():

@@ -13,7 +13,7 @@ use crate::{gateway::Gateway, watchers::Shown};
 /// Returns what the admin listener serves: the live page, and for programs `/metrics`, `/usage`, `/healthz` and `/readyz`.
 pub(crate) fn router(gateway: &Arc<Gateway>, shown: Shown, address: SocketAddr) -> Router {
     let Shown { page, prometheus, usage } = shown;
-    page.watch(gateway.layer());
+    page.watch(gateway.layer(), gateway.uploads());
     prometheus.start_upkeep();
     let [metrics, budgets, ready] = std::array::from_fn(|_| Arc::clone(gateway));
     let usage = Router::new().route(

@@ -18,6 +18,7 @@ use crate::{
     state::State,
     targets::Targets,
     tenants::Tenants,
+    uploads::Uploads,
     watchers::Watchers,
 };
 
@@ -64,6 +65,7 @@ impl Applied {
         layer: &HttpCallbackLayer,
         clients: &Clients,
         watchers: &Watchers,
+        uploads: &Arc<Uploads>,
     ) -> Result<(Callbacks, Stack), BoxError> {
         let settings = &loaded.settings;
         let explained = |problem| loaded.message(&problem);
@@ -99,7 +101,8 @@ impl Applied {
             (set, self.metrics) = (observed, Some(metrics));
         }
         let layer = observe::with(layer.clone(), settings, self.prices.as_ref());
-        let stack = Stack::new(settings, (tenants, targets), &self.budgets, &layer, clients);
+        let stack =
+            Stack::new(settings, (tenants, targets), &self.budgets, &layer, clients, uploads);
         self.loaded = Some(loaded);
         Ok((set, stack))
     }

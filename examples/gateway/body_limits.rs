@@ -11,14 +11,13 @@ use axum::{
     Error as BodyError,
     body::{Body, Bytes},
     extract::Request,
-    http::{StatusCode, header},
-    response::Response,
+    http::header,
 };
 use http_body_util::Limited;
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-use crate::{config::LimitsSettings, upstream_error::no_request};
+use crate::config::LimitsSettings;
 
 /// The limits of requests' bodies.
 pub(crate) struct BodyLimits {
@@ -34,15 +33,15 @@ impl BodyLimits {
         }
     }
 
-    /// Limits the body of a request, or refuses one that says that it is too large.
-    pub(crate) fn apply(&self, mut request: Request) -> Result<Request, Box<Response>> {
+    /// Limits the body of a request. The error is a request that says that its body is larger.
+    pub(crate) fn apply(&self, mut request: Request) -> Result<Request, Box<Request>> {
         if let Some(bytes) = self.bytes {
             let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
             // Else the length is not that of the body.
             let length = request.headers().get(header::CONTENT_LENGTH).filter(|_| !is_chunked);
             let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
             if length.is_some_and(|length| length > bytes) {
-                return Err(Box::new(no_request(StatusCode::PAYLOAD_TOO_LARGE)));
+                return Err(Box::new(request));
             }
             request = request.map(|body| Body::new(Limited::new(body, bytes)));
         }

@@ -16,7 +16,7 @@ use tower_llm_callbacks::{
 
 use crate::{
     applied::Applied, clients::Clients, config::Loaded, sinks::Former, stack::Stack, state::State,
-    watchers::Watchers,
+    uploads::Uploads, watchers::Watchers,
 };
 
 /// The gateway: what serves requests now, and what stays when the settings are read again.
@@ -28,6 +28,7 @@ pub(crate) struct Gateway {
     /// Its clones share the bytes that they keep, and what they count.
     layer: HttpCallbackLayer,
     clients: Clients,
+    uploads: Arc<Uploads>,
     watchers: Watchers,
     /// Held while files are read and opened: only threads that may block take it.
     applied: Mutex<Applied>,
@@ -45,16 +46,18 @@ impl Gateway {
             Some(bytes) => layer.max_kept_bytes(bytes.as_usize()),
             None => layer,
         };
+        let uploads = Arc::new(Uploads::new(layer.stats().max_kept_bytes));
         let clients = Clients::new();
         let former = Former::default();
         let mut applied = Applied::new(former.clone(), &watchers);
-        let (set, stack) = applied.apply(loaded, &layer, &clients, &watchers)?;
+        let (set, stack) = applied.apply(loaded, &layer, &clients, &watchers, &uploads)?;
         handlers.replace(set);
         Ok(Self {
             stack: RwLock::new(Arc::new(stack)),
             handlers,
             layer,
             clients,
+            uploads,
             watchers,
             state: RwLock::new(Arc::new(applied.state())),
             applied: Mutex::new(applied),
@@ -70,8 +73,9 @@ impl Gateway {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         applied.sinks.reopen();
         let Some(again) = applied.again() else { return };
-        let made = again
-            .and_then(|loaded| applied.apply(loaded, &self.layer, &self.clients, &self.watchers));
+        let made = again.and_then(|loaded| {
+            applied.apply(loaded, &self.layer, &self.clients, &self.watchers, &self.uploads)
+        });
         let is_valid = made.is_ok();
         let state = match made {
             Ok((set, stack)) => {
@@ -101,6 +105,10 @@ impl Gateway {
 
     pub(crate) fn layer(&self) -> &HttpCallbackLayer {
         &self.layer
+    }
+
+    pub(crate) fn uploads(&self) -> &Arc<Uploads> {
+        &self.uploads
     }
 
     /// Returns what applies, without waiting.

@@ -18,12 +18,12 @@ mod hop_by_hop;
 mod live;
 mod location;
 mod metrics;
+mod models;
 mod no_prices;
 mod observe;
 mod provider_key;
 mod proxy;
 mod refuse;
-mod requested_model;
 mod reused;
 mod routes;
 mod server;
@@ -36,6 +36,7 @@ mod tasks;
 mod tenants;
 mod unrouted;
 mod upload;
+mod uploads;
 mod upstream;
 mod upstream_error;
 mod watchers;
@@ -63,13 +64,15 @@ async fn run(loaded: Loaded) -> Result<(), BoxError> {
     let settings = loaded.settings.clone();
     let watchers = Watchers::new(&settings)?;
     let shown = watchers.shown();
-    // Before the first call writes to the file.
-    if let Some(shown) = &shown {
-        live::history_of(&shown.page, &settings).await?;
-    }
-    let starting = tokio::task::spawn_blocking(|| Gateway::start(loaded, watchers));
+    let starting = async {
+        // Before the first call writes to the file.
+        if let Some(shown) = &shown {
+            live::history_of(&shown.page, &settings).await?;
+        }
+        tokio::task::spawn_blocking(|| Gateway::start(loaded, watchers)).await?
+    };
     let gateway = tokio::select! {
-        gateway = starting => Arc::new(gateway??),
+        gateway = starting => Arc::new(gateway?),
         // A file that does not open, such as a pipe without a reader, is no reason to go on.
         () = signals.next() => return Ok(()),
     };

@@ -53,9 +53,9 @@ impl Prometheus {
         if let Some(handlers) = &gateway.state().metrics {
             handlers.sample();
         }
-        let stats = gateway.layer().stats();
-        gauge!("gateway_waiting_requests").set(stats.waiting_requests as f64);
-        gauge!("gateway_kept_bytes").set(stats.kept_bytes as f64);
+        let (stats, uploads) = (gateway.layer().stats(), gateway.uploads());
+        gauge!("gateway_waiting_requests").set((stats.waiting_requests + uploads.waiting()) as f64);
+        gauge!("gateway_kept_bytes").set((stats.kept_bytes + uploads.kept()) as f64);
         for UnobservedRequests { method, path, requests, .. } in &stats.unobserved {
             let labels = [("method", method.to_string()), ("path", path.to_string())];
             counter!("gateway_unobserved_requests_total", &labels).absolute(*requests);

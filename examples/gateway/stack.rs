@@ -1,10 +1,21 @@
+use std::sync::Arc;
+
 use axum::{Router, extract::Request, middleware, response::Response};
 use tower::ServiceExt;
 use tower_llm_callbacks::{ContentCapture, HttpCallbackLayer, RunConfig};
 
 use crate::{
-    body_limits::BodyLimits, budgets::Budgets, clients::Clients, config::Settings, proxy, refuse,
-    targets::Targets, tenants::Tenants, unrouted, upstream_error::no_upstream,
+    body_limits::BodyLimits,
+    budgets::Budgets,
+    clients::Clients,
+    config::Settings,
+    models::Models,
+    proxy, refuse,
+    targets::Targets,
+    tenants::Tenants,
+    unrouted::{self, Refusal, Unrouted},
+    uploads::Uploads,
+    upstream_error::no_upstream,
 };
 
 /// What serves requests by one state of the settings. A request keeps the one that it came to.
@@ -15,6 +26,8 @@ pub(crate) struct Stack {
     /// Without tenants, how all calls are served.
     any: usize,
     targets: Targets,
+    models: Models,
+    uploads: Arc<Uploads>,
     is_simulated: bool,
     limits: BodyLimits,
     /// One for each level of content, each with a layer of its own.
@@ -39,6 +52,7 @@ impl Stack {
         budgets: &Budgets,
         layer: &HttpCallbackLayer,
         clients: &Clients,
+        uploads: &Arc<Uploads>,
     ) -> Self {
         let mut levels = Vec::<ContentCapture>::new();
         let mut level = |content| {
@@ -75,7 +89,17 @@ impl Stack {
         let services = services.collect();
         let tenants = Some(tenants).filter(|tenants| !tenants.all.is_empty());
         let limits = BodyLimits::new(&settings.limits);
-        Self { tenants, callers, any, targets, is_simulated, limits, services }
+        Self {
+            tenants,
+            callers,
+            any,
+            targets,
+            models: Models::new(settings),
+            uploads: Arc::clone(uploads),
+            is_simulated,
+            limits,
+            services,
+        }
     }
 
     /// Returns how many upstreams there are, unless the provider is simulated.
@@ -103,10 +127,17 @@ impl Stack {
         }
         request = match self.limits.apply(request) {
             Ok(request) => request,
-            Err(response) => return *response,
+            Err(request) => {
+                return Unrouted::new(&services.unrouted, &request).refuse(Refusal::TooLarge).await;
+            }
         };
         if !self.is_simulated {
-            let (target, chosen) = self.targets.choose(request, &services.unrouted).await;
+            let chosen =
+                self.targets.choose(request, &services.unrouted, &self.models, &self.uploads).await;
+            let (target, chosen) = match chosen {
+                Ok(chosen) => chosen,
+                Err(refused) => return *refused,
+            };
             request = chosen;
             let Some(target) = target else { return no_upstream() };
             if let Some(provider) = &target.provider {

@@ -1,13 +1,20 @@
 use std::sync::Arc;
 
-use axum::{Router, extract::Request, http::HeaderValue};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Uri},
+    response::Response,
+};
 use tower_llm_callbacks::http_layer::Provider;
 
 use crate::{
     config::{Pattern, Problem, Settings},
-    requested_model::requested_model,
-    unrouted::Unrouted,
-    upstream::Upstream,
+    models::Models,
+    unrouted::{Refusal, Unrouted},
+    uploads::{Stopped, Uploads},
+    upstream::{Upstream, normal_path},
 };
 
 /// The upstreams, of which each request gets one.
@@ -36,11 +43,12 @@ impl Targets {
                 return Err(Problem::new(format!("upstreams[{at}].key_env"), message));
             }
             let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+            let paths: Vec<_> = it.paths.iter().map(|path| normal(path)).collect();
             targets.push(Arc::new(Target {
                 provider: provider(it.provider.as_deref(), &upstream),
                 upstream,
                 key,
-                paths: patterns(&it.paths),
+                paths: patterns(&paths),
                 models: patterns(&it.models),
             }));
         }
@@ -63,22 +71,35 @@ impl Targets {
     }
 
     /// Returns the first upstream that takes a request, and the request, whose body may have been read for its model.
-    /// Meanwhile the call is one of the service of [unrouted](crate::unrouted) ones.
+    /// Meanwhile the call is one of the service of [unrouted](crate::unrouted) ones. The error is a refusal.
     pub(crate) async fn choose(
         &self,
         request: Request,
         layered: &Router,
-    ) -> (Option<Arc<Target>>, Request) {
-        let path = request.uri().path();
-        let candidates: Vec<_> = self.0.iter().filter(|target| target.takes(path)).collect();
+        models: &Models,
+        uploads: &Arc<Uploads>,
+    ) -> Result<(Option<Arc<Target>>, Request), Box<Response>> {
+        // As the crate reads it for the events.
+        let path = normal_path(request.uri());
+        let candidates: Vec<_> = self.0.iter().filter(|target| target.takes(&path)).collect();
         if candidates.first().is_none_or(|target| target.models.is_empty()) {
-            return (candidates.first().copied().cloned(), request);
+            return Ok((candidates.first().copied().cloned(), request));
+        }
+        let of_model = |model: Option<&str>| {
+            candidates.iter().find(|target| target.is_for(model)).copied().cloned()
+        };
+        if let Some(model) = models.in_path(request.method(), request.uri()) {
+            return Ok((of_model(Some(&model)), request));
         }
         let unrouted = Unrouted::new(layered, &request);
-        let (model, request) = requested_model(request).await;
+        let (head, body) = request.into_parts();
+        let (body, stopped) = uploads.read(body).await;
+        let model = models.of(&head, &body.pieces()).await;
+        if stopped == Stopped::Exhausted && model.is_none() {
+            return Err(Box::new(unrouted.refuse(Refusal::NoRoom).await));
+        }
         unrouted.routed();
-        let target = candidates.into_iter().find(|target| target.is_for(model.as_deref()));
-        (target.cloned(), request)
+        Ok((of_model(model.as_deref()), Request::from_parts(head, Body::new(body))))
     }
 }
 
@@ -96,4 +117,9 @@ impl Target {
 
 fn provider(name: Option<&str>, upstream: &Upstream) -> Option<Provider> {
     name.map(Provider::new).or_else(|| Provider::of_host(upstream.host()))
+}
+
+/// Returns the path of settings as requests are compared with it.
+fn normal(path: &str) -> String {
+    path.parse::<Uri>().map_or_else(|_| path.to_owned(), |uri| normal_path(&uri))
 }

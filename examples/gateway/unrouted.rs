@@ -4,18 +4,41 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::Request,
+    http::StatusCode,
     response::Response,
 };
 use futures::{FutureExt, stream};
+use http_body_util::{BodyExt, Full, Limited};
 use tower::ServiceExt;
 
-/// A call whose body is read for its model, outside of the layer. If that is dropped, because the client has left, the
-/// call is observed all the same.
+use crate::upstream_error::{no_request, no_room};
+
+/// A call whose body is read for its model, outside of the layer. If that is dropped, because the client has left, or the
+/// call is refused, it is observed all the same.
 pub(crate) struct Unrouted(Option<(Router, Request)>);
+
+/// Why a call is refused before it is known where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Refusal {
+    /// Its body is larger than the limit.
+    TooLarge,
+    /// The bodies of all calls together have reached the limit, and what was read has no model.
+    NoRoom,
+}
 
 /// Returns the service below the layer of such calls.
 pub(crate) fn service() -> Router {
-    Router::new().fallback(async || pending::<Response>().await)
+    Router::new().fallback(async |mut request: Request| {
+        match request.extensions_mut().remove::<Refusal>() {
+            Some(Refusal::TooLarge) => {
+                // It fails, which tells the layer that the request is invalid.
+                let _ = request.into_body().collect().await;
+                no_request(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            Some(Refusal::NoRoom) => no_room(),
+            None => pending::<Response>().await,
+        }
+    })
 }
 
 impl Unrouted {
@@ -33,6 +56,26 @@ impl Unrouted {
     /// The body was read.
     pub(crate) fn routed(mut self) {
         self.0 = None;
+    }
+
+    /// Returns the response to a call that is refused.
+    pub(crate) async fn refuse(mut self, refusal: Refusal) -> Response {
+        let reason = match refusal {
+            Refusal::TooLarge => "body",
+            Refusal::NoRoom => "room",
+        };
+        metrics::counter!("gateway_refused_requests_total", "reason" => reason).increment(1);
+        let Some((layered, mut head)) = self.0.take() else { return no_room() };
+        head.extensions_mut().insert(refusal);
+        *head.body_mut() = match refusal {
+            // One that is too large from its beginning.
+            Refusal::TooLarge => Body::new(Limited::new(Full::from("too large"), 0)),
+            Refusal::NoRoom => Body::empty(),
+        };
+        match layered.oneshot(head).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use axum::http::{
     Uri,
     uri::{Authority, InvalidUri, PathAndQuery, Scheme},
 };
+use tower_llm_callbacks::wire::LlmHttpRequest;
 
 /// The base URL of the provider: a scheme, a host and an optional path prefix.
 #[derive(Debug, Clone)]
@@ -27,10 +28,28 @@ impl Upstream {
         rest.is_some_and(|rest| self.mount.is_empty() || rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Returns the target of a request without the mount. The rest is unchanged, unless the mount is spelled in another way:
+    /// then it is the path as it was understood.
+    fn below_mount<'a>(&self, sent: &'a str, uri: &Uri) -> Cow<'a, str> {
+        if self.mount.is_empty() {
+            return sent.into();
+        }
+        let understood = normal_path(uri);
+        let rest = understood.strip_prefix(&self.mount).unwrap_or(&understood);
+        if let Some(as_sent) = sent.strip_prefix(&self.mount)
+            && let Ok(below) = format!("/{}", as_sent.trim_start_matches('/')).parse()
+            && normal_path(&below).trim_matches('/') == rest.trim_matches('/')
+        {
+            return as_sent.into();
+        }
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}{query}", encoded(rest)).into()
+    }
+
     /// Returns the URL for a request, with the request's path and query.
     pub(crate) fn uri(&self, uri: &Uri) -> Result<Uri, axum::http::Error> {
-        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let path = path.strip_prefix(&self.mount).unwrap_or(path);
+        let sent = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let path = self.below_mount(sent, uri);
         // Below a mount there may be a query alone.
         let slash = if path.starts_with('/') { "" } else { "/" };
         Uri::builder()
@@ -67,6 +86,26 @@ impl Upstream {
             && other.host().eq_ignore_ascii_case(self.authority.host())
             && port(&other) == port(&self.authority)
     }
+}
+
+/// Returns the path of a request as the crate, and a server, reads it.
+pub(crate) fn normal_path(uri: &Uri) -> String {
+    let (method, headers, body) = Default::default();
+    LlmHttpRequest::new(&method, uri, &headers, &body).path().into_owned()
+}
+
+/// Encodes a path that was decoded.
+fn encoded(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'%' | b'?' | b'#' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | ..=b' ' | 0x7F.. => {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+            _ => encoded.push(byte.into()),
+        }
+    }
+    encoded
 }
 
 impl FromStr for Upstream {

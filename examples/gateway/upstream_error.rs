@@ -2,7 +2,7 @@ use std::error::Error;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use hyper_util::client::legacy;
@@ -33,6 +33,16 @@ pub(crate) fn no_request(status: StatusCode) -> Response {
         _ => "The body of the request is malformed or incomplete.",
     };
     refused(status, message)
+}
+
+/// Returns the response to a request whose body cannot be kept until its model is known.
+pub(crate) fn no_room() -> Response {
+    let message = "This gateway reads as many bodies of requests as it may keep (`limits.kept_bytes`): retry later.";
+    let error = json!({"error": {"message": message, "type": "overloaded_error"}});
+    let retry = [(header::RETRY_AFTER, "1")];
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, retry, Json(error)).into_response();
+    response.extensions_mut().insert(TransportFailure::new(message));
+    response
 }
 
 /// Returns the response to a request that no upstream takes.

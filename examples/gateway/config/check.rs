@@ -1,6 +1,4 @@
-use std::collections::HashSet;
-
-use super::{Problem, Settings};
+use super::{Problem, Settings, files::Files};
 use crate::{targets::Targets, tenants::Tenants};
 
 impl Settings {
@@ -31,7 +29,7 @@ impl Settings {
         for (at, tenant) in self.tenants.iter().enumerate() {
             tenant.check(&format!("tenants[{at}]"), is_priced)?;
         }
-        let mut files = HashSet::new();
+        let mut files = Files::default();
         for (key, sink) in self.all_sinks() {
             sink.check(&key, is_priced).map_err(|problem| match !key.contains('[') {
                 // That of an option has no keys of its own.
@@ -45,10 +43,10 @@ impl Settings {
                 return Err(Problem::new(key, "no tenant has this name: correct it"));
             }
             if let Some(jsonl) = sink.jsonl
-                && !files.insert(jsonl.path)
+                && let Err(message) = files.add(&jsonl)
             {
                 let key = if key == "events" { key } else { format!("{key}.jsonl.path") };
-                return Err(Problem::new(key, "another sink writes to this file: leave one out"));
+                return Err(Problem::new(key, message));
             }
         }
         Tenants::read(self)?;

@@ -3,6 +3,7 @@
 mod budget;
 mod check;
 mod file;
+mod files;
 mod limits;
 mod loaded;
 mod merge;
@@ -17,6 +18,7 @@ mod values;
 
 pub(crate) use self::{
     budget::BudgetSettings,
+    files::resolved,
     limits::LimitsSettings,
     loaded::Loaded,
     otlp::OtlpSettings,

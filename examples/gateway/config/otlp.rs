@@ -66,6 +66,13 @@ impl OtlpSettings {
                 "expected the URL of a receiver of OTLP over HTTP, such as http://127.0.0.1:4318";
             return Err(Problem::new(format!("{key}.endpoint"), message));
         }
+        let has_credentials = |uri: &Uri| {
+            uri.query().is_some() || uri.authority().is_some_and(|it| it.as_str().contains('@'))
+        };
+        if self.endpoint.parse().is_ok_and(|uri| has_credentials(&uri)) {
+            let message = "must have neither credentials nor a query: set `headers_env`";
+            return Err(Problem::new(format!("{key}.endpoint"), message));
+        }
         self.headers(key).map(drop)
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct JsonlSettings {
     pub(crate) keep: usize,
 }
 
+/// The most old files of a sink.
+const MOST_KEPT: usize = 10_000;
+
 fn ten() -> usize {
     10
 }
@@ -145,6 +148,10 @@ impl SinkSettings {
 }
 
 impl JsonlSettings {
+    pub(super) fn rotates(&self) -> bool {
+        self.max_size.is_some() || self.every.is_some()
+    }
+
     fn check(&self, key: &str) -> Result<(), Problem> {
         let of = |name: &str| format!("{key}.{name}");
         let zero = "must not be 0: leave it out if the file is not to be rotated by it";
@@ -154,8 +161,11 @@ impl JsonlSettings {
         if self.every.is_some_and(|every| every.0.as_secs() == 0) {
             return Err(Problem::new(of("every"), zero));
         }
-        let rotates = self.max_size.is_some() || self.every.is_some();
-        if rotates && self.path.as_os_str() == "-" {
+        if self.keep > MOST_KEPT {
+            let message = format!("must be at most {MOST_KEPT}: each rotation renames all of them");
+            return Err(Problem::new(of("keep"), message));
+        }
+        if self.rotates() && self.path.as_os_str() == "-" {
             return Err(Problem::new(
                 key,
                 "standard output cannot be rotated: set a file as `path`",

@@ -1,7 +1,8 @@
+use axum::http::Uri;
 use serde::Deserialize;
 
 use super::{Problem, problem::secret};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, normal_path};
 
 /// Where some requests go: those below a path, with one of several paths, for one of several models, or all of these.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,6 +35,11 @@ impl UpstreamSettings {
         let mount = &self.mount;
         if !mount.is_empty() && (!mount.starts_with('/') || mount.ends_with('/')) {
             let message = "expected a path such as /groq, without a slash at its end";
+            return Err(Problem::new(of("mount"), message));
+        }
+        let uri = mount.parse::<Uri>().ok();
+        if !mount.is_empty() && uri.is_none_or(|uri| normal_path(&uri) != *mount) {
+            let message = "expected the path as a server reads it: decoded, without dot segments and double slashes";
             return Err(Problem::new(of("mount"), message));
         }
         for (name, patterns) in [("paths", &self.paths), ("models", &self.models)] {

@@ -32,6 +32,9 @@ impl FromStr for Content {
     }
 }
 
+/// Clocks overflow with longer times.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A length of time: a number of seconds, or a number with a unit, such as `90s`, `5m` or `1day`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Seconds(pub(crate) Duration);
@@ -42,9 +45,13 @@ impl FromStr for Seconds {
     fn from_str(text: &str) -> Result<Self, String> {
         let seconds = text.parse().map(Duration::from_secs).ok();
         let length = seconds.or_else(|| humantime::parse_duration(text).ok());
-        length.map(Self).ok_or_else(|| {
-            "expected a number of seconds, or a time with its unit, such as 90s, 5m or 1day".into()
-        })
+        let length = length.ok_or(
+            "expected a number of seconds, or a time with its unit, such as 90s, 5m or 1day",
+        )?;
+        match length <= LONGEST {
+            true => Ok(Self(length)),
+            false => Err("it is longer than 100 years: leave it out, or set a shorter time".into()),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tower_llm_callbacks::{
 use uuid::Uuid;
 
 use super::{BROWSERS, entry::RunEntry, runs::Runs};
-use crate::config::Texts;
+use crate::{config::Texts, uploads::Uploads};
 
 /// The handler that keeps the runs of the page.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(crate) struct LivePage {
     runs: Arc<Mutex<Runs>>,
     pub(super) browsers: Arc<Semaphore>,
     /// The layer that makes the runs.
-    layer: Arc<OnceLock<HttpCallbackLayer>>,
+    layer: Arc<OnceLock<(HttpCallbackLayer, Arc<Uploads>)>>,
     /// What a request has to know that aborts a call. `None` if none may.
     abort_token: Option<Arc<str>>,
     mask: Texts,
@@ -62,19 +62,21 @@ impl LivePage {
         registration.background().threads(2).capacity(1024).name("live page")
     }
 
-    /// Has the page show how many calls of a layer wait for their request.
-    pub(crate) fn watch(&self, layer: &HttpCallbackLayer) {
-        let _ = self.layer.set(layer.clone());
+    /// Has the page show how many calls wait for their request, in a layer or before.
+    pub(crate) fn watch(&self, layer: &HttpCallbackLayer, uploads: &Arc<Uploads>) {
+        let _ = self.layer.set((layer.clone(), Arc::clone(uploads)));
     }
 
     /// Returns the number of calls whose request has not arrived. They have no run yet.
     pub(super) fn waiting(&self) -> usize {
-        self.layer.get().map_or(0, |layer| layer.stats().waiting_requests)
+        self.layer
+            .get()
+            .map_or(0, |(layer, uploads)| layer.stats().waiting_requests + uploads.waiting())
     }
 
     /// Returns the requests that no format recognised, and how many there are in all. They have no run.
     pub(super) fn unobserved(&self) -> (u64, Vec<UnobservedRequests>) {
-        let all = self.layer.get().map(|layer| layer.stats().unobserved).unwrap_or_default();
+        let all = self.layer.get().map(|(layer, _)| layer.stats().unobserved).unwrap_or_default();
         (all.iter().map(|it| it.requests).sum(), all)
     }
 

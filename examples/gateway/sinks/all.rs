@@ -7,7 +7,7 @@ use std::{
 use tower_llm_callbacks::Callbacks;
 
 use super::{Former, Rotation, RunningSink};
-use crate::config::{Problem, Settings};
+use crate::config::{Problem, Settings, resolved};
 
 /// The sinks of the present settings, and those before that may have calls in flight.
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl Sinks {
         let is_kept = |it: &Arc<RunningSink>| wanted.iter().any(|(_, sink)| *sink == it.settings);
         for (key, sink) in &wanted {
             if !self.present.iter().any(|it| it.settings == *sink) {
-                let file_of = |path: &Path| self.files.get(path).cloned();
+                let file_of = |path: &Path| self.files.get(&resolved(path)).cloned();
                 let sink = RunningSink::start(key, sink.clone(), file_of);
                 started.push(Arc::new(sink.map_err(|error| Problem::new(key, error))?));
             }
@@ -42,7 +42,7 @@ impl Sinks {
         self.present = kept.into_iter().chain(started).collect();
         for sink in &self.present {
             if let (Some(jsonl), Some(file)) = (&sink.settings.jsonl, &sink.file) {
-                self.files.insert(jsonl.path.clone(), file.clone());
+                self.files.insert(resolved(&jsonl.path), file.clone());
             }
         }
         // Spans first, whatever the order of the settings: other handlers record their ids.

@@ -35,9 +35,8 @@ impl Former {
             {
                 sleep(INTERVAL).await;
             }
-            if former.remove(&destination) {
-                destination.close(CLOSE).await;
-            }
+            destination.close(CLOSE).await;
+            former.remove(&destination);
         });
     }
 
@@ -53,10 +52,8 @@ impl Former {
         at.is_none_or(|at| at + MOST < all.len())
     }
 
-    fn remove(&self, destination: &Arc<Destination>) -> bool {
-        let mut all = self.all();
-        let at = all.iter().position(|it| Arc::ptr_eq(it, destination));
-        at.map(|at| all.remove(at)).is_some()
+    fn remove(&self, destination: &Arc<Destination>) {
+        self.all().retain(|it| !Arc::ptr_eq(it, destination));
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Arc<Destination>>> {

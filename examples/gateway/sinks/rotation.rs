@@ -144,12 +144,20 @@ impl Rotating {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        for number in (1..self.keep).rev() {
+        // Up to the first number that is free: files are not looked for that are not there.
+        let free = (1..self.keep).find(|number| !self.old(*number).exists()).unwrap_or(self.keep);
+        for number in (1..free).rev() {
             rename(&self.old(number), &self.old(number + 1))?;
         }
         match self.keep {
             0 => fs::remove_file(&self.path)?,
             _ => rename(&self.path, &self.old(1))?,
+        }
+        // Those of settings that kept more.
+        for number in self.keep + 1.. {
+            if fs::remove_file(self.old(number)).is_err() {
+                break;
+            }
         }
         let opened = open(&self.path);
         self.opened(opened)

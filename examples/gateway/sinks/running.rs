@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::OnceCell;
 use tower::BoxError;
 use tower_llm_callbacks::Callbacks;
 
@@ -48,6 +49,7 @@ impl RunningSink {
             otlp,
             #[cfg(feature = "nats")]
             nats,
+            closed: OnceCell::new(),
         };
         Ok(Self { settings, handlers, file, destination: Arc::new(destination) })
     }
