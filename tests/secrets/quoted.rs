@@ -94,7 +94,7 @@ async fn the_credential_of_a_request_is_covered_in_its_errors() {
             // The next attempt says why the one before failed.
             let mut service = ServiceBuilder::new().layer(AttemptsLayer::new()).service(
                 service_fn(|request: Request<Full<Bytes>>| {
-                    let service = layer.layer(inner.clone());
+                    let service = layer.layer(inner);
                     async move {
                         for _ in 0..2 {
                             let mut service = service.clone();

@@ -103,7 +103,7 @@ impl MaskedText {
         }
         let view = View::of(rest, is_json, is_end, MOST);
         let reading = Reading { mask, rest, is_json, is_end };
-        let bytes = match reading.decide(&view, self.before) {
+        match reading.decide(&view, self.before) {
             Decision::Pass(bytes, before) => {
                 self.before = before;
                 out.push_str(&rest[..bytes]);
@@ -121,8 +121,7 @@ impl MaskedText {
                 self.before = view.text.chars().next_back();
                 view.source(view.text.len())
             }
-        };
-        bytes
+        }
     }
 
     /// Waits for the end of the text.
