@@ -127,7 +127,7 @@ fn http(tasks: Tasks, silence: Duration) -> auto::Builder<Tasks> {
         // A client that is there answers pings.
         .keep_alive_interval(silence)
         .max_concurrent_streams(STREAMS)
-        // So that a client that opens a WebSocket is told that there are none.
+        // So that a client that opens a WebSocket gets an answer that refuses it.
         .enable_connect_protocol();
     http
 }

@@ -7,7 +7,7 @@ use crate::{
     sinks::{RunningSink, SinkStatus},
 };
 
-/// What probes are told of the settings that apply. They get it without a lock that a reload holds, which may wait for a
+/// The settings that apply, as probes report them. They get it without a lock that a reload holds, which may wait for a
 /// file for as long as it likes.
 #[derive(Default)]
 pub(crate) struct State {

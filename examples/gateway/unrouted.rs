@@ -31,7 +31,7 @@ pub(crate) fn service() -> Router {
     Router::new().fallback(async |mut request: Request| {
         match request.extensions_mut().remove::<Refusal>() {
             Some(Refusal::TooLarge) => {
-                // It fails, which tells the layer that the request is invalid.
+                // It fails, so that the layer sees that the request is invalid.
                 let _ = request.into_body().collect().await;
                 no_request(StatusCode::PAYLOAD_TOO_LARGE)
             }

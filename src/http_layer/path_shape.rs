@@ -1,4 +1,4 @@
-//! The shapes of paths: what can be told of a path without the names and ids in it.
+//! The shapes of paths: a path without the names and ids in it.
 
 use http::Method;
 
@@ -8,7 +8,7 @@ use crate::redact;
 const MAX_SEGMENTS: usize = 12;
 /// A word is no longer than this. Ids are.
 const MAX_WORD: usize = 24;
-/// What stands for a segment that is not told.
+/// What stands for a segment that is left out.
 const HIDDEN_SEGMENT: &str = "/{}";
 
 /// Segments that begin the paths of LLM APIs, beside versions.

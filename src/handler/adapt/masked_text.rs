@@ -3,12 +3,10 @@ use serde_json::Value;
 use super::{
     Mask,
     escapes::{self, Next, Unit, View},
-    reading::{Decision, Reading},
+    reading::{Decision, MOST, Reading},
     whole_text::{COVERED, is_json, whole_text},
 };
 
-/// The bytes that a mask may wait for, as they read without escapes.
-pub(super) const MOST: usize = 512;
 const MOST_WHOLE: usize = 1 << 20;
 
 /// A text behind a mask, which comes in pieces. What comes out does not depend on the pieces.

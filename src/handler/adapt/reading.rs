@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Mask, MaskStep, MaskWindow, escapes::View, masked_text::MOST};
+use super::{Mask, MaskStep, MaskWindow, escapes::View};
 use crate::event::prefix;
 
 /// What becomes of the beginning of a text: so many bytes of it, as they are written, with the last character.
@@ -10,6 +10,8 @@ pub(super) enum Decision {
     Wait,
 }
 
+/// The bytes that a mask may wait for, as they read without escapes.
+pub(super) const MOST: usize = 512;
 /// The bytes that mostly suffice to decide about a word.
 const FEW: usize = 48;
 
