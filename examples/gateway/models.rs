@@ -82,7 +82,7 @@ async fn read(
     head: &Parts,
     pieces: &[Bytes],
 ) -> Option<Option<Arc<str>>> {
-    let pieces = pieces.to_vec().into_iter().map(Ok::<_, Infallible>);
+    let pieces: Vec<_> = pieces.iter().cloned().map(Ok::<_, Infallible>).collect();
     let mut request = Request::new(Body::from_stream(stream::iter(pieces)));
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = head.uri.clone();

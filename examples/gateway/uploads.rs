@@ -18,8 +18,11 @@ use hyper::body::{Frame, SizeHint};
 /// How much of a body is read for its model.
 pub(crate) const LONGEST: usize = 16 << 20;
 
+/// How much of each body is read in any case, about what its connection buffers. Most models are named there.
+const ALWAYS: usize = 64 << 10;
+
 /// What a frame takes beside its bytes.
-const FRAME: usize = 64;
+const FRAME: usize = size_of::<Result<Frame<Bytes>, BodyError>>();
 
 /// The bodies that are read before it is known where they go, with one limit for all.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Uploads {
             kept: Kept { uploads: Arc::clone(self), bytes: 0 },
         };
         while read.bytes <= LONGEST {
-            if read.kept.is_too_much() {
+            if read.kept.bytes > ALWAYS && read.kept.is_too_much() {
                 return (read, Stopped::Exhausted);
             }
             let Some(body) = &mut read.rest else { break };
