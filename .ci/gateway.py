@@ -773,7 +773,7 @@ def check_configuration_errors():
         ("[[sinks]]\n[sinks.jsonl]\npath = 'a'\nmax_size = '3 miles'\n", 4, "sinks[0].jsonl.max_size", "64MiB"),
         ("events = 'a'\n[[sinks]]\njsonl = { path = 'a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
         ("events = 'a.jsonl'\n[[sinks]]\njsonl = { path = './a.jsonl' }\n", 3, "sinks[0].jsonl.path", "another sink"),
-        ("events = '/tmp/a'\n[[sinks]]\njsonl = { path = '/tmp/../tmp/a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
+        ("events = '/usr/a'\n[[sinks]]\njsonl = { path = '/usr/../usr/a' }\n", 3, "sinks[0].jsonl.path", "another sink"),
         ("[[sinks]]\njsonl = { path = 'a', every = '1h' }\n[[sinks]]\njsonl = { path = 'a.1' }\n", 4, "sinks[1].jsonl.path", "an old file"),
         ("[[sinks]]\njsonl = { path = './a.12' }\n[[sinks]]\njsonl = { path = 'a', every = '1h' }\n", 4, "sinks[1].jsonl.path", "an old file"),
         ("[[sinks]]\njsonl = { path = 'a', every = '1h', keep = 9000000000000000000 }\n", 2, "sinks[0].jsonl.keep", "10000"),

@@ -140,6 +140,7 @@ mod disposed;
 mod lifecycle;
 mod panics;
 mod paused_clock;
+mod percent;
 mod redact;
 mod sync;
 

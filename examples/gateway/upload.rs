@@ -1,18 +1,11 @@
 use std::{
     error::Error,
     iter,
-    pin::Pin,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
 };
 
-use axum::{
-    Error as BodyError,
-    body::{Body, Bytes},
-    http::StatusCode,
-};
-use http_body_util::LengthLimitError;
-use hyper::body::{Frame, SizeHint};
+use axum::{body::Body, http::StatusCode};
+use http_body_util::{BodyExt, LengthLimitError};
 use tower_http::timeout::TimeoutError;
 
 use crate::body_limits::TooSlow;
@@ -24,7 +17,11 @@ pub(crate) struct Upload(Arc<OnceLock<StatusCode>>);
 impl Upload {
     /// Returns the same body, whose failure is noted.
     pub(crate) fn watch(&self, body: Body) -> Body {
-        Body::new(Watched { body, upload: self.clone() })
+        let upload = self.clone();
+        Body::new(body.map_err(move |error| {
+            upload.0.get_or_init(|| status(&error));
+            error
+        }))
     }
 
     /// Returns the status of the response if the body has failed.
@@ -44,33 +41,4 @@ fn status(error: &(dyn Error + 'static)) -> StatusCode {
     }
     // A client that has gone does not get it.
     StatusCode::BAD_REQUEST
-}
-
-struct Watched {
-    body: Body,
-    upload: Upload,
-}
-
-impl hyper::body::Body for Watched {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let poll = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Err(error))) = &poll {
-            self.upload.0.get_or_init(|| status(error));
-        }
-        poll
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, value::RawValue};
 
-use crate::redact;
+use crate::{percent::decoded, redact};
 
 /// The longest value, in bytes.
 const LONGEST: usize = 200;
@@ -44,24 +44,8 @@ pub(super) fn baggage(headers: &HeaderMap, key: &str) -> Option<String> {
     lists.flat_map(|list| list.split(',')).find_map(|entry| {
         let (name, value) = entry.split_once('=')?;
         let value = value.split(';').next().unwrap_or_default().trim();
-        (name.trim() == key).then(|| percent_decoded(value)).flatten()
+        (name.trim() == key).then(|| String::from_utf8(decoded(value)).ok()).flatten()
     })
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let digit = |at: usize| after.get(at).and_then(|it| char::from(*it).to_digit(16));
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                rest = &after[2..];
-            }
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Returns the values that may be recorded: one, or those of a list.

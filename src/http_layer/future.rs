@@ -25,7 +25,7 @@ use crate::{
     event::{ErrorKind, Failure},
     lifecycle::{CallFuture, Ending, Llm, LlmEmitter, Outcome},
     redact,
-    run::{Aborted, Scope},
+    run::Aborted,
     wire::Format,
 };
 
@@ -112,8 +112,7 @@ where
                             let call = CallFuture::starting(service, request, emitter, prepare);
                             State::Calling { call, answering: Some(answering), upload }
                         }
-                        Captured::Unobserved(mut request) => {
-                            Scope::carry(request.extensions_mut());
+                        Captured::Unobserved(request) => {
                             let call = CallFuture::unobserved(service.call(request));
                             State::Calling { call, answering: None, upload: None }
                         }

@@ -128,8 +128,7 @@ where
         }
         let Started { request, emitter, answering, upload, prepare } = match waiting.start() {
             Captured::Started(started) => started,
-            Captured::Unobserved(mut request) => {
-                Scope::carry(request.extensions_mut());
+            Captured::Unobserved(request) => {
                 return ResponseFuture::unobserved(self.inner.call(request));
             }
         };

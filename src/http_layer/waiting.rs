@@ -14,7 +14,7 @@ use super::{
 use crate::{
     lifecycle::{LlmEmitter, NewRun, Prepare, RunConfig, start_llm},
     redact::Credentials,
-    run::{Run, RunType},
+    run::{Run, RunType, Scope},
     wire::{self, Call, Format},
 };
 
@@ -83,6 +83,7 @@ impl<B: Body> Waiting<B> {
         };
         let Some((format, emitter)) = self.emitter(new_run, &head, &mut capture) else {
             let body = RequestBody::captured(capture, None);
+            Scope::carry(&mut head.extensions);
             return Captured::Unobserved(Request::from_parts(head, body));
         };
         // From here on the run hands on what its configuration set.

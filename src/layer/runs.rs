@@ -50,7 +50,7 @@ impl<D> Runs<D> {
     {
         let extract = &self.extract;
         let Some(new_run) = self.spec.open(extract.extensions(&request)) else {
-            extract.extensions_mut(&mut request).into_iter().for_each(Scope::carry);
+            extract.extensions_mut(&mut request).map(Scope::carry);
             return CallFuture::unobserved(inner.call(request));
         };
         let start = || identity::with(model, || extract.start(&request));

@@ -2,7 +2,8 @@ use std::{collections::HashSet, fmt};
 
 use http::{HeaderMap, Uri};
 
-use super::{header::is_credential, percent::decoded};
+use super::header::is_credential;
+use crate::percent::decoded;
 
 const REDACTED: &str = "[redacted]";
 

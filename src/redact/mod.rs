@@ -6,7 +6,6 @@ mod header;
 mod identity;
 mod json;
 mod name;
-mod percent;
 mod personal;
 mod place;
 mod text;

@@ -128,12 +128,13 @@ impl Scope {
         }
     }
 
-    /// Carries the scope of the code here in the extensions of a request, for layers that are called elsewhere.
-    pub(crate) fn carry(extensions: &mut Extensions) {
+    /// Carries the scope of the code here in the extensions of a request, for layers that are called elsewhere. Returns it.
+    pub(crate) fn carry(extensions: &mut Extensions) -> Self {
         let scope = Scope::current().or_carried(extensions.get());
         if !scope.is_root() {
-            extensions.insert(scope);
+            extensions.insert(scope.clone());
         }
+        scope
     }
 
     /// Returns the handlers whose code makes the call, or made a run above it.

@@ -80,10 +80,7 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let mut scope = Scope::current().or_carried(request.extensions().get());
-        if !scope.is_root() {
-            request.extensions_mut().insert(scope.clone());
-        }
+        let mut scope = Scope::carry(request.extensions_mut());
         let future = scope.enter(|| self.inner.call(request));
         InRun::new(future, scope)
     }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::percent::octet;
+
 /// Returns a path as a server reads it: percent-decoded once, without dot segments, repeated slashes and a slash at its
 /// end.
 ///
@@ -61,13 +63,6 @@ fn decoded(path: &str) -> String {
     }
     decoded.push_str(rest);
     decoded
-}
-
-/// Returns the byte that a percent sequence stands for.
-fn octet(sequence: &[u8]) -> Option<u8> {
-    let [b'%', high, low] = sequence else { return None };
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::{mem, sync::Arc};
 use super::{
     blocking::{Blocking, Worker, look_for_more},
     pool::Ready,
-    runtimes::is_closed,
 };
 use crate::{
     delivery::{LaneRef, dispatch::Failure, queue::BATCH},
@@ -55,9 +54,8 @@ impl Blocking {
             lanes => first.slot.scope_in_all(lanes.iter().map(|ready| ready.lane.run())),
         };
         let mut entered = first.runtime().and_then(|runtime| worker.runtimes.enter(runtime));
-        // A call that is dropped may be dropped with its runtime.
         let is_cancelled = batch.events.iter().any(|held| held.event.is_cancelled());
-        if is_cancelled && first.runtime().is_some_and(is_closed) {
+        if worker.runtimes.must_leave(first.runtime(), is_cancelled) {
             entered = None;
         }
         let mut from = 0;

@@ -12,7 +12,7 @@ use tokio::{runtime::Handle, time::sleep};
 
 use super::{
     pool::{Pool, Ready, WakeUp},
-    runtimes::{Runtimes, is_closed},
+    runtimes::Runtimes,
     watch::Watch,
 };
 use crate::{
@@ -93,9 +93,7 @@ impl Blocking {
                 }
                 let kind = event.kind();
                 lane.begin(kind, control);
-                // A call that is dropped may be dropped with its runtime.
-                let is_closed = || event.is_cancelled() && lane.runtime().is_some_and(is_closed);
-                if runtimes.last_is_gone() || is_closed() {
+                if runtimes.must_leave(lane.runtime(), event.is_cancelled()) {
                     _entered = None;
                 }
                 let LaneRef { dispatch, index } = lane_ref;

@@ -35,10 +35,12 @@ impl Runtimes {
         (!is_gone).then(|| runtime.enter())
     }
 
-    /// Whether the runtime that was entered last was shut down since.
+    /// Whether the runtime that was entered last was shut down since. A call that is dropped (`is_cancelled`) may be dropped
+    /// with its runtime, which is asked then.
     #[inline]
-    pub(super) fn last_is_gone(&self) -> bool {
+    pub(super) fn must_leave(&self, runtime: Option<&Handle>, is_cancelled: bool) -> bool {
         self.last.as_ref().is_some_and(|(_, gone)| gone.load(Ordering::Acquire))
+            || is_cancelled && runtime.is_some_and(is_closed)
     }
 
     /// Returns whether a runtime was shut down.
@@ -55,7 +57,7 @@ impl Runtimes {
 
 /// Whether a runtime does not accept tasks any more. Slower than [`Runtimes::enter`], and exact: a runtime that shuts
 /// down first refuses new tasks and then drops those it has.
-pub(super) fn is_closed(runtime: &Handle) -> bool {
+fn is_closed(runtime: &Handle) -> bool {
     let refused = catch(|| {
         let task = runtime.spawn(pending::<()>());
         let refused = task.is_finished();
