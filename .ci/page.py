@@ -436,6 +436,18 @@ def check_nested_runs():
         page.is_quiet()
 
 
+def check_rows_are_ordered_by_start():
+    now = time.time() - 10
+    runs = [(str(uuid.uuid4()), None, "llm", "model", now + at, 5, llm(model, "a"), "end", result("b"))
+            for at, model in ((1, "second"), (0, "first"), (2, "third"))]
+    with gateway("--replay", records(*runs)) as server, browser() as page:
+        page.open(server.page)
+        for model in ("first", "second", "third"):
+            page.row(model, "completed")
+        same("the rows", [row["cells"][1].split("\n")[0] for row in page.rows()], ["third", "second", "first"])
+        page.is_quiet()
+
+
 HOSTILE = [
     "<img src=x onerror=alert(1)><script>alert(1)</script>", "</script><script>alert(1)</script>", "\"'><svg onload=alert(1)>",
     "javascript:alert(1)", "\u202egnitset\u202c \u2066x\u2069 \u200b\u200d\ufeff", "W" * 5000, "a\nb\r\n\r\nevent: snapshot\ndata: {}\n\n",

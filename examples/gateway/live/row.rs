@@ -13,7 +13,7 @@ use super::{NAME, text::prefix};
 /// A run's row in the table.
 #[derive(Debug, Serialize)]
 pub(super) struct RunRow {
-    /// The run's number, from 1, in the order in which runs started.
+    /// The run's number, from 1, in the order in which the page was notified of their starts.
     pub(super) number: u64,
     pub(super) id: Uuid,
     pub(super) parent: Option<Uuid>,

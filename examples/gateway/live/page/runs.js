@@ -91,10 +91,10 @@ function remove(number, now) {
   }
 }
 
-// Newest root runs first, each followed by its descendants.
+// Newest root runs first, each followed by its descendants. The server's threads may number two starts the other way round.
 function ordered() {
   const children = new Map(), roots = [];
-  for (const run of runs.values()) {
+  for (const run of [...runs.values()].sort((a, b) => a.started - b.started || a.number - b.number)) {
     const parent = run.parent && runs.get(numbers.get(run.parent));
     if (parent && parent !== run) children.set(parent, [...(children.get(parent) || []), run]);
     else roots.push(run);
