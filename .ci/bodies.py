@@ -85,7 +85,7 @@ def main(folder):
     except (subprocess.SubprocessError, OSError) as error:
         sys.exit(f"the SDKs cannot be installed (is the package registry reachable?): {error}")
     theirs = lines(python, "-B", "tests/sdk/python/bodies.py", env=environment)
-    ours = lines("cargo", "run", "--quiet", "--package", "tower-llm-callbacks-tests", "--example", "bodies")
+    ours = lines("cargo", "run", "--quiet", "--all-features", "--package", "tower-llm-callbacks-tests", "--example", "bodies")
     found, used = [], set()
     if missing := (ours.keys() ^ theirs.keys()) - ONLY_HERE:
         found.append(f"only one side has {sorted(missing)}")

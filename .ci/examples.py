@@ -73,14 +73,16 @@ TIME = re.compile(r"\d+(\.\d+)? (s|ms|µs)\b")
 clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANTHROPIC_", "OPENAI_"))}
 # The examples call a local server.
 clean["NO_PROXY"] = clean["no_proxy"] = "127.0.0.1"
-examples = [argument for name in EXPECTED for argument in ("--example", name)]
+# Those with reqwest ask for it.
+FEATURES = ["--features", "reqwest"]
+examples = [*FEATURES, *(argument for name in EXPECTED for argument in ("--example", name))]
 subprocess.run(["cargo", "build", "--quiet", *examples], check=True)
 clean["CARGO_TARGET_DIR"] = os.path.abspath(clean.get("CARGO_TARGET_DIR", "target"))
 version = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
 version = tuple(map(int, re.findall(r"\d+", version)[:2]))
 failed = False
 for name, expected in (EXPECTED | ALONE).items():
-    which = ["--example", name]
+    which = [*FEATURES, "--example", name]
     if name in ALONE:
         manifest = f"examples/{name}/Cargo.toml"
         which = ["--manifest-path", manifest]

@@ -39,7 +39,7 @@ def data():
 
 def main(folder):
     python = install(folder)
-    build = ["cargo", "build", "--package", "tower-llm-callbacks-tests", "--example", "price_calls", "--message-format=json"]
+    build = ["cargo", "build", "--all-features", "--package", "tower-llm-callbacks-tests", "--example", "price_calls", "--message-format=json"]
     messages = map(json.loads, processes.run(*build, timeout=1800, stdout=subprocess.PIPE).stdout.splitlines())
     binaries = [it["executable"] for it in messages
                 if it.get("executable") and it["target"]["name"] == "price_calls"]

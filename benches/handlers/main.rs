@@ -1,8 +1,8 @@
 //! The cost per token of the ready-made inline handlers, compared with the same stream and a handler that does
 //! nothing.
 //!
-//! `cargo bench --bench handlers` prints one table and marks rows that miss their bound. Arguments after `--` select
-//! rows: `cargo bench --bench handlers -- budget`.
+//! `cargo bench --all-features --bench handlers` prints one table and marks rows that miss their bound. Arguments after `--` select
+//! rows: `cargo bench --all-features --bench handlers -- budget`.
 
 mod estimates;
 mod full;

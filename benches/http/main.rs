@@ -1,7 +1,7 @@
 //! The cost of callbacks on HTTP calls, compared with hand-written code and with no layer.
 //!
-//! `cargo bench --bench http` prints one table and marks rows that miss their bound. Arguments after `--` select
-//! rows: `cargo bench --bench http -- anthropic prompt`.
+//! `cargo bench --all-features --bench http` prints one table and marks rows that miss their bound. Arguments after `--` select
+//! rows: `cargo bench --all-features --bench http -- anthropic prompt`.
 
 mod body;
 mod decode;

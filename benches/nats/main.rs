@@ -1,6 +1,6 @@
 //! The cost of publishing and reading events through NATS, compared with hand-written code on async-nats.
 //!
-//! `cargo bench --bench nats` starts its own NATS server and does nothing if `nats-server` is not installed. Costs are
+//! `cargo bench --all-features --bench nats` starts its own NATS server and does nothing if `nats-server` is not installed. Costs are
 //! per event; 1.25x means 80 % of the events per second.
 
 mod bare;

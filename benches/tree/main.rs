@@ -1,7 +1,7 @@
 //! The cost of a chain around work, and of inherited handlers per token.
 //!
-//! `cargo bench --bench tree` prints one table and marks rows that miss their bound. Arguments after `--` select rows:
-//! `cargo bench --bench tree -- chain`.
+//! `cargo bench --all-features --bench tree` prints one table and marks rows that miss their bound. Arguments after `--` select rows:
+//! `cargo bench --all-features --bench tree -- chain`.
 
 mod rows;
 mod work;

@@ -1,7 +1,7 @@
 //! The cost per token of callbacks on a typed stream, compared with hand-written code.
 //!
-//! `cargo bench --bench typed` prints one table and marks rows that miss their bound. Arguments after `--` select
-//! rows: `cargo bench --bench typed -- inline lockstep`.
+//! `cargo bench --all-features --bench typed` prints one table and marks rows that miss their bound. Arguments after `--` select
+//! rows: `cargo bench --all-features --bench typed -- inline lockstep`.
 
 mod rows;
 mod work;

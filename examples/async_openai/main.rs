@@ -1,8 +1,8 @@
 //! Callbacks on async-openai: the layer is in the client's HTTP service. Code that uses the client does not change, and its calls
 //! are children of the run that makes them.
 //!
-//! `cargo run --example async_openai` uses a simulated provider in this process, or OpenAI if `OPENAI_API_KEY` is set.
-//! `OPENAI_MODEL` selects the model.
+//! `cargo run --features reqwest --example async_openai` uses a simulated provider in this process, or
+//! OpenAI if `OPENAI_API_KEY` is set. `OPENAI_MODEL` selects the model.
 
 use std::{
     env,

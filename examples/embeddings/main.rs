@@ -1,7 +1,7 @@
 //! Callbacks on a typed client of an embedding model: two closures describe its requests and responses.
 //!
-//! `cargo run --example embeddings` uses a simulated provider in this process, or OpenAI if `OPENAI_API_KEY` is set.
-//! `OPENAI_MODEL` selects the model.
+//! `cargo run --features reqwest --example embeddings` uses a simulated provider in this process, or
+//! OpenAI if `OPENAI_API_KEY` is set. `OPENAI_MODEL` selects the model.
 
 use std::env;
 

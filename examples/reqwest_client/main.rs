@@ -1,8 +1,8 @@
 //! Callbacks on reqwest: a `ReqwestService` is its client as a service of `http` types, which the layer wraps. Above it, a
 //! `FromReqwestLayer` takes requests and returns responses of reqwest's own types.
 //!
-//! `cargo run --example reqwest_client` uses a simulated provider in this process, or Anthropic if `ANTHROPIC_API_KEY` is
-//! set. `ANTHROPIC_MODEL` selects the model.
+//! `cargo run --features reqwest --example reqwest_client` uses a simulated provider in this process, or
+//! Anthropic if `ANTHROPIC_API_KEY` is set. `ANTHROPIC_MODEL` selects the model.
 
 use std::{
     env,

@@ -1,5 +1,6 @@
 //! Helpers shared by the tests: every delivery mode, on every kind of runtime.
 
+#![cfg(feature = "full")]
 #![allow(clippy::new_without_default, reason = "nothing here is generic over `Default`")]
 
 pub mod frames;
