@@ -2,6 +2,28 @@
 
 use serde_json::Value;
 
+/// Whether errors have a member of this name.
+pub(in crate::wire) fn is_suspect(name: &str) -> bool {
+    matches!(
+        name,
+        "error"
+            | "errors"
+            | "errorMessage"
+            | "error_type"
+            | "error_code"
+            | "error_message"
+            | "error_msg"
+            | "fault"
+            | "success"
+            | "base_resp"
+            | "code"
+            | "message"
+            | "msg"
+            | "detail"
+            | "title"
+    )
+}
+
 /// Whether a JSON object says that the call failed. If it is an answer or a part of one (`answered`), only members
 /// that say nothing else count.
 pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
@@ -10,7 +32,8 @@ pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
         || [&body["type"], &body["object"]].into_iter().any(|kind| kind == "error")
         || body["success"] == false
         || is_filled(&body["base_resp"]["status_code"])
-        || ["error_message", "error_msg", "error_type", "error_code"]
+        || is_filled(&body["fault"])
+        || ["error_message", "error_msg", "error_type", "error_code", "errorMessage"]
             .iter()
             .any(|name| is_filled(&body[*name]));
     if says || answered {
@@ -30,8 +53,8 @@ pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
 }
 
 /// Returns the message of an error: the envelopes of Anthropic, OpenAI, Google and Ollama, MiniMax's `base_resp`,
-/// Cloudflare's `errors`, FastAPI's `detail`, RFC 9457's `title` and `detail`, AWS's `Message`, OAuth's
-/// `error_description`, and flat ones.
+/// Cloudflare's `errors`, FastAPI's `detail`, RFC 9457's `title` and `detail`, AWS's `Message` and `errorMessage`, OAuth's
+/// `error_description`, Apigee's `fault`, validations by field, and flat ones.
 pub(in crate::wire) fn message(body: &Value) -> Option<String> {
     let text = |value: &Value| match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
@@ -48,10 +71,16 @@ pub(in crate::wire) fn message(body: &Value) -> Option<String> {
         &body["base_resp"]["status_msg"],
         &body["msg"],
         &body["Message"],
+        &body["errorMessage"],
+        &body["fault"]["faultstring"],
         error,
         &body["detail"],
         &body["title"],
         &body["delta"]["error"],
+        &error["reason"],
+        &error["description"],
+        &body["reason"],
+        &body["description"],
     ];
     if let Some(found) = places.into_iter().find_map(text) {
         return Some(found);
@@ -62,7 +91,7 @@ pub(in crate::wire) fn message(body: &Value) -> Option<String> {
         .find_map(nested)
         .or_else(|| {
             let lists = [&body["errors"], &body["detail"], error, &error["details"]];
-            lists.into_iter().find_map(list_message)
+            lists.into_iter().find_map(list_message).or_else(|| field_messages(&body["errors"]))
         })
 }
 
@@ -80,6 +109,16 @@ fn list_message(list: &Value) -> Option<String> {
         })
     };
     let messages: Vec<String> = list.as_array()?.iter().take(8).filter_map(one).collect();
+    (!messages.is_empty()).then(|| messages.join("; "))
+}
+
+/// Joins the messages of a validation by field: a text or a list of texts each.
+fn field_messages(fields: &Value) -> Option<String> {
+    let one = |(field, value): (&String, &Value)| {
+        let message = value.as_str().map(str::to_owned).or_else(|| list_message(value))?;
+        Some(format!("{field}: {message}"))
+    };
+    let messages: Vec<String> = fields.as_object()?.iter().take(8).filter_map(one).collect();
     (!messages.is_empty()).then(|| messages.join("; "))
 }
 
@@ -107,6 +146,8 @@ pub(in crate::wire) fn code(body: &Value) -> Option<String> {
         &body["detail"]["code"],
         &body["detail"][0]["type"],
         &body["__type"],
+        &body["errorType"],
+        &body["fault"]["detail"]["errorcode"],
     ];
     let word = word(&inner["code"]).or_else(status).or_else(|| others.into_iter().find_map(word));
     word.or_else(|| {

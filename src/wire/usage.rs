@@ -26,7 +26,7 @@ pub(in crate::wire) fn emit(
 pub(in crate::wire) fn read(raw: &Map<String, Value>) -> Usage {
     let mut found = Found::default();
     for (name, value) in raw {
-        found.member(name, value);
+        found.member(&snake_case(name), value);
     }
     found.usage()
 }
@@ -77,15 +77,15 @@ struct Found {
 }
 
 impl Found {
-    /// The table of names, after the documentation of the vendors and recorded answers.
+    /// The table of names, after the documentation of the vendors and recorded answers: in snake case, whichever case
+    /// they are sent in.
     fn member(&mut self, name: &str, value: &Value) {
         match name {
             // OpenAI's Chat Completions and its dialects, Gemini, Titan, Llama on Bedrock, Gemini Interactions, Ollama,
             // llama.cpp: with cached tokens.
             "prompt_tokens"
-            | "promptTokenCount"
-            | "inputTextTokenCount"
             | "prompt_token_count"
+            | "input_text_token_count"
             | "total_input_tokens"
             | "prompt_eval_count"
             | "tokens_evaluated"
@@ -93,61 +93,54 @@ impl Found {
                 self.input.put(FIRST, value);
             }
             // OpenAI's Responses: with them. Anthropic, Bedrock: without those that stand beside.
-            "input_tokens" | "inputTokens" | "inputTokenCount" | "input_token_count" => {
-                self.input.put(1, value);
-            }
-            "toolUsePromptTokenCount" => self.tool_input.put(FIRST, value),
+            "input_tokens" | "input_token_count" => self.input.put(1, value),
+            "tool_use_prompt_token_count" => self.tool_input.put(FIRST, value),
             // Gemini: without reasoning.
-            "candidatesTokenCount" | "responseTokenCount" | "total_output_tokens" => {
+            "candidates_token_count" | "response_token_count" | "total_output_tokens" => {
                 self.output.put(FIRST, value);
             }
             // The others: with it, except for xAI, whose total says so.
             "completion_tokens"
             | "output_tokens"
-            | "outputTokens"
-            | "outputTokenCount"
+            | "output_token_count"
             | "generation_token_count"
-            | "totalOutputTextTokenCount"
+            | "total_output_text_token_count"
             | "eval_count"
             | "tokens_predicted"
             | "generated_token_count"
             | "generated_tokens" => self.output.put(1, value),
-            "total_tokens" | "totalTokens" | "totalTokenCount" => self.total.put(FIRST, value),
+            "total_tokens" | "total_token_count" => self.total.put(FIRST, value),
             // DeepSeek, Moonshot, Mistral, Gemini, AI SDKs.
             "prompt_cache_hit_tokens"
             | "cached_tokens"
             | "num_cached_tokens"
-            | "cachedContentTokenCount"
-            | "cachedInputTokens"
+            | "cached_content_token_count"
+            | "cached_input_tokens"
             | "total_cached_tokens" => {
                 self.read.put(1, value);
             }
-            "cache_read_input_tokens" | "cacheReadInputTokens" | "cacheReadInputTokenCount" => {
+            "cache_read_input_tokens" | "cache_read_input_token_count" => {
                 self.read.put(BESIDE, value);
             }
             "cache_write_tokens" | "cache_creation_tokens" => self.write.put(1, value),
             "cache_creation_input_tokens"
-            | "cacheWriteInputTokens"
-            | "cacheWriteInputTokenCount" => self.write.put(BESIDE, value),
+            | "cache_write_input_tokens"
+            | "cache_write_input_token_count" => self.write.put(BESIDE, value),
             // SGLang, Perplexity, Gemini, AI SDKs.
-            "reasoning_tokens"
-            | "thoughtsTokenCount"
-            | "reasoningTokens"
-            | "total_thought_tokens" => self.reasoning.put(1, value),
+            "reasoning_tokens" | "thoughts_token_count" | "total_thought_tokens" => {
+                self.reasoning.put(1, value);
+            }
             "prompt_tokens_details"
             | "prompt_token_details"
             | "input_tokens_details"
-            | "input_token_details"
-            | "inputTokenDetails"
-            | "promptTokensDetails" => {
+            | "input_token_details" => {
                 each(value, |name, value| self.input_detail(name, value));
             }
             "completion_tokens_details"
             | "completion_token_details"
             | "output_tokens_details"
-            | "output_token_details"
-            | "outputTokenDetails" => each(value, |name, value| {
-                if let "reasoning_tokens" | "thinking_tokens" | "reasoningTokens" = name {
+            | "output_token_details" => each(value, |name, value| {
+                if let "reasoning_tokens" | "thinking_tokens" = name {
                     self.reasoning.put(FIRST, value);
                 }
             }),
@@ -158,7 +151,7 @@ impl Found {
                 self.writes_beside = true;
                 self.lifetimes(value);
             }
-            "cacheDetails" => {
+            "cache_details" => {
                 self.writes_beside = true;
                 for detail in value.as_array().into_iter().flatten() {
                     if let Some(lifetime) = detail["ttl"].as_str() {
@@ -166,7 +159,7 @@ impl Found {
                     }
                 }
             }
-            "service_tier" | "serviceTier" => {
+            "service_tier" => {
                 let tier = value.as_str().or_else(|| value["type"].as_str());
                 self.tier = tier.map(Into::into);
             }
@@ -181,16 +174,12 @@ impl Found {
 
     fn input_detail(&mut self, name: &str, value: &Value) {
         match name {
-            "cached_tokens"
-            | "cache_read_tokens"
-            | "cacheReadTokens"
-            | "cache_read_input_tokens" => {
+            "cached_tokens" | "cache_read_tokens" | "cache_read_input_tokens" => {
                 self.read.put(FIRST, value);
             }
-            "cache_write_tokens"
-            | "cache_creation_tokens"
-            | "cacheWriteTokens"
-            | "cache_creation_input_tokens" => self.write.put(FIRST, value),
+            "cache_write_tokens" | "cache_creation_tokens" | "cache_creation_input_tokens" => {
+                self.write.put(FIRST, value);
+            }
             "cache_creation" | "cache_write_tokens_details" => self.lifetimes(value),
             _ => {}
         }
@@ -265,6 +254,21 @@ impl Found {
 
 fn each(value: &Value, mut each: impl FnMut(&str, &Value)) {
     for (name, value) in value.as_object().into_iter().flatten() {
-        each(name, value);
+        each(&snake_case(name), value);
     }
+}
+
+/// Returns `inputTokens` as `input_tokens`.
+fn snake_case(name: &str) -> Cow<'_, str> {
+    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    let mut snake = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    Cow::Owned(snake)
 }

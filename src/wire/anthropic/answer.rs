@@ -86,7 +86,7 @@ impl AnswerState {
     }
 
     pub(super) fn finish(reason: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-        if let Some(reason) = reason.into_inner() {
+        if let Some(reason) = reason.reason() {
             each(Delta::Finish { choice: 0, reason });
         }
     }

@@ -2,7 +2,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use crate::wire::{
-    json::{Count, List, Object, Text, in_place},
+    error_body::is_suspect,
+    json::{Count, Object, Parts, Seen, Text, TextPart, in_place},
     json_text::JsonText,
 };
 
@@ -15,7 +16,8 @@ pub(super) struct Event<'a> {
     pub(super) content_block: Object<Block<'a>>,
     pub(super) delta: Object<BlockDelta<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
-    pub(super) error: Option<IgnoredAny>,
+    /// A member that errors have.
+    pub(super) suspect: Seen,
 }
 
 in_place! {
@@ -26,8 +28,7 @@ in_place! {
         "content_block" => content_block,
         "delta" => delta,
         "usage" => usage,
-        "error" | "errors" | "detail" | "title" | "success" | "base_resp" | "error_message" | "error_type"
-            | "code" | "msg" => error,
+        ? is_suspect => suspect,
     }
 }
 
@@ -58,7 +59,7 @@ pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) model: Text<'a>,
     #[serde(borrow)]
-    pub(super) content: List<Block<'a>>,
+    pub(super) content: Parts<Block<'a>>,
     #[serde(borrow)]
     pub(super) stop_reason: Text<'a>,
     pub(super) usage: Object<Map<String, Value>>,
@@ -81,6 +82,12 @@ pub(super) struct Block<'a> {
     pub(super) name: Text<'a>,
     #[serde(borrow)]
     pub(super) input: JsonText<'a>,
+}
+
+impl<'de: 'a, 'a> TextPart<'de> for Block<'a> {
+    fn of_text(text: Text<'de>) -> Self {
+        Self { kind: "text".into(), text, ..Self::default() }
+    }
 }
 
 /// The `delta` of a `content_block_delta` or a `message_delta`.

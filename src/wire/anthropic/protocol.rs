@@ -78,12 +78,14 @@ impl Protocol for Anthropic {
             }
             Some("message_stop") => {
                 self.answer.end(each);
+                // Proxies report it here.
+                self.answer.usage(event.usage.0, each);
                 each(Delta::Done);
             }
             Some("ping") => {}
             // Gateways omit the type, or replace it by the type of the error.
             Some("error") => each(Delta::Error(in_band(data))),
-            _ if event.error.is_some() => {
+            _ if event.suspect.0 => {
                 if let Some(error) = said(data, false) {
                     each(Delta::Error(error));
                 }

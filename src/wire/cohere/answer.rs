@@ -37,7 +37,7 @@ impl AnswerState {
         index: Option<u64>,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
-        for part in message.content.0 {
+        for part in message.content.0.into_iter().flatten() {
             if let Some(text) = part.thinking.filled() {
                 each(Delta::Reasoning { choice: 0, text });
             }
@@ -100,7 +100,7 @@ impl AnswerState {
             if !repeated {
                 self.text(choice, text, each);
             }
-            if let Some(reason) = finish_reason.filled() {
+            if let Some(reason) = finish_reason.reason() {
                 each(Delta::Finish { choice, reason });
             }
         }

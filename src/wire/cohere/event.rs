@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use crate::wire::{
     function::Function,
-    json::{Count, List, Many, Object, Text},
+    json::{Count, List, Many, Object, Parts, Text, TextPart},
     json_text::JsonText,
 };
 
@@ -68,7 +68,7 @@ pub(super) struct EventDelta<'a> {
 #[serde(default)]
 pub(super) struct Message<'a> {
     #[serde(borrow)]
-    pub(super) content: Many<Part<'a>>,
+    pub(super) content: Parts<Part<'a>>,
     #[serde(borrow)]
     pub(super) tool_calls: Many<Call<'a>>,
 }
@@ -80,6 +80,12 @@ pub(super) struct Part<'a> {
     pub(super) text: Text<'a>,
     #[serde(borrow)]
     pub(super) thinking: Text<'a>,
+}
+
+impl<'de: 'a, 'a> TextPart<'de> for Part<'a> {
+    fn of_text(text: Text<'de>) -> Self {
+        Self { text, ..Self::default() }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

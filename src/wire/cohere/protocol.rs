@@ -141,7 +141,7 @@ impl Cohere {
     /// Ends the answer, whose JSON text has the message of an error.
     fn end(&mut self, reason: Text<'_>, json: &str, each: &mut dyn FnMut(Delta<'_>)) {
         self.answer.end(each);
-        let reason = reason.filled();
+        let reason = reason.reason();
         let failed = reason.as_deref() == Some("ERROR");
         if let Some(reason) = reason {
             each(Delta::Finish { choice: 0, reason });

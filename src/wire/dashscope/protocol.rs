@@ -93,8 +93,7 @@ impl Generation {
             let piece = CallPiece { id, name, arguments: function.arguments.0, whole };
             self.calls.add(index.0.unwrap_or(position as u64), piece, each);
         }
-        // As long as it is not known, it is the text `null`.
-        if let Some(reason) = choice.finish_reason.filled().filter(|reason| reason != "null") {
+        if let Some(reason) = choice.finish_reason.reason() {
             self.calls.end(each);
             if !std::mem::replace(&mut self.choices[at].finished, true) {
                 each(Delta::Finish { choice: index, reason });

@@ -1,36 +1,37 @@
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::word::Word;
-use crate::wire::json::{self, Count, List, Object, ReadError, Text};
+use crate::wire::{
+    error_body::is_suspect,
+    json::{self, Count, List, Object, ReadError, Seen, Text, in_place},
+};
 
-/// An event of a streamed answer, or a non-streamed answer, which has the same form.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+/// An event of a streamed answer, or a non-streamed answer, which has the same form. Protobuf's JSON has names in camel case;
+/// proxies also send those of the `.proto` files.
+#[derive(Debug, Default)]
 pub(super) struct Chunk<'a> {
-    #[serde(borrow)]
     pub(super) candidates: List<Candidate<'a>>,
-    #[serde(borrow)]
     pub(super) prompt_feedback: Object<PromptFeedback<'a>>,
     pub(super) usage_metadata: Object<Map<String, Value>>,
-    #[serde(borrow)]
     pub(super) model_version: Text<'a>,
-    #[serde(borrow)]
     pub(super) response_id: Text<'a>,
     /// The answer, in an answer of Gemini Code Assist.
-    #[serde(borrow)]
     response: Object<Box<Chunk<'a>>>,
-    pub(super) error: Option<IgnoredAny>,
-    // Members of other errors.
-    pub(super) errors: Option<IgnoredAny>,
-    pub(super) message: Option<IgnoredAny>,
-    pub(super) detail: Option<IgnoredAny>,
-    pub(super) success: Option<IgnoredAny>,
-    pub(super) code: Option<IgnoredAny>,
-    #[serde(rename = "error_message")]
-    pub(super) error_message: Option<IgnoredAny>,
-    #[serde(rename = "base_resp")]
-    pub(super) base_resp: Option<IgnoredAny>,
+    /// A member that errors have.
+    pub(super) suspect: Seen,
+}
+
+in_place! {
+    Chunk {
+        "candidates" => candidates,
+        "promptFeedback" | "prompt_feedback" => prompt_feedback,
+        "usageMetadata" | "usage_metadata" => usage_metadata,
+        "modelVersion" | "model_version" => model_version,
+        "responseId" | "response_id" => response_id,
+        "response" => response,
+        ? is_suspect => suspect,
+    }
 }
 
 impl<'a> Chunk<'a> {
@@ -46,7 +47,7 @@ pub(super) struct Candidate<'a> {
     pub(super) index: Count,
     #[serde(borrow)]
     pub(super) content: Object<Content<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "finish_reason")]
     pub(super) finish_reason: Word<'a>,
 }
 
@@ -66,7 +67,7 @@ pub(super) struct Part<'a> {
     pub(super) text: Text<'a>,
     /// Whether the text is the model's reasoning.
     pub(super) thought: Value,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "function_call")]
     pub(super) function_call: Object<FunctionCall<'a>>,
 }
 
@@ -80,9 +81,10 @@ pub(super) struct FunctionCall<'a> {
     pub(super) name: Text<'a>,
     #[serde(borrow)]
     pub(super) args: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "partial_args")]
     pub(super) partial_args: List<PartialArg<'a>>,
     /// Whether another fragment of the call follows.
+    #[serde(alias = "will_continue")]
     pub(super) will_continue: Value,
 }
 
@@ -90,23 +92,24 @@ pub(super) struct FunctionCall<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PartialArg<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "json_path")]
     pub(super) json_path: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "string_value")]
     pub(super) string_value: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "number_value")]
     pub(super) number_value: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "bool_value")]
     pub(super) bool_value: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "null_value")]
     pub(super) null_value: Option<&'a RawValue>,
     /// Whether another fragment of the argument follows.
+    #[serde(alias = "will_continue")]
     pub(super) will_continue: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PromptFeedback<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "block_reason")]
     pub(super) block_reason: Word<'a>,
 }

@@ -73,10 +73,6 @@ impl Protocol for Generate {
 }
 
 fn failure(chunk: &Chunk<'_>, json: &str) -> Option<ProviderError> {
-    let Chunk { error, errors, message, detail, success, code, error_message, base_resp, .. } =
-        chunk;
-    let members = [error, errors, message, detail, success, code, error_message, base_resp];
-    let suspect = members.iter().any(|member| member.is_some());
     let answered = chunk.candidates.0.is_some() || chunk.usage_metadata.0.is_some();
-    suspect.then(|| said(json, answered)).flatten()
+    chunk.suspect.0.then(|| said(json, answered)).flatten()
 }

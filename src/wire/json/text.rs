@@ -26,6 +26,21 @@ impl<'a> Text<'a> {
     pub(in crate::wire) fn filled(self) -> Option<Cow<'a, str>> {
         self.0.filter(|text| !text.is_empty())
     }
+
+    /// Returns a finish reason. As long as there is none, servers send null, an empty text, or a text that says so:
+    /// DashScope `null`, TGI and llama.cpp `none`, watsonx `not_finished`.
+    pub(in crate::wire) fn reason(self) -> Option<Cow<'a, str>> {
+        let is_none = |word: &str| {
+            ["null", "none", "not_finished"].iter().any(|none| word.eq_ignore_ascii_case(none))
+        };
+        self.filled().filter(|word| !is_none(word))
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Some(Cow::Borrowed(text)))
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

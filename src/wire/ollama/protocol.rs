@@ -124,7 +124,7 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
     if raw.keys().any(|name| name.ends_with("count")) {
         usage::emit(raw, None, each);
     }
-    if let Some(reason) = line.done_reason.filled() {
+    if let Some(reason) = line.done_reason.reason() {
         each(Delta::Finish { choice: 0, reason });
     }
     each(Delta::Done);

@@ -129,7 +129,7 @@ impl AnswerState {
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let Choice { index, delta, message, text, finish_reason, usage: _, error } = choice;
-        let finish = take(finish_reason).filled();
+        let finish = take(finish_reason).reason();
         let (delta, message) = (delta.0.as_mut(), message.0.as_deref_mut());
         self.failure |= error.is_some();
         if delta.is_none() && message.is_none() && text.as_deref().is_none() && finish.is_none() {

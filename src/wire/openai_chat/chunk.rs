@@ -3,8 +3,9 @@ use serde_json::{Map, Value};
 
 use super::inline_vec1::InlineVec1;
 use crate::wire::{
+    error_body::is_suspect,
     function::Function,
-    json::{Count, List, Object, Text, in_place},
+    json::{Count, List, Object, Seen, Text, in_place},
     json_text::JsonText,
     message_content::MessageContent,
 };
@@ -24,7 +25,7 @@ pub(super) struct Chunk<'a> {
     pub(super) value: Text<'a>,
     pub(super) kind: Text<'a>,
     /// A member that errors have.
-    pub(super) suspect: Option<IgnoredAny>,
+    pub(super) suspect: Seen,
 }
 
 in_place! {
@@ -41,26 +42,6 @@ in_place! {
         "type" => kind,
         ? is_suspect => suspect,
     }
-}
-
-/// Whether errors have a member of this name.
-fn is_suspect(name: &str) -> bool {
-    matches!(
-        name,
-        "error"
-            | "errors"
-            | "error_type"
-            | "error_code"
-            | "error_message"
-            | "error_msg"
-            | "success"
-            | "base_resp"
-            | "code"
-            | "message"
-            | "msg"
-            | "detail"
-            | "title"
-    )
 }
 
 /// Groq's addition to a chunk.

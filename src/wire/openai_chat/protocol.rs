@@ -88,7 +88,7 @@ fn failure(chunk: &Chunk<'_>, json: &str) -> Option<ProviderError> {
     if let Some(error) = groq {
         return Some(in_band(&json!({ "error": error }).to_string()));
     }
-    let suspect = chunk.suspect.is_some() || kinds.contains(&Some("error"));
+    let suspect = chunk.suspect.0 || kinds.contains(&Some("error"));
     let answered = !chunk.choices.is_empty() || chunk.usage.0.is_some();
     suspect.then(|| said(json, answered)).flatten()
 }

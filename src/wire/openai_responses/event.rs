@@ -1,55 +1,47 @@
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::wire::json::{Count, List, Object, Text};
+use crate::wire::{
+    error_body::is_suspect,
+    json::{Count, List, Object, Parts, Seen, Text, TextPart, in_place},
+};
 
 /// Any event of a stream. Flat, since serde buffers a tagged enum until it knows the variant.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Event<'a> {
-    #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
-    #[serde(borrow)]
     pub(super) delta: Text<'a>,
     pub(super) output_index: Count,
-    #[serde(borrow)]
     pub(super) item_id: Text<'a>,
-    #[serde(borrow)]
     pub(super) item: Object<Item<'a>>,
     /// The position of a shell's command among those of its call.
     pub(super) command_index: Count,
     /// A text or a refusal, repeated.
-    #[serde(borrow)]
     pub(super) text: Text<'a>,
-    #[serde(borrow)]
     pub(super) refusal: Text<'a>,
     /// All arguments of a function call, repeated.
-    #[serde(borrow)]
     pub(super) arguments: Text<'a>,
     /// The input of a custom tool's call, repeated.
-    #[serde(borrow)]
     pub(super) input: Text<'a>,
-    #[serde(borrow)]
     pub(super) response: Object<Response<'a>>,
-    pub(super) error: Option<IgnoredAny>,
-    // Members of other errors.
-    pub(super) errors: Option<IgnoredAny>,
-    pub(super) code: Option<IgnoredAny>,
-    pub(super) detail: Option<IgnoredAny>,
-    pub(super) message: Option<IgnoredAny>,
-    pub(super) success: Option<IgnoredAny>,
-    pub(super) base_resp: Option<IgnoredAny>,
-    pub(super) error_message: Option<IgnoredAny>,
+    /// A member that errors have.
+    pub(super) suspect: Seen,
 }
 
-impl Event<'_> {
-    /// Whether a member is there that errors have.
-    pub(super) fn is_suspect(&self) -> bool {
-        let Self {
-            error, errors, code, detail, message, success, base_resp, error_message, ..
-        } = self;
-        let members = [error, errors, code, detail, message, success, base_resp, error_message];
-        members.iter().any(|member| member.is_some())
+in_place! {
+    Event {
+        "type" => kind,
+        "delta" => delta,
+        "output_index" => output_index,
+        "item_id" => item_id,
+        "item" => item,
+        "command_index" => command_index,
+        "text" => text,
+        "refusal" => refusal,
+        "arguments" => arguments,
+        "input" => input,
+        "response" => response,
+        ? is_suspect => suspect,
     }
 }
 
@@ -120,9 +112,9 @@ pub(super) struct Item<'a> {
     #[serde(borrow)]
     pub(super) execution: Text<'a>,
     #[serde(borrow)]
-    pub(super) content: List<Part<'a>>,
+    pub(super) content: Parts<Part<'a>>,
     #[serde(borrow)]
-    pub(super) summary: List<Part<'a>>,
+    pub(super) summary: Parts<Part<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,4 +144,10 @@ pub(super) struct Part<'a> {
     pub(super) text: Text<'a>,
     #[serde(borrow)]
     pub(super) refusal: Text<'a>,
+}
+
+impl<'de: 'a, 'a> TextPart<'de> for Part<'a> {
+    fn of_text(text: Text<'de>) -> Self {
+        Self { kind: "text".into(), text, ..Self::default() }
+    }
 }

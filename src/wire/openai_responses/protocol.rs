@@ -111,7 +111,7 @@ impl Protocol for Responses {
             // Gateways omit the type, or replace it by the type of the error.
             "error" => each(Delta::Error(in_band(data))),
             _ => {
-                if let Some(error) = event.is_suspect().then(|| said(data, false)).flatten() {
+                if let Some(error) = event.suspect.0.then(|| said(data, false)).flatten() {
                     each(Delta::Error(error));
                 }
             }

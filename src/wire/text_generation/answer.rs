@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 use super::piece::{Details, Piece};
 use crate::{
     event::Delta,
-    wire::{json::Count, usage},
+    wire::{
+        json::{Count, Text},
+        usage,
+    },
 };
 
 /// More answers than can be requested. Bounds the memory of a stream.
@@ -88,8 +91,8 @@ impl AnswerState {
         // On watsonx each event has a reason.
         let goes_on = piece.stop_reason.as_deref() == Some("not_finished");
         let reasons = [piece.stop_reason, piece.stop_type, finish_reason];
-        let reason = reasons.into_iter().find_map(|reason| reason.filled());
-        if let Some(reason) = reason.filter(|reason| !goes_on && *reason != "none") {
+        let reason = reasons.into_iter().find_map(Text::reason);
+        if let Some(reason) = reason.filter(|_| !goes_on) {
             self.choices[at].1 = true;
             each(Delta::Finish { choice, reason });
         }

@@ -151,7 +151,7 @@ fn emit_reasoning(text: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
 }
 
 fn finish(reason: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-    if let Some(reason) = reason.filled() {
+    if let Some(reason) = reason.reason() {
         each(Delta::Finish { choice: 0, reason });
     }
 }

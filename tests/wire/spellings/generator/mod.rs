@@ -10,6 +10,7 @@ mod answer;
 mod bytes;
 mod case;
 mod choices;
+mod content;
 mod errors;
 mod framing;
 mod json;

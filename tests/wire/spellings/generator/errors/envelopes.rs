@@ -25,6 +25,13 @@ axis! {
         /// Cloudflare's.
         ErrorsList,
         ErrorsOfTexts,
+        /// Rails' and Laravel's validations.
+        ErrorsByField,
+        /// Apigee's.
+        Fault,
+        /// Lambda's.
+        ErrorMessage,
+        Reason,
         /// `error_type`, `error_message` and `error_code`.
         Prefixed,
         /// RFC 7807.
@@ -93,6 +100,21 @@ impl Envelope {
             Self::ErrorsOfTexts => {
                 let errors: Json = [message.into()].into();
                 (object! { "errors": errors }, &[])
+            }
+            Self::ErrorsByField => {
+                let fields = object! { "model": Json::List(vec![message.into()]) };
+                (object! { "errors": fields }, &[])
+            }
+            Self::Fault => {
+                let fault = object! { "faultstring": message };
+                let fault = fault.with("detail", object! { "errorcode": CODE });
+                (object! { "fault": fault }, &[CODE])
+            }
+            Self::ErrorMessage => {
+                (object! { "errorMessage": message, "errorType": "Overloaded" }, &["Overloaded"])
+            }
+            Self::Reason => {
+                (object! { "error": object! { "reason": message, "code": CODE } }, &[CODE])
             }
             Self::Prefixed => {
                 let json = object! { "error_code": 400, "error_type": "BadRequestError" };

@@ -4,6 +4,7 @@ use super::{
     super::{
         answer::{Answer, Counts},
         choices::{Axis, Choices, axis},
+        content::content,
         framing::{Event, event_stream, lines},
         json::{Json, object},
         outcome::Outcome,
@@ -152,9 +153,8 @@ fn stream_v2(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> 
 fn whole_v2(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> Json {
     let texts = [("thinking", &answer.reasoning), ("text", &answer.text)];
     let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    let content: Vec<_> =
-        texts.map(|(kind, text)| object! { "type": kind }.with(kind, text)).collect();
-    let mut message = object! { "role": "assistant", "content": content };
+    let parts = texts.map(|(kind, text)| object! { "type": kind }.with(kind, text)).collect();
+    let mut message = object! { "role": "assistant", "content": content(parts, choices) };
     if choices.axis::<CohereAside>() == CohereAside::PlanAndCitations {
         message.add("tool_plan", "I will search.");
         message.add("citations", Json::List(vec![object! { "start": 0, "end": 3, "text": "no" }]));

@@ -25,6 +25,11 @@ axis! {
 }
 
 axis! {
+    /// The case of the names of members.
+    MemberCase { Camel, Snake }
+}
+
+axis! {
     FinishWhere { LastContent, OwnChunk, OwnChunkWithEmptyText }
 }
 
@@ -51,7 +56,7 @@ pub fn render(
     writer: &mut Writer,
     choices: &mut Choices<'_>,
 ) -> Rendered {
-    let form: GeminiForm = choices.axis();
+    let (form, case): (GeminiForm, MemberCase) = (choices.axis(), choices.axis());
     if form == GeminiForm::Whole {
         expected.streamed = Some(false);
         let mut pieces = parts(&answer.reasoning, true, choices, true);
@@ -62,10 +67,11 @@ pub fn render(
         if let Some(usage) = answer.usage {
             chunk.add("usageMetadata", Usage::new(choices).json(usage));
         }
-        let body = whole(&chunk, writer, choices);
+        let body = whole(&cased(chunk, case), writer, choices);
         return Rendered { body, content_type: "application/json", expected };
     }
-    let mut events: Vec<_> = chunks(answer, choices).into_iter().map(Event::json).collect();
+    let mut events: Vec<_> =
+        chunks(answer, choices).into_iter().map(|chunk| Event::json(cased(chunk, case))).collect();
     if form == GeminiForm::Array {
         let body = array(&events, writer, choices);
         return Rendered { body, content_type: "application/json", expected };
@@ -189,4 +195,28 @@ fn calls(answer: &Answer) -> impl Iterator<Item = Json> {
         let args = Json::Data(call.arguments.clone());
         object! { "functionCall": object! { "id": &call.id, "name": &call.name, "args": args } }
     })
+}
+
+/// Names the members of a chunk, except for those of arguments.
+fn cased(json: Json, case: MemberCase) -> Json {
+    let snake = |name: String| {
+        let mut snake = String::new();
+        for letter in name.chars() {
+            if letter.is_ascii_uppercase() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        snake
+    };
+    match (case, json) {
+        (MemberCase::Snake, Json::Object(members)) => {
+            let members = members.into_iter();
+            Json::Object(members.map(|(name, it)| (snake(name), cased(it, case))).collect())
+        }
+        (MemberCase::Snake, Json::List(all)) => {
+            Json::List(all.into_iter().map(|it| cased(it, case)).collect())
+        }
+        (_, json) => json,
+    }
 }

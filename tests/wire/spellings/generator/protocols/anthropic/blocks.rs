@@ -37,7 +37,7 @@ axis! {
 }
 
 /// All blocks of a whole message.
-pub fn whole(answer: &Answer) -> Json {
+pub fn whole(answer: &Answer) -> Vec<Json> {
     let mut all = Vec::new();
     if !answer.reasoning.is_empty() {
         all.push(
@@ -48,7 +48,7 @@ pub fn whole(answer: &Answer) -> Json {
         all.push(object! { "type": "text", "text": &answer.text });
     }
     all.extend(answer.calls.iter().map(|call| tool(call, Json::Data(call.arguments.clone()))));
-    all.into()
+    all
 }
 
 /// The events of all blocks.

@@ -5,6 +5,7 @@ mod blocks;
 use super::super::{
     answer::{Answer, Counts},
     choices::{Axis, Choices, axis},
+    content::content,
     framing::Event,
     json::{Json, object},
     outcome::Outcome,
@@ -21,6 +22,8 @@ axis! {
         RepeatedLast,
         NullsLast,
         RunningTotals,
+        /// A proxy adds it to the end mark.
+        EndMark,
     }
 }
 
@@ -32,7 +35,7 @@ axis! {
 /// A whole answer.
 pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>) -> Json {
     let usage = Usage::new(choices);
-    let mut json = message(answer).with("content", blocks::whole(answer));
+    let mut json = message(answer).with("content", content(blocks::whole(answer), choices));
     json.add("stop_reason", expected.finish.as_deref().unwrap_or_default());
     json.add("stop_sequence", Json::NULL);
     if let Some(counts) = answer.usage {
@@ -44,10 +47,16 @@ pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>)
 /// The events of a streamed answer.
 pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>) -> Vec<Event> {
     let (usage, place) = (Usage::new(choices), choices.axis());
-    let (first, between, last) = match answer.usage {
+    let (first, between, mut last) = match answer.usage {
         None => (None, None, None),
         Some(counts) => reports(place, usage, counts),
     };
+    let mut mark = object! { "type": "message_stop" };
+    if place == AnthropicUsagePlace::EndMark
+        && let Some(all) = last.take()
+    {
+        mark.add("usage", all);
+    }
     let mut start =
         message(answer).with("content", Json::List(vec![])).with("stop_reason", Json::NULL);
     if let Some(first) = first {
@@ -68,7 +77,7 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
     }
     events.push(event("message_delta", end));
     silent(&mut events, choices);
-    events.push(event("message_stop", object! { "type": "message_stop" }));
+    events.push(event("message_stop", mark));
     events
 }
 
@@ -94,7 +103,7 @@ fn reports(
     match place {
         AnthropicUsagePlace::InputFirstOutputLast => (Some(early), None, Some(output)),
         AnthropicUsagePlace::AllLast => (Some(object! {}), None, Some(all)),
-        AnthropicUsagePlace::NoneFirst => (None, None, Some(all)),
+        AnthropicUsagePlace::NoneFirst | AnthropicUsagePlace::EndMark => (None, None, Some(all)),
         AnthropicUsagePlace::ZerosFirst => (Some(usage.json(Counts::zeros())), None, Some(all)),
         AnthropicUsagePlace::RepeatedLast => (Some(early), None, Some(all)),
         AnthropicUsagePlace::NullsLast => {

@@ -29,7 +29,7 @@ axis! {
 
 axis! {
     /// Chunks that say nothing.
-    NothingSaid { None, EmptyText, NullText, EmptyDelta, NullChoices, FilterResults }
+    NothingSaid { None, EmptyText, NullText, EmptyDelta, NoReason, NullChoices, FilterResults }
 }
 
 axis! {
@@ -158,6 +158,7 @@ fn silent(chunks: &mut Vec<Json>, choices: &mut Choices<'_>) {
             [choice(vec![("content", Json::NULL), ("tool_calls", Json::NULL)])].into()
         }
         NothingSaid::EmptyDelta => [choice(vec![]).with("finish_reason", Json::NULL)].into(),
+        NothingSaid::NoReason => [choice(vec![]).with("finish_reason", "null")].into(),
         NothingSaid::NullChoices => Json::NULL,
         NothingSaid::FilterResults => {
             [object! { "index": 0, "content_filter_offsets": object! { "end_offset": 3 } }].into()

@@ -3,6 +3,7 @@
 use super::super::super::{
     answer::{Answer, Call},
     choices::{Axis, Choices, axis},
+    content::content,
     json::{Json, object},
     splits::argument_text,
 };
@@ -39,7 +40,7 @@ pub fn all(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Item> {
         all.push(reasoning(&answer.reasoning, place));
     }
     if !answer.text.is_empty() {
-        all.push(message(&answer.text));
+        all.push(message(&answer.text, choices));
     }
     for (at, call) in answer.calls.iter().enumerate() {
         all.push(function_call(at, call, argument_text(&call.arguments, choices)));
@@ -62,8 +63,8 @@ fn reasoning(text: &str, place: ReasoningContent) -> Item {
     Item { id: "rs_1".into(), kind, text: text.into(), added, done }
 }
 
-fn message(text: &str) -> Item {
-    let json = |content: Vec<Json>, status: &str| {
+fn message(text: &str, choices: &mut Choices<'_>) -> Item {
+    let json = |content: Json, status: &str| {
         object! { "type": "message", "id": "msg_1", "role": "assistant", "status": status }
             .with("content", content)
     };
@@ -72,8 +73,8 @@ fn message(text: &str) -> Item {
         id: "msg_1".into(),
         kind: Kind::Text,
         text: text.into(),
-        added: json(vec![], "in_progress"),
-        done: json(vec![part], "completed"),
+        added: json(Json::List(vec![]), "in_progress"),
+        done: json(content(vec![part], choices), "completed"),
     }
 }
 
