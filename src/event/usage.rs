@@ -108,22 +108,26 @@ impl Usage {
         }
     }
 
-    /// Replaces the counts by those of a later report of the same answer. Reports are running totals; one that is all
-    /// zero or empty says nothing.
+    /// Replaces the counts by those of a later report of the same answer. Reports are running totals: an input or an output
+    /// that has become zero says nothing.
     pub(crate) fn update(&mut self, later: &Self) {
-        let zero = |usage: &Self| usage.counts().iter().all(|count| count.unwrap_or(0) == 0);
-        if zero(later) && !zero(self) {
-            return;
+        let is_positive = |count: Option<u64>| count.unwrap_or(0) > 0;
+        let says_input = is_positive(later.input_tokens) || !is_positive(self.input_tokens);
+        let says_output = is_positive(later.output_tokens) || !is_positive(self.output_tokens);
+        let changed = is_positive(later.input_tokens) || is_positive(later.output_tokens);
+        let put = |count: &mut Option<u64>, later: Option<u64>| *count = later.or(*count);
+        self.total_tokens = later.total_tokens.or(self.total_tokens.filter(|_| !changed));
+        if says_input {
+            put(&mut self.input_tokens, later.input_tokens);
+            put(&mut self.cache_read_tokens, later.cache_read_tokens);
+            put(&mut self.cache_write_tokens, later.cache_write_tokens);
         }
-        let changed = later.input_tokens.is_some() || later.output_tokens.is_some();
-        let total = self.total_tokens.filter(|_| !changed);
-        self.input_tokens = later.input_tokens.or(self.input_tokens);
-        self.output_tokens = later.output_tokens.or(self.output_tokens);
-        self.total_tokens = later.total_tokens.or(total).or_else(|| self.sum());
+        if says_output {
+            put(&mut self.output_tokens, later.output_tokens);
+            put(&mut self.reasoning_tokens, later.reasoning_tokens);
+        }
+        self.sum_up();
         self.set_reported();
-        self.cache_read_tokens = later.cache_read_tokens.or(self.cache_read_tokens);
-        self.cache_write_tokens = later.cache_write_tokens.or(self.cache_write_tokens);
-        self.reasoning_tokens = later.reasoning_tokens.or(self.reasoning_tokens);
         if !later.cache_writes.is_empty() {
             self.cache_writes.clone_from(&later.cache_writes);
         }
@@ -139,9 +143,17 @@ impl Usage {
         self.source.output = self.output_tokens.map(|_| UsageSource::Reported);
     }
 
-    /// Sets the total to the sum of input and output, where both are known, unless it was reported.
-    pub(crate) fn sum_up_unless_reported(&mut self) {
-        self.total_tokens = self.total_tokens.or_else(|| self.sum());
+    /// Sets the total to the sum of input and output, where both are known, unless a larger one was reported: that may
+    /// have parts of its own, and a smaller one is of a report that did not know all of them.
+    pub(crate) fn sum_up(&mut self) {
+        self.total_tokens = self.total_tokens.max(self.sum());
+    }
+
+    /// Whether input and output were reported, and a total that is larger.
+    pub(crate) fn has_more_than_its_parts(&self) -> bool {
+        let reported = Some(UsageSource::Reported);
+        let parts = [self.source.input, self.source.output] == [reported; 2];
+        parts && self.sum().is_some_and(|sum| self.total_tokens > Some(sum))
     }
 
     fn sum(&self) -> Option<u64> {

@@ -86,11 +86,17 @@ impl Accounting {
         let mut answer = LazyCount { given: count, own: None, pieces: end.pieces };
         self.estimate_input(&mut usage, result, start, end);
         self.estimate_output(&mut usage, result, start, &mut answer, end);
+        let reported_output = usage.source.output == Some(UsageSource::Reported);
         if let Some(learner) = learner {
             let answer = Answer::new(result, answer.get(result)).request(start);
             guarded(|| learner.learn(&answer, &usage));
         }
-        let is_whole_report = end.whole && usage.source.output == Some(UsageSource::Reported);
+        if usage.has_more_than_its_parts() {
+            // As on Google's OpenAI-compatible endpoint.
+            usage.source.output = Some(UsageSource::AtLeast);
+            usage.source.output_gap = Some(UsageGap::HiddenReasoning);
+        }
+        let is_whole_report = end.whole && reported_output;
         if is_whole_report && may_be_fetched(start) {
             self.counted.is_first(result, start);
         }
@@ -126,7 +132,7 @@ impl Accounting {
                 usage.source.input = Some(source(&estimate));
                 usage.source.input_gap = estimate.why;
                 usage.input_tokens = Some(estimate.tokens);
-                usage.sum_up_unless_reported();
+                usage.sum_up();
             }
             None => usage.source.input_gap = Some(UsageGap::NotCaptured),
         }
@@ -174,7 +180,7 @@ impl Accounting {
             // The total was that of a running report, too.
             usage.total_tokens = None;
         }
-        usage.sum_up_unless_reported();
+        usage.sum_up();
     }
 }
 

@@ -1,15 +1,15 @@
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, map::Entry};
 
-use super::usage;
+use super::{json::Count, usage};
 use crate::event::Delta;
 
 /// More keys than any usage object has. Bounds the memory of a stream.
 const MAX_KEYS: usize = 64;
 
 /// The usage of an answer, merged from several reports. Reports are running totals: a later value replaces the
-/// earlier one, key by key.
+/// earlier one, key by key, unless it is null, or 0 after a count: proxies send zeros for what they do not know.
 #[derive(Debug)]
 pub(in crate::wire) struct RunningUsage(Value);
 
@@ -27,15 +27,46 @@ impl RunningUsage {
         each: &mut dyn FnMut(Delta<'_>),
     ) {
         let Value::Object(merged) = &mut self.0 else { return };
-        let mut changed = false;
-        for (key, value) in report {
-            if !value.is_null() && (merged.len() < MAX_KEYS || merged.contains_key(&key)) {
-                merged.insert(key, value);
-                changed = true;
-            }
-        }
-        if changed {
+        if merge(merged, report) {
             each(Delta::Usage { usage: usage::read(merged), raw: Some(Cow::Borrowed(&self.0)) });
         }
     }
+}
+
+/// Merges a report. Returns whether it says something. An object, such as the cache writes by lifetime, is merged member
+/// by member.
+fn merge(merged: &mut Map<String, Value>, report: Map<String, Value>) -> bool {
+    // Beside another count of the input, a zero is a count: after a compaction nothing was read from the cache.
+    let counts_input = report.iter().any(|(key, value)| !is_output(key) && is_positive(value));
+    let mut changed = false;
+    for (key, value) in report {
+        let is_count = counts_input && !is_output(&key);
+        let has_room = merged.len() < MAX_KEYS;
+        match (merged.entry(key), value) {
+            (_, Value::Null) => continue,
+            (Entry::Vacant(entry), value) if has_room => _ = entry.insert(value),
+            (Entry::Vacant(_), _) => continue,
+            (Entry::Occupied(mut entry), value) => match (entry.get_mut(), value) {
+                (Value::Object(known), Value::Object(later)) if !is_count => {
+                    _ = merge(known, later)
+                }
+                (known, value) if !is_count && is_positive(known) && is_zero(&value) => continue,
+                (known, value) => *known = value,
+            },
+        }
+        changed = true;
+    }
+    changed
+}
+
+fn is_output(key: &str) -> bool {
+    key.contains("output")
+}
+
+fn is_positive(value: &Value) -> bool {
+    Count::of(value).is_some_and(|count| count > 0)
+}
+
+fn is_zero(value: &Value) -> bool {
+    Count::of(value) == Some(0)
 }

@@ -63,7 +63,7 @@ const BESIDE: u8 = 8;
 #[derive(Debug, Default)]
 struct Found {
     input: Figure,
-    /// Gemini counts the tokens of tool results apart.
+    /// The tokens of tool results, if they are counted apart.
     tool_input: Figure,
     output: Figure,
     total: Figure,
@@ -94,7 +94,10 @@ impl Found {
             }
             // OpenAI's Responses: with them. Anthropic, Bedrock: without those that stand beside.
             "input_tokens" | "input_token_count" => self.input.put(1, value),
-            "tool_use_prompt_token_count" => self.tool_input.put(FIRST, value),
+            // Gemini, Gemini Interactions, Mistral.
+            "tool_use_prompt_token_count" | "total_tool_use_tokens" | "connector_tokens" => {
+                self.tool_input.put(FIRST, value);
+            }
             // Gemini: without reasoning.
             "candidates_token_count" | "response_token_count" | "total_output_tokens" => {
                 self.output.put(FIRST, value);
@@ -216,14 +219,15 @@ impl Found {
         let input = sent.map(|input| {
             let input = add(input, self.tool_input.get());
             let all = add(input, answered);
-            // The total decides, else the names.
+            // The total decides, else the names. Neither makes a part larger than the whole.
             let excludes = match total {
+                _ if cached > input => true,
                 Some(total) if total == all => false,
                 Some(total) if cached > 0 && total == all.saturating_add(cached) => true,
                 _ => {
                     let beside = [self.read.rank(), self.write.rank()].contains(&Some(BESIDE))
                         || self.write.get().is_none() && self.writes_beside;
-                    cached > input || beside && self.input.rank() != Some(FIRST)
+                    beside && self.input.rank() != Some(FIRST)
                 }
             };
             if excludes { input.saturating_add(cached) } else { input }
@@ -231,7 +235,10 @@ impl Found {
         let output = answered.map(|output| {
             let thought = reasoning.unwrap_or(0);
             let inputs = [input, sent].map(|input| add(output, input));
+            // The total decides, else the names. Reasoning that is counted by another tokenizer may be a little larger
+            // than the output that includes it.
             let excludes = match total {
+                _ if thought / 2 > output => true,
                 Some(total) if inputs.contains(&total) => false,
                 Some(total) if inputs.map(|all| all.saturating_add(thought)).contains(&total) => {
                     true

@@ -235,6 +235,32 @@ async fn a_running_report_that_covers_the_content_stays() {
     assert_eq!(usage.source.output, Some(UsageSource::ReportedSoFar));
 }
 
+/// The total is never less than its parts, of which one may be an estimate.
+#[tokio::test]
+async fn a_total_covers_its_parts() {
+    for (reported, input, output, source) in [
+        ((10, 0, 10), 10..=10, 20..=30, UsageSource::Estimated),
+        ((0, 0, 0), 20..=30, 20..=30, UsageSource::Estimated),
+        // More than both: the reasoning is hidden.
+        ((9, 3, 105), 9..=9, 3..=3, UsageSource::AtLeast),
+    ] {
+        let results = Results::default();
+        let mut chunks = chat_stream();
+        let (prompt, completion, total) = reported;
+        let report = json!({"choices": [], "usage": {"prompt_tokens": prompt,
+            "completion_tokens": completion, "total_tokens": total}});
+        chunks.insert(chunks.len() - 1, chat_chunk(&report));
+        let answer = event_stream(Scripted::chunks(chunks));
+        call(&results.layer(), openai("/v1/chat/completions", true), answer, usize::MAX).await;
+        let usage = results.one().usage.unwrap();
+        let (found_input, found_output) =
+            (usage.input_tokens.unwrap(), usage.output_tokens.unwrap());
+        assert!(input.contains(&found_input) && output.contains(&found_output), "{usage:?}");
+        assert_eq!(usage.source.output, Some(source), "{usage:?}");
+        assert_eq!(usage.total_tokens, Some(total.max(found_input + found_output)));
+    }
+}
+
 #[tokio::test]
 async fn calls_that_used_nothing_have_no_usage() {
     for answer in [

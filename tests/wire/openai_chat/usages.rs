@@ -61,6 +61,19 @@ fn usage_counts_of_all_dialects() {
                 "completion_tokens_details": {"reasoning_tokens": 11}}),
             Usage::new(43, 10).reasoning(11),
         ),
+        // Perplexity's deep research counts it apart, and not in the total.
+        (
+            json!({"prompt_tokens": 33, "completion_tokens": 7, "total_tokens": 40, "reasoning_tokens": 73}),
+            total(Usage::new(33, 80).reasoning(73), 40),
+        ),
+        // Proxies that translate Claude's usage: cached tokens are part of the input, so it cannot be smaller.
+        (
+            json!({"prompt_tokens": 21, "completion_tokens": 9, "total_tokens": 30,
+                "prompt_tokens_details": {"cached_tokens": 18000}}),
+            total(Usage::new(18021, 9).cached(18000, None), 30),
+        ),
+        // AI SDKs.
+        (json!({"promptTokens": 10, "completionTokens": 7, "totalTokens": 17}), Usage::new(10, 7)),
         (
             json!({"prompt_tokens": "10", "completion_tokens": -3, "total_tokens": null,
                 "prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": [1]}}),

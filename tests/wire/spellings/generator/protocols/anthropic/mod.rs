@@ -22,6 +22,8 @@ axis! {
         RepeatedLast,
         NullsLast,
         RunningTotals,
+        /// Proxies that translate know the input only at the beginning.
+        ZerosLast,
         /// A proxy adds it to the end mark.
         EndMark,
     }
@@ -110,6 +112,13 @@ fn reports(
             let mut last = output;
             for name in ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"] {
                 last.add(name, Json::NULL);
+            }
+            (Some(early), None, Some(last))
+        }
+        AnthropicUsagePlace::ZerosLast => {
+            let mut last = output;
+            for name in ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"] {
+                last.add(name, 0);
             }
             (Some(early), None, Some(last))
         }
