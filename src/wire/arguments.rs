@@ -1,6 +1,9 @@
 use std::{borrow::Cow, mem};
 
-use super::{fingerprint::Fingerprint, json::Nesting};
+use super::{
+    fingerprint::{Fingerprint, JsonFingerprint},
+    json::Nesting,
+};
 
 /// The arguments of a tool call so far. Decides which part of the next piece is new: some servers send all arguments
 /// so far with each piece, or all of them again at the end.
@@ -9,6 +12,8 @@ use super::{fingerprint::Fingerprint, json::Nesting};
 #[derive(Debug, Default)]
 pub(in crate::wire) struct Arguments {
     so_far: Fingerprint,
+    /// The same, whatever white space they have.
+    value: JsonFingerprint,
     nesting: Nesting,
     /// The last byte of a JSON object that is not blank, else 0.
     last: u8,
@@ -111,9 +116,9 @@ impl Arguments {
         }
         let new = match (repeats, self.are_whole()) {
             (true, _) => suffix(piece, self.so_far.length()),
-            // All of them again, written in another way.
-            (false, true) => return None,
-            (false, false) => piece,
+            // All of them again, written in another way. Models also write two objects.
+            (false, true) if JsonFingerprint::of(&piece) == self.value => return None,
+            (false, _) => piece,
         };
         self.add(&new);
         Some(new).filter(|new| !new.is_empty())
@@ -195,6 +200,7 @@ impl Arguments {
 
     fn add(&mut self, text: &str) {
         self.so_far.add(text);
+        self.value.add(text);
         let trimmed = text.trim_ascii();
         if let Some(&last) = trimmed.as_bytes().last() {
             self.free |= self.last == 0 && !trimmed.starts_with('{');
@@ -276,10 +282,25 @@ mod tests {
     fn repeated_arguments_count_once() {
         assert_read(&["{\"a\"", ":1}", "{\"a\":1}"], r#"{"a":1}"#);
         assert_read(&["{\"a\":1}", "{\"a\": 1}"], r#"{"a":1}"#);
+        assert_read(
+            &["{ \"a\" :", "\" {\\\" \"}", "{\"a\":\" {\\\" \"}\n"],
+            "{ \"a\" :\" {\\\" \"}",
+        );
         assert_read(&["{}", "{\"a\":1}"], r#"{"a":1}"#);
         assert_read(&["{}", "{}", "{\"a\":1}"], r#"{"a":1}"#);
         assert_read(&["{}"], "{}");
         assert_read(&["{}", " "], "{} ");
+    }
+
+    #[test]
+    fn two_objects_are_kept() {
+        let all = r#"{"a":1}{"a":2}"#;
+        for step in 1..all.len() {
+            let pieces: Vec<&str> =
+                (0..all.len()).step_by(step).map(|at| &all[at..all.len().min(at + step)]).collect();
+            assert_read(&pieces, all);
+        }
+        assert_read(&["{\"a\":1}", "{\"b\":2}"], r#"{"a":1}{"b":2}"#);
     }
 
     #[test]

@@ -35,9 +35,16 @@ pub(in crate::wire) fn said(json: &str, answered: bool) -> Option<ProviderError>
     failed.then(|| of_value(&value, || NO_MESSAGE.to_owned()))
 }
 
-/// Reads a response of status 200 that is neither an answer nor an error that the API documents.
+/// Reads a response of status 200 that is neither an answer nor an error that the API documents. The message and the code of
+/// a success, such as one that wraps an answer, are not quoted.
 pub(in crate::wire) fn unexpected(body: &str) -> ProviderError {
-    read(body, || "the response is not an answer of this API".to_owned())
+    const UNEXPECTED: &str = "the response is not an answer of this API";
+    match json::value(body) {
+        Some(value) if value.is_object() && !error_body::says_failed(&value, false) => {
+            with_message(UNEXPECTED)
+        }
+        _ => read(body, || UNEXPECTED.to_owned()),
+    }
 }
 
 fn read(body: &str, fallback: impl FnOnce() -> String) -> ProviderError {

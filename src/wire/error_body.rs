@@ -17,7 +17,9 @@ pub(in crate::wire) fn is_suspect(name: &str) -> bool {
             | "success"
             | "base_resp"
             | "code"
+            | "__type"
             | "message"
+            | "Message"
             | "msg"
             | "detail"
             | "title"
@@ -48,7 +50,7 @@ pub(in crate::wire) fn says_failed(body: &Value, answered: bool) -> bool {
         let kind = kind.to_ascii_lowercase();
         kind.contains(':') || kind.ends_with("error") || kind.ends_with("exception")
     });
-    let other = ["errors", "detail", "title"].iter().any(|name| is_filled(&body[*name]));
+    let other = ["errors", "detail", "title", "__type"].iter().any(|name| is_filled(&body[*name]));
     message && code || untyped && other
 }
 

@@ -42,6 +42,7 @@ mod framed;
 mod function;
 pub mod gemini;
 pub mod gemini_interactions;
+mod growing;
 mod http_request;
 mod http_response;
 mod json;

@@ -48,7 +48,7 @@ fn merge(merged: &mut Map<String, Value>, report: Map<String, Value>) -> bool {
             (Entry::Vacant(_), _) => continue,
             (Entry::Occupied(mut entry), value) => match (entry.get_mut(), value) {
                 (Value::Object(known), Value::Object(later)) if !is_count => {
-                    _ = merge(known, later)
+                    _ = merge(known, later);
                 }
                 (known, value) if !is_count && is_positive(known) && is_zero(&value) => continue,
                 (known, value) => *known = value,

@@ -12,6 +12,7 @@ use tower_llm_callbacks::{
         anthropic::AnthropicMessages,
         cohere::{CohereChat, CohereGenerate},
         dashscope::DashScope,
+        gemini::Gemini,
         gemini_interactions::GeminiInteractions,
         mistral::MistralConversations,
         openai_chat::OpenAiChat,
@@ -431,5 +432,103 @@ fn the_body_of_an_abort_is_an_error_of_the_api() {
         let status = StatusCode::TOO_MANY_REQUESTS;
         let error = format.error(status, &format.error_body(status, "over \"budget\""));
         assert_eq!((&*error.message, error.status), ("over \"budget\"", Some(429)), "{format:?}");
+    }
+}
+
+/// Some servers send a message in place of a delta: what is new, or all so far, or behind the deltas all of them again.
+#[test]
+fn streams_of_messages() {
+    let message = |message: Value| json!({"choices": [{"index": 0, "message": message}]});
+    let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]});
+    let end = json!({"choices": [{"index": 0, "message": {}, "finish_reason": "stop"}]});
+    let text = |text: &str| message(json!({"content": text, "reasoning_content": "Hm"}));
+    let call = json!([{"id": "c", "function": {"name": "f", "arguments": "{\"a\":1}"}}]);
+    let with_call = message(json!({"content": "Hello", "tool_calls": call}));
+    for (events, calls) in [
+        (vec![text("Hel"), text("lo"), end.clone()], json!([])),
+        (vec![text("Hel"), text("Hello"), text("Hello"), end.clone()], json!([])),
+        (
+            vec![
+                delta(json!({"reasoning_content": "Hm"})),
+                delta(json!({"content": "Hello"})),
+                with_call.clone(),
+                with_call,
+                end,
+            ],
+            json!([["c", "f", "{\"a\":1}"]]),
+        ),
+    ] {
+        let body: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let facts = facts(read(&OpenAiChat, &body));
+        assert_eq!(
+            [&facts["text"], &facts["reasoning"], &facts["calls"], &facts["finish"]],
+            [&json!("Hello"), &json!("Hm"), &calls, &json!("stop")],
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn choices_that_share_an_index_are_choices() {
+    let choice =
+        |text: &str| json!({"index": 0, "message": {"content": text}, "finish_reason": "stop"});
+    let body = json!({"object": "chat.completion", "choices": [choice("A"), choice("B")]});
+    let (result, error) = read(&OpenAiChat, &body.to_string());
+    assert_eq!(error, None);
+    let texts: Vec<&str> = result.choices.iter().map(|choice| choice.text.as_str()).collect();
+    assert_eq!(texts, ["A", "B"]);
+}
+
+/// Reasons that say that the provider failed.
+#[test]
+fn failures_by_finish_reason() {
+    for reason in ["error", "insufficient_system_resource", "network_error"] {
+        let choice = json!({"index": 0, "delta": {"content": "Hel"}, "finish_reason": reason});
+        let (result, error) = read(&OpenAiChat, &events([json!({"choices": [choice]})]));
+        assert!(error.is_some_and(|error| &*error.message != "truncated"), "{reason}");
+        assert_eq!(result.choices[0].text, "Hel");
+    }
+    for reason in ["ERROR", "TIMEOUT", "ERROR_TOXIC"] {
+        let end = json!({"type": "message-end", "delta": {"finish_reason": reason}});
+        let (_, error) = read(&CohereChat, &events([end]));
+        assert!(error.is_some_and(|error| &*error.message != "truncated"), "{reason}");
+    }
+}
+
+/// Adapters make ids that are not unique. A call is repeated if everything is the same.
+#[test]
+fn gemini_calls_that_share_an_id() {
+    let call = |name: &str, args: Value| json!({"functionCall": {"id": "call_0", "name": name, "args": args}});
+    let parts = [
+        call("f", json!({"a": 1})),
+        call("g", json!({"a": 1})),
+        call("g", json!({"b": 2})),
+        call("g", json!({"b": 2})),
+    ];
+    let candidate = json!({"content": {"parts": parts}, "finishReason": "STOP"});
+    let facts = facts(read(&Gemini, &events([json!({"candidates": [candidate]})])));
+    assert_eq!(
+        facts["calls"],
+        json!([
+            ["call_0", "f", "{\"a\":1}"],
+            ["call_0", "g", "{\"a\":1}"],
+            ["call_0", "g", "{\"b\":2}"]
+        ])
+    );
+}
+
+/// A success that wraps an answer is not quoted as an error.
+#[test]
+fn wrapped_answers_are_unexpected() {
+    for body in [
+        json!({"code": 0, "message": "ok", "data": {"choices": []}}),
+        json!({"success": true, "errors": [], "result": {"choices": []}}),
+    ] {
+        let (_, error) = read(&OpenAiChat, &body.to_string());
+        let error = error.unwrap();
+        assert_eq!(
+            (&*error.message, error.code),
+            ("the response is not an answer of this API", None)
+        );
     }
 }

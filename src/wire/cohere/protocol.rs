@@ -142,7 +142,8 @@ impl Cohere {
     fn end(&mut self, reason: Text<'_>, json: &str, each: &mut dyn FnMut(Delta<'_>)) {
         self.answer.end(each);
         let reason = reason.reason();
-        let failed = reason.as_deref() == Some("ERROR");
+        // Version 1 says which error: `ERROR_TOXIC`, `ERROR_LIMIT`.
+        let failed = reason.as_deref().is_some_and(|it| it.starts_with("ERROR") || it == "TIMEOUT");
         if let Some(reason) = reason {
             each(Delta::Finish { choice: 0, reason });
         }

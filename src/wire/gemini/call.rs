@@ -1,20 +1,41 @@
 use std::borrow::Cow;
 
 use super::{arguments::PartialArguments, chunk::FunctionCall};
-use crate::{event::Delta, wire::json::compacted};
+use crate::{
+    event::Delta,
+    wire::{
+        fingerprint::{Fingerprint, JsonFingerprint},
+        json::compacted,
+    },
+};
 
-/// More calls than an answer has, and longer than any id. Bound the memory of a stream.
-const MAX_IDS: usize = 1024;
-const MAX_ID: usize = 256;
+/// More calls than an answer has. Bounds the memory of a stream.
+const MAX_KNOWN: usize = 1024;
 
 /// The tool calls of a candidate.
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls {
     /// The number of calls so far.
     count: u32,
-    /// The ids of complete calls, which are not repeated.
-    ids: Vec<Box<str>>,
+    /// The calls with an id, which a later event may repeat.
+    known: Vec<Known>,
     open: Option<OpenCall>,
+}
+
+/// What tells a call from another. Adapters make ids that are not unique, such as the function's name.
+#[derive(Debug)]
+struct Known {
+    id: Fingerprint,
+    name: Fingerprint,
+    /// `None` if they were fragmented.
+    arguments: Option<JsonFingerprint>,
+}
+
+impl Known {
+    fn is_repeated_by(&self, other: &Self) -> bool {
+        let same = self.arguments.is_none() || self.arguments == other.arguments;
+        same && (self.id, self.name) == (other.id, other.name)
+    }
 }
 
 /// A call whose arguments are fragmented.
@@ -46,17 +67,24 @@ impl ToolCalls {
             if args.is_none() && name.is_none() && id.is_none() && pieces.is_empty() && !more {
                 return;
             }
+            let fragmented = more || !pieces.is_empty();
             if let Some(id) = id.as_deref() {
-                if self.ids.iter().any(|known| **known == *id) {
+                let new = Known {
+                    id: Fingerprint::of(id),
+                    name: Fingerprint::of(name.as_deref().unwrap_or_default()),
+                    arguments: args
+                        .filter(|_| !fragmented)
+                        .map(|args| JsonFingerprint::of(args.get())),
+                };
+                if self.known.iter().any(|known| known.is_repeated_by(&new)) {
                     return;
                 }
-                if self.ids.len() < MAX_IDS && id.len() <= MAX_ID {
-                    self.ids.push(id.into());
+                if self.known.len() < MAX_KNOWN {
+                    self.known.push(new);
                 }
             }
             let index = self.count;
             self.count = index.saturating_add(1);
-            let fragmented = more || !pieces.is_empty();
             if fragmented {
                 let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
                 let (id, name, arguments) = (owned(&id), owned(&name), Default::default());

@@ -19,6 +19,9 @@ use crate::{
 /// More choices than can be requested. Bounds the memory of a stream.
 const MAX_CHOICES: usize = 1024;
 
+/// Finish reasons that say that the provider failed: OpenRouter's, DeepSeek's, Zhipu's.
+const FAILURES: [&str; 3] = ["error", "insufficient_system_resource", "network_error"];
+
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -137,24 +140,27 @@ impl AnswerState {
             return;
         }
         let index = index.0.and_then(|index| u32::try_from(index).ok());
-        let index = index.unwrap_or_else(|| u32::try_from(position).unwrap_or(u32::MAX));
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        let index = index.unwrap_or(position);
+        // Servers that copy a choice leave its index.
+        let is_copy = form == Form::Whole && self.choices.iter().any(|it| it.index == index);
+        let index = if is_copy { position } else { index };
         let Some((state, is_new)) = state(&mut self.choices, index, form) else {
             each(Delta::DecodeFault);
             return;
         };
-        self.changed |= is_new || delta.as_deref().is_some_and(Message::has_calls);
+        let only_message = delta.is_none() && message.is_some();
+        self.changed |= is_new || only_message || delta.as_deref().is_some_and(Message::has_calls);
         let calls = &mut self.calls;
         match (form, delta, message) {
             // In a non-streamed answer a delta is empty.
             (Form::Whole, _, Some(message)) => state.message(message, calls, each),
-            // In a stream the message repeats the delta, or all deltas so far.
-            (_, Some(delta), _) => state.message(delta, calls, each),
-            (Form::Streamed, None, Some(message)) if is_new => state.message(message, calls, each),
-            (Form::Streamed, None, Some(_)) => {}
+            (_, Some(delta), _) => state.delta(delta, calls, each),
+            (Form::Streamed, None, Some(message)) => state.streamed_message(message, calls, each),
             (_, None, None) => state.text(take(text), each),
         }
         if let Some(reason) = finish {
-            self.failed |= reason == "error";
+            self.failed |= FAILURES.contains(&&*reason);
             state.finish(reason, each);
         }
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::Delta,
-    wire::{function::Function, json::Text, message_content::Content},
+    wire::{function::Function, growing::Growing, json::Text, message_content::Content},
 };
 
 /// The key of the one legacy function call.
@@ -20,11 +20,22 @@ pub(super) struct ChoiceState {
     finish: Option<WordHash>,
     /// The answer is not streamed.
     whole: bool,
+    /// Deltas have the content.
+    has_deltas: bool,
+    /// The content of a stream that has messages in place of deltas: text, reasoning, refusal.
+    messages: Option<Box<[Growing; 3]>>,
 }
 
 impl ChoiceState {
     pub(super) fn new(index: u32, whole: bool) -> Self {
-        Self { index, tools: Tools::default(), finish: None, whole }
+        Self {
+            index,
+            tools: Tools::default(),
+            finish: None,
+            whole,
+            has_deltas: false,
+            messages: None,
+        }
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -69,7 +80,7 @@ impl ChoiceState {
         if let Some(text) = take(refusal).filled() {
             emit(Content::Refusal, text);
         }
-        let calls = message.tool_calls.0.take().unwrap_or_default();
+        let calls = take(&mut message.tool_calls).0;
         if calls.is_empty() {
             let Some(function) = message.function_call.0.take() else { return };
             self.call((Some(FUNCTION_CALL), 0), Text::default(), (function, false), known, each);
@@ -81,6 +92,51 @@ impl ChoiceState {
             let function = function.0.or(custom).unwrap_or_default();
             self.call((index.0, position), id, (function, free), known, each);
         }
+    }
+
+    /// Reads the delta of a stream.
+    pub(super) fn delta(
+        &mut self,
+        delta: &mut Message<'_>,
+        known: &mut usize,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
+        self.has_deltas = true;
+        self.message(delta, known, each);
+    }
+
+    /// Reads a message in a stream, in place of a delta. It is a delta, all so far, or, behind deltas, all of them again:
+    /// then only calls are new, if no delta had one.
+    pub(super) fn streamed_message(
+        &mut self,
+        message: &mut Message<'_>,
+        known: &mut usize,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
+        if self.has_deltas {
+            if self.tools.is_empty() && message.has_calls() {
+                let (tool_calls, function_call) =
+                    (take(&mut message.tool_calls), take(&mut message.function_call));
+                let mut calls = Message { tool_calls, function_call, ..Message::default() };
+                self.message(&mut calls, known, each);
+            }
+            return;
+        }
+        let mut messages = self.messages.take().unwrap_or_default();
+        let [text, reasoning, refusal] = &mut *messages;
+        self.message(message, known, &mut |mut delta| {
+            let (piece, growing) = match &mut delta {
+                Delta::Text { text: piece, .. } => (piece, &mut *text),
+                Delta::Reasoning { text: piece, .. } => (piece, &mut *reasoning),
+                Delta::Refusal { text: piece, .. } => (piece, &mut *refusal),
+                _ => return each(delta),
+            };
+            if let Some(new) = growing.add(take(piece)) {
+                *piece = new;
+                each(delta);
+            }
+        });
+        self.messages = Some(messages);
     }
 
     pub(super) fn text(&self, text: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {

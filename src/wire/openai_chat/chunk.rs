@@ -5,7 +5,7 @@ use super::inline_vec1::InlineVec1;
 use crate::wire::{
     error_body::is_suspect,
     function::Function,
-    json::{Count, List, Object, Seen, Text, in_place},
+    json::{Count, Many, Object, Seen, Text, in_place},
     json_text::JsonText,
     message_content::MessageContent,
 };
@@ -90,7 +90,7 @@ pub(super) struct Message<'a> {
     pub(super) reasoning_details: MessageContent<'a>,
     /// What a spoken answer says.
     pub(super) audio: Object<Audio<'a>>,
-    pub(super) tool_calls: List<ToolCall<'a>>,
+    pub(super) tool_calls: Many<ToolCall<'a>>,
     pub(super) function_call: Object<Function<'a>>,
 }
 
@@ -99,8 +99,8 @@ in_place! {
         "content" => content,
         "refusal" => refusal,
         "reasoning_content" => reasoning_content,
-        "reasoning" | "reasoning_text" | "thinking" | "thinking_content" | "thought" => reasoning,
-        "reasoning_details" => reasoning_details,
+        "reasoning" | "reasoning_text" | "reasoning_summary" | "thinking" | "thinking_content" | "thought" => reasoning,
+        "reasoning_details" | "thinking_blocks" => reasoning_details,
         "audio" => audio,
         "tool_calls" => tool_calls,
         "function_call" => function_call,
@@ -109,8 +109,7 @@ in_place! {
 
 impl Message<'_> {
     pub(super) fn has_calls(&self) -> bool {
-        self.tool_calls.0.as_ref().is_some_and(|calls| !calls.is_empty())
-            || self.function_call.0.is_some()
+        !self.tool_calls.0.is_empty() || self.function_call.0.is_some()
     }
 }
 

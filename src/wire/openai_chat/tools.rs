@@ -61,6 +61,10 @@ impl WordHash {
 }
 
 impl Tools {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Assigns a fragment to a call. Returns `None` if there are too many calls; `known` is the number of calls in
     /// all choices.
     pub(super) fn place<'a>(

@@ -50,7 +50,9 @@ impl Protocol for Responses {
             "response.reasoning_summary_text.delta" => {
                 answer.reasoning(Reasoning::Summary, event, each);
             }
-            "response.reasoning_text.delta" => answer.reasoning(Reasoning::Raw, event, each),
+            "response.reasoning_text.delta" | "response.reasoning.delta" => {
+                answer.reasoning(Reasoning::Raw, event, each);
+            }
             "response.audio.transcript.delta" | "response.output_audio_transcript.delta" => {
                 answer.text(event, each);
             }

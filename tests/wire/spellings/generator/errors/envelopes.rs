@@ -32,6 +32,8 @@ axis! {
         /// Lambda's.
         ErrorMessage,
         Reason,
+        /// AWS's.
+        ServiceType,
         /// `error_type`, `error_message` and `error_code`.
         Prefixed,
         /// RFC 7807.
@@ -115,6 +117,10 @@ impl Envelope {
             }
             Self::Reason => {
                 (object! { "error": object! { "reason": message, "code": CODE } }, &[CODE])
+            }
+            Self::ServiceType => {
+                let kind = "ThrottlingException";
+                (object! { "__type": kind, "Message": message }, &["ThrottlingException"])
             }
             Self::Prefixed => {
                 let json = object! { "error_code": 400, "error_type": "BadRequestError" };
