@@ -45,12 +45,12 @@ impl AsyncCallbackHandler for Quiet {
 
 type Bare = stream::Take<stream::RepeatWith<fn() -> Result<Chunk, Infallible>>>;
 
-async fn call(callbacks: &Callbacks, tokens: usize) -> CallbackStream<Bare, Chunk> {
+async fn call(layer: &CallbackLayer, tokens: usize) -> CallbackStream<Bare, Chunk> {
     let chunk: fn() -> Result<Chunk, Infallible> = || Ok(Chunk);
     let model = service_fn(move |_: Request| async move {
         Ok::<_, Infallible>(stream::repeat_with(chunk).take(tokens))
     });
-    CallbackLayer::new(callbacks.clone()).layer(model).call(Request).await.unwrap()
+    layer.layer(model).call(Request).await.unwrap()
 }
 
 async fn read(mut stream: impl Stream + Unpin, tokens: usize) {
@@ -65,11 +65,11 @@ fn runtime() -> Runtime {
 
 /// Allocations per token, as the difference between a short and a long answer.
 fn per_token(callbacks: &Callbacks) -> f64 {
-    let runtime = runtime();
+    let (runtime, layer) = (runtime(), CallbackLayer::new(callbacks.clone()));
     let allocations = |tokens: usize| {
         measure(|| {
             runtime.block_on(async {
-                let stream = call(callbacks, tokens).await;
+                let stream = call(&layer, tokens).await;
                 read(stream, tokens + 1).await;
                 let _ = callbacks.flush(Duration::from_secs(20)).await;
             });
@@ -110,10 +110,11 @@ fn per_run(callbacks: &Callbacks) -> i64 {
     let mut streams = Vec::with_capacity(RUNS);
     let mut bytes = |callbacks: &Callbacks| {
         streams.clear();
+        let layer = CallbackLayer::new(callbacks.clone());
         let AllocationInfo { bytes_current, .. } = measure(|| {
             runtime.block_on(async {
                 for _ in 0..RUNS {
-                    let mut stream = call(callbacks, 1_000).await;
+                    let mut stream = call(&layer, 1_000).await;
                     for _ in 0..TOKENS {
                         stream.next().await;
                         // Each handler's task gets a turn.
@@ -135,13 +136,13 @@ fn per_run(callbacks: &Callbacks) -> i64 {
 fn a_run_in_flight_holds_little() {
     let inline = per_run(&Callbacks::new().inline(Quiet));
     println!("inline: {inline} bytes a run");
-    assert!(inline <= 2_752, "{inline} bytes for a run with an inline handler");
+    assert!(inline <= 1_984, "{inline} bytes for a run with an inline handler");
     for count in [1, 4] {
         let callbacks = Callbacks::new();
         let callbacks = (0..count).fold(callbacks, |callbacks, _| callbacks.async_handler(Quiet));
         let bytes = per_run(&callbacks);
         // Most of it is the handler's task.
-        let bound = 2_752 + count * 1344;
+        let bound = 1_984 + count * 1_280;
         println!("{count} async: {bytes} bytes a run");
         assert!(bytes <= bound, "{count} async handlers: {bytes} bytes, of {bound}");
     }

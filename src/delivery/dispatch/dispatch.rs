@@ -95,6 +95,18 @@ pub(super) struct Backlog {
     pub(super) terminal: Option<Box<dyn Terminal>>,
 }
 
+impl Backlog {
+    /// Takes the next event. Gives the memory back behind the last one: of most runs only the start and the end are
+    /// enqueued.
+    pub(super) fn pop(&mut self) -> Option<Enqueued> {
+        let next = self.queue.pop_front();
+        if next.is_none() {
+            self.queue = VecDeque::new();
+        }
+        next
+    }
+}
+
 pub(super) struct Enqueued {
     pub(super) data: EventData,
     /// For a custom or retry event: which lanes have a place for it.

@@ -39,9 +39,7 @@ impl Dispatch {
 
     fn drain_backlog(self: &Arc<Self>) {
         loop {
-            let Some(Enqueued { data, places }) = lock(&self.backlog).queue.pop_front() else {
-                return;
-            };
+            let Some(Enqueued { data, places }) = lock(&self.backlog).pop() else { return };
             let event = Event::new(self.next_seq(), Some(SystemTime::now()), data);
             self.fan_out(&event, places.as_deref());
         }

@@ -103,6 +103,7 @@ impl Lane {
     ) -> Self {
         let (room, scope) = (Room::new(slot.settings.capacity), slot.scope_in(run));
         let gather_most = sizes::gather_most(&slot.settings);
+        let events = VecDeque::with_capacity(usize::from(!slot.is_inline()));
         Self {
             slot,
             hooks,
@@ -117,7 +118,7 @@ impl Lane {
             gathers: AtomicBool::new(false),
             gather_most,
             room,
-            queue: Mutex::new(Queue { events: VecDeque::with_capacity(1), ..Queue::default() }),
+            queue: Mutex::new(Queue { events, ..Queue::default() }),
         }
     }
 
