@@ -1387,10 +1387,11 @@ def check_losses_of_exports_are_counted():
         [[sinks]]
         otlp = {{ endpoint = "http://127.0.0.1:1" }}
         [[sinks]]
-        jsonl = {{ path = "FOLDER/gone/events.jsonl", max_size = "100B" }}
+        jsonl = {{ path = "FOLDER/gone/events.jsonl", max_size = "100B", keep = 1 }}
     """
     with tempfile.TemporaryDirectory() as other:
-        (Path(other) / "gone").mkdir()
+        # No file can have the name of a folder.
+        (Path(other) / "gone/events.jsonl.1").mkdir(parents=True)
         with gateway_with(text.replace("FOLDER", other), environment=FAST) as (server, admin, folder):
             for _ in range(5):
                 ask(server, "POST", "/v1/chat/completions", CHAT)
@@ -1401,11 +1402,59 @@ def check_losses_of_exports_are_counted():
             shutil.rmtree(Path(other) / "gone")
             ask(server, "POST", "/v1/chat/completions", CHAT)
             server.process.send_signal(signal.SIGHUP)
-            within(10, "failures of the file", lambda: min(sinks()[1]["file"].values()) > 0)
+            within(10, "failures of the file", lambda: min(sinks()[1]["file"][it] for it in ("failed_rotations", "failed_opens")) > 0)
             metrics = get(f"{admin}/metrics")[1].decode()
             for line in ('gateway_otlp_lost_total{signal="traces"} ', 'gateway_otlp_failed_exports_total{signal="metrics"} ',
                          'gateway_file_failures_total{operation="open"} ', 'gateway_file_failures_total{operation="rotate"} '):
                 assert line in metrics, line
+
+
+def check_a_torn_line_does_not_spoil_the_next_one():
+    with tempfile.TemporaryDirectory() as folder:
+        events, torn = Path(folder) / "events.jsonl", b'{"v":2,"event":"llm_st'
+        for before, rest in [(torn, [torn]), (b"", []), (b"{}\n", [b"{}"])]:
+            events.write_bytes(before)
+            for _ in range(2):
+                with gateway("--pace-ms", 0, "--events", events) as server:
+                    same("a call", ask(server, "POST", "/v1/messages", MESSAGES)[0], 200)
+                    same("the exit code", server.stop(), 0)
+            lines = events.read_bytes().splitlines()
+            same("the lines before", lines[:len(rest)], rest)
+            events.write_bytes(b"".join(line + b"\n" for line in lines[len(rest):]))
+            same("the runs", len(events_of(events)), 2)
+
+
+def check_a_file_that_was_removed_is_created_again():
+    sink = '[[sinks]]\njsonl = {{ path = "FOLDER/logs/{}.jsonl"{} }}\n'
+    text = f'upstream = "{Stub().url}"\n' + sink.format("plain", "") + sink.format("rotated", ', max_size = "1MB", every = "1day"')
+    with tempfile.TemporaryDirectory() as other:
+        logs = Path(other) / "logs"
+        logs.mkdir()
+        with gateway_with(text.replace("FOLDER", other)) as (server, admin, _):
+            call = lambda: same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
+            names = ("plain", "rotated")
+            written = lambda: all((logs / f"{name}.jsonl").exists() and b"llm_end" in (logs / f"{name}.jsonl").read_bytes() for name in names)
+            state = lambda: (get(f"{admin}/readyz")[0], [sink["failing"] for sink in json.loads(get(f"{admin}/readyz")[1])["sinks"]])
+            call()
+            within(5, "the first call", written)
+            for name in names:
+                (logs / f"{name}.jsonl").unlink()
+            call()
+            within(5, "a call after the files were removed", written)
+            same("ready", state(), (200, [False, False]))
+            shutil.rmtree(logs)
+            same("without the folder", state(), (503, [True, True]))
+            call()
+            lost = lambda: [sink["file"]["lost_lines"] for sink in json.loads(get(f"{admin}/readyz")[1])["sinks"]]
+            within(5, "the lost lines are counted", lambda: min(lost()) >= 2)
+            same("it is said once", server.errors_seen().count("rotated.jsonl: "), 1)
+            assert b"gateway_file_lost_lines_total " in get(f"{admin}/metrics")[1]
+            logs.mkdir()
+            same("with the folder", state(), (200, [False, False]))
+            call()
+            within(5, "a call after that", written)
+            same("the exit code", server.stop(), 0)
+            same("the runs", [len(events_of(logs / f"{name}.jsonl")) for name in names], [1, 1])
 
 
 options = argparse.ArgumentParser(description=__doc__.split("\n")[0])

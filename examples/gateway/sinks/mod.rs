@@ -1,6 +1,7 @@
 //! Where events go, by the settings.
 
 mod all;
+mod appended;
 mod counted;
 mod destination;
 mod export_client;
@@ -16,9 +17,10 @@ mod status;
 
 pub(crate) use self::{all::Sinks, former::Former, running::RunningSink, status::SinkStatus};
 use self::{
+    appended::FileStatus,
     counted::Counted,
     destination::Destination,
     export_client::ExportClient,
-    rotation::{Rotation, RotationStatus},
+    rotation::Rotation,
     signal::{Signal, SignalStatus, Signals},
 };

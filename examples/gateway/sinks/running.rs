@@ -58,11 +58,12 @@ impl RunningSink {
     pub(crate) fn status(&self) -> SinkStatus {
         let handlers = self.handlers.stats();
         let is_suspended = handlers.iter().any(|handler| handler.suspended);
+        let (file, is_lost) = self.file.as_ref().map(Rotation::status).unzip();
         SinkStatus {
-            failing: is_suspended || self.destination.is_failing(),
+            failing: is_suspended || is_lost == Some(true) || self.destination.is_failing(),
             faults: handlers.iter().map(|handler| handler.faults).sum(),
             handlers: handlers.iter().map(|handler| handler.handler.to_string()).collect(),
-            file: self.file.as_ref().map(Rotation::status),
+            file,
             exports: self.destination.otlp.as_ref().map(Otlp::status).unwrap_or_default(),
         }
     }
