@@ -377,7 +377,7 @@ UPGRADE = b"GET /v1/responses HTTP/1.1\r\nhost: x\r\nConnection: keep-alive, Upg
 def check_websockets_are_refused():
     for options in (["--upstream", REPLAY.url], ["--pace-ms", 0], ["--upstream", REPLAY.url, "--no-callbacks"]):
         with gateway(*options) as server:
-            connection, answer = raw(server, UPGRADE, b'"}}')
+            connection, answer = raw(server, UPGRADE, b'"type":"error"}')
             head, body = answer.split(b"\r\n\r\n", 1)
             head = head.lower()
             assert head.startswith(b"http/1.1 426 "), head
@@ -387,7 +387,7 @@ def check_websockets_are_refused():
             connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 "), "the connection was closed"
             connection.close()
-            answer = raw(server, b"CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n", b'"}}')[1]
+            answer = raw(server, b"CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n", b'"type":"error"}')[1]
             assert answer.startswith(b"HTTP/1.1 405 "), answer
 
 
@@ -855,6 +855,29 @@ def check_upstreams_by_path_and_model():
         same("no upstream", (status, "no upstream" in json.loads(answer)["error"]["message"]), (404, True))
 
 
+def check_requests_without_an_upstream_are_recorded():
+    text = f'events = "FOLDER/events.jsonl"\n[[upstreams]]\nurl = "{REPLAY.url}"\nmodels = ["gpt*"]\n[limits]\nrequest_body = "1kB"\n'
+    with gateway_with(text) as (server, admin, folder):
+        count = lambda reason: f'gateway_refused_requests_total{{reason="{reason}"}} '
+        status, _, answer = ask(server, "POST", "/v1/messages", MESSAGES | {"model": "claude-3"})
+        same("no upstream", (status, json.loads(answer)["type"], "no upstream" in answer.decode()), (404, "error", True))
+        # The model of these has not arrived.
+        large = [b'{"padding":"' + b"x" * 2000, b'","model":"gpt-4o"}']
+        for _ in range(3):
+            status, _, answer = ask(server, "POST", "/v1/messages", iter(large))
+            same("a large body", (status, json.loads(answer)["type"]), (413, "error"))
+        head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        answer = raw(server, head + b"5\r\n{\"a\":\r\nnone\r\n")[1]
+        assert answer.startswith(b"HTTP/1.1 400 "), answer
+        same("no call", ask(server, "POST", "/nowhere", b"no JSON")[0], 404)
+        metrics = get(f"{admin}/metrics")[1].decode()
+        assert count("body") + "3" in metrics and count("upstream") + "2" in metrics, metrics
+        same("the exit code", server.stop(), 0)
+        runs = events_of(folder / "events.jsonl")
+        found = [(run[0]["data"]["model"], run[-1]["data"]["error"]["kind"]) for run in runs]
+        same("the runs", found, [("claude-3", "transport")] + [(None, "invalid")] * 3 + [(None, found[-1][1])])
+
+
 def check_the_route_agrees_with_the_record():
     claude, rest = Stub(), Stub()
     text = f"""
@@ -1187,7 +1210,7 @@ def check_limits():
         for path in ("/v1/chat/completions", "/echo"):
             for body in (large, iter([large[:500], large[500:]])):
                 same("a large body", (ask(server, "POST", path, body)[0], path), (413, path))
-        assert 'gateway_refused_requests_total{reason="body"} 2' in get(f"{admin}/metrics")[1].decode()
+        assert 'gateway_refused_requests_total{reason="body"} 4' in get(f"{admin}/metrics")[1].decode()
         runs = events_of(folder / "events.jsonl")
         same("the runs", [run[-1]["data"]["error"]["kind"] for run in runs], ["invalid"] * 2)
         same("a small one", ask(server, "POST", "/echo", CHAT)[0], 200)
