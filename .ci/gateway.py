@@ -745,6 +745,26 @@ def check_configuration_errors():
         ("grace = 'soon'\n", 1, "grace", "90s"),
         ("content = 'some'\n", 1, "content", "`full`, `off`"),
         ("admin = 'x'\n", 1, "admin", "127.0.0.1:9090"),
+        ("admin = 8080\n", 1, "admin", "another port"),
+        ("listen = '0.0.0.0:7000'\nadmin = 7000\n", 2, "admin", "another port"),
+        ("listen = 'x:1:2'\n", 1, "listen", "127.0.0.1:9090"),
+        ("drain = 1.5\n", 1, "drain", "whole number of seconds"),
+        ("drain = -1\n", 1, "drain", "whole number of seconds"),
+        ("content = -1\n", 1, "content", "`full`, `off`"),
+        ("upstream = 'http:///x'\n", 1, "upstream", "https://api.openai.com"),
+        ("upstream = 'http://h:99999'\n", 1, "upstream", "65535"),
+        ("admin = 9\nreplay = '/no/such.jsonl'\n", 2, "replay", "can be read"),
+        ("no_callbacks = true\n[budget]\ntokens = 1\n", 1, "no_callbacks", "budgets limit nothing"),
+        ("no_callbacks = true\nevents = 'a'\n", 1, "no_callbacks", "sinks get nothing"),
+        ("[[upstreams]]\nurl = 'http://a'\nmodels = []\n", 3, "upstreams[0].models", "leave it out"),
+        ("[[upstreams]]\nurl = 'http://a'\n[[upstreams]]\nurl = 'http://b'\nmodels = ['m']\n", 3, "upstreams[1]", "upstreams[0] takes all"),
+        ("[[upstreams]]\nurl = 'http://a'\nmount = '/x'\n[[upstreams]]\nurl = 'http://b'\nmount = '/x/y'\n", 4, "upstreams[1]", "upstreams[0] takes all"),
+        ("upstream = 'http://a'\n[[upstreams]]\nurl = 'http://b'\n", 1, "upstream", "upstreams[0] takes all"),
+        ("[budget]\ntokens = '300k'\n", 2, "budget.tokens", "a whole number"),
+        ("[prices]\n", 1, "prices", "`bundled = true`"),
+        ("[[sinks]]\njsonl = { path = '/usr' }\n", 2, "sinks[0].jsonl.path", "a folder"),
+        ("[[sinks]]\notlp = { endpoint = 'http://a/v1/traces/' }\n", 2, "sinks[0].otlp.endpoint", "leave /v1/traces out"),
+        ("[[sinks]]\notlp = { endpoint = 'http://a:99999' }\n", 2, "sinks[0].otlp.endpoint", "4318"),
         ("routes = ['/a=messages', '/b=nothing']\n", 1, "routes", "messages"),
         ("callers = ['header:authorization=user']\n", 1, "callers", "credentials"),
         ("upstream = 'api.openai.com'\n", 1, "upstream", "https://api.openai.com"),
@@ -792,6 +812,19 @@ def check_configuration_errors():
             same(f"{text}: the exit code", ended.returncode, 1)
             assert f"{file}:{line}: " in found, (text, found)
             assert all(it in found for it in expected) and SECRET not in found, (text, found)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "prices.json"
+        table.write_text('{"currency": "EUR", "models": {"m": {"input": 1, "output": 2}}}')
+        file = configured(folder, f"[prices]\nbundled = true\nfile = '{table}'\n")
+        ended = configuration_checked("--config", file)
+        assert ended.returncode == 1 and f"{file}:3: prices.file: " in ended.stderr and "in EUR" in ended.stderr, ended.stderr
+    for listen in ("0", ":0", "localhost:0", "127.0.0.1:0"):
+        same(listen, configuration_checked("--listen", listen).returncode, 0)
+    # What only the start finds out has its key too.
+    with tempfile.TemporaryDirectory() as folder:
+        file = configured(folder, "[[sinks]]\njsonl = { path = '/proc/nothing' }\n")
+        ended = subprocess.run([BINARY, "--listen", "0", "--config", file], capture_output=True, text=True, timeout=20)
+        assert ended.returncode == 1 and f"{file}:2: sinks[0].jsonl.path: /proc/nothing: " in ended.stderr, ended.stderr
     ended = configuration_checked("--config", "/no/such.toml")
     assert ended.returncode == 1 and "--config /no/such.toml" in ended.stderr, ended.stderr
     ended = configuration_checked("--replay", "a")
@@ -1399,6 +1432,9 @@ def check_prices_and_tenants_of_a_reload():
             call(**{"x-api-key": "k"})
             same("after", float(cost()), 0.01001)
             assert b'tenant="acme"' in get(f"{admin}/metrics")[1]
+            table.write_text(prices(1).replace("USD", "EUR"))
+            reload(server, admin, file, file.read_text())
+            assert "from USD to EUR" in json.loads(get(f"{admin}/readyz")[1])["configuration"]
             reload(server, admin, file, f'upstream = "{Stub().url}"\n')
             call()
             same("without prices", float(cost()), 0.01001)

@@ -13,14 +13,13 @@ use opentelemetry_sdk::{
     metrics::{PeriodicReader, SdkMeterProvider},
     trace::SdkTracerProvider,
 };
-use tower::BoxError;
 use tower_llm_callbacks::{
     Callbacks, Registration,
     handlers::{OtelMetrics, OtelSpans},
 };
 
 use super::{Counted, ExportClient, SignalStatus};
-use crate::config::{OtlpSettings, SinkSettings};
+use crate::config::{OtlpSettings, Problem, SinkSettings};
 
 /// Spans, metrics and logs that are exported by OTLP. Exporters have threads of their own: calls never wait for them.
 #[derive(Debug)]
@@ -35,8 +34,8 @@ pub(super) struct Otlp {
 
 impl Otlp {
     /// Starts the exporters. Must be called in a runtime.
-    pub(super) fn start(settings: &OtlpSettings, key: &str) -> Result<Self, BoxError> {
-        let headers = settings.headers(key).map_err(|problem| problem.to_string())?;
+    pub(super) fn start(settings: &OtlpSettings, key: &str) -> Result<Self, Problem> {
+        let headers = settings.headers(key)?;
         let headers: HashMap<String, String> = headers.into_iter().collect();
         let client = Arc::new(ExportClient::new());
         let base = settings.endpoint.trim_end_matches('/');
@@ -48,7 +47,8 @@ impl Otlp {
                     .with_endpoint(format!("{base}/v1/{}", $signal))
                     .with_headers(headers.clone())
                     .with_shared_http_client(client.clone())
-                    .build()?
+                    .build()
+                    .map_err(|error| Problem::new(key, error))?
             };
         }
         let resource = Resource::builder().with_service_name(settings.service.clone()).build();
