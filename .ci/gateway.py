@@ -1075,6 +1075,40 @@ def check_tenants():
             assert key not in records.read_text() + server.errors_seen(), key
 
 
+def check_keys_in_the_query():
+    upstream, plain = Stub(), Stub()
+    text = f"""
+        events = "FOLDER/events.jsonl"
+        [[upstreams]]
+        url = "{upstream.url}"
+        models = ["gemini-*"]
+        key_env = "GOOGLE_KEY"
+        [[upstreams]]
+        url = "{plain.url}"
+        [[tenants]]
+        name = "acme"
+        key_sha256 = ["{hashed('acme-key')}"]
+    """
+    with gateway_with(text, environment={"GOOGLE_KEY": "the-provider-s-key"}) as (server, admin, folder):
+        call = lambda model, query, **headers: ask(server, "POST", f"/v1beta/models/{model}:generateContent{query}", {"contents": []}, headers.items())
+        status, _, answer = call("gemini-2", "?key=wrong-key")
+        same("a wrong key", (status, all(it in answer.decode() for it in ("x-goog-api-key", "?key="))), (401, True))
+        same("in the query", call("gemini-2", "?alt=json&k%65y=acme%2Dkey&a=%2F")[0], 200)
+        same("alone", call("gemini-2", "?key=acme-key")[0], 200)
+        same("twice", call("gemini-2", "?key=acme-key&a", authorization="Bearer acme-key")[0], 200)
+        same("without a key of the provider", call("m", "?key=acme-key")[0], 200)
+        path = "/v1beta/models/gemini-2:generateContent"
+        same("the targets", [target for target, *_ in upstream.seen], [f"{path}?alt=json&a=%2F", path, f"{path}?a"])
+        assert not any("acme" in str(seen) for seen in upstream.seen), upstream.seen
+        keys = [{name.lower(): value for name, value in headers.items()} for _, headers, _ in upstream.seen]
+        same("the header", [it.get("x-goog-api-key", it.get("authorization")) for it in keys], ["the-provider-s-key"] * 2 + ["Bearer the-provider-s-key"])
+        same("unchanged", plain.seen[0][0], "/v1beta/models/m:generateContent?key=acme-key")
+        same("the exit code", server.stop(), 0)
+        records = folder / "events.jsonl"
+        same("the tenants", [run[0]["metadata"]["tenant"] for run in events_of(records)], ["acme"] * 4)
+        assert "acme-key" not in records.read_text() + server.errors_seen()
+
+
 def check_budgets():
     upstream = Stub()
     key = lambda name: {"x-api-key": name}.items()

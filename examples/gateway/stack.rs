@@ -111,7 +111,7 @@ impl Stack {
         // Outside of the layer: a request without a key is no call.
         let mut services = &self.services[self.any];
         if let Some(tenants) = &self.tenants {
-            match tenants.identify(request.headers()) {
+            match tenants.identify(&request) {
                 Ok(tenant) => {
                     let caller = &self.callers[tenant];
                     // The run has the tenant's name and budget, whatever its handlers.
