@@ -689,9 +689,9 @@ def configuration_checked(*options, environment=None):
 
 
 class Stub:
-    """An upstream that answers with what it got."""
+    """An upstream that answers a chat with a text, or a receiver that answers with other bytes, after a while."""
 
-    def __init__(self, text="fine", status=200):
+    def __init__(self, text="fine", status=200, answer=None, pause=0):
         self.seen, stub = [], self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -703,7 +703,8 @@ class Stub:
                 message = {"role": "assistant", "content": stub.text}
                 answer = {"id": "1", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 10, "completion_tokens": 20},
                           "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-                data = json.dumps(answer).encode()
+                data = json.dumps(answer).encode() if stub.answer is None else stub.answer
+                time.sleep(stub.pause)
                 self.send_response(stub.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(data)))
@@ -715,7 +716,7 @@ class Stub:
             def log_message(self, *_):
                 pass
 
-        self.text, self.status = text, status
+        self.text, self.status, self.answer, self.pause = text, status, answer, pause
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -1500,6 +1501,35 @@ def check_losses_of_exports_are_counted():
             for line in ('gateway_otlp_lost_total{signal="traces"} ', 'gateway_otlp_failed_exports_total{signal="metrics"} ',
                          'gateway_file_failures_total{operation="open"} ', 'gateway_file_failures_total{operation="rotate"} '):
                 assert line in metrics, line
+
+
+def check_spans_that_find_no_room_are_counted():
+    receiver = Stub(answer=b"", pause=1)
+    text = f'upstream = "{Stub().url}"\n[[sinks]]\notlp = {{ endpoint = "{receiver.url}" }}\n'
+    with gateway_with(text, environment=FAST | {"OTEL_BSP_MAX_QUEUE_SIZE": "8"}) as (server, admin, _):
+        state = lambda: json.loads(get(f"{admin}/readyz")[1])["sinks"][0]["exports"]["traces"]
+        for _ in range(100):
+            same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
+        within(20, "each is exported or lost", lambda: len(otlp_spans(receiver)) + state()["lost"] == 100)
+        assert state()["lost"] > 20 and not state()["failing"], state()
+        same("the metric", f'gateway_otlp_lost_total{{signal="traces"}} {state()["lost"]}\n' in get(f"{admin}/metrics")[1].decode(), True)
+        same("the exit code", server.stop(), 0)
+
+
+def check_spans_that_a_receiver_rejects_are_counted():
+    receiver = Stub(answer=bytes.fromhex("0a080801") + b"\x12\x04oops")
+    text = f'upstream = "{Stub().url}"\n[[sinks]]\notlp = {{ endpoint = "{receiver.url}" }}\n'
+    with gateway_with(text, environment=FAST) as (server, admin, _):
+        state = lambda: json.loads(get(f"{admin}/readyz")[1])["sinks"][0]["exports"]["traces"]
+        ask(server, "POST", "/v1/chat/completions", CHAT)
+        within(10, "the span is lost", lambda: state() == {"failing": True, "failed_exports": 1, "lost": 1})
+        same("not ready", get(f"{admin}/readyz")[0], 503)
+        assert "rejects 1 of the traces: oops" in server.errors_seen(), server.errors_seen()
+        # Advice, and nothing rejected.
+        receiver.answer = bytes.fromhex("0a061204") + b"oops"
+        ask(server, "POST", "/v1/chat/completions", CHAT)
+        within(10, "ready again", lambda: get(f"{admin}/readyz")[0] == 200)
+        same("lost", state()["lost"], 1)
 
 
 def check_a_torn_line_does_not_spoil_the_next_one():

@@ -2,6 +2,7 @@
 
 mod all;
 mod appended;
+mod bounded;
 mod counted;
 mod destination;
 mod export_client;
@@ -10,6 +11,7 @@ mod jsonl;
 #[cfg(feature = "nats")]
 mod nats;
 mod otlp;
+mod partial_success;
 mod rotation;
 mod running;
 mod signal;
@@ -18,9 +20,11 @@ mod status;
 pub(crate) use self::{all::Sinks, former::Former, running::RunningSink, status::SinkStatus};
 use self::{
     appended::FileStatus,
+    bounded::{Bounded, Queue},
     counted::Counted,
     destination::Destination,
     export_client::ExportClient,
+    partial_success::PartialSuccess,
     rotation::Rotation,
     signal::{Signal, SignalStatus, Signals},
 };
