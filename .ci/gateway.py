@@ -377,7 +377,7 @@ UPGRADE = b"GET /v1/responses HTTP/1.1\r\nhost: x\r\nConnection: keep-alive, Upg
 def check_websockets_are_refused():
     for options in (["--upstream", REPLAY.url], ["--pace-ms", 0], ["--upstream", REPLAY.url, "--no-callbacks"]):
         with gateway(*options) as server:
-            connection, answer = raw(server, UPGRADE, b'"}}')
+            connection, answer = raw(server, UPGRADE, b'"type":"error"}')
             head, body = answer.split(b"\r\n\r\n", 1)
             head = head.lower()
             assert head.startswith(b"http/1.1 426 "), head
@@ -387,7 +387,7 @@ def check_websockets_are_refused():
             connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 "), "the connection was closed"
             connection.close()
-            answer = raw(server, b"CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n", b'"}}')[1]
+            answer = raw(server, b"CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n", b'"type":"error"}')[1]
             assert answer.startswith(b"HTTP/1.1 405 "), answer
 
 
@@ -689,9 +689,9 @@ def configuration_checked(*options, environment=None):
 
 
 class Stub:
-    """An upstream that answers with what it got."""
+    """An upstream that answers a chat with a text, or a receiver that answers with other bytes, after a while."""
 
-    def __init__(self, text="fine", status=200):
+    def __init__(self, text="fine", status=200, answer=None, pause=0):
         self.seen, stub = [], self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -703,7 +703,8 @@ class Stub:
                 message = {"role": "assistant", "content": stub.text}
                 answer = {"id": "1", "object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 10, "completion_tokens": 20},
                           "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-                data = json.dumps(answer).encode()
+                data = json.dumps(answer).encode() if stub.answer is None else stub.answer
+                time.sleep(stub.pause)
                 self.send_response(stub.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(data)))
@@ -715,7 +716,7 @@ class Stub:
             def log_message(self, *_):
                 pass
 
-        self.text, self.status = text, status
+        self.text, self.status, self.answer, self.pause = text, status, answer, pause
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -745,6 +746,26 @@ def check_configuration_errors():
         ("grace = 'soon'\n", 1, "grace", "90s"),
         ("content = 'some'\n", 1, "content", "`full`, `off`"),
         ("admin = 'x'\n", 1, "admin", "127.0.0.1:9090"),
+        ("admin = 8080\n", 1, "admin", "another port"),
+        ("listen = '0.0.0.0:7000'\nadmin = 7000\n", 2, "admin", "another port"),
+        ("listen = 'x:1:2'\n", 1, "listen", "127.0.0.1:9090"),
+        ("drain = 1.5\n", 1, "drain", "whole number of seconds"),
+        ("drain = -1\n", 1, "drain", "whole number of seconds"),
+        ("content = -1\n", 1, "content", "`full`, `off`"),
+        ("upstream = 'http:///x'\n", 1, "upstream", "https://api.openai.com"),
+        ("upstream = 'http://h:99999'\n", 1, "upstream", "65535"),
+        ("admin = 9\nreplay = '/no/such.jsonl'\n", 2, "replay", "can be read"),
+        ("no_callbacks = true\n[budget]\ntokens = 1\n", 1, "no_callbacks", "budgets limit nothing"),
+        ("no_callbacks = true\nevents = 'a'\n", 1, "no_callbacks", "sinks get nothing"),
+        ("[[upstreams]]\nurl = 'http://a'\nmodels = []\n", 3, "upstreams[0].models", "leave it out"),
+        ("[[upstreams]]\nurl = 'http://a'\n[[upstreams]]\nurl = 'http://b'\nmodels = ['m']\n", 3, "upstreams[1]", "upstreams[0] takes all"),
+        ("[[upstreams]]\nurl = 'http://a'\nmount = '/x'\n[[upstreams]]\nurl = 'http://b'\nmount = '/x/y'\n", 4, "upstreams[1]", "upstreams[0] takes all"),
+        ("upstream = 'http://a'\n[[upstreams]]\nurl = 'http://b'\n", 1, "upstream", "upstreams[0] takes all"),
+        ("[budget]\ntokens = '300k'\n", 2, "budget.tokens", "a whole number"),
+        ("[prices]\n", 1, "prices", "`bundled = true`"),
+        ("[[sinks]]\njsonl = { path = '/usr' }\n", 2, "sinks[0].jsonl.path", "a folder"),
+        ("[[sinks]]\notlp = { endpoint = 'http://a/v1/traces/' }\n", 2, "sinks[0].otlp.endpoint", "leave /v1/traces out"),
+        ("[[sinks]]\notlp = { endpoint = 'http://a:99999' }\n", 2, "sinks[0].otlp.endpoint", "4318"),
         ("routes = ['/a=messages', '/b=nothing']\n", 1, "routes", "messages"),
         ("callers = ['header:authorization=user']\n", 1, "callers", "credentials"),
         ("upstream = 'api.openai.com'\n", 1, "upstream", "https://api.openai.com"),
@@ -792,6 +813,19 @@ def check_configuration_errors():
             same(f"{text}: the exit code", ended.returncode, 1)
             assert f"{file}:{line}: " in found, (text, found)
             assert all(it in found for it in expected) and SECRET not in found, (text, found)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "prices.json"
+        table.write_text('{"currency": "EUR", "models": {"m": {"input": 1, "output": 2}}}')
+        file = configured(folder, f"[prices]\nbundled = true\nfile = '{table}'\n")
+        ended = configuration_checked("--config", file)
+        assert ended.returncode == 1 and f"{file}:3: prices.file: " in ended.stderr and "in EUR" in ended.stderr, ended.stderr
+    for listen in ("0", ":0", "localhost:0", "127.0.0.1:0"):
+        same(listen, configuration_checked("--listen", listen).returncode, 0)
+    # What only the start finds out has its key too.
+    with tempfile.TemporaryDirectory() as folder:
+        file = configured(folder, "[[sinks]]\njsonl = { path = '/proc/nothing' }\n")
+        ended = subprocess.run([BINARY, "--listen", "0", "--config", file], capture_output=True, text=True, timeout=20)
+        assert ended.returncode == 1 and f"{file}:2: sinks[0].jsonl.path: /proc/nothing: " in ended.stderr, ended.stderr
     ended = configuration_checked("--config", "/no/such.toml")
     assert ended.returncode == 1 and "--config /no/such.toml" in ended.stderr, ended.stderr
     ended = configuration_checked("--replay", "a")
@@ -853,6 +887,26 @@ def check_upstreams_by_path_and_model():
     with gateway_with(f'[[upstreams]]\nurl = "{one.url}"\nmodels = ["a"]') as (server, *_):
         status, _, answer = ask(server, "POST", "/v1/chat/completions", CHAT)
         same("no upstream", (status, "no upstream" in json.loads(answer)["error"]["message"]), (404, True))
+
+
+def check_requests_without_an_upstream_are_recorded():
+    text = f'events = "FOLDER/events.jsonl"\n[[upstreams]]\nurl = "{REPLAY.url}"\nmodels = ["gpt*"]\n[limits]\nrequest_body = "1kB"\n'
+    with gateway_with(text) as (server, admin, folder):
+        count = lambda reason: f'gateway_refused_requests_total{{reason="{reason}"}} '
+        status, _, answer = ask(server, "POST", "/v1/messages", MESSAGES | {"model": "claude-3"})
+        same("no upstream", (status, json.loads(answer)["type"], "no upstream" in answer.decode()), (404, "error", True))
+        # The model of these has not arrived.
+        head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        for body, status in [(b"7d0\r\n" + b" " * 2000, b"413")] * 3 + [(b'5\r\n{"a":\r\nnone\r\n', b"400")]:
+            answer = raw(server, head + body, b'"type":"error"}')[1]
+            assert answer.startswith(b"HTTP/1.1 " + status) and answer.endswith(b'"type":"error"}'), answer
+        same("no call", ask(server, "POST", "/nowhere", b"no JSON")[0], 404)
+        metrics = get(f"{admin}/metrics")[1].decode()
+        assert count("body") + "3" in metrics and count("upstream") + "2" in metrics, metrics
+        same("the exit code", server.stop(), 0)
+        runs = events_of(folder / "events.jsonl")
+        found = [(run[0]["data"]["model"], run[-1]["data"]["error"]["kind"]) for run in runs]
+        same("the runs", found, [("claude-3", "transport")] + [(None, "invalid")] * 3 + [(None, found[-1][1])])
 
 
 def check_the_route_agrees_with_the_record():
@@ -1017,6 +1071,40 @@ def check_tenants():
         same("the content", ["the answer" in str(run) for run in runs], [True, False, False])
         for key in ("acme-key", "umbrella-key", "old-key", "wrong-key"):
             assert key not in records.read_text() + server.errors_seen(), key
+
+
+def check_keys_in_the_query():
+    upstream, plain = Stub(), Stub()
+    text = f"""
+        events = "FOLDER/events.jsonl"
+        [[upstreams]]
+        url = "{upstream.url}"
+        models = ["gemini-*"]
+        key_env = "GOOGLE_KEY"
+        [[upstreams]]
+        url = "{plain.url}"
+        [[tenants]]
+        name = "acme"
+        key_sha256 = ["{hashed('acme-key')}"]
+    """
+    with gateway_with(text, environment={"GOOGLE_KEY": "the-provider-s-key"}) as (server, admin, folder):
+        call = lambda model, query, **headers: ask(server, "POST", f"/v1beta/models/{model}:generateContent{query}", {"contents": []}, headers.items())
+        status, _, answer = call("gemini-2", "?key=wrong-key")
+        same("a wrong key", (status, all(it in answer.decode() for it in ("x-goog-api-key", "?key="))), (401, True))
+        same("in the query", call("gemini-2", "?alt=json&k%65y=acme%2Dkey&a=%2F")[0], 200)
+        same("alone", call("gemini-2", "?key=acme-key")[0], 200)
+        same("twice", call("gemini-2", "?key=acme-key&a", authorization="Bearer acme-key")[0], 200)
+        same("without a key of the provider", call("m", "?key=acme-key")[0], 200)
+        path = "/v1beta/models/gemini-2:generateContent"
+        same("the targets", [target for target, *_ in upstream.seen], [f"{path}?alt=json&a=%2F", path, f"{path}?a"])
+        assert not any("acme" in str(seen) for seen in upstream.seen), upstream.seen
+        keys = [{name.lower(): value for name, value in headers.items()} for _, headers, _ in upstream.seen]
+        same("the header", [it.get("x-goog-api-key", it.get("authorization")) for it in keys], ["the-provider-s-key"] * 2 + ["Bearer the-provider-s-key"])
+        same("unchanged", plain.seen[0][0], "/v1beta/models/m:generateContent?key=acme-key")
+        same("the exit code", server.stop(), 0)
+        records = folder / "events.jsonl"
+        same("the tenants", [run[0]["metadata"]["tenant"] for run in events_of(records)], ["acme"] * 4)
+        assert "acme-key" not in records.read_text() + server.errors_seen()
 
 
 def check_budgets():
@@ -1187,7 +1275,7 @@ def check_limits():
         for path in ("/v1/chat/completions", "/echo"):
             for body in (large, iter([large[:500], large[500:]])):
                 same("a large body", (ask(server, "POST", path, body)[0], path), (413, path))
-        assert 'gateway_refused_requests_total{reason="body"} 2' in get(f"{admin}/metrics")[1].decode()
+        assert 'gateway_refused_requests_total{reason="body"} 4' in get(f"{admin}/metrics")[1].decode()
         runs = events_of(folder / "events.jsonl")
         same("the runs", [run[-1]["data"]["error"]["kind"] for run in runs], ["invalid"] * 2)
         same("a small one", ask(server, "POST", "/echo", CHAT)[0], 200)
@@ -1376,6 +1464,9 @@ def check_prices_and_tenants_of_a_reload():
             call(**{"x-api-key": "k"})
             same("after", float(cost()), 0.01001)
             assert b'tenant="acme"' in get(f"{admin}/metrics")[1]
+            table.write_text(prices(1).replace("USD", "EUR"))
+            reload(server, admin, file, file.read_text())
+            assert "from USD to EUR" in json.loads(get(f"{admin}/readyz")[1])["configuration"]
             reload(server, admin, file, f'upstream = "{Stub().url}"\n')
             call()
             same("without prices", float(cost()), 0.01001)
@@ -1387,10 +1478,11 @@ def check_losses_of_exports_are_counted():
         [[sinks]]
         otlp = {{ endpoint = "http://127.0.0.1:1" }}
         [[sinks]]
-        jsonl = {{ path = "FOLDER/gone/events.jsonl", max_size = "100B" }}
+        jsonl = {{ path = "FOLDER/gone/events.jsonl", max_size = "100B", keep = 1 }}
     """
     with tempfile.TemporaryDirectory() as other:
-        (Path(other) / "gone").mkdir()
+        # No file can have the name of a folder.
+        (Path(other) / "gone/events.jsonl.1").mkdir(parents=True)
         with gateway_with(text.replace("FOLDER", other), environment=FAST) as (server, admin, folder):
             for _ in range(5):
                 ask(server, "POST", "/v1/chat/completions", CHAT)
@@ -1401,11 +1493,88 @@ def check_losses_of_exports_are_counted():
             shutil.rmtree(Path(other) / "gone")
             ask(server, "POST", "/v1/chat/completions", CHAT)
             server.process.send_signal(signal.SIGHUP)
-            within(10, "failures of the file", lambda: min(sinks()[1]["file"].values()) > 0)
+            within(10, "failures of the file", lambda: min(sinks()[1]["file"][it] for it in ("failed_rotations", "failed_opens")) > 0)
             metrics = get(f"{admin}/metrics")[1].decode()
             for line in ('gateway_otlp_lost_total{signal="traces"} ', 'gateway_otlp_failed_exports_total{signal="metrics"} ',
                          'gateway_file_failures_total{operation="open"} ', 'gateway_file_failures_total{operation="rotate"} '):
                 assert line in metrics, line
+
+
+def check_spans_that_find_no_room_are_counted():
+    receiver = Stub(answer=b"", pause=1)
+    text = f'upstream = "{Stub().url}"\n[[sinks]]\notlp = {{ endpoint = "{receiver.url}" }}\n'
+    with gateway_with(text, environment=FAST | {"OTEL_BSP_MAX_QUEUE_SIZE": "8"}) as (server, admin, _):
+        state = lambda: json.loads(get(f"{admin}/readyz")[1])["sinks"][0]["exports"]["traces"]
+        for _ in range(100):
+            same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
+        within(20, "each is exported or lost", lambda: len(otlp_spans(receiver)) + state()["lost"] == 100)
+        assert state()["lost"] > 20 and not state()["failing"], state()
+        same("the metric", f'gateway_otlp_lost_total{{signal="traces"}} {state()["lost"]}\n' in get(f"{admin}/metrics")[1].decode(), True)
+        same("the exit code", server.stop(), 0)
+
+
+def check_spans_that_a_receiver_rejects_are_counted():
+    receiver = Stub(answer=bytes.fromhex("0a080801") + b"\x12\x04oops")
+    text = f'upstream = "{Stub().url}"\n[[sinks]]\notlp = {{ endpoint = "{receiver.url}" }}\n'
+    with gateway_with(text, environment=FAST) as (server, admin, _):
+        state = lambda: json.loads(get(f"{admin}/readyz")[1])["sinks"][0]["exports"]["traces"]
+        ask(server, "POST", "/v1/chat/completions", CHAT)
+        within(10, "the span is lost", lambda: state() == {"failing": True, "failed_exports": 1, "lost": 1})
+        same("not ready", get(f"{admin}/readyz")[0], 503)
+        assert "rejects 1 of the traces: oops" in server.errors_seen(), server.errors_seen()
+        # Advice, and nothing rejected.
+        receiver.answer = bytes.fromhex("0a061204") + b"oops"
+        ask(server, "POST", "/v1/chat/completions", CHAT)
+        within(10, "ready again", lambda: get(f"{admin}/readyz")[0] == 200)
+        same("lost", state()["lost"], 1)
+
+
+def check_a_torn_line_does_not_spoil_the_next_one():
+    with tempfile.TemporaryDirectory() as folder:
+        events, torn = Path(folder) / "events.jsonl", b'{"v":2,"event":"llm_st'
+        for before, rest in [(torn, [torn]), (b"", []), (b"{}\n", [b"{}"])]:
+            events.write_bytes(before)
+            for _ in range(2):
+                with gateway("--pace-ms", 0, "--events", events) as server:
+                    same("a call", ask(server, "POST", "/v1/messages", MESSAGES)[0], 200)
+                    same("the exit code", server.stop(), 0)
+            lines = events.read_bytes().splitlines()
+            same("the lines before", lines[:len(rest)], rest)
+            events.write_bytes(b"".join(line + b"\n" for line in lines[len(rest):]))
+            same("the runs", len(events_of(events)), 2)
+
+
+def check_a_file_that_was_removed_is_created_again():
+    sink = '[[sinks]]\njsonl = {{ path = "FOLDER/logs/{}.jsonl"{} }}\n'
+    text = f'upstream = "{Stub().url}"\n' + sink.format("plain", "") + sink.format("rotated", ', max_size = "1MB", every = "1day"')
+    with tempfile.TemporaryDirectory() as other:
+        logs = Path(other) / "logs"
+        logs.mkdir()
+        with gateway_with(text.replace("FOLDER", other)) as (server, admin, _):
+            call = lambda: same("a call", ask(server, "POST", "/v1/chat/completions", CHAT)[0], 200)
+            names = ("plain", "rotated")
+            written = lambda: all((logs / f"{name}.jsonl").exists() and b"llm_end" in (logs / f"{name}.jsonl").read_bytes() for name in names)
+            state = lambda: (get(f"{admin}/readyz")[0], [sink["failing"] for sink in json.loads(get(f"{admin}/readyz")[1])["sinks"]])
+            call()
+            within(5, "the first call", written)
+            for name in names:
+                (logs / f"{name}.jsonl").unlink()
+            call()
+            within(5, "a call after the files were removed", written)
+            same("ready", state(), (200, [False, False]))
+            shutil.rmtree(logs)
+            same("without the folder", state(), (503, [True, True]))
+            call()
+            lost = lambda: [sink["file"]["lost_lines"] for sink in json.loads(get(f"{admin}/readyz")[1])["sinks"]]
+            within(5, "the lost lines are counted", lambda: min(lost()) >= 2)
+            same("it is said once", server.errors_seen().count("rotated.jsonl: "), 1)
+            assert b"gateway_file_lost_lines_total " in get(f"{admin}/metrics")[1]
+            logs.mkdir()
+            same("with the folder", state(), (200, [False, False]))
+            call()
+            within(5, "a call after that", written)
+            same("the exit code", server.stop(), 0)
+            same("the runs", [len(events_of(logs / f"{name}.jsonl")) for name in names], [1, 1])
 
 
 options = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -26,7 +26,14 @@ pub(crate) fn router(gateway: &Arc<Gateway>, shown: Shown, address: SocketAddr) 
     page.router(address, usage)
         .route("/metrics", get(async move || prometheus.render(&metrics)))
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async move || readiness(&ready)))
+        .route(
+            "/readyz",
+            get(async move || {
+                // It looks for files, which may take long.
+                let ready = tokio::task::spawn_blocking(move || readiness(&ready)).await;
+                ready.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            }),
+        )
 }
 
 /// Returns 200 if the gateway can take calls, else 503, and why.

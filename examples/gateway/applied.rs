@@ -10,7 +10,7 @@ use tower_llm_callbacks::{
 use crate::{
     budgets::Budgets,
     clients::Clients,
-    config::Loaded,
+    config::{Loaded, Problem},
     no_prices::NoPrices,
     observe,
     sinks::{Former, Sinks},
@@ -71,7 +71,18 @@ impl Applied {
         let explained = |problem| loaded.message(&problem);
         let tenants = Tenants::read(settings).map_err(explained)?;
         let targets = Targets::read(settings).map_err(explained)?;
-        let prices = settings.prices.read().map_err(explained)?;
+        let prices = settings.read_prices().map_err(explained)?;
+        if let (Some(live), Some(new)) = (&self.prices, &prices)
+            && live.currency() != new.currency()
+        {
+            // Totals and budgets have sums in it.
+            let message = format!(
+                "their currency changes from {} to {}: restart the gateway",
+                live.currency(),
+                new.currency()
+            );
+            return Err(explained(Problem::new("prices", message)).into());
+        }
         let sinks = self.sinks.apply(settings).map_err(explained)?;
 
         if let Some(before) = &self.loaded {

@@ -23,6 +23,7 @@ mod no_prices;
 mod observe;
 mod provider_key;
 mod proxy;
+mod query_key;
 mod refuse;
 mod reused;
 mod routes;

@@ -41,7 +41,7 @@ impl Proxy {
         // The version of the client's connection. The connection to the upstream may use another one.
         *request.version_mut() = Version::HTTP_11;
         hop_by_hop::remove(request.headers_mut());
-        provider_key::replace(request.headers_mut(), &target);
+        provider_key::replace(&mut request, &target);
         // hyper's client sets the upstream's host.
         request.headers_mut().remove(header::HOST);
 

@@ -1,12 +1,12 @@
 use axum::{
-    Json,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use hyper::ext::Protocol;
-use serde_json::json;
+
+use crate::upstream_error::error;
 
 /// Refuses what the gateway does not forward: WebSockets and tunnels.
 ///
@@ -16,7 +16,7 @@ pub(crate) async fn sockets_and_tunnels(request: Request, next: Next) -> Respons
     if is_websocket(&request) {
         let message =
             "This gateway does not forward WebSockets: use HTTP, with server-sent events.";
-        let mut response = refused(StatusCode::UPGRADE_REQUIRED, "websocket_refused", message);
+        let mut response = error(StatusCode::UPGRADE_REQUIRED, "websocket_refused", message);
         // HTTP/2 has no such headers.
         if request.version() <= Version::HTTP_11 {
             let headers = response.headers_mut();
@@ -27,7 +27,7 @@ pub(crate) async fn sockets_and_tunnels(request: Request, next: Next) -> Respons
     }
     if request.method() == Method::CONNECT {
         let message = "This gateway is no proxy for other hosts: send requests to its own URL.";
-        let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
         let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         response.headers_mut().insert(header::ALLOW, allowed);
         return response;
@@ -49,8 +49,4 @@ fn is_websocket(request: &Request) -> bool {
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(token))
-}
-
-fn refused(status: StatusCode, kind: &str, message: &str) -> Response {
-    (status, Json(json!({"error": {"message": message, "type": kind}}))).into_response()
 }

@@ -13,9 +13,9 @@ use crate::{
     proxy, refuse,
     targets::Targets,
     tenants::Tenants,
-    unrouted::{self, Refusal, Unrouted},
+    unrouted::{self, Refusal, Unrouted, refused},
     uploads::Uploads,
-    upstream_error::no_upstream,
+    upstream_error::count_refusal,
 };
 
 /// What serves requests by one state of the settings. A request keeps the one that it came to.
@@ -111,7 +111,7 @@ impl Stack {
         // Outside of the layer: a request without a key is no call.
         let mut services = &self.services[self.any];
         if let Some(tenants) = &self.tenants {
-            match tenants.identify(request.headers()) {
+            match tenants.identify(&request) {
                 Ok(tenant) => {
                     let caller = &self.callers[tenant];
                     // The run has the tenant's name and budget, whatever its handlers.
@@ -119,8 +119,7 @@ impl Stack {
                     services = &self.services[caller.service];
                 }
                 Err(response) => {
-                    metrics::counter!("gateway_refused_requests_total", "reason" => "key")
-                        .increment(1);
+                    count_refusal("key");
                     return *response;
                 }
             }
@@ -139,7 +138,9 @@ impl Stack {
                 Err(refused) => return *refused,
             };
             request = chosen;
-            let Some(target) = target else { return no_upstream() };
+            let Some(target) = target else {
+                return refused(&services.unrouted, request, Refusal::NoUpstream).await;
+            };
             if let Some(provider) = &target.provider {
                 request.extensions_mut().insert(provider.clone());
             }

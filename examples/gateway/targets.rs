@@ -32,7 +32,7 @@ pub(crate) struct Target {
 
 impl Targets {
     pub(crate) fn read(settings: &Settings) -> Result<Self, Problem> {
-        let mut targets = Vec::new();
+        let mut targets: Vec<Arc<Target>> = Vec::new();
         for (at, it) in settings.upstreams.iter().enumerate() {
             let (upstream, key) = it.resolve(&format!("upstreams[{at}]"))?;
             if let Some(key) = &key
@@ -44,6 +44,11 @@ impl Targets {
             }
             let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
             let paths: Vec<_> = it.paths.iter().map(|path| normal(path)).collect();
+            if let Some(before) = targets.iter().position(|before| before.takes_all(&upstream)) {
+                let message =
+                    format!("upstreams[{before}] takes all of its requests: put this one before");
+                return Err(Problem::new(format!("upstreams[{at}]"), message));
+            }
             targets.push(Arc::new(Target {
                 provider: provider(it.provider.as_deref(), &upstream),
                 upstream,
@@ -55,6 +60,10 @@ impl Targets {
         // Last, for the requests that no other takes.
         if let Some(url) = &settings.upstream {
             let upstream: Upstream = url.parse().map_err(|it| Problem::new("upstream", it))?;
+            if let Some(before) = targets.iter().position(|before| before.takes_all(&upstream)) {
+                let message = format!("upstreams[{before}] takes all requests: leave one out");
+                return Err(Problem::new("upstream", message));
+            }
             targets.push(Arc::new(Target {
                 provider: provider(settings.provider.as_deref(), &upstream),
                 upstream,
@@ -104,6 +113,11 @@ impl Targets {
 }
 
 impl Target {
+    /// Returns whether no request is left for an upstream after this one.
+    fn takes_all(&self, after: &Upstream) -> bool {
+        self.paths.is_empty() && self.models.is_empty() && self.upstream.takes(after.mount())
+    }
+
     fn takes(&self, path: &str) -> bool {
         let is_named = self.paths.iter().any(|pattern| pattern.matches(path));
         self.upstream.takes(path) && (self.paths.is_empty() || is_named)

@@ -2,13 +2,17 @@ use std::collections::HashMap;
 
 use axum::{
     Json,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 use tower_llm_callbacks::ContentCapture;
 
-use crate::config::{BudgetSettings, KeyHash, Problem, Settings};
+use crate::{
+    config::{BudgetSettings, KeyHash, Problem, Settings},
+    query_key,
+};
 
 /// The headers that clients send keys in, without the prefix `Bearer` that some have.
 pub(crate) const KEYS: [HeaderName; 4] = [
@@ -58,12 +62,13 @@ impl Tenants {
         Ok(tenants)
     }
 
-    /// Returns the number of the tenant whose key is in the headers, or the response to a request without one.
-    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<usize, Box<Response>> {
+    /// Returns the number of the tenant whose key is in the headers or the query, or the response to a request without one.
+    pub(crate) fn identify(&self, request: &Request) -> Result<usize, Box<Response>> {
         // By their hashes, so that the time of the comparison says nothing about the keys.
         let names = KEYS;
-        let keys = names.iter().filter_map(|name| headers.get(name)).filter_map(key);
-        let mut found = keys.filter_map(|key| self.by_key.get(&KeyHash::of(key)));
+        let values = names.iter().filter_map(|name| request.headers().get(name));
+        let keys = values.filter_map(key).map(str::to_owned).chain(query_key::keys(request.uri()));
+        let mut found = keys.filter_map(|key| self.by_key.get(&KeyHash::of(&key)));
         found.next().copied().ok_or_else(|| Box::new(unauthorized()))
     }
 }
@@ -81,7 +86,8 @@ fn unauthorized() -> Response {
         "type": "authentication_error",
         "code": "invalid_api_key",
         "status": "UNAUTHENTICATED",
-        "message": "The API key is missing or not known to this gateway: send the key of a tenant.",
+        "message": "The API key is missing or not known to this gateway: send the key of a tenant, as \
+            `authorization: Bearer KEY`, `x-api-key`, `x-goog-api-key`, `api-key` or `?key=`.",
     }});
     (StatusCode::UNAUTHORIZED, Json(error)).into_response()
 }

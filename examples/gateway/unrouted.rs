@@ -11,7 +11,11 @@ use futures::{FutureExt, stream};
 use http_body_util::{BodyExt, Full, Limited};
 use tower::ServiceExt;
 
-use crate::upstream_error::{no_request, no_room};
+use crate::{
+    upload,
+    uploads::LONGEST,
+    upstream_error::{no_request, no_room, no_upstream},
+};
 
 /// A call whose body is read for its model, outside of the layer. If that is dropped, because the client has left, or the
 /// call is refused, it is observed all the same.
@@ -24,6 +28,8 @@ pub(crate) enum Refusal {
     TooLarge,
     /// The bodies of all calls together have reached the limit, and what was read has no model.
     NoRoom,
+    /// No upstream takes it.
+    NoUpstream,
 }
 
 /// Returns the service below the layer of such calls.
@@ -36,6 +42,11 @@ pub(crate) fn service() -> Router {
                 no_request(StatusCode::PAYLOAD_TOO_LARGE)
             }
             Some(Refusal::NoRoom) => no_room(),
+            Some(Refusal::NoUpstream) => match read(request.into_body()).await {
+                // Its model may not have arrived.
+                Err(error) => no_request(upload::status(&error)),
+                Ok(()) => no_upstream(),
+            },
             None => pending::<Response>().await,
         }
     })
@@ -58,25 +69,36 @@ impl Unrouted {
         self.0 = None;
     }
 
-    /// Returns the response to a call that is refused.
+    /// Returns the response to a call that is refused before its body was read.
     pub(crate) async fn refuse(mut self, refusal: Refusal) -> Response {
-        let reason = match refusal {
-            Refusal::TooLarge => "body",
-            Refusal::NoRoom => "room",
-        };
-        metrics::counter!("gateway_refused_requests_total", "reason" => reason).increment(1);
         let Some((layered, mut head)) = self.0.take() else { return no_room() };
-        head.extensions_mut().insert(refusal);
         *head.body_mut() = match refusal {
             // One that is too large from its beginning.
             Refusal::TooLarge => Body::new(Limited::new(Full::from("too large"), 0)),
-            Refusal::NoRoom => Body::empty(),
+            Refusal::NoRoom | Refusal::NoUpstream => Body::empty(),
         };
-        match layered.oneshot(head).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        refused(&layered, head, refusal).await
     }
+}
+
+/// Returns the response to a request that is refused, of a [service] with the layer: it is observed if it is a call.
+pub(crate) async fn refused(layered: &Router, mut request: Request, refusal: Refusal) -> Response {
+    request.extensions_mut().insert(refusal);
+    match layered.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Reads a body, for its events, as far as it is read for its model.
+async fn read(mut body: Body) -> Result<(), axum::Error> {
+    let mut bytes = 0;
+    while bytes <= LONGEST
+        && let Some(frame) = body.frame().await
+    {
+        bytes += frame?.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(())
 }
 
 impl Drop for Unrouted {

@@ -30,7 +30,8 @@ impl Upload {
     }
 }
 
-fn status(error: &(dyn Error + 'static)) -> StatusCode {
+/// Returns the status of the response to a request whose body has failed.
+pub(crate) fn status(error: &(dyn Error + 'static)) -> StatusCode {
     for cause in iter::successors(Some(error), |&cause| cause.source()) {
         if cause.is::<TimeoutError>() || cause.is::<TooSlow>() {
             return StatusCode::REQUEST_TIMEOUT;

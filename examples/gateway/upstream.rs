@@ -94,6 +94,12 @@ pub(crate) fn normal_path(uri: &Uri) -> String {
     LlmHttpRequest::new(&method, uri, &headers, &body).path().into_owned()
 }
 
+/// Returns whether an authority has a port that can be, or none.
+pub(crate) fn has_valid_port(authority: &Authority) -> bool {
+    let after_user = authority.as_str().rsplit('@').next().unwrap_or_default();
+    after_user == authority.host() || authority.port_u16().is_some_and(|port| port > 0)
+}
+
 /// Encodes a path that was decoded.
 fn encoded(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
@@ -108,14 +114,16 @@ fn encoded(path: &str) -> String {
     encoded
 }
 
+const EXPECTED: &str = "expected a URL such as https://api.openai.com";
+
 impl FromStr for Upstream {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error: InvalidUri| error.to_string())?;
+        let uri: Uri = url.parse().map_err(|error: InvalidUri| format!("{error}: {EXPECTED}"))?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            return Err("expected a URL such as https://api.openai.com".to_owned());
+            return Err(EXPECTED.to_owned());
         };
         if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
             return Err(format!("the scheme is {scheme}, expected http or https"));
@@ -124,6 +132,9 @@ impl FromStr for Upstream {
             return Err(
                 "the URL must not contain credentials: clients send their own keys".to_owned()
             );
+        }
+        if !has_valid_port(&authority) {
+            return Err("the port is not one between 1 and 65535: correct it".to_owned());
         }
         let path = parts.path_and_query.as_ref();
         if path.is_some_and(|path| path.query().is_some()) {

@@ -33,7 +33,7 @@ impl Watchers {
         let prometheus = Prometheus::install()?;
         let page = LivePage::new().allow_aborts(settings.admin_abort).mask(settings.mask);
         let usage = UsageTotals::builder().by_provider().by_model().by_metadata("tenant");
-        let prices = settings.prices.read().map_err(|problem| problem.to_string())?;
+        let prices = settings.read_prices().map_err(|problem| problem.to_string())?;
         let usage = match &prices {
             Some(prices) => usage.prices(prices.clone()),
             None => usage,

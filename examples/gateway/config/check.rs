@@ -1,7 +1,19 @@
-use super::{Problem, Settings, files::Files};
+use std::{fs, net::SocketAddr};
+
+use super::{Problem, Settings, files::Files, sink::key_of, values::Address};
 use crate::{targets::Targets, tenants::Tenants};
 
 impl Settings {
+    /// Checks what is used at the start alone: later it may be gone.
+    pub(super) fn check_start(&self) -> Result<(), Problem> {
+        match self.replay.as_ref().map(fs::metadata) {
+            Some(Err(error)) => {
+                Err(Problem::new("replay", format!("{error}: name a file that can be read")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks what the types of the settings do not. Opens and starts nothing.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let needs_admin = [("admin_abort", self.admin_abort), ("replay", self.replay.is_some())];
@@ -20,8 +32,21 @@ impl Settings {
             let message = "is that of `upstream`, which is not set: set it in [[upstreams]]";
             return Err(Problem::new("provider", message));
         }
-        let is_priced = self.prices.are_set();
-        self.prices.read()?;
+        let is_priced = self.read_prices()?.is_some();
+        if let Some(Address(admin)) = self.admin
+            && is_same(admin, self.listen())
+        {
+            return Err(Problem::new("admin", "is the address of `listen`: set another port"));
+        }
+        let budgets = self.tenants.iter().any(|tenant| tenant.budget.is_some());
+        if self.no_callbacks && (budgets || self.budget.is_some()) {
+            let message = "budgets limit nothing without the layer: leave it out";
+            return Err(Problem::new("no_callbacks", message));
+        }
+        if self.no_callbacks && self.all_sinks().next().is_some() {
+            let message = "sinks get nothing without the layer: leave it out";
+            return Err(Problem::new("no_callbacks", message));
+        }
         self.limits.check()?;
         if let Some(budget) = &self.budget {
             budget.check("budget", is_priced)?;
@@ -45,11 +70,18 @@ impl Settings {
             if let Some(jsonl) = sink.jsonl
                 && let Err(message) = files.add(&jsonl)
             {
-                let key = if key == "events" { key } else { format!("{key}.jsonl.path") };
-                return Err(Problem::new(key, message));
+                return Err(Problem::new(key_of(&key, "jsonl.path"), message));
             }
         }
         Tenants::read(self)?;
         Targets::read(self).map(drop)
     }
+}
+
+/// Returns whether two addresses cannot both be listened on.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip(), other.ip());
+    one.port() != 0
+        && one.port() == other.port()
+        && (a == b || a.is_unspecified() || b.is_unspecified())
 }

@@ -34,7 +34,10 @@ impl ConfigFile {
             let (key, error) = (error.path().to_string(), error.into_inner());
             let key = if key == "." { String::new() } else { key };
             let advice = if error.message().starts_with("missing field") { ": add it" } else { "" };
-            (line(&error), Problem::new(key, format!("{}{advice}", error.message())))
+            // The words of types are those of people.
+            let message = error.message().replace("expected u64", "expected a whole number");
+            let message = message.replace("expected usize", "expected a whole number");
+            (line(&error), Problem::new(key, format!("{message}{advice}")))
         })
     }
 

@@ -13,7 +13,9 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Reads the command line of the process, and the file. Exits if the command line is not valid.
     pub(crate) fn from_command_line() -> Result<Self, String> {
-        Self::read(Settings::parse())
+        let loaded = Self::read(Settings::parse())?;
+        loaded.settings.check_start().map_err(|problem| loaded.message(&problem))?;
+        Ok(loaded)
     }
 
     /// Reads the file again.

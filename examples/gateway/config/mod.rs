@@ -24,7 +24,7 @@ pub(crate) use self::{
     otlp::OtlpSettings,
     problem::Problem,
     settings::Settings,
-    sink::{JsonlSettings, SinkSettings, Texts},
+    sink::{JsonlSettings, SinkSettings, Texts, key_of},
     upstream::Pattern,
     values::KeyHash,
 };

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use tower_llm_callbacks::handlers::{OtelContent, OtelProfile, SemanticConventions};
 
 use super::{Problem, problem::secret};
+use crate::upstream::has_valid_port;
 
 /// A receiver of OTLP over HTTP.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -61,7 +62,9 @@ enum Messages {
 impl OtlpSettings {
     pub(super) fn check(&self, key: &str) -> Result<(), Problem> {
         let uri: Option<Uri> = self.endpoint.parse().ok();
-        if !uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https"))) {
+        let has_port = |uri: &Uri| uri.authority().is_some_and(has_valid_port);
+        let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+        if !uri.is_some_and(|uri| is_http(&uri) && has_port(&uri)) {
             let message =
                 "expected the URL of a receiver of OTLP over HTTP, such as http://127.0.0.1:4318";
             return Err(Problem::new(format!("{key}.endpoint"), message));
@@ -71,6 +74,13 @@ impl OtlpSettings {
         };
         if self.endpoint.parse().is_ok_and(|uri| has_credentials(&uri)) {
             let message = "must have neither credentials nor a query: set `headers_env`";
+            return Err(Problem::new(format!("{key}.endpoint"), message));
+        }
+        let path = self.endpoint.trim_end_matches('/');
+        if let Some(signal) = ["traces", "metrics", "logs"].iter().find(|signal| {
+            path.strip_suffix(*signal).is_some_and(|before| before.ends_with("/v1/"))
+        }) {
+            let message = format!("leave /v1/{signal} out: it is added for each of the signals");
             return Err(Problem::new(format!("{key}.endpoint"), message));
         }
         self.headers(key).map(drop)

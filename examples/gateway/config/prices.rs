@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use tower_llm_callbacks::handlers::{PriceTable, Prices};
+use tower_llm_callbacks::{
+    event::PriceSource,
+    handlers::{PriceTable, Prices},
+};
 
 use super::Problem;
 
@@ -16,18 +19,25 @@ pub(crate) struct PricesSettings {
 }
 
 impl PricesSettings {
-    pub(super) fn are_set(&self) -> bool {
-        self.bundled || self.file.is_some()
-    }
-
-    /// Reads the prices, if there are any.
-    pub(crate) fn read(&self) -> Result<Option<Prices>, Problem> {
+    pub(super) fn read(&self) -> Result<Prices, Problem> {
         let table = self.file.as_ref().map(PriceTable::open).transpose();
         let table = table.map_err(|error| Problem::new("prices.file", error))?;
         let bundled = self.bundled.then(Prices::bundled);
-        Ok(match (table.map(Prices::from), bundled) {
-            (Some(table), Some(bundled)) => Some(table.or(bundled)),
-            (table, bundled) => table.or(bundled),
-        })
+        match (table.map(Prices::from), bundled) {
+            (Some(table), Some(bundled)) if table.currency() != bundled.currency() => {
+                let (ours, theirs) = (table.currency(), bundled.currency());
+                let message = format!(
+                    "its prices are in {ours}, and the bundled ones in {theirs}: leave `bundled` out"
+                );
+                Err(Problem::new("prices.file", message))
+            }
+            (Some(table), Some(bundled)) => Ok(table.or(bundled)),
+            (Some(prices), None) | (None, Some(prices)) => Ok(prices),
+            (None, None) => {
+                let message =
+                    "there are none: add `bundled = true` or `file`, or leave the table out";
+                Err(Problem::new("prices", message))
+            }
+        }
     }
 }

@@ -2,14 +2,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::builder::NonEmptyStringValueParser;
 use serde::Deserialize;
+use tower_llm_callbacks::handlers::Prices;
 
 use super::{
-    BudgetSettings, SinkSettings, Texts,
+    BudgetSettings, Problem, SinkSettings, Texts,
     limits::LimitsSettings,
     prices::PricesSettings,
     tenant::TenantSettings,
     upstream::UpstreamSettings,
-    values::{AdminAddress, Caller, Content, Seconds},
+    values::{Address, Caller, Content, Seconds},
 };
 use crate::routes::Route;
 
@@ -29,9 +30,9 @@ pub(crate) struct Settings {
     #[serde(skip)]
     pub(crate) check: bool,
 
-    /// Address to listen on; port 0 selects a free port [default: 127.0.0.1:8080]
+    /// Address to listen on, as PORT (of 127.0.0.1) or IP:PORT; port 0 selects a free port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Option<Address>,
 
     /// URL of the provider, such as https://api.openai.com [default: a simulated provider]
     // Checked later: clap would print an invalid URL, which may contain a password.
@@ -72,7 +73,7 @@ pub(crate) struct Settings {
     /// Serve a live page of the calls, /metrics for Prometheus, /usage, /healthz and /readyz, on PORT (of 127.0.0.1) or
     /// IP:PORT. There is no login: every client that can connect can read prompts and answers
     #[arg(long, value_name = "ADDR")]
-    pub(crate) admin: Option<AdminAddress>,
+    pub(crate) admin: Option<Address>,
 
     /// Let users of the live page abort running calls (requires --admin)
     #[arg(long)]
@@ -114,7 +115,7 @@ pub(crate) struct Settings {
     #[arg(skip)]
     pub(crate) budget: Option<BudgetSettings>,
     #[arg(skip)]
-    pub(crate) prices: PricesSettings,
+    prices: Option<PricesSettings>,
     #[arg(skip)]
     pub(crate) sinks: Vec<SinkSettings>,
     #[arg(skip)]
@@ -122,8 +123,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Reads the prices, if there are any.
+    pub(crate) fn read_prices(&self) -> Result<Option<Prices>, Problem> {
+        self.prices.as_ref().map(PricesSettings::read).transpose()
+    }
+
     pub(crate) fn listen(&self) -> SocketAddr {
-        self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into())
+        self.listen.map_or_else(|| ([127, 0, 0, 1], 8080).into(), |address| address.0)
     }
 
     pub(crate) fn grace(&self) -> Duration {

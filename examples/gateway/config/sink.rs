@@ -45,6 +45,11 @@ fn ten() -> usize {
     10
 }
 
+/// Returns the key of a part of a sink. That of an option has no keys of its own.
+pub(crate) fn key_of(sink: &str, name: &str) -> String {
+    if sink.contains('[') { format!("{sink}.{name}") } else { sink.to_owned() }
+}
+
 /// A NATS server with JetStream.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,6 +175,9 @@ impl JsonlSettings {
                 key,
                 "standard output cannot be rotated: set a file as `path`",
             ));
+        }
+        if self.path.is_dir() {
+            return Err(Problem::new(of("path"), "it is a folder: name a file in it"));
         }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         match folder.is_none_or(|folder| folder.is_dir()) {

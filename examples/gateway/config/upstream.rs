@@ -1,5 +1,5 @@
 use axum::http::Uri;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{Problem, problem::secret};
 use crate::upstream::{Upstream, normal_path};
@@ -16,14 +16,22 @@ pub(crate) struct UpstreamSettings {
     #[serde(default)]
     mount: String,
     /// Paths of requests, with `mount`. One `*` matches any text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "not_empty")]
     pub(crate) paths: Vec<String>,
     /// Requested models. One `*` matches any text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "not_empty")]
     pub(crate) models: Vec<String>,
     /// The environment variable that holds the provider's key, which replaces that of the client.
     #[serde(default)]
     key_env: Option<String>,
+}
+
+fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::deserialize(deserializer)?;
+    match texts.is_empty() {
+        true => Err(D::Error::custom("must not be empty: leave it out to take all")),
+        false => Ok(texts),
+    }
 }
 
 impl UpstreamSettings {

@@ -46,7 +46,7 @@ impl FromStr for Seconds {
         let seconds = text.parse().map(Duration::from_secs).ok();
         let length = seconds.or_else(|| humantime::parse_duration(text).ok());
         let length = length.ok_or(
-            "expected a number of seconds, or a time with its unit, such as 90s, 5m or 1day",
+            "expected a whole number of seconds, or a time with its unit, such as 90s, 5m or 1day",
         )?;
         match length <= LONGEST {
             true => Ok(Self(length)),
@@ -88,11 +88,11 @@ impl FromStr for ByteSize {
     }
 }
 
-/// An address. A port alone is bound to loopback, since what is served there has no login.
+/// An address. A port alone is bound to loopback: it may be meant for no other machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct AdminAddress(pub(crate) SocketAddr);
+pub(crate) struct Address(pub(crate) SocketAddr);
 
-impl FromStr for AdminAddress {
+impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -161,7 +161,8 @@ impl FromStr for KeyHash {
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a text or a number")]
 enum Scalar {
-    Number(u64),
+    Number(i64),
+    Fraction(f64),
     Text(String),
 }
 
@@ -170,7 +171,9 @@ macro_rules! read_from_text {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = match Scalar::deserialize(deserializer)? {
+                    // One that cannot be is answered as its text would be.
                     Scalar::Number(number) => number.to_string(),
+                    Scalar::Fraction(number) => number.to_string(),
                     Scalar::Text(text) => text,
                 };
                 text.parse().map_err(D::Error::custom)
@@ -179,4 +182,4 @@ macro_rules! read_from_text {
     )*};
 }
 
-read_from_text!(Content, Seconds, ByteSize, AdminAddress, Caller, KeyHash, Route);
+read_from_text!(Content, Seconds, ByteSize, Address, Caller, KeyHash, Route);

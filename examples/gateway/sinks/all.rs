@@ -34,7 +34,7 @@ impl Sinks {
             if !self.present.iter().any(|it| it.settings == *sink) {
                 let file_of = |path: &Path| self.files.get(&resolved(path)).cloned();
                 let sink = RunningSink::start(key, sink.clone(), file_of);
-                started.push(Arc::new(sink.map_err(|error| Problem::new(key, error))?));
+                started.push(Arc::new(sink?));
             }
         }
         let (kept, former) = self.present.drain(..).partition::<Vec<_>, _>(is_kept);

@@ -7,19 +7,25 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-use super::{ExportClient, Signal};
+use super::Queue;
 
 /// An exporter whose losses are counted: what an export that fails has is not sent again.
 #[derive(Debug)]
 pub(super) struct Counted<E> {
     pub(super) exporter: E,
-    pub(super) client: Arc<ExportClient>,
+    pub(super) queue: Arc<Queue>,
 }
 
 impl<E> Counted<E> {
-    fn ended(&self, signal: Signal, items: usize, result: OTelSdkResult) -> OTelSdkResult {
+    async fn count(
+        &self,
+        items: usize,
+        export: impl Future<Output = OTelSdkResult>,
+    ) -> OTelSdkResult {
+        self.queue.leave(items);
+        let result = export.await;
         if result.is_err() {
-            self.client.signals.lost(signal, items);
+            self.queue.lost(items);
         }
         result
     }
@@ -28,7 +34,7 @@ impl<E> Counted<E> {
 impl<E: SpanExporter> SpanExporter for Counted<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let items = batch.len();
-        self.ended(Signal::Traces, items, self.exporter.export(batch).await)
+        self.count(items, self.exporter.export(batch)).await
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -47,7 +53,7 @@ impl<E: SpanExporter> SpanExporter for Counted<E> {
 impl<E: LogExporter> LogExporter for Counted<E> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let items = batch.iter().count();
-        self.ended(Signal::Logs, items, self.exporter.export(batch).await)
+        self.count(items, self.exporter.export(batch)).await
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {

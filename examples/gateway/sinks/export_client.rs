@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Limited};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Response};
 use tokio::{runtime::Handle, time::timeout};
 
-use super::{Signal, Signals};
+use super::{PartialSuccess, Signal, Signals};
 use crate::client::{HttpClient as Client, client, connector};
 
 /// How long an export may take.
@@ -47,17 +47,30 @@ impl HttpClient for ExportClient {
             Ok(Err(elapsed)) => Err(elapsed.into()),
             Err(dropped) => Err(dropped.into()),
         };
-        let failed = !response.as_ref().is_ok_and(|it| it.status().is_success());
+        let is_success = response.as_ref().is_ok_and(|it| it.status().is_success());
+        let body = response.as_ref().ok().filter(|_| is_success).map(Response::body);
+        let partial = body.and_then(|body| PartialSuccess::of(body));
+        if let (Some(signal), Some(partial)) = (signal, &partial)
+            // Metrics are totals: the next export has them.
+            && signal != Signal::Metrics
+        {
+            self.signals.lost(signal, partial.rejected());
+        }
+        let failed = !is_success || partial.is_some();
         if let Some(signal) = signal
             && self.signals.exported(signal, failed)
         {
             let name = signal.name();
-            match &response {
-                Ok(response) if failed => {
+            match (&response, &partial) {
+                (Ok(_), Some(partial)) => {
+                    let (rejected, message) = (partial.rejected(), &partial.message);
+                    eprintln!("OTLP: the receiver rejects {rejected} of the {name}: {message}");
+                }
+                (Ok(response), None) if failed => {
                     eprintln!("OTLP: exports of {name} fail: status {}", response.status());
                 }
-                Err(error) => eprintln!("OTLP: exports of {name} fail: {error}"),
-                Ok(_) => eprintln!("OTLP: exports of {name} succeed again"),
+                (Err(error), _) => eprintln!("OTLP: exports of {name} fail: {error}"),
+                (Ok(_), None) => eprintln!("OTLP: exports of {name} succeed again"),
             }
         }
         response

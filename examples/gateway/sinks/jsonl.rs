@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use tower_llm_callbacks::{Registration, handlers::JsonLines};
 
@@ -30,10 +30,10 @@ pub(super) fn handler(
 }
 
 /// Opens the file of records. `-` is standard output.
-pub(super) fn open(path: &Path) -> Result<Option<Rotation>, String> {
+pub(super) fn open(path: &Path) -> io::Result<Option<Rotation>> {
     if path == Path::new("-") {
         return Ok(None);
     }
-    let file = Rotation::open(path);
-    file.map(Some).map_err(|error| format!("{}: {error}", path.display()))
+    let named = |error| io::Error::other(format!("{}: {error}", path.display()));
+    Rotation::open(path).map(Some).map_err(named)
 }

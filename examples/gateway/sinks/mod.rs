@@ -1,6 +1,8 @@
 //! Where events go, by the settings.
 
 mod all;
+mod appended;
+mod bounded;
 mod counted;
 mod destination;
 mod export_client;
@@ -9,6 +11,7 @@ mod jsonl;
 #[cfg(feature = "nats")]
 mod nats;
 mod otlp;
+mod partial_success;
 mod rotation;
 mod running;
 mod signal;
@@ -16,9 +19,12 @@ mod status;
 
 pub(crate) use self::{all::Sinks, former::Former, running::RunningSink, status::SinkStatus};
 use self::{
+    appended::FileStatus,
+    bounded::{Bounded, Queue},
     counted::Counted,
     destination::Destination,
     export_client::ExportClient,
-    rotation::{Rotation, RotationStatus},
+    partial_success::PartialSuccess,
+    rotation::Rotation,
     signal::{Signal, SignalStatus, Signals},
 };

@@ -9,18 +9,17 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::{
     Resource,
-    logs::SdkLoggerProvider,
+    logs::{self, BatchLogProcessor, SdkLoggerProvider},
     metrics::{PeriodicReader, SdkMeterProvider},
-    trace::SdkTracerProvider,
+    trace::{self, BatchSpanProcessor, SdkTracerProvider},
 };
-use tower::BoxError;
 use tower_llm_callbacks::{
     Callbacks, Registration,
     handlers::{OtelMetrics, OtelSpans},
 };
 
-use super::{Counted, ExportClient, SignalStatus};
-use crate::config::{OtlpSettings, SinkSettings};
+use super::{Bounded, Counted, ExportClient, Queue, Signal, SignalStatus};
+use crate::config::{OtlpSettings, Problem, SinkSettings};
 
 /// Spans, metrics and logs that are exported by OTLP. Exporters have threads of their own: calls never wait for them.
 #[derive(Debug)]
@@ -35,8 +34,8 @@ pub(super) struct Otlp {
 
 impl Otlp {
     /// Starts the exporters. Must be called in a runtime.
-    pub(super) fn start(settings: &OtlpSettings, key: &str) -> Result<Self, BoxError> {
-        let headers = settings.headers(key).map_err(|problem| problem.to_string())?;
+    pub(super) fn start(settings: &OtlpSettings, key: &str) -> Result<Self, Problem> {
+        let headers = settings.headers(key)?;
         let headers: HashMap<String, String> = headers.into_iter().collect();
         let client = Arc::new(ExportClient::new());
         let base = settings.endpoint.trim_end_matches('/');
@@ -48,15 +47,38 @@ impl Otlp {
                     .with_endpoint(format!("{base}/v1/{}", $signal))
                     .with_headers(headers.clone())
                     .with_shared_http_client(client.clone())
-                    .build()?
+                    .build()
+                    .map_err(|error| Problem::new(key, error))?
             };
         }
         let resource = Resource::builder().with_service_name(settings.service.clone()).build();
         let reader = PeriodicReader::builder(exporter!(MetricExporter, "metrics")).build();
+        let spans = Queue::new(
+            Signal::Traces,
+            &client,
+            trace::OTEL_BSP_MAX_QUEUE_SIZE,
+            trace::OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT,
+        );
+        let processor = BatchSpanProcessor::new(
+            counted(exporter!(SpanExporter, "traces"), &spans),
+            trace::BatchConfigBuilder::default().with_max_queue_size(spans.length).build(),
+        );
+        let spans = Bounded { processor, queue: spans };
+        let logs = Queue::new(
+            Signal::Logs,
+            &client,
+            logs::OTEL_BLRP_MAX_QUEUE_SIZE,
+            logs::OTEL_BLRP_MAX_QUEUE_SIZE_DEFAULT,
+        );
+        let batches = logs::BatchConfigBuilder::default().with_max_queue_size(logs.length).build();
+        let processor = BatchLogProcessor::builder(counted(exporter!(LogExporter, "logs"), &logs))
+            .with_batch_config(batches)
+            .build();
+        let logs = Bounded { processor, queue: logs };
         Ok(Self {
             spans: SdkTracerProvider::builder()
                 .with_resource(resource.clone())
-                .with_batch_exporter(counted(exporter!(SpanExporter, "traces"), &client))
+                .with_span_processor(spans)
                 .build(),
             metrics: SdkMeterProvider::builder()
                 .with_resource(resource.clone())
@@ -64,7 +86,7 @@ impl Otlp {
                 .build(),
             logs: SdkLoggerProvider::builder()
                 .with_resource(resource)
-                .with_batch_exporter(counted(exporter!(LogExporter, "logs"), &client))
+                .with_log_processor(logs)
                 .build(),
             client,
             handler: OnceLock::new(),
@@ -125,6 +147,6 @@ impl Otlp {
     }
 }
 
-fn counted<E>(exporter: E, client: &Arc<ExportClient>) -> Counted<E> {
-    Counted { exporter, client: Arc::clone(client) }
+fn counted<E>(exporter: E, queue: &Arc<Queue>) -> Counted<E> {
+    Counted { exporter, queue: Arc::clone(queue) }
 }

@@ -1,12 +1,12 @@
 use std::{
-    fs::{self, File, OpenOptions},
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use serde::Serialize;
+use super::appended::{Appended, FileStatus, count_failure, open};
 
 /// After a rotation that failed, the file goes on for so long before another one.
 const RETRY: Duration = Duration::from_secs(60);
@@ -20,39 +20,24 @@ pub(super) struct Rotation(Arc<Mutex<Rotating>>);
 
 #[derive(Debug)]
 struct Rotating {
-    path: PathBuf,
-    file: File,
-    size: u64,
+    file: Appended,
     /// The number of the period that the file is of.
     period: u64,
     max_size: Option<u64>,
     every: Option<Duration>,
     keep: usize,
     failed: Option<Instant>,
-    status: RotationStatus,
-}
-
-/// What has failed of a file, for `/readyz`: its lines go on into the file that is open.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(super) struct RotationStatus {
-    failed_rotations: u64,
-    failed_opens: u64,
 }
 
 impl Rotation {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let (file, size) = open(path)?;
-        let path = std::path::absolute(path)?;
         Ok(Self(Arc::new(Mutex::new(Rotating {
-            path,
-            file,
-            size,
+            file: Appended::open(path)?,
             period: 0,
             max_size: None,
             every: None,
             keep: 0,
             failed: None,
-            status: RotationStatus::default(),
         }))))
     }
 
@@ -61,9 +46,7 @@ impl Rotation {
         self.with(|it| {
             (it.max_size, it.every, it.keep) = (max_size, every, keep);
             // A file without lines is of the present.
-            let written = it.file.metadata().and_then(|data| data.modified());
-            let of = written.ok().filter(|_| it.size > 0).unwrap_or_else(SystemTime::now);
-            it.period = it.period_at(of);
+            it.period = it.period_at(it.file.written().unwrap_or_else(SystemTime::now));
         });
     }
 
@@ -71,13 +54,18 @@ impl Rotation {
     ///
     /// That may take long. Writers do not wait for it.
     pub(super) fn reopen(&self) -> io::Result<()> {
-        let path = self.with(|it| it.path.clone());
+        let path = self.with(|it| it.file.path.clone());
         let opened = open(&path);
-        self.with(|it| it.opened(opened))
+        self.with(|it| it.file.take(opened))
     }
 
-    pub(super) fn status(&self) -> RotationStatus {
-        self.with(|it| it.status)
+    /// Returns what has failed, and whether lines do not arrive in the file now.
+    pub(super) fn status(&self) -> (FileStatus, bool) {
+        self.with(|it| {
+            // If it can be opened now, its lines arrive again, whether there are any or not.
+            let is_failing = !it.file.follow();
+            (it.file.status, is_failing)
+        })
     }
 
     /// Returns whether a handler has the file. Called by its only other owner.
@@ -93,10 +81,10 @@ impl Rotation {
 impl Write for Rotation {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.with(|it| {
-            it.rotate_if_due(lines.len() as u64);
-            let written = it.file.write(lines)?;
-            it.size += written as u64;
-            Ok(written)
+            if it.file.follow() {
+                it.rotate_if_due(lines.len() as u64);
+            }
+            it.file.write(lines)
         })
     }
 
@@ -106,20 +94,6 @@ impl Write for Rotation {
 }
 
 impl Rotating {
-    fn opened(&mut self, opened: io::Result<(File, u64)>) -> io::Result<()> {
-        match opened {
-            Ok((file, size)) => {
-                (self.file, self.size) = (file, size);
-                Ok(())
-            }
-            Err(error) => {
-                self.status.failed_opens += 1;
-                count_failure("open");
-                Err(io::Error::other(format!("{}: {error}", self.path.display())))
-            }
-        }
-    }
-
     fn period_at(&self, time: SystemTime) -> u64 {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.every.map_or(0, |every| since.as_secs() / every.as_secs().max(1))
@@ -127,8 +101,9 @@ impl Rotating {
 
     fn rotate_if_due(&mut self, more: u64) {
         let period = self.period_at(SystemTime::now());
-        let is_full = self.max_size.is_some_and(|most| self.size > 0 && self.size + more > most);
-        let is_over = period != self.period && self.size > 0;
+        let size = self.file.size;
+        let is_full = self.max_size.is_some_and(|most| size > 0 && size + more > most);
+        let is_over = period != self.period && size > 0;
         self.period = period;
         let has_failed = self.failed.is_some_and(|at| at.elapsed() < RETRY);
         if !(is_full || is_over) || has_failed {
@@ -136,9 +111,9 @@ impl Rotating {
         }
         self.failed = None;
         if let Err(error) = self.rotate() {
-            eprintln!("{} cannot be rotated: {error}", self.path.display());
+            eprintln!("{} cannot be rotated: {error}", self.file.path.display());
             self.failed = Some(Instant::now());
-            self.status.failed_rotations += 1;
+            self.file.status.failed_rotations += 1;
             count_failure("rotate");
         }
     }
@@ -150,8 +125,8 @@ impl Rotating {
             rename(&self.old(number), &self.old(number + 1))?;
         }
         match self.keep {
-            0 => fs::remove_file(&self.path)?,
-            _ => rename(&self.path, &self.old(1))?,
+            0 => fs::remove_file(&self.file.path)?,
+            _ => rename(&self.file.path, &self.old(1))?,
         }
         // Those of settings that kept more.
         for number in self.keep + 1.. {
@@ -159,12 +134,11 @@ impl Rotating {
                 break;
             }
         }
-        let opened = open(&self.path);
-        self.opened(opened)
+        self.file.take(open(&self.file.path))
     }
 
     fn old(&self, number: usize) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
+        let mut path = self.file.path.clone().into_os_string();
         path.push(format!(".{number}"));
         path.into()
     }
@@ -176,15 +150,4 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         renamed => renamed,
     }
-}
-
-/// Opens a file to append to it. Returns its size too.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = OpenOptions::new().append(true).create(true).open(path)?;
-    let size = file.metadata()?.len();
-    Ok((file, size))
-}
-
-fn count_failure(operation: &'static str) {
-    metrics::counter!("gateway_file_failures_total", "operation" => operation).increment(1);
 }

@@ -1,11 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
-use tower::BoxError;
 use tower_llm_callbacks::Callbacks;
 
 use super::{Destination, Rotation, SinkStatus, jsonl, otlp::Otlp};
-use crate::config::SinkSettings;
+use crate::config::{Problem, SinkSettings, key_of};
 
 /// A sink that was started, with the handlers that feed it.
 pub(crate) struct RunningSink {
@@ -21,21 +20,22 @@ impl RunningSink {
         key: &str,
         settings: SinkSettings,
         file_of: impl FnOnce(&std::path::Path) -> Option<Rotation>,
-    ) -> Result<Self, BoxError> {
+    ) -> Result<Self, Problem> {
         let (mut handlers, mut file) = (Callbacks::new(), None);
         if let Some(jsonl) = &settings.jsonl {
+            let failed = |error| Problem::new(key_of(key, "jsonl.path"), error);
             file = match file_of(&jsonl.path) {
                 Some(file) => {
                     // It may have been moved since.
-                    file.reopen()?;
+                    file.reopen().map_err(failed)?;
                     Some(file)
                 }
-                None => jsonl::open(&jsonl.path)?,
+                None => jsonl::open(&jsonl.path).map_err(failed)?,
             };
             handlers = handlers.add(jsonl::handler(&settings, jsonl, file.as_ref()));
         }
         let otlp = settings.otlp.as_ref();
-        let otlp = otlp.map(|otlp| Otlp::start(otlp, &format!("{key}.otlp"))).transpose()?;
+        let otlp = otlp.map(|otlp| Otlp::start(otlp, &key_of(key, "otlp"))).transpose()?;
         if let (Some(running), Some(otlp)) = (&otlp, &settings.otlp) {
             handlers = handlers.merge(running.handlers(&settings, otlp));
         }
@@ -58,11 +58,12 @@ impl RunningSink {
     pub(crate) fn status(&self) -> SinkStatus {
         let handlers = self.handlers.stats();
         let is_suspended = handlers.iter().any(|handler| handler.suspended);
+        let (file, is_lost) = self.file.as_ref().map(Rotation::status).unzip();
         SinkStatus {
-            failing: is_suspended || self.destination.is_failing(),
+            failing: is_suspended || is_lost == Some(true) || self.destination.is_failing(),
             faults: handlers.iter().map(|handler| handler.faults).sum(),
             handlers: handlers.iter().map(|handler| handler.handler.to_string()).collect(),
-            file: self.file.as_ref().map(Rotation::status),
+            file,
             exports: self.destination.otlp.as_ref().map(Otlp::status).unwrap_or_default(),
         }
     }
