@@ -67,7 +67,7 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
     let full = (wants_end || wants(kind)).then(|| Arc::new(start()));
     let start = full.as_ref().map(|full| match content {
         ContentCapture::Full => Arc::clone(full),
-        limited => Arc::new(limited.start(LlmStart::clone(full))),
+        limited => Arc::new(limited.start(LlmStart::clone(full)).cut_from(full)),
     });
     let request = start.as_ref().filter(|_| wants_end).map(|start| Request {
         start: Arc::clone(start),

@@ -11,6 +11,8 @@ pub(super) enum Refusal {
     Spent(Unit),
     /// The budget is not spent, but does not cover the reservation.
     TooMuch(Unit),
+    /// No budget of this size covers the reservation.
+    NeverFits(Unit),
     PassedRunLimit(Unit),
     Unpriced,
     TooManyRuns,
@@ -31,6 +33,12 @@ impl Refusal {
             }
             Refusal::TooMuch(Unit::Money) => {
                 ("the call may cost more than the budget has left", LIMITED)
+            }
+            Refusal::NeverFits(Unit::Tokens) => {
+                ("the call may use more tokens than the whole token budget", LIMITED)
+            }
+            Refusal::NeverFits(Unit::Money) => {
+                ("the call may cost more than the whole budget", LIMITED)
             }
             Refusal::PassedRunLimit(Unit::Tokens) => {
                 ("the answer exceeds the token limit of a call", LIMITED)
