@@ -12,7 +12,7 @@ use crate::{
     estimate::{AnswerCount, Counting},
     event::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
-        Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput, TokenKind,
+        Failure, LlmResult, LlmStart, Partial, RunCost, RunError, RunInput, RunOutput, TokenKind,
     },
     redact::Credentials,
     run::{Run, RunType},
@@ -297,6 +297,8 @@ impl Account for Llm {
             request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
             result.request = Some(Arc::clone(&request.start));
             request.accounting.price(&mut result, run.start_time());
+            let is_uncertain = RunCost::is_uncertain(self.run_type, &result);
+            result.cost.iter_mut().for_each(|cost| cost.estimated |= is_uncertain);
         }
         let mut result = self.content.result(result);
         if self.run_type != RunType::Llm {
