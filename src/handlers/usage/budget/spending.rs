@@ -63,8 +63,8 @@ impl BudgetLimit {
     /// Decides whether a budget of which this much is used covers a reservation.
     pub(super) fn admit(&self, used: Spending, reserved: Spending) -> Result<(), Refusal> {
         let refusals = [
-            self.is_passed(reserved).map(Refusal::NeverFits),
             self.is_spent(used).map(Refusal::Spent),
+            self.is_passed(reserved).map(Refusal::NeverFits),
             self.is_passed(used.plus(reserved)).map(Refusal::TooMuch),
         ];
         refusals.into_iter().flatten().next().map_or(Ok(()), Err)
