@@ -14,7 +14,7 @@ use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delta, HttpCallbackLayer, Usage,
     chat::ChatRequest,
-    event::{EventData, EventRecord},
+    event::{EventData, EventRecord, PriceSource, PricedCall},
     handlers::{JsonLines, Prices, UsageTotals},
     http_layer::RequestBody,
     on_event,
@@ -164,6 +164,21 @@ async fn a_price_that_the_provider_multiplies_is_not_exact() {
         let script = Script::new().respond().text("a").chunk(usage).complete("end_turn");
         let cost = data(&last_line(Some(prices()), "m", script).await)["cost"].clone();
         assert_eq!(cost["estimated"], estimated, "{raw}: {cost}");
+    }
+}
+
+/// Cohere reads more tokens than it charges for.
+#[tokio::test]
+async fn what_a_provider_bills_is_priced() {
+    let raw = json!({"billed_units": {"input_tokens": 900.0, "output_tokens": 100},
+        "tokens": {"input_tokens": 1000, "output_tokens": 100}});
+    let usage = Usage::new(1_000, 100);
+    for (prices, model, expected) in
+        [(prices(), "m", "0.0042"), (Prices::bundled(), "command-a-03-2025", "0.00325")]
+    {
+        let mut call = PricedCall::new("cohere", Some(model), &usage);
+        call.usage_raw = Some(&raw);
+        assert_eq!(prices.price_of(&call).unwrap().amount, amount(expected), "{model}");
     }
 }
 
