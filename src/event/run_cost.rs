@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Amount, LlmResult, Usage};
+use super::{Amount, Usage};
 use crate::run::RunType;
 
 /// What a model call cost: [`LlmResult::cost`](super::LlmResult::cost).
@@ -28,10 +28,13 @@ impl RunCost {
         Self { currency, amount, estimated: usage.source.is_estimated() }
     }
 
-    /// Returns whether the cost of a result may differ from its amount, although no count is an estimate.
-    pub(crate) fn is_uncertain(run_type: RunType, result: &LlmResult) -> bool {
-        let lacks_count = result.usage.as_ref().is_some_and(|usage| lacks_count(run_type, usage));
-        lacks_count || result.usage_raw.as_ref().is_some_and(is_multiplied)
+    /// Returns whether the cost of a call may differ from its amount, although no count is an estimate.
+    pub(crate) fn is_uncertain(
+        run_type: RunType,
+        usage: &Usage,
+        usage_raw: Option<&Value>,
+    ) -> bool {
+        lacks_count(run_type, usage) || usage_raw.is_some_and(is_multiplied)
     }
 }
 

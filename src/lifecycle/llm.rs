@@ -297,8 +297,10 @@ impl Account for Llm {
             request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
             result.request = Some(Arc::clone(&request.start));
             request.accounting.price(&mut result, run.start_time());
-            let is_uncertain = RunCost::is_uncertain(self.run_type, &result);
-            result.cost.iter_mut().for_each(|cost| cost.estimated |= is_uncertain);
+            if let (Some(cost), Some(usage)) = (&mut result.cost, &result.usage) {
+                let raw = result.usage_raw.as_ref();
+                cost.estimated |= RunCost::is_uncertain(self.run_type, usage, raw);
+            }
         }
         let mut result = self.content.result(result);
         if self.run_type != RunType::Llm {

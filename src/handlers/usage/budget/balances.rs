@@ -95,7 +95,7 @@ impl Balances {
         if let Some(key) = key {
             let balance = self.keys.entry(key.clone()).or_default();
             let used = balance.used();
-            settings.limit.admit(used, open.reserved)?;
+            Refusal::unless_covered(&settings.limit, used, open.reserved)?;
             balance.reserved = balance.reserved.plus(open.reserved);
             balance.stopped = false;
             open.balance = Some((key.clone(), self.window));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::spending::Unit;
+use super::spending::{BudgetLimit, Spending, Unit};
 use crate::run::Abort;
 
 /// The reason why a run is not admitted, or not allowed to continue.
@@ -21,6 +21,20 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Decides whether a budget of which this much is used covers a reservation.
+    pub(super) fn unless_covered(
+        limit: &BudgetLimit,
+        used: Spending,
+        reserved: Spending,
+    ) -> Result<(), Self> {
+        let refusals = [
+            limit.is_spent(used).map(Refusal::Spent),
+            limit.is_passed(reserved).map(Refusal::NeverFits),
+            limit.is_passed(used.plus(reserved)).map(Refusal::TooMuch),
+        ];
+        refusals.into_iter().flatten().next().map_or(Ok(()), Err)
+    }
+
     /// Returns the abort, whose reason the client sees: it contains no numbers and nothing about other clients. `renewal` is
     /// the time to the next window.
     pub(super) fn abort(self, renewal: Option<Duration>) -> Abort {

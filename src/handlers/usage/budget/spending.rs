@@ -1,6 +1,5 @@
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
 use crate::event::Amount;
 
 /// An amount of tokens and money, spent or reserved. `u128` cannot overflow by adding `u64` token counts; what another
@@ -58,16 +57,6 @@ impl BudgetLimit {
             tokens: self.tokens.map_or(0, |_| reserved.tokens),
             cost: self.money.map_or(Amount::ZERO, |_| reserved.cost),
         }
-    }
-
-    /// Decides whether a budget of which this much is used covers a reservation.
-    pub(super) fn admit(&self, used: Spending, reserved: Spending) -> Result<(), Refusal> {
-        let refusals = [
-            self.is_spent(used).map(Refusal::Spent),
-            self.is_passed(reserved).map(Refusal::NeverFits),
-            self.is_passed(used.plus(reserved)).map(Refusal::TooMuch),
-        ];
-        refusals.into_iter().flatten().next().map_or(Ok(()), Err)
     }
 
     /// Returns the unit whose limit is reached, if any.
