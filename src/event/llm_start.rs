@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -47,12 +47,38 @@ pub struct LlmStart {
     /// The HTTP request, if an HTTP layer observed the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpRequestInfo>>,
+    /// The start of which this one has a part.
+    #[serde(skip)]
+    uncut: Uncut,
+}
+
+/// The start before its content was cut, for what only counts it. The run alone keeps it, so that whoever keeps the cut one
+/// does not keep content.
+#[derive(Debug, Clone, Default)]
+struct Uncut(Weak<LlmStart>);
+
+/// It is no part of what the start says.
+impl PartialEq for Uncut {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl LlmStart {
     /// Appends the start as JSON, as it serialises, but for how numbers of the prompt look.
     pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let Self { provider, api, model, stream, messages, inputs, params, fetched, http } = self;
+        let Self {
+            provider,
+            api,
+            model,
+            stream,
+            messages,
+            inputs,
+            params,
+            fetched,
+            http,
+            uncut: _,
+        } = self;
         out.extend_from_slice(b"{\"provider\":");
         json::write_text(provider, out);
         out.extend_from_slice(b",\"api\":");
@@ -92,7 +118,20 @@ impl LlmStart {
             params: Map::new(),
             fetched: false,
             http: None,
+            uncut: Uncut::default(),
         }
+    }
+
+    /// Refers to the start of which this one is a part.
+    pub(crate) fn cut_from(mut self, uncut: &Arc<Self>) -> Self {
+        self.uncut = Uncut(Arc::downgrade(uncut));
+        self
+    }
+
+    /// Returns the start before its content was cut, while its run lasts. Nothing of it may be delivered or recorded.
+    #[cfg_attr(not(feature = "usage"), expect(dead_code))]
+    pub(crate) fn uncut(&self) -> Option<Arc<Self>> {
+        self.uncut.0.upgrade()
     }
 
     /// Sets the requested model.

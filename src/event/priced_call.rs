@@ -1,3 +1,5 @@
+#[cfg(feature = "usage")]
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -64,6 +66,25 @@ impl<'a> PricedCall<'a> {
         'a: 'b,
     {
         PricedCall { usage, usage_raw: None, ..*self }
+    }
+
+    /// Returns the counts that are charged. Cohere does not charge for tokens that it adds to the prompt, and reports the others
+    /// apart.
+    ///
+    /// Source: `Usage` in Cohere's API reference.
+    #[cfg(feature = "usage")]
+    pub(crate) fn charged(&self) -> Cow<'a, Usage> {
+        let units = self.usage_raw.and_then(|raw| raw.get("billed_units"));
+        // Floats in the schema.
+        let count = |name: &str| units?.get(name)?.as_f64().map(|count| count as u64);
+        let (input, output) = (count("input_tokens"), count("output_tokens"));
+        if input.is_none() && output.is_none() {
+            return Cow::Borrowed(self.usage);
+        }
+        let mut usage = self.usage.clone();
+        usage.input_tokens = input.or(usage.input_tokens);
+        usage.output_tokens = output.or(usage.output_tokens);
+        Cow::Owned(usage)
     }
 
     /// Returns a call that starts.

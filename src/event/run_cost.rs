@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Amount, Usage};
+use crate::run::RunType;
 
 /// What a model call cost: [`LlmResult::cost`](super::LlmResult::cost).
 ///
@@ -14,7 +16,8 @@ pub struct RunCost {
     pub currency: Arc<str>,
     /// The amount, in units of the currency.
     pub amount: Amount,
-    /// Whether any part of the usage is an estimate.
+    /// Whether any part of the usage is an estimate, or the provider charges the tokens at a price that is not known, such as
+    /// those of Anthropic's fast mode. Then the amount may be too low.
     #[serde(default)]
     pub estimated: bool,
 }
@@ -22,14 +25,35 @@ pub struct RunCost {
 impl RunCost {
     /// Creates the cost of a usage.
     pub(crate) fn new(currency: Arc<str>, amount: Amount, usage: &Usage) -> Self {
-        Self { currency, amount, estimated: is_estimated(usage) }
+        Self { currency, amount, estimated: usage.source.is_estimated() }
+    }
+
+    /// Returns whether the cost of a call may differ from its amount, although no count is an estimate.
+    pub(crate) fn is_uncertain(
+        run_type: RunType,
+        usage: &Usage,
+        usage_raw: Option<&Value>,
+    ) -> bool {
+        lacks_count(run_type, usage) || usage_raw.is_some_and(is_multiplied)
     }
 }
 
-/// Whether any part of a usage is not what the provider reported.
-fn is_estimated(usage: &Usage) -> bool {
+/// Whether a count is missing on which the price of such a call depends.
+fn lacks_count(run_type: RunType, usage: &Usage) -> bool {
+    let generates = !matches!(run_type, RunType::Embedding | RunType::Rerank | RunType::Moderation);
     // Gemini has no count for an empty answer.
     let is_empty = usage.total_tokens.is_some() && usage.total_tokens == usage.input_tokens;
-    let is_missing = usage.input_tokens.is_none() || usage.output_tokens.is_none() && !is_empty;
-    usage.source.is_estimated() || is_missing
+    usage.input_tokens.is_none() || generates && usage.output_tokens.is_none() && !is_empty
+}
+
+/// Whether the provider multiplies its prices for the call by what no source of prices knows: Anthropic for its fast mode and
+/// for a place. `service_tier` is in the prices.
+///
+/// Source: "Fast mode" and "Data residency" in Anthropic's documentation.
+fn is_multiplied(usage_raw: &Value) -> bool {
+    let other = |name: &str, usual: &[&str]| {
+        let value = usage_raw.get(name).and_then(Value::as_str);
+        value.is_some_and(|value| !usual.contains(&value))
+    };
+    other("speed", &["", "standard"]) || other("inference_geo", &["", "global", "not_available"])
 }

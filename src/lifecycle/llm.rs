@@ -12,7 +12,7 @@ use crate::{
     estimate::{AnswerCount, Counting},
     event::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
-        Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput, TokenKind,
+        Failure, LlmResult, LlmStart, Partial, RunCost, RunError, RunInput, RunOutput, TokenKind,
     },
     redact::Credentials,
     run::{Run, RunType},
@@ -67,7 +67,7 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
     let full = (wants_end || wants(kind)).then(|| Arc::new(start()));
     let start = full.as_ref().map(|full| match content {
         ContentCapture::Full => Arc::clone(full),
-        limited => Arc::new(limited.start(LlmStart::clone(full))),
+        limited => Arc::new(limited.start(LlmStart::clone(full)).cut_from(full)),
     });
     let request = start.as_ref().filter(|_| wants_end).map(|start| Request {
         start: Arc::clone(start),
@@ -297,6 +297,10 @@ impl Account for Llm {
             request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
             result.request = Some(Arc::clone(&request.start));
             request.accounting.price(&mut result, run.start_time());
+            if let (Some(cost), Some(usage)) = (&mut result.cost, &result.usage) {
+                let raw = result.usage_raw.as_ref();
+                cost.estimated |= RunCost::is_uncertain(self.run_type, usage, raw);
+            }
         }
         let mut result = self.content.result(result);
         if self.run_type != RunType::Llm {

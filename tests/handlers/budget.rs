@@ -6,6 +6,7 @@ mod gateway;
 mod keys;
 mod midway;
 mod money;
+mod requests;
 mod running;
 mod settling;
 mod shared;
@@ -88,3 +89,4 @@ fn all(guard: &BudgetGuard) -> BudgetKey {
 
 const SPENT: &str = "the token budget is spent";
 const TOO_MUCH: &str = "the call may use more tokens than the budget has left";
+const NEVER_FITS: &str = "the call may use more tokens than the whole token budget";

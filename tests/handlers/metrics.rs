@@ -86,9 +86,12 @@ fn a_model_call_is_counted_and_timed() {
     assert_eq!(counter("llm_token_events_total", ""), Some(Value::Counter(3)));
     for (direction, tokens) in [("input", 7), ("output", 5), ("cache_read", 3), ("reasoning", 2)] {
         let tokens = Some(Value::Counter(tokens));
-        assert_eq!(counter("llm_tokens_total", &format!(",direction={direction}")), tokens);
+        assert_eq!(
+            counter("llm_tokens_total", &format!(",direction={direction},source=reported")),
+            tokens
+        );
     }
-    assert_eq!(counter("llm_tokens_total", ",direction=cache_write"), None);
+    assert_eq!(counter("llm_tokens_total", ",direction=cache_write,source=reported"), None);
 }
 
 /// A cache's answer may repeat the usage of the call that it was made by.
@@ -106,6 +109,24 @@ fn a_cached_answer_counts_no_tokens() {
     let ended = format!("llm_runs_ended_total{{{MODEL},outcome=completed}}");
     assert_eq!(recorded.get(&ended), Some(&Value::Counter(1)), "{recorded:?}");
     assert!(recorded.keys().all(|name| !name.starts_with("llm_tokens_total")), "{recorded:?}");
+}
+
+#[test]
+fn estimated_tokens_are_told_from_reported_ones() {
+    let recorded = record(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
+        ask(&layer, "claude-1", Script::new().respond().text("a").complete("stop")).await;
+        let input = Delta::Usage { usage: Usage::new(7, None), raw: None };
+        ask(&layer, "claude-1", Script::new().respond().chunk(input).text("a").complete("stop"))
+            .await;
+    });
+    let tokens = |more: &str| recorded.get(&format!("llm_tokens_total{{{MODEL},{more}}}"));
+    assert_eq!(tokens("direction=input,source=reported"), Some(&Value::Counter(7)));
+    assert_eq!(tokens("direction=output,source=reported"), None);
+    for direction in ["input", "output"] {
+        let estimated = tokens(&format!("direction={direction},source=estimated"));
+        assert!(matches!(estimated, Some(Value::Counter(1..))), "{direction}: {recorded:?}");
+    }
 }
 
 #[test]
@@ -131,7 +152,7 @@ fn every_outcome_counts_with_its_usage() {
         assert_eq!(*ended, Value::Counter(1), "{outcome}");
     }
     assert_eq!(
-        recorded[&format!("llm_tokens_total{{{MODEL},direction=input}}")],
+        recorded[&format!("llm_tokens_total{{{MODEL},direction=input,source=reported}}")],
         Value::Counter(40)
     );
     assert_eq!(recorded[&format!("llm_runs_in_flight{{{MODEL}}}")], Value::Gauge(0.0));
@@ -160,7 +181,7 @@ fn chains_and_tools_count_by_name_and_nested_layers_once() {
     assert_eq!(recorded[&format!("llm_runs_started_total{{{MODEL}}}")], Value::Counter(1));
     assert_eq!(recorded[&format!("llm_token_events_total{{{MODEL}}}")], Value::Counter(3));
     assert_eq!(
-        recorded[&format!("llm_tokens_total{{{MODEL},direction=input}}")],
+        recorded[&format!("llm_tokens_total{{{MODEL},direction=input,source=reported}}")],
         Value::Counter(7)
     );
     for labels in ["run_type=chain,name=agent", "run_type=tool,name=look"] {

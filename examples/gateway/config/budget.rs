@@ -3,7 +3,7 @@ use tower_llm_callbacks::handlers::{Amount, BudgetGuard, Prices};
 
 use super::{Problem, values::Seconds};
 
-/// What the calls of a tenant may use. A call beyond it gets 429, with `Retry-After` if the budget is renewed.
+/// What the calls of a tenant may use. A call beyond it gets 429, with `Retry-After` if the budget is renewed and then covers it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BudgetSettings {
@@ -24,6 +24,12 @@ impl BudgetSettings {
         let of = |name: &str| format!("{key}.{name}");
         if self.tokens.is_none() && self.money.is_none() {
             return Err(Problem::new(key, "the budget limits nothing: set `tokens` or `money`"));
+        }
+        if let (Some(reserve), Some(tokens)) = (self.reserve, self.tokens)
+            && reserve > tokens
+        {
+            let message = "no call fits into the budget: set at most as many as `tokens`";
+            return Err(Problem::new(of("reserve"), message));
         }
         if self.money.is_some() && !priced {
             let message = "money needs prices: add `bundled = true` or `file` to [prices]";

@@ -5,6 +5,9 @@ use super::found::{Found, of_word};
 /// The most digits of a card number, and of a phone number with its prefixes.
 const MOST_DIGITS: usize = 19;
 
+/// The most characters between groups: ` / `.
+const WIDEST_GAP: usize = 3;
+
 /// A group of digits of a number.
 struct Group {
     /// The number of its digits.
@@ -42,7 +45,7 @@ fn groups(text: &str, is_end: bool) -> (Vec<Group>, bool) {
             break;
         }
         // A group that is cut off here is none either.
-        if total > MOST_DIGITS || gap > 2 {
+        if total > MOST_DIGITS || gap > WIDEST_GAP {
             if gap == 0 {
                 groups.pop();
             }

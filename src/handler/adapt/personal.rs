@@ -9,7 +9,8 @@ use crate::redact::KEYS;
 /// their beginnings, such as `sk-`). They become `[EMAIL]`, `[PHONE]`, `[CARD]`, `[IBAN]` and `[KEY]`.
 ///
 /// Phone numbers are those that begin with `+` or 0, and those in groups of 3, 3 and 4 digits. What looks like one of these may
-/// be another thing, and a name or an address is not recognised.
+/// be another thing. A name or a postal address is not recognised, nor is a private key in PEM, nor an e-mail address with a
+/// name or a domain in a script without spaces between words.
 ///
 /// ```
 /// use tower_llm_callbacks::{Callbacks, HandlerExt, handler::PersonalData, on_llm_new_token};
@@ -82,15 +83,20 @@ fn run_of(text: &str, of: impl Fn(char) -> bool) -> usize {
 
 /// The longest part before the @: twice what is valid.
 const LONGEST_LOCAL: usize = 128;
+const ESCAPED_AT: &str = "%40";
 
 fn email(text: &str, is_end: bool) -> Found {
-    let local = run_of(text, of_local);
-    if local > LONGEST_LOCAL {
+    let run = run_of(text, of_local);
+    let is_open = run == text.len() && !is_end;
+    // In an URL, the @ may be escaped.
+    let escaped = text[..run].find(ESCAPED_AT).filter(|_| !text[run..].starts_with('@'));
+    let (local, at) = escaped.map_or((run, "@"), |local| (local, ESCAPED_AT));
+    // The @ may be cut here.
+    if local > LONGEST_LOCAL + ESCAPED_AT.len() - 1 {
         return Found::No;
     }
-    let Some(domain) = text[local..].strip_prefix('@') else {
-        return Found::maybe(local == text.len() && !is_end);
-    };
+    let domain = text[local..].strip_prefix(at).filter(|_| !is_open);
+    let Some(domain) = domain else { return Found::maybe(is_open) };
     let length = run_of(domain, |c| of_word(c) || matches!(c, '.' | '-'));
     if length == domain.len() && !is_end {
         return Found::Maybe;
@@ -101,7 +107,7 @@ fn email(text: &str, is_end: bool) -> Found {
         let Some((labels, last)) = domain.rsplit_once('.') else { return Found::No };
         let is_top = last.chars().count() >= 2 && last.chars().any(char::is_alphabetic);
         if is_top && labels.chars().any(of_word) {
-            return Found::Yes(local + 1 + domain.trim_end_matches('-').len());
+            return Found::Yes(local + at.len() + domain.trim_end_matches('-').len());
         }
         domain = labels;
     }

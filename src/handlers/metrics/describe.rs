@@ -30,7 +30,11 @@ pub(super) fn describe() {
         describe_histogram!(FIRST_TOKEN, Unit::Seconds, "Time from a call to its first content");
         describe_histogram!(INTERVAL, Unit::Seconds, "Time between two token events of a run");
         describe_counter!(TOKEN_EVENTS, Unit::Count, "Token events of model calls");
-        describe_counter!(TOKENS, Unit::Count, "Tokens as reported by providers, by direction");
+        describe_counter!(
+            TOKENS,
+            Unit::Count,
+            "Tokens, by direction and by source: reported by providers, or estimated"
+        );
         describe_counter!(
             RETRIES,
             Unit::Count,

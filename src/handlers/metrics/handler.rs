@@ -28,10 +28,10 @@ use crate::{
 /// | `llm_runs_in_flight` | gauge | as started |
 /// | `llm_time_to_first_token_seconds`, `llm_inter_token_seconds` | histograms | as started |
 /// | `llm_token_events_total` | counter | as started |
-/// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and their parts `cache_read`, `cache_write`, `reasoning` |
+/// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and their parts `cache_read`, `cache_write`, `reasoning`; `source`: `reported` by the provider, or [`estimated`](crate::estimate) |
 /// | `llm_retries_total` | counter | as started |
 ///
-/// Reported token counts are recorded however a run ends. A model's run inside another one is the same call (a
+/// Token counts are recorded however a run ends. A model's run inside another one is the same call (a
 /// typed layer over an HTTP layer) and is counted once. Labels contain no content. Clients and models choose the
 /// values of `model`, `provider`, `api` and `name`: each label has a
 /// [bounded number](LlmMetricsBuilder::max_label_values) of values, all others become `other`.
@@ -185,16 +185,22 @@ fn record_usage(labels: &[Label], result: &LlmResult) {
         histogram!(FIRST_TOKEN, labels.to_vec()).record(time);
     }
     let Some(usage) = &result.usage else { return };
-    for (direction, tokens) in [
-        ("input", usage.input_tokens),
-        ("output", usage.output_tokens),
-        ("cache_read", usage.cache_read_tokens),
-        ("cache_write", usage.cache_write_tokens),
-        ("reasoning", usage.reasoning_tokens),
+    let (input, output) = (usage.source.input, usage.source.output);
+    for (direction, tokens, source) in [
+        ("input", usage.input_tokens, input),
+        ("output", usage.output_tokens, output),
+        ("cache_read", usage.cache_read_tokens, input),
+        ("cache_write", usage.cache_write_tokens, input),
+        ("reasoning", usage.reasoning_tokens, output),
     ] {
         if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
+            let source = match source {
+                Some(source) if !source.is_reported() => "estimated",
+                _ => "reported",
+            };
             let mut labels = labels.to_vec();
             labels.push(Label::from_static_parts("direction", direction));
+            labels.push(Label::from_static_parts("source", source));
             counter!(TOKENS, labels).increment(tokens);
         }
     }

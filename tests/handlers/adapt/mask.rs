@@ -8,7 +8,7 @@ use tower_llm_callbacks::{
 use super::{Mode, play, play_with, tool_call, value};
 
 /// Texts, and what is left of them.
-const TEXTS: [(&str, &str); 40] = [
+const TEXTS: [(&str, &str); 46] = [
     ("write to ann.b@mail.example.com.", "write to [EMAIL]."),
     ("<jörg@müller.de>, or x@y", "<[EMAIL]>, or x@y"),
     ("联系我ann@example.com吧", "联系我[EMAIL]吧"),
@@ -24,6 +24,12 @@ const TEXTS: [(&str, &str); 40] = [
     ("call (555) 123-4567", "call [PHONE]"),
     ("call 555-123-4567.", "call [PHONE]."),
     ("0171/1234567", "[PHONE]"),
+    ("call 030 / 901820-12.", "call [PHONE]."),
+    ("card 4111 - 1111 - 1111 - 1111", "card [CARD]"),
+    ("2026 - 11 - 27 / 08:30", "2026 - 11 - 27 / 08:30"),
+    ("GET /u?mail=ada%40example.org&x=1", "GET /u?mail=[EMAIL]&x=1"),
+    ("50%40 is no address, 5%40x", "50%40 is no address, 5%40x"),
+    ("100%40 a%40b.co%2Fx, c@d.example", "100%40 [EMAIL]%2Fx, [EMAIL]"),
     ("06 12 34 56 78", "[PHONE]"),
     ("+1 (415) 555 2671", "[PHONE]"),
     ("on 2026-11-27 at 08:30", "on 2026-11-27 at 08:30"),

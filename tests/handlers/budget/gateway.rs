@@ -53,7 +53,7 @@ async fn refused(path: &str, body: Value) -> (StatusCode, Value, usize) {
 #[tokio::test]
 async fn a_refusal_has_the_providers_format() {
     let messages = json!([{"role": "user", "content": "Hi"}]);
-    let reason = super::TOO_MUCH;
+    let reason = super::NEVER_FITS;
     let body = json!({"model": "claude", "max_tokens": 99, "stream": true, "messages": messages});
     let (status, error, calls) = refused("/v1/messages", body).await;
     assert_eq!((status, calls), (StatusCode::TOO_MANY_REQUESTS, 0));

@@ -45,16 +45,15 @@ async fn reservations_use_the_output_price_and_settling_is_exact() {
     let (scripted, mut model) = model(&guard, script.complete("stop"));
     assert_eq!(
         refusal(ask(&mut model, asking("m", 101)).await.1),
-        (
-            "the call may cost more than the budget has left".to_owned(),
-            StatusCode::TOO_MANY_REQUESTS
-        )
+        ("the call may cost more than the whole budget".to_owned(), StatusCode::TOO_MANY_REQUESTS)
     );
     assert!(ask(&mut model, asking("m", 100)).await.1.is_none());
     // 50 × 1 + 50 × 0.1 + 15 × 10 + 5 × 20
     assert_eq!((all(&guard).spent, all(&guard).remaining), (micro(305), Some(micro(695))));
     assert_eq!((all(&guard).spent_tokens, all(&guard).remaining_tokens), (120, None));
     assert_eq!(all(&guard).reserved, Amount::ZERO);
+    let left = refusal(ask(&mut model, asking("m", 70)).await.1).0;
+    assert_eq!(left, "the call may cost more than the budget has left");
     for _ in 0..3 {
         assert!(ask(&mut model, asking("m", 1)).await.1.is_none());
     }
@@ -80,7 +79,7 @@ async fn open_runs_reserve_money() {
 async fn both_limits() {
     let guard = builder(1_000).tokens(50).build();
     let (_, mut model) = super::model(&guard, super::used(10, 10));
-    assert_eq!(refusal(ask(&mut model, asking("m", 51)).await.1).0, super::TOO_MUCH);
+    assert_eq!(refusal(ask(&mut model, asking("m", 51)).await.1).0, super::NEVER_FITS);
     assert!(ask(&mut model, asking("m", 50)).await.1.is_none());
     assert_eq!((all(&guard).spent_tokens, all(&guard).spent), (20, micro(110)));
     assert_eq!((all(&guard).remaining_tokens, all(&guard).remaining), (Some(30), Some(micro(890))));

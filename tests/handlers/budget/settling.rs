@@ -13,7 +13,7 @@ use tower_llm_callbacks::{
     testing::{Script, ScriptedModel},
 };
 
-use super::{SPENT, TOO_MUCH, all, ask, asking, model, refusal, report, used};
+use super::{NEVER_FITS, SPENT, TOO_MUCH, all, ask, asking, model, refusal, report, used};
 
 /// A budget of 1,000 tokens. Each run reserves 100.
 fn guard() -> BudgetGuard {
@@ -153,7 +153,7 @@ async fn what_does_not_cover_the_reservation() {
     assert!(ask(&mut model, asking(60)).await.1.is_none());
     assert_eq!((scripted.calls(), all(&guard).spent_tokens), (2, 80));
     // The largest numbers do not overflow.
-    assert_eq!(refusal(ask(&mut model, asking(u32::MAX)).await.1).0, TOO_MUCH);
+    assert_eq!(refusal(ask(&mut model, asking(u32::MAX)).await.1).0, NEVER_FITS);
     let huge = BudgetGuard::builder()
         .usage_estimator(support::pieces())
         .tokens(u64::MAX)
@@ -188,7 +188,7 @@ async fn what_is_reserved() {
     assert_eq!(reserved(limited(), with("options", ollama)).await, 28);
     assert_eq!(reserved(limited(), asking(25).param("n", 3)).await, 75);
     assert_eq!(reserved(limited(), asking(25).param("max_completion_tokens", 9)).await, 25);
-    for odd in [serde_json::json!("9"), (-9).into(), 9.5.into(), serde_json::json!([9])] {
+    for odd in [serde_json::json!("9"), (-9).into(), (-9.5).into(), serde_json::json!([9])] {
         assert_eq!(reserved(limited(), with("max_tokens", odd)).await, 0);
     }
     assert_eq!(reserved(limited().reserve(40), asking(25)).await, 40);

@@ -1,15 +1,23 @@
 //! Costs in results and records.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex},
+};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use serde_json::{Value, json};
 use support::read;
-use tower::{Layer, Service};
+use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delta, Usage,
+    CallbackLayer, Callbacks, Delta, HttpCallbackLayer, Usage,
     chat::ChatRequest,
-    event::{EventData, EventRecord},
+    event::{EventData, EventRecord, PriceSource, PricedCall},
     handlers::{JsonLines, Prices, UsageTotals},
+    http_layer::RequestBody,
+    on_event,
     testing::{Script, ScriptedModel},
 };
 
@@ -141,4 +149,69 @@ async fn totals_with_prices_of_their_own_agree_with_the_layer_of_the_same() {
     let cost = snapshot.total.cost.unwrap();
     assert_eq!((cost.total(), cost.unpriced_runs), (amount("0.000231"), 1));
     assert_eq!(&*snapshot.unpriced_models[0], "who?");
+}
+
+/// Anthropic multiplies its prices for the fast mode and for a place, which the tokens do not say.
+#[tokio::test]
+async fn a_price_that_the_provider_multiplies_is_not_exact() {
+    for (raw, estimated) in [
+        (json!({"speed": "fast"}), true),
+        (json!({"inference_geo": "us"}), true),
+        (json!({"speed": "standard", "inference_geo": "global"}), false),
+        (json!({"speed": null, "inference_geo": "not_available"}), false),
+    ] {
+        let usage = Delta::Usage { usage: Usage::new(17, 12), raw: Some(Cow::Owned(raw.clone())) };
+        let script = Script::new().respond().text("a").chunk(usage).complete("end_turn");
+        let cost = data(&last_line(Some(prices()), "m", script).await)["cost"].clone();
+        assert_eq!(cost["estimated"], estimated, "{raw}: {cost}");
+    }
+}
+
+/// Cohere reads more tokens than it charges for.
+#[tokio::test]
+async fn what_a_provider_bills_is_priced() {
+    let raw = json!({"billed_units": {"input_tokens": 900.0, "output_tokens": 100},
+        "tokens": {"input_tokens": 1000, "output_tokens": 100}});
+    let usage = Usage::new(1_000, 100);
+    for (prices, model, expected) in
+        [(prices(), "m", "0.0042"), (Prices::bundled(), "command-a-03-2025", "0.00325")]
+    {
+        let mut call = PricedCall::new("cohere", Some(model), &usage);
+        call.usage_raw = Some(&raw);
+        assert_eq!(prices.price_of(&call).unwrap().amount, amount(expected), "{model}");
+    }
+}
+
+/// Embeddings have no output: a report of the input is a report of all of it.
+#[tokio::test]
+async fn embeddings_whose_input_is_reported_are_not_estimated() {
+    let cohere = json!({"id": "1", "embeddings": {"float": [[0.5]]}, "texts": ["Hi"],
+        "meta": {"billed_units": {"input_tokens": 17}}});
+    let gemini = json!({"embedding": {"values": [0.5]}, "usageMetadata": {"promptTokenCount": 17}});
+    let silent = json!({"embedding": {"values": [0.5]}});
+    let texts = json!({"model": "m", "texts": ["Hi"], "input_type": "search_query"});
+    let content = json!({"content": {"parts": [{"text": "Hi"}]}});
+    for (path, request, answer, estimated) in [
+        ("/v2/embed", &texts, cohere, false),
+        ("/v1beta/models/m:embedContent", &content, gemini, false),
+        ("/v1beta/models/m:embedContent", &content, silent, true),
+    ] {
+        let costs = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&costs);
+        let note = on_event(move |_, event| {
+            seen.lock().unwrap().extend(event.data().result().and_then(|it| it.cost.clone()));
+        });
+        let answer = answer.to_string();
+        let upstream = service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+            let answer = Full::<Bytes>::from(answer.clone());
+            async { Ok::<_, BoxError>(support::http::json(200, answer)) }
+        });
+        let layer = HttpCallbackLayer::new(Callbacks::new().inline(note)).prices(prices());
+        let body = Full::<Bytes>::from(request.to_string());
+        let call = Request::post(path).header("content-type", "application/json").body(body);
+        let response = layer.layer(upstream).call(call.unwrap()).await.unwrap();
+        support::http::read(response.into_body()).await;
+        let costs = costs.lock().unwrap();
+        assert_eq!((costs.len(), costs[0].estimated), (1, estimated), "{path}: {costs:?}");
+    }
 }

@@ -95,12 +95,7 @@ impl Balances {
         if let Some(key) = key {
             let balance = self.keys.entry(key.clone()).or_default();
             let used = balance.used();
-            if let Some(unit) = settings.limit.is_spent(used) {
-                return Err(Refusal::Spent(unit));
-            }
-            if let Some(unit) = settings.limit.is_passed(used.plus(open.reserved)) {
-                return Err(Refusal::TooMuch(unit));
-            }
+            Refusal::unless_covered(&settings.limit, used, open.reserved)?;
             balance.reserved = balance.reserved.plus(open.reserved);
             balance.stopped = false;
             open.balance = Some((key.clone(), self.window));
@@ -188,6 +183,9 @@ pub(super) struct RunUsage {
     /// `None` if the result does not say it. The provider has sent tokens all the same, if there were `pieces`.
     pub(super) tokens: Option<u64>,
     pub(super) pieces: u64,
+    /// Whether the provider may have generated an answer of which nothing is known: its consumer left before it came, or it
+    /// was not decoded.
+    pub(super) is_output_lost: bool,
     /// The model that answered, or the requested one.
     pub(super) model: Option<Arc<str>>,
     /// `None` if it has no price.
@@ -196,25 +194,35 @@ pub(super) struct RunUsage {
 
 impl RunUsage {
     /// Returns the usage of a result. A source of prices may be user code, so it is called without a lock.
-    pub(super) fn of(settings: &BudgetSettings, run: &Run, result: &LlmResult) -> Self {
+    pub(super) fn of(
+        settings: &BudgetSettings,
+        run: &Run,
+        result: &LlmResult,
+        completed: bool,
+    ) -> Self {
         let used = Used::of(result);
         let cost = settings.prices.as_ref().and_then(|BudgetPrices { prices, currency }| {
             RunCosts::of(prices, currency, run, result, &used).map(RunCosts::total)
         });
+        let output = result.usage.as_ref().and_then(|usage| usage.output_tokens);
         let requested = result.request.as_ref().and_then(|request| request.model.clone());
         Self {
             tokens: result.usage.as_ref().map(|_| used.tokens()),
             pieces: if result.cached { 0 } else { result.tokens },
+            is_output_lost: (!completed || result.decode_skipped) && output.is_none(),
             model: result.model.clone().or(requested),
             cost,
         }
     }
 
-    /// Without estimates of its layer, a run is charged for what the guard has estimated.
+    /// Without estimates of its layer, a run is charged for what the guard has estimated. A call whose answer is lost may have
+    /// used all that it reserved.
     pub(super) fn spending(&self, open: &OpenRun) -> Spending {
         match self.tokens {
             Some(tokens) => {
-                Spending { tokens: tokens.into(), cost: self.cost.unwrap_or(Amount::ZERO) }
+                let cost = self.cost.unwrap_or(Amount::ZERO);
+                let known = Spending { tokens: tokens.into(), cost };
+                if self.is_output_lost { known.max(open.reserved) } else { known }
             }
             None if self.pieces > 0 => open.used(),
             None => Spending::default(),

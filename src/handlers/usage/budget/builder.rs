@@ -118,7 +118,7 @@ impl BudgetGuardBuilder {
 
     /// Sets the number of tokens that a run reserves at its start, at the price of output. The default is the estimate of
     /// the request, and the request's limit for the answer (`max_tokens` or the provider's equivalent) times the number of
-    /// choices, or 0 if it has no limit.
+    /// choices and of prompts, or 0 if it has no limit.
     pub fn reserve(self, tokens: u64) -> Self {
         self.set(|settings| settings.reserve = ReserveRule::Tokens(tokens))
     }

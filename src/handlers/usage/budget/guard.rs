@@ -30,14 +30,16 @@ use crate::{
 /// - **start**: the run reserves the [estimate](crate::estimate) of its request, and
 ///   [tokens](BudgetGuardBuilder::reserve) for its answer, with their cost. If the budget is spent, or does not cover the
 ///   reservation, the run is [aborted](crate::Run::abort) with status 429: the inner service is not called, and a gateway's
-///   client receives an error in the provider's shape, with `Retry-After` if budgets are [renewed](BudgetGuardBuilder::every).
+///   client receives an error in the provider's shape, with `Retry-After` if budgets are [renewed](BudgetGuardBuilder::every) and
+///   the call fits into a new one. It is counted in full, however little [content](crate::ContentCapture) handlers get.
 /// - **token**: what the answer has used, by a running estimate, draws on the budget where it exceeds the reservation. A
 ///   run that exceeds its own limit ([`max_run_tokens`](BudgetGuardBuilder::max_run_tokens),
 ///   [`max_run_cost`](BudgetGuardBuilder::max_run_cost)) is aborted. The consumer does not receive the chunk that exceeds
 ///   the limit.
 /// - **end** or **error** of any kind: the run's usage replaces its reservation: what the provider reported, and the
 ///   estimates of what it did not report, as of a call that was dropped. See [`Usage::source`](crate::Usage::source). A
-///   refused run uses nothing, and neither does an answer from a [cache](crate::Run::set_cached). Runs that are open when the budget runs out are settled like others, unless they are to be
+///   refused run uses nothing, and neither does an answer from a [cache](crate::Run::set_cached). Of a call that was sent and
+///   whose answer is not known, as its client left before, all that it reserved is charged. Runs that are open when the budget runs out are settled like others, unless they are to be
 ///   [aborted](BudgetGuardBuilder::abort_running).
 ///
 /// When a run is admitted, spent and reserved amounts together do not exceed the limit, however many runs start
@@ -169,12 +171,12 @@ impl BudgetGuard {
         }
     }
 
-    fn end(&self, run: &Run, result: &LlmResult) {
+    fn end(&self, run: &Run, result: &LlmResult, completed: bool) {
         if !self.0.outermost.end(run) {
             return;
         }
         let settings = &self.0.settings;
-        let used = RunUsage::of(settings, run, result);
+        let used = RunUsage::of(settings, run, result, completed);
         let others = self.with(|balances| balances.end(settings, run.run_id(), &used));
         for (other, key, refusal) in others {
             self.abort(&other, key.as_ref(), refusal, false);
@@ -196,7 +198,7 @@ impl CallbackHandler for BudgetGuard {
         if let EventData::LlmNewToken(token) = data {
             self.token(run, token);
         } else if let Some(result) = data.result() {
-            self.end(run, result);
+            self.end(run, result, data.error().is_none());
         } else if let Some(start) = data.model_start() {
             self.start(run, start);
         }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::spending::Unit;
+use super::spending::{BudgetLimit, Spending, Unit};
 use crate::run::Abort;
 
 /// The reason why a run is not admitted, or not allowed to continue.
@@ -11,6 +11,8 @@ pub(super) enum Refusal {
     Spent(Unit),
     /// The budget is not spent, but does not cover the reservation.
     TooMuch(Unit),
+    /// No budget of this size covers the reservation.
+    NeverFits(Unit),
     PassedRunLimit(Unit),
     Unpriced,
     TooManyRuns,
@@ -19,6 +21,20 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Decides whether a budget of which this much is used covers a reservation.
+    pub(super) fn unless_covered(
+        limit: &BudgetLimit,
+        used: Spending,
+        reserved: Spending,
+    ) -> Result<(), Self> {
+        let refusals = [
+            limit.is_spent(used).map(Refusal::Spent),
+            limit.is_passed(reserved).map(Refusal::NeverFits),
+            limit.is_passed(used.plus(reserved)).map(Refusal::TooMuch),
+        ];
+        refusals.into_iter().flatten().next().map_or(Ok(()), Err)
+    }
+
     /// Returns the abort, whose reason the client sees: it contains no numbers and nothing about other clients. `renewal` is
     /// the time to the next window.
     pub(super) fn abort(self, renewal: Option<Duration>) -> Abort {
@@ -31,6 +47,12 @@ impl Refusal {
             }
             Refusal::TooMuch(Unit::Money) => {
                 ("the call may cost more than the budget has left", LIMITED)
+            }
+            Refusal::NeverFits(Unit::Tokens) => {
+                ("the call may use more tokens than the whole token budget", LIMITED)
+            }
+            Refusal::NeverFits(Unit::Money) => {
+                ("the call may cost more than the whole budget", LIMITED)
             }
             Refusal::PassedRunLimit(Unit::Tokens) => {
                 ("the answer exceeds the token limit of a call", LIMITED)

@@ -90,13 +90,16 @@ impl BudgetSettings {
 
     /// Returns a run with its reservation and limit, to be admitted. Calls user code.
     pub(super) fn open_run(&self, run: &Run, start: &LlmStart) -> Result<OpenRun, Refusal> {
-        let estimate = self.estimator.input(start);
+        // Counted in full, however little of the request handlers get.
+        let uncut = start.uncut();
+        let whole = uncut.as_deref().unwrap_or(start);
+        let estimate = self.estimator.input(whole);
         let input = estimate.map_or(0, |estimate| estimate.tokens);
-        let rates = self.prices.as_ref().and_then(|it| it.rates(run, start, input));
+        let rates = self.prices.as_ref().and_then(|it| it.rates(run, whole, input));
         if rates.is_none() && self.needs_prices() && !self.allow_unpriced {
             return Err(Refusal::Unpriced);
         }
-        let (input_reserved, output) = self.reserve.tokens(run, start, input);
+        let (input_reserved, output) = self.reserve.tokens(run, start, whole, input);
         let cost = rates.as_ref().map_or(Amount::ZERO, |rates| {
             rates.of_input(input_reserved).plus(rates.of_output(output))
         });

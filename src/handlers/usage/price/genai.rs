@@ -83,6 +83,8 @@ impl PriceSource for Genai {
 
     fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
         let route = self.route(call)?;
+        let charged = call.charged();
+        let call = &PricedCall { usage: &charged, ..*call };
         let detailed = tokens::detailed(self.calculator(), &route.provider, call);
         let detailed = detailed.and_then(|tokens| self.total(call, &route, &tokens));
         let amount = detailed.or_else(|| self.total(call, &route, &tokens::normalised(call.usage)));

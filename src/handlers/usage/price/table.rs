@@ -116,7 +116,7 @@ impl PriceSource for PriceTable {
     }
 
     fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
-        let amount = self.of_call(call)?.cost_at(call.usage, call.time);
+        let amount = self.of_call(call)?.cost_at(&call.charged(), call.time);
         Some(Price::new(Arc::clone(&self.0.currency), amount))
     }
 

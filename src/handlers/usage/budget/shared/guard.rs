@@ -145,7 +145,7 @@ impl AsyncCallbackHandler for SharedBudgetGuard {
         if let EventData::LlmNewToken(token) = data {
             self.0.token(run, token);
         } else if let Some(result) = data.result() {
-            self.0.end(run, result);
+            self.0.end(run, result, data.error().is_none());
         } else if let Some(start) = data.model_start() {
             self.0.start(run, start).await;
         }

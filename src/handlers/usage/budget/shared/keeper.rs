@@ -184,12 +184,12 @@ impl Keeper {
         }
     }
 
-    pub(super) fn end(&self, run: &Run, result: &LlmResult) {
+    pub(super) fn end(&self, run: &Run, result: &LlmResult, completed: bool) {
         if !self.outermost.end(run) {
             return;
         }
         let settings = &self.settings;
-        let used = RunUsage::of(settings, run, result);
+        let used = RunUsage::of(settings, run, result, completed);
         let (account, reserved, spent) = {
             let mut books = lock(&self.books);
             let Some(SharedRun { open, account }) = books.open.remove(&run.run_id()) else {

@@ -115,7 +115,7 @@ impl<G> State<G> {
 
     /// Reserves an amount without the store.
     pub(super) fn reserve_alone(&mut self, store: &Store, amount: Spending) -> Result<(), Refusal> {
-        let admitted = admit(store, self.total(), amount);
+        let admitted = Refusal::unless_covered(&store.limit, self.total(), amount);
         if admitted.is_ok() {
             self.mine.reserved = self.mine.reserved.plus(amount);
             (self.unsure, self.stopped) = (true, false);
@@ -192,7 +192,11 @@ impl<G> State<G> {
         let mut used = self.mine;
         let mut outcomes = Vec::with_capacity(self.waiting.len());
         for waiting in &self.waiting {
-            let outcome = admit(store, self.others.plus(used).total(), waiting.amount);
+            let outcome = Refusal::unless_covered(
+                &store.limit,
+                self.others.plus(used).total(),
+                waiting.amount,
+            );
             if outcome.is_ok() {
                 used.reserved = used.reserved.plus(waiting.amount);
             }
@@ -254,12 +258,4 @@ impl<G> State<G> {
         self.waiting.extend(later);
         taken
     }
-}
-
-/// Decides whether a budget of which this much is used covers a reservation.
-fn admit(store: &Store, used: Spending, amount: Spending) -> Result<(), Refusal> {
-    if let Some(unit) = store.limit.is_spent(used) {
-        return Err(Refusal::Spent(unit));
-    }
-    store.limit.is_passed(used.plus(amount)).map_or(Ok(()), |unit| Err(Refusal::TooMuch(unit)))
 }
