@@ -7,7 +7,7 @@ use super::part::Part;
 use crate::{
     event::{Delta, Usage},
     wire::{
-        json::{Object, Text},
+        json::{List, Object, Text},
         usage,
     },
 };
@@ -33,6 +33,10 @@ pub(super) struct Answer<'a> {
     embedding: Option<Part>,
     results: Option<Part>,
     predictions: Option<Part>,
+    /// Mistral's sound.
+    audio_data: Option<Part>,
+    /// DeepInfra's sound.
+    audio: Option<Part>,
     /// DashScope's outputs.
     #[serde(borrow)]
     output: Object<Box<Answer<'a>>>,
@@ -65,6 +69,9 @@ impl Answer<'_> {
             &self.predictions,
         ];
         let found = members.into_iter().flatten().next();
+        // A piece of sound has a type.
+        let sound = || [&self.audio_data, &self.audio].into_iter().flatten().next();
+        let found = found.or_else(|| sound().filter(|_| self.kind.as_deref().is_none()));
         found.or_else(|| self.output.0.as_ref()?.outputs())
     }
 
@@ -128,6 +135,25 @@ pub(super) struct Transcript<'a> {
     pub(super) text: Text<'a>,
     #[serde(borrow)]
     pub(super) delta: Text<'a>,
+    /// The text of an event of vLLM's.
+    #[serde(borrow)]
+    pub(super) choices: List<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) error: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Choice<'a> {
+    #[serde(borrow)]
+    pub(super) delta: Object<Spoken<'a>>,
+    #[serde(borrow)]
+    pub(super) finish_reason: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Spoken<'a> {
+    #[serde(borrow)]
+    pub(super) content: Text<'a>,
 }

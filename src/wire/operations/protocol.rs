@@ -13,8 +13,8 @@ use crate::{
 /// the usage.
 #[derive(Debug)]
 pub(super) struct Operation {
-    /// The type of the vectors' numbers.
-    element: Element,
+    /// The type of the vectors' numbers, if the outputs are vectors.
+    element: Option<Element>,
     /// The number of outputs of a stream.
     expected: u64,
     /// The outputs so far.
@@ -26,12 +26,12 @@ pub(super) struct Operation {
 impl Operation {
     /// Reads whole answers, whose vectors have such numbers.
     pub(super) fn of(element: Element) -> Self {
-        Self { element, expected: 1, completed: 0, emits: false }
+        Self { element: Some(element), expected: 1, completed: 0, emits: false }
     }
 
     /// Reads streams of so many outputs.
     pub(super) fn streamed(expected: u64) -> Self {
-        Self { expected, ..Self::of(Element::default()) }
+        Self { element: None, expected, completed: 0, emits: false }
     }
 
     /// Sets whether the outputs themselves are emitted.
@@ -40,7 +40,8 @@ impl Operation {
     }
 
     fn outputs(&self, outputs: &Part, each: &mut dyn FnMut(Delta<'_>)) {
-        let dimensions = outputs.dimensions(self.element).filter(|_| outputs.count() > 0);
+        let dimensions = self.element.filter(|_| outputs.count() > 0);
+        let dimensions = dimensions.and_then(|element| outputs.dimensions(element));
         each(Delta::Outputs { count: outputs.count(), dimensions });
         if !outputs.flagged.is_empty() {
             each(Delta::Flagged(outputs.flagged.clone().into()));
@@ -105,7 +106,8 @@ impl Protocol for Operation {
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), ReadError> {
         if matches!(data, "" | "[DONE]") {
-            if self.completed > 0 {
+            // A filter may have removed some.
+            if self.completed > 0 && !data.is_empty() {
                 each(Delta::Done);
             }
             return Ok(());
@@ -130,7 +132,7 @@ impl Protocol for Operation {
     }
 
     fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        if self.completed > 0 {
+        if self.completed >= self.expected {
             each(Delta::Done);
         }
     }

@@ -222,7 +222,12 @@ fn streamed_pictures_end_with_the_last_one() {
     let found =
         events("/v1/images/edits", &two, &[part.clone(), edit.clone(), part.clone(), edit.clone()]);
     assert_eq!((found.done, found.result.outputs, found.result.streamed), (true, Some(2), true));
-    let found = events("/v1/images/edits", &two, &[part.clone(), edit]);
+    // One of two, and the stream stops.
+    let found = events("/v1/images/edits", &two, &[part.clone(), edit.clone()]);
+    assert_eq!((found.done, found.result.outputs), (false, Some(1)));
+    let body = format!("data: {edit}\n\ndata: [DONE]\n\n");
+    let found =
+        read("/v1/images/edits", (JSON, two.to_string().as_bytes()), (Some(SSE), body.as_bytes()));
     assert_eq!((found.done, found.result.outputs), (true, Some(1)));
     let found = events("/v1/images/edits", &two, &[part]);
     assert_eq!((found.done, found.result.outputs), (false, None));
@@ -351,6 +356,54 @@ fn speech_is_sound_or_events_of_it() {
     );
     assert!(found.start.stream && found.done && found.result.streamed);
     assert_eq!((found.result.outputs, found.result.usage), (Some(1), Some(Usage::new(1, 9))));
+}
+
+#[test]
+fn sound_in_json_is_an_output() {
+    // Mistral's, DeepInfra's, and that of servers with OpenAI's pictures.
+    for body in [
+        json!({"audio_data": base64(3000)}),
+        json!({"audio": base64(3000), "inference_status": {"cost": 0.1}}),
+        json!({"data": [{"b64_json": base64(3000)}]}),
+    ] {
+        let (outputs, dimensions, _) = counts("/v1/audio/speech", &json!({}), &body);
+        assert_eq!((outputs, dimensions), (1, None), "{body:.40}");
+    }
+}
+
+/// vLLM's `transcription.chunk` and `translation.chunk`. Each piece of a long sound has an end of its own.
+#[test]
+fn transcripts_in_choices_are_text() {
+    let chunk = |text: &str, reason: Value| json!({"id": "t", "object": "transcription.chunk", "model": "w", "choices": [{"delta": {"content": text}, "finish_reason": reason}]});
+    let usage = json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5});
+    let last =
+        json!({"object": "transcription.chunk", "model": "w", "choices": [], "usage": usage});
+    let texts = [
+        chunk(" Hel", Value::Null),
+        chunk("lo", json!("stop")),
+        chunk(" and", Value::Null),
+        chunk("", json!("stop")),
+    ];
+    let body = |events: &[Value], mark: &str| {
+        let framed = |event: &Value| format!("data: {event}\n\n");
+        events.iter().map(framed).collect::<String>() + mark
+    };
+    let heard = |body: &str| {
+        let target = "/v1/audio/translations";
+        read(target, (JSON, br#"{"stream":true}"#), (Some(SSE), body.as_bytes()))
+    };
+    for mark in ["data: [DONE]\n\n", ""] {
+        let whole: Vec<Value> = texts.iter().cloned().chain([last.clone()]).collect();
+        let found = heard(&body(&whole, mark));
+        assert_eq!((found.done, found.error.is_none()), (true, true), "{found:?}");
+        assert_eq!((&*found.result.choices[0].text, found.result.tokens), (" Hello and", 3));
+        assert_eq!((found.result.usage, found.result.outputs), (Some(Usage::new(3, 2)), Some(1)));
+        assert_eq!(found.result.model.as_deref(), Some("w"));
+    }
+    assert!(!heard(&body(&texts[..3], "")).done);
+    let error = json!({"error": {"message": "no", "type": "InternalServerError", "code": 500}});
+    let cut = body(&[texts[0].clone(), error], "data: [DONE]\n\n");
+    assert_eq!(&*heard(&cut).error.unwrap().message, "no");
 }
 
 #[test]
