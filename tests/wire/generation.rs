@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use support::wire::{cut, of_type};
 use tower_llm_callbacks::{
-    Delta, LlmResult, LlmStart, ProviderError, RunType,
+    Delta, LlmResult, LlmStart, ProviderError, RunType, Usage,
     event::Accumulator,
     wire::{
         Format, LlmHttpRequest, LlmHttpResponse,
@@ -219,6 +219,16 @@ fn completions_of_llama_cpp() {
     decoder.finish(&mut |delta| sum.delta(&delta));
     let result = sum.finish();
     assert_eq!(result.choices.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["a", "b"]);
+
+    // Each prompt is counted by itself.
+    let part = |index: u32, input: u32, output: u32| json!({"index": index, "content": "a", "stop": true, "tokens_evaluated": input, "tokens_predicted": output});
+    let expected = Some(Usage::new(4, 6));
+    assert_eq!(
+        read(&LlamaCppCompletion, &events([part(0, 3, 2), part(1, 1, 4)])).0.usage,
+        expected
+    );
+    let whole = json!([part(0, 3, 2), part(1, 1, 4)]).to_string();
+    assert_eq!(read(&LlamaCppCompletion, &whole).0.usage, expected);
 
     let body = json!({"input_prefix": "a", "input_suffix": "c", "prompt": "b", "n_predict": 4});
     let start = start(&LlamaCppCompletion, "/infill", &body);
