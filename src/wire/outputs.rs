@@ -12,10 +12,10 @@ const LISTS: [&str; 10] = [
     "embeddings",
     "embedding",
     "results",
+    "embeddingsByType",
     "predictions",
     "images",
     "artifacts",
-    "embeddingsByType",
     "audio_data",
     "audio",
 ];

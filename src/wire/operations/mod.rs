@@ -20,7 +20,7 @@
 mod answer;
 mod cohere;
 mod decoder;
-mod element;
+pub(in crate::wire) mod element;
 mod embeddings;
 mod google;
 mod images;
@@ -30,7 +30,7 @@ mod moderations;
 mod multipart;
 mod ollama;
 mod part;
-mod protocol;
+pub(in crate::wire) mod protocol;
 mod rerank;
 mod skim;
 mod speech;

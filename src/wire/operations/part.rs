@@ -193,6 +193,11 @@ impl<'de> Visitor<'de> for PartVisitor {
                 name => match Element::named(name) {
                     Some(element) => {
                         let part: Part = map.next_value()?;
+                        // Titan, which has one vector, has a number for each bit.
+                        let element = match part.kind {
+                            Kind::Vector => Element::Byte,
+                            _ => element,
+                        };
                         if let Kind::Many(count) = part.kind {
                             inner = inner.or(Some(count));
                         }

@@ -12,9 +12,9 @@ use crate::{
 /// The protocol of answers with outputs: an object or an array, or events of pictures and sound, the last of which have
 /// the usage.
 #[derive(Debug)]
-pub(super) struct Operation {
-    /// The type of the vectors' numbers, if the outputs are vectors.
-    element: Option<Element>,
+pub(in crate::wire) struct Operation {
+    /// The type of the vectors' numbers.
+    element: Element,
     /// The number of outputs of a stream.
     expected: u64,
     /// The outputs so far.
@@ -25,27 +25,18 @@ pub(super) struct Operation {
 
 impl Operation {
     /// Reads whole answers, whose vectors have such numbers.
-    pub(super) fn of(element: Element) -> Self {
-        Self { element: Some(element), expected: 1, completed: 0, emits: false }
+    pub(in crate::wire) fn of(element: Element) -> Self {
+        Self { element, expected: 1, completed: 0, emits: false }
     }
 
     /// Reads streams of so many outputs.
     pub(super) fn streamed(expected: u64) -> Self {
-        Self { element: None, expected, completed: 0, emits: false }
+        Self { expected, ..Self::of(Element::default()) }
     }
 
     /// Sets whether the outputs themselves are emitted.
-    pub(super) fn emits(self, emits: bool) -> Self {
+    pub(in crate::wire) fn emits(self, emits: bool) -> Self {
         Self { emits, ..self }
-    }
-
-    fn outputs(&self, outputs: &Part, each: &mut dyn FnMut(Delta<'_>)) {
-        let dimensions = self.element.filter(|_| outputs.count() > 0);
-        let dimensions = dimensions.and_then(|element| outputs.dimensions(element));
-        each(Delta::Outputs { count: outputs.count(), dimensions });
-        if !outputs.flagged.is_empty() {
-            each(Delta::Flagged(outputs.flagged.clone().into()));
-        }
     }
 
     /// Reads an answer. Returns whether it is over.
@@ -56,14 +47,14 @@ impl Operation {
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<bool, ReadError> {
         let mut answer: Answer<'_> = json::read(json)?;
-        let found = answer.outputs().is_some();
-        if (answer.error.is_some() || !found)
-            && let Some(error) = said(json, found)
+        let found = answer.outputs().map(Part::count);
+        if (answer.error.is_some() || found.is_none())
+            && let Some(error) = said(json, found.is_some_and(|count| count > 0))
         {
             each(Delta::Error(error));
             return Ok(true);
         }
-        if whole && !found {
+        if whole && found.is_none() {
             return Err(ReadError::Unreadable);
         }
         if whole {
@@ -77,7 +68,11 @@ impl Operation {
         }
         answer.usage(each);
         if let Some(outputs) = answer.outputs() {
-            self.outputs(outputs, each);
+            let dimensions = answer.dimensions(self.element);
+            each(Delta::Outputs { count: outputs.count(), dimensions });
+            if !outputs.flagged.is_empty() {
+                each(Delta::Flagged(outputs.flagged.clone().into()));
+            }
             if self.emits {
                 outputs::emit(json, each);
             }

@@ -147,6 +147,17 @@ fn vectors_are_counted_in_every_shape() {
 }
 
 #[test]
+fn pictures_of_a_request_are_no_outputs() {
+    let billed = json!({"billed_units": {"images": 2, "image_tokens": 300, "input_tokens": 4}});
+    for images in [json!([]), json!([{"width": 400, "height": 200, "format": "png"}])] {
+        let body =
+            json!({"images": images, "embeddings": {"float": [[1, 2], [3, 4]]}, "meta": billed});
+        let expected = (2, Some(2), input(304));
+        assert_eq!(counts("/v2/embed", &json!({"images": ["data:,"]}), &body), expected);
+    }
+}
+
+#[test]
 fn what_the_provider_says_is_kept() {
     let none = json!({});
     let meta = json!({"billed_units": {"images": 1}});

@@ -1,9 +1,9 @@
-use super::{completion::Completion, head::Named, vectors};
+use super::{completion::Completion, head::Named};
 use crate::{
     event::Delta,
     wire::{
         anthropic::Anthropic, bedrock::converse::Converse, json::ReadError, openai_chat::OpenAi,
-        protocol::Protocol,
+        operations::protocol::Operation, protocol::Protocol,
     },
 };
 
@@ -61,10 +61,10 @@ impl Dialect {
     }
 }
 
-/// Reads a non-streamed answer. Emits outputs themselves if a handler is to have them.
+/// Reads a non-streamed answer, of text or of outputs.
 pub(super) fn whole(
     named: Option<Named>,
-    emits: bool,
+    mut outputs: Operation,
     json: &str,
     each: &mut dyn FnMut(Delta<'_>),
 ) -> Result<(), ReadError> {
@@ -72,7 +72,7 @@ pub(super) fn whole(
         Dialect::Messages(mut messages) => messages.whole(json, each),
         Dialect::Chat(mut chat) => chat.whole(json, each),
         Dialect::Converse(mut converse) => converse.whole(json, each),
-        Dialect::Completion(_) if named == Some(Named::Vectors) => vectors::read(json, emits, each),
+        Dialect::Completion(_) if named == Some(Named::Vectors) => outputs.whole(json, each),
         Dialect::Completion(mut completion) => completion.whole(json, each),
     }
 }
