@@ -12,7 +12,7 @@ const MAX_WORD: usize = 24;
 const HIDDEN_SEGMENT: &str = "/{}";
 
 /// Segments that begin the paths of LLM APIs, beside versions.
-const PREFIXES: [&str; 10] = [
+const PREFIXES: [&str; 13] = [
     "openai",
     "anthropic",
     "api",
@@ -23,24 +23,36 @@ const PREFIXES: [&str; 10] = [
     "compatible-mode",
     "backend-api",
     "ws",
+    "mcp",
+    "pipeline",
+    "agentAliases",
 ];
 
 /// Operations of servers whose paths have no prefix.
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 23] = [
     "completion",
     "completions",
     "infill",
     "generate",
     "generate_stream",
     "embed",
+    "embed_all",
+    "embed_sparse",
     "embedding",
     "embeddings",
     "rerank",
     "reranking",
+    "classify",
+    "pooling",
+    "similarity",
+    "inference",
+    "token_counter",
+    "retrieveAndGenerate",
     "responses",
     "messages",
     "realtime",
     "invocations",
+    "invocations-response-stream",
 ];
 
 /// Words that follow the name of a collection without being the name of one of its items.
@@ -96,7 +108,7 @@ const WORDS: [&str; 48] = [
 ];
 
 /// Collections whose names are no plurals.
-const COLLECTIONS: [&str; 4] = ["model", "guardrail", "version", "publisher"];
+const COLLECTIONS: [&str; 5] = ["model", "guardrail", "version", "publisher", "mcp"];
 
 /// Returns the shape of a path in its normal form; `None` if it is not that of an LLM API.
 ///
@@ -106,7 +118,8 @@ pub(super) fn of(method: &Method, path: &str) -> Option<String> {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let (last, before) = segments.split_last()?;
     let begins = before.iter().position(|it| is_version(it) || PREFIXES.contains(it));
-    let is_operation = *method == Method::POST && OPERATIONS.contains(last);
+    // A stream of the Model Context Protocol is a GET.
+    let is_operation = *last == "mcp" || *method == Method::POST && OPERATIONS.contains(last);
     let begins = begins.or(is_operation.then_some(before.len()))?;
     let mut shape = HIDDEN_SEGMENT.repeat(begins.min(MAX_SEGMENTS));
     let mut in_collection = false;
@@ -194,5 +207,6 @@ mod tests {
             assert_eq!(of(&Method::POST, path), None, "{path}");
         }
         assert_eq!(of(&Method::GET, "/embeddings"), None);
+        assert_eq!(of(&Method::GET, "/mcp").as_deref(), Some("/mcp"));
     }
 }

@@ -123,7 +123,7 @@ async fn other_methods_are_counted() {
         (list, "tools/list"),
         (own, "other method"),
         (response, "no method"),
-        (&*batch, "no method"),
+        (&*batch, "batch"),
         ("no JSON", "no method"),
     ] {
         let (events, layer) = observed(|layer| layer, request(body), whole(RESULT)).await;
