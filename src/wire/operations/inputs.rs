@@ -48,7 +48,7 @@ pub(super) fn items(members: &Members, names: &[&str]) -> Vec<Value> {
 }
 
 /// Replaces files within an input by their size.
-fn without_files(mut input: Value) -> Value {
+pub(in crate::wire) fn without_files(mut input: Value) -> Value {
     match &mut input {
         Value::String(text) => redact::without_file(text).map_or(input, Value::from),
         Value::Array(items) => items.drain(..).map(without_files).collect(),

@@ -24,7 +24,7 @@ pub(in crate::wire) mod element;
 mod embeddings;
 mod google;
 mod images;
-mod inputs;
+pub(in crate::wire) mod inputs;
 mod known;
 mod moderations;
 mod multipart;
