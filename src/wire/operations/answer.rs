@@ -60,6 +60,8 @@ pub(super) struct Answer<'a> {
     #[serde(rename = "inputTextTokenCount")]
     input_text_token_count: Value,
     inference_status: Value,
+    /// Why Stability has sent no picture: null for each that it has sent.
+    finish_reasons: Value,
     pub(super) error: Option<IgnoredAny>,
 }
 
@@ -87,6 +89,13 @@ impl Answer<'_> {
         members.into_iter().flatten().next()
     }
 
+    /// Returns why a filter has removed all outputs.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        let removed = self.outputs().is_some_and(|outputs| outputs.count() == 0);
+        let reasons = self.finish_reasons.as_array().filter(|_| removed);
+        reasons.into_iter().flatten().find_map(Value::as_str)
+    }
+
     /// Returns the dimensions of the vectors, whose numbers are of a type.
     pub(super) fn dimensions(&self, element: Element) -> Option<u32> {
         match self.vectors() {
@@ -103,6 +112,11 @@ impl Answer<'_> {
         let raw = object.or_else(|| self.loose());
         let raw = raw.filter(|raw| raw.values().any(|value| !value.is_null()));
         let mut usage = raw.as_ref().map(counts).unwrap_or_default();
+        if let (None, Some(output), Some(total)) =
+            (usage.input_tokens, usage.output_tokens, usage.total_tokens)
+        {
+            usage.input_tokens = total.checked_sub(output);
+        }
         // These calls have no tokens of output.
         if let (None, None, Some(total)) =
             (usage.input_tokens, usage.output_tokens, usage.total_tokens)

@@ -134,19 +134,20 @@ impl<'de> Visitor<'de> for PartVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Part, A::Error> {
         let mut all = Part { kind: Kind::Many(0), ..Part::default() };
-        let (mut count, mut numbers) = (0_u64, 0_u64);
+        let (mut length, mut count, mut numbers) = (0_u64, 0_u64, 0_u64);
         while let Some(mut part) = seq.next_element::<Part>()? {
             all.note(&part);
             let room = MAX_FLAGS - all.flagged.len();
             all.flagged.extend(part.flagged.drain(..).take(room));
+            length += 1;
             count += match part.kind {
-                Kind::Object { .. } => part.count(),
+                Kind::Object { .. } | Kind::Nothing => part.count(),
                 _ => 1,
             };
             numbers += u64::from(part.kind == Kind::Number);
         }
         if numbers > 0 {
-            return Ok(Part::vector(Width::Numbers(count)));
+            return Ok(Part::vector(Width::Numbers(length)));
         }
         all.kind = Kind::Many(count);
         Ok(all)
@@ -184,6 +185,11 @@ impl<'de> Visitor<'de> for PartVisitor {
                 "flagged" => {
                     let flagged = map.next_value::<serde_json::Value>()?.as_bool();
                     object.flagged.extend(flagged);
+                }
+                // Stability's pictures that are blurred.
+                "finishReason" => {
+                    let reason = map.next_value::<Text<'de>>()?;
+                    removed |= reason.as_deref() == Some("CONTENT_FILTERED");
                 }
                 "raiFilteredReason" => {
                     map.next_value::<IgnoredAny>()?;

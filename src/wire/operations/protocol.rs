@@ -1,6 +1,6 @@
 use super::{answer::Answer, element::Element, part::Part};
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
         error::said,
         json::{self, ReadError},
@@ -19,6 +19,10 @@ pub(in crate::wire) struct Operation {
     expected: u64,
     /// The outputs so far.
     completed: u64,
+    /// The outputs so far that another event follows.
+    parts: u64,
+    /// Whether an answer without outputs is one.
+    may_be_empty: bool,
     /// Whether the outputs themselves are emitted.
     emits: bool,
 }
@@ -26,12 +30,17 @@ pub(in crate::wire) struct Operation {
 impl Operation {
     /// Reads whole answers, whose vectors have such numbers.
     pub(in crate::wire) fn of(element: Element) -> Self {
-        Self { element, expected: 1, completed: 0, emits: false }
+        Self { element, expected: 1, completed: 0, parts: 0, may_be_empty: false, emits: false }
     }
 
     /// Reads streams of so many outputs.
     pub(super) fn streamed(expected: u64) -> Self {
         Self { expected, ..Self::of(Element::default()) }
+    }
+
+    /// Reads an answer without outputs, too: a filter has removed all of them.
+    pub(super) fn or_empty(self) -> Self {
+        Self { may_be_empty: true, ..self }
     }
 
     /// Sets whether the outputs themselves are emitted.
@@ -54,8 +63,12 @@ impl Operation {
             each(Delta::Error(error));
             return Ok(true);
         }
-        if whole && found.is_none() {
+        if whole && found.is_none() && !self.may_be_empty {
             return Err(ReadError::Unreadable);
+        }
+        if let Some(reason) = answer.refusal() {
+            each(Delta::Error(ProviderError::new(reason).code("content_filter")));
+            return Ok(true);
         }
         if whole {
             each(Delta::NotStreamed);
@@ -78,8 +91,24 @@ impl Operation {
             }
             return Ok(true);
         }
+        if whole {
+            each(Delta::Outputs { count: 0, dimensions: None });
+            return Ok(true);
+        }
         // `image_generation.completed`, `image_edit.completed`, `speech.audio.done`.
         let kind = answer.kind.as_deref().unwrap_or_default();
+        // Seedream's pictures, all of which the completed event follows.
+        if kind.ends_with(".partial_succeeded") {
+            self.parts += 1;
+            each(Delta::Outputs { count: self.parts, dimensions: None });
+            if self.emits {
+                outputs::emit_picture(json, each);
+            }
+            return Ok(false);
+        }
+        if self.parts > 0 && kind.ends_with(".completed") {
+            return Ok(true);
+        }
         if kind.ends_with(".completed") || kind.ends_with(".done") {
             self.completed += 1;
             each(Delta::Outputs { count: self.completed, dimensions: None });

@@ -260,6 +260,19 @@ fn calls_of_command_r() {
 }
 
 #[test]
+fn chats_of_mistral() {
+    let message = json!({"role": "assistant", "content": "Hi", "tool_calls": []});
+    let choice = |reason: Value| json!({"choices": [{"index": 0, "message": message, "stop_reason": reason}]});
+    let mut deltas = whole(&choice(json!("length")));
+    let expected = [Delta::text("Hi"), Delta::finish("length"), Delta::Done];
+    assert_eq!(deltas, [&[Delta::NotStreamed][..], &expected].concat());
+    let mut last = choice(json!("length"));
+    last[METRICS] = metrics(3, 2);
+    deltas = content(stream(&[last]));
+    assert_eq!(deltas, expected);
+}
+
+#[test]
 fn messages_of_pegasus() {
     let deltas = whole(&json!({"message": "A video", "finishReason": "stop"}));
     let text = [Delta::text("A video"), Delta::finish("stop"), Delta::Done];

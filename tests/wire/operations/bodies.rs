@@ -247,6 +247,37 @@ fn streamed_pictures_end_with_the_last_one() {
     assert_eq!(&*found.error.unwrap().message, "no");
 }
 
+/// Seedream's events: one for each picture, and one for all of them.
+#[test]
+fn pictures_that_another_event_follows_are_counted() {
+    let part =
+        json!({"type": "image_generation.partial_succeeded", "image_index": 0, "url": "https://x"});
+    let usage = json!({"generated_images": 2, "output_tokens": 8000, "total_tokens": 8000});
+    let end = json!({"type": "image_generation.completed", "usage": usage});
+    let target = "/api/v3/images/generations";
+    let found = events(target, &json!({"stream": true}), &[part.clone(), part.clone(), end]);
+    assert_eq!((found.done, found.result.outputs), (true, Some(2)));
+    assert_eq!(found.result.usage, Some(Usage::new(0, 8000)));
+    assert!(!events(target, &json!({"stream": true}), &[part]).done);
+}
+
+#[test]
+fn pictures_that_a_filter_removed_are_none() {
+    let imagen = "/v1beta/models/imagen-4.0-generate-001:predict";
+    let removed = json!({"predictions": [{"raiFilteredReason": "no"}]});
+    for body in [json!({}), removed] {
+        assert_eq!(counts(imagen, &json!({}), &body), (0, None, None), "{body}");
+    }
+    let target = "/v1/images/generations";
+    let blurred = json!({"artifacts": [{"base64": base64(3000), "finishReason": "CONTENT_FILTERED"}, {"base64": base64(3000), "finishReason": "SUCCESS"}]});
+    assert_eq!(counts(target, &json!({}), &blurred), (1, None, None));
+    let refused = json!({"finish_reasons": ["Filter reason: prompt"], "images": [null]});
+    let error = answer(target, &json!({}), &refused).error.unwrap();
+    assert_eq!(&*error.message, "Filter reason: prompt");
+    let passed = json!({"finish_reasons": [null], "images": [base64(3000)]});
+    assert_eq!(counts(target, &json!({}), &passed), (1, None, None));
+}
+
 #[test]
 fn a_picture_of_any_size_is_read_in_little_memory() {
     let request = json!({"prompt": "a cat", "stream": true, "partial_images": 1}).to_string();
