@@ -41,8 +41,10 @@ async fn provider(
     let response = layer.layer(server).oneshot(request).await.unwrap();
     response.into_body().collect().await.unwrap();
     let events = recorders.each[0].1.events();
-    let EventData::LlmStart(start) = &events[0].data else { panic!("{events:?}") };
-    start.provider.to_string()
+    match &events[0].data {
+        EventData::LlmStart(start) | EventData::ModelStart(_, start) => start.provider.to_string(),
+        _ => panic!("{events:?}"),
+    }
 }
 
 #[tokio::test]
