@@ -125,6 +125,8 @@ pub(super) fn of(method: &Method, path: &str) -> Option<String> {
     let mut in_collection = false;
     for (at, segment) in segments.iter().enumerate().take(MAX_SEGMENTS).skip(begins) {
         let is_known = is_version(segment) || WORDS.contains(segment);
+        let names = segment.ends_with('s') || COLLECTIONS.contains(segment);
+        let mut is_shown = true;
         match segment.rsplit_once(':') {
             // A method, such as `countTokens`, of what is before the colon.
             Some((_, method)) if at + 1 == segments.len() && is_word(method) => {
@@ -133,9 +135,12 @@ pub(super) fn of(method: &Method, path: &str) -> Option<String> {
             None if is_known || (is_word(segment) && !in_collection) => {
                 shape.extend(["/", segment]);
             }
-            _ => shape.push_str(HIDDEN_SEGMENT),
+            _ => {
+                shape.push_str(HIDDEN_SEGMENT);
+                is_shown = false;
+            }
         }
-        in_collection = segment.ends_with('s') || COLLECTIONS.contains(segment);
+        in_collection = is_shown && names;
     }
     Some(shape)
 }
@@ -187,6 +192,10 @@ mod tests {
             (
                 "/v1/projects/p/locations/eu/publishers/google/models/x:predict",
                 "/v1/projects/{}/locations/{}/publishers/{}/models/{}:predict",
+            ),
+            (
+                "/v1/projects/p/locations/us/publishers/google/models",
+                "/v1/projects/{}/locations/{}/publishers/{}/models",
             ),
             ("/api/tags", "/api/tags"),
             ("/v2/rerank", "/v2/rerank"),

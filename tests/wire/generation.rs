@@ -325,6 +325,33 @@ fn legacy_completions_of_anthropic() {
     assert_eq!(read(&AnthropicComplete, &failed).1, error);
 }
 
+/// The first schema of the API: `outputs` in the place of `steps`, and events of other names.
+#[test]
+fn interactions_of_the_first_schema() {
+    let usage = json!({"total_input_tokens": 5, "total_output_tokens": 3});
+    let complete = json!({"id": "i", "model": "m", "status": "completed", "usage": usage});
+    let call = json!({"type": "function_call", "id": "c", "name": "add", "arguments": {"a": 1}});
+    let thought = json!({"type": "text", "text": "hm"});
+    let streamed = events([
+        json!({"event_type": "interaction.start", "interaction": {"id": "i", "model": "m"}}),
+        json!({"event_type": "content.start", "index": 0, "content": {"type": "thought"}}),
+        json!({"event_type": "content.delta", "index": 0, "delta": {"type": "thought_summary", "content": thought}}),
+        json!({"event_type": "content.stop", "index": 0}),
+        json!({"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "Hel"}}),
+        json!({"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "lo"}}),
+        json!({"event_type": "content.delta", "index": 2, "delta": call}),
+        json!({"event_type": "interaction.complete", "interaction": complete}),
+    ]);
+    let mut expected = json!({"text": "Hello", "reasoning": "hm", "finish": "completed",
+        "usage": [5, 3], "calls": [["c", "add", "{\"a\":1}"]], "streamed": true, "id": "i", "model": "m"});
+    assert_eq!(facts(read(&GeminiInteractions, &streamed)), expected);
+    let mut whole = complete;
+    let text = json!({"type": "text", "text": "Hello"});
+    whole["outputs"] = json!([{"type": "thought", "summary": [thought]}, text, call]);
+    expected["streamed"] = json!(false);
+    assert_eq!(facts(read(&GeminiInteractions, &whole.to_string())), expected);
+}
+
 #[test]
 fn interactions_that_do_not_complete() {
     let whole = |more: Value| {

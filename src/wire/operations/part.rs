@@ -174,8 +174,8 @@ impl<'de> Visitor<'de> for PartVisitor {
                     let Count(tokens) = map.next_value()?;
                     object.tokens = tokens.or(object.tokens);
                 }
-                // A list within a list, such as the chunks of a document.
-                "data" => {
+                // A list within a list, such as the chunks of a document, and the parts of a video.
+                "data" | "videoEmbeddings" => {
                     let part: Part = map.next_value()?;
                     if let Kind::Many(count) = part.kind {
                         inner = Some(count);
@@ -183,8 +183,8 @@ impl<'de> Visitor<'de> for PartVisitor {
                     }
                 }
                 "flagged" => {
-                    let flagged = map.next_value::<serde_json::Value>()?.as_bool();
-                    object.flagged.extend(flagged);
+                    // Each verdict is at the place of its input.
+                    object.flagged.push(map.next_value::<serde_json::Value>()? == true);
                 }
                 // Stability's pictures that are blurred.
                 "finishReason" => {

@@ -70,7 +70,10 @@ impl Format for Rerank {
             configuration.object("modelConfiguration")?.text("modelArn")
         });
         start.model = start.model.or(model.map(Into::into));
-        start.inputs = start.inputs.or_else(|| count(&members.nested("input")?, &DOCUMENTS));
+        // vLLM's documents of several media are in an object.
+        let parts = members.object("documents").and_then(|it| count(&it, &["content"]));
+        start.inputs =
+            parts.or(start.inputs).or_else(|| count(&members.nested("input")?, &DOCUMENTS));
         start
     }
 

@@ -165,6 +165,12 @@ impl Decoder for PlainText {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
+        // An error is JSON, whatever was asked for.
+        let error = std::str::from_utf8(&self.bytes).ok().and_then(|json| said(json, false));
+        if let Some(error) = error {
+            each(Delta::Error(error));
+            return;
+        }
         each(Delta::NotStreamed);
         let bytes = std::mem::take(&mut self.bytes);
         let text = String::from_utf8_lossy(&bytes);

@@ -116,6 +116,13 @@ fn vectors_are_counted_in_every_shape() {
                 2,
                 input(8),
             ),
+            // The parts of a video.
+            (
+                VERTEX,
+                json!({"predictions": [{"videoEmbeddings": [{"embedding": v}, {"embedding": v}]}]}),
+                2,
+                None,
+            ),
             ("/v1/embed", json!({"embeddings": [v, v], "meta": billed}), 2, input(2)),
             (
                 "/v2/embed",
@@ -212,9 +219,9 @@ fn ranks_pictures_and_verdicts_are_counted() {
         let (found, dimensions, _) = counts(target, &json!({}), &body);
         assert_eq!((found, dimensions), (outputs, None), "{target}");
     }
-    let verdicts = json!({"id": "m", "results": [{"flagged": true}, {"flagged": false}]});
+    let verdicts = json!({"id": "m", "results": [{"flagged": null}, {"flagged": true}]});
     let found = answer("/v1/moderations", &json!({}), &verdicts);
-    assert_eq!((found.result.outputs, found.result.flagged), (Some(2), Some(vec![true, false])));
+    assert_eq!((found.result.outputs, found.result.flagged), (Some(2), Some(vec![false, true])));
     assert_eq!(found.run_type, RunType::Moderation);
 }
 
@@ -354,6 +361,9 @@ fn transcripts_are_text_in_every_format() {
     let found =
         read(target, (form_type, form("text").as_bytes()), (Some("text/html"), page.as_bytes()));
     assert!(found.error.is_some() || !found.done, "{found:?}");
+    let failed = json!({"error": {"message": "too long"}}).to_string();
+    let found = read(target, (form_type, form("srt").as_bytes()), (Some(JSON), failed.as_bytes()));
+    assert_eq!((&*found.error.unwrap().message, found.done), ("too long", false));
     let seconds = json!({"type": "duration", "seconds": 9});
     let found = answer(target, &json!({}), &json!({"text": "a", "usage": seconds}));
     assert_eq!((found.result.usage, found.result.usage_raw), (None, Some(seconds)));

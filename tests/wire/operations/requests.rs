@@ -44,6 +44,7 @@ fn inputs_are_counted() {
         ("/v1/rerank", json!({"query": "q", "documents": ["a", {"text": "b"}]}), 2),
         ("/rerank", json!({"query": "q", "texts": ["a"]}), 1),
         ("/api/v1/services/rerank/text-rerank/text-rerank", ranked, 2),
+        ("/rerank", json!({"query": "q", "documents": {"content": [{}, {}]}}), 2),
         ("/v1/images/generations", json!({"prompt": "a"}), 1),
         ("/v1/images/edits", json!({"prompt": "a", "images": [{"file_id": "f"}, {}]}), 2),
         ("/v1/embeddings", json!({"messages": [{"role": "user"}, {"role": "user"}]}), 1),
