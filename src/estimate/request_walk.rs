@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use serde_json::{Map, Value};
 
 use super::prompt_words::PromptWords;
+use crate::redact;
 
 /// What there is in a request beside words.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,6 +89,7 @@ fn holds_media(name: &str) -> bool {
     matches!(
         name,
         "audio"
+            | "bytesBase64Encoded"
             | "fileData"
             | "file_data"
             | "image"
@@ -95,6 +97,7 @@ fn holds_media(name: &str) -> bool {
             | "images"
             | "inlineData"
             | "inline_data"
+            | "inputImage"
             | "input_audio"
             | "video"
             | "video_url"
@@ -111,6 +114,7 @@ pub(super) fn text(root: &Value, out: &mut PromptWords, found: &mut Found) {
     let mut stack = vec![root];
     while let Some(value) = stack.pop() {
         match value {
+            Value::String(text) if redact::is_placeholder(text) => found.media = true,
             Value::String(text) => out.text(text),
             Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_number) => {
                 out.numbers(items.len());
@@ -130,7 +134,9 @@ fn object<'v>(
     stack: &mut Vec<&'v Value>,
 ) {
     let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
-    if is_media(kind) {
+    // The file of a form has nothing but its type and size.
+    let is_file = ["content_type", "bytes"].iter().all(|name| object.contains_key(*name));
+    if is_media(kind) || is_file {
         found.media = true;
         return;
     }

@@ -12,7 +12,7 @@ const MAX_WORD: usize = 24;
 const HIDDEN_SEGMENT: &str = "/{}";
 
 /// Segments that begin the paths of LLM APIs, beside versions.
-const PREFIXES: [&str; 10] = [
+const PREFIXES: [&str; 13] = [
     "openai",
     "anthropic",
     "api",
@@ -23,24 +23,36 @@ const PREFIXES: [&str; 10] = [
     "compatible-mode",
     "backend-api",
     "ws",
+    "mcp",
+    "pipeline",
+    "agentAliases",
 ];
 
 /// Operations of servers whose paths have no prefix.
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 23] = [
     "completion",
     "completions",
     "infill",
     "generate",
     "generate_stream",
     "embed",
+    "embed_all",
+    "embed_sparse",
     "embedding",
     "embeddings",
     "rerank",
     "reranking",
+    "classify",
+    "pooling",
+    "similarity",
+    "inference",
+    "token_counter",
+    "retrieveAndGenerate",
     "responses",
     "messages",
     "realtime",
     "invocations",
+    "invocations-response-stream",
 ];
 
 /// Words that follow the name of a collection without being the name of one of its items.
@@ -96,7 +108,7 @@ const WORDS: [&str; 48] = [
 ];
 
 /// Collections whose names are no plurals.
-const COLLECTIONS: [&str; 4] = ["model", "guardrail", "version", "publisher"];
+const COLLECTIONS: [&str; 5] = ["model", "guardrail", "version", "publisher", "mcp"];
 
 /// Returns the shape of a path in its normal form; `None` if it is not that of an LLM API.
 ///
@@ -106,12 +118,15 @@ pub(super) fn of(method: &Method, path: &str) -> Option<String> {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let (last, before) = segments.split_last()?;
     let begins = before.iter().position(|it| is_version(it) || PREFIXES.contains(it));
-    let is_operation = *method == Method::POST && OPERATIONS.contains(last);
+    // A stream of the Model Context Protocol is a GET.
+    let is_operation = *last == "mcp" || *method == Method::POST && OPERATIONS.contains(last);
     let begins = begins.or(is_operation.then_some(before.len()))?;
     let mut shape = HIDDEN_SEGMENT.repeat(begins.min(MAX_SEGMENTS));
     let mut in_collection = false;
     for (at, segment) in segments.iter().enumerate().take(MAX_SEGMENTS).skip(begins) {
         let is_known = is_version(segment) || WORDS.contains(segment);
+        let names = segment.ends_with('s') || COLLECTIONS.contains(segment);
+        let mut is_shown = true;
         match segment.rsplit_once(':') {
             // A method, such as `countTokens`, of what is before the colon.
             Some((_, method)) if at + 1 == segments.len() && is_word(method) => {
@@ -120,9 +135,12 @@ pub(super) fn of(method: &Method, path: &str) -> Option<String> {
             None if is_known || (is_word(segment) && !in_collection) => {
                 shape.extend(["/", segment]);
             }
-            _ => shape.push_str(HIDDEN_SEGMENT),
+            _ => {
+                shape.push_str(HIDDEN_SEGMENT);
+                is_shown = false;
+            }
         }
-        in_collection = segment.ends_with('s') || COLLECTIONS.contains(segment);
+        in_collection = is_shown && names;
     }
     Some(shape)
 }
@@ -175,6 +193,10 @@ mod tests {
                 "/v1/projects/p/locations/eu/publishers/google/models/x:predict",
                 "/v1/projects/{}/locations/{}/publishers/{}/models/{}:predict",
             ),
+            (
+                "/v1/projects/p/locations/us/publishers/google/models",
+                "/v1/projects/{}/locations/{}/publishers/{}/models",
+            ),
             ("/api/tags", "/api/tags"),
             ("/v2/rerank", "/v2/rerank"),
             ("/secret/v1/models", "/{}/v1/models"),
@@ -194,5 +216,6 @@ mod tests {
             assert_eq!(of(&Method::POST, path), None, "{path}");
         }
         assert_eq!(of(&Method::GET, "/embeddings"), None);
+        assert_eq!(of(&Method::GET, "/mcp").as_deref(), Some("/mcp"));
     }
 }

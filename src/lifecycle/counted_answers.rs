@@ -11,6 +11,8 @@ use crate::{
 
 /// The stored answers whose usage a run has reported, so that a fetch of one does not count twice.
 ///
+/// An answer is known by its id and its API. The provider may have another name when it is fetched, as the paths differ.
+///
 /// Keeps hashes of the last 16,384 ids: at most some 400 kB.
 #[derive(Debug, Default)]
 pub(super) struct CountedAnswers {
@@ -31,7 +33,7 @@ impl CountedAnswers {
     /// Adds an answer. Returns whether it was not there. An answer without an id is never there.
     pub(super) fn is_first(&self, result: &LlmResult, start: &LlmStart) -> bool {
         let Some(id) = &result.response_id else { return true };
-        let answer = self.hasher.hash_one((&start.provider, id));
+        let answer = self.hasher.hash_one((&start.api, id));
         let Seen { answers, order } = &mut *lock(&self.seen);
         if !answers.insert(answer) {
             return false;
@@ -63,7 +65,8 @@ mod tests {
         }
         assert!(!counted.is_first(&answer(1), &start));
         assert!(counted.is_first(&answer(0), &start), "the oldest is forgotten");
-        assert!(counted.is_first(&answer(2), &LlmStart::new("azure.ai.openai", "responses")));
+        assert!(!counted.is_first(&answer(2), &LlmStart::new("azure.ai.openai", "responses")));
+        assert!(counted.is_first(&answer(2), &LlmStart::new("openai", "interactions")));
         assert_eq!(super::lock(&counted.seen).answers.len(), CountedAnswers::MAX);
         let without_id = LlmResult::default();
         assert!(counted.is_first(&without_id, &start) && counted.is_first(&without_id, &start));

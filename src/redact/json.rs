@@ -1,6 +1,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    file::{is_base64, placeholder},
     identity::{self, Identity, has_word},
     name::{is_authentication, is_data, is_headers, is_opaque, is_secret, is_url, is_verbatim},
     personal::{self, is_personal},
@@ -113,6 +114,8 @@ fn covered(name: &str, text: &str, place: Place) -> Option<String> {
             let covered = without_data(text).or_else(|| without_secrets(text));
             covered.or_else(|| Some(placeholder(text)))
         }
+        // Whatever its name.
+        _ if in_params && is_base64(text) => Some(placeholder(text)),
         Section::Prompt | Section::Content if !is_url(name) => None,
         _ if in_params
             && !is_verbatim(name)
@@ -143,10 +146,6 @@ fn nested(name: &str, text: &str, place: Place) -> Option<String> {
         Err(_) if place.is_personal || has_word(name, "metadata") => Some(REDACTED.to_owned()),
         Err(_) => None,
     }
-}
-
-fn placeholder(text: &str) -> String {
-    format!("[redacted, {} characters]", text.len())
 }
 
 /// Redacts headers: an object, an array of pairs, or a string.

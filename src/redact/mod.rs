@@ -2,6 +2,7 @@
 
 mod credentials;
 mod error_chain;
+mod file;
 mod header;
 mod identity;
 mod json;
@@ -15,6 +16,7 @@ mod url;
 pub(crate) use self::{
     credentials::Credentials,
     error_chain::error_chain,
+    file::{is_placeholder, without_file},
     header::{is_credential, is_of_person, mark_sensitive, recorded, target},
     json::{members, output, prompt, redacted},
     text::{KEYS, text},

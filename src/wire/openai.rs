@@ -6,18 +6,25 @@ use serde_json::json;
 use super::{LlmHttpRequest, vertex::RawPredict};
 use crate::event::LlmStart;
 
-/// Returns the model that a path names: a deployment on Azure or watsonx, an endpoint of Databricks, a model on
-/// Vertex AI.
+/// Returns the model that a path names: a deployment on Azure, also behind Cloudflare's gateway, or on watsonx, an engine of
+/// OpenAI's first API, an endpoint of Databricks, a model on Vertex AI.
 pub(in crate::wire) fn model_of(path: &str) -> Option<&str> {
-    let Some((_, rest)) = path.split_once("/deployments") else {
+    let after = |collection| Some(path.split_once(collection)?.1);
+    let of_resource = || {
+        let rest = after("/azure-openai/")?;
+        Some(&rest[rest.find('/')?..])
+    };
+    let rest = after("/deployments").or_else(|| after("/engines")).or_else(of_resource);
+    let Some(rest) = rest else {
         return endpoint(path).or_else(|| Some(RawPredict::of(path)?.model));
     };
-    let name = OPERATIONS.iter().find_map(|operation| rest.strip_suffix(operation))?;
-    name.strip_prefix('/').filter(|name| !name.is_empty())
+    let name = OPERATIONS.iter().find_map(|operation| rest.strip_suffix(operation));
+    name?.strip_prefix('/').filter(|name| !name.is_empty())
 }
 
 /// What follows the deployment in a path.
-const OPERATIONS: [&str; 17] = [
+const OPERATIONS: [&str; 18] = [
+    "/extensions/chat/completions",
     "/chat/completions",
     "/completions",
     "/responses",
@@ -58,7 +65,10 @@ pub(in crate::wire) fn is_watsonx(path: &str) -> bool {
 /// Returns the name of the endpoint in a path of Databricks' model serving.
 pub(in crate::wire) fn endpoint(path: &str) -> Option<&str> {
     let (_, rest) = path.split_once("/serving-endpoints/")?;
-    rest.strip_suffix("/invocations").filter(|name| !name.is_empty())
+    let rest = rest.strip_suffix("/invocations")?;
+    // One of the models that the endpoint serves may be called.
+    let name = rest.split_once("/served-models/").map_or(rest, |(name, _)| name);
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// Returns the body of an error response in OpenAI's shape, after "Error codes" in OpenAI's documentation and

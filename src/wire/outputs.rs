@@ -5,16 +5,19 @@ use serde_json::{Map, Value};
 use super::json::{self, members_of};
 use crate::event::Delta;
 
-/// The names of the list, in the order of precedence: those of OpenAI, Cohere, Gemini and Ollama, Jina, Vertex AI, Bedrock.
-const LISTS: [&str; 8] = [
+/// The names of the list, in the order of precedence: those of OpenAI, Cohere, Gemini and Ollama, Jina, Vertex AI,
+/// Bedrock, Mistral, DeepInfra.
+const LISTS: [&str; 10] = [
     "data",
     "embeddings",
     "embedding",
     "results",
+    "embeddingsByType",
     "predictions",
     "images",
     "artifacts",
-    "embeddingsByType",
+    "audio_data",
+    "audio",
 ];
 
 /// Emits the outputs in an answer. What is no list, such as vectors by the types of their numbers, is one output.

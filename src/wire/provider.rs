@@ -141,8 +141,19 @@ fn matches(label: &str, expected: &str) -> bool {
     label.len() >= start.len() + end.len() && label.starts_with(start) && label.ends_with(end)
 }
 
+/// Providers by the ends of paths that only they have.
+const ENDS: [(&str, &str); 5] = [
+    ("/agents/completions", "mistral_ai"),
+    ("/fim/completions", "mistral_ai"),
+    ("/chat/moderations", "mistral_ai"),
+    ("/multimodalembeddings", "voyage"),
+    ("/contextualizedembeddings", "voyage"),
+];
+/// Servers by paths without a prefix: Text Embeddings Inference, llama.cpp.
+const ROOTS: [(&str, &str); 2] = [("/embed", "hugging_face"), ("/embedding", "llama_cpp")];
+
 /// Returns the provider that has such paths, which gateways keep: a deployment on Azure, a publisher on Vertex AI, a model
-/// on Bedrock, an endpoint of Databricks.
+/// on Bedrock, an endpoint of Databricks, a service of DashScope.
 fn of_path(path: &str, query: &str) -> Option<&'static str> {
     if path.contains("/openai/deployments/") {
         return Some(AZURE_OPENAI);
@@ -157,8 +168,12 @@ fn of_path(path: &str, query: &str) -> Option<&'static str> {
     if path.contains("/serving-endpoints/") {
         return Some("databricks");
     }
-    if ["/agents/completions", "/fim/completions"].iter().any(|end| path.ends_with(end)) {
-        return Some("mistral_ai");
+    let of_end = ENDS.iter().find(|(end, _)| path.ends_with(end));
+    if let Some((_, provider)) = of_end.or_else(|| ROOTS.iter().find(|(root, _)| *root == path)) {
+        return Some(provider);
+    }
+    if path.contains("/api/v1/services/") {
+        return Some("alibaba");
     }
     if vertex::is_vertex(path) {
         return Some(VERTEX);

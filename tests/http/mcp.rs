@@ -92,6 +92,11 @@ async fn a_tool_or_a_protocol_that_fails_is_an_error() {
         assert_eq!(error.provider_code(), Some(code));
         assert_eq!(error.output().is_some_and(|output| output["isError"] == true), output);
     }
+    // The client fetches the result.
+    let polled = event_stream(Scripted::chunks(["id: 1\nretry: 1000\ndata: \n\n"]));
+    let (events, _) = observed(|layer| layer, request(CALL), polled).await;
+    let EventData::RunEnd(RunType::Tool, end) = &events[1].data else { panic!("{events:?}") };
+    assert_eq!(end.output, None);
     let without_end = event_stream(Scripted::chunks(["data: {}\n\n"]));
     let (events, _) = observed(|layer| layer, request(CALL), without_end).await;
     assert_eq!(events[1].error().unwrap().kind(), ErrorKind::Truncated);
@@ -123,7 +128,7 @@ async fn other_methods_are_counted() {
         (list, "tools/list"),
         (own, "other method"),
         (response, "no method"),
-        (&*batch, "no method"),
+        (&*batch, "batch"),
         ("no JSON", "no method"),
     ] {
         let (events, layer) = observed(|layer| layer, request(body), whole(RESULT)).await;

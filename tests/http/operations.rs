@@ -393,6 +393,48 @@ async fn aborted_calls_are_answered_in_the_shape_of_their_api() {
     }
 }
 
+/// What media cost is not known by the words around them.
+#[tokio::test]
+async fn the_tokens_of_media_are_not_estimated() {
+    let picture = "QUJD".repeat(2000);
+    let form = format!(
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\ncontent-type: audio/mpeg\r\n\r\n{picture}\r\n--b--\r\n"
+    );
+    let mut spoken = Exchange::new("/v1/audio/transcriptions", &json!({}), &json!({"text": "Hi"}));
+    spoken.request = ("multipart/form-data; boundary=b".to_owned(), form.into());
+    let vectors = json!({"embeddings": {"float": [[0.5]]}});
+    let of = |target: &str, request: Value, answer: Value| Exchange::new(target, &request, &answer);
+    for exchange in [
+        spoken,
+        of("/v2/embed", json!({"images": [format!("data:image/png;base64,{picture}")]}), vectors),
+        of(
+            "/v1/images/generations",
+            json!({"prompt": "a", "image": picture}),
+            json!({"data": [{}]}),
+        ),
+        of(
+            "/v1/embeddings",
+            json!({"input": [{"image": picture}]}),
+            json!({"data": [{"embedding": [1]}]}),
+        ),
+        of(
+            "/model/amazon.titan-embed-image-v1/invoke",
+            json!({"inputImage": picture}),
+            json!({"embedding": [1]}),
+        ),
+        of(
+            "/v1beta/models/imagen-3.0-capability-001:predict",
+            json!({"instances": [{"prompt": "a", "referenceImages": [{"referenceImage": {"bytesBase64Encoded": picture}}]}]}),
+            json!({"predictions": [{}]}),
+        ),
+    ] {
+        let end = exchange.records().await.pop().unwrap();
+        let source = &end["data"]["usage"]["source"];
+        assert_eq!(source["input_gap"], "media", "{} {end}", exchange.target);
+        assert_ne!(source["input"], "estimated", "{} {end}", exchange.target);
+    }
+}
+
 /// The records of an end without what differs from call to call.
 fn comparable(records: &[Value]) -> Value {
     let mut data = records.last().unwrap()["data"].clone();

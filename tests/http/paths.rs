@@ -122,6 +122,11 @@ async fn models_in_paths_are_decoded() {
         ("/openai/deployments/my%20gpt/chat/completions", "my gpt"),
         ("/openai/deployments/my%20gpt/completions/", "my gpt"),
         ("/openai/deployments/mine/responses", "mine"),
+        ("/openai/deployments/mine/extensions/chat/completions", "mine"),
+        ("/serving-endpoints/mine/served-models/m/invocations", "mine"),
+        ("/v1/engines/davinci/completions", "davinci"),
+        ("/engines/my%2Fgpt/chat/completions", "my/gpt"),
+        ("/v1/account/gateway/azure-openai/resource/mine/chat/completions", "mine"),
         ("/serving-endpoints/my%2Dllama/invocations", "my-llama"),
         ("/ml/v1/deployments/d%31/text/chat", "d1"),
     ] {

@@ -41,8 +41,10 @@ async fn provider(
     let response = layer.layer(server).oneshot(request).await.unwrap();
     response.into_body().collect().await.unwrap();
     let events = recorders.each[0].1.events();
-    let EventData::LlmStart(start) = &events[0].data else { panic!("{events:?}") };
-    start.provider.to_string()
+    match &events[0].data {
+        EventData::LlmStart(start) | EventData::ModelStart(_, start) => start.provider.to_string(),
+        _ => panic!("{events:?}"),
+    }
 }
 
 #[tokio::test]
@@ -186,6 +188,11 @@ async fn paths_of_known_providers_are_kept_by_gateways() {
         ("/v1/projects/p/locations/l/endpoints/12:generateContent", "gcp.vertex_ai"),
         ("/v1/projects/p/locations/l/publishers/ai21/models/m:rawPredict", "gcp.vertex_ai"),
         ("/v1/fim/completions", "mistral_ai"),
+        ("/v1/chat/moderations", "mistral_ai"),
+        ("/v1/multimodalembeddings", "voyage"),
+        ("/v1/contextualizedembeddings", "voyage"),
+        ("/api/v1/services/rerank/text-rerank/text-rerank", "alibaba"),
+        ("/api/v1/services/embeddings/text-embedding/text-embedding", "alibaba"),
         ("/v2/chat", "cohere"),
         ("/v1beta/interactions", "gcp.gemini"),
         ("/v1/messages", "anthropic"),
@@ -193,6 +200,10 @@ async fn paths_of_known_providers_are_kept_by_gateways() {
         assert_eq!(provider(|layer| layer, path, None).await, expected, "{path}");
         let path = format!("/gateway{path}");
         assert_eq!(provider(|layer| layer, &path, None).await, expected, "{path}");
+    }
+    // Of servers without a prefix.
+    for (path, expected) in [("/embed", "hugging_face"), ("/embedding", "llama_cpp")] {
+        assert_eq!(provider(|layer| layer, path, None).await, expected, "{path}");
     }
     let target = "https://r.services.ai.azure.com/openai/v1/chat/completions";
     assert_eq!(provider(|layer| layer, target, None).await, "azure.ai.openai");

@@ -266,6 +266,13 @@ fn the_shapes_of_all_providers_are_read() {
         json!({"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]}),
         json!({"role": "user", "content": [{"image": {"format": "png", "source": {"bytes": "AAAA"}}}]}),
         json!({"role": "user", "content": "", "images": ["AAAA"]}),
+        json!({"role": "user", "inputImage": "AAAA"}),
+        json!({"referenceImages": [{"referenceImage": {"bytesBase64Encoded": "AAAA"}}]}),
+        // Files of forms, and what stands for one of any name.
+        json!({"content_type": "audio/mpeg", "bytes": 20_000}),
+        json!({"content_type": null, "bytes": null}),
+        json!("[redacted, 20000 characters]"),
+        json!("data:image/png;base64,[redacted]"),
     ] {
         let found = count(json!([message]), json!({}));
         assert_eq!((found.text_words, found.media), (0.0, true), "{message}");

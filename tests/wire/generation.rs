@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use support::wire::{cut, of_type};
 use tower_llm_callbacks::{
-    Delta, LlmResult, LlmStart, ProviderError, RunType,
+    Delta, LlmResult, LlmStart, ProviderError, RunType, Usage,
     event::Accumulator,
     wire::{
         Format, LlmHttpRequest, LlmHttpResponse,
@@ -221,6 +221,16 @@ fn completions_of_llama_cpp() {
     let result = sum.finish();
     assert_eq!(result.choices.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["a", "b"]);
 
+    // Each prompt is counted by itself.
+    let part = |index: u32, input: u32, output: u32| json!({"index": index, "content": "a", "stop": true, "tokens_evaluated": input, "tokens_predicted": output});
+    let expected = Some(Usage::new(4, 6));
+    assert_eq!(
+        read(&LlamaCppCompletion, &events([part(0, 3, 2), part(1, 1, 4)])).0.usage,
+        expected
+    );
+    let whole = json!([part(0, 3, 2), part(1, 1, 4)]).to_string();
+    assert_eq!(read(&LlamaCppCompletion, &whole).0.usage, expected);
+
     let body = json!({"input_prefix": "a", "input_suffix": "c", "prompt": "b", "n_predict": 4});
     let start = start(&LlamaCppCompletion, "/infill", &body);
     let prompt =
@@ -314,6 +324,33 @@ fn legacy_completions_of_anthropic() {
     ]);
     let error = Some(ProviderError::new("Overloaded").code("overloaded_error"));
     assert_eq!(read(&AnthropicComplete, &failed).1, error);
+}
+
+/// The first schema of the API: `outputs` in the place of `steps`, and events of other names.
+#[test]
+fn interactions_of_the_first_schema() {
+    let usage = json!({"total_input_tokens": 5, "total_output_tokens": 3});
+    let complete = json!({"id": "i", "model": "m", "status": "completed", "usage": usage});
+    let call = json!({"type": "function_call", "id": "c", "name": "add", "arguments": {"a": 1}});
+    let thought = json!({"type": "text", "text": "hm"});
+    let streamed = events([
+        json!({"event_type": "interaction.start", "interaction": {"id": "i", "model": "m"}}),
+        json!({"event_type": "content.start", "index": 0, "content": {"type": "thought"}}),
+        json!({"event_type": "content.delta", "index": 0, "delta": {"type": "thought_summary", "content": thought}}),
+        json!({"event_type": "content.stop", "index": 0}),
+        json!({"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "Hel"}}),
+        json!({"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "lo"}}),
+        json!({"event_type": "content.delta", "index": 2, "delta": call}),
+        json!({"event_type": "interaction.complete", "interaction": complete}),
+    ]);
+    let mut expected = json!({"text": "Hello", "reasoning": "hm", "finish": "completed",
+        "usage": [5, 3], "calls": [["c", "add", "{\"a\":1}"]], "streamed": true, "id": "i", "model": "m"});
+    assert_eq!(facts(read(&GeminiInteractions, &streamed)), expected);
+    let mut whole = complete;
+    let text = json!({"type": "text", "text": "Hello"});
+    whole["outputs"] = json!([{"type": "thought", "summary": [thought]}, text, call]);
+    expected["streamed"] = json!(false);
+    assert_eq!(facts(read(&GeminiInteractions, &whole.to_string())), expected);
 }
 
 #[test]

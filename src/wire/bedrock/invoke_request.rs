@@ -4,11 +4,14 @@ use serde_json::Value;
 
 use crate::{
     run::RunType,
-    wire::request::{Members, items, message},
+    wire::{
+        operations::inputs::without_files,
+        request::{Members, items, message},
+    },
 };
 
 /// The members of a prompt.
-pub(super) const PROMPT: [&str; 24] = [
+pub(super) const PROMPT: [&str; 28] = [
     "system",
     "preamble",
     "chat_history",
@@ -16,6 +19,7 @@ pub(super) const PROMPT: [&str; 24] = [
     "prompt",
     "suffix",
     "inputText",
+    "inputPrompt",
     "message",
     "query",
     "documents",
@@ -33,6 +37,9 @@ pub(super) const PROMPT: [&str; 24] = [
     "singleEmbeddingParams",
     "segmentedEmbeddingParams",
     "image",
+    "control_image",
+    "mediaSource",
+    "text_image",
 ];
 
 /// The members of requests to embed something: of Cohere, Titan, Nova and TwelveLabs.
@@ -73,9 +80,9 @@ pub(super) fn messages(members: &Members) -> Vec<Value> {
             "documents" | "texts" | "text_prompts" => {
                 all.extend(items(Some(value)).into_iter().map(|it| message("user", it)));
             }
-            // A picture is not text, and may be in base64.
-            "image" | "images" | "inputImage" => {
-                all.push(serde_json::json!({"role": "user", name: value}));
+            // Media are no text, and may be in Base64.
+            "image" | "images" | "inputImage" | "control_image" | "mediaSource" | "text_image" => {
+                all.push(serde_json::json!({"role": "user", name: without_files(value)}));
             }
             _ => all.push(message("user", value)),
         }

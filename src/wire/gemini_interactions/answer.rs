@@ -43,6 +43,7 @@ impl AnswerState {
     pub(super) fn step(&mut self, index: u64, step: Step<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         match step.kind.as_deref() {
             Some("model_output") => self.texts(step.content.0, false, each),
+            Some("text") => self.texts(vec![Content { text: step.text }], false, each),
             Some("thought") => {
                 let summary = [step.summary.0, step.content.0];
                 summary.into_iter().for_each(|parts| self.texts(parts, true, each));
@@ -66,9 +67,10 @@ impl AnswerState {
         match delta.kind.as_deref() {
             Some("text") => self.texts(vec![Content { text: delta.text }], false, each),
             Some("thought_summary") => self.texts(delta.content.0, true, each),
-            Some("arguments_delta") => {
+            Some("arguments_delta" | "function_call") => {
+                let (id, name) = (delta.id.filled(), delta.name.filled());
                 let arguments = delta.arguments.0;
-                self.calls.add(index, CallPiece { arguments, ..CallPiece::default() }, each);
+                self.calls.add(index, CallPiece { id, name, arguments, whole: false }, each);
             }
             _ => {}
         }
@@ -92,7 +94,8 @@ impl AnswerState {
     ) {
         self.response(take(&mut interaction.id), take(&mut interaction.model), each);
         let streamed = self.has_text || self.calls.len() > 0;
-        let steps = interaction.steps.0.take().filter(|_| !streamed);
+        let steps = interaction.steps.0.take().or_else(|| interaction.outputs.0.take());
+        let steps = steps.filter(|_| !streamed);
         for (index, step) in (0..).zip(steps.into_iter().flatten()) {
             self.step(index, step, each);
         }

@@ -50,6 +50,9 @@ pub(super) struct Interaction<'a> {
     pub(super) status: Text<'a>,
     #[serde(borrow)]
     pub(super) steps: List<Step<'a>>,
+    /// The steps in the first schema.
+    #[serde(borrow)]
+    pub(super) outputs: List<Step<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
     #[serde(borrow)]
     pub(super) service_tier: Text<'a>,
@@ -71,6 +74,9 @@ pub(super) struct Step<'a> {
     /// The output of a model.
     #[serde(borrow)]
     pub(super) content: Many<Content<'a>>,
+    /// That in the first schema.
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
     /// The summary of a thought.
     #[serde(borrow)]
     pub(super) summary: Many<Content<'a>>,
@@ -92,6 +98,11 @@ pub(super) struct StepDelta<'a> {
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
     pub(super) text: Text<'a>,
+    /// Those of a call, in the first schema.
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
     /// A part of the summary of a thought.
     #[serde(borrow)]
     pub(super) content: Many<Content<'a>>,

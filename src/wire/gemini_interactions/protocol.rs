@@ -37,7 +37,8 @@ impl Protocol for Interactions {
         let answer = &mut self.answer;
         let index = event.index.0.unwrap_or(0);
         match event.event_type.as_deref().or(name).unwrap_or_default() {
-            "interaction.created" => {
+            // The names of the first schema follow those of the next one.
+            "interaction.created" | "interaction.start" => {
                 let Interaction { id, model, .. } = event.interaction.0.unwrap_or_default();
                 answer.response(id, model, each);
             }
@@ -50,13 +51,13 @@ impl Protocol for Interactions {
                     answer.step(index, step, each);
                 }
             }
-            "step.delta" => {
+            "step.delta" | "content.delta" => {
                 if let Some(delta) = event.delta.0 {
                     answer.delta(index, delta, each);
                 }
             }
             "step.stop" => {}
-            "interaction.completed" | "interaction.cancelled" => {
+            "interaction.completed" | "interaction.complete" | "interaction.cancelled" => {
                 self.end(event.interaction.0.unwrap_or_default(), data, each);
                 return Ok(());
             }
@@ -85,8 +86,9 @@ impl Protocol for Interactions {
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let interaction: Interaction<'_> = json::read(json)?;
-        let answered =
-            interaction.object.as_deref() == Some("interaction") || interaction.steps.0.is_some();
+        let answered = interaction.object.as_deref() == Some("interaction")
+            || interaction.steps.0.is_some()
+            || interaction.outputs.0.is_some();
         if !answered {
             each(Delta::Error(said(json, false).ok_or(ReadError::Unreadable)?));
             return Ok(());

@@ -7,7 +7,8 @@ use crate::wire::body_decoder::{BodyDecoder, decoder};
 ///
 /// The result is emitted as text: its JSON. One whose `isError` is true is followed by [`Delta::Error`](crate::Delta::Error)
 /// with the code `tool_error`, and an error of JSON-RPC has its code. Notifications and requests of the server, and responses
-/// to other requests, are skipped.
+/// to other requests, are skipped. A stream that the server closes after an event with nothing but an id has no result: the
+/// client fetches it.
 ///
 /// ```
 /// use tower_llm_callbacks::{Delta, wire::{Decoder, mcp::McpDecoder}};
@@ -30,7 +31,7 @@ decoder!(McpDecoder, Protocol::default());
 impl McpDecoder {
     /// Creates a decoder that reads the response to the request with an id.
     pub(super) fn of(id: Option<Value>, whole: bool) -> Self {
-        let protocol = Protocol { id };
+        let protocol = Protocol { id, resumes: false };
         Self(if whole { BodyDecoder::whole(protocol) } else { BodyDecoder::new(protocol) })
     }
 }

@@ -12,14 +12,14 @@ use crate::{
     wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
-/// Tool calls of the Model Context Protocol over streamable HTTP as a [`Format`]: `POST …/mcp` with the method `tools/call`.
+/// Tool calls of the Model Context Protocol over streamable HTTP as a [`Format`]: `POST …/mcp`, `…/mcp/…` and `/` with the method `tools/call`.
 ///
 /// A server may have any path: [`HttpCallbackLayer::route`](crate::HttpCallbackLayer::route) sets others. A call is a run of
 /// type [`Tool`](RunType::Tool), whose name is the tool's, whose input are the arguments, and whose output is the result. It
 /// fails with the code `tool_error` if the result says `isError`, and with the code of JSON-RPC if the protocol failed. Its
 /// metadata have `mcp.method.name`, `mcp.session.id`, `mcp.protocol.version` and `jsonrpc.request.id`, as far as they are
-/// known; a `traceparent` in the request's `_meta` counts before the header. Other methods, and batches of several
-/// requests, pass unobserved and are counted by their method.
+/// known; a `traceparent` in the request's `_meta` counts before the header. Other methods pass unobserved and are counted by
+/// their name, and batches of several requests as `batch`.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -39,11 +39,17 @@ pub struct Mcp;
 
 impl Format for Mcp {
     fn matches(&self, method: &Method, path: &str) -> bool {
-        method == Method::POST && path.ends_with("/mcp")
+        method == Method::POST && (path == "/" || path.split('/').any(|part| part == "mcp"))
     }
 
     fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {
         let message = Message::of(request);
+        if !message.is_rpc && !request.path().ends_with("/mcp") {
+            return Call::unobserved();
+        }
+        if message.is_batch {
+            return Call::unobserved().counted_as("batch");
+        }
         if !message.is_call(request.complete) {
             return Call::unobserved().counted_as(pattern(message.method.as_deref()));
         }

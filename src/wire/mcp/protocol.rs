@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Protocol {
     /// The id of the request. `None` if it is not known: then any response is the answer.
     pub(super) id: Option<Value>,
+    /// Whether the last event had nothing but an id, from which a client resumes.
+    pub(super) resumes: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -52,8 +54,8 @@ impl protocol::Protocol for Protocol {
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), ReadError> {
-        // An event without data has only an id, from which a client resumes.
-        if data.is_empty() { Ok(()) } else { self.whole(data, each) }
+        self.resumes = data.is_empty();
+        if self.resumes { Ok(()) } else { self.whole(data, each) }
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
@@ -67,6 +69,16 @@ impl protocol::Protocol for Protocol {
         }
         self.message(&json::read(json)?, each);
         Ok(())
+    }
+
+    /// A server may close the stream of a long call, whose result the client then fetches.
+    ///
+    /// Source: "Streamable HTTP", revision 2025-11-25.
+    fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        if self.resumes {
+            each(Delta::NotStreamed);
+            each(Delta::Done);
+        }
     }
 }
 

@@ -9,6 +9,10 @@ pub(super) const CALL: &str = "tools/call";
 
 /// A JSON-RPC message of a client.
 pub(super) struct Message {
+    /// Whether it says that it is one of JSON-RPC, or is several of them.
+    pub(super) is_rpc: bool,
+    /// There are several requests, of which none is read.
+    pub(super) is_batch: bool,
     pub(super) method: Option<String>,
     pub(super) id: Option<Value>,
     pub(super) params: Members,
@@ -19,11 +23,17 @@ pub(super) struct Message {
 impl Message {
     /// Reads a request. What its body does not say, as far as it has arrived, the headers of revision 2026-07-28 may.
     pub(super) fn of(request: &LlmHttpRequest<'_>) -> Self {
-        let members = Members::parse(&[only(&request.body())]);
+        let body = request.body();
+        let only = only(&body);
+        let members = Members::parse(only.as_slice());
         let params = members.object("params").unwrap_or_default();
         let or_header =
             |member: Option<String>, name| member.or_else(|| header(request.headers, name));
         Self {
+            is_rpc: only.is_none()
+                || members.has("jsonrpc")
+                || request.headers.contains_key("mcp-method"),
+            is_batch: only.is_none(),
             method: or_header(members.text("method"), "mcp-method"),
             id: members.value("id"),
             name: or_header(params.text("name"), "mcp-name"),
@@ -42,17 +52,19 @@ impl Message {
     }
 }
 
-/// Returns the message of a body: of a batch, its only request.
-fn only(body: &Bytes) -> Bytes {
-    let Ok(batch) = serde_json::from_slice::<Vec<&RawValue>>(body) else { return body.clone() };
+/// Returns the message of a body: of a batch, its only request. `None` if there are several.
+fn only(body: &Bytes) -> Option<Bytes> {
+    let Ok(batch) = serde_json::from_slice::<Vec<&RawValue>>(body) else {
+        return Some(body.clone());
+    };
     let mut requests =
         batch.iter().map(|item| body.slice_ref(item.get().as_bytes())).filter(|item| {
             let members = Members::parse(std::slice::from_ref(item));
             members.text("method").is_some() && members.value("id").is_some()
         });
     match (requests.next(), requests.next()) {
-        (Some(only), None) => only,
-        _ => Bytes::new(),
+        (Some(_), Some(_)) => None,
+        (only, _) => Some(only.unwrap_or_default()),
     }
 }
 

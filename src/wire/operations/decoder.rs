@@ -25,6 +25,12 @@ impl OperationDecoder {
         Self::with(response, Operation::streamed(expected), false)
     }
 
+    /// Creates a decoder for pictures, which a filter may have removed.
+    pub(super) fn filtered(response: &LlmHttpResponse<'_>) -> Self {
+        let operation = Operation::of(Element::default()).or_empty();
+        Self::with(response, operation, response.is_declared_whole())
+    }
+
     fn with(response: &LlmHttpResponse<'_>, operation: Operation, whole: bool) -> Self {
         let operation = operation.emits(response.outputs);
         let body = match whole {

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 /// The type of the numbers of a vector.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Element {
+pub(in crate::wire) enum Element {
     #[default]
     Float,
     /// A byte each.
@@ -13,7 +13,7 @@ pub(super) enum Element {
 
 impl Element {
     /// Returns the type that the parameters of a request ask for, after the documentation of Mistral, Voyage and Jina.
-    pub(super) fn requested(params: &Map<String, Value>) -> Self {
+    pub(in crate::wire) fn requested(params: &Map<String, Value>) -> Self {
         let names = ["output_dtype", "embedding_type", "dtype"];
         let mut asked = names.iter().filter_map(|name| params.get(*name)?.as_str());
         asked.find_map(Self::named).unwrap_or_default()

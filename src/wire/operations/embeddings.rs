@@ -36,8 +36,10 @@ const ENDS: [&str; 6] = [
     "/multimodal-embedding/multimodal-embedding",
     "/embed",
 ];
-/// The names of the inputs: OpenAI's, watsonx's and Voyage's, llama.cpp's, DashScope's.
-const INPUTS: [&str; 5] = ["input", "inputs", "content", "texts", "contents"];
+/// The names of the inputs: OpenAI's, watsonx's and Voyage's, llama.cpp's, vLLM's, DashScope's.
+const INPUTS: [&str; 6] = ["input", "inputs", "content", "messages", "texts", "contents"];
+/// Those within the input.
+const NESTED: [&str; 2] = ["texts", "contents"];
 
 impl Format for Embeddings {
     fn matches(&self, method: &Method, path: &str) -> bool {
@@ -55,15 +57,19 @@ impl Format for Embeddings {
         let members = call.members();
         let whose = ("openai", "embeddings");
         // DashScope has the texts within the input.
-        if let Some(input) = members.nested("input").filter(|it| it.has_any(&INPUTS[3..])) {
+        if let Some(input) = members.nested("input").filter(|it| it.has_any(&NESTED)) {
             let mut outer = start(call, whose, &members, &INPUTS, &[], |_| Vec::new());
-            let inner = start(call, whose, &input, &INPUTS, &INPUTS[3..], |input| {
-                items(input, &INPUTS[3..])
-            });
+            let inner = start(call, whose, &input, &INPUTS, &NESTED, |input| items(input, &NESTED));
             (outer.inputs, outer.messages) = (inner.inputs, inner.messages);
             return outer;
         }
-        start(call, whose, &members, &INPUTS, &INPUTS, |members| items(members, &INPUTS))
+        let start =
+            start(call, whose, &members, &INPUTS, &INPUTS, |members| items(members, &INPUTS));
+        // A conversation is one.
+        match members.has("messages") && !members.has_any(&INPUTS[..3]) {
+            true => start.inputs(1),
+            false => start,
+        }
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {

@@ -99,7 +99,7 @@ impl Format for Imagen {
     }
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
-        Box::new(OperationDecoder::new(response))
+        Box::new(OperationDecoder::filtered(response))
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

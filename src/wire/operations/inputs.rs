@@ -1,14 +1,12 @@
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::part::{Kind, Part};
 use crate::{
     event::LlmStart,
+    redact,
     wire::{LlmHttpRequest, openai, request::Members},
 };
-
-/// The longest word of an input that is kept, whatever it is. A longer one of Base64 is a file.
-const MAX_WORD: usize = 256;
 
 /// Whether a request is a call at a path with one of these ends.
 pub(super) fn is_call(method: &Method, path: &str, ends: &[&str]) -> bool {
@@ -50,11 +48,9 @@ pub(super) fn items(members: &Members, names: &[&str]) -> Vec<Value> {
 }
 
 /// Replaces files within an input by their size.
-fn without_files(mut input: Value) -> Value {
+pub(in crate::wire) fn without_files(mut input: Value) -> Value {
     match &mut input {
-        Value::String(text) if is_file(text) => {
-            json!(format!("[redacted, {} characters]", text.len()))
-        }
+        Value::String(text) => redact::without_file(text).map_or(input, Value::from),
         Value::Array(items) => items.drain(..).map(without_files).collect(),
         Value::Object(members) => {
             members.values_mut().for_each(|value| *value = without_files(value.take()));
@@ -62,10 +58,4 @@ fn without_files(mut input: Value) -> Value {
         }
         _ => input,
     }
-}
-
-fn is_file(text: &str) -> bool {
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
-    let data = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    data && text.contains(',') || text.len() > MAX_WORD && text.bytes().all(is_base64)
 }

@@ -134,19 +134,20 @@ impl<'de> Visitor<'de> for PartVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Part, A::Error> {
         let mut all = Part { kind: Kind::Many(0), ..Part::default() };
-        let (mut count, mut numbers) = (0_u64, 0_u64);
+        let (mut length, mut count, mut numbers) = (0_u64, 0_u64, 0_u64);
         while let Some(mut part) = seq.next_element::<Part>()? {
             all.note(&part);
             let room = MAX_FLAGS - all.flagged.len();
             all.flagged.extend(part.flagged.drain(..).take(room));
+            length += 1;
             count += match part.kind {
-                Kind::Object { .. } => part.count(),
+                Kind::Object { .. } | Kind::Nothing => part.count(),
                 _ => 1,
             };
             numbers += u64::from(part.kind == Kind::Number);
         }
         if numbers > 0 {
-            return Ok(Part::vector(Width::Numbers(count)));
+            return Ok(Part::vector(Width::Numbers(length)));
         }
         all.kind = Kind::Many(count);
         Ok(all)
@@ -173,8 +174,8 @@ impl<'de> Visitor<'de> for PartVisitor {
                     let Count(tokens) = map.next_value()?;
                     object.tokens = tokens.or(object.tokens);
                 }
-                // A list within a list, such as the chunks of a document.
-                "data" => {
+                // A list within a list, such as the chunks of a document, and the parts of a video.
+                "data" | "videoEmbeddings" => {
                     let part: Part = map.next_value()?;
                     if let Kind::Many(count) = part.kind {
                         inner = Some(count);
@@ -182,8 +183,13 @@ impl<'de> Visitor<'de> for PartVisitor {
                     }
                 }
                 "flagged" => {
-                    let flagged = map.next_value::<serde_json::Value>()?.as_bool();
-                    object.flagged.extend(flagged);
+                    // Each verdict is at the place of its input.
+                    object.flagged.push(map.next_value::<serde_json::Value>()? == true);
+                }
+                // Stability's pictures that are blurred.
+                "finishReason" => {
+                    let reason = map.next_value::<Text<'de>>()?;
+                    removed |= reason.as_deref() == Some("CONTENT_FILTERED");
                 }
                 "raiFilteredReason" => {
                     map.next_value::<IgnoredAny>()?;
@@ -193,6 +199,11 @@ impl<'de> Visitor<'de> for PartVisitor {
                 name => match Element::named(name) {
                     Some(element) => {
                         let part: Part = map.next_value()?;
+                        // Titan, which has one vector, has a number for each bit.
+                        let element = match part.kind {
+                            Kind::Vector => Element::Byte,
+                            _ => element,
+                        };
                         if let Kind::Many(count) = part.kind {
                             inner = inner.or(Some(count));
                         }

@@ -1,6 +1,6 @@
 use super::{answer::Answer, element::Element, part::Part};
 use crate::{
-    event::Delta,
+    event::{Delta, ProviderError},
     wire::{
         error::said,
         json::{self, ReadError},
@@ -12,21 +12,25 @@ use crate::{
 /// The protocol of answers with outputs: an object or an array, or events of pictures and sound, the last of which have
 /// the usage.
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(in crate::wire) struct Operation {
     /// The type of the vectors' numbers.
     element: Element,
     /// The number of outputs of a stream.
     expected: u64,
     /// The outputs so far.
     completed: u64,
+    /// The outputs so far that another event follows.
+    parts: u64,
+    /// Whether an answer without outputs is one.
+    may_be_empty: bool,
     /// Whether the outputs themselves are emitted.
     emits: bool,
 }
 
 impl Operation {
     /// Reads whole answers, whose vectors have such numbers.
-    pub(super) fn of(element: Element) -> Self {
-        Self { element, expected: 1, completed: 0, emits: false }
+    pub(in crate::wire) fn of(element: Element) -> Self {
+        Self { element, expected: 1, completed: 0, parts: 0, may_be_empty: false, emits: false }
     }
 
     /// Reads streams of so many outputs.
@@ -34,17 +38,14 @@ impl Operation {
         Self { expected, ..Self::of(Element::default()) }
     }
 
-    /// Sets whether the outputs themselves are emitted.
-    pub(super) fn emits(self, emits: bool) -> Self {
-        Self { emits, ..self }
+    /// Reads an answer without outputs, too: a filter has removed all of them.
+    pub(super) fn or_empty(self) -> Self {
+        Self { may_be_empty: true, ..self }
     }
 
-    fn outputs(&self, outputs: &Part, each: &mut dyn FnMut(Delta<'_>)) {
-        let dimensions = outputs.dimensions(self.element).filter(|_| outputs.count() > 0);
-        each(Delta::Outputs { count: outputs.count(), dimensions });
-        if !outputs.flagged.is_empty() {
-            each(Delta::Flagged(outputs.flagged.clone().into()));
-        }
+    /// Sets whether the outputs themselves are emitted.
+    pub(in crate::wire) fn emits(self, emits: bool) -> Self {
+        Self { emits, ..self }
     }
 
     /// Reads an answer. Returns whether it is over.
@@ -55,15 +56,19 @@ impl Operation {
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<bool, ReadError> {
         let mut answer: Answer<'_> = json::read(json)?;
-        let found = answer.outputs().is_some();
-        if (answer.error.is_some() || !found)
-            && let Some(error) = said(json, found)
+        let found = answer.outputs().map(Part::count);
+        if (answer.error.is_some() || found.is_none())
+            && let Some(error) = said(json, found.is_some_and(|count| count > 0))
         {
             each(Delta::Error(error));
             return Ok(true);
         }
-        if whole && !found {
+        if whole && found.is_none() && !self.may_be_empty {
             return Err(ReadError::Unreadable);
+        }
+        if let Some(reason) = answer.refusal() {
+            each(Delta::Error(ProviderError::new(reason).code("content_filter")));
+            return Ok(true);
         }
         if whole {
             each(Delta::NotStreamed);
@@ -76,14 +81,34 @@ impl Operation {
         }
         answer.usage(each);
         if let Some(outputs) = answer.outputs() {
-            self.outputs(outputs, each);
+            let dimensions = answer.dimensions(self.element);
+            each(Delta::Outputs { count: outputs.count(), dimensions });
+            if !outputs.flagged.is_empty() {
+                each(Delta::Flagged(outputs.flagged.clone().into()));
+            }
             if self.emits {
                 outputs::emit(json, each);
             }
             return Ok(true);
         }
+        if whole {
+            each(Delta::Outputs { count: 0, dimensions: None });
+            return Ok(true);
+        }
         // `image_generation.completed`, `image_edit.completed`, `speech.audio.done`.
         let kind = answer.kind.as_deref().unwrap_or_default();
+        // Seedream's pictures, all of which the completed event follows.
+        if kind.ends_with(".partial_succeeded") {
+            self.parts += 1;
+            each(Delta::Outputs { count: self.parts, dimensions: None });
+            if self.emits {
+                outputs::emit_picture(json, each);
+            }
+            return Ok(false);
+        }
+        if self.parts > 0 && kind.ends_with(".completed") {
+            return Ok(true);
+        }
         if kind.ends_with(".completed") || kind.ends_with(".done") {
             self.completed += 1;
             each(Delta::Outputs { count: self.completed, dimensions: None });
@@ -105,7 +130,8 @@ impl Protocol for Operation {
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), ReadError> {
         if matches!(data, "" | "[DONE]") {
-            if self.completed > 0 {
+            // A filter may have removed some.
+            if self.completed > 0 && !data.is_empty() {
                 each(Delta::Done);
             }
             return Ok(());
@@ -130,7 +156,7 @@ impl Protocol for Operation {
     }
 
     fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        if self.completed > 0 {
+        if self.completed >= self.expected {
             each(Delta::Done);
         }
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The ranking of documents as a [`Format`]: `POST …/rerank` of Cohere, Jina, Voyage, OpenRouter, watsonx and servers,
-/// DashScope's, and the `reranking` and `score` of servers.
+/// DashScope's, that of Bedrock's agent runtime, and the `reranking` and `score` of servers.
 ///
 /// The inputs are the documents. Without another provider in the URI, it is `cohere`, whose API most have.
 ///
@@ -27,9 +27,21 @@ pub struct Rerank;
 
 const ENDS: [&str; 5] =
     ["/rerank", "/reranking", "/text-rerank/text-rerank", "/v1/score", "/v2/score"];
-const DOCUMENTS: [&str; 5] = ["documents", "texts", "inputs", "text_2", "items"];
-const CONTENT: [&str; 9] =
-    ["query", "queries", "text_1", "documents", "texts", "inputs", "text_2", "items", "input"];
+const DOCUMENTS: [&str; 6] = ["documents", "texts", "inputs", "text_2", "items", "sources"];
+const CONTENT: [&str; 10] = [
+    "query",
+    "queries",
+    "text_1",
+    "documents",
+    "texts",
+    "inputs",
+    "text_2",
+    "items",
+    "sources",
+    "input",
+];
+/// The member of a request to Bedrock's agent runtime that says which model ranks.
+const CONFIGURATION: &str = "rerankingConfiguration";
 
 impl Format for Rerank {
     fn matches(&self, method: &Method, path: &str) -> bool {
@@ -42,8 +54,10 @@ impl Format for Rerank {
 
     fn start(&self, call: &LlmHttpRequest<'_>) -> LlmStart {
         let members = call.members();
+        let of_bedrock = members.object(CONFIGURATION);
+        let provider = if of_bedrock.is_some() { "aws.bedrock" } else { "cohere" };
         let mut start =
-            start(call, ("cohere", "rerank"), &members, &CONTENT, &DOCUMENTS, |members| {
+            start(call, (provider, "rerank"), &members, &CONTENT, &DOCUMENTS, |members| {
                 // DashScope has them within the input.
                 let input = members.nested("input").unwrap_or_else(|| members.clone());
                 let sent = |name: &str| Some((name.to_owned(), input.value(name)?));
@@ -51,7 +65,15 @@ impl Format for Rerank {
                     CONTENT.iter().filter_map(|name| sent(name)).collect();
                 vec![found.into()]
             });
-        start.inputs = start.inputs.or_else(|| count(&members.nested("input")?, &DOCUMENTS));
+        let model = of_bedrock.and_then(|it| {
+            let configuration = it.object("bedrockRerankingConfiguration")?;
+            configuration.object("modelConfiguration")?.text("modelArn")
+        });
+        start.model = start.model.or(model.map(Into::into));
+        // vLLM's documents of several media are in an object.
+        let parts = members.object("documents").and_then(|it| count(&it, &["content"]));
+        start.inputs =
+            parts.or(start.inputs).or_else(|| count(&members.nested("input")?, &DOCUMENTS));
         start
     }
 

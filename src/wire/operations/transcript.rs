@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::answer::Transcript;
+use super::answer::{Choice, Transcript};
 use crate::{
     event::Delta,
     wire::{
@@ -17,8 +17,11 @@ use crate::{
 /// The protocol of transcriptions and translations in JSON, and of their events.
 #[derive(Debug, Default)]
 pub(super) struct Transcription {
+    has_model: bool,
     /// Whether a text was emitted.
     has_text: bool,
+    /// Whether the last piece of text was one that ends.
+    finished: bool,
 }
 
 impl Protocol for Transcription {
@@ -28,15 +31,20 @@ impl Protocol for Transcription {
         data: &str,
         each: &mut dyn FnMut(Delta<'_>),
     ) -> Result<(), ReadError> {
-        // The end is the event before the mark.
+        // The end of others is the event before the mark.
         if matches!(data, "" | "[DONE]") {
+            if !data.is_empty() {
+                self.eof(each);
+            }
             return Ok(());
         }
-        let event: Transcript<'_> = json::read(data)?;
+        let mut event: Transcript<'_> = json::read(data)?;
         let kind = event.kind.as_deref().unwrap_or_default();
         let (is_delta, is_end) = (kind.ends_with(".delta"), kind.ends_with(".done"));
-        if (event.error.is_some() || !(is_delta || is_end))
-            && let Some(error) = said(data, is_delta || is_end)
+        let choices = event.choices.0.take();
+        let is_known = is_delta || is_end || choices.is_some();
+        if (event.error.is_some() || !is_known)
+            && let Some(error) = said(data, is_known)
         {
             each(Delta::Error(error));
             return Ok(());
@@ -47,6 +55,8 @@ impl Protocol for Transcription {
             // OpenAI, Mistral.
             let text = event.delta.filled().or_else(|| event.text.filled());
             self.text(text, each);
+        } else if let Some(choices) = choices {
+            self.chunk(choices, event, each);
         }
         Ok(())
     }
@@ -71,6 +81,12 @@ impl Protocol for Transcription {
         self.end(answer, each);
         Ok(())
     }
+
+    fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        if self.finished {
+            self.end(Transcript::default(), each);
+        }
+    }
 }
 
 impl Transcription {
@@ -81,10 +97,36 @@ impl Transcription {
         }
     }
 
-    fn end(&mut self, answer: Transcript<'_>, each: &mut dyn FnMut(Delta<'_>)) {
-        if let Some(model) = answer.model.filled() {
-            each(Delta::Response { id: None, model: Some(model) });
+    /// Reads an event of vLLM's: `transcription.chunk`, `translation.chunk`. Each piece of a long sound has an end of its own,
+    /// and the usage follows the last one.
+    ///
+    /// Source: `speech_to_text/serving.py` of vLLM.
+    fn chunk(
+        &mut self,
+        choices: Vec<Choice<'_>>,
+        mut event: Transcript<'_>,
+        each: &mut dyn FnMut(Delta<'_>),
+    ) {
+        self.model(&mut event, each);
+        for Choice { delta, finish_reason } in choices {
+            self.finished = finish_reason.reason().is_some();
+            self.text(delta.0.and_then(|delta| delta.content.filled()), each);
         }
+        if let Some(raw) = event.usage.0 {
+            usage::emit(raw, None, each);
+        }
+    }
+
+    fn model(&mut self, event: &mut Transcript<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let model = std::mem::take(&mut event.model).filled().filter(|_| !self.has_model);
+        if model.is_some() {
+            self.has_model = true;
+            each(Delta::Response { id: None, model });
+        }
+    }
+
+    fn end(&mut self, mut answer: Transcript<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        self.model(&mut answer, each);
         // The last event of a stream repeats all of it.
         if !self.has_text {
             self.text(answer.text.filled(), each);
@@ -121,6 +163,12 @@ impl Decoder for PlainText {
 
     fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
         if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        // An error is JSON, whatever was asked for.
+        let error = std::str::from_utf8(&self.bytes).ok().and_then(|json| said(json, false));
+        if let Some(error) = error {
+            each(Delta::Error(error));
             return;
         }
         each(Delta::NotStreamed);

@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Transcriptions;
 
-const CONTENT: [&str; 4] = ["file", "file_url", "url", "prompt"];
+const CONTENT: [&str; 5] = ["file", "file_url", "url", "input_audio", "prompt"];
 
 impl Format for Transcriptions {
     fn matches(&self, method: &Method, path: &str) -> bool {
@@ -44,7 +44,7 @@ impl Format for Transcriptions {
             false => "audio_transcriptions",
         };
         let members = multipart::members(call);
-        start(call, ("openai", api), &members, &CONTENT, &CONTENT[..3], |members| {
+        start(call, ("openai", api), &members, &CONTENT, &CONTENT[..4], |members| {
             CONTENT.iter().flat_map(|name| items(members, &[name])).collect()
         })
     }

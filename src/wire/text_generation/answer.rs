@@ -19,8 +19,13 @@ const MAX_CHOICES: usize = 1024;
 pub(super) struct AnswerState {
     has_id: bool,
     has_model: bool,
-    /// The choices, and whether each has ended.
-    choices: Vec<(u32, bool)>,
+    choices: Vec<Choice>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    index: u32,
+    ended: bool,
     usage: Map<String, Value>,
 }
 
@@ -78,6 +83,7 @@ impl AnswerState {
         }
         let Details { finish_reason, generated_tokens, input_length } = details;
         self.usage(
+            at,
             [
                 ("input_token_count", piece.input_token_count),
                 ("generated_token_count", piece.generated_token_count),
@@ -93,41 +99,52 @@ impl AnswerState {
         let reasons = [piece.stop_reason, piece.stop_type, finish_reason];
         let reason = reasons.into_iter().find_map(Text::reason);
         if let Some(reason) = reason.filter(|_| !goes_on) {
-            self.choices[at].1 = true;
+            self.choices[at].ended = true;
             each(Delta::Finish { choice, reason });
         }
-        self.choices[at].1 |= whole || piece.stop == true;
+        self.choices[at].ended |= whole || piece.stop == true;
     }
 
     fn place(&mut self, choice: u32) -> Option<usize> {
-        let known = self.choices.iter().position(|(known, _)| *known == choice);
+        let known = self.choices.iter().position(|known| known.index == choice);
         if known.is_none() && self.choices.len() < MAX_CHOICES {
-            self.choices.push((choice, false));
+            self.choices.push(Choice { index: choice, ..Choice::default() });
             return Some(self.choices.len() - 1);
         }
         known
     }
 
-    /// Adds counts to those of earlier events, and emits them if they have changed.
-    fn usage(&mut self, counts: [(&str, Value); 6], each: &mut dyn FnMut(Delta<'_>)) {
+    /// Adds counts to those of earlier events of a choice, and emits the sums of all choices if they have changed: llama.cpp
+    /// counts each of several prompts by itself.
+    fn usage(&mut self, at: usize, counts: [(&str, Value); 6], each: &mut dyn FnMut(Delta<'_>)) {
         let mut changed = false;
+        let usage = &mut self.choices[at].usage;
         for (name, count) in counts {
-            let known = self.usage.get(name).and_then(Count::of);
+            let known = usage.get(name).and_then(Count::of);
             // Later events do not repeat the input.
             let is_new = Count::of(&count).is_some_and(|count| known.is_none_or(|it| it < count));
             if is_new {
                 changed = true;
-                self.usage.insert(name.to_owned(), count);
+                usage.insert(name.to_owned(), count);
             }
         }
-        if changed {
-            usage::emit(self.usage.clone(), None, each);
+        if !changed {
+            return;
         }
+        let mut sums = Map::new();
+        for (name, count) in self.choices.iter().flat_map(|choice| &choice.usage) {
+            let sum = match sums.get(name).and_then(Count::of).zip(Count::of(count)) {
+                Some((before, count)) => before.saturating_add(count).into(),
+                None => count.clone(),
+            };
+            sums.insert(name.clone(), sum);
+        }
+        usage::emit(sums, None, each);
     }
 
     /// Whether every choice has ended.
     pub(super) fn is_complete(&self) -> bool {
-        !self.choices.is_empty() && self.choices.iter().all(|(_, ended)| *ended)
+        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.ended)
     }
 }
 

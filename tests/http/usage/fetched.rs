@@ -35,7 +35,16 @@ async fn post(
 }
 
 async fn get(layer: &HttpCallbackLayer, results: &Results, answer: Value) -> LlmResult {
-    let request = Request::get("/v1/responses/resp_1").body(Full::<Bytes>::default()).unwrap();
+    get_at(layer, results, "/v1/responses/resp_1", answer).await
+}
+
+async fn get_at(
+    layer: &HttpCallbackLayer,
+    results: &Results,
+    target: &str,
+    answer: Value,
+) -> LlmResult {
+    let request = Request::get(target).body(Full::<Bytes>::default()).unwrap();
     call(layer, request, json_answer(200, Full::from(answer.to_string())), usize::MAX).await;
     results.one()
 }
@@ -59,6 +68,18 @@ fn is_counted(result: &LlmResult) -> bool {
     assert_eq!((usage.input_tokens, usage.output_tokens), (Some(20), Some(400)));
     assert_eq!(usage.source.output, Some(UsageSource::Reported));
     true
+}
+
+/// Azure's version is in the query of some calls, and not in that of others.
+#[tokio::test]
+async fn an_answer_counts_once_whatever_its_provider_is_called() {
+    let results = Results::default();
+    let layer = results.layer();
+    let answer = response("completed", &USAGE());
+    assert!(is_counted(&post(&layer, &results, json!({}), answer.clone()).await));
+    let target = "/openai/v1/responses/resp_1?api-version=preview";
+    let fetched = get_at(&layer, &results, target, answer).await;
+    assert!(fetched.fetched && fetched.usage.is_none());
 }
 
 #[tokio::test]

@@ -84,6 +84,40 @@ fn requests_of_invocations() {
 }
 
 #[test]
+fn media_are_content_without_their_data() {
+    let media = json!({"base64String": "CANARY".repeat(100)});
+    for (body, prompt) in [
+        (
+            json!({"inputPrompt": "What?", "mediaSource": media, "temperature": 0}),
+            json!([
+                {"role": "user", "content": "What?"},
+                {"role": "user", "mediaSource": {"base64String": "[redacted, 600 characters]"}},
+            ]),
+        ),
+        (
+            json!({"text_image": {"inputText": "a", "mediaSource": media}, "temperature": 0}),
+            json!([{"role": "user", "text_image": {"inputText": "a", "mediaSource": {"base64String": "[redacted, 600 characters]"}}}]),
+        ),
+        (
+            json!({"prompt": "a", "control_image": media["base64String"], "temperature": 0}),
+            json!([
+                {"role": "user", "content": "a"},
+                {"role": "user", "control_image": "[redacted, 600 characters]"},
+            ]),
+        ),
+        (
+            json!({"prompt": "a", "temperature": 0, "other": media}),
+            json!([{"role": "user", "content": "a"}]),
+        ),
+    ] {
+        let start = start(&BedrockInvoke, "/model/a.b/invoke", &body);
+        assert_eq!(start.messages.get(), Some(&prompt));
+        assert_eq!(start.params["temperature"], 0);
+        assert!(!json!(start.params).to_string().contains("CANARY"));
+    }
+}
+
+#[test]
 fn requests_for_other_outputs() {
     let image = json!({"inputImage": "CANARY".repeat(20), "inputText": "Hi"});
     let texts = json!({"texts": ["a", "b"], "input_type": "search_document"});

@@ -260,6 +260,33 @@ fn calls_of_command_r() {
 }
 
 #[test]
+fn chats_of_mistral() {
+    let message = json!({"role": "assistant", "content": "Hi", "tool_calls": []});
+    let choice = |reason: Value| json!({"choices": [{"index": 0, "message": message, "stop_reason": reason}]});
+    let mut deltas = whole(&choice(json!("length")));
+    let expected = [Delta::text("Hi"), Delta::finish("length"), Delta::Done];
+    assert_eq!(deltas, [&[Delta::NotStreamed][..], &expected].concat());
+    let mut last = choice(json!("length"));
+    last[METRICS] = metrics(3, 2);
+    deltas = content(stream(&[last]));
+    assert_eq!(deltas, expected);
+}
+
+#[test]
+fn messages_of_pegasus() {
+    let deltas = whole(&json!({"message": "A video", "finishReason": "stop"}));
+    let text = [Delta::text("A video"), Delta::finish("stop"), Delta::Done];
+    assert_eq!(deltas, [&[Delta::NotStreamed][..], &text].concat());
+    let deltas = stream(&[
+        json!({"message": "A "}),
+        json!({"message": "video", "finishReason": "stop", METRICS: metrics(3, 2)}),
+    ]);
+    assert_eq!(content(deltas), [&[Delta::text("A "), Delta::text("video")], &text[1..]].concat());
+    let failed = whole(&json!({"message": "It broke", "code": 7}));
+    assert!(matches!(&failed[..], [Delta::Error(error)] if &*error.message == "It broke"));
+}
+
+#[test]
 fn what_a_guardrail_puts_in_place_of_an_answer_is_complete() {
     let blocked =
         json!({"outputText": "No.", "index": 0, "amazon-bedrock-guardrailAction": "INTERVENED"});
@@ -275,7 +302,7 @@ fn outputs_that_are_no_text() {
         (
             json!({"embedding": [1, 2], "embeddingsByType": {"binary": [1], "float": [1, 2]}}),
             1,
-            Some(1),
+            Some(2),
         ),
         (
             json!({"id": "e", "embeddings": [[1, 2], [3, 4], [5, 6]], "texts": ["a", "b", "c"]}),
@@ -283,7 +310,15 @@ fn outputs_that_are_no_text() {
             Some(2),
         ),
         (json!({"embeddings": {"int8": [[1, 2], [3, 4]], "float": [[1, 2], [3, 4]]}}), 2, Some(2)),
-        (json!({"embeddings": {"base64": ["AAAA", "BBBB"]}}), 2, None),
+        (json!({"embeddings": {"base64": ["AAAAAA==", "BBBBBB=="]}}), 2, Some(1)),
+        // Cohere packs eight bits in a number, Titan has a number for each.
+        (json!({"embeddings": {"base64": ["AAAAAA=="], "ubinary": [[1, 2]]}}), 1, Some(1)),
+        (json!({"embeddings": {"binary": [[1, 2]]}}), 1, Some(16)),
+        (json!({"embeddingsByType": {"binary": [1, 0]}}), 1, Some(2)),
+        // Cohere says what pictures were sent.
+        (json!({"images": [], "embeddings": {"float": [[1, 2], [3, 4]]}}), 2, Some(2)),
+        // Marengo.
+        (json!({"data": [{"embedding": [1, 2, 3], "embeddingOption": "visual"}]}), 1, Some(3)),
         (json!({"embeddings": [{"embeddingType": "TEXT", "embedding": [1, 2, 3]}]}), 1, Some(3)),
         (
             json!({"results": [{"index": 1, "relevance_score": 0.5}, {"index": 0, "relevanceScore": 0}]}),

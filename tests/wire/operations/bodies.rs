@@ -116,6 +116,13 @@ fn vectors_are_counted_in_every_shape() {
                 2,
                 input(8),
             ),
+            // The parts of a video.
+            (
+                VERTEX,
+                json!({"predictions": [{"videoEmbeddings": [{"embedding": v}, {"embedding": v}]}]}),
+                2,
+                None,
+            ),
             ("/v1/embed", json!({"embeddings": [v, v], "meta": billed}), 2, input(2)),
             (
                 "/v2/embed",
@@ -143,6 +150,17 @@ fn vectors_are_counted_in_every_shape() {
                 answer("/v1/embeddings", &request, &json!({"data": [{"embedding": embedding}]}));
             assert_eq!(found.result.dimensions, Some(dimensions), "{asked}");
         }
+    }
+}
+
+#[test]
+fn pictures_of_a_request_are_no_outputs() {
+    let billed = json!({"billed_units": {"images": 2, "image_tokens": 300, "input_tokens": 4}});
+    for images in [json!([]), json!([{"width": 400, "height": 200, "format": "png"}])] {
+        let body =
+            json!({"images": images, "embeddings": {"float": [[1, 2], [3, 4]]}, "meta": billed});
+        let expected = (2, Some(2), input(304));
+        assert_eq!(counts("/v2/embed", &json!({"images": ["data:,"]}), &body), expected);
     }
 }
 
@@ -201,9 +219,9 @@ fn ranks_pictures_and_verdicts_are_counted() {
         let (found, dimensions, _) = counts(target, &json!({}), &body);
         assert_eq!((found, dimensions), (outputs, None), "{target}");
     }
-    let verdicts = json!({"id": "m", "results": [{"flagged": true}, {"flagged": false}]});
+    let verdicts = json!({"id": "m", "results": [{"flagged": null}, {"flagged": true}]});
     let found = answer("/v1/moderations", &json!({}), &verdicts);
-    assert_eq!((found.result.outputs, found.result.flagged), (Some(2), Some(vec![true, false])));
+    assert_eq!((found.result.outputs, found.result.flagged), (Some(2), Some(vec![false, true])));
     assert_eq!(found.run_type, RunType::Moderation);
 }
 
@@ -222,13 +240,49 @@ fn streamed_pictures_end_with_the_last_one() {
     let found =
         events("/v1/images/edits", &two, &[part.clone(), edit.clone(), part.clone(), edit.clone()]);
     assert_eq!((found.done, found.result.outputs, found.result.streamed), (true, Some(2), true));
-    let found = events("/v1/images/edits", &two, &[part.clone(), edit]);
+    // One of two, and the stream stops.
+    let found = events("/v1/images/edits", &two, &[part.clone(), edit.clone()]);
+    assert_eq!((found.done, found.result.outputs), (false, Some(1)));
+    let body = format!("data: {edit}\n\ndata: [DONE]\n\n");
+    let found =
+        read("/v1/images/edits", (JSON, two.to_string().as_bytes()), (Some(SSE), body.as_bytes()));
     assert_eq!((found.done, found.result.outputs), (true, Some(1)));
     let found = events("/v1/images/edits", &two, &[part]);
     assert_eq!((found.done, found.result.outputs), (false, None));
     let error = json!({"type": "error", "error": {"message": "no", "code": "moderation_blocked"}});
     let found = events("/v1/images/edits", &two, &[error]);
     assert_eq!(&*found.error.unwrap().message, "no");
+}
+
+/// Seedream's events: one for each picture, and one for all of them.
+#[test]
+fn pictures_that_another_event_follows_are_counted() {
+    let part =
+        json!({"type": "image_generation.partial_succeeded", "image_index": 0, "url": "https://x"});
+    let usage = json!({"generated_images": 2, "output_tokens": 8000, "total_tokens": 8000});
+    let end = json!({"type": "image_generation.completed", "usage": usage});
+    let target = "/api/v3/images/generations";
+    let found = events(target, &json!({"stream": true}), &[part.clone(), part.clone(), end]);
+    assert_eq!((found.done, found.result.outputs), (true, Some(2)));
+    assert_eq!(found.result.usage, Some(Usage::new(0, 8000)));
+    assert!(!events(target, &json!({"stream": true}), &[part]).done);
+}
+
+#[test]
+fn pictures_that_a_filter_removed_are_none() {
+    let imagen = "/v1beta/models/imagen-4.0-generate-001:predict";
+    let removed = json!({"predictions": [{"raiFilteredReason": "no"}]});
+    for body in [json!({}), removed] {
+        assert_eq!(counts(imagen, &json!({}), &body), (0, None, None), "{body}");
+    }
+    let target = "/v1/images/generations";
+    let blurred = json!({"artifacts": [{"base64": base64(3000), "finishReason": "CONTENT_FILTERED"}, {"base64": base64(3000), "finishReason": "SUCCESS"}]});
+    assert_eq!(counts(target, &json!({}), &blurred), (1, None, None));
+    let refused = json!({"finish_reasons": ["Filter reason: prompt"], "images": [null]});
+    let error = answer(target, &json!({}), &refused).error.unwrap();
+    assert_eq!(&*error.message, "Filter reason: prompt");
+    let passed = json!({"finish_reasons": [null], "images": [base64(3000)]});
+    assert_eq!(counts(target, &json!({}), &passed), (1, None, None));
 }
 
 #[test]
@@ -307,6 +361,9 @@ fn transcripts_are_text_in_every_format() {
     let found =
         read(target, (form_type, form("text").as_bytes()), (Some("text/html"), page.as_bytes()));
     assert!(found.error.is_some() || !found.done, "{found:?}");
+    let failed = json!({"error": {"message": "too long"}}).to_string();
+    let found = read(target, (form_type, form("srt").as_bytes()), (Some(JSON), failed.as_bytes()));
+    assert_eq!((&*found.error.unwrap().message, found.done), ("too long", false));
     let seconds = json!({"type": "duration", "seconds": 9});
     let found = answer(target, &json!({}), &json!({"text": "a", "usage": seconds}));
     assert_eq!((found.result.usage, found.result.usage_raw), (None, Some(seconds)));
@@ -351,6 +408,54 @@ fn speech_is_sound_or_events_of_it() {
     );
     assert!(found.start.stream && found.done && found.result.streamed);
     assert_eq!((found.result.outputs, found.result.usage), (Some(1), Some(Usage::new(1, 9))));
+}
+
+#[test]
+fn sound_in_json_is_an_output() {
+    // Mistral's, DeepInfra's, and that of servers with OpenAI's pictures.
+    for body in [
+        json!({"audio_data": base64(3000)}),
+        json!({"audio": base64(3000), "inference_status": {"cost": 0.1}}),
+        json!({"data": [{"b64_json": base64(3000)}]}),
+    ] {
+        let (outputs, dimensions, _) = counts("/v1/audio/speech", &json!({}), &body);
+        assert_eq!((outputs, dimensions), (1, None), "{body:.40}");
+    }
+}
+
+/// vLLM's `transcription.chunk` and `translation.chunk`. Each piece of a long sound has an end of its own.
+#[test]
+fn transcripts_in_choices_are_text() {
+    let chunk = |text: &str, reason: Value| json!({"id": "t", "object": "transcription.chunk", "model": "w", "choices": [{"delta": {"content": text}, "finish_reason": reason}]});
+    let usage = json!({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5});
+    let last =
+        json!({"object": "transcription.chunk", "model": "w", "choices": [], "usage": usage});
+    let texts = [
+        chunk(" Hel", Value::Null),
+        chunk("lo", json!("stop")),
+        chunk(" and", Value::Null),
+        chunk("", json!("stop")),
+    ];
+    let body = |events: &[Value], mark: &str| {
+        let framed = |event: &Value| format!("data: {event}\n\n");
+        events.iter().map(framed).collect::<String>() + mark
+    };
+    let heard = |body: &str| {
+        let target = "/v1/audio/translations";
+        read(target, (JSON, br#"{"stream":true}"#), (Some(SSE), body.as_bytes()))
+    };
+    for mark in ["data: [DONE]\n\n", ""] {
+        let whole: Vec<Value> = texts.iter().cloned().chain([last.clone()]).collect();
+        let found = heard(&body(&whole, mark));
+        assert_eq!((found.done, found.error.is_none()), (true, true), "{found:?}");
+        assert_eq!((&*found.result.choices[0].text, found.result.tokens), (" Hello and", 3));
+        assert_eq!((found.result.usage, found.result.outputs), (Some(Usage::new(3, 2)), Some(1)));
+        assert_eq!(found.result.model.as_deref(), Some("w"));
+    }
+    assert!(!heard(&body(&texts[..3], "")).done);
+    let error = json!({"error": {"message": "no", "type": "InternalServerError", "code": 500}});
+    let cut = body(&[texts[0].clone(), error], "data: [DONE]\n\n");
+    assert_eq!(&*heard(&cut).error.unwrap().message, "no");
 }
 
 #[test]

@@ -44,8 +44,12 @@ fn inputs_are_counted() {
         ("/v1/rerank", json!({"query": "q", "documents": ["a", {"text": "b"}]}), 2),
         ("/rerank", json!({"query": "q", "texts": ["a"]}), 1),
         ("/api/v1/services/rerank/text-rerank/text-rerank", ranked, 2),
+        ("/rerank", json!({"query": "q", "documents": {"content": [{}, {}]}}), 2),
         ("/v1/images/generations", json!({"prompt": "a"}), 1),
         ("/v1/images/edits", json!({"prompt": "a", "images": [{"file_id": "f"}, {}]}), 2),
+        ("/v1/embeddings", json!({"messages": [{"role": "user"}, {"role": "user"}]}), 1),
+        ("/rerank", json!({"queries": [{}], "sources": [{}, {}]}), 2),
+        ("/v1/audio/transcriptions", json!({"input_audio": {"data": "", "format": "wav"}}), 1),
         ("/v1/audio/speech", json!({"input": "a"}), 1),
         ("/v1/moderations", json!({"input": ["a", "b"]}), 2),
         ("/v1/moderations", json!({"input": parts}), 1),
@@ -102,6 +106,20 @@ fn requests_say_who_is_asked_and_for_what() {
             json!(["a"]),
         ),
         (
+            "/rerank",
+            json!({"queries": [{"type": "TEXT"}], "sources": ["a"], "rerankingConfiguration": {"bedrockRerankingConfiguration": {"modelConfiguration": {"modelArn": "arn:m"}}}}),
+            ["aws.bedrock", "rerank", "arn:m"],
+            json!({"rerankingConfiguration": {"bedrockRerankingConfiguration": {"modelConfiguration": {"modelArn": "arn:m"}}}}),
+            json!([{"queries": [{"type": "TEXT"}], "sources": ["a"]}]),
+        ),
+        (
+            "/v1/embeddings",
+            json!({"model": "e", "messages": [{"role": "user", "content": "a"}]}),
+            ["openai", "embeddings", "e"],
+            json!({}),
+            json!([{"role": "user", "content": "a"}]),
+        ),
+        (
             "/v1/audio/speech",
             json!({"model": "s", "input": "Hi", "instructions": "slow", "voice": "v"}),
             ["openai", "audio_speech", "s"],
@@ -137,6 +155,8 @@ fn pictures_and_files_are_not_captured() {
             json!({"instances": [{"prompt": "a", "image": image}]}),
         ),
         (multimodal, json!({"instances": [{"image": image}]})),
+        ("/v1/images/edits", json!({"prompt": "a", "image_base64": picture})),
+        ("/v1/audio/transcriptions", json!({"input_audio": {"data": picture}})),
     ] {
         let record = json!(of(target, &body)).to_string();
         assert!(!record.contains("QUJDQUJD") && record.contains("redacted"), "{target} {record}");

@@ -99,6 +99,9 @@ impl Completion {
         let text = TEXTS.iter().find_map(|name| part.get(*name)?.as_str());
         // AI21's Jurassic nests both.
         let text = text.or_else(|| part.get("data")?["text"].as_str());
+        // TwelveLabs' Pegasus. Errors, which have a message too, have other members.
+        let speaks = part.len() == 1 || part.contains_key("finishReason");
+        let text = text.or_else(|| part.get("message").filter(|_| speaks)?.as_str());
         let mut reasons = REASONS.iter().filter_map(|name| part.get(*name));
         let reason = reasons.find_map(|it| it.as_str().or_else(|| it["reason"].as_str()));
         let calls = part.get("tool_calls").and_then(Value::as_array);

@@ -1,8 +1,14 @@
-use super::{completion::Completion, head::Named, vectors};
+use serde_json::Value;
+
+use super::{completion::Completion, head::Named};
 use crate::{
     event::Delta,
     wire::{
-        anthropic::Anthropic, bedrock::converse::Converse, json::ReadError, openai_chat::OpenAi,
+        anthropic::Anthropic,
+        bedrock::converse::Converse,
+        json::{Count, ReadError},
+        openai_chat::OpenAi,
+        operations::protocol::Operation,
         protocol::Protocol,
     },
 };
@@ -41,7 +47,7 @@ impl Dialect {
     ) -> Result<(), ReadError> {
         match (self, event) {
             (Self::Messages(messages), _) => messages.event(None, json, each),
-            (Self::Chat(chat), _) => chat.event(None, json, each),
+            (Self::Chat(chat), _) => reasoned(json, each, |each| chat.event(None, json, each)),
             (Self::Converse(converse), Some((name, data))) => {
                 converse.event(Some(name), data, each)
             }
@@ -61,18 +67,57 @@ impl Dialect {
     }
 }
 
-/// Reads a non-streamed answer. Emits outputs themselves if a handler is to have them.
+/// Reads a non-streamed answer, of text or of outputs.
 pub(super) fn whole(
     named: Option<Named>,
-    emits: bool,
+    mut outputs: Operation,
     json: &str,
     each: &mut dyn FnMut(Delta<'_>),
 ) -> Result<(), ReadError> {
     match Dialect::of(named) {
         Dialect::Messages(mut messages) => messages.whole(json, each),
-        Dialect::Chat(mut chat) => chat.whole(json, each),
+        Dialect::Chat(mut chat) => reasoned(json, each, |each| chat.whole(json, each)),
         Dialect::Converse(mut converse) => converse.whole(json, each),
-        Dialect::Completion(_) if named == Some(Named::Vectors) => vectors::read(json, emits, each),
+        Dialect::Completion(_) if named == Some(Named::Vectors) => outputs.whole(json, each),
         Dialect::Completion(mut completion) => completion.whole(json, each),
     }
+}
+
+/// Reads a chunk, or all, of a chat. Mistral's has its finish reasons under another name.
+///
+/// Source: "Mistral AI chat completion" in the documentation of Bedrock.
+fn reasoned(
+    json: &str,
+    each: &mut dyn FnMut(Delta<'_>),
+    read: impl FnOnce(&mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let mut reasons = reasons(json);
+    let mut finish = |each: &mut dyn FnMut(Delta<'_>)| {
+        for (choice, reason) in reasons.drain(..) {
+            each(Delta::Finish { choice, reason: reason.into() });
+        }
+    };
+    read(&mut |delta| {
+        if matches!(delta, Delta::Done) {
+            finish(each);
+        }
+        each(delta);
+    })?;
+    finish(each);
+    Ok(())
+}
+
+/// Returns the finish reasons of the choices that have one under Mistral's name alone.
+fn reasons(json: &str) -> Vec<(u32, String)> {
+    if !json.contains("\"stop_reason\"") {
+        return Vec::new();
+    }
+    let body: Value = serde_json::from_str(json).unwrap_or_default();
+    let choices = body["choices"].as_array().into_iter().flatten();
+    let alone = choices.filter(|choice| choice.get("finish_reason").is_none());
+    let reason = |choice: &Value| {
+        let index = Count::of(&choice["index"]).unwrap_or(0);
+        Some((u32::try_from(index).ok()?, choice["stop_reason"].as_str()?.to_owned()))
+    };
+    alone.filter_map(reason).collect()
 }

@@ -76,6 +76,8 @@ impl<'a> Head<'a> {
             "embedding" | "embeddings" | "embeddingsByType" | "images" | "artifacts" => {
                 Some(Named::Vectors)
             }
+            // TwelveLabs' Marengo.
+            "data" if has(&["\"embedding\""]) => Some(Named::Vectors),
             "results" if has(&["\"relevance_score\"", "\"relevanceScore\""]) => {
                 Some(Named::Vectors)
             }

@@ -5,6 +5,5 @@ mod decoder;
 mod dialect;
 mod head;
 mod protocol;
-mod vectors;
 
 pub use decoder::InvokeDecoder;

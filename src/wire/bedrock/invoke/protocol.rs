@@ -10,6 +10,7 @@ use crate::{
     wire::{
         LlmHttpResponse, base64,
         json::{self, ReadError, Text},
+        operations::{element::Element, protocol::Operation},
         protocol::Protocol,
         usage,
     },
@@ -29,6 +30,8 @@ const COUNTS: [(&str, &str); 4] = [
 pub(super) struct Invoke {
     dialect: Option<Dialect>,
     rest: Rest,
+    /// The type of the vectors' numbers.
+    element: Element,
     /// Whether outputs themselves are emitted.
     emits: bool,
 }
@@ -68,7 +71,9 @@ impl Invoke {
             tier: header("x-amzn-bedrock-service-tier").map(Into::into),
             ..Rest::default()
         };
-        Self { dialect: None, rest, emits: response.outputs }
+        let params = response.request.map(|request| &request.params);
+        let element = params.map(Element::requested).unwrap_or_default();
+        Self { dialect: None, rest, element, emits: response.outputs }
     }
 
     /// Reads a chunk, as its family of models writes it.
@@ -162,7 +167,8 @@ impl Protocol for Invoke {
         if let Some(metrics) = head.metrics {
             rest.counts = metrics;
         }
-        dialect::whole(head.dialect, self.emits, json, &mut |delta| rest.pass(delta, each))
+        let outputs = Operation::of(self.element).emits(self.emits);
+        dialect::whole(head.dialect, outputs, json, &mut |delta| rest.pass(delta, each))
     }
 
     fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
