@@ -1136,12 +1136,15 @@ def check_budgets():
         same("no call", len(upstream.seen), 3)
         budgets = json.loads(get(f"{admin}/usage")[1])["budgets"]
         same("the budgets", (budgets["one"]["keys"][0]["spent_tokens"], budgets["one"]["refused_runs"]), (60, 2))
-        # What is spent stays spent, if the budget is the same.
+        # What is spent stays spent.
         reload(server, admin, folder / "gateway.toml", text.replace("1000000", "10"))
         same("as before", ask(server, "POST", "/v1/chat/completions", small, key("one"))[0], 429)
         same("the new one", ask(server, "POST", "/v1/chat/completions", small | {"max_tokens": 50}, key("two"))[0], 429)
         reload(server, admin, folder / "gateway.toml", text.replace("tokens = 50", "tokens = 500"))
         same("a larger one", ask(server, "POST", "/v1/chat/completions", small, key("one"))[0], 200)
+        # What is spent of a smaller one, too.
+        reload(server, admin, folder / "gateway.toml", text.replace("tokens = 50", "tokens = 80"))
+        same("a smaller one", ask(server, "POST", "/v1/chat/completions", small, key("one"))[0], 429)
     text = f'upstream = "{upstream.url}"\n[budget]\nmoney = "0.01"\n[prices]\nbundled = true\n'
     with gateway_with(text) as (server, *_):
         ask_for = lambda model, tokens: ask(server, "POST", "/v1/chat/completions", CHAT | {"model": model, "max_tokens": tokens})[0]

@@ -21,7 +21,7 @@ struct Guarded {
 }
 
 impl Budgets {
-    /// Returns the guards of new settings. Where a budget is the same as before, what was spent stays spent.
+    /// Returns the guards of new settings. What was spent stays spent, unless a budget is of another period.
     pub(crate) fn of(
         &self,
         settings: &Settings,
@@ -34,11 +34,13 @@ impl Budgets {
             wanted.push((String::new(), budget.clone()));
         }
         let guarded = |(name, settings): (String, BudgetSettings)| {
-            let before = self.0.get(&name).filter(|before| before.settings == settings);
+            let before = self.0.get(&name);
             let (guard, callbacks) = match before {
-                Some(before) => (before.guard.clone(), before.callbacks.clone()),
-                None => {
-                    let guard = settings.guard(prices);
+                Some(before) if before.settings == settings => {
+                    (before.guard.clone(), before.callbacks.clone())
+                }
+                before => {
+                    let guard = settings.guard(prices, before.map(|it| &it.guard));
                     (guard.clone(), Callbacks::new().inline(guard))
                 }
             };

@@ -44,8 +44,12 @@ impl BudgetSettings {
         Ok(())
     }
 
-    /// Creates the guard that keeps calls within this budget.
-    pub(crate) fn guard(&self, prices: Option<&Prices>) -> BudgetGuard {
+    /// Creates the guard that keeps calls within this budget, and continues that of the settings before.
+    pub(crate) fn guard(
+        &self,
+        prices: Option<&Prices>,
+        before: Option<&BudgetGuard>,
+    ) -> BudgetGuard {
         let mut guard = BudgetGuard::builder();
         if let Some(tokens) = self.tokens {
             guard = guard.tokens(tokens);
@@ -68,6 +72,9 @@ impl BudgetSettings {
         if self.allow_unpriced {
             guard = guard.allow_unpriced();
         }
-        guard.build()
+        match before {
+            Some(before) => guard.build_continuing(before),
+            None => guard.build(),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Open runs when the budget is spent.
 
+use std::time::Duration;
+
 use futures::{FutureExt, StreamExt};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
@@ -146,4 +148,50 @@ async fn guards_of_one_run() {
     let aborted: u64 = guards.iter().map(|guard| guard.report().aborted_runs).sum();
     assert_eq!(aborted, 1, "exactly one guard aborted the run");
     assert!(guards.iter().all(|guard| all(guard).spent_tokens == 6));
+}
+
+/// A guard that continues another one knows what was spent, and settles the runs that the other one admitted.
+#[tokio::test]
+async fn another_limit_continues_the_budget() {
+    let tokens =
+        |limit| BudgetGuard::builder().usage_estimator(support::pieces()).tokens(limit).reserve(10);
+    let guard = tokens(100).build();
+    let (_, mut before) = model(&guard, used(10, 20));
+    assert!(ask(&mut before, asking(9)).await.1.is_none());
+    let (_, mut going) = model(&guard, texts(3).chunk(report(10, 40)).complete("stop"));
+    let mut answer = going.call(asking(9)).await.unwrap();
+    answer.next().await.unwrap().unwrap();
+
+    let smaller = tokens(45).build_continuing(&guard);
+    assert_eq!((all(&smaller).spent_tokens, all(&smaller).remaining_tokens), (30, Some(5)));
+    let (_, mut refused) = model(&smaller, used(1, 1));
+    assert!(ask(&mut refused, asking(9)).await.1.is_some());
+    assert!(read(answer).await.1.is_none());
+    let larger = tokens(200).build_continuing(&smaller);
+    for guard in [&guard, &smaller, &larger] {
+        assert_eq!((all(guard).spent_tokens, all(guard).reserved_tokens), (80, 0));
+    }
+    let (_, mut admitted) = model(&larger, used(1, 1));
+    assert!(ask(&mut admitted, asking(9)).await.1.is_none());
+    assert_eq!(all(&guard).spent_tokens, 82);
+}
+
+/// What is kept in other units begins anew.
+#[tokio::test]
+async fn another_period_or_currency_begins_anew() {
+    let tokens =
+        || BudgetGuard::builder().usage_estimator(support::pieces()).tokens(100).reserve(10);
+    let in_currency = |currency: &str| {
+        let prices = format!(
+            r#"{{"currency": "{currency}", "models": {{"m": {{"input": 1, "output": 10}}}}}}"#
+        );
+        tokens().prices(prices.parse::<PriceTable>().unwrap())
+    };
+    let guard = in_currency("USD").build();
+    let (_, mut model) = model(&guard, used(10, 20));
+    assert!(ask(&mut model, ChatRequest::new("m")).await.1.is_none());
+    assert_eq!(all(&in_currency("USD").build_continuing(&guard)).spent_tokens, 30);
+    for other in [tokens(), in_currency("EUR"), in_currency("USD").every(Duration::from_secs(60))] {
+        assert!(other.build_continuing(&guard).report().keys.is_empty());
+    }
 }

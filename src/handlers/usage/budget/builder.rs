@@ -174,6 +174,23 @@ impl BudgetGuardBuilder {
         BudgetGuard::with_settings(self.settings)
     }
 
+    /// Builds a guard with these settings that continues the budgets of another one: what was spent stays spent, and the
+    /// calls in flight are counted on. For a limit that is changed while calls run, with
+    /// [`Reloadable`](crate::callbacks::Reloadable).
+    ///
+    /// Budgets begin anew if the length of the windows or the currency is another.
+    ///
+    /// ```
+    /// use tower_llm_callbacks::handlers::BudgetGuard;
+    ///
+    /// let guard = BudgetGuard::builder().tokens(1_000).build();
+    /// let larger = BudgetGuard::builder().tokens(2_000).build_continuing(&guard);
+    /// ```
+    #[must_use]
+    pub fn build_continuing(self, former: &BudgetGuard) -> BudgetGuard {
+        BudgetGuard::continuing(self.settings, former)
+    }
+
     /// Builds a guard whose budgets several processes share.
     ///
     /// # Panics

@@ -88,6 +88,12 @@ pub struct BudgetGuard(Arc<GuardInner>);
 
 struct GuardInner {
     settings: BudgetSettings,
+    books: Arc<Books>,
+}
+
+/// What has been spent. Shared by a guard and those that continue it.
+#[derive(Default)]
+struct Books {
     outermost: Outermost,
     balances: Mutex<Balances>,
 }
@@ -110,8 +116,17 @@ impl BudgetGuard {
     }
 
     pub(super) fn with_settings(settings: BudgetSettings) -> Self {
-        let (outermost, balances) = (Outermost::default(), Mutex::default());
-        Self(Arc::new(GuardInner { settings, outermost, balances }))
+        Self(Arc::new(GuardInner { settings, books: Arc::default() }))
+    }
+
+    /// Continues the budgets of another guard, unless they are kept in other units: then they begin anew.
+    pub(super) fn continuing(mut settings: BudgetSettings, former: &Self) -> Self {
+        if !settings.counts_as(&former.0.settings) {
+            return Self::with_settings(settings);
+        }
+        // Windows are numbered from their own origin.
+        settings.windows = former.0.settings.windows;
+        Self(Arc::new(GuardInner { settings, books: Arc::clone(&former.0.books) }))
     }
 
     /// Returns the budgets of all keys.
@@ -135,7 +150,7 @@ impl BudgetGuard {
     /// Calls a closure with the balances of the current window.
     fn with<T>(&self, f: impl FnOnce(&mut Balances) -> T) -> T {
         let (output, past) = {
-            let mut balances = lock(&self.0.balances);
+            let mut balances = lock(&self.0.books.balances);
             let now = self.0.settings.windows.map_or(0, |windows| windows.now());
             let past = balances.turn_to(now);
             (f(&mut balances), past)
@@ -148,7 +163,7 @@ impl BudgetGuard {
         // Another handler may have aborted the run first.
         let renewal = self.0.settings.windows.map(|windows| windows.until_next());
         if run.abort(refusal.abort(renewal)) {
-            lock(&self.0.balances).count_abort(key, at_start);
+            lock(&self.0.books.balances).count_abort(key, at_start);
         }
     }
 
@@ -157,7 +172,7 @@ impl BudgetGuard {
         // User code, so it is called without the lock and before the run is recorded anywhere.
         let key = if settings.limit.is_some() { settings.key.key(run, start) } else { None };
         let open = settings.open_run(run, start);
-        if !self.0.outermost.start(run) {
+        if !self.0.books.outermost.start(run) {
             return;
         }
         let (key, admitted) = self.with(|balances| {
@@ -172,7 +187,7 @@ impl BudgetGuard {
     }
 
     fn end(&self, run: &Run, result: &LlmResult, completed: bool) {
-        if !self.0.outermost.end(run) {
+        if !self.0.books.outermost.end(run) {
             return;
         }
         let settings = &self.0.settings;

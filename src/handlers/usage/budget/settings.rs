@@ -39,6 +39,14 @@ pub(super) struct BudgetPrices {
 }
 
 impl BudgetSettings {
+    /// Whether what was spent under other settings can be compared: it is of windows of the same length, and in the same
+    /// currency.
+    pub(super) fn counts_as(&self, other: &Self) -> bool {
+        let length = |it: &Self| it.windows.map(|windows| (windows.length, windows.aligned));
+        let currency = |it: &Self| it.prices.as_ref().map(|prices| Arc::clone(&prices.currency));
+        length(self) == length(other) && currency(self) == currency(other)
+    }
+
     pub(super) fn new() -> Self {
         Self {
             limit: BudgetLimit::default(),
