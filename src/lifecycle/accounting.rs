@@ -85,7 +85,9 @@ impl Accounting {
         let learner = estimator.filter(|_| taught && reported).filter(learns);
         let mut answer = LazyCount { given: count, own: None, pieces: end.pieces };
         self.estimate_input(&mut usage, result, start, end);
-        self.estimate_output(&mut usage, result, start, &mut answer, end);
+        if !is_billed_by_time(result) {
+            self.estimate_output(&mut usage, result, start, &mut answer, end);
+        }
         let reported_output = usage.source.output == Some(UsageSource::Reported);
         if let Some(learner) = learner {
             let answer = Answer::new(result, answer.get(result)).request(start);
@@ -221,6 +223,11 @@ fn source(estimate: &Estimate) -> UsageSource {
 fn continues_in_background(start: &LlmStart, result: &LlmResult) -> bool {
     let background = start.params.get("background").is_some_and(|value| value == true);
     background && result.tokens == 0 && result.text().is_empty()
+}
+
+/// Whether the provider reported seconds of audio in place of tokens, as of whisper-1.
+fn is_billed_by_time(result: &LlmResult) -> bool {
+    result.usage_raw.as_ref().is_some_and(|usage| usage["type"] == "duration")
 }
 
 /// Whether the provider stores the answer, so that it can be fetched: OpenAI's Responses and Gemini's interactions by default,

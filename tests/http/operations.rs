@@ -435,6 +435,20 @@ async fn the_tokens_of_media_are_not_estimated() {
     }
 }
 
+/// Of audio that is billed by its seconds no tokens are invented.
+#[tokio::test]
+async fn what_is_billed_by_time_has_no_tokens() {
+    let form = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\nabc\r\n--b--\r\n";
+    let usage = json!({"type": "duration", "seconds": 9});
+    let answer = json!({"text": "Good morning.", "usage": usage});
+    let mut spoken = Exchange::new("/v1/audio/transcriptions", &json!({}), &answer);
+    spoken.request = ("multipart/form-data; boundary=b".to_owned(), form.into());
+    let end = spoken.records().await.pop().unwrap();
+    let found = &end["data"]["usage"];
+    assert!(found["input_tokens"].is_null() && found["output_tokens"].is_null(), "{end}");
+    assert_eq!(end["data"]["usage_raw"], usage);
+}
+
 /// The records of an end without what differs from call to call.
 fn comparable(records: &[Value]) -> Value {
     let mut data = records.last().unwrap()["data"].clone();
