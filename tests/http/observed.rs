@@ -260,7 +260,6 @@ const ROWS: &[Row] = &[
         "/mcp/{server}",
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
     ),
-    ("", "POST", "/", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#),
     ("", "GET", "/mcp", ""),
     ("", "DELETE", "/mcp", ""),
 ];

@@ -12,7 +12,8 @@ use crate::{
     wire::{Call, Decoder, Format, LlmHttpRequest, LlmHttpResponse},
 };
 
-/// Tool calls of the Model Context Protocol over streamable HTTP as a [`Format`]: `POST …/mcp`, `…/mcp/…` and `/` with the method `tools/call`.
+/// Tool calls of the Model Context Protocol over streamable HTTP as a [`Format`]: `POST …/mcp` and `…/mcp/…` with the method
+/// `tools/call`.
 ///
 /// A server may have any path: [`HttpCallbackLayer::route`](crate::HttpCallbackLayer::route) sets others. A call is a run of
 /// type [`Tool`](RunType::Tool), whose name is the tool's, whose input are the arguments, and whose output is the result. It
@@ -39,7 +40,7 @@ pub struct Mcp;
 
 impl Format for Mcp {
     fn matches(&self, method: &Method, path: &str) -> bool {
-        method == Method::POST && (path == "/" || path.split('/').any(|part| part == "mcp"))
+        method == Method::POST && path.split('/').any(|part| part == "mcp")
     }
 
     fn describe(&self, request: &LlmHttpRequest<'_>) -> Call {

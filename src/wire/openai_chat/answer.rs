@@ -131,8 +131,9 @@ impl AnswerState {
         form: Form,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
-        let Choice { index, delta, message, text, finish_reason, usage: _, error } = choice;
-        let finish = take(finish_reason).reason();
+        let Choice { index, delta, message, text, finish_reason, stop_reason, usage: _, error } =
+            choice;
+        let finish = take(finish_reason).reason().or_else(|| take(stop_reason).reason());
         let (delta, message) = (delta.0.as_mut(), message.0.as_deref_mut());
         self.failure |= error.is_some();
         if delta.is_none() && message.is_none() && text.as_deref().is_none() && finish.is_none() {

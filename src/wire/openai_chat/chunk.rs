@@ -62,6 +62,8 @@ pub(super) struct Choice<'a> {
     /// The content of legacy Completions.
     pub(super) text: Text<'a>,
     pub(super) finish_reason: Text<'a>,
+    /// The finish reason of Mistral's models on Bedrock. Beside one, vLLM's stop text.
+    pub(super) stop_reason: Text<'a>,
     /// Some servers report the usage and errors of the call here.
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) error: Option<IgnoredAny>,
@@ -74,6 +76,7 @@ in_place! {
         "message" => message,
         "text" => text,
         "finish_reason" => finish_reason,
+        "stop_reason" => stop_reason,
         "usage" => usage,
         "error" => error,
     }

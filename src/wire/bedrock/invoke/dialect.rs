@@ -1,15 +1,9 @@
-use serde_json::Value;
-
 use super::{completion::Completion, head::Named};
 use crate::{
     event::Delta,
     wire::{
-        anthropic::Anthropic,
-        bedrock::converse::Converse,
-        json::{Count, ReadError},
-        openai_chat::OpenAi,
-        operations::protocol::Operation,
-        protocol::Protocol,
+        anthropic::Anthropic, bedrock::converse::Converse, json::ReadError, openai_chat::OpenAi,
+        operations::protocol::Operation, protocol::Protocol,
     },
 };
 
@@ -47,7 +41,7 @@ impl Dialect {
     ) -> Result<(), ReadError> {
         match (self, event) {
             (Self::Messages(messages), _) => messages.event(None, json, each),
-            (Self::Chat(chat), _) => reasoned(json, each, |each| chat.event(None, json, each)),
+            (Self::Chat(chat), _) => chat.event(None, json, each),
             (Self::Converse(converse), Some((name, data))) => {
                 converse.event(Some(name), data, each)
             }
@@ -76,48 +70,9 @@ pub(super) fn whole(
 ) -> Result<(), ReadError> {
     match Dialect::of(named) {
         Dialect::Messages(mut messages) => messages.whole(json, each),
-        Dialect::Chat(mut chat) => reasoned(json, each, |each| chat.whole(json, each)),
+        Dialect::Chat(mut chat) => chat.whole(json, each),
         Dialect::Converse(mut converse) => converse.whole(json, each),
         Dialect::Completion(_) if named == Some(Named::Vectors) => outputs.whole(json, each),
         Dialect::Completion(mut completion) => completion.whole(json, each),
     }
-}
-
-/// Reads a chunk, or all, of a chat. Mistral's has its finish reasons under another name.
-///
-/// Source: "Mistral AI chat completion" in the documentation of Bedrock.
-fn reasoned(
-    json: &str,
-    each: &mut dyn FnMut(Delta<'_>),
-    read: impl FnOnce(&mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let mut reasons = reasons(json);
-    let mut finish = |each: &mut dyn FnMut(Delta<'_>)| {
-        for (choice, reason) in reasons.drain(..) {
-            each(Delta::Finish { choice, reason: reason.into() });
-        }
-    };
-    read(&mut |delta| {
-        if matches!(delta, Delta::Done) {
-            finish(each);
-        }
-        each(delta);
-    })?;
-    finish(each);
-    Ok(())
-}
-
-/// Returns the finish reasons of the choices that have one under Mistral's name alone.
-fn reasons(json: &str) -> Vec<(u32, String)> {
-    if !json.contains("\"stop_reason\"") {
-        return Vec::new();
-    }
-    let body: Value = serde_json::from_str(json).unwrap_or_default();
-    let choices = body["choices"].as_array().into_iter().flatten();
-    let alone = choices.filter(|choice| choice.get("finish_reason").is_none());
-    let reason = |choice: &Value| {
-        let index = Count::of(&choice["index"]).unwrap_or(0);
-        Some((u32::try_from(index).ok()?, choice["stop_reason"].as_str()?.to_owned()))
-    };
-    alone.filter_map(reason).collect()
 }
