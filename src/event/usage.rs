@@ -108,13 +108,14 @@ impl Usage {
         }
     }
 
-    /// Replaces the counts by those of a later report of the same answer. Reports are running totals: an input or an output
-    /// that has become zero says nothing.
+    /// Replaces the counts by those of a later report of the same answer. Reports are running totals: an input that has
+    /// become zero says nothing, nor does a report that is all zero.
     pub(crate) fn update(&mut self, later: &Self) {
         let is_positive = |count: Option<u64>| count.unwrap_or(0) > 0;
         let says_input = is_positive(later.input_tokens) || !is_positive(self.input_tokens);
-        let says_output = is_positive(later.output_tokens) || !is_positive(self.output_tokens);
         let changed = is_positive(later.input_tokens) || is_positive(later.output_tokens);
+        // Beside an input, no output is a count: that of a refusal.
+        let says_output = changed || !is_positive(self.output_tokens);
         let put = |count: &mut Option<u64>, later: Option<u64>| *count = later.or(*count);
         self.total_tokens = later.total_tokens.or(self.total_tokens.filter(|_| !changed));
         if says_input {

@@ -9,7 +9,7 @@ use crate::event::Delta;
 const MAX_KEYS: usize = 64;
 
 /// The usage of an answer, merged from several reports. Reports are running totals: a later value replaces the
-/// earlier one, key by key, unless it is null, or 0 after a count: proxies send zeros for what they do not know.
+/// earlier one, key by key, unless it is null, or a 0 that proxies send for what they do not know.
 #[derive(Debug)]
 pub(in crate::wire) struct RunningUsage(Value);
 
@@ -36,11 +36,16 @@ impl RunningUsage {
 /// Merges a report. Returns whether it says something. An object, such as the cache writes by lifetime, is merged member
 /// by member.
 fn merge(merged: &mut Map<String, Value>, report: Map<String, Value>) -> bool {
-    // Beside another count of the input, a zero is a count: after a compaction nothing was read from the cache.
-    let counts_input = report.iter().any(|(key, value)| !is_output(key) && is_positive(value));
+    let any = |of_output: bool, is: fn(&Value) -> bool| {
+        report.iter().any(|(key, value)| is_output(key) == of_output && is(value))
+    };
+    // Beside another count of the input, a zero is a count: after a compaction nothing was read from the cache. A zero of the
+    // output is one, as of a refusal, unless all are zero.
+    let counts_input = any(false, is_positive);
+    let counts_output = counts_input || any(true, is_positive) || !any(false, is_zero);
     let mut changed = false;
     for (key, value) in report {
-        let is_count = counts_input && !is_output(&key);
+        let is_count = if is_output(&key) { counts_output } else { counts_input };
         let has_room = merged.len() < MAX_KEYS;
         match (merged.entry(key), value) {
             (_, Value::Null) => continue,

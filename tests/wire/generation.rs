@@ -569,3 +569,31 @@ fn wrapped_answers_are_unexpected() {
         );
     }
 }
+
+/// A zero is a count where others stand beside it: the output of a refusal. A report that is all zero says nothing.
+#[test]
+fn zeros_of_the_last_report() {
+    let start = json!({"type": "message_start", "message": {"type": "message", "content": [],
+        "usage": {"input_tokens": 12, "cache_read_input_tokens": 30, "output_tokens": 1}}});
+    for (last, usage) in [
+        (json!({"output_tokens": 0}), [Some(42), Some(0)]),
+        (
+            json!({"input_tokens": 12, "cache_read_input_tokens": 0, "output_tokens": 0}),
+            [Some(12), Some(0)],
+        ),
+        (
+            json!({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 5}),
+            [Some(42), Some(5)],
+        ),
+        (
+            json!({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}),
+            [Some(42), Some(1)],
+        ),
+    ] {
+        let delta =
+            json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": last});
+        let body = events([start.clone(), delta, json!({"type": "message_stop"})]);
+        let found = read(&AnthropicMessages, &body).0.usage.unwrap();
+        assert_eq!([found.input_tokens, found.output_tokens], usage, "{last}");
+    }
+}
