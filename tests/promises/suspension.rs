@@ -11,7 +11,7 @@ use std::{
 };
 
 use support::{Faults, MODES, Mode, PATIENCE, call, in_each_mode, on_each_runtime, read};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Layer};
 use tower_llm_callbacks::{
     AsyncCallbackHandler, CallbackHandler, CallbackLayer, Callbacks, Event, EventMask, Fault,
@@ -141,14 +141,17 @@ fn a_suspended_handler_is_probed_and_comes_back() {
                 handler.suspension(Suspension::after(2).probe(10 * second, 30 * second)),
             );
             calls.one().await;
+            // Pauses are counted from a failure, at most two seconds later, and not from the end of a flush.
+            let mut since = Instant::now();
             calls.one().await;
             assert_eq!((fragile.runs(), calls.suspended()), (2, 1), "{mode:?}");
             for pause in [10, 20, 30, 30] {
                 let before = fragile.runs();
-                tokio::time::sleep(pause * second - 2 * second).await;
+                sleep_until(since + pause * second - 2 * second).await;
                 calls.one().await;
                 assert_eq!(fragile.runs(), before, "{mode:?}: before {pause} s");
-                tokio::time::sleep(3 * second).await;
+                sleep_until(since + pause * second + 2 * second).await;
+                since = Instant::now();
                 // The probe does not make its call wait.
                 assert_eq!(calls.one().await, Duration::ZERO, "{mode:?}");
                 assert_eq!(fragile.runs(), before + 1, "{mode:?}: after {pause} s");
