@@ -23,18 +23,17 @@ pub struct RunCost {
 }
 
 impl RunCost {
-    /// Creates the cost of a usage.
-    pub(crate) fn new(currency: Arc<str>, amount: Amount, usage: &Usage) -> Self {
-        Self { currency, amount, estimated: usage.source.is_estimated() }
-    }
-
-    /// Returns whether the cost of a call may differ from its amount, although no count is an estimate.
-    pub(crate) fn is_uncertain(
+    /// Creates the cost of a call of a type, with its usage.
+    pub(crate) fn new(
+        currency: Arc<str>,
+        amount: Amount,
         run_type: RunType,
-        usage: &Usage,
-        usage_raw: Option<&Value>,
-    ) -> bool {
-        lacks_count(run_type, usage) || usage_raw.is_some_and(is_multiplied)
+        (usage, usage_raw): (&Usage, Option<&Value>),
+    ) -> Self {
+        let estimated = usage.source.is_estimated()
+            || lacks_count(run_type, usage)
+            || usage_raw.is_some_and(is_multiplied);
+        Self { currency, amount, estimated }
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc};
 
 use super::counted_answers::CountedAnswers;
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
         UsageSource,
     },
     panics::catch,
+    run::Run,
 };
 
 /// What a layer knows of the usage of its calls beyond their answers. Shared by its runs.
@@ -107,11 +108,13 @@ impl Accounting {
     }
 
     /// Prices a result whose usage and request are set.
-    pub(super) fn price(&self, result: &mut LlmResult, start_time: SystemTime) {
+    pub(super) fn price(&self, result: &mut LlmResult, run: &Run) {
         let Some(source) = &self.prices else { return };
-        let Some(call) = PricedCall::ended(result, start_time) else { return };
+        let Some(call) = PricedCall::ended(result, run.start_time()) else { return };
         let price = guarded(|| source.price_of(&call));
-        result.cost = price.map(|price| RunCost::new(price.currency, price.amount, call.usage));
+        let usage = (call.usage, call.usage_raw);
+        result.cost =
+            price.map(|price| RunCost::new(price.currency, price.amount, run.run_type(), usage));
     }
 
     fn estimate_input(

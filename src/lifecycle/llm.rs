@@ -12,7 +12,7 @@ use crate::{
     estimate::{AnswerCount, Counting},
     event::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
-        Failure, LlmResult, LlmStart, Partial, RunCost, RunError, RunInput, RunOutput, TokenKind,
+        Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput, TokenKind,
     },
     redact::Credentials,
     run::{Run, RunType},
@@ -296,11 +296,7 @@ impl Account for Llm {
             let count = request.limited.as_ref().map(|limited| limited.total());
             request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
             result.request = Some(Arc::clone(&request.start));
-            request.accounting.price(&mut result, run.start_time());
-            if let (Some(cost), Some(usage)) = (&mut result.cost, &result.usage) {
-                let raw = result.usage_raw.as_ref();
-                cost.estimated |= RunCost::is_uncertain(self.run_type, usage, raw);
-            }
+            request.accounting.price(&mut result, run);
         }
         let mut result = self.content.result(result);
         if self.run_type != RunType::Llm {

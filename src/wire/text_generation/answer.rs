@@ -94,11 +94,8 @@ impl AnswerState {
             ],
             each,
         );
-        // On watsonx each event has a reason.
-        let goes_on = piece.stop_reason.as_deref() == Some("not_finished");
         let reasons = [piece.stop_reason, piece.stop_type, finish_reason];
-        let reason = reasons.into_iter().find_map(Text::reason);
-        if let Some(reason) = reason.filter(|_| !goes_on) {
+        if let Some(reason) = reasons.into_iter().find_map(Text::reason) {
             self.choices[at].ended = true;
             each(Delta::Finish { choice, reason });
         }
