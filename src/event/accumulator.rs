@@ -3,11 +3,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Choice, Content, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCall,
-    ToolCallRef, Usage,
+    Choice, Content, ContentCapture, Delta, HttpResponseInfo, LlmResult, TokenKind, ToolCallRef,
     content::size,
     index_table::IndexTable,
     layout::{LayoutBuilder, Native},
+    report::Report,
+    tool_parts::{News, ToolParts},
     truncation::Truncation,
 };
 use crate::redact;
@@ -51,17 +52,6 @@ pub struct Accumulator {
     pieces: Pieces,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Report {
-    usage: Option<Usage>,
-    raw: Option<Value>,
-    outputs: Option<u64>,
-    dimensions: Option<u32>,
-    output: Vec<Value>,
-    flagged: Option<Vec<bool>>,
-    fingerprint: Option<Arc<str>>,
-}
-
 /// How many pieces of each kind of content a stream brought.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pieces {
@@ -74,18 +64,9 @@ pub(crate) struct Pieces {
 /// The state of a choice beside its entry in the result.
 #[derive(Debug, Clone, Default)]
 struct Parts {
-    /// The tool calls by index, converted to the public form at the end.
-    tools: Vec<Tool>,
-    places: IndexTable,
+    tools: ToolParts,
     truncated: [Truncation; 3],
     layout: LayoutBuilder,
-}
-
-#[derive(Debug, Clone)]
-struct Tool {
-    arguments: String,
-    reference: Arc<ToolCallRef>,
-    truncated: Truncation,
 }
 
 impl Default for Accumulator {
@@ -137,11 +118,15 @@ impl Accumulator {
             Delta::Refusal { choice, text } => self.text(*choice, TokenKind::Refusal, text),
             Delta::ToolCall { choice, index, id, name, arguments } => {
                 let bounds = (self.limit, self.room);
-                let (opened, tool) = self.tool(*choice, *index, id.as_deref(), name.as_deref());
-                let kept = tool.truncated.push(&mut tool.arguments, arguments, bounds);
-                let reference = Some(Arc::clone(&tool.reference));
+                let (_, Parts { tools, layout, .. }) = self.choice(*choice);
+                let (tool, news) = tools.piece(*index, id.as_deref(), name.as_deref());
+                let kept = tool.push(arguments, bounds);
+                let reference = Some(tool.reference());
+                if news == News::Call {
+                    layout.tool_call(*index);
+                }
                 // The opening of a call is content although it has no text.
-                if !opened && arguments.is_empty() {
+                if news == News::Nothing && arguments.is_empty() {
                     return None;
                 }
                 self.content(*choice, TokenKind::ToolCall, arguments, kept, reference)
@@ -214,19 +199,9 @@ impl Accumulator {
                     choice.finish_reason = Some((&**reason).into());
                 }
             }
-            Delta::Usage { usage, raw } => {
-                let known = usage.is_known();
-                let report = self.report.get_or_insert_default();
-                if known {
-                    report.usage.get_or_insert_default().update(usage);
-                    self.unreported = false;
-                }
-                // A report without counts does not replace one that has some.
-                if let Some(raw) = raw
-                    && (known || report.usage.is_none())
-                {
-                    report.raw = Some((**raw).clone());
-                }
+            Delta::Usage { usage, .. } => {
+                self.unreported &= !usage.is_known();
+                self.report.get_or_insert_default().add(delta);
                 self.answered = true;
             }
             Delta::Response { id, model } => {
@@ -240,21 +215,12 @@ impl Accumulator {
                 }
                 self.answered = true;
             }
-            Delta::Fingerprint(fingerprint) => {
-                let known = &mut self.report.get_or_insert_default().fingerprint;
-                known.get_or_insert_with(|| (&**fingerprint).into());
-            }
-            Delta::Outputs { count, dimensions } => {
-                let report = self.report.get_or_insert_default();
-                report.outputs = Some(*count);
-                report.dimensions = dimensions.or(report.dimensions);
+            Delta::Fingerprint(_) => self.report.get_or_insert_default().add(delta),
+            Delta::Outputs { .. } | Delta::Flagged(_) => {
+                self.report.get_or_insert_default().add(delta);
                 self.answered = true;
             }
             Delta::Output(value) => self.output(value),
-            Delta::Flagged(flags) => {
-                self.report.get_or_insert_default().flagged = Some(flags.to_vec());
-                self.answered = true;
-            }
             Delta::NotStreamed => {
                 self.streamed = false;
                 self.answered = true;
@@ -349,42 +315,6 @@ impl Accumulator {
         (&mut self.choices[at], &mut self.parts[at])
     }
 
-    /// Returns a tool call, and whether this is its first piece, or brings its name or id.
-    fn tool(
-        &mut self,
-        choice: u32,
-        index: u32,
-        id: Option<&str>,
-        name: Option<&str>,
-    ) -> (bool, &mut Tool) {
-        let (_, Parts { tools, places, layout, .. }) = self.choice(choice);
-        let mut opened = false;
-        let at = places.find(tools, index, |tool| tool.reference.index);
-        let at = at.unwrap_or_else(|| {
-            opened = true;
-            layout.tool_call(index);
-            let reference = Arc::new(ToolCallRef::new(index, "", ""));
-            tools.push(Tool {
-                arguments: String::new(),
-                reference,
-                truncated: Truncation::default(),
-            });
-            places.added(tools, |tool| tool.reference.index);
-            tools.len() - 1
-        });
-        let tool = &mut tools[at];
-        let known = &tool.reference;
-        let id = id.filter(|id| !id.is_empty() && known.id.is_empty());
-        let name = name.filter(|name| !name.is_empty() && known.name.is_empty());
-        if id.is_some() || name.is_some() {
-            opened = true;
-            let id = id.unwrap_or(&known.id);
-            let name = name.unwrap_or(&known.name);
-            tool.reference = Arc::new(ToolCallRef::new(index, id, name));
-        }
-        (opened, tool)
-    }
-
     /// Sets whether outputs that are no text are kept.
     pub(crate) fn keep_outputs(&mut self, keep: bool) {
         self.outputs = keep;
@@ -440,10 +370,9 @@ impl Accumulator {
     /// Choices and tool calls are sorted by index. A tool call without arguments has `{}`. The times are absent or
     /// zero: they belong to the run.
     pub fn finish(mut self) -> LlmResult {
-        for (choice, Parts { mut tools, layout, .. }) in self.choices.iter_mut().zip(self.parts) {
-            tools.sort_by_key(|tool| tool.reference.index);
-            let calls: Vec<_> = tools.iter().map(|tool| tool.reference.index).collect();
-            choice.tool_calls = tools.into_iter().map(Tool::finish).collect();
+        for (choice, Parts { tools, layout, .. }) in self.choices.iter_mut().zip(self.parts) {
+            let calls;
+            (calls, choice.tool_calls) = tools.finish();
             if self.limit == usize::MAX {
                 choice.layout = layout.finish(choice.contents(), &calls);
             }
@@ -452,26 +381,21 @@ impl Accumulator {
         if self.answered && self.choices.is_empty() {
             self.choices.push(Choice::default());
         }
-        let report = self.report.map(|report| *report).unwrap_or_default();
-        let Report { usage, raw, outputs, dimensions, output, flagged, fingerprint } = report;
-        LlmResult {
+        let mut result = LlmResult {
             model: self.model,
             response_id: self.response_id,
-            system_fingerprint: fingerprint,
             streamed: self.streamed,
             choices: self.choices,
-            usage,
-            usage_raw: raw,
-            outputs,
-            dimensions,
-            output,
-            flagged,
             tokens: self.tokens,
             decode_faults: self.decode_faults,
             decode_skipped: self.decode_skipped,
             http: self.http,
             ..LlmResult::default()
+        };
+        if let Some(report) = self.report {
+            report.complete(&mut result);
         }
+        result
     }
 }
 
@@ -479,17 +403,5 @@ impl Accumulator {
 impl From<Accumulator> for Value {
     fn from(answer: Accumulator) -> Self {
         json!(answer.finish())
-    }
-}
-
-impl Tool {
-    fn finish(self) -> ToolCall {
-        let empty = self.arguments.is_empty() && !self.truncated.is_truncated();
-        let arguments = if empty { "{}".to_owned() } else { self.arguments };
-        ToolCall {
-            id: self.reference.id.as_ref().to_owned(),
-            name: self.reference.name.as_ref().to_owned(),
-            arguments,
-        }
     }
 }

@@ -129,6 +129,62 @@ pub enum Delta<'a> {
     Done,
 }
 
+/// Returns the same delta, each of its `Cow`s converted. `$delta` may be a value or a reference: what is no `Cow` is
+/// cloned.
+macro_rules! with_parts {
+    ($delta:expr, $part:expr) => {
+        match $delta {
+            Delta::Text { choice, text } => {
+                Delta::Text { choice: choice.to_owned(), text: $part(text) }
+            }
+            Delta::Reasoning { choice, text } => {
+                Delta::Reasoning { choice: choice.to_owned(), text: $part(text) }
+            }
+            Delta::Refusal { choice, text } => {
+                Delta::Refusal { choice: choice.to_owned(), text: $part(text) }
+            }
+            Delta::ToolCall { choice, index, id, name, arguments } => Delta::ToolCall {
+                choice: choice.to_owned(),
+                index: index.to_owned(),
+                id: id.into_iter().map($part).next(),
+                name: name.into_iter().map($part).next(),
+                arguments: $part(arguments),
+            },
+            Delta::Signature { choice, signature } => {
+                Delta::Signature { choice: choice.to_owned(), signature: $part(signature) }
+            }
+            Delta::Native { choice, api, value, covers, text_at } => Delta::Native {
+                choice: choice.to_owned(),
+                api: $part(api),
+                value: $part(value),
+                covers: covers.to_owned(),
+                text_at: text_at.into_iter().map($part).next(),
+            },
+            Delta::NextBlock { choice } => Delta::NextBlock { choice: choice.to_owned() },
+            Delta::Finish { choice, reason } => {
+                Delta::Finish { choice: choice.to_owned(), reason: $part(reason) }
+            }
+            Delta::Usage { usage, raw } => {
+                Delta::Usage { usage: usage.to_owned(), raw: raw.into_iter().map($part).next() }
+            }
+            Delta::Response { id, model } => Delta::Response {
+                id: id.into_iter().map($part).next(),
+                model: model.into_iter().map($part).next(),
+            },
+            Delta::Fingerprint(fingerprint) => Delta::Fingerprint($part(fingerprint)),
+            Delta::Outputs { count, dimensions } => {
+                Delta::Outputs { count: count.to_owned(), dimensions: dimensions.to_owned() }
+            }
+            Delta::Output(value) => Delta::Output($part(value)),
+            Delta::Flagged(flags) => Delta::Flagged($part(flags)),
+            Delta::NotStreamed => Delta::NotStreamed,
+            Delta::Error(error) => Delta::Error(error.to_owned()),
+            Delta::DecodeFault => Delta::DecodeFault,
+            Delta::Done => Delta::Done,
+        }
+    };
+}
+
 impl<'a> Delta<'a> {
     /// Creates a piece of text of choice 0.
     pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
@@ -224,96 +280,17 @@ impl<'a> Delta<'a> {
 
     /// Borrows this delta, without an allocation.
     pub fn borrowed(&self) -> Delta<'_> {
-        fn b<'b>(text: &'b str) -> Cow<'b, str> {
-            Cow::Borrowed(text)
+        fn borrow<'b, T: ToOwned + ?Sized>(part: &'b Cow<'_, T>) -> Cow<'b, T> {
+            Cow::Borrowed(part)
         }
-        match self {
-            Delta::Text { choice, text } => Delta::Text { choice: *choice, text: b(text) },
-            Delta::Reasoning { choice, text } => {
-                Delta::Reasoning { choice: *choice, text: b(text) }
-            }
-            Delta::Refusal { choice, text } => Delta::Refusal { choice: *choice, text: b(text) },
-            Delta::ToolCall { choice, index, id, name, arguments } => Delta::ToolCall {
-                choice: *choice,
-                index: *index,
-                id: id.as_deref().map(b),
-                name: name.as_deref().map(b),
-                arguments: b(arguments),
-            },
-            Delta::Signature { choice, signature } => {
-                Delta::Signature { choice: *choice, signature: b(signature) }
-            }
-            Delta::Native { choice, api, value, covers, text_at } => Delta::Native {
-                choice: *choice,
-                api: b(api),
-                value: Cow::Borrowed(value),
-                covers: *covers,
-                text_at: text_at.as_deref().map(b),
-            },
-            Delta::NextBlock { choice } => Delta::NextBlock { choice: *choice },
-            Delta::Finish { choice, reason } => {
-                Delta::Finish { choice: *choice, reason: b(reason) }
-            }
-            Delta::Usage { usage, raw } => {
-                let raw = raw.as_ref().map(|raw| Cow::Borrowed(&**raw));
-                Delta::Usage { usage: usage.clone(), raw }
-            }
-            Delta::Response { id, model } => {
-                Delta::Response { id: id.as_deref().map(b), model: model.as_deref().map(b) }
-            }
-            Delta::Fingerprint(fingerprint) => Delta::Fingerprint(b(fingerprint)),
-            Delta::Outputs { count, dimensions } => {
-                Delta::Outputs { count: *count, dimensions: *dimensions }
-            }
-            Delta::Output(value) => Delta::Output(Cow::Borrowed(value)),
-            Delta::Flagged(flags) => Delta::Flagged(Cow::Borrowed(flags)),
-            Delta::NotStreamed => Delta::NotStreamed,
-            Delta::Error(error) => Delta::Error(error.clone()),
-            Delta::DecodeFault => Delta::DecodeFault,
-            Delta::Done => Delta::Done,
-        }
+        with_parts!(self, borrow)
     }
 
     /// Converts this delta to one that owns its texts.
     pub fn into_owned(self) -> Delta<'static> {
-        fn o(text: Cow<'_, str>) -> Cow<'static, str> {
-            Cow::Owned(text.into_owned())
+        fn own<T: ToOwned + ?Sized>(part: Cow<'_, T>) -> Cow<'static, T> {
+            Cow::Owned(part.into_owned())
         }
-        match self {
-            Delta::Text { choice, text } => Delta::Text { choice, text: o(text) },
-            Delta::Reasoning { choice, text } => Delta::Reasoning { choice, text: o(text) },
-            Delta::Refusal { choice, text } => Delta::Refusal { choice, text: o(text) },
-            Delta::ToolCall { choice, index, id, name, arguments } => Delta::ToolCall {
-                choice,
-                index,
-                id: id.map(o),
-                name: name.map(o),
-                arguments: o(arguments),
-            },
-            Delta::Signature { choice, signature } => {
-                Delta::Signature { choice, signature: o(signature) }
-            }
-            Delta::Native { choice, api, value, covers, text_at } => Delta::Native {
-                choice,
-                api: o(api),
-                value: Cow::Owned(value.into_owned()),
-                covers,
-                text_at: text_at.map(o),
-            },
-            Delta::NextBlock { choice } => Delta::NextBlock { choice },
-            Delta::Finish { choice, reason } => Delta::Finish { choice, reason: o(reason) },
-            Delta::Usage { usage, raw } => {
-                Delta::Usage { usage, raw: raw.map(|raw| Cow::Owned(raw.into_owned())) }
-            }
-            Delta::Response { id, model } => Delta::Response { id: id.map(o), model: model.map(o) },
-            Delta::Fingerprint(fingerprint) => Delta::Fingerprint(o(fingerprint)),
-            Delta::Outputs { count, dimensions } => Delta::Outputs { count, dimensions },
-            Delta::Output(value) => Delta::Output(Cow::Owned(value.into_owned())),
-            Delta::Flagged(flags) => Delta::Flagged(Cow::Owned(flags.into_owned())),
-            Delta::NotStreamed => Delta::NotStreamed,
-            Delta::Error(error) => Delta::Error(error),
-            Delta::DecodeFault => Delta::DecodeFault,
-            Delta::Done => Delta::Done,
-        }
+        with_parts!(self, own)
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tower::Service;
 
-use super::emitter::{Account, Emitter};
+use super::{account::Account, emitter::Emitter};
 use crate::run::{Aborted, Run};
 
 pin_project! {

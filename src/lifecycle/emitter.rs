@@ -3,16 +3,15 @@ use std::{
     mem,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use super::{
-    cause::classify, clock::CallClock, new_run::NewRun, phases::Phases, terminal::Terminal,
+    account::Account, cause::classify, clock::CallClock, new_run::NewRun, phases::Phases,
+    terminal::Terminal,
 };
 use crate::{
     delivery::Dispatch,
     event::{ErrorKind, EventData, EventKind, Failure},
-    redact::Credentials,
     run::{Aborted, Attempts, Consumer, Run, Scope},
 };
 
@@ -35,38 +34,6 @@ pub(crate) struct Emitter<A: Account> {
     reading: bool,
     /// The inner call was polled. Before that, hardly any client has sent anything.
     polled: bool,
-}
-
-/// What a run adds up to, for its terminal event.
-pub(crate) trait Account {
-    /// The kind of the errors of the inner service whose causes do not say it.
-    const ERROR_KIND: ErrorKind;
-
-    /// Restricts a failure to what handlers may receive.
-    fn failure(&self, failure: Failure) -> Failure;
-
-    /// Returns what no failure may quote.
-    fn credentials(&self) -> Option<&Arc<Credentials>> {
-        None
-    }
-
-    /// The call has completed.
-    fn complete(&mut self) {}
-
-    /// Whether the answer has all that makes it complete but the protocol's end mark. Then it is complete though it stops
-    /// here.
-    fn is_finished(&self) -> bool {
-        false
-    }
-
-    /// Builds the terminal event. Called once. `sent` is whether the request may have been sent.
-    fn terminal(
-        &mut self,
-        run: &Run,
-        duration: Duration,
-        sent: bool,
-        outcome: Result<(), Failure>,
-    ) -> EventData;
 }
 
 /// How the run ends. The first value stays.

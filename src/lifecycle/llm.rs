@@ -1,15 +1,11 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use super::{
-    accounting::{Accounting, CallEnd},
-    cause::without_credentials,
-    clock::CallClock,
-    emitter::{Account, Emitter},
-    new_run::NewRun,
+    account::Account, accounting::CallEnd, cause::without_credentials, clock::CallClock,
+    emitter::Emitter, new_run::NewRun, requested::Requested,
 };
 use crate::{
     delivery::TokenLanes,
-    estimate::{AnswerCount, Counting},
     event::{
         Accumulator, Choice, Content, ContentCapture, Delta, ErrorKind, EventData, EventKind,
         Failure, LlmResult, LlmStart, Partial, RunError, RunInput, RunOutput, TokenKind,
@@ -25,7 +21,7 @@ use crate::{
 pub(crate) struct Llm {
     run_type: RunType,
     /// `None` if no handler reads it.
-    request: Option<Request>,
+    request: Option<Requested>,
     answer: Accumulator,
     content: ContentCapture,
     time_to_first_token: Option<Duration>,
@@ -36,22 +32,6 @@ pub(crate) struct Llm {
     whole: bool,
     /// Those of a call over HTTP. Its errors may quote them.
     credentials: Option<Arc<Credentials>>,
-}
-
-/// What was requested, and what is counted for its terminal event.
-struct Request {
-    /// As handlers get it.
-    start: Arc<LlmStart>,
-    accounting: Arc<Accounting>,
-    /// Where handlers do not get all of the content.
-    limited: Option<Box<Limited>>,
-}
-
-/// What usage is estimated from if the content is not captured in full. It is only counted.
-struct Limited {
-    start: Arc<LlmStart>,
-    /// By the index of the choice.
-    choices: Vec<(u32, Counting)>,
 }
 
 pub(crate) type LlmEmitter = Emitter<Llm>;
@@ -69,12 +49,8 @@ pub(crate) fn start_llm(new_run: NewRun, start: impl FnOnce() -> LlmStart) -> Ll
         ContentCapture::Full => Arc::clone(full),
         limited => Arc::new(limited.start(LlmStart::clone(full)).cut_from(full)),
     });
-    let request = start.as_ref().filter(|_| wants_end).map(|start| Request {
-        start: Arc::clone(start),
-        accounting: Arc::clone(&new_run.accounting),
-        limited: full
-            .filter(|full| !Arc::ptr_eq(full, start))
-            .map(|full| Box::new(Limited { start: full, choices: Vec::new() })),
+    let request = start.as_ref().zip(full).filter(|_| wants_end).map(|(start, full)| {
+        Requested::new(Arc::clone(start), full, Arc::clone(&new_run.accounting))
     });
     let start = || {
         let start = start.expect("a handler that wants the event reads it");
@@ -129,7 +105,9 @@ impl LlmEmitter {
             Delta::Done => self.complete(),
             Delta::Error(error) => self.fail(Failure::provider(error)),
             _ => {
-                self.account.count(delta);
+                if let Some(request) = &mut self.account.request {
+                    request.count(delta);
+                }
                 if let Some(content) = self.account.answer.add(delta) {
                     self.token(&content);
                 } else if let Delta::Finish { .. } = delta {
@@ -152,7 +130,7 @@ impl LlmEmitter {
 
     /// Returns what was requested, if a handler reads the end of the run.
     pub(crate) fn request(&self) -> Option<&LlmStart> {
-        self.account.request.as_ref().map(Request::full)
+        self.account.request.as_ref().map(Requested::full)
     }
 
     /// Remembers what no error of the call may quote.
@@ -173,28 +151,13 @@ impl LlmEmitter {
     }
 }
 
-impl Request {
-    fn full(&self) -> &LlmStart {
-        self.limited.as_ref().map_or(&self.start, |limited| &limited.start)
-    }
-}
-
 impl Llm {
     /// Whether content is counted that may not be captured.
     #[inline]
     fn is_limited(&self) -> bool {
-        self.request.as_ref().is_some_and(|request| request.limited.is_some())
+        self.request.as_ref().is_some_and(Requested::is_limited)
     }
 
-    /// Counts a delta whose content may not be captured.
-    fn count(&mut self, delta: &Delta<'_>) {
-        if let Some(Request { limited: Some(limited), .. }) = &mut self.request {
-            limited.count(delta);
-        }
-    }
-}
-
-impl Llm {
     /// Builds the terminal event of a run that calls no model.
     fn run_terminal(
         &mut self,
@@ -216,38 +179,6 @@ impl Llm {
                 EventData::of_error(self.run_type, RunError::new(failure, Partial::Run(output)))
             }
         }
-    }
-}
-
-impl Limited {
-    fn count(&mut self, delta: &Delta<'_>) {
-        let (Delta::Text { choice, .. }
-        | Delta::Reasoning { choice, .. }
-        | Delta::Refusal { choice, .. }
-        | Delta::ToolCall { choice, .. }) = delta
-        else {
-            return;
-        };
-        let known = self.choices.iter().position(|(known, _)| known == choice);
-        let at = known.unwrap_or_else(|| {
-            self.choices.push((*choice, Counting::default()));
-            self.choices.len() - 1
-        });
-        let answer = &mut self.choices[at].1;
-        match delta {
-            Delta::Text { text, .. } | Delta::Refusal { text, .. } => answer.count.text(text),
-            Delta::Reasoning { text, .. } => answer.count.reasoning(text),
-            Delta::ToolCall { index, name, arguments, .. } => {
-                answer.tool_call((*choice, *index), name.as_deref(), arguments);
-            }
-            _ => {}
-        }
-    }
-
-    fn total(&self) -> AnswerCount {
-        let mut total = AnswerCount::default();
-        self.choices.iter().for_each(|(_, answer)| total.merge(&answer.count));
-        total
     }
 }
 
@@ -293,10 +224,7 @@ impl Account for Llm {
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
             let end = CallEnd { error, whole: self.whole, sent, content_since_report, pieces };
-            let count = request.limited.as_ref().map(|limited| limited.total());
-            request.accounting.settle(&mut result, request.full(), count.as_ref(), end);
-            result.request = Some(Arc::clone(&request.start));
-            request.accounting.price(&mut result, run);
+            request.complete(&mut result, end, run);
         }
         let mut result = self.content.result(result);
         if self.run_type != RunType::Llm {

@@ -2,10 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{
-    emitter::{Account, Emitter},
-    new_run::NewRun,
-};
+use super::{account::Account, emitter::Emitter, new_run::NewRun};
 use crate::{
     event::{
         ContentCapture, ErrorKind, EventData, EventKind, Failure, Partial, RunError, RunInput,

@@ -9,10 +9,12 @@ mod frame;
 mod identity;
 mod in_run;
 mod info;
+mod lazy;
 #[expect(clippy::module_inception, reason = "the folder is about runs, the file about `Run`")]
 mod run;
 mod run_type;
 mod scope;
+mod spans;
 mod trace_parent;
 
 pub use self::{
