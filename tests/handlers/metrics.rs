@@ -1,6 +1,6 @@
 //! Metrics of runs and of handlers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn};
@@ -9,6 +9,7 @@ use tower_llm_callbacks::{
     Registration, Run, RunConfig, RunLayer, Usage,
     callbacks::Overflow,
     chat::{self, ChatRequest},
+    event::{Amount, Price, PriceSource, PricedCall},
     handlers::{HandlerMetrics, LlmMetrics, TimedHandler},
     on_event, on_event_async,
     testing::{Script, ScriptedModel},
@@ -126,6 +127,36 @@ fn estimated_tokens_are_told_from_reported_ones() {
     for direction in ["input", "output"] {
         let estimated = tokens(&format!("direction={direction},source=estimated"));
         assert!(matches!(estimated, Some(Value::Counter(1..))), "{direction}: {recorded:?}");
+    }
+}
+
+/// 70 nanodollars an answer, whose usage is reported or estimated.
+#[derive(Debug)]
+struct FlatRate;
+
+impl PriceSource for FlatRate {
+    fn currency(&self) -> Arc<str> {
+        "USD".into()
+    }
+
+    fn price_of(&self, _call: &PricedCall<'_>) -> Option<Price> {
+        Some(Price::new("USD", Amount::from_pico(70_000)))
+    }
+}
+
+#[test]
+fn costs_are_added_up_by_currency_and_source() {
+    let recorded = record(async {
+        let layer = CallbackLayer::new(Callbacks::new().inline(LlmMetrics::new()));
+        ask(&layer, "claude-1", answer()).await;
+        let layer = layer.prices(FlatRate);
+        ask(&layer, "claude-1", answer()).await;
+        ask(&layer, "claude-1", answer()).await;
+        ask(&layer, "claude-1", Script::new().respond().text("a").complete("stop")).await;
+    });
+    for (source, nanos) in [("reported", 140), ("estimated", 70)] {
+        let name = format!("llm_cost_nanos_total{{{MODEL},currency=USD,source={source}}}");
+        assert_eq!(recorded.get(&name), Some(&Value::Counter(nanos)), "{recorded:?}");
     }
 }
 

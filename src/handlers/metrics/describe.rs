@@ -10,6 +10,7 @@ pub(super) const FIRST_TOKEN: &str = "llm_time_to_first_token_seconds";
 pub(super) const INTERVAL: &str = "llm_inter_token_seconds";
 pub(super) const TOKEN_EVENTS: &str = "llm_token_events_total";
 pub(super) const TOKENS: &str = "llm_tokens_total";
+pub(super) const COST: &str = "llm_cost_nanos_total";
 pub(super) const RETRIES: &str = "llm_retries_total";
 pub(super) const HANDLER_TIME: &str = "llm_callbacks_handler_seconds";
 pub(super) const FAULTS: &str = "llm_callbacks_faults_total";
@@ -34,6 +35,10 @@ pub(super) fn describe() {
             TOKENS,
             Unit::Count,
             "Tokens, by direction and by source: reported by providers, or estimated"
+        );
+        describe_counter!(
+            COST,
+            "Cost of model calls, in billionths of the currency's unit, by whether it is exact"
         );
         describe_counter!(
             RETRIES,

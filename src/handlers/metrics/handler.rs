@@ -5,12 +5,13 @@ use metrics::{Label, SharedString, counter, gauge, histogram};
 use super::{
     LlmMetricsBuilder,
     describe::{
-        DURATION, ENDED, FIRST_TOKEN, IN_FLIGHT, INTERVAL, RETRIES, STARTED, TOKEN_EVENTS, TOKENS,
+        COST, DURATION, ENDED, FIRST_TOKEN, IN_FLIGHT, INTERVAL, RETRIES, STARTED, TOKEN_EVENTS,
+        TOKENS,
     },
     live::{Live, TokenTimer, record_token},
 };
 use crate::{
-    event::{Event, EventData, LlmResult, LlmStart, RunError},
+    event::{Event, EventData, LlmResult, LlmStart, RunCost, RunError},
     handler::{CallbackHandler, EventMask, Identity, Open},
     handlers::{
         labels::{Labels, scalar},
@@ -29,9 +30,11 @@ use crate::{
 /// | `llm_time_to_first_token_seconds`, `llm_inter_token_seconds` | histograms | as started |
 /// | `llm_token_events_total` | counter | as started |
 /// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and their parts `cache_read`, `cache_write`, `reasoning`; `source`: `reported` by the provider, or [`estimated`](crate::estimate) |
+/// | `llm_cost_nanos_total` | counter | as started, and `currency`; `source`: as of tokens. In billionths of the currency's unit, since counters are whole numbers: `rate(…) / 1e9` |
 /// | `llm_retries_total` | counter | as started |
 ///
-/// Token counts are recorded however a run ends. A model's run inside another one is the same call (a
+/// Token counts are recorded however a run ends, and so are costs, if the layer [prices](crate::CallbackLayer::prices) its
+/// calls. A model's run inside another one is the same call (a
 /// typed layer over an HTTP layer) and is counted once. Labels contain no content. Clients and models choose the
 /// values of `model`, `provider`, `api` and `name`: each label has a
 /// [bounded number](LlmMetricsBuilder::max_label_values) of values, all others become `other`.
@@ -126,6 +129,7 @@ impl LlmMetrics {
         in_flight.decrement(1);
         if let Some(result) = result {
             record_usage(&labels, result);
+            record_cost(&labels, result.cost.as_ref());
         }
         let mut labels = labels;
         labels.push(Label::from_static_parts("outcome", outcome));
@@ -194,16 +198,25 @@ fn record_usage(labels: &[Label], result: &LlmResult) {
         ("reasoning", usage.reasoning_tokens, output),
     ] {
         if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
-            let source = match source {
-                Some(source) if !source.is_reported() => "estimated",
-                _ => "reported",
-            };
             let mut labels = labels.to_vec();
             labels.push(Label::from_static_parts("direction", direction));
-            labels.push(Label::from_static_parts("source", source));
+            labels.push(origin(source.is_some_and(|source| !source.is_reported())));
             counter!(TOKENS, labels).increment(tokens);
         }
     }
+}
+
+fn record_cost(labels: &[Label], cost: Option<&RunCost>) {
+    let Some(RunCost { currency, amount, estimated }) = cost else { return };
+    let mut labels = labels.to_vec();
+    labels.push(Label::new("currency", Arc::clone(currency)));
+    labels.push(origin(*estimated));
+    let nanos = u64::try_from(amount.pico() / 1_000).unwrap_or(u64::MAX);
+    counter!(COST, labels).increment(nanos);
+}
+
+fn origin(estimated: bool) -> Label {
+    Label::from_static_parts("source", if estimated { "estimated" } else { "reported" })
 }
 
 impl fmt::Debug for LlmMetrics {
