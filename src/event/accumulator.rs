@@ -153,7 +153,12 @@ impl Accumulator {
             TokenKind::Refusal => (&mut to.refusal, &mut parts.truncated[2]),
             _ => (&mut to.text, &mut parts.truncated[0]),
         };
-        let kept = truncated.push(to, text, bounds);
+        let kept = if bounds.0 == usize::MAX && text.len() <= bounds.1 {
+            to.push_str(text);
+            text
+        } else {
+            truncated.push(to, text, bounds)
+        };
         if !kept.is_empty() {
             match kind {
                 TokenKind::Reasoning => parts.layout.reasoning(kept.len()),
@@ -183,6 +188,8 @@ impl Accumulator {
         };
         *pieces = pieces.saturating_add(u32::from(!text.is_empty()));
         if kept.len() < text.len() && self.limit == usize::MAX {
+            // Nothing is added behind the gap, not even what would fit.
+            self.room = 0;
             self.decode_skipped = true;
         }
         self.streamed.then(|| {

@@ -1,17 +1,17 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    Content, CustomEvent, ErrorKind, EventKind, Failure, LlmResult, LlmStart, Partial, Retry,
-    RunError, RunInput, RunOutput, Token,
+    CustomEvent, ErrorKind, EventKind, Failure, LlmResult, LlmStart, Partial, Retry, RunError,
+    RunInput, RunOutput, Token,
 };
 use crate::run::RunType;
 
 /// One event of a run, as [`on_event`](crate::CallbackHandler::on_event) receives it.
 #[derive(Debug, Clone)]
 pub struct Event {
-    seq: u64,
+    pub(super) seq: u64,
     time: Option<SystemTime>,
-    data: EventData,
+    pub(super) data: EventData,
 }
 
 /// The payload of an event, by kind.
@@ -192,20 +192,6 @@ impl Event {
 
     pub(crate) fn new(seq: u64, time: Option<SystemTime>, data: EventData) -> Self {
         Self { seq, time, data }
-    }
-
-    /// Creates a buffer in which the emitter builds one token after the other.
-    pub(crate) fn token_buffer() -> Self {
-        Self::new(0, None, EventData::LlmNewToken(Token::buffer()))
-    }
-
-    /// Overwrites a [buffer](Self::token_buffer) with the next token.
-    #[inline]
-    pub(crate) fn refill_token(&mut self, seq: u64, index: u64, content: &Content<'_>) {
-        self.seq = seq;
-        if let EventData::LlmNewToken(token) = &mut self.data {
-            token.refill(index, content);
-        }
     }
 
     pub(crate) fn with_data(&self, data: EventData) -> Self {

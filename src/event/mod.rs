@@ -31,6 +31,7 @@ mod run_cost;
 mod run_error;
 mod runnable;
 mod token;
+mod token_buffer;
 mod tool_call;
 mod tool_parts;
 mod truncated;

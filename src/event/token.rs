@@ -53,17 +53,17 @@ pub(crate) struct Content<'a> {
 /// A token event is what the provider sent in one piece. It may hold several of the model's tokens.
 #[derive(Clone)]
 pub struct Token {
-    index: u64,
-    choice: u32,
-    kind: TokenKind,
-    text: Text,
-    tool_call: Option<Arc<ToolCallRef>>,
+    pub(super) index: u64,
+    pub(super) choice: u32,
+    pub(super) kind: TokenKind,
+    pub(super) text: Text,
+    pub(super) tool_call: Option<Arc<ToolCallRef>>,
 }
 
 /// The text of a token: a buffer of the emitter for inline handlers, shared memory for queues. So an inline handler
 /// costs no allocation, and queued handlers cost few: the texts of many tokens share a block of memory.
 #[derive(Clone)]
-enum Text {
+pub(super) enum Text {
     Buffer(String),
     Shared(Str),
 }
@@ -91,32 +91,6 @@ impl TextBlock {
 }
 
 impl Token {
-    pub(crate) fn buffer() -> Self {
-        Self {
-            index: 0,
-            choice: 0,
-            kind: TokenKind::Text,
-            text: Text::Buffer(String::new()),
-            tool_call: None,
-        }
-    }
-
-    /// Overwrites this buffer with the next token.
-    #[inline(always)]
-    pub(crate) fn refill(&mut self, index: u64, content: &Content<'_>) {
-        self.index = index;
-        self.choice = content.choice;
-        self.kind = content.kind;
-        self.tool_call.clone_from(&content.tool_call);
-        match &mut self.text {
-            Text::Buffer(buffer) => {
-                buffer.clear();
-                buffer.push_str(content.text);
-            }
-            text @ Text::Shared(_) => *text = Text::Buffer(content.text.to_owned()),
-        }
-    }
-
     /// Creates a token with a text of a [block](TextBlock), which is cheap to clone.
     #[inline]
     pub(crate) fn shared(index: u64, content: &Content<'_>, text: Str) -> Self {

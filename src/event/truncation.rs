@@ -6,17 +6,12 @@ pub(super) struct Truncation(bool);
 
 impl Truncation {
     /// Appends to a text as far as the limits allow. Returns what was appended.
-    #[inline]
     pub(super) fn push<'d>(
         &mut self,
         text: &mut String,
         more: &'d str,
         (limit, room): (usize, usize),
     ) -> &'d str {
-        if limit == usize::MAX && more.len() <= room && !self.0 {
-            text.push_str(more);
-            return more;
-        }
         let left = if self.0 { 0 } else { limit.saturating_sub(text.len()).min(room) };
         let added = prefix(more, left);
         self.0 |= added.len() < more.len();

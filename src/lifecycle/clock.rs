@@ -7,7 +7,7 @@ use crate::run::Run;
 /// Times are nanoseconds since the start of the run, which a `u64` holds for centuries. It is part of every run in
 /// flight, so it is small: [`NEVER`] instead of an `Option`. The time of the inner call is part of the [`Run`].
 pub(crate) struct CallClock {
-    /// Handlers hold the stream up since then.
+    /// Since when handlers hold the stream up, if they do.
     held_since: u64,
     ended: u64,
 }
@@ -20,7 +20,7 @@ fn now(run: &Run) -> u64 {
 
 impl CallClock {
     pub(crate) fn new() -> Self {
-        Self { held_since: NEVER, ended: NEVER }
+        Self { held_since: 0, ended: NEVER }
     }
 
     /// Returns the time since the inner call. Zero if it was not made.
@@ -38,24 +38,17 @@ impl CallClock {
 
     /// Handlers hold the stream up from now on.
     pub(crate) fn hold(&mut self, run: &Run) {
-        if self.held_since == NEVER {
-            self.held_since = now(run);
-        }
+        self.held_since = now(run);
     }
 
     /// Handlers do not hold the stream up any more. Returns how long they did.
-    #[inline]
-    pub(crate) fn release(&mut self, run: &Run) -> u64 {
-        if self.held_since == NEVER {
-            return 0;
-        }
-        now(run).saturating_sub(std::mem::replace(&mut self.held_since, NEVER))
+    pub(crate) fn release(&self, run: &Run) -> u64 {
+        now(run).saturating_sub(self.held_since)
     }
 
     /// Subtracts time in which handlers held the stream up although its next item was there.
-    #[inline]
     pub(crate) fn subtract(run: &Run, held: u64) {
-        if let (1.., Some(called)) = (held, run.called()) {
+        if let Some(called) = run.called() {
             run.set_called(called.saturating_add(held));
         }
     }

@@ -32,6 +32,8 @@ pub(crate) struct Emitter<A: Account> {
     finished_when_left: Option<bool>,
     /// An item is being read. If this is set in a drop, its reading panicked.
     reading: bool,
+    /// Handlers have held the stream up since it was polled.
+    held_up: bool,
     /// The inner call was polled. Before that, hardly any client has sent anything.
     polled: bool,
 }
@@ -72,6 +74,7 @@ impl<A: Account> Emitter<A> {
             attempts,
             finished_when_left: None,
             reading: false,
+            held_up: false,
             polled: false,
         };
         tracing::trace!(target: "tower_llm_callbacks", run_id = %emitter.run().run_id(), "started");
@@ -105,6 +108,24 @@ impl<A: Account> Emitter<A> {
         output
     }
 
+    /// Polls the inner stream, with the run as the current one.
+    #[inline]
+    pub(super) fn poll_stream<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        let held = if self.held_up { self.release() } else { 0 };
+        let item = self.enter(poll);
+        if held > 0 && item.is_ready() {
+            CallClock::subtract(self.phases.run(), held);
+        }
+        item
+    }
+
+    /// Handlers do not hold the stream up any more. Returns for how many nanoseconds they did.
+    #[cold]
+    fn release(&mut self) -> u64 {
+        self.held_up = false;
+        self.clock.release(self.phases.run())
+    }
+
     /// Polls the future of the inner call.
     pub(crate) fn poll_inner<T>(&mut self, poll: impl FnOnce() -> T) -> T {
         self.polled = true;
@@ -134,20 +155,21 @@ impl<A: Account> Emitter<A> {
     /// Waits until an item may go to the consumer, or the run is aborted.
     pub(super) fn poll_lockstep(&mut self, cx: &Context<'_>) -> Poll<()> {
         let poll = self.phases.poll_lockstep(cx);
-        self.held_up(poll)
+        self.note_hold(poll)
     }
 
     /// Waits until there is room in the queues that the stream waits for, or the run is aborted.
     #[inline]
     pub(super) fn poll_room(&mut self, cx: &Context<'_>) -> Poll<()> {
         let poll = self.phases.poll_room(cx);
-        self.held_up(poll)
+        self.note_hold(poll)
     }
 
     /// Notes on the clock that handlers hold the stream up, if they do.
     #[inline]
-    fn held_up(&mut self, poll: Poll<()>) -> Poll<()> {
-        if poll.is_pending() {
+    fn note_hold(&mut self, poll: Poll<()>) -> Poll<()> {
+        if poll.is_pending() && !self.held_up {
+            self.held_up = true;
             self.clock.hold(self.phases.run());
         }
         poll

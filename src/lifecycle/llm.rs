@@ -155,7 +155,7 @@ impl Llm {
     /// Whether content is counted that may not be captured.
     #[inline]
     fn is_limited(&self) -> bool {
-        self.request.as_ref().is_some_and(Requested::is_limited)
+        self.request.as_ref().is_some_and(|request| request.limited.is_some())
     }
 
     /// Builds the terminal event of a run that calls no model.

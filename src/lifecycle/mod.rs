@@ -14,7 +14,6 @@ mod config;
 mod counted_answers;
 mod emitter;
 mod gate;
-mod gated;
 mod llm;
 mod new_run;
 mod one_shot;
@@ -30,7 +29,7 @@ pub(crate) use self::{
     accounting::Accounting,
     call::{CallFuture, Ending, Outcome, Prepare},
     emitter::Emitter,
-    gated::Gated,
+    gate::Gated,
     llm::{Llm, LlmEmitter, start_llm},
     new_run::NewRun,
     phases::Phases,

@@ -13,11 +13,11 @@ pub(super) struct Requested {
     start: Arc<LlmStart>,
     accounting: Arc<Accounting>,
     /// Where handlers do not get all of the content.
-    limited: Option<Box<Limited>>,
+    pub(super) limited: Option<Box<Limited>>,
 }
 
 /// What usage is estimated from if the content is not captured in full. It is only counted.
-struct Limited {
+pub(super) struct Limited {
     start: Arc<LlmStart>,
     /// By the index of the choice.
     choices: Vec<(u32, Counting)>,
@@ -38,11 +38,6 @@ impl Requested {
     /// Returns all of what was requested.
     pub(super) fn full(&self) -> &LlmStart {
         self.limited.as_ref().map_or(&self.start, |limited| &limited.start)
-    }
-
-    /// Whether content is counted that may not be captured.
-    pub(super) fn is_limited(&self) -> bool {
-        self.limited.is_some()
     }
 
     /// Counts a delta whose content may not be captured.

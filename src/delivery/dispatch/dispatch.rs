@@ -181,6 +181,14 @@ impl Dispatch {
         self.flag.is_set()
     }
 
+    /// Clears the flag, after the backlog is empty.
+    #[inline]
+    pub(super) fn release(self: &Arc<Self>) {
+        if !self.flag.clear() {
+            self.release_marked();
+        }
+    }
+
     /// Returns how many events are in the backlog.
     pub(crate) fn backlog(&self) -> usize {
         lock(&self.backlog).queue.len()

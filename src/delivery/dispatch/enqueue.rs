@@ -45,16 +45,8 @@ impl Dispatch {
         }
     }
 
-    /// Clears the flag, after the backlog is empty.
-    #[inline]
-    pub(super) fn release(self: &Arc<Self>) {
-        if !self.flag.clear() {
-            self.release_marked();
-        }
-    }
-
     #[cold]
-    fn release_marked(self: &Arc<Self>) {
+    pub(super) fn release_marked(self: &Arc<Self>) {
         loop {
             self.drain_backlog();
             if self.flag.clear() {
