@@ -24,6 +24,7 @@ mod priced_call;
 mod prompt;
 mod provider_error;
 mod record;
+mod reported_cost;
 mod result;
 mod retry;
 mod run_cost;
