@@ -52,7 +52,7 @@ pub enum Delta<'a> {
         index: u32,
         /// The call's id, if this delta has it.
         id: Option<Cow<'a, str>>,
-        /// The tool's name, if this delta has it.
+        /// The tool's name, if this delta has it. Of a name that comes in pieces, each delta has all so far.
         name: Option<Cow<'a, str>>,
         /// The next fragment of the arguments, which are JSON text. May be empty.
         arguments: Cow<'a, str>,

@@ -25,6 +25,7 @@ mod prompt;
 mod provider_error;
 mod record;
 mod report;
+mod reported_cost;
 mod result;
 mod retry;
 mod run_cost;

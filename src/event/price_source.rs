@@ -71,12 +71,14 @@ pub struct Price {
     pub currency: Arc<str>,
     /// The amount, in units of the currency.
     pub amount: Amount,
+    /// Whether the provider itself [reported](PricedCall::reported_cost) the amount.
+    pub reported: bool,
 }
 
 impl Price {
     /// Creates a price.
     pub fn new(currency: impl Into<Arc<str>>, amount: Amount) -> Self {
-        Self { currency: currency.into(), amount }
+        Self { currency: currency.into(), amount, reported: false }
     }
 }
 

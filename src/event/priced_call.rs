@@ -99,6 +99,8 @@ impl<'a> PricedCall<'a> {
     pub(crate) fn ended(result: &'a LlmResult, time: SystemTime) -> Option<Self> {
         let (request, usage) = (result.request.as_deref()?, result.usage.as_ref()?);
         let is_known = usage.input_tokens.is_some() || usage.output_tokens.is_some();
+        // The rest of an answer that was counted in part: the provider's object is of all of it.
+        let is_rest = result.fetched && usage.source.is_estimated();
         is_known.then_some(Self {
             provider: &request.provider,
             api: &request.api,
@@ -106,7 +108,7 @@ impl<'a> PricedCall<'a> {
             requested: request.model.as_deref(),
             model: result.model.as_deref(),
             usage,
-            usage_raw: result.usage_raw.as_ref(),
+            usage_raw: result.usage_raw.as_ref().filter(|_| !is_rest),
             time,
         })
     }

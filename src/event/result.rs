@@ -51,8 +51,9 @@ pub struct LlmResult {
     pub usage: Option<Usage>,
     /// The provider's own usage object.
     pub usage_raw: Option<Value>,
-    /// What the call cost. `None` if the layer has [no prices](crate::CallbackLayer::prices) or none for the model, or if
-    /// it is not known how many tokens were used.
+    /// What the call cost: by the layer's [prices](crate::CallbackLayer::prices), or as the provider
+    /// [reported](super::PricedCall::reported_cost) it. `None` if the layer has no prices or none for the model, or if it is
+    /// not known how many tokens were used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<RunCost>,
     /// The number of the run's token events.
@@ -79,7 +80,7 @@ pub struct LlmResult {
     /// The number of parts of the answer that could not be decoded and were skipped.
     pub decode_faults: u64,
     /// Whether the run only fetched an answer that another call has generated. It has usage only if no other run has
-    /// reported it.
+    /// reported it: what that is more than the estimate of the run whose stream was cut, if there was one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fetched: bool,
     /// Whether the answer came from a cache, which has [marked](crate::Run::set_cached) it. Then nothing was charged, and

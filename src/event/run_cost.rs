@@ -8,7 +8,7 @@ use crate::run::RunType;
 
 /// What a model call cost: [`LlmResult::cost`](super::LlmResult::cost).
 ///
-/// Serialises to `{"currency":"USD","amount":"0.000231","estimated":false}`.
+/// Serialises to `{"currency":"USD","amount":"0.000231","estimated":false}`, with `"reported":true` if it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunCost {
@@ -20,20 +20,22 @@ pub struct RunCost {
     /// those of Anthropic's fast mode. Then the amount may be too low.
     #[serde(default)]
     pub estimated: bool,
+    /// Whether the provider itself reported the amount, so that it is not that of a table of prices.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reported: bool,
 }
 
 impl RunCost {
     /// Creates the cost of a call of a type, with its usage.
     pub(crate) fn new(
-        currency: Arc<str>,
-        amount: Amount,
+        (currency, amount, reported): (Arc<str>, Amount, bool),
         run_type: RunType,
         (usage, usage_raw): (&Usage, Option<&Value>),
     ) -> Self {
-        let estimated = usage.source.is_estimated()
-            || lacks_count(run_type, usage)
-            || usage_raw.is_some_and(is_multiplied);
-        Self { currency, amount, estimated }
+        // A reported amount depends on no count. Content may have come after the report.
+        let is_vague = || lacks_count(run_type, usage) || usage_raw.is_some_and(is_multiplied);
+        let estimated = usage.source.is_estimated() || !reported && is_vague();
+        Self { currency, amount, estimated, reported }
     }
 }
 

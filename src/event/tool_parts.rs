@@ -51,7 +51,9 @@ impl ToolParts {
         let tool = &mut tools[at];
         let known = &tool.reference;
         let id = id.filter(|id| !id.is_empty() && known.id.is_empty());
-        let name = name.filter(|name| !name.is_empty() && known.name.is_empty());
+        // A name that came in pieces is given again with all of them.
+        let name =
+            name.filter(|name| name.len() > known.name.len() && name.starts_with(&*known.name));
         if id.is_some() || name.is_some() {
             let id = id.unwrap_or(&known.id);
             let name = name.unwrap_or(&known.name);

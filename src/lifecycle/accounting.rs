@@ -4,8 +4,8 @@ use super::counted_answers::CountedAnswers;
 use crate::{
     estimate::{Answer, AnswerCount, Estimate, UsageEstimator, WordEstimator},
     event::{
-        ErrorKind, LlmResult, LlmStart, Pieces, PriceSource, PricedCall, RunCost, Usage, UsageGap,
-        UsageSource,
+        ErrorKind, LlmResult, LlmStart, Pieces, Price, PriceSource, PricedCall, RunCost, Usage,
+        UsageGap, UsageSource,
     },
     panics::catch,
     run::Run,
@@ -74,8 +74,8 @@ impl Accounting {
         }
         let reported = result.usage.as_ref().is_some_and(Usage::is_known);
         if start.fetched {
-            let brought = end.whole && reported && self.counted.is_first(result, start);
-            result.usage.take_if(|_| !brought);
+            let report = result.usage.take().filter(|_| end.whole && reported);
+            result.usage = report.and_then(|usage| self.counted.rest(result, start, usage));
             return;
         }
         let mut usage = result.usage.take().unwrap_or_default();
@@ -100,8 +100,8 @@ impl Accounting {
             usage.source.output_gap = Some(UsageGap::HiddenReasoning);
         }
         let is_whole_report = end.whole && reported_output;
-        if is_whole_report && may_be_fetched(start) {
-            self.counted.is_first(result, start);
+        if may_be_fetched(start) {
+            self.counted.add(result, start, &usage, is_whole_report);
         }
         let says_something = usage.is_known() || usage.source != Default::default();
         result.usage = says_something.then_some(usage);
@@ -113,8 +113,9 @@ impl Accounting {
         let Some(call) = PricedCall::ended(result, run.start_time()) else { return };
         let price = guarded(|| source.price_of(&call));
         let usage = (call.usage, call.usage_raw);
-        result.cost =
-            price.map(|price| RunCost::new(price.currency, price.amount, run.run_type(), usage));
+        result.cost = price.map(|Price { currency, amount, reported }| {
+            RunCost::new((currency, amount, reported), run.run_type(), usage)
+        });
     }
 
     fn estimate_input(

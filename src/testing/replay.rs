@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::HashMap, time::SystemTime};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::SystemTime};
 
 use uuid::Uuid;
 
@@ -95,14 +95,14 @@ struct Call {
     /// When the last event happened.
     last: SystemTime,
     tokens: usize,
-    /// The tool calls that were opened.
-    opened: Vec<(u32, u32)>,
+    /// The names of the tool calls that were opened, by choice and index.
+    opened: HashMap<(u32, u32), Arc<str>>,
 }
 
 impl Call {
     fn new(start: EventRecord) -> Self {
         let last = start.time;
-        Self { start, script: Script::new(), last, tokens: 0, opened: Vec::new() }
+        Self { start, script: Script::new(), last, tokens: 0, opened: HashMap::new() }
     }
 
     fn wait(&mut self, until: SystemTime) {
@@ -131,11 +131,13 @@ impl Call {
             TokenKind::ToolCall => {
                 let call = token.tool_call();
                 let index = call.map_or(0, |call| call.index);
-                let opens = !self.opened.contains(&(choice, index));
-                let call = call.filter(|_| opens);
-                self.opened.extend(opens.then_some((choice, index)));
-                let id = call.map(|call| call.id.to_string().into());
-                let name = call.map(|call| call.name.to_string().into());
+                let named = self.opened.get(&(choice, index));
+                let id = call.filter(|_| named.is_none()).map(|call| owned(&call.id));
+                // The name, or the rest of it, may come later.
+                let name = call.map(|call| &call.name).filter(|name| named != Some(name));
+                let new = name.map(|name| ((choice, index), Arc::clone(name)));
+                let name = name.map(owned);
+                self.opened.extend(new);
                 Delta::ToolCall { choice, index, id, name, arguments: text }
             }
         };
@@ -144,7 +146,6 @@ impl Call {
 
     fn end(mut self, result: &LlmResult, time: SystemTime) -> (SystemTime, Replayed) {
         self.wait(time);
-        let owned = |text: &std::sync::Arc<str>| text.to_string().into();
         let (id, model) =
             (result.response_id.as_ref().map(owned), result.model.as_ref().map(owned));
         if id.is_some() || model.is_some() {
@@ -189,4 +190,8 @@ impl Call {
         self.script = if self.tokens == 0 { script.respond() } else { script };
         (self.start.time, Replayed { start: self.start, script: self.script })
     }
+}
+
+fn owned(text: &Arc<str>) -> Cow<'static, str> {
+    text.to_string().into()
 }

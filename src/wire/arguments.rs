@@ -8,16 +8,16 @@ use super::{
 /// The arguments of a tool call so far. Decides which part of the next piece is new: some servers send all arguments
 /// so far with each piece, or all of them again at the end.
 ///
-/// Only a JSON object is compared, of which it is certain what continues it. Free text is passed on as it comes.
+/// Only a JSON object or array is compared, of which it is certain what continues it. Free text is passed on as it comes.
 #[derive(Debug, Default)]
 pub(in crate::wire) struct Arguments {
     so_far: Fingerprint,
     /// The same, whatever white space they have.
     value: JsonFingerprint,
     nesting: Nesting,
-    /// The last byte of a JSON object that is not blank, else 0.
+    /// The last byte of a JSON object or array that is not blank, else 0.
     last: u8,
-    /// They are text, not an object.
+    /// They are text, neither an object nor an array.
     free: bool,
     /// What the pieces have turned out to be, once there was a second one.
     pieces: Pieces,
@@ -67,9 +67,14 @@ impl Arguments {
         self.free = true;
     }
 
-    /// Whether they are a JSON object that has ended: nothing continues it.
+    /// Whether they are a JSON object or array that has ended: nothing continues it.
     pub(in crate::wire) fn are_whole(&self) -> bool {
         self.nesting.has_ended()
+    }
+
+    /// Whether nothing of them has come.
+    pub(in crate::wire) fn are_absent(&self) -> bool {
+        self.so_far.length() == 0 && self.open.is_empty()
     }
 
     /// Whether a piece repeats them.
@@ -89,22 +94,21 @@ impl Arguments {
             self.add(&piece);
             return Some(piece);
         }
-        if self.so_far.length() == 0 && piece.trim() == "{}" {
+        if self.so_far.length() == 0 && matches!(piece.trim(), "{}" | "[]") {
             // Servers send it in place of arguments that follow.
             self.open.add(&piece);
             return None;
         }
-        let object = self.last != 0 && piece.trim_start().starts_with('{');
-        if !object {
+        if self.last == 0 || !begins_value(&piece) {
             self.continued();
             self.add(&piece);
             return Some(piece);
         }
         let repeats = self.so_far.begins(&piece);
         // Within a string they cannot be repeated: the quotes would end it.
-        let may_continue = !self.nesting.in_string() && may_precede_object(self.last);
+        let may_continue = !self.nesting.in_string() && may_precede_value(self.last);
         if repeats && may_continue && self.pieces == Pieces::Unknown {
-            // An object within the arguments may have the same members as they have.
+            // A value within the arguments may begin like them.
             self.open.add(&piece);
             return None;
         }
@@ -116,7 +120,7 @@ impl Arguments {
         }
         let new = match (repeats, self.are_whole()) {
             (true, _) => suffix(piece, self.so_far.length()),
-            // All of them again, written in another way. Models also write two objects.
+            // All of them again, written in another way. Models also write two values.
             (false, true) if JsonFingerprint::of(&piece) == self.value => return None,
             (false, _) => piece,
         };
@@ -126,13 +130,12 @@ impl Arguments {
 
     /// Adds a piece behind those that are held back. It stays open as long as both readings of them are valid JSON.
     fn push_after_open<'a>(&mut self, piece: Cow<'a, str>) -> Option<Cow<'a, str>> {
-        if self.so_far.length() == 0 && piece.trim_start().starts_with('{') {
+        if self.so_far.length() == 0 && begins_value(&piece) {
             self.open = Open::default();
             return self.push(piece);
         }
         let last = self.open.last().trim_ascii_end().as_bytes().last().copied();
-        let continues =
-            !piece.trim_start().starts_with('{') || last.is_some_and(may_precede_object);
+        let continues = !begins_value(&piece) || last.is_some_and(may_precede_value);
         let repeats = piece.starts_with(self.open.last()) && !has_rest(&piece);
         if continues && repeats && self.open.text.len() + piece.len() <= MAX_OPEN {
             self.open.add(&piece);
@@ -203,7 +206,7 @@ impl Arguments {
         self.value.add(text);
         let trimmed = text.trim_ascii();
         if let Some(&last) = trimmed.as_bytes().last() {
-            self.free |= self.last == 0 && !trimmed.starts_with('{');
+            self.free |= self.last == 0 && !begins_value(trimmed);
             if !self.free {
                 self.nesting.end_in(text.as_bytes());
                 self.last = last;
@@ -212,12 +215,17 @@ impl Arguments {
     }
 }
 
-/// Whether an object may follow a byte in JSON.
-fn may_precede_object(byte: u8) -> bool {
+/// Whether a text begins like a JSON object or array.
+pub(in crate::wire) fn begins_value(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
+}
+
+/// Whether an object or an array may follow a byte in JSON.
+fn may_precede_value(byte: u8) -> bool {
     matches!(byte, b':' | b',' | b'[')
 }
 
-/// Whether anything follows the object that a text begins with.
+/// Whether anything follows the object or array that a text begins with.
 fn has_rest(text: &str) -> bool {
     let end = Nesting::default().end_in(text.as_bytes());
     end.is_some_and(|end| !text[end..].trim_ascii().is_empty())
@@ -265,16 +273,21 @@ mod tests {
         assert_read(&["{\"a\"", ":", "{\"a\":", "{\"a\":", "0", "}}}"], deep);
         assert_read(&["ab", "abab", "{", "{"], "ababab{{");
         assert_read(&["", " {\"a\" ", ":1} "], " {\"a\" :1} ");
+        assert_read(&["[", "[", "1]", "]"], "[[1]]");
+        assert_read(&["[[", "[[", "1]],2]", "]"], "[[[[1]],2]]");
+        assert_read(&["[", "{\"a\":", "[1]", "}]"], r#"[{"a":[1]}]"#);
     }
 
     #[test]
     fn cumulative_pieces_count_once() {
-        let all = r#"{"q":{"q":["x",{"q":1}]},"b":"{\"q\""}"#;
-        for step in 1..all.len() {
-            let mut pieces: Vec<&str> =
-                (1..=all.len()).step_by(step).map(|end| &all[..end]).collect();
-            pieces.push(all);
-            assert_read(&pieces, all);
+        let object = r#"{"q":{"q":["x",{"q":1}]},"b":"{\"q\""}"#;
+        for all in [object, r#"["a",["a",1],{"b":"[\"a"}]"#] {
+            for step in 1..all.len() {
+                let mut pieces: Vec<&str> =
+                    (1..=all.len()).step_by(step).map(|end| &all[..end]).collect();
+                pieces.push(all);
+                assert_read(&pieces, all);
+            }
         }
     }
 
@@ -288,7 +301,10 @@ mod tests {
         );
         assert_read(&["{}", "{\"a\":1}"], r#"{"a":1}"#);
         assert_read(&["{}", "{}", "{\"a\":1}"], r#"{"a":1}"#);
+        assert_read(&["[1", ",2]", "[1,2]"], "[1,2]");
+        assert_read(&["[]", "{\"a\":1}"], r#"{"a":1}"#);
         assert_read(&["{}"], "{}");
+        assert_read(&["[]"], "[]");
         assert_read(&["{}", " "], "{} ");
     }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 
-use super::json::Count;
+use super::json::{self, Count};
 use crate::event::{Delta, Usage};
 
 /// Emits the usage of an answer, unless the object has no values. Some providers state the service tier beside it.
@@ -20,6 +20,22 @@ pub(in crate::wire) fn emit(
         }
         each(Delta::Usage { usage, raw: Some(Cow::Owned(Value::Object(raw))) });
     }
+}
+
+/// Returns the usage that an answer reports in the place where another API has it: Gemini's metadata, or the timings and
+/// counts of llama.cpp. `None` if it has no counts.
+///
+/// Source of the latter: `timings_per_token` and the result of `/completion` in llama.cpp's `tools/server/README.md`.
+pub(in crate::wire) fn elsewhere(json: &str) -> Option<Map<String, Value>> {
+    let Value::Object(mut answer) = json::value(json)? else { return None };
+    let [metadata, other_case, mut llama] =
+        ["usageMetadata", "usage_metadata", "timings"].map(|name| match answer.remove(name) {
+            Some(Value::Object(counts)) => counts,
+            _ => Map::new(),
+        });
+    let counts = ["tokens_evaluated", "tokens_predicted"];
+    llama.extend(counts.into_iter().filter_map(|name| answer.remove_entry(name)));
+    [metadata, other_case, llama].into_iter().find(|counts| read(counts).is_known())
 }
 
 /// Normalizes the counts of a usage object. A count without a value is `None`.
@@ -92,8 +108,8 @@ impl Found {
             | "input_length" => {
                 self.input.put(FIRST, value);
             }
-            // OpenAI's Responses: with them. Anthropic, Bedrock: without those that stand beside.
-            "input_tokens" | "input_token_count" => self.input.put(1, value),
+            // OpenAI's Responses: with them. Anthropic, Bedrock, llama.cpp's timings: without those that stand beside.
+            "input_tokens" | "input_token_count" | "prompt_n" => self.input.put(1, value),
             // Gemini, Gemini Interactions, Mistral.
             "tool_use_prompt_token_count" | "total_tool_use_tokens" | "connector_tokens" => {
                 self.tool_input.put(FIRST, value);
@@ -110,6 +126,7 @@ impl Found {
             | "total_output_text_token_count"
             | "eval_count"
             | "tokens_predicted"
+            | "predicted_n"
             | "generated_token_count"
             | "generated_tokens" => self.output.put(1, value),
             "total_tokens" | "total_token_count" => self.total.put(FIRST, value),
@@ -122,7 +139,7 @@ impl Found {
             | "total_cached_tokens" => {
                 self.read.put(1, value);
             }
-            "cache_read_input_tokens" | "cache_read_input_token_count" => {
+            "cache_read_input_tokens" | "cache_read_input_token_count" | "cache_n" => {
                 self.read.put(BESIDE, value);
             }
             "cache_write_tokens" | "cache_creation_tokens" => self.write.put(1, value),

@@ -248,7 +248,7 @@ fn a_tool_call_with_its_input_in_the_start() {
     let all = events([tool(input), piece("{\"a\""), piece(":1}")]);
     let deltas = [call(0, "t", "n", ""), arguments(0, "{\"a\""), arguments(0, ":1}")];
     assert_eq!(all, deltas);
-    for input in [json!({}), json!(null), json!([1])] {
+    for input in [json!({}), json!(null), json!([]), json!(1)] {
         assert_eq!(events([tool(input)]), [call(0, "t", "n", "")]);
     }
     // As it is written: the order of members, and all digits of numbers.
@@ -256,6 +256,8 @@ fn a_tool_call_with_its_input_in_the_start() {
     let start = tool(json!("INPUT")).to_string().replace("\"INPUT\"", written);
     let body = format!("event: content_block_start\ndata: {start}\n\n");
     assert_eq!(stream(&body), [call(0, "t", "n", ""), arguments(0, written)]);
+    let list = json!([1, {"b": 2}]);
+    assert_eq!(events([tool(list)]), [call(0, "t", "n", ""), arguments(0, r#"[1,{"b":2}]"#)]);
     // A text, as some gateways send it.
     assert_eq!(events([tool(json!(written))]), [call(0, "t", "n", ""), arguments(0, written)]);
 }

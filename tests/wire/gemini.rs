@@ -255,7 +255,9 @@ fn function_calls() {
          "thoughtSignature": "s"},
         {"functionCall": {"id": "c2", "name": "g", "args": {}}},
         {"functionCall": {"name": "h"}},
-        {"functionCall": {"name": "i", "args": "no object"}},
+        {"functionCall": {"name": "i", "args": null}},
+        {"functionCall": {"name": "j", "args": "{\"a\": 1}"}},
+        {"functionCall": {"name": "k", "args": [1, {"b": 2}]}},
         {"functionCall": {}}, {"functionCall": null}
     ]}, "finishReason": "STOP"}]}"#;
     let expected = [
@@ -263,6 +265,8 @@ fn function_calls() {
         call(1, Some("c2"), "g", "{}"),
         call(2, None, "h", ""),
         call(3, None, "i", ""),
+        call(4, None, "j", "{\"a\": 1}"),
+        call(5, None, "k", "[1,{\"b\":2}]"),
     ];
     let all = [&expected[..], &ending()].concat();
     assert_eq!(body(sse([chunk.replace('\n', "")])), all);

@@ -221,6 +221,12 @@ fn completions_of_llama_cpp() {
     let result = sum.finish();
     assert_eq!(result.choices.iter().map(|it| &*it.text).collect::<Vec<_>>(), ["a", "b"]);
 
+    // The input includes what was read from the cache.
+    let mut cached = whole;
+    cached["timings"] = json!({"prompt_n": 1, "predicted_n": 2, "cache_n": 2});
+    let usage = read(&LlamaCppCompletion, &cached.to_string()).0.usage;
+    assert_eq!(usage, Some(Usage::new(3, 2).cached(2, None)));
+
     // Each prompt is counted by itself.
     let part = |index: u32, input: u32, output: u32| json!({"index": index, "content": "a", "stop": true, "tokens_evaluated": input, "tokens_predicted": output});
     let expected = Some(Usage::new(4, 6));

@@ -185,7 +185,7 @@ fn arguments_are_kept_and_compacted() {
         // In OpenAI's form, as a string.
         (r#""{\"a\": 1}""#, r#"{"a": 1}"#),
         ("null", ""),
-        ("[1]", ""),
+        (r#"[1, {"b": 2}]"#, r#"[1,{"b":2}]"#),
         ("7", ""),
     ] {
         let line = format!(

@@ -96,7 +96,7 @@ pub(super) struct BlockDelta<'a> {
     pub(super) kind: Text<'a>,
     pub(super) text: Text<'a>,
     pub(super) thinking: Text<'a>,
-    pub(super) partial_json: Text<'a>,
+    pub(super) partial_json: JsonText<'a>,
     pub(super) stop_reason: Text<'a>,
 }
 

@@ -3,10 +3,7 @@ use std::borrow::Cow;
 use super::{arguments::PartialArguments, chunk::FunctionCall};
 use crate::{
     event::Delta,
-    wire::{
-        fingerprint::{Fingerprint, JsonFingerprint},
-        json::compacted,
-    },
+    wire::fingerprint::{Fingerprint, JsonFingerprint},
 };
 
 /// More calls than an answer has. Bounds the memory of a stream.
@@ -60,7 +57,7 @@ impl ToolCalls {
         let more = call.will_continue == true;
         let pieces = call.partial_args.0.unwrap_or_default();
         let (id, name) = (call.id.filled(), call.name.filled());
-        let args = call.args.filter(|args| args.get().starts_with('{'));
+        let args = call.args.whole();
         let continues = args.is_none() && self.open.as_ref().is_some_and(|it| it.is(&id, &name));
         if !continues {
             self.close(choice, room, each);
@@ -72,9 +69,7 @@ impl ToolCalls {
                 let new = Known {
                     id: Fingerprint::of(id),
                     name: Fingerprint::of(name.as_deref().unwrap_or_default()),
-                    arguments: args
-                        .filter(|_| !fragmented)
-                        .map(|args| JsonFingerprint::of(args.get())),
+                    arguments: args.as_deref().filter(|_| !fragmented).map(JsonFingerprint::of),
                 };
                 if self.known.iter().any(|known| known.is_repeated_by(&new)) {
                     return;
@@ -90,9 +85,7 @@ impl ToolCalls {
                 let (id, name, arguments) = (owned(&id), owned(&name), Default::default());
                 self.open = Some(OpenCall { index, name, id, arguments });
             }
-            let arguments = args
-                .filter(|_| !fragmented)
-                .map_or(Cow::Borrowed(""), |args| compacted(args.get()));
+            let arguments = args.filter(|_| !fragmented).unwrap_or_default();
             each(Delta::ToolCall { choice, index, id, name, arguments });
         }
         let Some(open) = &mut self.open else { return };

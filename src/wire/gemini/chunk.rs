@@ -5,6 +5,7 @@ use super::word::Word;
 use crate::wire::{
     error_body::is_suspect,
     json::{self, Count, List, Object, ReadError, Seen, Text, in_place},
+    json_text::JsonText,
 };
 
 /// An event of a streamed answer, or a non-streamed answer, which has the same form. Protobuf's JSON has names in camel case;
@@ -80,7 +81,7 @@ pub(super) struct FunctionCall<'a> {
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     #[serde(borrow)]
-    pub(super) args: Option<&'a RawValue>,
+    pub(super) args: JsonText<'a>,
     #[serde(borrow, alias = "partial_args")]
     pub(super) partial_args: List<PartialArg<'a>>,
     /// Whether another fragment of the call follows.

@@ -1,7 +1,10 @@
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
-use crate::wire::json::{List, Object, Text};
+use crate::wire::{
+    function::Function,
+    json::{List, Object, Text},
+};
 
 /// A line of a streamed answer, or a non-streamed answer, of either API.
 #[derive(Debug, Default, Deserialize)]
@@ -50,15 +53,4 @@ pub(super) struct ToolCall<'a> {
     pub(super) id: Text<'a>,
     #[serde(borrow)]
     pub(super) function: Object<Function<'a>>,
-}
-
-/// The function that a tool call calls.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Function<'a> {
-    #[serde(borrow)]
-    pub(super) name: Text<'a>,
-    /// Unparsed, so that its members keep their order.
-    #[serde(borrow)]
-    pub(super) arguments: Option<&'a RawValue>,
 }

@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::event::{Line, ToolCall};
@@ -7,7 +5,7 @@ use crate::{
     event::{Delta, ProviderError},
     wire::{
         error::said,
-        json::{self, Count, ReadError, compacted},
+        json::{self, Count, ReadError},
         protocol::{ObjectBody, Protocol},
         usage,
     },
@@ -91,8 +89,8 @@ impl Ollama {
         let Some(function) = call.function.0 else { return };
         let index = self.calls;
         self.calls = index.saturating_add(1);
-        let arguments = function.arguments.map_or(Cow::Borrowed(""), |raw| arguments(raw.get()));
         let (id, name) = (call.id.filled(), function.name.filled());
+        let arguments = function.arguments.whole().unwrap_or_default();
         each(Delta::ToolCall { choice: 0, index, id, name, arguments });
     }
 }
@@ -128,15 +126,4 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         each(Delta::Finish { choice: 0, reason });
     }
     each(Delta::Done);
-}
-
-/// Returns arguments as a JSON text without white space. Some proxies send a string, like OpenAI.
-fn arguments(raw: &str) -> Cow<'_, str> {
-    match raw.as_bytes().first() {
-        Some(b'{') => compacted(raw),
-        Some(b'"') => json::value(raw)
-            .and_then(|text| Some(Cow::Owned(text.as_str()?.to_owned())))
-            .unwrap_or_default(),
-        _ => Cow::Borrowed(""),
-    }
 }

@@ -35,6 +35,8 @@ pub(super) struct AnswerState {
     has_id: bool,
     has_model: bool,
     has_fingerprint: bool,
+    /// A `usage` was read. What is reported elsewhere says less.
+    has_usage: bool,
     choices: Vec<ChoiceState>,
     /// The number of tool calls in all choices.
     calls: usize,
@@ -79,10 +81,11 @@ impl AnswerState {
         self.choices.iter_mut().for_each(|choice| choice.end(each));
     }
 
-    /// Emits the contents of a chunk, except for an error. Takes them out of it, since a chunk is large.
+    /// Emits the contents of a chunk, except for an error. Takes them out of it, since a chunk is large. `json` is its text.
     pub(super) fn chunk(
         &mut self,
         chunk: &mut Chunk<'_>,
+        json: &str,
         form: Form,
         each: &mut dyn FnMut(Delta<'_>),
     ) {
@@ -104,7 +107,10 @@ impl AnswerState {
         }
         let groq = chunk.x_groq.0.as_mut();
         let usage = chunk.usage.0.take().or_else(|| groq?.usage.0.take()).or(in_choice);
-        if let Some(usage) = usage {
+        let usage = usage.filter(|usage| usage.values().any(|value| !value.is_null()));
+        self.has_usage |= usage.is_some();
+        let other = chunk.other_usage.0 && !self.has_usage;
+        if let Some(usage) = usage.or_else(|| other.then(|| usage::elsewhere(json)).flatten()) {
             usage::emit(usage, chunk.service_tier.as_deref().filter(|tier| !tier.is_empty()), each);
         }
         self.ended |= chunk.object.as_deref() == Some("chat.completion.done");

@@ -2,7 +2,8 @@ use std::{borrow::Cow, mem::take};
 
 use super::{
     chunk::{Custom, Message, ToolCall},
-    tools::{Fragment, Tools, WordHash},
+    tools::{Fragment, Tools},
+    word_hash::WordHash,
 };
 use crate::{
     event::Delta,
@@ -189,7 +190,7 @@ impl ChoiceState {
             each(Delta::DecodeFault);
             return;
         };
-        let (id, name) = (id.filter(|_| placement.new_id), name.filter(|_| placement.new_name));
+        let (id, name) = (id.filter(|_| placement.new_id), placement.new_name.map(Cow::Owned));
         let arguments = placement.arguments;
         if placement.opens || id.is_some() || name.is_some() || !arguments.is_empty() {
             let (choice, index) = (self.index, placement.call);

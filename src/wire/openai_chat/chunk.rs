@@ -18,6 +18,8 @@ pub(super) struct Chunk<'a> {
     pub(super) object: Text<'a>,
     pub(super) choices: InlineVec1<Choice<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
+    /// A member in which servers of other APIs report the usage.
+    pub(super) other_usage: Seen,
     pub(super) service_tier: Text<'a>,
     pub(super) system_fingerprint: Text<'a>,
     pub(super) x_groq: Object<Groq>,
@@ -35,6 +37,7 @@ in_place! {
         "object" => object,
         "choices" => choices,
         "usage" => usage,
+        "usageMetadata" | "usage_metadata" | "timings" | "tokens_predicted" => other_usage,
         "service_tier" => service_tier,
         "system_fingerprint" => system_fingerprint,
         "x_groq" => x_groq,

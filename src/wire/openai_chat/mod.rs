@@ -13,7 +13,9 @@ mod format;
 mod inline_vec1;
 mod native;
 mod protocol;
+mod tool_name;
 mod tools;
+mod word_hash;
 
 pub use decoder::OpenAiChatDecoder;
 pub use format::{OpenAiChat, OpenAiCompletions};

@@ -37,7 +37,7 @@ impl Protocol for OpenAi {
             data => json::read(data)?,
         };
         let error = failure(&chunk, data);
-        self.answer.chunk(&mut chunk, Form::Streamed, each);
+        self.answer.chunk(&mut chunk, data, Form::Streamed, each);
         if let Some(error) = error.or_else(|| self.answer.failure(data)) {
             each(Delta::Error(error));
         }
@@ -56,7 +56,7 @@ impl Protocol for OpenAi {
         }
         if error.is_none() || !chunk.choices.is_empty() {
             each(Delta::NotStreamed);
-            self.answer.chunk(&mut chunk, Form::Whole, each);
+            self.answer.chunk(&mut chunk, json, Form::Whole, each);
             self.answer.end(each);
         }
         let error = error.or_else(|| self.answer.failure(json));

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::{
     event::{Event, Item, Response},
     items::{Emitted, ItemState, Items, Key, Kind, Reasoning},
@@ -6,7 +8,7 @@ use super::{
 };
 use crate::{
     event::Delta,
-    wire::json::{Count, Text},
+    wire::{json::Count, json_text::JsonText},
 };
 
 /// The state of an answer while it is read.
@@ -128,15 +130,13 @@ impl AnswerState {
         let Some(item) = self.items.get(key) else { return };
         let Some(index) = call_index(item, &mut self.calls) else { return };
         let text = match arguments {
-            CallArguments::Fragment(text) => {
-                text.into_inner().and_then(|text| item.arguments.push(text))
-            }
+            CallArguments::Fragment(text) => item.arguments.push(text),
             CallArguments::FreeFragment(text) => {
                 item.arguments.set_free();
-                text.into_inner().and_then(|text| item.arguments.push(text))
+                item.arguments.push(text)
             }
             CallArguments::Whole(text) => {
-                text.into_inner().and_then(|text| item.arguments.complete(text))
+                text.whole().and_then(|text| item.arguments.complete(text))
             }
         };
         if let Some(text) = text {
@@ -248,10 +248,10 @@ pub(super) enum Repeated {
 /// The arguments in an event.
 #[derive(Debug)]
 pub(super) enum CallArguments<'a> {
-    Fragment(Text<'a>),
+    Fragment(Cow<'a, str>),
     /// Of the input of a custom tool, which is text.
-    FreeFragment(Text<'a>),
-    Whole(Text<'a>),
+    FreeFragment(Cow<'a, str>),
+    Whole(JsonText<'a>),
 }
 
 /// Returns the index of an item's tool call; `None` if the item is not a call.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, value::RawValue};
 use crate::wire::{
     error_body::is_suspect,
     json::{Count, List, Object, Parts, Seen, Text, TextPart, in_place},
+    json_text::JsonText,
 };
 
 /// Any event of a stream. Flat, since serde buffers a tagged enum until it knows the variant.
@@ -20,9 +21,9 @@ pub(super) struct Event<'a> {
     pub(super) text: Text<'a>,
     pub(super) refusal: Text<'a>,
     /// All arguments of a function call, repeated.
-    pub(super) arguments: Text<'a>,
+    pub(super) arguments: JsonText<'a>,
     /// The input of a custom tool's call, repeated.
-    pub(super) input: Text<'a>,
+    pub(super) input: JsonText<'a>,
     pub(super) response: Object<Response<'a>>,
     /// A member that errors have.
     pub(super) suspect: Seen,
@@ -95,16 +96,16 @@ pub(super) struct Item<'a> {
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     #[serde(borrow)]
-    pub(super) arguments: Option<&'a RawValue>,
+    pub(super) arguments: JsonText<'a>,
     #[serde(borrow)]
-    pub(super) input: Text<'a>,
+    pub(super) input: JsonText<'a>,
     // The arguments of tools with a type of their own.
     #[serde(borrow)]
-    pub(super) action: Option<&'a RawValue>,
+    pub(super) action: JsonText<'a>,
     #[serde(borrow)]
-    pub(super) actions: Option<&'a RawValue>,
+    pub(super) actions: JsonText<'a>,
     #[serde(borrow)]
-    pub(super) operation: Option<&'a RawValue>,
+    pub(super) operation: JsonText<'a>,
     /// Where a shell runs.
     #[serde(borrow)]
     pub(super) environment: Object<Environment<'a>>,

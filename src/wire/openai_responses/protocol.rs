@@ -11,7 +11,8 @@ use crate::{
     event::{Delta, ProviderError},
     wire::{
         error::{in_band, said},
-        json::{self, ReadError},
+        json::{self, ReadError, Text},
+        json_text::JsonText,
         protocol::Protocol,
         usage,
     },
@@ -64,11 +65,12 @@ impl Protocol for Responses {
             }
             "response.function_call_arguments.delta" => {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
-                answer.arguments(key, CallArguments::Fragment(event.delta), each);
+                answer.arguments(key, CallArguments::Fragment(fragment(event.delta, data)), each);
             }
             "response.custom_tool_call_input.delta" => {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
-                answer.arguments(key, CallArguments::FreeFragment(event.delta), each);
+                let arguments = CallArguments::FreeFragment(fragment(event.delta, data));
+                answer.arguments(key, arguments, each);
             }
             "response.function_call_arguments.done" => {
                 let key = Key::new(event.output_index, event.item_id.as_deref());
@@ -176,6 +178,11 @@ impl Responses {
         }
         each(Delta::Done);
     }
+}
+
+/// Returns a fragment of arguments. The delta of an event is read as a text, which it nearly always is.
+fn fragment<'a>(delta: Text<'a>, event: &'a str) -> Cow<'a, str> {
+    delta.into_inner().unwrap_or_else(|| JsonText::member(event, "delta").0)
 }
 
 /// Returns a status if it is terminal.

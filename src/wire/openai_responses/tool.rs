@@ -1,9 +1,7 @@
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::event::{DeclaredTool, Item};
-use crate::wire::{json::Text, json_text};
+use crate::wire::{json::Text, json_text::JsonText};
 
 /// More custom tools than a request declares. Bounds the memory of a stream.
 const MAX_TOOLS: usize = 1024;
@@ -83,15 +81,9 @@ impl<'a> Call<'a> {
         let approval = item.kind.as_deref() == Some("mcp_approval_request");
         let own_id = if approval { item.id } else { Text::default() };
         let id = item.call_id.filled().or_else(|| own_id.filled());
-        let raw = [item.action, item.actions, item.operation].into_iter().flatten().next();
-        let arguments = item.arguments.and_then(text);
         // The input of a custom tool is any text.
-        let arguments = arguments.or_else(|| item.input.filled()).or_else(|| raw.and_then(text));
+        let members = [item.arguments, item.input, item.action, item.actions, item.operation];
+        let arguments = members.into_iter().find_map(JsonText::whole);
         Self { id, name, arguments }
     }
-}
-
-/// Returns arguments that are a string, or an object.
-fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    json_text::of(raw).filter(|text| !text.is_empty())
 }

@@ -89,6 +89,7 @@ impl AnswerState {
                 ("generated_token_count", piece.generated_token_count),
                 ("tokens_evaluated", piece.tokens_evaluated),
                 ("tokens_predicted", piece.tokens_predicted),
+                ("cache_n", piece.timings.0.unwrap_or_default().cache_n),
                 ("input_length", input_length),
                 ("generated_tokens", generated_tokens),
             ],
@@ -113,7 +114,7 @@ impl AnswerState {
 
     /// Adds counts to those of earlier events of a choice, and emits the sums of all choices if they have changed: llama.cpp
     /// counts each of several prompts by itself.
-    fn usage(&mut self, at: usize, counts: [(&str, Value); 6], each: &mut dyn FnMut(Delta<'_>)) {
+    fn usage(&mut self, at: usize, counts: [(&str, Value); 7], each: &mut dyn FnMut(Delta<'_>)) {
         let mut changed = false;
         let usage = &mut self.choices[at].usage;
         for (name, count) in counts {

@@ -44,7 +44,16 @@ pub(super) struct Piece<'a> {
     pub(super) generated_token_count: Value,
     pub(super) tokens_evaluated: Value,
     pub(super) tokens_predicted: Value,
+    pub(super) timings: Object<Timings>,
     pub(super) error: Option<IgnoredAny>,
+}
+
+/// What llama.cpp reports of the work.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Timings {
+    /// Tokens of the prompt that were in the cache.
+    pub(super) cache_n: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -215,3 +215,54 @@ async fn embeddings_whose_input_is_reported_are_not_estimated() {
         assert_eq!((costs.len(), costs[0].estimated), (1, estimated), "{path}: {costs:?}");
     }
 }
+
+/// What the provider says that it charged is truer than a table of list prices. Prices of one's own say what one wants to
+/// charge.
+#[tokio::test]
+async fn a_cost_that_the_provider_reports_comes_before_list_prices() {
+    let begun = |raw: Value| {
+        let usage = Delta::Usage { usage: Usage::new(1_000, 100), raw: Some(Cow::Owned(raw)) };
+        Script::new().respond().text("a").chunk(usage)
+    };
+    let model = "claude-3-haiku-20240307";
+    for (raw, amount) in [
+        // OpenRouter, also with the caller's own key.
+        (json!({"cost": 0.00165, "is_byok": false}), "0.00165"),
+        (
+            json!({"cost": 0.0001, "is_byok": true, "cost_details": {"upstream_inference_cost": 0.002}}),
+            "0.0021",
+        ),
+        // Perplexity.
+        (json!({"cost": {"input_tokens_cost": 0.001, "total_cost": 0.006}}), "0.006"),
+        // xAI.
+        (json!({"cost_in_usd_ticks": 37_756_000}), "0.0037756"),
+    ] {
+        let script = begun(raw.clone()).complete("stop");
+        let line = last_line(Some(Prices::bundled()), model, script).await;
+        let expected =
+            json!({"currency": "USD", "amount": amount, "estimated": false, "reported": true});
+        assert_eq!(data(&line)["cost"], expected);
+        let own =
+            table(r#"{"currency": "EUR", "models": {"claude*": {"input": 3, "output": 15}}}"#);
+        let own = Prices::from(own).or(Prices::bundled());
+        let line = last_line(Some(own), model, begun(raw).complete("stop")).await;
+        let expected = json!({"currency": "EUR", "amount": "0.0045", "estimated": false});
+        assert_eq!(data(&line)["cost"], expected);
+    }
+    // These say nothing. A proxy sends zero where it has no price.
+    for raw in [
+        json!({"cost": 0}),
+        json!({"cost": -1}),
+        json!({"cost": {"currency": "USD"}}),
+        json!({"cost": 0.0001, "is_byok": true}),
+        json!({"cost_in_usd_ticks": null}),
+    ] {
+        let line = last_line(Some(Prices::bundled()), model, begun(raw).complete("stop")).await;
+        let expected = json!({"currency": "USD", "amount": "0.000375", "estimated": false});
+        assert_eq!(data(&line)["cost"], expected);
+    }
+    // More came after the report: it is not the cost of all of it.
+    let longer = begun(json!({"cost": 0.00165})).text(" long answer ".repeat(400)).fail("reset");
+    let cost = data(&last_line(Some(Prices::bundled()), model, longer).await)["cost"].clone();
+    assert_eq!((&cost["reported"], &cost["estimated"]), (&true.into(), &true.into()));
+}

@@ -52,6 +52,15 @@ async fn get_at(
 async fn stream(layer: &HttpCallbackLayer, results: &Results, frames: usize) -> LlmResult {
     let target = "/v1/responses/resp_1?stream=true&starting_after=3";
     let request = Request::get(target).body(Full::<Bytes>::default()).unwrap();
+    streamed(layer, results, request, frames).await
+}
+
+async fn streamed(
+    layer: &HttpCallbackLayer,
+    results: &Results,
+    request: Request<Full<Bytes>>,
+    frames: usize,
+) -> LlmResult {
     let events = [
         json!({"type": "response.created", "response": response("in_progress", &Value::Null)}),
         json!({"type": "response.output_text.delta", "output_index": 0, "delta": "The tower "}),
@@ -110,6 +119,55 @@ async fn a_background_answer_counts_at_the_first_fetch_that_brings_its_usage() {
         }
         assert_eq!(counted, [true, false, false, false]);
     }
+}
+
+/// The provider goes on with the answer. What came is estimated, and the call that resumes or fetches it counts the rest of
+/// the report, so that the sum is right with and without such a call.
+#[tokio::test]
+async fn a_background_answer_whose_stream_is_cut_counts_once() {
+    let create = |params: Value| {
+        let mut body = json!({"model": "gpt-5", "input": QUESTION, "stream": true});
+        body.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        Request::post("/v1/responses").body(Full::from(body.to_string())).unwrap()
+    };
+    let counts = |result: &LlmResult| {
+        let usage = result.usage.clone().unwrap_or_default();
+        (usage.input_tokens.unwrap_or(0), usage.output_tokens.unwrap_or(0))
+    };
+    for (resumed, params) in [
+        (false, json!({"background": true})),
+        (true, json!({"background": true})),
+        (false, json!({})),
+    ] {
+        let results = Results::default();
+        let layer = results.layer();
+        let cut = streamed(&layer, &results, create(params), 2).await;
+        let usage = cut.usage.clone().expect("what came is estimated");
+        assert!(usage.source.is_estimated());
+        // A resumed stream may be cut, too.
+        assert_eq!(stream(&layer, &results, 2).await.usage, None);
+        let (mut input, mut output) = counts(&cut);
+        assert!(input > 0 && output > 0 && output < 20, "{usage}");
+        for round in 0..2 {
+            let fetched = match resumed {
+                true => stream(&layer, &results, usize::MAX).await,
+                false => get(&layer, &results, response("completed", &USAGE())).await,
+            };
+            assert_eq!(fetched.usage.is_some(), round == 0);
+            assert!(fetched.usage_raw.is_some());
+            // The provider has not reported such a number.
+            let source = fetched.usage.as_ref().and_then(|usage| usage.source.output);
+            assert_ne!(source, Some(UsageSource::Reported));
+            (input, output) = (input + counts(&fetched).0, output + counts(&fetched).1);
+        }
+        assert_eq!((input, output), (20.max(counts(&cut).0), 400));
+    }
+    // Read to its end, it counts at once.
+    let results = Results::default();
+    let layer = results.layer();
+    let create = create(json!({"background": true}));
+    assert!(is_counted(&streamed(&layer, &results, create, usize::MAX).await));
+    assert!(stream(&layer, &results, usize::MAX).await.usage.is_none());
 }
 
 #[tokio::test]

@@ -182,3 +182,27 @@ fn pieces_of_a_call_whose_beginning_is_lost_are_dropped() {
     ]);
     assert_eq!(read(ConverseDecoder::new, &body), [Delta::finish("tool_use"), Delta::Done]);
 }
+
+/// Gateways send a value where the API has a text, and a text where it has a value.
+#[test]
+fn arguments_may_have_the_other_type() {
+    let start =
+        json!({"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "a", "name": "f"}}});
+    let body = stream(&[
+        ("contentBlockStart", start),
+        delta(0, &json!({"toolUse": {"input": {"x": [1, 2]}}})),
+        ("messageStop", json!({"stopReason": "tool_use"})),
+    ]);
+    let deltas = read(ConverseDecoder::new, &body);
+    let calls = [call(0, Some("a"), Some("f"), ""), call(0, None, None, "{\"x\":[1,2]}")];
+    assert_eq!(deltas[..2], calls);
+    let tool = |input| json!({"toolUse": {"toolUseId": "a", "name": "f", "input": input}});
+    let content = [tool(json!("{\"x\": 1}")), tool(json!([1, {"b": 2}]))];
+    let body = json!({"output": {"message": {"content": content}}, "stopReason": "tool_use"});
+    let deltas = read(ConverseDecoder::new, body.to_string().as_bytes());
+    let calls = [
+        call(0, Some("a"), Some("f"), "{\"x\": 1}"),
+        call(1, Some("a"), Some("f"), "[1,{\"b\":2}]"),
+    ];
+    assert_eq!(deltas[1..3], calls);
+}

@@ -140,7 +140,8 @@ fn arguments_may_be_an_object() {
         (json!({"a": [1, 2.5, "ü"], "b": null}), r#"{"a":[1,2.5,"ü"],"b":null}"#),
         (json!({}), ""),
         (json!(null), ""),
-        (json!([1]), ""),
+        (json!([1, {"b": 2}]), r#"[1,{"b":2}]"#),
+        (json!([]), ""),
         (json!("{\"a\":1}"), "{\"a\":1}"),
     ] {
         assert_eq!(deltas([call(arguments)]), [tool(0, "a", "n", expected)]);
@@ -245,4 +246,40 @@ fn streamed_calls_that_share_an_id_are_separated_by_name() {
     assert_eq!(names(&deltas([calls(json!(shared))])), ["n", "m"]);
     let alike = calls(json!([call(None, "n"), call(None, "n")]));
     assert_eq!(names(&deltas([alike])), ["n", "n"]);
+}
+
+/// Google's OpenAI-compatible endpoint sent such.
+#[test]
+fn a_name_may_come_in_pieces() {
+    let name = |index: u64, id: Option<&str>, name: &str| {
+        let mut call = json!({"index": index, "function": {"name": name}});
+        if let Some(id) = id {
+            call["id"] = id.into();
+        }
+        calls(json!([call]))
+    };
+    let found = |all: Vec<Value>| -> Vec<_> {
+        let mut all = result(&deltas(all)).choices.remove(0).tool_calls;
+        all.drain(..).map(|call| (call.name, call.arguments)).collect()
+    };
+    let named = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
+    for pieces in [
+        // Pieces, all so far, and the whole name again.
+        vec![name(0, None, "wea"), name(0, None, "ther")],
+        vec![name(0, Some("a"), "wea"), name(0, Some("a"), "ther"), name(0, None, "get_weather")],
+        vec![name(0, None, "get_wea"), name(0, None, "get_weather"), name(0, None, "get_weather")],
+    ] {
+        let mut all = vec![open(0, "a", "get_", "")];
+        all.extend(pieces);
+        all.extend([more(0, "{\"a\""), more(0, ":1}"), open(1, "b", "time", "{}")]);
+        assert_eq!(found(all), [named("get_weather", "{\"a\":1}"), named("time", "{}")]);
+    }
+    // Another name is another call behind arguments, or of a server whose calls have no ids.
+    let all = vec![open(0, "a", "n", "{\"a\":1}"), name(0, None, "m")];
+    assert_eq!(found(all), [named("n", "{\"a\":1}"), named("m", "{}")]);
+    let all = vec![name(0, None, "n"), name(0, None, "m")];
+    assert_eq!(found(all), [named("n", "{}"), named("m", "{}")]);
+    // The last piece has no arguments before it, but some beside it. Each token has the name so far.
+    let all = deltas([open(0, "a", "get_", ""), open(0, "", "time", "{}")]);
+    assert_eq!(all[..2], [tool(0, "a", "get_", ""), tool(0, "", "get_time", "")]);
 }

@@ -173,6 +173,21 @@ fn custom_tools() {
     assert_eq!(events([done(0, &item("ls"))]), [call(0, "c", "sh", "ls")]);
 }
 
+/// Gateways send a value where the API has a text.
+#[test]
+fn arguments_may_be_a_value() {
+    let (value, text) = (json!({"a": [1, {"b": 2}]}), r#"{"a":[1,{"b":2}]}"#);
+    let custom = json!({"type": "custom_tool_call", "id": "i", "call_id": "c", "name": "sh", "input": value});
+    assert_eq!(events([done(0, &custom)]), [call(0, "c", "sh", text)]);
+    let item = |arguments: &Value| json!({"type": "function_call", "id": "i", "call_id": "c", "name": "f", "arguments": arguments});
+    let delta = json!({"type": "response.function_call_arguments.delta", "output_index": 0, "delta": value});
+    let all = events([added(0, &item(&json!({}))), delta, done(0, &item(&value))]);
+    assert_eq!(all, [call(0, "c", "f", ""), arguments(0, text)]);
+    let all_done = json!({"type": "response.function_call_arguments.done", "output_index": 0, "arguments": value});
+    let all = events([added(0, &item(&json!(""))), all_done, done(0, &item(&value))]);
+    assert_eq!(all, [call(0, "c", "f", ""), arguments(0, text)]);
+}
+
 fn fragment_of(json: &str) -> Delta<'static> {
     arguments(0, json)
 }

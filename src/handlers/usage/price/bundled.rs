@@ -21,6 +21,8 @@ impl Prices {
     /// searches, as far as the provider's own usage object says how many there are. It depends on the length of the input,
     /// the service tier, the date and the time of day where the provider's does.
     ///
+    /// A cost that the provider itself [reports](crate::event::PricedCall::reported_cost) comes before these prices.
+    ///
     /// The first call decodes the data, which takes some 50 ms and 18 MB of memory. It is done once.
     ///
     /// [url]: crate::event::PricedCall::url

@@ -82,6 +82,9 @@ impl PriceSource for Genai {
     }
 
     fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
+        if let Some(price) = call.reported_cost() {
+            return Some(price);
+        }
         let route = self.route(call)?;
         let charged = call.charged();
         let call = &PricedCall { usage: &charged, ..*call };

@@ -1,7 +1,10 @@
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
-use crate::wire::json::{Count, List, Object, Text, compacted, in_place};
+use crate::wire::{
+    json::{Count, List, Object, Text, in_place},
+    json_text::JsonText,
+};
 
 /// Any event of a stream. The name, which is beside it, says which members it has.
 #[derive(Debug, Default)]
@@ -81,24 +84,13 @@ pub(super) struct ToolUse<'a> {
     pub(super) name: Text<'a>,
     /// A string with a piece of JSON in a stream, else a value.
     #[serde(borrow)]
-    input: Option<&'a RawValue>,
+    pub(super) input: JsonText<'a>,
 }
 
 impl ToolUse<'_> {
     /// Whether the provider itself runs the tool.
     pub(super) fn runs_at_provider(&self) -> bool {
         self.kind.as_deref() == Some("server_tool_use")
-    }
-
-    /// Returns a piece of the arguments.
-    pub(super) fn piece(&self) -> Option<String> {
-        serde_json::from_str(self.input?.get()).ok().filter(|piece: &String| !piece.is_empty())
-    }
-
-    /// Returns all arguments.
-    pub(super) fn arguments(&self) -> Option<String> {
-        let arguments = compacted(self.input?.get()).into_owned();
-        Some(arguments).filter(|arguments| arguments != "null")
     }
 }
 

@@ -46,7 +46,7 @@ impl Converse {
             emit_text(part.text, each);
         }
         if let Some(tool) = tool_use.0.filter(|tool| !tool.runs_at_provider()) {
-            let input = tool.arguments();
+            let input = tool.input.whole().map(Cow::into_owned);
             let (id, name) = (tool.tool_use_id.into_inner(), tool.name.into_inner());
             self.calls.begin(None, id, name, input, true, each);
             self.calls.close(None, each);
@@ -80,8 +80,8 @@ impl Protocol for Converse {
                 let delta = event.delta.0.unwrap_or_default();
                 emit_text(delta.text, each);
                 emit_reasoning(delta.reasoning.0.unwrap_or_default().text, each);
-                if let Some(piece) = delta.tool_use.0.and_then(|tool| tool.piece()) {
-                    self.calls.piece(index, Cow::Owned(piece), each);
+                if let Some(piece) = delta.tool_use.0.and_then(|tool| tool.input.filled()) {
+                    self.calls.piece(index, piece, each);
                 }
             }
             Some("contentBlockStop") => self.calls.close(index, each),

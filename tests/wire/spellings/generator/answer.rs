@@ -72,6 +72,8 @@ axis! {
         Brackets,
         OtherScripts,
         List,
+        /// No object, which gateways pass on as well.
+        TopLevelList,
     }
 }
 
@@ -143,6 +145,7 @@ impl Call {
             ArgumentsPart::Brackets => json!({"code": "}{][\":,{\"q\":", "n": at}),
             ArgumentsPart::OtherScripts => json!({"wörter": SCRIPTS, "n": at}),
             ArgumentsPart::List => json!({"all": [1, 2.5, true, null, {}, [], "x"], "n": at}),
+            ArgumentsPart::TopLevelList => json!([[at], {"q": "[tin"}, "}]"]),
         };
         // The first and the last call are of the same tool.
         let name = if at == 1 { "add_event" } else { "search" };

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::choices::{Axis, Choices, axis};
+use super::{
+    choices::{Axis, Choices, axis},
+    json::Json,
+};
 
 axis! {
     /// How a text is divided among the events of a stream.
@@ -12,6 +15,11 @@ axis! {
 axis! {
     /// How arguments are written where they are a text.
     ArgumentSpace { None, Single, Pretty }
+}
+
+axis! {
+    /// The type of arguments. Gateways send a value where the protocol has a text, and a text where it has a value.
+    ArgumentType { AsTheProtocolHasIt, TheOtherOne }
 }
 
 /// Cuts a text into pieces that are not empty.
@@ -47,6 +55,30 @@ pub fn growing(text: &str, choices: &mut Choices<'_>) -> Vec<String> {
         }
     }
     states
+}
+
+/// Writes arguments as the protocol does that has a text.
+pub fn as_text(arguments: &Value, choices: &mut Choices<'_>) -> Json {
+    match choices.axis() {
+        ArgumentType::AsTheProtocolHasIt => argument_text(arguments, choices).into(),
+        ArgumentType::TheOtherOne => Json::Data(arguments.clone()),
+    }
+}
+
+/// Writes arguments as the protocol does that has a value.
+pub fn as_value(arguments: &Value, choices: &mut Choices<'_>) -> Json {
+    match choices.axis() {
+        ArgumentType::AsTheProtocolHasIt => Json::Data(arguments.clone()),
+        ArgumentType::TheOtherOne => argument_text(arguments, choices).into(),
+    }
+}
+
+/// Cuts the text of arguments as a protocol does that has one, or has all of them in one piece.
+pub fn pieces(arguments: &Value, choices: &mut Choices<'_>) -> Vec<Json> {
+    match as_text(arguments, choices) {
+        Json::Text(text) => split(&text, choices).into_iter().map(Json::Text).collect(),
+        value => vec![value],
+    }
 }
 
 /// Writes arguments as a JSON text.

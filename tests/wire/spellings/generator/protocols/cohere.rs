@@ -8,7 +8,7 @@ use super::{
         framing::{Event, event_stream, lines},
         json::{Json, object},
         outcome::Outcome,
-        splits::{argument_text, split},
+        splits::{as_text, as_value, pieces, split},
         whole::whole,
         writing::Writer,
     },
@@ -134,8 +134,7 @@ fn stream_v2(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> 
         let json = object! { "id": &call.id, "type": "function", "function": function };
         let json = message_delta(object! { "tool_calls": json }).with("index", Json::Index(at));
         events.push(event("tool-call-start", json));
-        let text = argument_text(&call.arguments, choices);
-        for piece in split(&text, choices) {
+        for piece in pieces(&call.arguments, choices) {
             let json = object! { "function": object! { "arguments": piece } };
             let json = message_delta(object! { "tool_calls": json }).with("index", Json::Index(at));
             events.push(event("tool-call-delta", json));
@@ -160,7 +159,7 @@ fn whole_v2(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> J
         message.add("citations", Json::List(vec![object! { "start": 0, "end": 3, "text": "no" }]));
     }
     let calls = answer.calls.iter().map(|call| {
-        let arguments = argument_text(&call.arguments, choices);
+        let arguments = as_text(&call.arguments, choices);
         let function = object! { "name": &call.name, "arguments": arguments };
         object! { "id": &call.id, "type": "function", "function": function }
     });
@@ -199,7 +198,10 @@ fn stream_v1(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> 
     if matches!(how, CohereCalls::Generation | CohereCalls::ChunksThenGeneration)
         && !answer.calls.is_empty()
     {
-        events.push(event_v1("tool-calls-generation", object! { "tool_calls": calls_v1(answer) }));
+        events.push(event_v1(
+            "tool-calls-generation",
+            object! { "tool_calls": calls_v1(answer, choices) },
+        ));
     }
     let finish = expected.finish.as_deref().unwrap_or_default();
     let response = whole_v1(answer, expected, choices);
@@ -208,9 +210,9 @@ fn stream_v1(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> 
     events
 }
 
-fn calls_v1(answer: &Answer) -> Vec<Json> {
+fn calls_v1(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
     let call = |call: &super::super::answer::Call| {
-        object! { "name": &call.name, "parameters": Json::Data(call.arguments.clone()) }
+        object! { "name": &call.name, "parameters": as_value(&call.arguments, choices) }
     };
     answer.calls.iter().map(call).collect()
 }
@@ -221,7 +223,7 @@ fn whole_v1(answer: &Answer, expected: &Outcome, choices: &mut Choices<'_>) -> J
         "response_id": "no", "generation_id": &answer.id, "text": &answer.text,
         "finish_reason": finish,
     };
-    let calls = calls_v1(answer);
+    let calls = calls_v1(answer, choices);
     if !calls.is_empty() {
         json.add("tool_calls", calls);
     }

@@ -2,12 +2,12 @@
 
 use super::{
     super::{
-        answer::{Answer, Counts},
+        answer::{Answer, Call, Counts},
         choices::{Axis, Choices, axis},
         framing::{Event, array, event_stream},
         json::{Json, object},
         outcome::Outcome,
-        splits::split,
+        splits::{as_value, split},
         usage::gemini::Usage,
         whole::whole,
         writing::Writer,
@@ -61,7 +61,7 @@ pub fn render(
         expected.streamed = Some(false);
         let mut pieces = parts(&answer.reasoning, true, choices, true);
         pieces.extend(parts(&answer.text, false, choices, true));
-        pieces.extend(calls(answer));
+        pieces.extend(calls(answer, choices));
         let reason = finish(answer, choices);
         let mut chunk = chunk(answer, vec![candidate(pieces, choices, Some(reason))]);
         if let Some(usage) = answer.usage {
@@ -87,7 +87,7 @@ pub fn render(
 fn chunks(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
     let mut pieces = parts(&answer.reasoning, true, choices, false);
     pieces.extend(parts(&answer.text, false, choices, false));
-    pieces.extend(calls(answer));
+    pieces.extend(calls(answer, choices));
     let gathering: PartsGathering = choices.axis();
     let mut random = choices.random("parts");
     let mut groups: Vec<Vec<Json>> = Vec::new();
@@ -190,11 +190,12 @@ fn parts(text: &str, thought: bool, choices: &mut Choices<'_>, whole: bool) -> V
     all
 }
 
-fn calls(answer: &Answer) -> impl Iterator<Item = Json> {
-    answer.calls.iter().map(|call| {
-        let args = Json::Data(call.arguments.clone());
+fn calls(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
+    let each = |call: &Call| {
+        let args = as_value(&call.arguments, choices);
         object! { "functionCall": object! { "id": &call.id, "name": &call.name, "args": args } }
-    })
+    };
+    answer.calls.iter().map(each).collect()
 }
 
 /// Names the members of a chunk, except for those of arguments.

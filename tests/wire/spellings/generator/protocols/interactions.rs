@@ -6,7 +6,7 @@ use super::super::{
     framing::Event,
     json::{Json, object},
     outcome::Outcome,
-    splits::{argument_text, split},
+    splits::{as_value, pieces, split},
 };
 
 axis! {
@@ -65,7 +65,7 @@ fn steps(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
     }
     all.push(object! { "type": "model_output", "content": text(&answer.text) });
     for call in &answer.calls {
-        let arguments = Json::Data(call.arguments.clone());
+        let arguments = as_value(&call.arguments, choices);
         let json = object! { "type": "function_call", "id": &call.id, "name": &call.name };
         all.push(json.with("arguments", arguments));
     }
@@ -143,13 +143,12 @@ pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>
                 }
                 InteractionsArguments::Deltas => json,
                 InteractionsArguments::AtStart => {
-                    json.with("arguments", Json::Data(call.arguments.clone()))
+                    json.with("arguments", as_value(&call.arguments, choices))
                 }
             },
         ));
         if how != InteractionsArguments::AtStart {
-            let text = argument_text(&call.arguments, choices);
-            for piece in split(&text, choices) {
+            for piece in pieces(&call.arguments, choices) {
                 let json = object! { "type": "arguments_delta", "arguments": piece };
                 events.push(delta(step, json));
             }

@@ -7,7 +7,7 @@ use super::{
         framing::{Event, event_stream, lines},
         json::{Json, object},
         outcome::Outcome,
-        splits::{argument_text, split},
+        splits::{as_value, split},
         whole::whole,
         writing::Writer,
     },
@@ -17,10 +17,6 @@ use super::{
 axis! {
     /// Gateways turn lines into events.
     OllamaForm { Lines, Whole, EventStream, EventStreamWithMark }
-}
-
-axis! {
-    OllamaArguments { Object, Text }
 }
 
 axis! {
@@ -41,11 +37,8 @@ pub fn render(
     writer: &mut Writer,
     choices: &mut Choices<'_>,
 ) -> Rendered {
-    let style = Style {
-        text_arguments: choices.axis::<OllamaArguments>() == OllamaArguments::Text,
-        ids: choices.axis::<OllamaIds>() == OllamaIds::Present,
-        counts: choices.axis(),
-    };
+    let style =
+        Style { ids: choices.axis::<OllamaIds>() == OllamaIds::Present, counts: choices.axis() };
     if !style.ids {
         expected.calls.iter_mut().for_each(|call| call.id.clear());
     }
@@ -74,7 +67,6 @@ pub fn render(
 }
 
 struct Style {
-    text_arguments: bool,
     ids: bool,
     counts: OllamaCounts,
 }
@@ -128,10 +120,7 @@ impl Style {
 
     fn calls(&self, answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
         let each = answer.calls.iter().map(|call| {
-            let arguments = match self.text_arguments {
-                true => argument_text(&call.arguments, choices).into(),
-                false => Json::Data(call.arguments.clone()),
-            };
+            let arguments = as_value(&call.arguments, choices);
             let function = object! { "name": &call.name, "arguments": arguments };
             let mut json = object! { "function": function };
             if self.ids {

@@ -5,7 +5,7 @@ use super::super::super::{
     choices::{Axis, Choices, axis},
     framing::Event,
     json::{Json, object},
-    splits::{argument_text, growing, split},
+    splits::{argument_text, as_value, growing, pieces, split},
 };
 
 axis! {
@@ -37,7 +37,7 @@ axis! {
 }
 
 /// All blocks of a whole message.
-pub fn whole(answer: &Answer) -> Vec<Json> {
+pub fn whole(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Json> {
     let mut all = Vec::new();
     if !answer.reasoning.is_empty() {
         all.push(
@@ -47,7 +47,7 @@ pub fn whole(answer: &Answer) -> Vec<Json> {
     if !answer.text.is_empty() {
         all.push(object! { "type": "text", "text": &answer.text });
     }
-    all.extend(answer.calls.iter().map(|call| tool(call, Json::Data(call.arguments.clone()))));
+    all.extend(answer.calls.iter().map(|call| tool(call, as_value(&call.arguments, choices))));
     all
 }
 
@@ -109,20 +109,20 @@ pub fn stream(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Event> {
 
 /// The start and the deltas of a call.
 fn call_block(call: &Call, place: InputPlace, choices: &mut Choices<'_>) -> (Json, Vec<Json>) {
-    let text = argument_text(&call.arguments, choices);
-    let empty = text == "{}";
-    let whole = Json::Data(call.arguments.clone());
-    let mut pieces = match place {
-        _ if empty => vec![],
+    let mut pieces: Vec<Json> = match place {
+        _ if call.arguments == serde_json::json!({}) => vec![],
         InputPlace::Start => vec![],
-        InputPlace::Growing => growing(&text, choices),
-        _ => split(&text, choices),
+        InputPlace::Growing => {
+            let text = argument_text(&call.arguments, choices);
+            growing(&text, choices).into_iter().map(Json::Text).collect()
+        }
+        _ => pieces(&call.arguments, choices),
     };
     if place == InputPlace::DeltasBehindAnEmptyOne {
-        pieces.insert(0, String::new());
+        pieces.insert(0, "".into());
     }
     let input = match place {
-        InputPlace::Start | InputPlace::StartAndDeltas => whole,
+        InputPlace::Start | InputPlace::StartAndDeltas => as_value(&call.arguments, choices),
         // As data, which has no members that nobody knows: they would be arguments.
         _ => Json::Data(serde_json::json!({})),
     };

@@ -37,7 +37,8 @@ axis! {
 /// A whole answer.
 pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>) -> Json {
     let usage = Usage::new(choices);
-    let mut json = message(answer).with("content", content(blocks::whole(answer), choices));
+    let mut json =
+        message(answer).with("content", content(blocks::whole(answer, choices), choices));
     json.add("stop_reason", expected.finish.as_deref().unwrap_or_default());
     json.add("stop_sequence", Json::NULL);
     if let Some(counts) = answer.usage {

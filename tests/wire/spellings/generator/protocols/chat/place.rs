@@ -6,6 +6,7 @@ use super::{
         choices::{Axis, Choices, axis},
         json::{Json, object},
         outcome::Outcome,
+        usage::gemini,
     },
     Usage, envelope,
 };
@@ -23,11 +24,18 @@ axis! {
         InChoiceAndOwnChunk,
         Groq,
         Twice,
+        Elsewhere,
+        ElsewhereFirst,
     }
 }
 
 axis! {
-    WholeUsagePlace { Top, InChoice }
+    /// The place where a server of another API reports the usage.
+    OtherPlace { GeminiMetadata, Timings, TimingsWithoutCache, NativeCounts }
+}
+
+axis! {
+    WholeUsagePlace { Top, InChoice, Elsewhere }
 }
 
 /// Adds the usage to the chunks of a stream.
@@ -76,6 +84,55 @@ pub fn add_usage(
             last(chunks).add("usage", usage());
             chunks.push(own().with("usage", usage()));
         }
+        UsagePlace::Elsewhere => {
+            let elsewhere: OtherPlace = choices.axis();
+            elsewhere.add(elsewhere.counts(counts, expected), last(chunks), choices);
+        }
+        UsagePlace::ElsewhereFirst => {
+            let elsewhere: OtherPlace = choices.axis();
+            let so_far = counts.so_far();
+            chunks.iter_mut().for_each(|chunk| elsewhere.add(so_far, chunk, choices));
+            chunks.push(own().with("usage", usage()));
+            elsewhere.add(so_far, last(chunks), choices);
+        }
+    }
+}
+
+impl OtherPlace {
+    /// The counts that are told here.
+    fn counts(self, counts: Counts, expected: &mut Outcome) -> Counts {
+        let reasoning = if self == Self::GeminiMetadata { counts.reasoning } else { 0 };
+        let told = matches!(self, Self::GeminiMetadata | Self::Timings);
+        let read = if told { counts.read } else { 0 };
+        let usage = expected.usage.as_mut().expect("a usage");
+        (usage[3], usage[4], usage[5]) = (read, 0, reasoning);
+        Counts { read, write: 0, reasoning, ..counts }
+    }
+
+    /// Adds the counts to an answer or a chunk.
+    fn add(self, counts: Counts, json: &mut Json, choices: &mut Choices<'_>) {
+        let count = Json::Count;
+        match self {
+            Self::GeminiMetadata => {
+                json.add("usageMetadata", gemini::Usage::new(choices).json(counts));
+            }
+            // llama.cpp.
+            Self::Timings => json.add(
+                "timings",
+                object! {
+                    "prompt_n": count(counts.input - counts.read), "prompt_ms": 87,
+                    "predicted_n": count(counts.output), "cache_n": count(counts.read),
+                },
+            ),
+            Self::TimingsWithoutCache => json.add(
+                "timings",
+                object! { "prompt_n": count(counts.input), "predicted_n": count(counts.output) },
+            ),
+            Self::NativeCounts => {
+                json.add("tokens_evaluated", count(counts.input));
+                json.add("tokens_predicted", count(counts.output));
+            }
+        }
     }
 }
 
@@ -92,6 +149,10 @@ pub fn add_whole_usage(
     match place {
         WholeUsagePlace::Top => json.add("usage", names.json(counts)),
         WholeUsagePlace::InChoice => choice.add("usage", names.json(counts)),
+        WholeUsagePlace::Elsewhere => {
+            let elsewhere: OtherPlace = choices.axis();
+            elsewhere.add(elsewhere.counts(counts, expected), json, choices);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::super::{
     choices::{Axis, Choices, axis},
     json::{Json, object},
     outcome::Outcome,
-    splits::{argument_text, growing, split},
+    splits::{argument_text, as_text, growing, split},
 };
 
 axis! {
@@ -29,7 +29,16 @@ axis! {
 }
 
 axis! {
-    CallNames { OnFirst, OnEach, EmptyLater, NullLater, Late }
+    CallNames {
+        OnFirst,
+        OnEach,
+        EmptyLater,
+        NullLater,
+        Late,
+        InPieces,
+        /// Each fragment has all of the name so far.
+        Growing,
+    }
 }
 
 axis! {
@@ -127,6 +136,9 @@ impl Style {
         if matches!(self.arguments, Arguments::InPieces | Arguments::ResentAtTheEnd) {
             pieces.insert(0, "".into());
         }
+        if matches!(self.names, CallNames::InPieces | CallNames::Growing) {
+            pieces.insert(0, "".into());
+        }
         let last = pieces.len() - 1;
         let pieces = pieces.into_iter().enumerate();
         pieces.map(|(piece, text)| self.fragment(at, piece, piece == last, text, call)).collect()
@@ -151,6 +163,12 @@ impl Style {
         let mut function = object! { "arguments": text };
         match self.names {
             CallNames::OnEach => function.add("name", &call.name),
+            CallNames::InPieces | CallNames::Growing if first => {
+                function.add("name", &call.name[..3]);
+            }
+            CallNames::InPieces if piece == 1 => function.add("name", &call.name[3..]),
+            CallNames::Growing => function.add("name", &call.name),
+            CallNames::InPieces => {}
             CallNames::Late if is_last => function.add("name", &call.name),
             CallNames::Late => {}
             _ if first => function.add("name", &call.name),
@@ -164,12 +182,8 @@ impl Style {
 
 /// The calls of a whole answer.
 pub fn whole(calls: &[Call], choices: &mut Choices<'_>) -> Json {
-    let as_object = choices.axis::<Arguments>() == Arguments::AsObject;
     let each = |call: &Call| {
-        let arguments = match as_object {
-            true => Json::Data(call.arguments.clone()),
-            false => argument_text(&call.arguments, choices).into(),
-        };
+        let arguments = as_text(&call.arguments, choices);
         let function = object! { "name": &call.name, "arguments": arguments };
         object! { "id": &call.id, "type": "function", "function": function }
     };

@@ -5,7 +5,7 @@ use super::super::super::{
     choices::{Axis, Choices, axis},
     content::content,
     json::{Json, object},
-    splits::argument_text,
+    splits::as_text,
 };
 
 axis! {
@@ -18,8 +18,8 @@ axis! {
 pub struct Item {
     pub id: String,
     pub kind: Kind,
-    /// The text, or the arguments as a JSON text.
-    pub text: String,
+    /// The text, or the arguments.
+    pub text: Json,
     pub added: Json,
     pub done: Json,
 }
@@ -43,7 +43,7 @@ pub fn all(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Item> {
         all.push(message(&answer.text, choices));
     }
     for (at, call) in answer.calls.iter().enumerate() {
-        all.push(function_call(at, call, argument_text(&call.arguments, choices)));
+        all.push(function_call(at, call, as_text(&call.arguments, choices)));
     }
     all
 }
@@ -78,14 +78,14 @@ fn message(text: &str, choices: &mut Choices<'_>) -> Item {
     }
 }
 
-fn function_call(at: usize, call: &Call, text: String) -> Item {
+fn function_call(at: usize, call: &Call, text: Json) -> Item {
     let id = format!("fc_{at}");
-    let json = |arguments: &str, status: &str| {
+    let json = |arguments: Json, status: &str| {
         object! {
             "type": "function_call", "id": &id, "call_id": &call.id, "name": &call.name,
             "arguments": arguments, "status": status,
         }
     };
-    let (added, done) = (json("", "in_progress"), json(&text, "completed"));
+    let (added, done) = (json("".into(), "in_progress"), json(text.clone(), "completed"));
     Item { kind: Kind::Call, added, done, text, id }
 }

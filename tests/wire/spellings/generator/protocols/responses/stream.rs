@@ -165,13 +165,16 @@ impl Style {
         };
         if in_deltas {
             let grows = self.deltas == ArgumentDeltas::Growing && item.kind == Kind::Call;
-            let pieces =
-                if grows { growing(&item.text, choices) } else { split(&item.text, choices) };
+            let pieces: Vec<Json> = match &item.text {
+                Json::Text(text) if grows => texts(growing(text, choices)),
+                Json::Text(text) => texts(split(text, choices)),
+                value => vec![value.clone()],
+            };
             let each = |piece| self.event(delta, at, id(object! { "delta": piece }));
             events.extend(pieces.into_iter().map(each));
         }
         if in_done {
-            events.push(self.event(done, at, id(object! {}.with(member, &item.text))));
+            events.push(self.event(done, at, id(object! {}.with(member, item.text.clone()))));
         }
         if in_item {
             events.push(of_item("response.output_item.done", &item.done));
@@ -188,4 +191,8 @@ impl Style {
         }
         Event::named(name, json)
     }
+}
+
+fn texts(all: Vec<String>) -> Vec<Json> {
+    all.into_iter().map(Json::Text).collect()
 }
