@@ -30,7 +30,7 @@ use crate::{
 /// | `llm_time_to_first_token_seconds`, `llm_inter_token_seconds` | histograms | as started |
 /// | `llm_token_events_total` | counter | as started |
 /// | `llm_tokens_total` | counter | as started, and `direction`: `input`, `output`, and their parts `cache_read`, `cache_write`, `reasoning`; `source`: `reported` by the provider, or [`estimated`](crate::estimate) |
-/// | `llm_cost_nanos_total` | counter | as started, and `currency`; `source`: as of tokens. In billionths of the currency's unit, since counters are whole numbers: `rate(…) / 1e9` |
+/// | `llm_cost_nanos_total` | counter | as started, and `currency`, and `estimated`: [`true` or `false`](crate::event::RunCost::estimated). In billionths of the currency's unit, since counters are whole numbers: `rate(…) / 1e9` |
 /// | `llm_retries_total` | counter | as started |
 ///
 /// Token counts are recorded however a run ends, and so are costs, if the layer [prices](crate::CallbackLayer::prices) its
@@ -198,25 +198,26 @@ fn record_usage(labels: &[Label], result: &LlmResult) {
         ("reasoning", usage.reasoning_tokens, output),
     ] {
         if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
+            let source = match source {
+                Some(source) if !source.is_reported() => "estimated",
+                _ => "reported",
+            };
             let mut labels = labels.to_vec();
             labels.push(Label::from_static_parts("direction", direction));
-            labels.push(origin(source.is_some_and(|source| !source.is_reported())));
+            labels.push(Label::from_static_parts("source", source));
             counter!(TOKENS, labels).increment(tokens);
         }
     }
 }
 
 fn record_cost(labels: &[Label], cost: Option<&RunCost>) {
-    let Some(RunCost { currency, amount, estimated }) = cost else { return };
+    let Some(RunCost { currency, amount, estimated, .. }) = cost else { return };
     let mut labels = labels.to_vec();
     labels.push(Label::new("currency", Arc::clone(currency)));
-    labels.push(origin(*estimated));
+    let estimated = if *estimated { "true" } else { "false" };
+    labels.push(Label::from_static_parts("estimated", estimated));
     let nanos = u64::try_from(amount.pico() / 1_000).unwrap_or(u64::MAX);
     counter!(COST, labels).increment(nanos);
-}
-
-fn origin(estimated: bool) -> Label {
-    Label::from_static_parts("source", if estimated { "estimated" } else { "reported" })
 }
 
 impl fmt::Debug for LlmMetrics {
