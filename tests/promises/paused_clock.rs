@@ -190,21 +190,22 @@ fn a_flush_ends_at_once_while_another_thread_is_slow_to_wake_it() {
         paused().block_on(async {
             let answer = call(&mut model(&callbacks)).await.unwrap();
             let began = Instant::now();
-            // While a blocking task goes on, the clock stands still.
-            let wakes = async {
-                spawn_blocking(move || {
+            // While a blocking task goes on, the clock stands still. It begins when the flush waits, and wakes no task.
+            let (wakes, is_waking) = mpsc::channel();
+            tokio::spawn(async move {
+                drop(spawn_blocking(move || {
                     drop(go);
                     // Threads of other tests may have woken it before.
                     while is_called.recv_timeout(Duration::from_millis(1)).is_err() {
                         assert!(poll().is_pending(), "the thread has not woken it");
                     }
-                })
-                .await
-            };
+                    wakes.send(()).unwrap();
+                }));
+            });
             // An abandoned answer ends at once, and its handler hangs then.
             drop(answer);
-            let (report, woken) = futures::join!(callbacks.flush(PATIENCE), wakes);
-            woken.unwrap();
+            let report = callbacks.flush(PATIENCE).await;
+            is_waking.try_recv().expect("the thread has not begun to wake flushes");
             assert!(report.is_complete());
             assert!(
                 began.elapsed() <= Duration::from_secs(2),

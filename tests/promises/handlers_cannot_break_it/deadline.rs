@@ -174,6 +174,36 @@ fn an_async_handler_that_blocks_is_detached() {
     }
 }
 
+/// An async handler blocks the worker that looks after the timers, while the other one sleeps.
+#[test]
+fn timers_go_on_when_a_handler_that_blocks_is_detached() {
+    for _ in 0..5 {
+        let runtime = Flavor::Multi.runtime();
+        let (release, stuck) = mpsc::channel::<()>();
+        let stuck = Arc::new(Mutex::new(stuck));
+        let handler = on_event_async(move |_, _| {
+            let stuck = Arc::clone(&stuck);
+            async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
+            }
+        });
+        let handler = Registration::async_handler(handler).deadline(Duration::from_millis(30));
+        let recorders = Recorders::new(&[]).with(handler);
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
+        runtime.spawn(async move { read(call(&mut model).await.unwrap()).await });
+        let (slept, has_slept) = mpsc::channel();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            slept.send(()).unwrap();
+        });
+        let has_slept = has_slept.recv_timeout(Duration::from_secs(5));
+        drop(release);
+        has_slept.expect("the timer hangs");
+        assert_eq!(recorders.faults.one().kind, FaultKind::DeadlineExceeded);
+    }
+}
+
 /// The only thread of a runtime is blocked by the handler. Who waits elsewhere goes on at its deadline.
 #[test]
 fn an_async_handler_that_blocks_its_runtime_is_detached() {
