@@ -188,7 +188,9 @@ fn timers_go_on_when_a_handler_that_blocks_is_detached() {
                 let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
             }
         });
-        let handler = Registration::async_handler(handler).deadline(Duration::from_millis(30));
+        // No call waits for it, which would be woken.
+        let handler = Registration::async_handler(handler).background();
+        let handler = handler.deadline(Duration::from_millis(30));
         let recorders = Recorders::new(&[]).with(handler);
         let (_, mut model) = recorders.model(Script::answer(["a"]));
         runtime.spawn(async move { read(call(&mut model).await.unwrap()).await });
