@@ -45,10 +45,16 @@ impl PausedClock {
 impl PausedClock {
     /// Returns the current runtime, if its clock is paused.
     pub(crate) fn current() -> Option<Handle> {
-        let runtime = Handle::try_current().ok()?;
+        Handle::try_current().ok().filter(Self::is_of)
+    }
+
+    /// Whether the clock of a runtime is paused.
+    pub(crate) fn is_of(runtime: &Handle) -> bool {
         // The clock of another flavor cannot be paused.
-        let may_be = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
-        (may_be && is_paused()).then_some(runtime)
+        runtime.runtime_flavor() == RuntimeFlavor::CurrentThread && {
+            let _entered = runtime.enter();
+            is_paused()
+        }
     }
 }
 

@@ -94,8 +94,9 @@ impl Callbacks {
 
     /// Adds a hook that is called when a handler of this set fails, or loses events.
     ///
-    /// It is called on the thread that notices the fault: a runtime's worker, a handler's thread, or the thread that
-    /// drops a stream. It must not block. Its panic is caught. Calls that it makes do not notify the handler.
+    /// It is called on the thread that notices the fault: a runtime's worker, a handler's thread, the thread that drops a
+    /// stream, or the one that watches deadlines, in the handler's runtime. It must not block. Its panic is caught. Calls that
+    /// it makes do not notify the handler.
     #[must_use]
     pub fn on_fault(mut self, hook: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
         let hook: Hook = Arc::new(hook);

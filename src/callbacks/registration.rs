@@ -109,8 +109,8 @@ impl Registration {
     ///
     /// A handler that takes longer is detached from that run, and the events in its queue are lost and reported. The
     /// deadline is checked at intervals: it may be exceeded by up to a quarter. [`Duration::MAX`] is no deadline.
-    /// Inline handlers have no deadline. That of an async handler is measured by the clock of the call's runtime, which a
-    /// test may pause, that of a blocking one by the clock of the system.
+    /// Inline handlers have no deadline. It is kept although an async handler blocks its thread. It is measured by the clock
+    /// of the system or, for an async handler, by the clock of its runtime where a test has paused that.
     ///
     /// A handler that misses its deadline in several runs in a row is [suspended](Self::suspension).
     ///

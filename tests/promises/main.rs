@@ -18,6 +18,7 @@ mod one_terminal;
 mod order;
 mod own_code;
 mod own_threads;
+mod paused_clock;
 mod pay_for_what_is_used;
 mod random_schedules;
 mod random_trees;

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tower::Layer;
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, Delivery, EventKind, FaultKind, Registration,
+    CallbackLayer, Callbacks, Delivery, EventKind, Registration,
     layer::CallbackService,
     on_event,
     testing::{Script, ScriptedModel},
@@ -229,47 +229,6 @@ fn a_hung_handler_leaves_the_blocking_pool_alone() {
         assert!(!file.expect("the pool is blocked").unwrap().is_empty());
     });
     drop(release);
-}
-
-/// A paused clock does not run ahead while a task waits for a handler on a thread, and causes no false deadline.
-#[test]
-fn a_paused_clock_waits_for_handlers() {
-    for mode in BLOCKING {
-        let (faults, slow) = (Faults::default(), Duration::from_millis(30));
-        let handler = mode.closure(move |_, _| thread::sleep(slow)).deadline(PATIENCE);
-        let callbacks = Callbacks::new().on_fault(faults.hook()).add(handler);
-        let mut builder = Flavor::Current.builder();
-        let runtime = builder.enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let began = tokio::time::Instant::now();
-            let mut model = model(&callbacks, Script::answer(["a", "b"]));
-            let answer = timeout(PATIENCE, call(&mut model)).await.expect("the clock ran ahead");
-            timeout(PATIENCE, read(answer.unwrap())).await.expect("the clock ran ahead");
-            assert!(callbacks.flush(PATIENCE).await.is_complete());
-            assert_eq!(began.elapsed(), Duration::ZERO, "{mode:?}");
-        });
-        faults.none();
-    }
-}
-
-/// A hung handler in a runtime whose clock is paused: its deadline is one of the system's clock.
-#[test]
-fn a_paused_clock_does_not_keep_a_runtime_from_its_end() {
-    for mode in BLOCKING {
-        let (hangs, release) = hangs(mode);
-        let faults = Faults::default();
-        let hangs = hangs.deadline(Duration::from_millis(50));
-        let callbacks = Callbacks::new().on_fault(faults.hook()).add(hangs);
-        let mut builder = Flavor::Current.builder();
-        let runtime = builder.enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            read(call(&mut model(&callbacks, Script::answer(["a"]))).await.unwrap()).await;
-        });
-        drop(runtime);
-        support::until_blocking(|| !faults.all().is_empty());
-        assert_eq!(faults.one().kind, FaultKind::DeadlineExceeded);
-        drop(release);
-    }
 }
 
 /// Threads have the name of their handler, and end when they idle.

@@ -280,8 +280,7 @@ fn suspension_under_concurrent_calls() {
 #[test]
 fn a_late_return_is_no_success() {
     let far = Suspension::after(3).probe(Duration::from_secs(3600), Duration::from_secs(3600));
-    // An async handler that blocks may hold the worker whose queue has the task that watches the deadline.
-    for mode in MODES.into_iter().filter(|mode| *mode != Mode::Inline && !mode.is_async()) {
+    for mode in MODES.into_iter().filter(|mode| *mode != Mode::Inline) {
         support::Flavor::Multi.runtime().block_on(async {
             let (let_go, returned) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             let (goes, returns) = (Arc::clone(&let_go), Arc::clone(&returned));

@@ -53,9 +53,8 @@ pub(crate) struct Member {
 ///
 /// The dispatch starts executors through this trait, and knows neither threads nor tasks.
 pub(crate) trait Executor: Send + Sync {
-    /// Watches the deadline of a new lane. The caller is the runtime that makes the call. Returns a key for
-    /// [`ended`](Self::ended).
-    fn opened(&self, lane: &LaneRef, caller: Option<&Handle>) -> u32;
+    /// Watches the deadline of a new lane. Returns a key for [`ended`](Self::ended).
+    fn opened(&self, lane: &LaneRef) -> u32;
 
     /// Drains a lane that became active.
     fn start(self: Arc<Self>, lane: LaneRef);
@@ -151,11 +150,10 @@ impl Dispatch {
 
     /// Has the deadlines of the lanes watched.
     fn watch(self: &Arc<Self>) {
-        let caller = Handle::try_current().ok();
         for (index, lane) in self.lanes.iter().enumerate() {
             if let Some(executor) = self.executor(index) {
                 let lane_ref = LaneRef { dispatch: Arc::clone(self), index };
-                lane.set_watch_key(executor.opened(&lane_ref, caller.as_ref()));
+                lane.set_watch_key(executor.opened(&lane_ref));
             }
         }
     }

@@ -158,7 +158,7 @@ fn work(pool: &Pool, blocking: &Weak<Blocking>) {
 }
 
 impl Executor for Blocking {
-    fn opened(&self, lane: &LaneRef, _caller: Option<&Handle>) -> u32 {
+    fn opened(&self, lane: &LaneRef) -> u32 {
         self.watch.add(lane, None)
     }
 

@@ -45,10 +45,8 @@ impl Tasks {
 }
 
 impl Executor for Tasks {
-    /// Watches the deadline in the runtime that makes the call, which waits for the handler. If it stands still, so does
-    /// the call. The runtime of the handler may stand still while the call goes on.
-    fn opened(&self, lane: &LaneRef, caller: Option<&Handle>) -> u32 {
-        self.watch.add(lane, caller.or(lane.lane().runtime()))
+    fn opened(&self, lane: &LaneRef) -> u32 {
+        self.watch.add(lane, lane.lane().runtime())
     }
 
     fn start(self: Arc<Self>, lane_ref: LaneRef) {

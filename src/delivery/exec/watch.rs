@@ -12,11 +12,16 @@ use tokio::{
 use super::watch_thread;
 use crate::{
     delivery::{Dispatch, FaultKind, LaneRef, Progress},
+    panics::catch,
+    paused_clock::PausedClock,
     sync::lock,
 };
 
 /// The lanes of a handler, and since when it has been at the same event in each. Detaches it where it misses its
 /// deadline.
+///
+/// One thread watches all handlers: a task for that could wait behind a handler that blocks its worker. Only where a test
+/// has paused the clock, which no thread can wait for, a task of that runtime watches.
 ///
 /// The clock is read at intervals rather than for each event: a token costs nothing here.
 pub(super) struct Watch {
@@ -34,10 +39,9 @@ struct State {
 /// The clock of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clock {
-    /// That of a runtime, which a test may pause: it runs the handler's futures.
-    Runtime(Id),
-    /// That of the system, for handlers that run on threads.
     System,
+    /// That of a runtime, which is paused.
+    Paused(Id),
 }
 
 struct Watched {
@@ -52,6 +56,20 @@ impl Watched {
     fn lane(&self) -> Option<LaneRef> {
         Some(LaneRef { dispatch: self.dispatch.upgrade()?, index: self.index })
     }
+
+    /// Whether the handler has finished no event since the deadline began.
+    fn is_late(&mut self, lane: &LaneRef, now: Instant, deadline: Duration) -> bool {
+        let Progress { active, gathers, finished, .. } = lane.lane().progress();
+        match self.since {
+            _ if !active || gathers => self.since = None,
+            // A later time is one of a paused clock, whose runtime is gone.
+            Some(since) if self.finished == finished && since <= now => {
+                return now.duration_since(since) >= deadline;
+            }
+            _ => (self.since, self.finished) = (Some(now), finished),
+        }
+        false
+    }
 }
 
 impl Watch {
@@ -59,10 +77,12 @@ impl Watch {
         Arc::new(Self { deadline, state: Mutex::default() })
     }
 
-    /// Adds a lane, which is watched in a runtime or, without one, on a thread. Returns the key with which it must be
-    /// removed when it ends.
+    /// Adds a lane. The deadline of a handler that runs in a runtime is one of that runtime's clock, if it is paused.
+    /// Returns the key with which the lane must be removed when it ends.
     pub(super) fn add(self: &Arc<Self>, lane: &LaneRef, runtime: Option<&Handle>) -> u32 {
-        let clock = runtime.map_or(Clock::System, |runtime| Clock::Runtime(runtime.id()));
+        let has_deadline = self.deadline != Duration::MAX;
+        let paused = runtime.filter(|runtime| has_deadline && PausedClock::is_of(runtime));
+        let clock = paused.map_or(Clock::System, |runtime| Clock::Paused(runtime.id()));
         let watched = Watched {
             dispatch: Arc::downgrade(&lane.dispatch),
             index: lane.index,
@@ -73,7 +93,7 @@ impl Watch {
         let (key, start) = {
             let mut state = lock(&self.state);
             let key = state.lanes.insert(watched);
-            let start = self.deadline != Duration::MAX && !state.clocks.contains(&clock);
+            let start = has_deadline && !state.clocks.contains(&clock);
             if start {
                 state.clocks.push(clock);
             }
@@ -81,13 +101,24 @@ impl Watch {
             (key as u32, start)
         };
         if start {
-            let watcher = Watcher { watch: Arc::downgrade(self), clock, done: false };
-            match runtime {
-                Some(runtime) => drop(runtime.spawn(watcher.watch(self.tick()))),
-                None => drop(watcher),
+            match paused {
+                Some(runtime) => {
+                    let watcher = Watcher { watch: Arc::downgrade(self), clock, done: false };
+                    drop(runtime.spawn(watcher.watch(self.tick())));
+                }
+                None => self.watch_on_thread(clock),
             }
         }
         key
+    }
+
+    fn watch_on_thread(self: &Arc<Self>, clock: Clock) {
+        let watch = Arc::downgrade(self);
+        let check = move || watch.upgrade().is_some_and(|watch| watch.check(clock));
+        if !watch_thread::add(self.tick(), Box::new(check)) {
+            // There is no thread. The next run tries again.
+            lock(&self.state).clocks.retain(|other| *other != clock);
+        }
     }
 
     pub(super) fn remove(&self, key: u32) {
@@ -109,7 +140,6 @@ impl Watch {
     fn check(&self, clock: Clock) -> bool {
         let now = Instant::now();
         let mut seen = Vec::new();
-        let mut late = Vec::new();
         let more = {
             let mut state = lock(&self.state);
             let mut more = false;
@@ -118,30 +148,31 @@ impl Watch {
                     continue;
                 }
                 more = true;
-                let Some(lane) = watched.lane() else { continue };
-                let Progress { active, gathers, finished, .. } = lane.lane().progress();
-                match watched.since {
-                    _ if !active || gathers => watched.since = None,
-                    Some(since) if watched.finished == finished => {
-                        if now.saturating_duration_since(since) >= self.deadline {
-                            late.push(lane.clone());
-                        }
-                    }
-                    _ => {
-                        watched.since = Some(now);
-                        watched.finished = finished;
-                    }
+                if let Some(lane) = watched.lane() {
+                    let is_late = watched.is_late(&lane, now, self.deadline);
+                    // Not dropped under the lock.
+                    seen.push((lane, is_late));
                 }
-                // Not dropped under the lock.
-                seen.push(lane);
             }
             if !more {
                 state.clocks.retain(|other| *other != clock);
             }
             more
         };
-        for lane in late {
-            lane.detach(FaultKind::DeadlineExceeded, |_| {});
+        for (lane, is_late) in seen {
+            // A fault's hooks may spawn tasks. Pauses of a suspended handler are times of this clock. And a handler that is
+            // dropped with its last run must not hold up the thread: in a runtime it does not.
+            let runtime = lane.lane().runtime().cloned();
+            let _entered = runtime.as_ref().map(Handle::enter);
+            if is_late {
+                lane.detach(FaultKind::DeadlineExceeded, |_| {});
+                if let Some(runtime) = runtime.as_ref().filter(|_| lane.lane().slot.is_async()) {
+                    // The handler may block the worker that looks after the runtime's timers and sockets, while the others
+                    // sleep. For a task one of them gets up, and takes that over. `spawn` may panic at a shutdown.
+                    drop(catch(|| runtime.spawn(async {})));
+                }
+            }
+            drop(lane);
         }
         more
     }
@@ -166,12 +197,11 @@ impl Watcher {
     }
 }
 
-/// There is no runtime, or it is gone or has no timer, while there are runs: the thread goes on.
+/// The runtime has no timer, or it is gone while there are runs: the thread goes on.
 impl Drop for Watcher {
     fn drop(&mut self) {
-        let Some(watch) = self.watch.upgrade().filter(|_| !self.done) else { return };
-        let (weak, clock) = (Weak::clone(&self.watch), self.clock);
-        let check = move || weak.upgrade().is_some_and(|watch| watch.check(clock));
-        watch_thread::add(watch.tick(), Box::new(check));
+        if let Some(watch) = self.watch.upgrade().filter(|_| !self.done) {
+            watch.watch_on_thread(self.clock);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! One thread for the deadlines of all handlers that run on threads.
+//! One thread for the deadlines of all handlers.
 
 use std::{
     sync::{Condvar, Mutex, PoisonError},
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::sync::lock;
+use crate::{panics::catch, sync::lock};
 
 /// The longest pause between two checks, so that the thread ends soon after the last run.
 const LONGEST: Duration = Duration::from_millis(500);
@@ -32,24 +32,30 @@ impl Watched {
         if Instant::now() < self.next {
             return true;
         }
-        let more = (self.check)();
+        // The thread must not end by a panic, not even one of a subscriber of `tracing`.
+        let more = catch(&self.check).unwrap_or(true);
         self.next = Instant::now() + self.pause;
         more
     }
 }
 
-/// Calls a closure at intervals, as long as it returns true.
-pub(super) fn add(pause: Duration, check: Box<dyn Fn() -> bool + Send>) {
+/// Calls a closure at intervals, as long as it returns true. Returns false if there is no thread for that.
+///
+/// A handler is added at most once in its pause, so that short runs do not wake the thread one by one.
+pub(super) fn add(pause: Duration, check: Box<dyn Fn() -> bool + Send>) -> bool {
     let pause = pause.min(LONGEST);
     let mut state = lock(&STATE);
     state.added.push(Watched { check, pause, next: Instant::now() + pause });
     if state.running {
         ADDED.notify_one();
-        return;
+        return true;
     }
     let thread = thread::Builder::new().name("llm-callbacks-watch".to_owned());
-    // Without a thread there are no deadlines. The next handler tries again.
     state.running = thread.spawn(run).is_ok();
+    if !state.running {
+        state.added.clear();
+    }
+    state.running
 }
 
 fn run() {

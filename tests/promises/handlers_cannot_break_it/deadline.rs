@@ -12,11 +12,12 @@ use std::{
 };
 
 use support::{
-    FLAVORS, Faults, Flavor, Mode, PATIENCE, Recorders, call, read, request, until_blocking,
+    FLAVORS, Faults, Flavor, MODES, Mode, PATIENCE, Recorders, call, read, request, until_blocking,
 };
 use tokio::time::timeout;
 use tower_llm_callbacks::{
-    Callbacks, Delivery, Event, EventKind, FaultKind, Registration, Run, on_event, on_event_async,
+    Callbacks, Delivery, Event, EventKind, Fault, FaultKind, Registration, Run, on_event,
+    on_event_async,
     testing::{Recorder, Script},
 };
 
@@ -137,6 +138,134 @@ fn a_hanging_async_handler_is_detached() {
                 assert!(dropped.load(Ordering::SeqCst));
             }
         }
+    }
+}
+
+/// An async handler that blocks its worker, whatever is in that worker's queue. Others go on at its deadline.
+#[test]
+fn an_async_handler_that_blocks_is_detached() {
+    for delivery in [Delivery::Pipelined, Delivery::Background] {
+        for _ in 0..20 {
+            let runtime = Flavor::Multi.runtime();
+            let (release, stuck) = mpsc::channel::<()>();
+            let stuck = Arc::new(Mutex::new(stuck));
+            let handler = on_event_async(move |_, _| {
+                let stuck = Arc::clone(&stuck);
+                async move {
+                    let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
+                }
+            });
+            let deadline = Duration::from_millis(20);
+            let handler = set(Registration::async_handler(handler), delivery, deadline);
+            let recorders = Recorders::new(&[]).with(handler);
+            let (_, mut model) = recorders.model(Script::answer(["a"]));
+            let (done, is_done) = mpsc::channel();
+            let callbacks = recorders.callbacks.clone();
+            runtime.spawn(async move {
+                let (got, _) = read(call(&mut model).await.unwrap()).await;
+                assert!(callbacks.flush(PATIENCE).await.is_complete());
+                done.send(got.len()).unwrap();
+            });
+            let got = is_done.recv_timeout(Duration::from_secs(5));
+            drop(release);
+            assert_eq!(got, Ok(3), "{delivery:?}: the call hangs");
+            assert_eq!(recorders.faults.one().kind, FaultKind::DeadlineExceeded);
+        }
+    }
+}
+
+/// An async handler blocks the worker that looks after the timers, while the other one sleeps.
+#[test]
+fn timers_go_on_when_a_handler_that_blocks_is_detached() {
+    for _ in 0..5 {
+        let runtime = Flavor::Multi.runtime();
+        let (release, stuck) = mpsc::channel::<()>();
+        let stuck = Arc::new(Mutex::new(stuck));
+        let handler = on_event_async(move |_, _| {
+            let stuck = Arc::clone(&stuck);
+            async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
+            }
+        });
+        // No call waits for it, which would be woken.
+        let handler = Registration::async_handler(handler).background();
+        let handler = handler.deadline(Duration::from_millis(30));
+        let recorders = Recorders::new(&[]).with(handler);
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
+        runtime.spawn(async move { read(call(&mut model).await.unwrap()).await });
+        let (slept, has_slept) = mpsc::channel();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            slept.send(()).unwrap();
+        });
+        let has_slept = has_slept.recv_timeout(Duration::from_secs(5));
+        drop(release);
+        has_slept.expect("the timer hangs");
+        assert_eq!(recorders.faults.one().kind, FaultKind::DeadlineExceeded);
+    }
+}
+
+/// The only thread of a runtime is blocked by the handler. Who waits elsewhere goes on at its deadline.
+#[test]
+fn an_async_handler_that_blocks_its_runtime_is_detached() {
+    for delivery in DELIVERIES {
+        let (release, stuck) = mpsc::channel::<()>();
+        let stuck = Arc::new(Mutex::new(stuck));
+        let handler = on_event_async(move |_, _| {
+            let stuck = Arc::clone(&stuck);
+            async move {
+                let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
+            }
+        });
+        let handler =
+            set(Registration::async_handler(handler), delivery, Duration::from_millis(20));
+        let recorders = Recorders::new(&[]).with(handler);
+        let (_, mut model) = recorders.model(Script::answer(["a"]));
+        let callbacks = recorders.callbacks.clone();
+        let blocked = thread::spawn(move || {
+            Flavor::Current.runtime().block_on(async {
+                read(call(&mut model).await.unwrap()).await;
+                assert!(callbacks.flush(PATIENCE).await.is_complete());
+            });
+        });
+        until_blocking(|| !recorders.faults.all().is_empty());
+        assert_eq!(recorders.faults.one().kind, FaultKind::DeadlineExceeded);
+        assert!(recorders.callbacks.flush_blocking(PATIENCE).is_complete());
+        assert!(!blocked.is_finished(), "the handler has not returned");
+        drop(release);
+        blocked.join().unwrap();
+    }
+}
+
+/// The hooks of a fault run in the runtime of the run, whichever thread notices it.
+#[test]
+fn hooks_of_a_missed_deadline_may_spawn_tasks() {
+    for mode in MODES.into_iter().filter(|mode| *mode != Mode::Inline) {
+        support::on_each_runtime(move || async move {
+            let spawned = Arc::new(AtomicBool::new(false));
+            let spawns = Arc::clone(&spawned);
+            let (release, stuck) = mpsc::channel::<()>();
+            let stuck = Arc::new(Mutex::new(stuck));
+            let handler = match mode.is_async() {
+                true => Registration::async_handler(on_event_async(|_, _| pending())),
+                false => Registration::blocking(on_event(move |_: &Run, _: &Event| {
+                    let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
+                })),
+            };
+            let hook = move |_: &Fault| {
+                let spawns = Arc::clone(&spawns);
+                tokio::spawn(async move { spawns.store(true, Ordering::SeqCst) });
+            };
+            let recorders =
+                Recorders::new(&[]).with(mode.deliver(handler).deadline(Duration::from_millis(20)));
+            let callbacks = recorders.callbacks.clone().on_fault(hook);
+            let model = tower_llm_callbacks::testing::ScriptedModel::new(Script::answer(["a"]));
+            let layer = tower_llm_callbacks::CallbackLayer::new(callbacks);
+            read(call(&mut tower::Layer::layer(&layer, model)).await.unwrap()).await;
+            support::until(|| spawned.load(Ordering::SeqCst)).await;
+            drop(release);
+        });
     }
 }
 
