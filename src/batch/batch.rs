@@ -18,8 +18,8 @@ use crate::{
 /// A builder of batches, which call a model with several requests at once, as LangChain's `agenerate` does.
 ///
 /// Each request is one call, with its own run if the model is wrapped in a callback layer. These runs are children of
-/// a chain run named `generate`, which exists if a handler observes it: one of this builder, of the request's
-/// [`RunConfig`], or inherited from the current run. A failed call does not affect the others.
+/// a chain run named `generate`, which exists if a handler observes it: one of this builder, of a
+/// [`RunConfig`] around the call, or inherited from the current run. A failed call does not affect the others.
 ///
 /// Nothing is spawned: dropping the future drops every call, and each run ends exactly once.
 ///

@@ -2,7 +2,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, time::timeout};
 
-use super::{FlushReport, HandlerStats, Registration, flush::Flush, live::LiveMembers, stats};
+use super::{
+    FlushReport, HandlerStats, Registration,
+    flush::Flush,
+    live::{LiveMembers, LivePart},
+    stats,
+};
 use crate::{
     delivery::{Fault, Hook, Hooks, Member},
     handler::{AsyncCallbackHandler, CallbackHandler},
@@ -35,7 +40,7 @@ use crate::{
 pub struct Callbacks {
     members: Arc<Vec<Arc<Member>>>,
     /// Reloadable sets that are part of this one.
-    live: Vec<Arc<LiveMembers>>,
+    live: Vec<LivePart>,
     /// For handlers that are added later.
     hooks: Hooks,
     runtime: Option<Handle>,
@@ -82,12 +87,14 @@ impl Callbacks {
     #[must_use]
     pub fn merge(mut self, other: impl Into<Callbacks>) -> Self {
         let other = other.into();
-        other.live.iter().for_each(|live| self.push_live(live));
+        for live in other.live {
+            let LivePart { set, mut hooks, runtime } = live;
+            hooks.merge(&self.hooks);
+            let runtime = runtime.or_else(|| self.runtime.clone());
+            self.push_live(LivePart { set, hooks, runtime });
+        }
         for member in other.members.iter() {
-            let mut member = Member::clone(member);
-            member.hooks.merge(&self.hooks);
-            member.runtime = member.runtime.or_else(|| self.runtime.clone());
-            self.push(Arc::new(member));
+            self.push(member.in_set(&self.hooks, self.runtime.as_ref()));
         }
         self
     }
@@ -101,16 +108,19 @@ impl Callbacks {
     pub fn on_fault(mut self, hook: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
         let hook: Hook = Arc::new(hook);
         self.hooks.add(&hook);
+        self.live.iter_mut().for_each(|live| live.hooks.add(&hook));
         self.change(|member| member.hooks.add(&hook));
         self
     }
 
-    /// Sets the runtime of the handlers of this set. By default it is the one that a call is made in.
+    /// Sets the runtime of the handlers of this set. By default it is the one that a call is made in. Handlers of a
+    /// [`Reloadable`](super::Reloadable) set that have a runtime there keep it.
     ///
     /// Async handlers run as tasks of it, blocking ones on their threads inside it. After it has shut down, blocking
     /// handlers are called in no runtime.
     #[must_use]
     pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.live.iter_mut().for_each(|live| live.runtime = Some(runtime.clone()));
         self.change(|member| member.runtime = Some(runtime.clone()));
         self.runtime = Some(runtime);
         self
@@ -177,7 +187,7 @@ impl Callbacks {
 
     /// Returns the number of handlers.
     pub fn len(&self) -> usize {
-        self.members.len() + self.live.iter().map(|live| live.current().len()).sum::<usize>()
+        self.members().len()
     }
 
     /// Returns true if the set has no handler.
@@ -210,14 +220,14 @@ impl Callbacks {
     /// Adds the handlers of another set as they are: each reports to the hooks of the set that it was in.
     pub(crate) fn attach(&mut self, other: &Callbacks) {
         other.members.iter().for_each(|member| self.push(Arc::clone(member)));
-        other.live.iter().for_each(|live| self.push_live(live));
+        other.live.iter().for_each(|live| self.push_live(live.clone()));
     }
 
     /// Returns the handlers, those of reloadable sets as they are now.
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         let mut all = self.clone();
         for live in &self.live {
-            live.current().iter().for_each(|member| all.push(Arc::clone(member)));
+            live.members().into_iter().for_each(|member| all.push(member));
         }
         all.members.to_vec()
     }
@@ -228,7 +238,7 @@ impl Callbacks {
     }
 
     /// Returns the reloadable sets that are part of this one.
-    pub(crate) fn live(&self) -> &[Arc<LiveMembers>] {
+    pub(crate) fn live(&self) -> &[LivePart] {
         &self.live
     }
 
@@ -237,20 +247,21 @@ impl Callbacks {
     }
 
     pub(super) fn with_live(mut self, live: &Arc<LiveMembers>) -> Self {
-        self.push_live(live);
+        let set = Arc::clone(live);
+        self.push_live(LivePart { set, hooks: Hooks::default(), runtime: None });
         self
     }
 
-    fn push_live(&mut self, live: &Arc<LiveMembers>) {
-        if self.live.iter().all(|other| !Arc::ptr_eq(other, live)) {
-            self.live.push(Arc::clone(live));
+    fn push_live(&mut self, live: LivePart) {
+        if self.live.iter().all(|other| !Arc::ptr_eq(&other.set, &live.set)) {
+            self.live.push(live);
         }
     }
 
     /// What a flush waits for: handlers that were replaced may still have events.
     fn awaited(&self) -> Vec<Arc<Member>> {
         let mut all = self.members();
-        for former in self.live.iter().flat_map(|live| live.former()) {
+        for former in self.live.iter().flat_map(|live| live.set.former()) {
             if all.iter().all(|member| member.slot.identity != former.slot.identity) {
                 all.push(former);
             }

@@ -1,6 +1,32 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
-use crate::{delivery::Member, sync::lock};
+use tokio::runtime::Handle;
+
+use crate::{
+    delivery::{Hooks, Member},
+    sync::lock,
+};
+
+/// A reloadable set that is part of another one.
+#[derive(Clone)]
+pub(crate) struct LivePart {
+    pub(crate) set: Arc<LiveMembers>,
+    /// Of the other set.
+    pub(super) hooks: Hooks,
+    /// For handlers without one.
+    pub(super) runtime: Option<Handle>,
+}
+
+impl LivePart {
+    /// Returns the handlers of a run that starts now.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        let members = self.set.current();
+        if self.hooks.is_empty() && self.runtime.is_none() {
+            return members.to_vec();
+        }
+        members.iter().map(|member| member.in_set(&self.hooks, self.runtime.as_ref())).collect()
+    }
+}
 
 /// Handlers that may be replaced: see [`Reloadable`](super::Reloadable).
 pub(crate) struct LiveMembers {

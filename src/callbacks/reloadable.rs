@@ -8,8 +8,8 @@ use super::{Callbacks, live::LiveMembers};
 /// when it starts, until it ends, and so do the runs below it that inherit them: a replacement takes no event from a run, and
 /// adds none to it. Handlers that are in both sets go on; the others are dropped when the last of their runs has ended.
 ///
-/// Clones are the same set. Faults are reported to the hooks of the set that was current, and not to those of a set that this
-/// one is part of.
+/// Clones are the same set. Faults are reported to the hooks of the set that was current, and to those of a set that this one is
+/// [merged](Callbacks::merge) into.
 ///
 /// ```
 /// use tower_llm_callbacks::{CallbackLayer, Callbacks, callbacks::Reloadable, on_llm_end};

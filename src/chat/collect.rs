@@ -1,11 +1,9 @@
-use std::pin::pin;
-
 use futures_core::Stream;
-use futures_util::StreamExt;
+use tower::BoxError;
 
 use crate::{
     event::{Accumulator, LlmResult},
-    extract::LlmChunk,
+    extract::{LlmChunk, read},
 };
 
 /// Reads a stream of chunks to its end and adds them up.
@@ -15,7 +13,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Returns the stream's first error. The chunks before it are lost.
+/// Returns the stream's first error, the [`ProviderError`](crate::ProviderError) that the answer reports, or
+/// [`Truncated`](crate::event::Truncated) if the end mark did not come and not every choice has its finish reason. The chunks before are lost.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -27,18 +26,16 @@ use crate::{
 ///
 /// let result = chat::collect(stream).await?;
 /// assert_eq!(result.text(), "Hello");
-/// # Ok::<_, Infallible>(())
+/// # Ok::<_, tower::BoxError>(())
 /// # }).unwrap();
 /// ```
-pub async fn collect<S, C, E>(stream: S) -> Result<LlmResult, E>
+pub async fn collect<S, C, E>(stream: S) -> Result<LlmResult, BoxError>
 where
     S: Stream<Item = Result<C, E>>,
     C: LlmChunk,
+    E: Into<BoxError>,
 {
-    let mut stream = pin!(stream);
     let mut answer = Accumulator::new();
-    while let Some(chunk) = stream.next().await {
-        chunk?.deltas(&mut |delta| answer.delta(&delta));
-    }
+    read(stream, &mut answer, || {}).await?;
     Ok(answer.finish())
 }

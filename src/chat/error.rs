@@ -2,8 +2,9 @@ use std::{borrow::Cow, error::Error, fmt, io, time::Duration};
 
 use tower::BoxError;
 
-use crate::event::{
-    InvalidRequest, ProviderError, Truncated, causes, is_retryable, provider_error,
+use crate::{
+    event::{InvalidRequest, ProviderError, Truncated, causes, is_retryable, provider_error},
+    run::Aborted,
 };
 
 /// The error of a typed model's calls and streams.
@@ -106,6 +107,9 @@ impl fmt::Display for ModelError {
             ModelError::Transport(_) => f.write_str("the HTTP call to the provider failed"),
             ModelError::Truncated => f.write_str("the answer is truncated"),
             ModelError::InvalidRequest(_) => f.write_str("invalid request"),
+            ModelError::Other(error) if error.is::<Aborted>() => {
+                f.write_str("the call was aborted")
+            }
             ModelError::Other(_) => f.write_str("the call failed above the model"),
         }
     }

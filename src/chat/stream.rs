@@ -44,9 +44,9 @@ impl ChatStream {
     ///
     /// # Errors
     ///
-    /// Returns the stream's first error. The chunks before it are lost.
+    /// As [`collect`]. An answer that reports an error, or is truncated, is an error here.
     pub async fn collect_result(self) -> Result<LlmResult, ModelError> {
-        collect(self).await
+        collect(self).await.map_err(ModelError::from)
     }
 }
 

@@ -68,6 +68,9 @@ impl fmt::Display for Fault {
         if *lost_events > 0 {
             write!(f, "; {lost_events} event(s) lost")?;
         }
+        if let Some(advice) = self.kind.advice() {
+            write!(f, " ({advice})")?;
+        }
         // A panic's message stays out: nobody chose it to be logged, and it may quote content.
         match &self.message {
             Some(message) if self.kind == FaultKind::Failed => write!(f, ": {message}"),
@@ -77,6 +80,22 @@ impl fmt::Display for Fault {
 }
 
 impl FaultKind {
+    /// Returns what to do about it, or what follows.
+    fn advice(self) -> Option<&'static str> {
+        match self {
+            FaultKind::Suspended => {
+                Some("it is probed with a run now and then, and comes back when it works")
+            }
+            FaultKind::NoRuntime => Some(
+                "make the call in one, set one with `Callbacks::runtime`, or add a blocking handler instead",
+            ),
+            FaultKind::RuntimeShutDown => {
+                Some("flush before shutting down, or set a runtime with `Callbacks::runtime`")
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the kind as a word, as in the labels of metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,19 +117,10 @@ impl fmt::Display for FaultKind {
             FaultKind::Panicked => "panicked",
             FaultKind::Failed => "failed",
             FaultKind::DeadlineExceeded => "finished no event within its deadline",
-            FaultKind::Suspended => {
-                "is suspended after several failed runs in a row (it is probed with a run now and then, and comes back \
-                 when it works)"
-            }
-            FaultKind::NoRuntime => {
-                "was skipped because the call was made outside a tokio runtime (make the call in one, set one with \
-                 `Callbacks::runtime`, or add a blocking handler instead)"
-            }
+            FaultKind::Suspended => "is suspended after several failed runs in a row",
+            FaultKind::NoRuntime => "was skipped because the call was made outside a tokio runtime",
             FaultKind::NoThread => "was skipped because the system could not start a thread for it",
-            FaultKind::RuntimeShutDown => {
-                "lost its runtime before it had all events (flush before shutting down, or set a runtime with \
-                 `Callbacks::runtime`)"
-            }
+            FaultKind::RuntimeShutDown => "lost its runtime before it had all events",
             FaultKind::TooManyRuns => {
                 "was skipped because it has too many runs with undelivered events"
             }

@@ -27,6 +27,10 @@ impl Hooks {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Adds the hooks of another set.
     pub(crate) fn merge(&mut self, other: &Hooks) {
         for hook in other.0.iter().flat_map(|hooks| hooks.iter()) {

@@ -2,8 +2,10 @@
 
 mod chunk;
 mod extractor;
+mod read;
 mod request;
 
+pub(crate) use self::read::read;
 pub use self::{
     chunk::LlmChunk,
     extractor::{ExtractChunk, ExtractRequest, FnExtractor, TraitExtractor},

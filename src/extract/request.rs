@@ -22,7 +22,8 @@ use crate::event::LlmStart;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not describe a request to a model",
     label = "not an `LlmRequest`",
-    note = "implement `LlmRequest` for `{Self}`, or, if the type is not yours, use `CallbackLayer::extract` with two closures"
+    note = "implement `LlmRequest` for `{Self}`, or, if the type is not yours, use `CallbackLayer::extract` with two closures",
+    note = "calls over HTTP, such as those of an axum `Router`, are observed by `HttpCallbackLayer`"
 )]
 pub trait LlmRequest {
     /// Returns a description of the call. Called once, when the run starts, if a handler observes the start.

@@ -218,7 +218,7 @@ fn abort_response<B>(format: &dyn Format, aborted: &Aborted) -> Response<Respons
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     if let Some(time) = abort.retry_time() {
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response

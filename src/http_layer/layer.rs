@@ -84,13 +84,23 @@ impl HttpCallbackLayer {
     ///     .route("/claude/*", AnthropicMessages)
     ///     .ignore("/claude/models");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no path can match: it does not start with `/` or `*`, or has a query or more than one `*`.
     #[must_use]
+    #[track_caller]
     pub fn route(self, path: &str, format: impl Format) -> Self {
         self.set(|settings| settings.routes.set(path, Some(Arc::new(format))))
     }
 
     /// Lets requests with a path pass unobserved. One `*` in the path matches any text.
+    ///
+    /// # Panics
+    ///
+    /// As [`route`](Self::route).
     #[must_use]
+    #[track_caller]
     pub fn ignore(self, path: &str) -> Self {
         self.set(|settings| settings.routes.set(path, None))
     }
@@ -115,7 +125,12 @@ impl HttpCallbackLayer {
     }
 
     /// Sets the provider of the calls with a path. One `*` in the path matches any text. The last matching path applies.
+    ///
+    /// # Panics
+    ///
+    /// As [`route`](Self::route).
     #[must_use]
+    #[track_caller]
     pub fn provider_for(self, path: &str, name: impl Into<Arc<str>>) -> Self {
         self.set(|settings| settings.routes.set_provider(path, name.into()))
     }

@@ -13,7 +13,18 @@ pub(super) struct RequestPath<'a> {
 }
 
 impl Pattern {
+    /// Panics if no path of a request can match.
+    #[track_caller]
     pub(super) fn new(path: &str) -> Self {
+        assert!(
+            path.starts_with(['/', '*']),
+            "the path of a route must start with `/` or `*`, without scheme and host: {path:?}"
+        );
+        assert!(!path.contains(['?', '#']), "the path of a route must have no query: {path:?}");
+        assert!(
+            path.matches('*').count() < 2,
+            "the path of a route must have at most one `*`: {path:?}"
+        );
         Self(wire::normal(path).into())
     }
 

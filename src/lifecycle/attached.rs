@@ -50,9 +50,9 @@ impl Parts {
         attached.callbacks.fixed().iter().for_each(|member| self.add_member(member));
         for live in attached.callbacks.live() {
             // A run goes on with the handlers that the one above it has begun with.
-            if self.live.iter().all(|known| !Arc::ptr_eq(known, live)) {
-                self.live.push(Arc::clone(live));
-                live.current().iter().for_each(|member| self.add_member(member));
+            if self.live.iter().all(|known| !Arc::ptr_eq(known, &live.set)) {
+                self.live.push(Arc::clone(&live.set));
+                live.members().iter().for_each(|member| self.add_member(member));
             }
         }
         for tag in &attached.tags {

@@ -16,7 +16,7 @@ use crate::{
 /// Callbacks, tags and metadata for calls made at request time.
 ///
 /// They apply to every run that is made inside [`scope`](Self::scope), and to its children. The name and the id
-/// apply to the first run only.
+/// apply to the first call only.
 ///
 /// In the extensions of a request, a configuration applies to the run that a
 /// [`HttpCallbackLayer`](crate::HttpCallbackLayer) or [`CallbackLayer`](crate::CallbackLayer) makes for that request.
@@ -77,7 +77,8 @@ impl RunConfig {
         })
     }
 
-    /// Sets the name of the first run that is made. Clones of the configuration share the name: one run gets it.
+    /// Sets the name of the first run that is made, and of further attempts of that call, if an
+    /// [`AttemptsLayer`](crate::AttemptsLayer) counts them. Clones of the configuration share the name: one call gets it.
     pub fn run_name(self, name: impl Into<Arc<str>>) -> Self {
         self.one_shot(|settings| settings.with_name(Some(name.into())))
     }
@@ -88,7 +89,8 @@ impl RunConfig {
         self.one_shot(|settings| settings.with_id(Some(id)))
     }
 
-    /// Returns a handle to the first run that is made with this configuration, or with a clone of it.
+    /// Returns a handle to the first run that is made with this configuration, or with a clone of it, also if more is set on
+    /// that or if it is bound to a service.
     ///
     /// ```
     /// # use tower::{Layer, Service, ServiceExt, service_fn};

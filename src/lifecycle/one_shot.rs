@@ -1,57 +1,113 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
 };
 
 use uuid::Uuid;
 
-use crate::sync::lock;
+use crate::{run::Attempts, sync::lock};
 
-/// The settings of a configuration that one run only takes, and the id of the first run that was opened with it.
+/// The settings of a configuration that one call only takes, and the run that was made with it.
 #[derive(Default)]
 pub(crate) struct OneShotSettings {
-    name: Mutex<Option<Arc<str>>>,
+    name: Mutex<Name>,
     id: Mutex<Option<Uuid>>,
-    first: OnceLock<Uuid>,
+    made: Arc<Made>,
+}
+
+/// The name of a call's run, and of its further attempts.
+#[derive(Default)]
+struct Name {
+    name: Option<Arc<str>>,
+    taken: Option<Call>,
+}
+
+/// Which call a run was made for.
+struct Call(Option<Arc<Attempts>>);
+
+/// The run that was made with a configuration.
+#[derive(Default)]
+struct Made {
+    run: Mutex<Option<(Uuid, Call)>>,
+    /// That of the configuration which this one was made from: handles to that one follow this one too.
+    from: Option<Arc<Made>>,
+}
+
+impl Call {
+    fn of(attempts: Option<&Arc<Attempts>>) -> Self {
+        Self(attempts.cloned())
+    }
+
+    /// Whether another run is an attempt of this call.
+    fn has(&self, attempts: Option<&Arc<Attempts>>) -> bool {
+        self.0.as_ref().zip(attempts).is_some_and(|(own, other)| Arc::ptr_eq(own, other))
+    }
 }
 
 impl OneShotSettings {
     pub(super) fn with_name(self, name: Option<Arc<str>>) -> Self {
-        Self { name: Mutex::new(name), ..self }
+        Self { name: Mutex::new(Name { name, taken: None }), ..self }
     }
 
     pub(super) fn with_id(self, id: Option<Uuid>) -> Self {
         Self { id: Mutex::new(id), ..self }
     }
 
-    /// Returns the same settings for another run.
+    /// Returns the settings for another configuration that is made from this one.
     pub(super) fn copy(&self) -> Self {
-        Self::default().with_name(lock(&self.name).clone()).with_id(*lock(&self.id))
+        let name = {
+            let Name { name, taken } = &*lock(&self.name);
+            name.clone().filter(|_| taken.is_none())
+        };
+        self.derived().with_name(name).with_id(*lock(&self.id))
     }
 
     /// Returns the settings for one of many calls: each has the name, and the first one the id.
     pub(super) fn for_call(&self) -> Self {
-        Self::default().with_name(lock(&self.name).clone()).with_id(self.take_id())
+        let name = lock(&self.name).name.clone();
+        self.derived().with_name(name).with_id(self.take_id())
     }
 
-    pub(super) fn take_name(&self) -> Option<Arc<str>> {
-        lock(&self.name).take()
+    fn derived(&self) -> Self {
+        let made = Made { from: Some(Arc::clone(&self.made)), ..Made::default() };
+        Self { made: Arc::new(made), ..Self::default() }
+    }
+
+    /// Returns the name for the first call's run, and for the further attempts of that call.
+    pub(super) fn take_name(&self, attempts: Option<&Arc<Attempts>>) -> Option<Arc<str>> {
+        let mut name = lock(&self.name);
+        let Name { name, taken } = &mut *name;
+        let name = name.clone()?;
+        match taken {
+            Some(call) => call.has(attempts).then_some(name),
+            None => {
+                *taken = Some(Call::of(attempts));
+                Some(name)
+            }
+        }
     }
 
     pub(super) fn take_id(&self) -> Option<Uuid> {
         lock(&self.id).take()
     }
 
-    /// A run was opened. The first one stays.
-    pub(super) fn opened(&self, run_id: Uuid) {
-        let _ = self.first.set(run_id);
+    /// A run was opened. The first one stays, but for further attempts of its call.
+    pub(super) fn opened(&self, run_id: Uuid, attempts: Option<&Arc<Attempts>>) {
+        let mut made = Some(&self.made);
+        while let Some(Made { run, from }) = made.map(|made| &**made) {
+            let mut run = lock(run);
+            if run.as_ref().is_none_or(|(_, call)| call.has(attempts)) {
+                *run = Some((run_id, Call::of(attempts)));
+            }
+            made = from.as_ref();
+        }
     }
 }
 
 impl fmt::Debug for OneShotSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OneShotSettings")
-            .field("run_name", &lock(&self.name))
+            .field("run_name", &lock(&self.name).name)
             .field("run_id", &lock(&self.id))
             .finish_non_exhaustive()
     }
@@ -64,7 +120,9 @@ pub struct RunHandle(pub(super) Arc<OneShotSettings>);
 
 impl RunHandle {
     /// Returns the run's id. `None` until a run is made, and where the call is unobserved.
+    ///
+    /// Of a call whose attempts are counted by an [`AttemptsLayer`](crate::AttemptsLayer), it is the latest attempt so far.
     pub fn run_id(&self) -> Option<Uuid> {
-        self.0.first.get().copied()
+        lock(&self.0.made.run).as_ref().map(|(run_id, _)| *run_id)
     }
 }

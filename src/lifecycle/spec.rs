@@ -98,7 +98,7 @@ impl RunSpec {
             trace_id: None,
         };
         info.set_trace(traceparent(), scope.parent().and_then(Run::trace_id));
-        let named = set_one_shot(&mut info, &configs);
+        let named = set_one_shot(&mut info, &configs, scope.attempts());
         tracing::trace!(target: "tower_llm_callbacks", run_id = %info.run_id, name = %info.name, "opened");
         let inherited = (!inheritable.is_empty()).then(|| Arc::new(inheritable) as Inherited);
         let (frame, consumer) = (scope.frame().cloned(), scope.consumer().cloned());
@@ -146,12 +146,12 @@ impl RunSpec {
     }
 }
 
-/// Sets what one run only takes from the configurations, the innermost first. Returns whether one has a name.
-fn set_one_shot(info: &mut RunInfo, configs: &[&Config]) -> bool {
+/// Sets what one call only takes from the configurations, the innermost first. Returns whether one has a name.
+fn set_one_shot(info: &mut RunInfo, configs: &[&Config], attempts: Option<&Arc<Attempts>>) -> bool {
     let innermost_first = || configs.iter().rev().map(|config| &*config.one_shot);
     info.run_id = innermost_first().find_map(OneShotSettings::take_id).unwrap_or_else(Uuid::now_v7);
-    let name = innermost_first().find_map(OneShotSettings::take_name);
-    configs.iter().for_each(|config| config.one_shot.opened(info.run_id));
+    let name = innermost_first().find_map(|one_shot| one_shot.take_name(attempts));
+    configs.iter().for_each(|config| config.one_shot.opened(info.run_id, attempts));
     let named = name.is_some();
     if let Some(name) = name {
         info.name = name;

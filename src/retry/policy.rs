@@ -100,11 +100,11 @@ impl RetryPolicy {
         let wait = match retry_after {
             Some(wait) if wait > self.longest_wait => return None,
             // All that are asked to wait until the same moment do not come at once.
-            Some(wait) => wait + wait.mul_f64(0.1 * random()),
+            Some(wait) => wait.saturating_add(part(wait, 0.1 * random())),
             None => {
                 let doubled = 2_u32.checked_pow(self.retries).unwrap_or(u32::MAX);
                 let wait = self.first_wait.saturating_mul(doubled).min(self.longest_wait);
-                wait.mul_f64(0.5 + 0.5 * random())
+                part(wait, 0.5 + 0.5 * random())
             }
         };
         if self.budget.as_ref().is_some_and(|budget| !budget.withdraw()) {
@@ -113,6 +113,12 @@ impl RetryPolicy {
         self.retries += 1;
         Some(sleep(wait))
     }
+}
+
+/// Returns a part of a time, from 0 to 1.
+fn part(time: Duration, part: f64) -> Duration {
+    // The longest time is less than its nearest float.
+    Duration::try_from_secs_f64(time.as_secs_f64() * part).unwrap_or(time)
 }
 
 /// Returns a number from 0 to 1.

@@ -28,10 +28,12 @@ impl Abort {
         Self { reason: reason.into(), status, retry_after: None }
     }
 
-    /// Sets the HTTP status that a client gets if no response has started.
+    /// Sets the HTTP status that a client gets if no response has started. A status that is no error becomes 500: a client
+    /// would take the response for an answer.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        let is_error = status.is_client_error() || status.is_server_error();
+        self.status = if is_error { status } else { StatusCode::INTERNAL_SERVER_ERROR };
         self
     }
 

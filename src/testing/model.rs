@@ -25,10 +25,11 @@ use crate::{chat::ChatRequest, sync::lock};
 /// Each call takes the next script; all further calls take the last one. Clones share the scripts and the counts.
 ///
 /// ```
-/// use tower_llm_callbacks::testing::{Script, ScriptedModel};
+/// use tower_llm_callbacks::{ProviderError, testing::{Script, ScriptedModel}};
 ///
 /// let always_answers = ScriptedModel::new(Script::answer(["Hel", "lo"]));
-/// let fails_once = ScriptedModel::new([Script::new().fail("overloaded"), Script::answer(["Hi"])]);
+/// let overloaded = ProviderError::new("Overloaded").status(529);
+/// let fails_once = ScriptedModel::new([Script::refusal(overloaded), Script::answer(["Hi"])]);
 /// # let _ = (always_answers, fails_once);
 /// ```
 pub struct ScriptedModel<Req = ChatRequest> {

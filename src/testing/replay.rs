@@ -6,8 +6,8 @@ use super::Script;
 use crate::{
     chat::ChatChunk,
     event::{
-        Delta, EventData, EventRecord, InvalidRecord, LlmResult, ProviderError, Token, TokenKind,
-        Usage, UsageSource,
+        Delta, ErrorKind, EventData, EventRecord, InvalidRecord, LlmResult, ProviderError,
+        RunError, Token, TokenKind, Usage, UsageSource,
     },
 };
 
@@ -25,7 +25,9 @@ pub struct Replayed {
 /// models among them, in the order of their starts. Calls that did not end are left out.
 ///
 /// The scripts are for a [`ScriptedModel`](super::ScriptedModel), or for an upstream that answers as recorded
-/// ([`ScriptedHttp`](super::ScriptedHttp)). Records without content have no text to play.
+/// ([`ScriptedHttp`](super::ScriptedHttp)). Records without content have no text to play. A call that failed fails again, in
+/// the same way: by an error of the provider, in transport, or without the end mark. One that was cancelled or aborted ends
+/// without the end mark too.
 ///
 /// # Errors
 ///
@@ -61,12 +63,8 @@ pub fn replay(lines: &str) -> Result<Vec<Replayed>, (usize, InvalidRecord)> {
                 calls.extend(call.map(|call| call.end(result, record.time)));
             }
             EventData::LlmError(error) => {
-                let Some(call) = open.remove(&record.run_id) else { continue };
-                let mut provider = ProviderError::new(error.message());
-                provider.status = error.status();
-                provider.code = error.provider_code().map(Into::into);
-                provider.retry_after = error.retry_after();
-                calls.push(call.fail(provider, record.time));
+                let call = open.remove(&record.run_id);
+                calls.extend(call.map(|call| call.fail(error, record.time)));
             }
             _ => {}
         }
@@ -184,9 +182,21 @@ impl Call {
         (self.start.time, Replayed { start: self.start, script: self.script })
     }
 
-    fn fail(mut self, error: ProviderError, time: SystemTime) -> (SystemTime, Replayed) {
+    fn fail(mut self, error: &RunError, time: SystemTime) -> (SystemTime, Replayed) {
         let pause = time.duration_since(self.last).unwrap_or_default();
-        let script = self.script.pause(pause).provider_error(error);
+        let script = self.script.pause(pause);
+        let script = match error.kind() {
+            ErrorKind::Provider => {
+                let mut provider = ProviderError::new(error.message());
+                provider.status = error.status();
+                provider.code = error.provider_code().map(Into::into);
+                provider.retry_after = error.retry_after();
+                script.provider_error(provider)
+            }
+            // It is not known how the model would have gone on.
+            ErrorKind::Truncated | ErrorKind::Cancelled | ErrorKind::Aborted => script,
+            _ => script.fail(error.message()),
+        };
         self.script = if self.tokens == 0 { script.respond() } else { script };
         (self.start.time, Replayed { start: self.start, script: self.script })
     }

@@ -151,12 +151,12 @@ impl Script {
         self.step(Step::Yield)
     }
 
-    /// Fails with a transport error.
+    /// Fails with a transport error: the call, if [`respond`](Self::respond) follows, else the stream.
     pub fn fail(self, message: impl Into<Arc<str>>) -> Self {
         self.step(Step::Error(ScriptedFailure::Transport(message.into())))
     }
 
-    /// Fails with an error reported by the provider.
+    /// Fails with an error reported by the provider: the call, if [`respond`](Self::respond) follows, else the stream.
     pub fn provider_error(self, error: ProviderError) -> Self {
         self.step(Step::Error(ScriptedFailure::Provider(error)))
     }

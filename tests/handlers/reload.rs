@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use support::{Mode, read, request};
+use support::{Faults, Mode, read, request};
 use tower::{Layer, Service, ServiceExt};
 use tower_llm_callbacks::{
-    CallbackLayer, Callbacks, RunLayer,
+    CallbackLayer, Callbacks, Event, FaultKind, Run, RunLayer,
     callbacks::Reloadable,
+    on_event_async,
     testing::{Recorder, Script, ScriptedModel, assert_promises},
 };
 
@@ -101,4 +102,42 @@ async fn a_set_may_be_part_of_another() {
         assert_eq!((callbacks.len(), callbacks.stats().len()), (2, 2));
     }
     assert_eq!((fixed.run_ids().len(), added.run_ids().len()), (2, 2));
+}
+
+/// A set that a reloadable one is merged into has its hooks and its runtime apply there too.
+#[test]
+fn hooks_and_runtime_apply_to_merged_sets() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.unwrap();
+    let (recorder, faults) = (Recorder::new(), Faults::default());
+    let failing = on_event_async(|_: Run, _: Event| async { panic!("no") });
+    let set = Callbacks::new().async_handler(recorder.clone()).async_handler(failing);
+    let live = Reloadable::new(set);
+    for merged_last in [false, true] {
+        let mut callbacks = Callbacks::new();
+        if !merged_last {
+            callbacks = callbacks.merge(&live);
+        }
+        callbacks = callbacks.runtime(runtime.handle().clone()).on_fault(faults.hook());
+        if merged_last {
+            callbacks = callbacks.merge(&live);
+        }
+        let script = Script::answer(["a"]);
+        let model = CallbackLayer::new(callbacks.clone()).layer(ScriptedModel::new(script));
+        // Outside of a runtime.
+        let answer = futures::executor::block_on(model.oneshot(request())).unwrap();
+        futures::executor::block_on(read(answer));
+        assert!(callbacks.flush_blocking(support::PATIENCE).is_complete());
+    }
+    assert_eq!(recorder.run_ids().len(), 2);
+    let faults: Vec<_> = faults.all().iter().map(|fault| fault.kind).collect();
+    assert_eq!(faults, [FaultKind::Panicked; 2]);
+}
+
+#[test]
+fn a_handler_of_both_sets_counts_once() {
+    let recorder = Recorder::new();
+    let live = Reloadable::new(Callbacks::new().inline(recorder.clone()));
+    assert_eq!(Callbacks::new().inline(recorder).merge(&live).len(), 1);
 }

@@ -7,7 +7,7 @@ use support::http::{HELLO, Scripted, event_stream};
 use support::{Mode, Recorders, on_each_runtime};
 use tower::{Layer, Service};
 use tower_llm_callbacks::{
-    EventData, HttpCallbackLayer, LlmStart, ProviderError,
+    Callbacks, EventData, HttpCallbackLayer, LlmStart, ProviderError,
     testing::assert_promises,
     wire::{
         Decoder, Format, LlmHttpRequest, LlmHttpResponse,
@@ -153,4 +153,21 @@ fn later_settings_win_and_routes_precede_formats() {
         let routed = |layer: HttpCallbackLayer| layer.route("/", own("c")).format(yes("a"));
         assert_eq!(provider(routed, Method::GET, "/").await.as_deref(), Some("c"));
     });
+}
+
+/// What can never match would leave calls unobserved without a word.
+#[test]
+fn paths_that_cannot_match_are_refused() {
+    let layer = || HttpCallbackLayer::new(Callbacks::new());
+    for path in ["v1/foo", "", "http://h/v1/foo", "/v1/foo?x=1", "/v1/foo#x", "/v1/*/foo/*"] {
+        let refused = |set: &dyn Fn() -> HttpCallbackLayer| {
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(set)).unwrap_err();
+            let message = panic.downcast_ref::<String>().expect("a message");
+            assert!(message.starts_with("the path of a route must"), "{path}: {message}");
+        };
+        refused(&|| layer().route(path, AnthropicMessages));
+        refused(&|| layer().ignore(path));
+        refused(&|| layer().provider_for(path, "acme"));
+    }
+    let _ = layer().route("*", AnthropicMessages).ignore("*/models");
 }

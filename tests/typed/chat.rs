@@ -9,11 +9,12 @@ use futures::{StreamExt, stream, stream::FusedStream};
 use serde_json::{Value, json};
 use tower::BoxError;
 use tower_llm_callbacks::{
-    Delta, LlmChunk, LlmRequest,
+    Delta, LlmChunk, LlmRequest, ProviderError,
     chat::{
         ChatChunk, ChatRequest, ChatStream, ContentPart, Message, ModelError, Role, Tool,
         ToolChoice, collect,
     },
+    event::Truncated,
 };
 
 #[test]
@@ -156,4 +157,24 @@ async fn collecting_adds_up_or_fails() {
 
     let broken = stream::iter([Ok(Delta::text("Hel")), Err(BoxError::from("broken"))]);
     assert_eq!(collect(broken).await.unwrap_err().to_string(), "broken");
+}
+
+/// What a run would end in is an error for who collects the answer.
+#[tokio::test]
+async fn a_failed_answer_is_collected_as_an_error() {
+    let refused = || Delta::Error(ProviderError::new("too late").status(500));
+    let chunks =
+        |chunks: &[ChatChunk]| stream::iter(chunks.to_vec().into_iter().map(Ok::<_, ModelError>));
+
+    let error = ChatStream::new(chunks(&[Delta::text("x"), refused()])).collect_result().await;
+    assert_eq!(error.unwrap_err().status(), Some(500));
+    for broken_off in [vec![Delta::text("x")], vec![]] {
+        let error = collect(chunks(&broken_off)).await.unwrap_err();
+        assert!(error.is::<Truncated>(), "{error:?}");
+        let error = ChatStream::new(chunks(&broken_off)).collect_result().await.unwrap_err();
+        assert!(matches!(error, ModelError::Truncated), "{error:?}");
+    }
+    // Every choice has its finish reason.
+    let whole = collect(chunks(&[Delta::text("x"), Delta::finish("stop")])).await.unwrap();
+    assert_eq!(whole.text(), "x");
 }

@@ -148,6 +148,9 @@ async fn what_was_recorded_is_played_again() {
         script(),
         Script::refusal(ProviderError::new("Overloaded").status(529)),
         Script::new().respond().text("a").provider_error(ProviderError::new("Too late")),
+        Script::new().fail("refused").respond(),
+        Script::new().respond().text("a").fail("reset"),
+        Script::new().respond().text("a"),
     ];
     for script in failing {
         let (lines, recorder) = recorded(script).await;

@@ -49,6 +49,20 @@ async fn call(
     (answer, model.calls(), began.elapsed(), recorder)
 }
 
+/// Any time may be set, and asked for.
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_overflow_nothing() {
+    let scripts =
+        || vec![Script::refusal(error(529).retry_after(Duration::MAX)), Script::answer(["a"])];
+    let policy = RetryPolicy::new().longest_wait(Duration::MAX);
+    let waits = tokio::time::timeout(Duration::from_secs(86_400), call(policy, scripts()));
+    assert!(waits.await.is_err());
+    let policy = RetryPolicy::new().first_wait(Duration::MAX).longest_wait(Duration::MAX);
+    let scripts = vec![Script::refusal(error(529)), Script::answer(["a"])];
+    let waits = tokio::time::timeout(Duration::from_secs(86_400), call(policy, scripts));
+    assert!(waits.await.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_passes_is_called_again_and_reported() {
     let scripts = vec![

@@ -6,6 +6,7 @@ mod emitted;
 mod fallback;
 mod http;
 mod not_emitted;
+mod one_shot;
 mod tools;
 
 use std::{future::Future, pin::Pin};

@@ -49,6 +49,16 @@ pub(crate) struct Member {
     pub(crate) runtime: Option<Handle>,
 }
 
+impl Member {
+    /// Returns the handler as a part of another set, whose hooks apply too, and whose runtime if it has none.
+    pub(crate) fn in_set(&self, hooks: &Hooks, runtime: Option<&Handle>) -> Arc<Self> {
+        let mut member = self.clone();
+        member.hooks.merge(hooks);
+        member.runtime = member.runtime.or_else(|| runtime.cloned());
+        Arc::new(member)
+    }
+}
+
 /// What drains the lanes of a handler.
 ///
 /// The dispatch starts executors through this trait, and knows neither threads nor tasks.

@@ -113,7 +113,8 @@ impl EventStreamBuilder {
     /// Creates a stream, and the callbacks to attach to a call: at request time (with [`RunConfig::callbacks`]), or as
     /// a layer's inheritable callbacks.
     ///
-    /// The first run with the callbacks is the root, and the stream ends with it. Other root runs are left out. Calls
+    /// The first run with the callbacks is the root, and the stream ends with it. Other root runs are left out, further
+    /// attempts of a call that is retried too: make that call in a chain, which is then the root. Calls
     /// do not wait for a slow reader: tokens and custom events are dropped, and the end of a model's run has the number
     /// of dropped tokens (see [`wait`](Self::wait)).
     ///

@@ -28,7 +28,7 @@ async fn each_run_is_one_line() {
             emit("cache", "miss")?;
             run(RunLayer::retriever("find"), async {
                 tokio::time::sleep(milliseconds(5)).await;
-                ask("rank", Script::new().respond().text("a").text("b")).await?;
+                ask("rank", Script::new().respond().text("a").text("b")).await.unwrap_err();
                 tool("leaf").await
             })
             .await?;

@@ -7,7 +7,8 @@ use support::http::{Alive, HELLO, Scripted, Step, data, event_stream, prompt, re
 use support::{Mode, Recorders, in_each_mode, runs};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_llm_callbacks::{
-    Abort, Aborted, Delivery, ErrorKind, EventKind, HttpCallbackLayer, http_layer::RequestBody,
+    Abort, Aborted, Callbacks, Delivery, ErrorKind, EventKind, HttpCallbackLayer,
+    http_layer::RequestBody, on_llm_start,
 };
 
 use super::hello;
@@ -184,4 +185,24 @@ fn an_abort_in_the_poll_that_returns_the_response() {
         assert!(error.is_none() && String::from_utf8(body).unwrap().contains("enough"));
         recorders.ended(Some(ErrorKind::Aborted)).await;
     });
+}
+
+/// A handler cannot break the response by what it asks for.
+#[test]
+fn any_status_and_time_make_an_error_response() {
+    let abort = Abort::new("enough").retry_after(std::time::Duration::MAX);
+    for (status, expected) in [(100, 500), (204, 500), (304, 500), (429, 429), (503, 503)] {
+        let abort = abort.clone().status(StatusCode::from_u16(status).unwrap());
+        let handler = on_llm_start(move |run, _| {
+            run.abort(abort.clone());
+        });
+        let layer = HttpCallbackLayer::new(Callbacks::new().inline(handler));
+        let inner = service_fn(|_: Request<RequestBody<Scripted>>| async {
+            Err::<Response<Full<Bytes>>, BoxError>("called".into())
+        });
+        let response = layer.layer(inner).call(support::http::post(Scripted::new([])));
+        let response = futures::executor::block_on(response).unwrap();
+        assert_eq!(response.status().as_u16(), expected);
+        assert_eq!(response.headers()["retry-after"], u64::MAX.to_string().as_str());
+    }
 }
