@@ -18,6 +18,17 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
 }
 
+/// Calls user code that only observes, and must not break the call. Returns `None` if it panicked, and logs that `what`
+/// did.
+#[inline]
+pub(crate) fn guarded<T>(what: &str, f: impl FnOnce() -> T) -> Option<T> {
+    let result = catch(f).ok();
+    if result.is_none() {
+        tracing::error!(target: "tower_llm_callbacks", "{what} panicked");
+    }
+    result
+}
+
 impl Panic {
     /// Takes the payload, because dropping it may panic again.
     #[cold]

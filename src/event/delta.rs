@@ -280,6 +280,7 @@ impl<'a> Delta<'a> {
 
     /// Borrows this delta, without an allocation.
     pub fn borrowed(&self) -> Delta<'_> {
+        #[expect(clippy::ptr_arg, reason = "also called by `map`, where nothing is coerced")]
         fn borrow<'b, T: ToOwned + ?Sized>(part: &'b Cow<'_, T>) -> Cow<'b, T> {
             Cow::Borrowed(part)
         }

@@ -5,12 +5,12 @@ use http::{HeaderMap, StatusCode, response::Parts};
 use super::{
     TransportFailure,
     budget::{Budget, Kept},
-    guarded::guarded,
     inflate::Inflate,
 };
 use crate::{
     event::{Delta, ErrorKind, Failure, HttpResponseInfo},
     lifecycle::LlmEmitter,
+    panics::guarded,
     redact,
     wire::{Decoder, Format, LlmHttpResponse, content_type, retry_after},
 };
@@ -79,7 +79,7 @@ impl BodyReader {
                 if let Some(request) = emitter.request() {
                     response = response.request(request);
                 }
-                let decoder = guarded("an answer", || format.decoder(&response));
+                let decoder = guarded("a wire format (answer)", || format.decoder(&response));
                 decoder.map_or(Mode::Blind, Mode::Answer)
             }
             None => {
@@ -107,7 +107,7 @@ impl BodyReader {
         if matches!(mode, Mode::Blind | Mode::Failed(_)) {
             return;
         }
-        let read = guarded("an answer", || {
+        let read = guarded("a wire format (answer)", || {
             if inflate.is_identity() {
                 mode.read(bytes, emitter);
                 return true;
@@ -139,8 +139,9 @@ impl BodyReader {
     pub(super) fn finish(&mut self, emitter: &mut LlmEmitter) {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) => {
-                let read =
-                    guarded("an answer", || decoder.finish(&mut |delta| emitter.delta(delta)));
+                let read = guarded("a wire format (answer)", || {
+                    decoder.finish(&mut |delta| emitter.delta(delta));
+                });
                 if read.is_none() {
                     emitter.delta(Delta::DecodeFault);
                 }
@@ -162,7 +163,7 @@ impl BodyReader {
         match mem::replace(&mut self.mode, Mode::Blind) {
             Mode::Answer(mut decoder) if self.json && !emitter.is_over() => {
                 let mut deltas = Vec::new();
-                guarded("an answer", || {
+                guarded("a wire format (answer)", || {
                     decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
                 });
                 let ends = |delta: &Delta<'_>| matches!(delta, Delta::Done | Delta::Error(_));
@@ -195,7 +196,7 @@ impl ErrorAnswer {
     fn failure(&self) -> Failure {
         let Self { format, status, headers, body, retry_after } = self;
         let response = LlmHttpResponse::new(*status, headers);
-        let error = guarded("an answer", || format.error_response(&response, body));
+        let error = guarded("a wire format (answer)", || format.error_response(&response, body));
         let mut failure = match error {
             Some(error) => Failure::provider(&error),
             None => Failure::new(ErrorKind::Provider, format!("HTTP status {}", status.as_u16())),

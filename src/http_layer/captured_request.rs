@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use http_body::Body;
 
-use super::{budget::Kept, capture::Capture, guarded::guarded, inflate::Inflate};
+use super::{budget::Kept, capture::Capture, inflate::Inflate};
 use crate::{
     event::{HttpRequestInfo, LlmStart},
+    panics::guarded,
     redact,
     wire::{Call, Format, LlmHttpRequest},
 };
@@ -56,11 +57,11 @@ impl<'a> CapturedRequest<'a> {
 
     /// Returns what the request is in a format.
     pub(super) fn describe(&self, format: &dyn Format) -> Call {
-        guarded("a request", || format.describe(&self.request())).unwrap_or_default()
+        guarded("a wire format (request)", || format.describe(&self.request())).unwrap_or_default()
     }
 
     pub(super) fn start(self, format: &dyn Format) -> LlmStart {
-        let start = guarded("a request", || format.start(&self.request()));
+        let start = guarded("a wire format (request)", || format.start(&self.request()));
         let mut start = start.unwrap_or_else(|| LlmStart::new("unknown", "unknown"));
         let Self { head: Parts { method, uri, headers, .. }, complete, provider, kept, .. } = self;
         if let Some(provider) = provider {

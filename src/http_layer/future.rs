@@ -16,7 +16,6 @@ use tower::{BoxError, Service};
 use super::{
     RequestBody, ResponseBody,
     answering::{Answered, Answering},
-    guarded::guarded,
     settings::AsError,
     upload::Upload,
     waiting::{Captured, Started, Waiting},
@@ -24,6 +23,7 @@ use super::{
 use crate::{
     event::{ErrorKind, Failure},
     lifecycle::{CallFuture, Ending, Llm, LlmEmitter, Outcome},
+    panics::guarded,
     redact,
     run::Aborted,
     wire::Format,
@@ -211,7 +211,8 @@ fn call_failed<E: Display + 'static>(emitter: &mut LlmEmitter, error: &E, types:
 fn abort_response<B>(format: &dyn Format, aborted: &Aborted) -> Response<ResponseBody<B>> {
     let abort = aborted.abort();
     let (status, reason) = (abort.status_code(), abort.reason());
-    let body = guarded("an abort", || format.error_body(status, reason)).unwrap_or_default();
+    let body =
+        guarded("a wire format (abort)", || format.error_body(status, reason)).unwrap_or_default();
     let mut response = Response::new(ResponseBody::own(body));
     *response.status_mut() = status;
     response.extensions_mut().insert(aborted.clone());

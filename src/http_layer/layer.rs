@@ -15,8 +15,9 @@ use crate::{
 
 /// Emits the events of LLM calls over HTTP to callbacks: start, each token, and exactly one end.
 ///
-/// Wraps any `Service<http::Request<B>, Response = http::Response<B2>>`: an axum `Router`, a reverse proxy, an HTTP
-/// client. LLM calls and their [wire format](crate::wire) are detected by method and path, and by the body where several
+/// Wraps an axum `Router`, a reverse proxy, an HTTP client, or any other service of `http::Request`s. For requests with a body
+/// `B`, the inner service takes a [`RequestBody<B>`](crate::http_layer::RequestBody), as a `Service<Request<RequestBody<B>>>`;
+/// services that take any body, as most do, need no change. LLM calls and their [wire format](crate::wire) are detected by method and path, and by the body where several
 /// APIs have a path: see the [table of endpoints](crate::guide::endpoints). So are [embeddings, ranking, pictures, speech and
 /// moderation](crate::wire::operations), whose runs are of types of their own. Other requests pass unobserved. The response of a
 /// call passes frame by frame as it arrives, and a decoder reads it beside the consumer:

@@ -31,7 +31,6 @@ mod coding;
 #[path = "no_coding.rs"]
 mod coding;
 mod future;
-mod guarded;
 mod inflate;
 mod layer;
 mod path_shape;

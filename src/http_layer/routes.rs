@@ -2,25 +2,25 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{
-    guarded::guarded,
-    pattern::{Pattern, RequestPath},
-};
-use crate::wire::{
-    Format,
-    anthropic::AnthropicMessages,
-    bedrock::{BedrockConverse, BedrockInvoke},
-    cohere::{CohereChat, CohereGenerate},
-    dashscope::DashScope,
-    gemini::Gemini,
-    gemini_interactions::GeminiInteractions,
-    mcp::Mcp,
-    mistral::MistralConversations,
-    ollama::{OllamaChat, OllamaGenerate},
-    openai_chat::{OpenAiChat, OpenAiCompletions},
-    openai_responses::OpenAiResponses,
-    operations,
-    text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
+use super::pattern::{Pattern, RequestPath};
+use crate::{
+    panics::guarded,
+    wire::{
+        Format,
+        anthropic::AnthropicMessages,
+        bedrock::{BedrockConverse, BedrockInvoke},
+        cohere::{CohereChat, CohereGenerate},
+        dashscope::DashScope,
+        gemini::Gemini,
+        gemini_interactions::GeminiInteractions,
+        mcp::Mcp,
+        mistral::MistralConversations,
+        ollama::{OllamaChat, OllamaGenerate},
+        openai_chat::{OpenAiChat, OpenAiCompletions},
+        openai_responses::OpenAiResponses,
+        operations,
+        text_generation::{AnthropicComplete, LlamaCppCompletion, TgiGenerate, WatsonxGeneration},
+    },
 };
 
 /// Maps requests to the formats of their LLM calls.
@@ -116,7 +116,8 @@ impl Routes {
     }
 
     fn first_of(&self, from: usize, method: &Method, path: &str) -> Option<Matched> {
-        let matches = |format: &dyn Format| guarded("a path", || format.matches(method, path));
+        let matches =
+            |format: &dyn Format| guarded("a wire format (path)", || format.matches(method, path));
         let mut formats = self.formats.iter().enumerate().skip(from);
         let (at, format) = formats.find(|(_, format)| matches(&***format) == Some(true))?;
         Some(Matched { format: Arc::clone(format), others: Some(at + 1) })

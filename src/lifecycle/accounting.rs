@@ -7,7 +7,7 @@ use crate::{
         ErrorKind, LlmResult, LlmStart, Pieces, Price, PriceSource, PricedCall, RunCost, Usage,
         UsageGap, UsageSource,
     },
-    panics::catch,
+    panics::guarded,
     run::Run,
 };
 
@@ -82,7 +82,7 @@ impl Accounting {
         usage.set_reported();
         let taught = count.is_none() && end.whole && !result.decode_skipped;
         let estimator = self.estimator.as_deref();
-        let learns = |it: &&dyn UsageEstimator| guarded(|| it.learns(start));
+        let learns = |it: &&dyn UsageEstimator| estimated(|| it.learns(start));
         let learner = estimator.filter(|_| taught && reported).filter(learns);
         let mut answer = LazyCount { given: count, own: None, pieces: end.pieces };
         self.estimate_input(&mut usage, result, start, end);
@@ -92,7 +92,7 @@ impl Accounting {
         let reported_output = usage.source.output == Some(UsageSource::Reported);
         if let Some(learner) = learner {
             let answer = Answer::new(result, answer.get(result)).request(start);
-            guarded(|| learner.learn(&answer, &usage));
+            estimated(|| learner.learn(&answer, &usage));
         }
         if usage.has_more_than_its_parts() {
             // As on Google's OpenAI-compatible endpoint.
@@ -111,7 +111,7 @@ impl Accounting {
     pub(super) fn price(&self, result: &mut LlmResult, run: &Run) {
         let Some(source) = &self.prices else { return };
         let Some(call) = PricedCall::ended(result, run.start_time()) else { return };
-        let price = guarded(|| source.price_of(&call));
+        let price = estimated(|| source.price_of(&call));
         let usage = (call.usage, call.usage_raw);
         result.cost = price.map(|Price { currency, amount, reported }| {
             RunCost::new((currency, amount, reported), run.run_type(), usage)
@@ -132,7 +132,7 @@ impl Accounting {
             return;
         }
         let Some(estimator) = &self.estimator else { return };
-        match guarded(|| estimator.input(start)) {
+        match estimated(|| estimator.input(start)) {
             Some(Estimate { tokens: 0, why, .. }) => usage.source.input_gap = why,
             Some(estimate) => {
                 usage.source.input = Some(source(&estimate));
@@ -167,7 +167,7 @@ impl Accounting {
             return;
         }
         let answer = Answer::new(result, count).request(start).completed(end.whole);
-        let Some(estimate) = guarded(|| estimator.output(&answer)) else {
+        let Some(estimate) = estimated(|| estimator.output(&answer)) else {
             usage.source.output_gap = Some(UsageGap::NotCaptured);
             return;
         };
@@ -191,11 +191,8 @@ impl Accounting {
 }
 
 /// Calls an estimator or a source of prices. That may be user code, and the run may be ending in a drop.
-fn guarded<T: Default>(f: impl FnOnce() -> T) -> T {
-    catch(f).unwrap_or_else(|_| {
-        tracing::error!(target: "tower_llm_callbacks", "an estimator of usage or a source of prices panicked");
-        T::default()
-    })
+fn estimated<T: Default>(f: impl FnOnce() -> T) -> T {
+    guarded("an estimator of usage or a source of prices", f).unwrap_or_default()
 }
 
 /// What an answer consists of, counted when it is asked for.

@@ -8,7 +8,7 @@ use crate::{
         ContentCapture, ErrorKind, EventData, EventKind, Failure, Partial, RunError, RunInput,
         RunOutput,
     },
-    panics::catch,
+    panics::guarded,
     run::{Run, RunType},
 };
 
@@ -17,7 +17,7 @@ pub(crate) struct Runnable<K> {
     run_type: RunType,
     content: ContentCapture,
     tool_call_id: Option<Arc<str>>,
-    /// Whether a handler wants the terminal event.
+    /// Whether the output is captured: a handler wants the terminal event, and no closure that reads it has panicked.
     wanted: bool,
     output: K,
 }
@@ -42,7 +42,8 @@ pub(crate) fn start_runnable<K: PartialOutput>(
     let wants = |kind| new_run.members.iter().any(|member| member.slot.event_mask.wants(kind));
     let wanted = wants(EventKind::RunEnd(run_type)) || wants(EventKind::RunError(run_type));
     // The end of a tool's run has the id of its call, too.
-    let input = (wants(kind) || wanted && run_type == RunType::Tool).then(input);
+    let input = (wants(kind) || wanted && run_type == RunType::Tool)
+        .then(|| guarded("reading a run's input", input).unwrap_or_default());
     let tool_call_id = input.as_ref().and_then(|input| input.tool_call_id.clone());
     let start =
         || EventData::RunStart(run_type, Arc::new(content.input(input.unwrap_or_default())));
@@ -59,8 +60,9 @@ impl<K: PartialOutput> RunnableEmitter<K> {
     /// Adds to the output, if a handler wants the terminal event.
     pub(crate) fn add(&mut self, add: impl FnOnce(&mut K)) {
         if self.account.wanted && !self.is_over() {
-            // The closure is user code.
-            self.read(|emitter| add(&mut emitter.account.output));
+            let read = guarded("reading a run's output", || add(&mut self.account.output));
+            // A part of it would not be true.
+            self.account.wanted = read.is_some();
         }
     }
 }
@@ -79,11 +81,9 @@ impl<K: PartialOutput> Account for Runnable<K> {
         _sent: bool,
         outcome: Result<(), Failure>,
     ) -> EventData {
-        // Turning the output into JSON is user code, and the run may be ending in a drop.
-        let output = catch(|| self.output.finish().filter(|_| self.wanted)).unwrap_or_else(|_| {
-            tracing::error!(target: "tower_llm_callbacks", "turning a run's output into JSON panicked");
-            None
-        });
+        // The run may be ending in a drop.
+        let output = guarded("turning a run's output into JSON", || self.output.finish());
+        let output = output.flatten().filter(|_| self.wanted);
         let output = RunOutput {
             output: self.content.value(output),
             tool_call_id: self.tool_call_id.take(),

@@ -89,7 +89,8 @@ impl<I, O> RunLayer<I, O> {
 
     /// Captures what a closure returns for a request: JSON, or a [`RunInput`], which may have the id of a tool call.
     ///
-    /// The closure is called once for each run, if a handler wants it. Values under names of secrets are redacted.
+    /// The closure is called once for each run, if a handler wants it. Values under names of secrets are redacted. If it
+    /// panics, the run has no input.
     #[must_use]
     pub fn input<Req, F, T>(self, input: F) -> RunLayer<InputOf<F>, O>
     where
@@ -108,7 +109,7 @@ impl<I, O> RunLayer<I, O> {
 impl<I, O> RunLayer<I, Unary<O>> {
     /// Captures what a closure returns for a response, as JSON.
     ///
-    /// The closure is called once for each run that completes, if a handler wants its end.
+    /// The closure is called once for each run that completes, if a handler wants its end. If it panics, the run has no output.
     #[must_use]
     pub fn output<Res, F, T>(self, output: F) -> RunLayer<I, Unary<OutputOf<F>>>
     where

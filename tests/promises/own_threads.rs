@@ -13,12 +13,12 @@ use std::{
 };
 
 use futures::StreamExt;
-use support::{FLAVORS, Faults, Flavor, Mode, PATIENCE, call, on_each_runtime, read};
+use support::{FLAVORS, Faults, Flavor, Mode, PATIENCE, Recorders, call, on_each_runtime, read};
 use tokio::{
     runtime::{Handle, Id},
     time::timeout,
 };
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delivery, EventKind, Registration,
     layer::CallbackService,
@@ -327,4 +327,34 @@ fn queued_events_after_a_shutdown_are_handled_in_no_runtime() {
         faults.none();
         assert!(!inside.load(Ordering::SeqCst), "{mode:?}");
     }
+}
+
+/// Nothing of the crate panics in a runtime without timers, not even where that would be caught: a hook of panics may end
+/// the process.
+#[test]
+fn no_timer_is_asked_for() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.payload().downcast_ref::<String>().cloned());
+        if text.is_some_and(|text| text.contains("timers are disabled")) {
+            ASKED.fetch_add(1, Ordering::Relaxed);
+        }
+        before(panic);
+    }));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for mode in Mode::ALL {
+        let recorders = Recorders::new(&[mode]);
+        runtime.block_on(async {
+            let model = recorders.layer().layer(ScriptedModel::new(Script::answer(["a", "b"])));
+            support::read(model.oneshot(support::request()).await.unwrap()).await;
+            while recorders.callbacks.stats()[0].undelivered_events > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert_eq!(recorders.each[0].1.events().len(), 4, "{mode:?}");
+        recorders.faults.none();
+    }
+    assert_eq!(ASKED.load(Ordering::Relaxed), 0);
 }

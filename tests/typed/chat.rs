@@ -163,18 +163,17 @@ async fn collecting_adds_up_or_fails() {
 #[tokio::test]
 async fn a_failed_answer_is_collected_as_an_error() {
     let refused = || Delta::Error(ProviderError::new("too late").status(500));
-    let chunks =
-        |chunks: &[ChatChunk]| stream::iter(chunks.to_vec().into_iter().map(Ok::<_, ModelError>));
+    let chunks = |chunks: Vec<ChatChunk>| stream::iter(chunks.into_iter().map(Ok::<_, ModelError>));
 
-    let error = ChatStream::new(chunks(&[Delta::text("x"), refused()])).collect_result().await;
+    let error = ChatStream::new(chunks(vec![Delta::text("x"), refused()])).collect_result().await;
     assert_eq!(error.unwrap_err().status(), Some(500));
     for broken_off in [vec![Delta::text("x")], vec![]] {
-        let error = collect(chunks(&broken_off)).await.unwrap_err();
+        let error = collect(chunks(broken_off.clone())).await.unwrap_err();
         assert!(error.is::<Truncated>(), "{error:?}");
-        let error = ChatStream::new(chunks(&broken_off)).collect_result().await.unwrap_err();
+        let error = ChatStream::new(chunks(broken_off.clone())).collect_result().await.unwrap_err();
         assert!(matches!(error, ModelError::Truncated), "{error:?}");
     }
     // Every choice has its finish reason.
-    let whole = collect(chunks(&[Delta::text("x"), Delta::finish("stop")])).await.unwrap();
+    let whole = collect(chunks(vec![Delta::text("x"), Delta::finish("stop")])).await.unwrap();
     assert_eq!(whole.text(), "x");
 }
