@@ -18,7 +18,7 @@ use tokio::{
     runtime::{Handle, Id},
     time::timeout,
 };
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 use tower_llm_callbacks::{
     CallbackLayer, Callbacks, Delivery, EventKind, Registration,
     layer::CallbackService,
