@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct LivePart {
     pub(crate) set: Arc<LiveMembers>,
-    /// Of the other set.
+    /// The hooks of the other set.
     pub(super) hooks: Hooks,
     /// For handlers without one.
     pub(super) runtime: Option<Handle>,
@@ -31,7 +31,7 @@ impl LivePart {
 /// Handlers that may be replaced: see [`Reloadable`](super::Reloadable).
 pub(crate) struct LiveMembers {
     current: RwLock<Arc<Vec<Arc<Member>>>>,
-    /// Those of former sets, as long as runs have them.
+    /// Handlers of former sets, as long as runs have them.
     former: Mutex<Vec<Weak<Member>>>,
 }
 

@@ -150,7 +150,7 @@ impl From<BoxError> for ModelError {
     }
 }
 
-/// As an error of any type, which retry policies read.
+/// Returns it as an error of any type, which retry policies read.
 impl AsRef<dyn Error + Send + Sync> for ModelError {
     fn as_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         self

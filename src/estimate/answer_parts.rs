@@ -48,7 +48,7 @@ impl AnswerParts {
         factor * (self.words + self.calls) + self.pieces + self.marks
     }
 
-    /// As what is learned is compared with.
+    /// Returns the estimate by words alone, with which reports are compared to learn.
     pub(super) fn by_words(&self) -> f64 {
         self.sum(1.0)
     }

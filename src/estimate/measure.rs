@@ -14,9 +14,9 @@ pub(super) trait Measure {
 pub(super) struct Texts {
     pub(super) text: f64,
     pub(super) reasoning: f64,
-    /// Of names and arguments of calls.
+    /// Names and arguments of calls.
     pub(super) calls: f64,
-    /// They are a tokenizer's.
+    /// The counts are a tokenizer's.
     pub(super) exact: bool,
 }
 

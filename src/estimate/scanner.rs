@@ -39,14 +39,15 @@ static WEIGHTS: [Weight; CLASSES] = [
 /// with a capital. A short word that follows no blank is often one token with the sign before it.
 static WORDS: [[[u32; 2]; 2]; 3] =
     [[[530, 890], [960, 965]], [[915, 1155], [1065, 1175]], [[1115, 1170], [1140, 1225]]];
-/// Of each letter beyond the eighth, of a lower-to-upper change, and of any other capital inside a word.
+/// The weights of each letter beyond the eighth, of a lower-to-upper change, and of any other capital inside a word.
 const LONG: u32 = 8;
 const CHANGE: u32 = 1090;
 const CAPITAL: u32 = 125;
-/// Of up to three digits, which take a blank before them as a token of its own, and of each three more.
+/// The weights of up to three digits (without and with a blank before them, which is a token of its own), and of each
+/// three more.
 const DIGITS: [u32; 2] = [1315, 1865];
 const MORE_DIGITS: u32 = 1150;
-/// Of more than one blank.
+/// The weight of several blanks.
 const BLANKS: u32 = 900;
 
 /// A longer run counts as several.

@@ -29,7 +29,7 @@ pub(super) struct Terms {
 /// The standard deviations of what the family's terms may be off by.
 const TEXT: f64 = 0.5;
 const TOOLS: f64 = 0.4;
-/// Of a report around a perfect estimate: a share of it, and tokens.
+/// The spread of reports around a perfect estimate: a share of it, and tokens.
 const SHARE: f64 = 0.04;
 const TOKENS: f64 = 1.5;
 

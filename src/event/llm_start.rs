@@ -57,7 +57,7 @@ pub struct LlmStart {
 #[derive(Debug, Clone, Default)]
 struct Uncut(Weak<LlmStart>);
 
-/// It is no part of what the start says.
+/// Any two are equal: the field is no part of the event.
 impl PartialEq for Uncut {
     fn eq(&self, _: &Self) -> bool {
         true

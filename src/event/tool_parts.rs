@@ -20,7 +20,7 @@ pub(super) struct ToolPart {
 /// What a piece of a tool call brings beside arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// It is the first of its call.
+    /// A new call.
     Call,
     /// The call's id or name.
     Reference,

@@ -38,7 +38,7 @@ pub(super) struct Routes {
 pub(super) enum Found {
     /// An LLM call, unless its body says something else.
     Call(Matched),
-    /// It is to pass unobserved.
+    /// The request passes unobserved.
     Ignored,
     Unknown,
 }

@@ -30,7 +30,7 @@ pub(crate) struct Llm {
     tool_call_id: Option<Arc<str>>,
     /// The answer has arrived in full.
     whole: bool,
-    /// Those of a call over HTTP. Its errors may quote them.
+    /// The credentials of a call over HTTP, which its errors may quote.
     credentials: Option<Arc<Credentials>>,
 }
 

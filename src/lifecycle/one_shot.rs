@@ -29,7 +29,7 @@ struct Call(Option<Arc<Attempts>>);
 #[derive(Default)]
 struct Made {
     run: Mutex<Option<(Uuid, Call)>>,
-    /// That of the configuration which this one was made from: handles to that one follow this one too.
+    /// The run of the configuration from which this one was made: handles to that one follow this one too.
     from: Option<Arc<Made>>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
 
 /// What was requested, and what is counted for its terminal event.
 pub(super) struct Requested {
-    /// As handlers get it.
+    /// The start event as handlers get it.
     start: Arc<LlmStart>,
     accounting: Arc<Accounting>,
     /// Where handlers do not get all of the content.

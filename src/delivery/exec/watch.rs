@@ -40,7 +40,7 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clock {
     System,
-    /// That of a runtime, which is paused.
+    /// The paused clock of a runtime.
     Paused(Id),
 }
 

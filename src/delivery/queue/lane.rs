@@ -39,7 +39,7 @@ pub(crate) struct Lane {
     pub(super) active: AtomicBool,
     /// The events wait to be handled together with those of other lanes: see [`gather`](super::gather).
     pub(super) gathers: AtomicBool,
-    /// As many queued events cut that short. 0 if the handler does not linger.
+    /// The number of queued events that cuts gathering short. 0 if the handler does not linger.
     pub(super) gather_most: usize,
     pub(super) room: Room,
     pub(super) queue: Mutex<Queue>,

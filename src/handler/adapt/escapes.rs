@@ -13,7 +13,7 @@ const MOST_CODES: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unit {
     pub(super) c: char,
-    /// Its bytes in the text.
+    /// The number of its bytes in the text.
     pub(super) length: usize,
     /// Where its letter is, if the backslash may be none of an escape, as in `C:\new`.
     letter: Option<usize>,
@@ -73,7 +73,7 @@ pub(super) fn next(text: &str, is_json: bool, is_end: bool) -> Next {
 
 /// The backslashes before an escape.
 enum Lead {
-    /// Their bytes, and the number of those that are no codes, at the end.
+    /// The number of their bytes, and of those at the end that are no codes.
     Escape(usize, usize),
     /// So many that they are no escape.
     Text(usize),

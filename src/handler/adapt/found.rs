@@ -4,7 +4,7 @@ pub(super) enum Found {
     No,
     /// So many bytes.
     Yes(usize),
-    /// That depends on what follows.
+    /// What follows decides it.
     Maybe,
 }
 

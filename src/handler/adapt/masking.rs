@@ -44,7 +44,7 @@ struct Text {
 
 struct Waiting {
     event: Event,
-    /// Of a token: its text so far, which of the texts it is of, and where it ends there.
+    /// For a token: its text so far, the number of the answer's text that it is a part of, and where it ends there.
     token: Option<(String, usize, usize)>,
 }
 

@@ -119,7 +119,7 @@ impl Reading<'_> {
 }
 
 impl Decision {
-    /// The same, with the bytes before it.
+    /// Returns this decision for a text that begins the given bytes earlier.
     fn after(self, bytes: usize) -> Self {
         match self {
             Self::Pass(more, last) => Self::Pass(bytes + more, last),

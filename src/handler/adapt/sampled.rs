@@ -29,7 +29,7 @@ pub struct Sampled {
 pub struct SampleStats {
     /// The runs that ended.
     pub runs: u64,
-    /// Those that the handler got.
+    /// The runs that the handler was notified of.
     pub kept_runs: u64,
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Instruments {
     pub(super) duration: Histogram<f64>,
     pub(super) time_to_first_chunk: Histogram<f64>,
     pub(super) time_per_output_chunk: Histogram<f64>,
-    /// Of embeddings, where they have metrics of their own: duration and input tokens.
+    /// Duration and input tokens of embeddings, in conventions that have such metrics.
     pub(super) embeddings: Option<(Histogram<f64>, Histogram<u64>)>,
     /// Where the conventions have them.
     pub(super) tool_duration: Option<Histogram<f64>>,

@@ -32,7 +32,7 @@ pub(super) struct Keeper {
     pub(super) store: Arc<Store>,
     pub(super) books: Mutex<Books>,
     pub(super) written: watch::Sender<()>,
-    /// Of accounts that have something to write. They are aborted with the guard.
+    /// The tasks of accounts that have something to write. Aborted with the guard.
     tasks: Mutex<JoinSet<()>>,
     runtime: Handle,
 }
