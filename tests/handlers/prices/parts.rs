@@ -63,7 +63,7 @@ async fn costs(url: &str, request: Value, answer: Value, expected: (&str, bool))
     result
 }
 
-fn chat(model: &str, usage: Value) -> (Value, Value) {
+fn chat(model: &str, usage: &Value) -> (Value, Value) {
     let message = json!({"role": "assistant", "content": "Hello"});
     let answer = json!({
         "id": "1", "object": "chat.completion", "model": model, "usage": usage,
@@ -73,11 +73,11 @@ fn chat(model: &str, usage: Value) -> (Value, Value) {
 }
 
 async fn chat_costs(url: &str, model: &str, usage: Value, expected: (&str, bool)) -> LlmResult {
-    let (request, answer) = chat(model, usage);
+    let (request, answer) = chat(model, &usage);
     costs(url, request, answer, expected).await
 }
 
-fn generated(usage: Value) -> Value {
+fn generated(usage: &Value) -> Value {
     let content = json!({"role": "model", "parts": [{"text": "Hello"}]});
     json!({"candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage})
 }
@@ -158,7 +158,7 @@ async fn media_have_their_own_prices() {
         ]
     });
     // 500 of text and 100 of sound were cached, 400 of sound not.
-    costs(&url, json!({"contents": []}), generated(usage), ("0.000675", false)).await;
+    costs(&url, json!({"contents": []}), generated(&usage), ("0.000675", false)).await;
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn details_of_an_earlier_report_count() {
     let usage = json!({
         "promptTokenCount": 20_000, "candidatesTokenCount": 100, "totalTokenCount": 20_100
     });
-    let events = json!([first, generated(usage)]);
+    let events = json!([first, generated(&usage)]);
     costs(&url, json!({"contents": []}), events, ("0.00112", false)).await;
 
     let chunk = |delta: Value, reason: Value, usage: Value| {
@@ -227,7 +227,7 @@ async fn a_part_without_a_price_is_not_exact() {
         "promptTokenCount": 10, "candidatesTokenCount": 100, "totalTokenCount": 110,
         "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 100}]
     });
-    costs(&url, json!({"contents": []}), generated(spoken), ("0.001005", false)).await;
+    costs(&url, json!({"contents": []}), generated(&spoken), ("0.001005", false)).await;
     // What it sees costs as what it reads.
     let seen = json!({
         "prompt_tokens": 1_000, "completion_tokens": 1_000,
@@ -248,7 +248,7 @@ async fn a_part_without_a_price_is_not_exact() {
         (sounds(8), true),
         (sounds(9), false),
     ] {
-        let (request, answer) = chat("gpt-4o", usage);
+        let (request, answer) = chat("gpt-4o", &usage);
         let cost = result(own.clone(), CHAT, &request, &answer).await.cost.unwrap();
         assert_eq!(cost.estimated, estimated, "{answer}");
     }
@@ -304,7 +304,7 @@ async fn tools_that_run_at_the_provider_are_charged() {
 async fn searches_of_gemini_are_charged() {
     let usage =
         json!({"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110});
-    let mut answer = generated(usage);
+    let mut answer = generated(&usage);
     answer["candidates"][0]["groundingMetadata"] =
         json!({"webSearchQueries": ["a", "b", "a", "c"], "groundingChunks": []});
     let request = || json!({"contents": [{"parts": [{"text": "Hi"}]}]});
@@ -314,7 +314,7 @@ async fn searches_of_gemini_are_charged() {
     let old = format!("{GEMINI}/gemini-2.5-flash:generateContent");
     costs(&old, request(), answer.clone(), ("0.035055", false)).await;
     // The searches come before the last report of usage.
-    let last = generated(answer["usageMetadata"].clone());
+    let last = generated(&answer["usageMetadata"]);
     let stream = format!("{GEMINI}/gemini-3.1-pro-preview:streamGenerateContent?alt=sse");
     costs(&stream, request(), json!([answer, last]), ("0.04232", false)).await;
 
@@ -343,7 +343,7 @@ async fn a_tier_without_prices_is_not_exact() {
         (&vertex, "trafficType", "ON_DEMAND_FLEX", Some("flex"), true),
         (&vertex, "trafficType", "PROVISIONED_THROUGHPUT", Some("provisioned_throughput"), true),
     ] {
-        let answer = generated(usage(name, sent));
+        let answer = generated(&usage(name, sent));
         let request = json!({"contents": [{"parts": [{"text": "Hi"}]}]});
         let result = costs(url, request, answer, ("0.000055", estimated)).await;
         assert_eq!(result.usage.unwrap().service_tier.as_deref(), tier);
@@ -355,7 +355,7 @@ async fn a_tier_without_prices_is_not_exact() {
         .unwrap();
     for (tier, estimated) in [("default", false), ("flex", false), ("priority", true)] {
         let (request, mut answer) =
-            chat("gpt-5", json!({"prompt_tokens": 9, "completion_tokens": 9}));
+            chat("gpt-5", &json!({"prompt_tokens": 9, "completion_tokens": 9}));
         answer["service_tier"] = tier.into();
         let cost = result(own.clone(), CHAT, &request, &answer).await.cost.unwrap();
         assert_eq!(cost.estimated, estimated, "{tier}");
