@@ -19,6 +19,7 @@ mod invalid_request;
 pub(crate) mod json;
 mod layout;
 mod llm_start;
+mod price;
 mod price_source;
 mod priced_call;
 mod prompt;
@@ -57,7 +58,8 @@ pub use self::{
     invalid_record::InvalidRecord,
     invalid_request::InvalidRequest,
     llm_start::LlmStart,
-    price_source::{Price, PriceSource, Rates},
+    price::Price,
+    price_source::{PriceSource, Rates},
     priced_call::PricedCall,
     prompt::Prompt,
     provider_error::ProviderError,

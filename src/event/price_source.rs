@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use super::{Amount, PricedCall, Usage};
+use super::{Amount, Price, PricedCall, Usage};
 
 /// A source of prices: a table, a database of prices, or code of the application.
 ///
@@ -60,25 +60,6 @@ pub trait PriceSource: fmt::Debug + Send + Sync + 'static {
             input: Amount::from_pico(input.saturating_mul(u128::from(OUTPUT / INPUT))),
             output: output.amount.minus(base.amount),
         })
-    }
-}
-
-/// The price of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Price {
-    /// The currency.
-    pub currency: Arc<str>,
-    /// The amount, in units of the currency.
-    pub amount: Amount,
-    /// Whether the provider itself [reported](PricedCall::reported_cost) the amount.
-    pub reported: bool,
-}
-
-impl Price {
-    /// Creates a price.
-    pub fn new(currency: impl Into<Arc<str>>, amount: Amount) -> Self {
-        Self { currency: currency.into(), amount, reported: false }
     }
 }
 

@@ -30,9 +30,9 @@ pub struct PricedCall<'a> {
     pub requested: Option<&'a str>,
     /// The model that answered, as the provider names it.
     pub model: Option<&'a str>,
-    /// The token counts, and the service tier. Input includes cached tokens, and output reasoning.
+    /// The counts of tokens and of what is charged by use, and the service tier. Input includes cached tokens, and output reasoning.
     pub usage: &'a Usage,
-    /// The provider's own usage object, which may have counts of audio, images and searches.
+    /// The provider's own usage object. Its counts of audio, images and searches count where the usage has no details.
     pub usage_raw: Option<&'a Value>,
     /// When the run started. Prices may depend on the date and on the time of day.
     pub time: SystemTime,

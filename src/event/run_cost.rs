@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Amount, Usage};
+use super::{Amount, Price, Usage};
 use crate::run::RunType;
 
 /// What a model call cost: [`LlmResult::cost`](super::LlmResult::cost).
@@ -16,8 +16,9 @@ pub struct RunCost {
     pub currency: Arc<str>,
     /// The amount, in units of the currency.
     pub amount: Amount,
-    /// Whether any part of the usage is an estimate, or the provider charges the tokens at a price that is not known, such as
-    /// those of Anthropic's fast mode. Then the amount may be too low.
+    /// Whether any part of the usage is an estimate, or the provider charges a part of the call at a price that is not known, such
+    /// as the tokens of Anthropic's fast mode, a [tier or searches without a price](Price::estimated). Then the amount may be too
+    /// low.
     #[serde(default)]
     pub estimated: bool,
     /// Whether the provider itself reported the amount, so that it is not that of a table of prices.
@@ -28,12 +29,13 @@ pub struct RunCost {
 impl RunCost {
     /// Creates the cost of a call of a type, with its usage.
     pub(crate) fn new(
-        (currency, amount, reported): (Arc<str>, Amount, bool),
+        Price { currency, amount, reported, estimated }: Price,
         run_type: RunType,
         (usage, usage_raw): (&Usage, Option<&Value>),
     ) -> Self {
         // A reported amount depends on no count. Content may have come after the report.
-        let is_vague = || lacks_count(run_type, usage) || usage_raw.is_some_and(is_multiplied);
+        let is_vague =
+            || estimated || lacks_count(run_type, usage) || usage_raw.is_some_and(is_multiplied);
         let estimated = usage.source.is_estimated() || !reported && is_vague();
         Self { currency, amount, estimated, reported }
     }

@@ -36,6 +36,13 @@ pub struct Usage {
     /// The tokens written to a cache by how long it keeps them, such as `5m` and `1h`. Empty if that was not reported.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cache_writes: BTreeMap<Box<str>, u64>,
+    /// The counts that have prices of their own, by the names that genai-prices has for them. Empty if none was reported.
+    ///
+    /// Tokens are parts of the input (`input_audio_tokens`, `input_image_tokens`, `cache_audio_read_tokens` …) or of the output
+    /// (`output_audio_tokens`, `output_image_tokens` …), but for `output_citation_tokens`, which are beside it. What is charged
+    /// by use is `web_searches`, `storage_searches` (searches in files) and others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<Box<str>, u64>,
     /// The service tier that the provider used, in its own words. Prices depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<Arc<str>>,
@@ -89,11 +96,14 @@ impl Usage {
             (Some(a), Some(b)) => Some(a.saturating_add(b)),
             (a, b) => a.or(b),
         };
-        let mut cache_writes = self.cache_writes.clone();
-        for (lifetime, tokens) in &other.cache_writes {
-            let sum = cache_writes.entry(lifetime.clone()).or_default();
-            *sum = sum.saturating_add(*tokens);
-        }
+        let add_each = |a: &BTreeMap<Box<str>, u64>, b: &BTreeMap<Box<str>, u64>| {
+            let mut sums = a.clone();
+            for (name, count) in b {
+                let sum = sums.entry(name.clone()).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+            sums
+        };
         let same_tier = self.service_tier == other.service_tier;
         Self {
             input_tokens: add(self.input_tokens, other.input_tokens),
@@ -102,7 +112,8 @@ impl Usage {
             cache_read_tokens: add(self.cache_read_tokens, other.cache_read_tokens),
             cache_write_tokens: add(self.cache_write_tokens, other.cache_write_tokens),
             reasoning_tokens: add(self.reasoning_tokens, other.reasoning_tokens),
-            cache_writes,
+            cache_writes: add_each(&self.cache_writes, &other.cache_writes),
+            details: add_each(&self.details, &other.details),
             service_tier: self.service_tier.clone().filter(|_| same_tier),
             source: self.source.plus(other.source),
         }
@@ -132,6 +143,7 @@ impl Usage {
         if !later.cache_writes.is_empty() {
             self.cache_writes.clone_from(&later.cache_writes);
         }
+        self.details.extend(later.details.clone());
         if later.service_tier.is_some() {
             self.service_tier.clone_from(&later.service_tier);
         }
@@ -155,6 +167,16 @@ impl Usage {
         let reported = Some(UsageSource::Reported);
         let parts = [self.source.input, self.source.output] == [reported; 2];
         parts && self.sum().is_some_and(|sum| self.total_tokens > Some(sum))
+    }
+
+    /// Returns the service tier, unless it is that of standard prices.
+    #[cfg(feature = "usage")]
+    pub(crate) fn special_tier(&self) -> Option<&str> {
+        // OpenAI's and Bedrock's, Anthropic's and Gemini's, Groq's.
+        const STANDARD: [&str; 6] = ["", "auto", "default", "standard", "on_demand", "unspecified"];
+        let is_standard =
+            |tier: &&str| STANDARD.iter().any(|standard| tier.eq_ignore_ascii_case(standard));
+        self.service_tier.as_deref().filter(|tier| !is_standard(tier))
     }
 
     fn sum(&self) -> Option<u64> {

@@ -4,8 +4,8 @@ use super::counted_answers::CountedAnswers;
 use crate::{
     estimate::{Answer, AnswerCount, Estimate, UsageEstimator, WordEstimator},
     event::{
-        ErrorKind, LlmResult, LlmStart, Pieces, Price, PriceSource, PricedCall, RunCost, Usage,
-        UsageGap, UsageSource,
+        ErrorKind, LlmResult, LlmStart, Pieces, PriceSource, PricedCall, RunCost, Usage, UsageGap,
+        UsageSource,
     },
     panics::guarded,
     run::Run,
@@ -113,9 +113,7 @@ impl Accounting {
         let Some(call) = PricedCall::ended(result, run.start_time()) else { return };
         let price = estimated(|| source.price_of(&call));
         let usage = (call.usage, call.usage_raw);
-        result.cost = price.map(|Price { currency, amount, reported }| {
-            RunCost::new((currency, amount, reported), run.run_type(), usage)
-        });
+        result.cost = price.map(|price| RunCost::new(price, run.run_type(), usage));
     }
 
     fn estimate_input(

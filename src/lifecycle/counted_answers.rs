@@ -98,6 +98,8 @@ fn without(report: Usage, input: u64, output: u64) -> Usage {
     let written = input.zip(rest.cache_read_tokens).map(|(input, read)| input - read).or(input);
     rest.cache_write_tokens = rest.cache_write_tokens.min(written);
     rest.cache_writes.clear();
+    // Which of the tokens were counted before is not known.
+    rest.details.retain(|name, _| !name.ends_with("_tokens"));
     rest.reasoning_tokens = rest.reasoning_tokens.min(output);
     (rest.input_tokens, rest.output_tokens, rest.total_tokens) = (input, output, None);
     rest.sum_up();

@@ -10,7 +10,7 @@ use super::json::{self, compacted, members_of};
 ///
 /// Empty unless it is one of these, and for an empty object, which may mean arguments that follow.
 #[derive(Debug, Default)]
-pub(in crate::wire) struct JsonText<'a>(pub(super) Cow<'a, str>, Option<&'static str>);
+pub(in crate::wire) struct JsonText<'a>(pub(in crate::wire) Cow<'a, str>, Option<&'static str>);
 
 impl<'a> JsonText<'a> {
     /// Returns the text unless it is empty.

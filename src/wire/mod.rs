@@ -70,9 +70,12 @@ mod sse;
 pub mod text_generation;
 mod tool_calls;
 mod usage;
+mod usage_details;
 mod vertex;
 mod whole_body;
 
+#[cfg(feature = "prices")]
+pub(crate) use self::usage::read as read_usage;
 pub(crate) use self::{path::normal, provider::of_host};
 pub use call::Call;
 pub use decoder::Decoder;

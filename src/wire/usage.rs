@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 
-use super::json::{self, Count};
+use super::{
+    json::{self, Count},
+    usage_details::{self, Details},
+};
 use crate::event::{Delta, Usage};
 
 /// Emits the usage of an answer, unless the object has no values. Some providers state the service tier beside it.
@@ -13,8 +16,19 @@ pub(in crate::wire) fn emit(
     tier: Option<&str>,
     each: &mut dyn FnMut(Delta<'_>),
 ) {
+    emit_with(raw, tier, Details::new(), each);
+}
+
+/// Emits the usage of an answer that says beside its usage object what else is charged.
+pub(in crate::wire) fn emit_with(
+    raw: Map<String, Value>,
+    tier: Option<&str>,
+    beside: Details,
+    each: &mut dyn FnMut(Delta<'_>),
+) {
     if raw.values().any(|value| !value.is_null()) {
         let mut usage = read(&raw);
+        usage.details.extend(beside);
         if let (None, Some(tier)) = (&usage.service_tier, tier) {
             usage.service_tier = Some(tier.into());
         }
@@ -39,10 +53,12 @@ pub(in crate::wire) fn elsewhere(json: &str) -> Option<Map<String, Value>> {
 }
 
 /// Normalizes the counts of a usage object. A count without a value is `None`.
-pub(in crate::wire) fn read(raw: &Map<String, Value>) -> Usage {
+pub(crate) fn read(raw: &Map<String, Value>) -> Usage {
     let mut found = Found::default();
     for (name, value) in raw {
-        found.member(&snake_case(name), value);
+        let name = snake_case(name);
+        found.member(&name, value);
+        usage_details::member(&mut found.details, &name, value);
     }
     found.usage()
 }
@@ -90,6 +106,9 @@ struct Found {
     /// The writes by lifetime stand beside an input that may exclude them.
     writes_beside: bool,
     tier: Option<Box<str>>,
+    /// The tier as Vertex AI has it: the traffic type.
+    traffic: Option<Box<str>>,
+    details: Details,
 }
 
 impl Found {
@@ -183,6 +202,7 @@ impl Found {
                 let tier = value.as_str().or_else(|| value["type"].as_str());
                 self.tier = tier.map(Into::into);
             }
+            "traffic_type" => self.traffic = traffic_tier(value),
             _ => {}
         }
     }
@@ -200,7 +220,9 @@ impl Found {
             "cache_write_tokens" | "cache_creation_tokens" | "cache_creation_input_tokens" => {
                 self.write.put(FIRST, value);
             }
-            "cache_creation" | "cache_write_tokens_details" => self.lifetimes(value),
+            "cache_creation" | "cache_write_tokens_details" | "cache_creation_token_details" => {
+                self.lifetimes(value);
+            }
             _ => {}
         }
     }
@@ -254,8 +276,10 @@ impl Found {
             let inputs = [input, sent].map(|input| add(output, input));
             // The total decides, else the names. Reasoning that is counted by another tokenizer may be a little larger
             // than the output that includes it.
+            // Perplexity counts reasoning beside the output, and has neither reasoning nor citations in its total.
+            let cites = self.details.contains_key("output_citation_tokens");
             let excludes = match total {
-                _ if thought / 2 > output => true,
+                _ if thought / 2 > output || cites => true,
                 Some(total) if inputs.contains(&total) => false,
                 Some(total) if inputs.map(|all| all.saturating_add(thought)).contains(&total) => {
                     true
@@ -271,9 +295,26 @@ impl Found {
         let (input, output) = (input.or_else(|| rest(output)), output.or_else(|| rest(input)));
         let mut usage =
             Usage::new(input, output).total(total).cached(read, write).reasoning(reasoning);
-        (usage.cache_writes, usage.service_tier) = (self.writes, self.tier.map(Into::into));
+        usage.cache_writes = self.writes;
+        usage.service_tier = self.tier.or(self.traffic).map(Into::into);
+        usage.details = self.details;
         usage
     }
+}
+
+/// Returns the tier that a traffic type of Vertex AI's says: `ON_DEMAND_FLEX` is `flex`. `ON_DEMAND` alone is no tier.
+///
+/// Source: `TrafficType` in `google/cloud/aiplatform/v1/usage_metadata.proto`.
+fn traffic_tier(value: &Value) -> Option<Box<str>> {
+    let traffic = match value.as_u64() {
+        Some(2) => "PROVISIONED_THROUGHPUT",
+        Some(3) => "ON_DEMAND_PRIORITY",
+        Some(4) => "ON_DEMAND_FLEX",
+        _ => value.as_str()?,
+    };
+    let tier = traffic.strip_prefix("ON_DEMAND").unwrap_or(traffic).trim_start_matches('_');
+    let tier = tier.to_ascii_lowercase();
+    (!tier.is_empty() && !tier.ends_with("unspecified")).then(|| tier.into())
 }
 
 fn each(value: &Value, mut each: impl FnMut(&str, &Value)) {

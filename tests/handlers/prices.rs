@@ -2,6 +2,7 @@
 
 mod bundled;
 mod costs;
+mod parts;
 mod replaced;
 mod rules;
 

@@ -82,6 +82,9 @@ fn priced() -> io::Result<()> {
         if let Some(tokens) = count("write_1h") {
             usage.cache_writes.insert("1h".into(), tokens);
         }
+        for (name, count) in row["details"].as_object().into_iter().flatten() {
+            usage.details.insert(name.as_str().into(), count.as_u64().unwrap_or(0));
+        }
         usage.service_tier = row["tier"].as_str().map(Into::into);
         let provider = row["provider"].as_str().unwrap_or("");
         let mut call = PricedCall::new(provider, row["model"].as_str(), &usage);

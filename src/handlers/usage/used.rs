@@ -36,7 +36,8 @@ fn is_estimate(source: Option<UsageSource>) -> bool {
     source.is_some_and(|source| !source.is_reported())
 }
 
-/// Returns the counts with such sources. Cached tokens are known as the input is, and reasoning as the output.
+/// Returns the counts with such sources. Cached tokens are known as the input is, and reasoning and what is charged by use as
+/// the output.
 fn part(usage: &Usage, of: impl Fn(Option<UsageSource>) -> bool) -> Usage {
     let mut part = usage.clone();
     let (input, output) = (of(usage.source.input), of(usage.source.output));
@@ -44,6 +45,8 @@ fn part(usage: &Usage, of: impl Fn(Option<UsageSource>) -> bool) -> Usage {
         return part;
     }
     part.total_tokens = None;
+    let is_input = |name: &str| name.starts_with("input_") || name.starts_with("cache_");
+    part.details.retain(|name, _| if is_input(name) { input } else { output });
     if !input {
         (part.input_tokens, part.source.input, part.source.input_gap) = (None, None, None);
         (part.cache_read_tokens, part.cache_write_tokens) = (None, None);

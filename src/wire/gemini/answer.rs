@@ -1,3 +1,10 @@
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+};
+
+use serde_json::Value;
+
 use super::{
     call::ToolCalls,
     chunk::{Candidate, Chunk, Part},
@@ -9,6 +16,8 @@ use crate::{event::Delta, wire::usage};
 const MAX_CANDIDATES: usize = 64;
 /// The memory for fragmented arguments, of all calls together.
 const MAX_ARGUMENTS: usize = 16 * 1024 * 1024;
+/// More searches than an answer has. Bounds the memory of a stream.
+const MAX_SEARCHES: usize = 1024;
 
 /// The state of an answer while it is read.
 #[derive(Debug)]
@@ -19,6 +28,8 @@ pub(super) struct AnswerState {
     has_id: bool,
     has_model: bool,
     room: usize,
+    /// Hashes of the searches in the web, of which Google charges for those that differ.
+    searches: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -37,6 +48,7 @@ impl AnswerState {
             has_id: false,
             has_model: false,
             room: MAX_ARGUMENTS,
+            searches: BTreeSet::new(),
         }
     }
 
@@ -59,11 +71,20 @@ impl AnswerState {
             self.candidate(at, candidate, each);
         }
         if let Some(metadata) = chunk.usage_metadata.0 {
-            usage::emit(metadata, None, each);
+            let searches = self.searches.len() as u64;
+            let searches = (searches > 0).then(|| ("web_searches".into(), searches));
+            usage::emit_with(metadata, None, searches.into_iter().collect(), each);
         }
     }
 
     fn candidate(&mut self, at: usize, candidate: Candidate<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let grounding = candidate.grounding_metadata.0.unwrap_or_default();
+        let queries = grounding.web_search_queries.as_array().into_iter().flatten();
+        for query in queries.filter_map(Value::as_str) {
+            if self.searches.len() < MAX_SEARCHES {
+                self.searches.insert(hash(query));
+            }
+        }
         // The index of the first candidate is usually omitted.
         let index = candidate.index.0.unwrap_or(at as u64);
         let Ok(choice) = u32::try_from(index) else { return };
@@ -114,4 +135,8 @@ impl CandidateState {
             self.calls.add(choice, call, room, each);
         }
     }
+}
+
+fn hash(text: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }

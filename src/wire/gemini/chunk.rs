@@ -50,6 +50,16 @@ pub(super) struct Candidate<'a> {
     pub(super) content: Object<Content<'a>>,
     #[serde(borrow, alias = "finish_reason")]
     pub(super) finish_reason: Word<'a>,
+    #[serde(alias = "grounding_metadata")]
+    pub(super) grounding_metadata: Object<Grounding>,
+}
+
+/// What the answer is grounded on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Grounding {
+    #[serde(alias = "web_search_queries")]
+    pub(super) web_search_queries: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]

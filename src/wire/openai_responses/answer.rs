@@ -4,11 +4,12 @@ use super::{
     event::{Event, Item, Response},
     items::{Emitted, ItemState, Items, Key, Kind, Reasoning},
     tool::{Call, Declared, is_callers},
+    uses::Uses,
     whole_item::content,
 };
 use crate::{
     event::Delta,
-    wire::{json::Count, json_text::JsonText},
+    wire::{json::Count, json_text::JsonText, usage_details::Details},
 };
 
 /// The state of an answer while it is read.
@@ -21,6 +22,8 @@ pub(super) struct AnswerState {
     has_id: bool,
     has_model: bool,
     declared: Declared,
+    /// The uses of the provider's tools, in the items that ended.
+    uses: Uses,
 }
 
 impl AnswerState {
@@ -175,6 +178,7 @@ impl AnswerState {
         }
         let before = known.emitted;
         if !is_callers(&item, &self.declared) {
+            self.uses.add(&item);
             if matches!(known.kind, Kind::Unknown) {
                 known.kind = Kind::Other;
             }
@@ -207,8 +211,10 @@ impl AnswerState {
     /// By kind, since ids and positions of the items may differ from those of the events.
     pub(super) fn output(&mut self, items: Vec<Item<'_>>, each: &mut dyn FnMut(Delta<'_>)) {
         let before = self.emitted;
+        let mut uses = Uses::default();
         for item in items {
             if !is_callers(&item, &self.declared) {
+                uses.add(&item);
                 content(item, before, &mut self.emitted, each);
             } else if !before.call {
                 let index = next(&mut self.calls);
@@ -218,6 +224,12 @@ impl AnswerState {
                 each(Delta::ToolCall { choice: 0, index, id, name, arguments });
             }
         }
+        self.uses.replace(uses);
+    }
+
+    /// Returns what the provider's tools were used for.
+    pub(super) fn uses(&mut self) -> Details {
+        std::mem::take(&mut self.uses).0
     }
 
     /// Emits the rest of the arguments of calls whose end was not read.

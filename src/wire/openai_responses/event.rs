@@ -71,6 +71,8 @@ pub(super) struct Response<'a> {
     #[serde(borrow)]
     pub(super) tools: List<DeclaredTool<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
+    /// What the provider's tools used, which `usage` does not have.
+    pub(super) tool_usage: Value,
     #[serde(borrow)]
     pub(super) service_tier: Text<'a>,
 }

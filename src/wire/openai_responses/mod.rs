@@ -12,6 +12,7 @@ mod items;
 mod native;
 mod protocol;
 mod tool;
+mod uses;
 mod whole_item;
 
 pub use decoder::OpenAiResponsesDecoder;

@@ -15,6 +15,7 @@ use crate::{
         json_text::JsonText,
         protocol::Protocol,
         usage,
+        usage_details::{self, Details},
     },
 };
 
@@ -148,12 +149,16 @@ impl Responses {
     ) {
         self.answer.response(&mut response, each);
         self.answer.end(each);
+        let mut uses = Details::new();
+        usage_details::member(&mut uses, "tool_usage", &response.tool_usage);
         // What a compaction keeps of the conversation is no answer, and its summary is encrypted.
         if response.object.as_deref() != Some("response.compaction") {
             self.answer.output(response.output.0.unwrap_or_default(), each);
         }
         if let Some(usage) = response.usage.0 {
-            usage::emit(usage, response.service_tier.filled().as_deref(), each);
+            // What counts as a use is the provider's word, where it has one.
+            let uses = self.answer.uses().into_iter().chain(uses).collect();
+            usage::emit_with(usage, response.service_tier.filled().as_deref(), uses, each);
         }
         let reason = match status {
             Some("failed") => {

@@ -104,8 +104,8 @@ impl Answer<'_> {
         }
     }
 
-    /// Emits the usage, if the answer has any.
-    pub(super) fn usage(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+    /// Emits the usage, if the answer has any. `tokens` is what those of the output are, where the answer does not say it.
+    pub(super) fn usage(&mut self, tokens: Option<&str>, each: &mut dyn FnMut(Delta<'_>)) {
         let objects =
             [&mut self.usage, &mut self.usage_metadata, &mut self.meta, &mut self.metadata];
         let object = objects.into_iter().find_map(|object| object.0.take());
@@ -127,6 +127,10 @@ impl Answer<'_> {
             (usage.input_tokens, self.outputs().and_then(|outputs| outputs.tokens))
         {
             usage = Usage::new(tokens, None);
+        }
+        let divided = raw.as_ref().is_some_and(|raw| raw.contains_key("output_tokens_details"));
+        if let (false, Some(name), Some(output @ 1..)) = (divided, tokens, usage.output_tokens) {
+            usage.details.insert(name.into(), output);
         }
         if usage.is_known() || raw.is_some() {
             each(Delta::Usage { usage, raw: raw.map(|raw| Cow::Owned(Value::Object(raw))) });

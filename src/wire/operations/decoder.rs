@@ -20,9 +20,14 @@ impl OperationDecoder {
         Self::with(response, operation, response.is_declared_whole())
     }
 
-    /// Creates a decoder for a response of so many pictures or sounds, which may be streamed.
-    pub(super) fn streamed(response: &LlmHttpResponse<'_>, expected: u64) -> Self {
-        Self::with(response, Operation::streamed(expected), false)
+    /// Creates a decoder for a response of so many pictures or sounds, which may be streamed. `tokens` is what those of the output
+    /// are.
+    pub(super) fn streamed(
+        response: &LlmHttpResponse<'_>,
+        expected: u64,
+        tokens: &'static str,
+    ) -> Self {
+        Self::with(response, Operation::streamed(expected, tokens), false)
     }
 
     /// Creates a decoder for pictures, which a filter may have removed.

@@ -53,7 +53,7 @@ impl Format for Images {
 
     fn decoder(&self, response: &LlmHttpResponse<'_>) -> Box<dyn Decoder> {
         let asked = response.request.and_then(|request| Count::of(request.params.get("n")?));
-        Box::new(OperationDecoder::streamed(response, asked.unwrap_or(1)))
+        Box::new(OperationDecoder::streamed(response, asked.unwrap_or(1), "output_image_tokens"))
     }
 
     fn error_body(&self, status: StatusCode, message: &str) -> Vec<u8> {

@@ -17,6 +17,8 @@ pub(in crate::wire) struct Operation {
     element: Element,
     /// The number of outputs of a stream.
     expected: u64,
+    /// What the tokens of the output are, in the details of usage.
+    tokens: Option<&'static str>,
     /// The outputs so far.
     completed: u64,
     /// The outputs so far that another event follows.
@@ -30,12 +32,20 @@ pub(in crate::wire) struct Operation {
 impl Operation {
     /// Reads whole answers, whose vectors have such numbers.
     pub(in crate::wire) fn of(element: Element) -> Self {
-        Self { element, expected: 1, completed: 0, parts: 0, may_be_empty: false, emits: false }
+        Self {
+            element,
+            expected: 1,
+            tokens: None,
+            completed: 0,
+            parts: 0,
+            may_be_empty: false,
+            emits: false,
+        }
     }
 
     /// Reads streams of so many outputs.
-    pub(super) fn streamed(expected: u64) -> Self {
-        Self { expected, ..Self::of(Element::default()) }
+    pub(super) fn streamed(expected: u64, tokens: &'static str) -> Self {
+        Self { expected, tokens: Some(tokens), ..Self::of(Element::default()) }
     }
 
     /// Reads an answer without outputs, too: a filter has removed all of them.
@@ -79,7 +89,7 @@ impl Operation {
         if id.is_some() || model.is_some() {
             each(Delta::Response { id, model });
         }
-        answer.usage(each);
+        answer.usage(self.tokens, each);
         if let Some(outputs) = answer.outputs() {
             let dimensions = answer.dimensions(self.element);
             each(Delta::Outputs { count: outputs.count(), dimensions });

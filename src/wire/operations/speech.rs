@@ -46,7 +46,7 @@ impl Format for Speech {
         let kind = response.content_type();
         let is_text = kind.is_some_and(|kind| kind.starts_with("text/") || kind.ends_with("json"));
         match is_text {
-            true => Box::new(OperationDecoder::streamed(response, 1)),
+            true => Box::new(OperationDecoder::streamed(response, 1, "output_audio_tokens")),
             false => Box::new(Sound::default()),
         }
     }

@@ -4,6 +4,8 @@ use super::*;
 
 #[test]
 fn an_unstreamed_answer() {
+    let mut used = Usage::new(3, 5);
+    used.details = [("web_searches".into(), 1)].into();
     let expected = [
         Delta::NotStreamed,
         response(),
@@ -13,7 +15,7 @@ fn an_unstreamed_answer() {
         Delta::text(" 👋"),
         call(0, "call_1", "weather", "{\"city\": \"Paris\"}"),
         call(1, "call_2", "sh", "ls"),
-        usage(Usage::new(3, 5), whole()["usage"].clone()),
+        usage(used, whole()["usage"].clone()),
         Delta::finish("completed"),
         Delta::Done,
     ];

@@ -255,6 +255,13 @@ fn streamed_pictures_end_with_the_last_one() {
 }
 
 /// Seedream's events: one for each picture, and one for all of them.
+/// The usage of an answer whose output is all of a kind.
+fn made(input: u64, output: u64, kind: &str) -> Usage {
+    let mut usage = Usage::new(input, output);
+    usage.details = [(kind.into(), output)].into();
+    usage
+}
+
 #[test]
 fn pictures_that_another_event_follows_are_counted() {
     let part =
@@ -264,7 +271,7 @@ fn pictures_that_another_event_follows_are_counted() {
     let target = "/api/v3/images/generations";
     let found = events(target, &json!({"stream": true}), &[part.clone(), part.clone(), end]);
     assert_eq!((found.done, found.result.outputs), (true, Some(2)));
-    assert_eq!(found.result.usage, Some(Usage::new(0, 8000)));
+    assert_eq!(found.result.usage, Some(made(0, 8000, "output_image_tokens")));
     assert!(!events(target, &json!({"stream": true}), &[part]).done);
 }
 
@@ -311,7 +318,7 @@ fn a_picture_of_any_size_is_read_in_little_memory() {
     });
     let result = result.unwrap();
     assert_eq!((result.outputs, result.decode_faults), (Some(1), 0));
-    assert_eq!(result.usage, Some(Usage::new(3, 40)));
+    assert_eq!(result.usage, Some(made(3, 40, "output_image_tokens")));
     assert!(memory.bytes_max < 100_000, "{memory:?}");
 
     let vectors: Vec<Value> = (0..100).map(|_| json!({"embedding": vector(1000)})).collect();
@@ -407,7 +414,10 @@ fn speech_is_sound_or_events_of_it() {
         ],
     );
     assert!(found.start.stream && found.done && found.result.streamed);
-    assert_eq!((found.result.outputs, found.result.usage), (Some(1), Some(Usage::new(1, 9))));
+    assert_eq!(
+        (found.result.outputs, found.result.usage),
+        (Some(1), Some(made(1, 9, "output_audio_tokens")))
+    );
 }
 
 #[test]

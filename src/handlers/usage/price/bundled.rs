@@ -18,7 +18,7 @@ impl Prices {
     /// A model is looked up at the provider that the [URL][url] of the call shows, else at that which it
     /// [names][provider], else, if the provider is unknown, by its own name. The price is that of the tokens of
     /// each kind: input, output, cache reads and writes (by lifetime where that matters), reasoning, audio, images and
-    /// searches, as far as the provider's own usage object says how many there are. It depends on the length of the input,
+    /// searches, as far as the [usage](crate::Usage::details) says how many there are. It depends on the length of the input,
     /// the service tier, the date and the time of day where the provider's does.
     ///
     /// A cost that the provider itself [reports](crate::event::PricedCall::reported_cost) comes before these prices.

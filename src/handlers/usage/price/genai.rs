@@ -4,11 +4,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use genai_prices::{Calculator, Usage as Tokens};
+use genai_prices::{Calculator, Usage as Tokens, UsageKey};
 
 use super::{route::Route, tokens};
 use crate::{
-    event::{Amount, Price, PriceSource, PricedCall},
+    event::{Amount, Price, PriceSource, PricedCall, Usage},
     sync::lock,
 };
 
@@ -50,7 +50,7 @@ impl Genai {
         }
         let parts = [Some(call.provider), call.url, call.requested, call.model];
         let key = parts.map(Option::unwrap_or_default).join("\0");
-        let known = lock(&self.routes).get(&*key).cloned();
+        let known = lock(&self.routes).get(&*key).copied();
         known.unwrap_or_else(|| {
             let route = Route::find(self.calculator(), call);
             if key.len() <= MAX_KEY {
@@ -58,15 +58,18 @@ impl Genai {
                 if routes.len() >= MAX_ROUTES {
                     routes.clear();
                 }
-                routes.insert(key.into(), route.clone());
+                routes.insert(key.into(), route);
             }
             route
         })
     }
 
-    fn total(&self, call: &PricedCall<'_>, route: &Route, tokens: &Tokens) -> Option<Amount> {
-        let mut request = route.request(call, tokens)?.with_timestamp(call.time);
-        if let Some(tier) = call.usage.service_tier.as_deref() {
+    fn total(&self, priced: &Priced<'_>, tokens: &Tokens, tier: Option<&str>) -> Option<Amount> {
+        let request = priced.route.request(priced.call, tokens)?;
+        let mut request = request.with_timestamp(priced.call.time);
+        // The data has them in lower case.
+        let tier = tier.map(str::to_ascii_lowercase);
+        if let Some(tier) = &tier {
             request = request.with_price_context("service_tier", tier);
             if tier == "batch" {
                 request = request.with_price_context("processing", tier);
@@ -74,6 +77,48 @@ impl Genai {
         }
         Amount::from_f64(self.calculator().calculate(&request).ok()?.total_price)
     }
+
+    /// Whether the model has a price for a unit. genai-prices does not say, but it refuses a part without its whole.
+    fn has_rate(&self, priced: &Priced<'_>, unit: &str) -> bool {
+        let wholes =
+            [UsageKey::INPUT_TOKENS, UsageKey::CACHE_WRITE_TOKENS, UsageKey::OUTPUT_TOKENS];
+        let mut tokens: Tokens = wholes.into_iter().map(|whole| (whole, 0.0)).collect();
+        let nothing = self.total(priced, &tokens, None);
+        tokens.insert(unit, 1_000.0);
+        self.total(priced, &tokens, None) != nothing
+    }
+
+    /// Whether a part of the call has no rate, though it may have a price of its own, so that it counts as other tokens do or not
+    /// at all.
+    fn lacks_rate(&self, priced: &Priced<'_>, usage: &Usage, tokens: &Tokens) -> bool {
+        let has = |unit: &str| self.has_rate(priced, unit);
+        let hour = UsageKey::CACHE_WRITE_1H_TOKENS;
+        let lacks = |name: &str| match tokens::medium(name) {
+            // What models see mostly costs as what they read.
+            Some(_) if name.starts_with("cache_") => false,
+            Some("image" | "video") if name.starts_with("input_") => false,
+            // A model that only speaks has a price of output alone.
+            Some("audio")
+                if name.starts_with("output_")
+                    && usage.details.get(name).copied() >= usage.output_tokens =>
+            {
+                false
+            }
+            // If the data know the medium, it has a price in each direction that differs.
+            Some(medium) => {
+                !["input", "output"].iter().any(|way| has(&format!("{way}_{medium}_tokens")))
+            }
+            None => !has(name),
+        };
+        usage.details.iter().any(|(name, count)| *count > 0 && lacks(name))
+            || tokens.get(&hour).is_some_and(|count| count > 0.0) && !has(hour.as_str())
+    }
+}
+
+/// A call with its charged usage, and how it is looked up.
+struct Priced<'a> {
+    call: &'a PricedCall<'a>,
+    route: &'a Route,
 }
 
 impl PriceSource for Genai {
@@ -85,13 +130,20 @@ impl PriceSource for Genai {
         if let Some(price) = call.reported_cost() {
             return Some(price);
         }
-        let route = self.route(call)?;
-        let charged = call.charged();
-        let call = &PricedCall { usage: &charged, ..*call };
-        let detailed = tokens::detailed(self.calculator(), &route.provider, call);
-        let detailed = detailed.and_then(|tokens| self.total(call, &route, &tokens));
-        let amount = detailed.or_else(|| self.total(call, &route, &tokens::normalised(call.usage)));
-        Some(Price::new(self.currency(), amount?))
+        let priced = Priced { call, route: &self.route(call)? };
+        let usage = &*tokens::charged(call);
+        let (tier, special) = (usage.service_tier.as_deref(), usage.special_tier());
+        let total = |tokens: &Tokens| self.total(&priced, tokens, tier);
+        let plain = tokens::plain(usage);
+        let detailed = (!usage.details.is_empty()).then(|| tokens::detailed(usage));
+        let known = detailed.and_then(|tokens| Some((total(&tokens)?, tokens)));
+        let (amount, tokens) = known.or_else(|| Some((total(&plain)?, plain)))?;
+        let mut price = Price::new(self.currency(), amount);
+        // A tier without prices has those of the standard one.
+        let standard = special.and_then(|_| self.total(&priced, &tokens, None));
+        price.estimated = standard == Some(amount) && amount > Amount::ZERO
+            || self.lacks_rate(&priced, usage, &tokens);
+        Some(price)
     }
 }
 
@@ -104,7 +156,6 @@ impl fmt::Debug for Genai {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Usage;
 
     #[test]
     fn random_names_do_not_pile_up() {

@@ -85,6 +85,11 @@ impl ModelPrice {
         Cow::Owned(Self::named(named, input, output))
     }
 
+    /// Whether a service tier has prices.
+    pub(super) fn names_tier(&self, tier: &str) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.name_tier(tier))
+    }
+
     fn flat_cost(&self, usage: &Usage) -> Amount {
         let [input, output] =
             [usage.input_tokens, usage.output_tokens].map(Option::unwrap_or_default);

@@ -1,17 +1,13 @@
-use std::sync::Arc;
-
 use genai_prices::{Calculator, PriceRequest, Usage as Tokens};
 
 use crate::event::PricedCall;
 
 /// How a call is looked up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Route {
     /// Which of the call's models has a price.
     model: usize,
     by: By,
-    /// The provider that was found.
-    pub(super) provider: Arc<str>,
 }
 
 /// By what the provider of a call is looked up.
@@ -28,11 +24,9 @@ impl Route {
         let nothing = Tokens::new();
         for model in 0..call.models().count() {
             for by in [By::Url, By::Provider, By::Model] {
-                let mut route = Self { model, by, provider: Arc::default() };
+                let route = Self { model, by };
                 let request = route.request(call, &nothing);
-                let found = request.and_then(|request| calculator.calculate(&request).ok());
-                if let Some(found) = found {
-                    route.provider = found.provider_id.into();
+                if request.is_some_and(|request| calculator.calculate(&request).is_ok()) {
                     return Some(route);
                 }
             }

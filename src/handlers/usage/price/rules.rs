@@ -37,6 +37,14 @@ impl Condition {
 }
 
 impl Rules {
+    /// Whether any of the conditions is a service tier.
+    pub(super) fn name_tier(&self, used: &str) -> bool {
+        self.variants.iter().any(|(condition, rules)| {
+            let is_used = matches!(condition, Condition::ServiceTier(tier) if tier.eq_ignore_ascii_case(used));
+            is_used || rules.name_tier(used)
+        })
+    }
+
     /// Replaces prices by those of the conditions that hold.
     pub(super) fn apply(&self, prices: &mut Named, usage: &Usage, time: Option<SystemTime>) {
         for (condition, rules) in &self.variants {

@@ -4,7 +4,7 @@ use super::{
     ModelPrice, PriceTableError,
     read::{self, Table},
 };
-use crate::event::{Amount, Price, PriceSource, PricedCall, Rates};
+use crate::event::{Amount, Price, PriceSource, PricedCall, Rates, Usage};
 
 /// A table of model prices. You provide and maintain it, since prices change.
 ///
@@ -40,6 +40,8 @@ use crate::event::{Amount, Price, PriceSource, PricedCall, Rates};
 ///     "hours": { "16:30-00:30": { "output": 5 } }
 ///   }
 ///   ```
+/// - A call of a service tier that the model's price does not name, or with what has no price here, such as sound and searches,
+///   costs what its tokens cost otherwise. Its cost is then [`estimated`](Price::estimated).
 /// - The currency is any non-empty string. Other keys are errors, since they may be misspelt.
 ///
 /// The table is cheap to clone.
@@ -110,14 +112,33 @@ impl PriceTable {
     }
 }
 
+/// Whether the prices of input and output are those of a detail: of pictures that a model sees, which mostly cost as text does, and
+/// of an input or an output that is nothing else.
+fn is_plain(detail: &str, count: u64, usage: &Usage) -> bool {
+    let is_all = match detail.split_once('_') {
+        _ if count == 0 => return true,
+        Some(("cache", _)) => return true,
+        Some(("input", "image_tokens" | "video_tokens")) => return true,
+        Some(("input", "audio_tokens")) => usage.input_tokens,
+        Some(("output", "audio_tokens" | "image_tokens" | "video_tokens")) => usage.output_tokens,
+        _ => None,
+    };
+    is_all.is_some_and(|all| count >= all)
+}
+
 impl PriceSource for PriceTable {
     fn currency(&self) -> Arc<str> {
         Arc::clone(&self.0.currency)
     }
 
     fn price_of(&self, call: &PricedCall<'_>) -> Option<Price> {
-        let amount = self.of_call(call)?.cost_at(&call.charged(), call.time);
-        Some(Price::new(Arc::clone(&self.0.currency), amount))
+        let (price, usage) = (self.of_call(call)?, call.charged());
+        let amount = price.cost_at(&usage, call.time);
+        let mut cost = Price::new(Arc::clone(&self.0.currency), amount);
+        let lacks_tier = usage.special_tier().is_some_and(|tier| !price.names_tier(tier));
+        cost.estimated =
+            lacks_tier || usage.details.iter().any(|(name, count)| !is_plain(name, *count, &usage));
+        Some(cost)
     }
 
     fn rates(&self, call: &PricedCall<'_>) -> Option<Rates> {
