@@ -81,6 +81,8 @@ struct Found {
     input: Figure,
     /// The tokens of tool results, if they are counted apart.
     tool_input: Figure,
+    /// The tokens of the input's sound, pictures and films.
+    media_input: u64,
     output: Figure,
     total: Figure,
     read: Figure,
@@ -201,6 +203,10 @@ impl Found {
                 self.write.put(FIRST, value);
             }
             "cache_creation" | "cache_write_tokens_details" => self.lifetimes(value),
+            "audio_tokens" | "image_tokens" | "video_tokens" => {
+                let count = Count::of(value).unwrap_or(0);
+                self.media_input = self.media_input.saturating_add(count);
+            }
             _ => {}
         }
     }
@@ -235,6 +241,14 @@ impl Found {
         let (sent, answered) = (self.input.get(), self.output.get());
         let input = sent.map(|input| {
             let input = add(input, self.tool_input.get());
+            let media = self.media_input;
+            // Mistral counts sound beside the prompt. A part of the input explains what the total has beyond both counts,
+            // or is larger than the whole.
+            let beside = match total {
+                Some(total) => media > 0 && total == add(input, answered).saturating_add(media),
+                None => media > input,
+            };
+            let input = if beside { input.saturating_add(media) } else { input };
             let all = add(input, answered);
             // The total decides, else the names. Neither makes a part larger than the whole.
             let excludes = match total {

@@ -9,8 +9,9 @@ use tower_llm_callbacks::{
     Delta, LlmResult, LlmStart, ProviderError, Usage,
     event::Accumulator,
     wire::{
-        Decoder, Format, LlmHttpRequest,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
+        operations::OllamaEmbed,
     },
 };
 
@@ -598,5 +599,21 @@ proptest! {
         };
         prop_assert_eq!(line(&format!("{value:#}")), value.to_string());
         prop_assert_eq!(line(&value.to_string()), value.to_string());
+    }
+}
+
+#[test]
+fn an_embedding_of_nothing_ran_no_model() {
+    let headers = HeaderMap::new();
+    for (body, expected) in [
+        (&br#"{"embedding":[]}"#[..], true),
+        (br#"{"model":"m","embeddings":[],"total_duration":14}"#, true),
+        (br#"{"embedding":[0.5,0.25]}"#, false),
+    ] {
+        let mut decoder = OllamaEmbed.decoder(&LlmHttpResponse::new(StatusCode::OK, &headers));
+        let mut deltas = Vec::new();
+        decoder.push(body, &mut |delta| deltas.push(delta.into_owned()));
+        decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
+        assert_eq!(deltas.contains(&Delta::NotInferred), expected, "{deltas:?}");
     }
 }
