@@ -102,6 +102,7 @@ impl Found {
             // OpenAI's Chat Completions and its dialects, Gemini, Titan, Llama on Bedrock, Gemini Interactions, Ollama,
             // llama.cpp: with cached tokens.
             "prompt_tokens"
+            | "num_prompt_tokens"
             | "prompt_token_count"
             | "input_text_token_count"
             | "total_input_tokens"
@@ -122,6 +123,7 @@ impl Found {
             }
             // The others: with it, except for xAI, whose total says so.
             "completion_tokens"
+            | "num_completion_tokens"
             | "output_tokens"
             | "output_token_count"
             | "generation_token_count"
@@ -131,7 +133,9 @@ impl Found {
             | "predicted_n"
             | "generated_token_count"
             | "generated_tokens" => self.output.put(1, value),
-            "total_tokens" | "total_token_count" => self.total.put(FIRST, value),
+            "total_tokens" | "total_token_count" | "num_total_tokens" => {
+                self.total.put(FIRST, value)
+            }
             // DeepSeek, Moonshot, Mistral, Gemini, AI SDKs.
             "prompt_cache_hit_tokens"
             | "cached_tokens"

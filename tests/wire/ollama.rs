@@ -383,7 +383,8 @@ fn an_unstreamed_answer() {
     assert_eq!(answer(completion.to_string().as_bytes()), expected);
     // The answer for loading a model.
     let loaded = json!({"model": "llama-test", "done": true, "done_reason": "load"});
-    let expected = [Delta::NotStreamed, response(), Delta::finish("load"), Delta::Done];
+    let expected =
+        [Delta::NotStreamed, response(), Delta::NotInferred, Delta::finish("load"), Delta::Done];
     assert_eq!(answer(loaded.to_string().as_bytes()), expected);
 }
 
