@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     event::Delta,
-    wire::{json::Count, json_text::JsonText},
+    wire::{
+        json::{Count, Text},
+        json_text::JsonText,
+    },
 };
 
 /// The state of an answer while it is read.
@@ -217,6 +220,15 @@ impl AnswerState {
                 self.emitted.call = true;
                 each(Delta::ToolCall { choice: 0, index, id, name, arguments });
             }
+        }
+    }
+
+    /// Emits the text of an answer without any item.
+    pub(super) fn rest(&mut self, text: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let Emitted { text: has_text, refusal, reasoning: _, call } = self.emitted;
+        if let Some(text) = text.filled().filter(|_| !(has_text || refusal || call)) {
+            self.emitted.text = true;
+            each(Delta::Text { choice: 0, text });
         }
     }
 

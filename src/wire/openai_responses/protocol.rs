@@ -151,6 +151,7 @@ impl Responses {
         // What a compaction keeps of the conversation is no answer, and its summary is encrypted.
         if response.object.as_deref() != Some("response.compaction") {
             self.answer.output(response.output.0.unwrap_or_default(), each);
+            self.answer.rest(response.output_text, each);
         }
         if let Some(usage) = response.usage.0 {
             usage::emit(usage, response.service_tier.filled().as_deref(), each);
