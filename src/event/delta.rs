@@ -284,6 +284,8 @@ impl<'a> Delta<'a> {
 
     /// Borrows this delta, without an allocation.
     pub fn borrowed(&self) -> Delta<'_> {
+        // The macro passes each of its parts as a reference to a `Cow`.
+        #[allow(clippy::ptr_arg)]
         fn borrow<'b, T: ToOwned + ?Sized>(part: &'b Cow<'_, T>) -> Cow<'b, T> {
             Cow::Borrowed(part)
         }

@@ -31,20 +31,34 @@ impl Halves {
 
 impl Held {
     /// Takes the other half from the next event. Returns the rest of that, if it has one.
+    ///
+    /// Of several halves only the last one and the first one meet: others would make a character that nobody wrote. Those of
+    /// a repeated member all meet.
     pub(in crate::wire) fn join(&mut self, next: &str) -> Option<String> {
-        let at = second(next, 0)?;
-        let half = next[at..at + ESCAPE].to_owned();
-        let mut from = 0;
-        while let Some(at) = first(&self.data, from) {
-            self.data.insert_str(at + ESCAPE, &half);
-            from = at + 2 * ESCAPE;
-        }
+        let (firsts, seconds) = (all(&self.data, first), all(next, second));
+        let unit = |at: &usize| self.data[*at..at + ESCAPE].to_ascii_lowercase();
+        let repeats = firsts.iter().all(|at| unit(at) == unit(&firsts[0]))
+            && second(&self.data, 0).is_none()
+            && seconds.iter().all(|at| {
+                next[*at..at + ESCAPE].eq_ignore_ascii_case(&next[seconds[0]..][..ESCAPE])
+            });
+        let (first_at, second_at) = (firsts.last()?, *seconds.first()?);
+        let half = &next[second_at..second_at + ESCAPE];
         let mut rest = next.to_owned();
-        while let Some(at) = second(&rest, 0) {
-            rest.replace_range(at..at + ESCAPE, "");
+        if repeats {
+            firsts.iter().rev().for_each(|at| self.data.insert_str(at + ESCAPE, half));
+            seconds.iter().rev().for_each(|at| rest.replace_range(*at..at + ESCAPE, ""));
+        } else {
+            self.data.insert_str(first_at + ESCAPE, half);
+            rest.replace_range(second_at..second_at + ESCAPE, "");
         }
         Some(rest)
     }
+}
+
+/// Returns all places of halves.
+fn all(data: &str, next: fn(&str, usize) -> Option<usize>) -> Vec<usize> {
+    std::iter::successors(next(data, 0), |at| next(data, at + ESCAPE)).collect()
 }
 
 /// Returns where a first half is that ends a string.

@@ -134,7 +134,7 @@ impl Found {
             | "generated_token_count"
             | "generated_tokens" => self.output.put(1, value),
             "total_tokens" | "total_token_count" | "num_total_tokens" => {
-                self.total.put(FIRST, value)
+                self.total.put(FIRST, value);
             }
             // DeepSeek, Moonshot, Mistral, Gemini, AI SDKs.
             "prompt_cache_hit_tokens"

@@ -153,6 +153,13 @@ fn a_character_in_two_chunks_is_one() {
             assert_eq!(deltas.last(), Some(&Delta::Done), "{body}");
         }
     }
+    // Of several halves no other character is made.
+    let two = chunk("{\"reasoning\":\"\\ud83d\",\"content\":\"a\\ud83c\"}");
+    let text: String = stream(&format!("{two}{}{end}", content("\\udffd")))
+        .iter()
+        .filter_map(Delta::content)
+        .collect();
+    assert_eq!(text, "\u{FFFD}a\u{1F3FD}");
     // In the arguments of a call, where a half is no fault of the chunk.
     let call = |text: &str| {
         chunk(&format!(
