@@ -49,6 +49,8 @@ pub struct Accumulator {
     outputs: bool,
     /// Whether content came after the last report of usage.
     unreported: bool,
+    /// No model ran for the call.
+    not_inferred: bool,
     pieces: Pieces,
 }
 
@@ -100,6 +102,7 @@ impl Accumulator {
             answered: false,
             outputs: true,
             unreported: false,
+            not_inferred: false,
             pieces: Pieces::default(),
         }
     }
@@ -232,6 +235,10 @@ impl Accumulator {
                 self.streamed = false;
                 self.answered = true;
             }
+            Delta::NotInferred => {
+                self.not_inferred = true;
+                self.answered = true;
+            }
             Delta::Signature { choice, signature } => {
                 let kept = self.keeps(signature.len());
                 let layout = kept.then(|| &mut self.choice(*choice).1.layout);
@@ -340,6 +347,11 @@ impl Accumulator {
     /// Returns how many bytes may still be kept.
     pub(crate) fn room(&self) -> usize {
         self.room
+    }
+
+    /// Whether no model ran for the call.
+    pub(crate) fn is_not_inferred(&self) -> bool {
+        self.not_inferred
     }
 
     /// Whether content came after the last report of usage.

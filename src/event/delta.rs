@@ -121,6 +121,9 @@ pub enum Delta<'a> {
     Flagged(Cow<'a, [bool]>),
     /// The answer arrived whole, not streamed. No part of it becomes a token event.
     NotStreamed,
+    /// No model ran for the call: the answer says only that a job was accepted, whose answer a later call fetches, or that a
+    /// server has loaded or unloaded the model. Such a call has no usage, unless the provider reports one.
+    NotInferred,
     /// An error that the provider reports in the answer. Ends the run.
     Error(ProviderError),
     /// A part of the answer that could not be decoded. Skipped, and counted in the result.
@@ -178,6 +181,7 @@ macro_rules! with_parts {
             Delta::Output(value) => Delta::Output($part(value)),
             Delta::Flagged(flags) => Delta::Flagged($part(flags)),
             Delta::NotStreamed => Delta::NotStreamed,
+            Delta::NotInferred => Delta::NotInferred,
             Delta::Error(error) => Delta::Error(error.to_owned()),
             Delta::DecodeFault => Delta::DecodeFault,
             Delta::Done => Delta::Done,

@@ -89,6 +89,11 @@ impl Usage {
         self.counts().iter().any(Option::is_some)
     }
 
+    /// Whether any count is known that is not zero.
+    pub(crate) fn counts_something(&self) -> bool {
+        self.counts().iter().any(|count| count.is_some_and(|count| count > 0))
+    }
+
     /// Returns the sum of the counts of two answers. A count that is known of one of them only is that one's.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
@@ -160,6 +165,14 @@ impl Usage {
     /// have parts of its own, and a smaller one is of a report that did not know all of them.
     pub(crate) fn sum_up(&mut self) {
         self.total_tokens = self.total_tokens.max(self.sum());
+    }
+
+    /// Sets the total to one that was reported, with estimates of the input and the output that are no larger.
+    pub(crate) fn fit(&mut self, total: u64) {
+        self.output_tokens = self.output_tokens.map(|tokens| tokens.min(total));
+        let left = total - self.output_tokens.unwrap_or(0);
+        self.input_tokens = self.input_tokens.map(|tokens| tokens.min(left));
+        self.total_tokens = Some(total);
     }
 
     /// Whether input and output were reported, and a total that is larger.

@@ -30,6 +30,8 @@ pub(super) struct BodyReader {
     inflate: Inflate,
     /// The content type is that of a single JSON text.
     json: bool,
+    /// The status says that the provider goes on with the call, and no body came so far.
+    accepted: bool,
     kept: Kept,
 }
 
@@ -98,11 +100,13 @@ impl BodyReader {
         if let Mode::Blind = mode {
             emitter.answer().skip();
         }
-        Self { mode, inflate, json, kept: Kept::nothing(budget) }
+        let accepted = status == StatusCode::ACCEPTED;
+        Self { mode, inflate, json, accepted, kept: Kept::nothing(budget) }
     }
 
     /// Decodes a piece of the body.
     pub(super) fn data(&mut self, bytes: &[u8], emitter: &mut LlmEmitter) {
+        self.accepted &= bytes.is_empty();
         let Self { mode, inflate, .. } = self;
         if matches!(mode, Mode::Blind | Mode::Failed(_)) {
             return;
@@ -138,6 +142,12 @@ impl BodyReader {
     /// The body has ended.
     pub(super) fn finish(&mut self, emitter: &mut LlmEmitter) {
         match mem::replace(&mut self.mode, Mode::Blind) {
+            // The answer of a job is fetched later.
+            Mode::Answer(_) if self.accepted => {
+                emitter.delta(Delta::NotStreamed);
+                emitter.delta(Delta::NotInferred);
+                emitter.complete();
+            }
             Mode::Answer(mut decoder) => {
                 let read = guarded("a wire format (answer)", || {
                     decoder.finish(&mut |delta| emitter.delta(delta));

@@ -30,6 +30,8 @@ pub(super) struct CallEnd {
     pub(super) whole: bool,
     /// The request may have been sent.
     pub(super) sent: bool,
+    /// A model ran for the call, as far as is known.
+    pub(super) inferred: bool,
     /// Content arrived after the last report of usage, so that report does not cover all of it.
     pub(super) content_since_report: bool,
     pub(super) pieces: Pieces,
@@ -68,11 +70,12 @@ impl Accounting {
         end: CallEnd,
     ) {
         result.fetched = start.fetched;
-        if result.cached {
+        let reported = result.usage.as_ref().is_some_and(Usage::is_known);
+        let is_zero = !result.usage.as_ref().is_some_and(Usage::counts_something);
+        if result.cached || (!end.inferred && is_zero) {
             result.usage = None;
             return;
         }
-        let reported = result.usage.as_ref().is_some_and(Usage::is_known);
         if start.fetched {
             let report = result.usage.take().filter(|_| end.whole && reported);
             result.usage = report.and_then(|usage| self.counted.rest(result, start, usage));
@@ -80,6 +83,11 @@ impl Accounting {
         }
         let mut usage = result.usage.take().unwrap_or_default();
         usage.set_reported();
+        // Of a whole answer, if neither of its parts was reported.
+        let only_total = usage.total_tokens.filter(|total| {
+            let parts = [usage.source.input, usage.source.output];
+            *total > 0 && parts == [None; 2] && end.whole && !end.content_since_report
+        });
         let taught = count.is_none() && end.whole && !result.decode_skipped;
         let estimator = self.estimator.as_deref();
         let learns = |it: &&dyn UsageEstimator| estimated(|| it.learns(start));
@@ -88,6 +96,9 @@ impl Accounting {
         self.estimate_input(&mut usage, result, start, end);
         if !is_billed_by_time(result) {
             self.estimate_output(&mut usage, result, start, &mut answer, end);
+        }
+        if let Some(total) = only_total {
+            usage.fit(total);
         }
         let reported_output = usage.source.output == Some(UsageSource::Reported);
         if let Some(learner) = learner {

@@ -216,6 +216,7 @@ impl Account for Llm {
     ) -> EventData {
         let answer = mem::take(&mut self.answer);
         let (content_since_report, pieces) = (answer.has_content_since_report(), answer.pieces());
+        let inferred = !answer.is_not_inferred();
         let mut result = answer.finish();
         if !self.run_type.is_model_call() {
             return self.run_terminal(&result, duration, outcome);
@@ -223,7 +224,8 @@ impl Account for Llm {
         result.cached = run.is_cached();
         if let Some(request) = &self.request {
             let error = outcome.as_ref().err().map(|failure| failure.kind);
-            let end = CallEnd { error, whole: self.whole, sent, content_since_report, pieces };
+            let whole = self.whole;
+            let end = CallEnd { error, whole, sent, inferred, content_since_report, pieces };
             request.complete(&mut result, end, run);
         }
         let mut result = self.content.result(result);

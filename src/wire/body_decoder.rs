@@ -4,10 +4,11 @@ use super::{
     Decoder, EventStreamDecoder, LlmHttpResponse, SseDecoder,
     array::ArrayDecoder,
     framed::EVENT_LIMIT,
+    halves::Halves,
     json::unwrapped,
     native::Natives,
     protocol::{ArrayBody, ObjectBody, Protocol},
-    reading::{read, read_json, unreadable, until_end},
+    reading::{Reading, read_json, unreadable, until_end},
     shape::Shape,
     whole_body::{Pushed, WholeBody},
 };
@@ -33,6 +34,7 @@ pub(in crate::wire) struct BodyDecoder<P> {
     declared_frames: bool,
     protocol: P,
     shape: Shape,
+    halves: Halves,
     pub(in crate::wire) natives: Natives,
     /// The last delta was emitted.
     ended: bool,
@@ -60,6 +62,7 @@ impl<P: Protocol> BodyDecoder<P> {
             declared_frames: false,
             protocol,
             shape: Shape::default(),
+            halves: Halves::default(),
             natives: Natives::default(),
             ended: false,
         }
@@ -145,17 +148,18 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
             }
             return;
         }
-        let Self { framing, protocol, shape, natives, ended, .. } = self;
+        let Self { framing, protocol, shape, natives, halves, ended, .. } = self;
+        let mut reading = Reading { protocol, shape, natives, halves, ended };
         match framing {
             Framing::Unknown(_) => {}
             Framing::Events(sse) => {
-                sse.read(bytes, &mut |it| read(protocol, shape, natives, ended, it, each));
+                sse.read(bytes, &mut |it| reading.read(it, each));
             }
             Framing::Items(items) => {
-                items.read(bytes, &mut |it| read(protocol, shape, natives, ended, it, each));
+                items.read(bytes, &mut |it| reading.read(it, each));
             }
             Framing::Frames(frames) => {
-                frames.read(bytes, &mut |it| read(protocol, shape, natives, ended, it, each));
+                frames.read(bytes, &mut |it| reading.read(it, each));
             }
             Framing::Whole(body) => match body.push(bytes) {
                 Pushed::One => {}
@@ -170,31 +174,37 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
     }
 
     fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
-        let Self { framing, protocol, shape, natives, ended, .. } = self;
+        let Self { framing, protocol, shape, natives, halves, ended, .. } = self;
         if *ended {
             return;
         }
+        let mut reading = Reading { protocol, shape, natives, halves, ended };
         match framing {
             Framing::Unknown(begun) if !begun.is_empty() => {
-                unreadable(&String::from_utf8_lossy(begun), &mut until_end(ended, each));
+                let text = String::from_utf8_lossy(begun);
+                unreadable(&text, &mut until_end(reading.ended, each));
             }
             Framing::Unknown(_) if self.declared_whole => each(Delta::DecodeFault),
             Framing::Unknown(_) => {}
             Framing::Events(sse) => {
-                sse.end(&mut |it| read(protocol, shape, natives, ended, it, each));
+                sse.end(&mut |it| reading.read(it, each));
+                reading.finish(each);
                 let unframed = sse.take_unframed();
-                if !unframed.is_empty() && !*ended {
+                if !unframed.is_empty() && !*reading.ended {
                     let text = String::from_utf8_lossy(&unframed);
-                    unreadable(&text, &mut until_end(ended, each));
+                    unreadable(&text, &mut until_end(reading.ended, each));
                 }
             }
             Framing::Items(items) => {
-                items.end(&mut |it| read(protocol, shape, natives, ended, it, each));
+                items.end(&mut |it| reading.read(it, each));
+                reading.finish(each);
             }
             Framing::Frames(frames) => {
-                frames.end(&mut |it| read(protocol, shape, natives, ended, it, each));
+                frames.end(&mut |it| reading.read(it, each));
+                reading.finish(each);
             }
             Framing::Whole(body) => {
+                let Reading { protocol, natives, ended, .. } = reading;
                 let cut = body.is_cut();
                 if let Some(json) = body.take() {
                     let json = json.trim_start_matches('\u{FEFF}');
@@ -212,6 +222,7 @@ impl<P: Protocol> Decoder for BodyDecoder<P> {
                 }
             }
         }
+        let Self { framing, protocol, ended, .. } = self;
         if !*ended && !matches!(framing, Framing::Whole(_)) {
             protocol.eof(&mut until_end(ended, each));
         }

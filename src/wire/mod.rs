@@ -43,6 +43,7 @@ mod function;
 pub mod gemini;
 pub mod gemini_interactions;
 mod growing;
+mod halves;
 mod http_request;
 mod http_response;
 mod json;

@@ -3,6 +3,7 @@
 use super::{
     error,
     framed::Framed,
+    halves::Halves,
     json::{ReadError, unwrapped},
     native::Natives,
     protocol::Protocol,
@@ -16,52 +17,89 @@ pub(in crate::wire) fn unreadable(body: &str, each: &mut dyn FnMut(Delta<'_>)) {
     each(Delta::Error(error::unexpected(body)));
 }
 
-/// Reads an event. Nothing is emitted after the last delta.
-pub(in crate::wire) fn read<P: Protocol>(
-    protocol: &mut P,
-    shape: &mut Shape,
-    natives: &mut Natives,
-    ended: &mut bool,
-    framed: Framed<'_>,
-    each: &mut dyn FnMut(Delta<'_>),
-) {
-    match framed {
-        _ if *ended => {}
-        Framed::Lost => each(Delta::DecodeFault),
-        Framed::Failure(error) => until_end(ended, each)(Delta::Error(error.clone())),
-        Framed::Event(event) => {
-            let data = unwrapped(event.data.trim_ascii());
-            if let Some(delta) = shape.read(event.event, data) {
-                each(delta);
-                return;
-            }
-            let learns = shape.forget();
-            // An error by its name, whatever its data.
-            if event.event.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
-                until_end(ended, each)(Delta::Error(error::in_band(data)));
-                return;
-            }
-            let mut pieces = natives.event(data);
-            // What is read with other parts is not known by its shape.
-            let learns = learns && pieces.is_empty();
-            let mut emitted = Emitted::default();
-            let mut noted = |delta: Delta<'_>| {
-                if learns {
-                    emitted.add(&delta, data);
-                }
-                pieces.pass(delta, each);
-            };
-            let name = event.event;
-            if !read_json(data, ended, &mut noted, |data, each| protocol.event(name, data, each)) {
+/// What an event is read with.
+pub(in crate::wire) struct Reading<'r, P> {
+    pub(in crate::wire) protocol: &'r mut P,
+    pub(in crate::wire) shape: &'r mut Shape,
+    pub(in crate::wire) natives: &'r mut Natives,
+    pub(in crate::wire) halves: &'r mut Halves,
+    pub(in crate::wire) ended: &'r mut bool,
+}
+
+impl<P: Protocol> Reading<'_, P> {
+    /// Reads an event. Nothing is emitted after the last delta.
+    pub(in crate::wire) fn read(&mut self, framed: Framed<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        match framed {
+            _ if *self.ended => {}
+            Framed::Lost => {
+                self.finish(each);
                 each(Delta::DecodeFault);
-            } else if learns && protocol.repeats() {
-                shape.learn(name, data, emitted);
             }
-            if !*ended {
-                pieces.end(each);
+            Framed::Failure(error) => {
+                self.finish(each);
+                until_end(self.ended, each)(Delta::Error(error.clone()));
+            }
+            Framed::Event(event) => {
+                let data = unwrapped(unprefixed(event.data.trim_ascii()));
+                let mut rest = None;
+                if let Some(mut held) = self.halves.take() {
+                    rest = held.join(data);
+                    self.event(held.name.as_deref(), &held.data, each);
+                } else if let Some(delta) = self.shape.read(event.event, data) {
+                    each(delta);
+                    return;
+                }
+                let data = rest.as_deref().unwrap_or(data);
+                if !*self.ended && !self.halves.hold(event.event, data) {
+                    self.event(event.event, data, each);
+                }
             }
         }
     }
+
+    /// Reads an event whose other half never came.
+    pub(in crate::wire) fn finish(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
+        if let Some(held) = self.halves.take() {
+            self.event(held.name.as_deref(), &held.data, each);
+        }
+    }
+
+    fn event(&mut self, name: Option<&str>, data: &str, each: &mut dyn FnMut(Delta<'_>)) {
+        let Self { protocol, shape, natives, ended, .. } = self;
+        let learns = shape.forget();
+        // An error by its name, whatever its data.
+        if name.is_some_and(|name| name.eq_ignore_ascii_case("error")) {
+            until_end(ended, each)(Delta::Error(error::in_band(data)));
+            return;
+        }
+        let mut pieces = natives.event(data);
+        // What is read with other parts is not known by its shape.
+        let learns = learns && pieces.is_empty();
+        let mut emitted = Emitted::default();
+        let mut noted = |delta: Delta<'_>| {
+            if learns {
+                emitted.add(&delta, data);
+            }
+            pieces.pass(delta, each);
+        };
+        if !read_json(data, ended, &mut noted, |data, each| protocol.event(name, data, each)) {
+            each(Delta::DecodeFault);
+        } else if learns && protocol.repeats() {
+            shape.learn(name, data, emitted);
+        }
+        if !**ended {
+            pieces.end(each);
+        }
+    }
+}
+
+/// Strips the names of fields that a proxy leaves in the data when it makes events of events.
+fn unprefixed(data: &str) -> &str {
+    let mut data = data;
+    while let Some(rest) = data.strip_prefix("data:") {
+        data = rest.trim_ascii_start();
+    }
+    data
 }
 
 /// Reads a JSON text. If that fails and the text can be repaired, reads the repaired text; what is lost is a fault.

@@ -63,6 +63,20 @@ pub(super) fn of_body(body: &Value) -> Option<Duration> {
         .or_else(|| number("retry_after", 1.0))
         .or_else(|| number("retry_after_seconds", 1.0))
         .or_else(|| number("resets_in_seconds", 1.0))
+        .or_else(|| [&error["message"], &body["message"]].into_iter().find_map(of_message))
+}
+
+/// Reads "Please try again in 11.054s." of OpenAI and Groq, and "Please retry after 17 seconds." of Azure.
+fn of_message(message: &Value) -> Option<Duration> {
+    let message = message.as_str()?;
+    let told = ["try again in ", "retry after "].into_iter().find_map(|it| message.split_once(it));
+    let mut words = told?.1.split_whitespace();
+    let word = words.next()?.trim_end_matches(['.', ',']);
+    match word.parse() {
+        Ok(number) if words.next()?.starts_with("second") => wait(number),
+        Ok(_) => None,
+        Err(_) => duration(word),
+    }
 }
 
 /// Reads the reset of a limit: a duration, seconds, a time in seconds or milliseconds since 1970, or a timestamp.
@@ -185,6 +199,14 @@ mod tests {
             (json!({"error": {"retry_after_ms": 250}}), Some(0.25)),
             (json!({"error": {"retry_after": -1}}), None),
             (json!({"error": "x"}), None),
+            (
+                json!({"error": {"message": "Rate limit reached. Please try again in 11.054s. Visit us."}}),
+                Some(11.054),
+            ),
+            (json!({"error": {"message": "Please try again in 1m2s"}}), Some(62.0)),
+            (json!({"message": "Please retry after 17 seconds."}), Some(17.0)),
+            (json!({"error": {"message": "Please try again in a few minutes."}}), None),
+            (json!({"error": {"message": "Please try again in 5 minutes."}}), None),
         ] {
             assert_eq!(of_body(&body), expected.map(Duration::from_secs_f64), "{body}");
         }

@@ -20,6 +20,11 @@ impl Default for RunningUsage {
 }
 
 impl RunningUsage {
+    /// Whether a count was reported that is not zero.
+    pub(in crate::wire) fn counts_something(&self) -> bool {
+        self.0.as_object().is_some_and(|merged| usage::read(merged).counts_something())
+    }
+
     /// Merges a report and emits the totals, unless the report has no values.
     pub(in crate::wire) fn merge(
         &mut self,

@@ -119,6 +119,7 @@ impl Found {
             // OpenAI's Chat Completions and its dialects, Gemini, Titan, Llama on Bedrock, Gemini Interactions, Ollama,
             // llama.cpp: with cached tokens.
             "prompt_tokens"
+            | "num_prompt_tokens"
             | "prompt_token_count"
             | "input_text_token_count"
             | "total_input_tokens"
@@ -139,6 +140,7 @@ impl Found {
             }
             // The others: with it, except for xAI, whose total says so.
             "completion_tokens"
+            | "num_completion_tokens"
             | "output_tokens"
             | "output_token_count"
             | "generation_token_count"
@@ -148,7 +150,9 @@ impl Found {
             | "predicted_n"
             | "generated_token_count"
             | "generated_tokens" => self.output.put(1, value),
-            "total_tokens" | "total_token_count" => self.total.put(FIRST, value),
+            "total_tokens" | "total_token_count" | "num_total_tokens" => {
+                self.total.put(FIRST, value);
+            }
             // DeepSeek, Moonshot, Mistral, Gemini, AI SDKs.
             "prompt_cache_hit_tokens"
             | "cached_tokens"
@@ -248,6 +252,15 @@ impl Found {
         }
     }
 
+    /// Returns how much of the input is sound, pictures and films.
+    fn media_input(&self) -> u64 {
+        let media = ["input_audio_tokens", "input_image_tokens", "input_video_tokens"];
+        media
+            .iter()
+            .filter_map(|name| self.details.get(*name))
+            .fold(0, |sum, &n| sum.saturating_add(n))
+    }
+
     fn usage(self) -> Usage {
         let (total, reasoning) = (self.total.get(), self.reasoning.get());
         let by_lifetime = self.writes.values().copied().reduce(u64::saturating_add);
@@ -257,6 +270,14 @@ impl Found {
         let (sent, answered) = (self.input.get(), self.output.get());
         let input = sent.map(|input| {
             let input = add(input, self.tool_input.get());
+            let media = self.media_input();
+            // Mistral counts sound beside the prompt. A part of the input explains what the total has beyond both counts,
+            // or is larger than the whole.
+            let beside = match total {
+                Some(total) => media > 0 && total == add(input, answered).saturating_add(media),
+                None => media > input,
+            };
+            let input = if beside { input.saturating_add(media) } else { input };
             let all = add(input, answered);
             // The total decides, else the names. Neither makes a part larger than the whole.
             let excludes = match total {

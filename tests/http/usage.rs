@@ -129,6 +129,43 @@ async fn a_report_is_never_replaced() {
 }
 
 #[tokio::test]
+async fn a_reported_total_is_never_replaced() {
+    let results = Results::default();
+    let answer = json!({"id": "chatcmpl-1", "object": "chat.completion", "choices": [{"index": 0,
+        "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}], "usage": {"total_tokens": 12}});
+    let answer = json_answer(200, Full::from(answer.to_string()));
+    call(&results.layer(), openai("/v1/chat/completions", false), answer, usize::MAX).await;
+    let usage = results.one().usage.unwrap();
+    assert_eq!(usage.total_tokens, Some(12));
+    let (input, output) = (usage.input_tokens.unwrap(), usage.output_tokens.unwrap());
+    assert!(input > 0 && output > 0 && input + output <= 12, "{usage}");
+    assert_eq!(usage.source.input, Some(UsageSource::Estimated));
+}
+
+/// A server of Ollama loads the model for a request without a prompt, and unloads it for one that is not to be kept.
+#[tokio::test]
+async fn a_call_that_runs_no_model_has_no_usage() {
+    let done = |part: &str, reason: &str| json!({"model": "m", part: "", "done": true, "done_reason": reason});
+    for (path, body, answer) in [
+        ("/api/generate", json!({"model": "m"}), done("response", "load")),
+        ("/api/generate", json!({"model": "m", "keep_alive": 0}), done("response", "unload")),
+        ("/api/chat", json!({"model": "m", "messages": []}), done("context", "load")),
+        (
+            "/api/chat",
+            json!({"model": "m", "messages": [], "keep_alive": 0, "stream": false}),
+            done("context", "unload"),
+        ),
+    ] {
+        let results = Results::default();
+        let layer = results.layer();
+        let request = Request::post(path).body(Full::from(body.to_string())).unwrap();
+        call(&layer, request, json_answer(200, Full::from(answer.to_string())), usize::MAX).await;
+        let result = results.one();
+        assert_eq!((&result.usage, result.text()), (&None, ""), "{path} {body}");
+    }
+}
+
+#[tokio::test]
 async fn a_report_of_zeros_is_no_report() {
     let results = Results::default();
     let mut chunks = chat_stream();

@@ -483,7 +483,7 @@ fn lone_surrogates_are_faults_and_replaced() {
     let all = stream(concat!(
         r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a\ud83d"}}"#,
         "\n\n",
-        r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"\ude00\ud83d\ude00"}}"#,
+        r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"b\ude00\ud83d\ude00"}}"#,
         "\n\n",
         r#"data: {"type":"error","error":{"type":"e","message":"\ud83d"}}"#,
         "\n\n",
@@ -492,7 +492,7 @@ fn lone_surrogates_are_faults_and_replaced() {
         Delta::DecodeFault,
         Delta::text("a\u{FFFD}"),
         Delta::DecodeFault,
-        Delta::text("\u{FFFD}😀"),
+        Delta::text("b\u{FFFD}😀"),
         Delta::Error(ProviderError::new("\u{FFFD}").code("e")),
     ];
     assert_eq!(all, expected);

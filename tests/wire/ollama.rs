@@ -9,8 +9,9 @@ use tower_llm_callbacks::{
     Delta, LlmResult, LlmStart, ProviderError, Usage,
     event::Accumulator,
     wire::{
-        Decoder, Format, LlmHttpRequest,
+        Decoder, Format, LlmHttpRequest, LlmHttpResponse,
         ollama::{OllamaChat, OllamaDecoder, OllamaGenerate},
+        operations::OllamaEmbed,
     },
 };
 
@@ -319,14 +320,14 @@ fn members_of_wrong_types_are_ignored() {
 fn lone_surrogates_are_faults_and_replaced() {
     let all = lines([
         r#"{"message":{"content":"a\ud83d"}}"#,
-        r#"{"message":{"content":"\ude00\ud83d\ude00"}}"#,
+        r#"{"message":{"content":"b\ude00\ud83d\ude00"}}"#,
         r#"{"error":"\ud83d"}"#,
     ]);
     let expected = [
         Delta::DecodeFault,
         Delta::text("a\u{FFFD}"),
         Delta::DecodeFault,
-        Delta::text("\u{FFFD}😀"),
+        Delta::text("b\u{FFFD}😀"),
         Delta::Error(ProviderError::new("\u{FFFD}")),
     ];
     assert_eq!(all, expected);
@@ -382,7 +383,8 @@ fn an_unstreamed_answer() {
     assert_eq!(answer(completion.to_string().as_bytes()), expected);
     // The answer for loading a model.
     let loaded = json!({"model": "llama-test", "done": true, "done_reason": "load"});
-    let expected = [Delta::NotStreamed, response(), Delta::finish("load"), Delta::Done];
+    let expected =
+        [Delta::NotStreamed, response(), Delta::NotInferred, Delta::finish("load"), Delta::Done];
     assert_eq!(answer(loaded.to_string().as_bytes()), expected);
 }
 
@@ -598,5 +600,21 @@ proptest! {
         };
         prop_assert_eq!(line(&format!("{value:#}")), value.to_string());
         prop_assert_eq!(line(&value.to_string()), value.to_string());
+    }
+}
+
+#[test]
+fn an_embedding_of_nothing_ran_no_model() {
+    let headers = HeaderMap::new();
+    for (body, expected) in [
+        (&br#"{"embedding":[]}"#[..], true),
+        (br#"{"model":"m","embeddings":[],"total_duration":14}"#, true),
+        (br#"{"embedding":[0.5,0.25]}"#, false),
+    ] {
+        let mut decoder = OllamaEmbed.decoder(&LlmHttpResponse::new(StatusCode::OK, &headers));
+        let mut deltas = Vec::new();
+        decoder.push(body, &mut |delta| deltas.push(delta.into_owned()));
+        decoder.finish(&mut |delta| deltas.push(delta.into_owned()));
+        assert_eq!(deltas.contains(&Delta::NotInferred), expected, "{deltas:?}");
     }
 }

@@ -32,6 +32,11 @@ impl AnswerState {
         }
     }
 
+    /// Whether a count was reported that is not zero.
+    pub(super) fn has_usage(&self) -> bool {
+        self.usage.counts_something()
+    }
+
     /// Begins a block, or reads a `whole` one. Only text, thinking and calls of the caller's own tools are
     /// content: not tools that run at the provider, their results, redacted thinking …
     pub(super) fn block(

@@ -16,6 +16,8 @@ pub(super) struct Event<'a> {
     pub(super) content_block: Object<Block<'a>>,
     pub(super) delta: Object<BlockDelta<'a>>,
     pub(super) usage: Object<Map<String, Value>>,
+    /// The counts of Bedrock itself, which proxies of it pass on as they are.
+    pub(super) metrics: Object<Map<String, Value>>,
     /// A member that errors have.
     pub(super) suspect: Seen,
 }
@@ -28,6 +30,7 @@ in_place! {
         "content_block" => content_block,
         "delta" => delta,
         "usage" => usage,
+        "amazon-bedrock-invocationMetrics" => metrics,
         ? is_suspect => suspect,
     }
 }

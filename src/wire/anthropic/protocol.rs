@@ -80,6 +80,9 @@ impl Protocol for Anthropic {
                 self.answer.end(each);
                 // Proxies report it here.
                 self.answer.usage(event.usage.0, each);
+                if !self.answer.has_usage() {
+                    self.answer.usage(event.metrics.0, each);
+                }
                 each(Delta::Done);
             }
             Some("ping") => {}

@@ -123,6 +123,10 @@ fn end(line: Line<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         usage::emit(raw, None, each);
     }
     if let Some(reason) = line.done_reason.reason() {
+        // The answer to a request without a prompt: "Load a model" and "Unload a model" in Ollama's `docs/api.md`.
+        if matches!(&*reason, "load" | "unload") {
+            each(Delta::NotInferred);
+        }
         each(Delta::Finish { choice: 0, reason });
     }
     each(Delta::Done);

@@ -26,6 +26,8 @@ pub(super) struct Chunk<'a> {
     /// A piece of text in place of choices, as Writer sends it.
     pub(super) value: Text<'a>,
     pub(super) kind: Text<'a>,
+    /// A member in which Meta's Llama API has its answer.
+    pub(super) llama: Seen,
     /// A member that errors have.
     pub(super) suspect: Seen,
 }
@@ -43,6 +45,7 @@ in_place! {
         "x_groq" => x_groq,
         "value" => value,
         "type" => kind,
+        "completion_message" | "event" => llama,
         ? is_suspect => suspect,
     }
 }

@@ -15,8 +15,9 @@ use crate::{
 /// answer in its shape: `…/agents/completions` and `…/fim/completions` (Mistral), `…/serving-endpoints/{name}/invocations`
 /// (Databricks) and `…/v1/chat` (Writer) with `messages` or a `prompt`, `…/text/chat` and `…/text/chat_stream` (watsonx),
 /// `…/publishers/{publisher}/models/{model}:rawPredict` and `:streamRawPredict` of other publishers than Anthropic (Vertex
-/// AI). `GET …/chat/completions/{id}`
-/// [fetches](LlmStart::fetched) a stored answer.
+/// AI), `…/v1/sonar` and `…/v1/async/sonar` (Perplexity), `…/text/chatcompletion_v2` (MiniMax) and `…/cortex/inference:complete`
+/// (Snowflake). `GET …/chat/completions/{id}`, `…/v1/async/sonar/{id}` and `…/chat/deferred-completion/{id}` (xAI)
+/// [fetch](LlmStart::fetched) a stored answer or that of an accepted job.
 ///
 /// The provider is [known](LlmHttpRequest::provider_or) by host and path and has its name in OpenTelemetry's GenAI
 /// conventions; otherwise it is `openai`. Without a model in its body, a request for a deployment asks for that.
@@ -52,7 +53,7 @@ impl Format for OpenAiChat {
     fn matches(&self, method: &Method, path: &str) -> bool {
         match *method {
             Method::POST => is_chat(path) || is_by_body(path),
-            Method::GET => openai::is_fetch(path, CHAT[0]),
+            Method::GET => FETCHED.iter().any(|calls| openai::is_fetch(path, calls)),
             _ => false,
         }
     }
@@ -129,7 +130,21 @@ const PROMPT: [&str; 3] = ["messages", "prompt", "suffix"];
 
 /// The ends of the paths at which servers answer with chat completions. The answers to Mistral's `fim` have their shape,
 /// too.
-const CHAT: [&str; 3] = ["/chat/completions", "/agents/completions", "/fim/completions"];
+const CHAT: [&str; 7] = [
+    "/chat/completions",
+    "/agents/completions",
+    "/fim/completions",
+    // Perplexity.
+    "/v1/sonar",
+    "/v1/async/sonar",
+    // MiniMax.
+    "/text/chatcompletion_v2",
+    // Snowflake.
+    "/cortex/inference:complete",
+];
+
+/// What is before the ids of stored and deferred answers: OpenAI's and Perplexity's, Perplexity's, xAI's.
+const FETCHED: [&str; 3] = ["/chat/completions", "/v1/async/sonar", "/chat/deferred-completion"];
 
 /// Whether other APIs have the path, too: Cohere, or endpoints of Databricks that embed texts or speak another dialect.
 fn is_by_body(path: &str) -> bool {
@@ -161,7 +176,13 @@ fn start(
     prompt: &'static [&'static str],
     messages: fn(&Members) -> Vec<Messages>,
 ) -> LlmStart {
-    let members = call.members();
+    let mut members = call.members();
+    // The request of a job, at Perplexity.
+    if !members.has("model")
+        && let Some(request) = members.nested("request")
+    {
+        members = request;
+    }
     let mut start = members.start(call.provider_or("openai"), api, prompt, messages);
     if start.model.is_none() {
         // The name of the member on watsonx.

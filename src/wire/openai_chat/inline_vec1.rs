@@ -15,6 +15,11 @@ pub(super) struct InlineVec1<T> {
 }
 
 impl<T> InlineVec1<T> {
+    /// Creates an array of one object.
+    pub(super) fn one(item: T) -> Self {
+        Self { first: Object(Some(item)), rest: Vec::new(), is_array: true }
+    }
+
     /// Returns whether the value was an array, possibly an empty one.
     pub(super) fn is_array(&self) -> bool {
         self.is_array

@@ -11,6 +11,8 @@ mod chunk;
 mod decoder;
 mod format;
 mod inline_vec1;
+mod job;
+mod llama;
 mod native;
 mod protocol;
 mod tool_name;

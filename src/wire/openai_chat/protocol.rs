@@ -1,8 +1,12 @@
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::{
     answer::{AnswerState, Form},
     chunk::Chunk,
+    job::{Job, State},
+    llama,
 };
 use crate::{
     event::{Delta, ProviderError},
@@ -34,7 +38,7 @@ impl Protocol for OpenAi {
                 return Ok(());
             }
             "" => return Ok(()),
-            data => json::read(data)?,
+            data => read(data)?,
         };
         let error = failure(&chunk, data);
         self.answer.chunk(&mut chunk, data, Form::Streamed, each);
@@ -49,10 +53,10 @@ impl Protocol for OpenAi {
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        let mut chunk: Chunk<'_> = json::read(json)?;
+        let mut chunk = read(json)?;
         let error = failure(&chunk, json);
         if error.is_none() && !is_answer(&chunk) {
-            return Err(ReadError::Unreadable);
+            return self.job(json, each);
         }
         if error.is_none() || !chunk.choices.is_empty() {
             each(Delta::NotStreamed);
@@ -70,6 +74,46 @@ impl Protocol for OpenAi {
             each(Delta::Done);
         }
     }
+}
+
+impl OpenAi {
+    /// Reads what a server says of a job in the place of its answer.
+    fn job(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
+        let job = Job::of(json).ok_or(ReadError::Unreadable)?;
+        let state = job.state(json).ok_or(ReadError::Unreadable)?;
+        if let State::Failed = state {
+            each(Delta::Error(in_band(json)));
+            return Ok(());
+        }
+        let (id, model) = (job.id.as_deref(), job.model.as_deref());
+        let response =
+            Delta::Response { id: id.map(Cow::Borrowed), model: model.map(Cow::Borrowed) };
+        if let State::Answered(answer) = state {
+            let mut first = Some(response);
+            return self.whole(answer, &mut |delta| {
+                // The answer is known by the id of the job.
+                first.take().into_iter().for_each(&mut *each);
+                each(delta);
+            });
+        }
+        each(Delta::NotStreamed);
+        each(response);
+        each(Delta::NotInferred);
+        if let State::Pending(Some(status)) = state {
+            each(Delta::Finish { choice: 0, reason: status.into() });
+        }
+        each(Delta::Done);
+        Ok(())
+    }
+}
+
+/// Reads a chunk, or a whole answer.
+fn read(json: &str) -> Result<Chunk<'_>, ReadError> {
+    let mut chunk: Chunk<'_> = json::read(json)?;
+    if chunk.llama.0 && chunk.choices.is_empty() {
+        llama::read(json, &mut chunk);
+    }
+    Ok(chunk)
 }
 
 /// Whether a chunk is an answer. An answer without choices may lack the member or have null.

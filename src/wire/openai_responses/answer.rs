@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     event::Delta,
-    wire::{json::Count, json_text::JsonText, usage_details::Details},
+    wire::{
+        json::{Count, Text},
+        json_text::JsonText,
+        usage_details::Details,
+    },
 };
 
 /// The state of an answer while it is read.
@@ -230,6 +234,15 @@ impl AnswerState {
     /// Returns what the provider's tools were used for.
     pub(super) fn uses(&mut self) -> Details {
         std::mem::take(&mut self.uses).0
+    }
+
+    /// Emits the text of an answer without any item.
+    pub(super) fn rest(&mut self, text: Text<'_>, each: &mut dyn FnMut(Delta<'_>)) {
+        let Emitted { text: has_text, refusal, reasoning: _, call } = self.emitted;
+        if let Some(text) = text.filled().filter(|_| !(has_text || refusal || call)) {
+            self.emitted.text = true;
+            each(Delta::Text { choice: 0, text });
+        }
     }
 
     /// Emits the rest of the arguments of calls whose end was not read.

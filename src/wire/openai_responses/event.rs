@@ -67,6 +67,9 @@ pub(super) struct Response<'a> {
     pub(super) incomplete_details: Object<Incomplete<'a>>,
     #[serde(borrow)]
     pub(super) output: List<Item<'a>>,
+    /// All of the text, which servers send beside the output, or in its place.
+    #[serde(borrow)]
+    pub(super) output_text: Text<'a>,
     /// The tools of the request.
     #[serde(borrow)]
     pub(super) tools: List<DeclaredTool<'a>>,

@@ -154,6 +154,7 @@ impl Responses {
         // What a compaction keeps of the conversation is no answer, and its summary is encrypted.
         if response.object.as_deref() != Some("response.compaction") {
             self.answer.output(response.output.0.unwrap_or_default(), each);
+            self.answer.rest(response.output_text, each);
         }
         if let Some(usage) = response.usage.0 {
             // What counts as a use is the provider's word, where it has one.

@@ -89,6 +89,12 @@ impl Answer<'_> {
         members.into_iter().flatten().next()
     }
 
+    /// Whether there was nothing to embed: Ollama then only loads the model.
+    pub(super) fn is_without_vectors(&self) -> bool {
+        let mut vectors = [&self.embeddings, &self.embedding].into_iter().flatten();
+        vectors.next().is_some_and(|vectors| vectors.count() == 0)
+    }
+
     /// Returns why a filter has removed all outputs.
     pub(super) fn refusal(&self) -> Option<&str> {
         let removed = self.outputs().is_some_and(|outputs| outputs.count() == 0);

@@ -93,6 +93,9 @@ impl Operation {
         if let Some(outputs) = answer.outputs() {
             let dimensions = answer.dimensions(self.element);
             each(Delta::Outputs { count: outputs.count(), dimensions });
+            if answer.is_without_vectors() {
+                each(Delta::NotInferred);
+            }
             if !outputs.flagged.is_empty() {
                 each(Delta::Flagged(outputs.flagged.clone().into()));
             }

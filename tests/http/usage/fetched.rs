@@ -250,3 +250,71 @@ async fn an_interaction_counts_once() {
         assert_eq!(counted, [!background, false, background, false]);
     }
 }
+
+/// A job that a server accepts is a call without usage, and its answer counts at the first fetch.
+#[tokio::test]
+async fn an_accepted_chat_counts_at_the_first_fetch_of_its_answer() {
+    let counts = json!({"prompt_tokens": 20, "completion_tokens": 400, "total_tokens": 420});
+    let completion = json!({"id": "chatcmpl-1", "object": "chat.completion", "model": "sonar-pro", "usage": counts,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Constance."}, "finish_reason": "stop"}]});
+    let messages = json!([{"role": "user", "content": QUESTION}]);
+    let perplexity = |status: &str, response: &Value| {
+        json!({"id": "job_1", "model": "sonar-pro", "created_at": 1, "status": status, "response": response,
+            "error_message": null})
+    };
+    let pending = perplexity("IN_PROGRESS", &Value::Null);
+    for (post, request, accepted, get, pending, answer) in [
+        (
+            "/async/chat/completions",
+            json!({"request": {"model": "sonar-pro", "messages": messages}}),
+            perplexity("CREATED", &Value::Null),
+            "/async/chat/completions/job_1",
+            json_answer(200, Full::from(pending.to_string())),
+            perplexity("COMPLETED", &completion),
+        ),
+        (
+            "/v1/chat/completions",
+            json!({"model": "sonar-pro", "messages": messages, "deferred": true}),
+            json!({"request_id": "job_1"}),
+            "/v1/chat/deferred-completion/job_1",
+            json_answer(202, Full::default()),
+            completion.clone(),
+        ),
+        (
+            "/api/paas/v4/async/chat/completions",
+            json!({"model": "sonar-pro", "messages": messages}),
+            json!({"id": "job_1", "request_id": "r", "model": "glm", "task_status": "PROCESSING"}),
+            "/v1/chat/completions/job_1",
+            json_answer(202, Full::default()),
+            completion.clone(),
+        ),
+    ] {
+        let results = Results::default();
+        let layer = results.layer();
+        let create = Request::post(post).body(Full::from(request.to_string())).unwrap();
+        call(&layer, create, json_answer(200, Full::from(accepted.to_string())), usize::MAX).await;
+        let accepted = results.one();
+        assert_eq!((&accepted.usage, accepted.text()), (&None, ""), "{post}");
+        let request = accepted.request.as_ref().expect("the request");
+        assert_eq!(request.model.as_deref(), Some("sonar-pro"), "{post}");
+        let poll = || Request::get(get).body(Full::<Bytes>::default()).unwrap();
+        call(&layer, poll(), pending, usize::MAX).await;
+        let polled = results.one();
+        assert!(polled.fetched && polled.usage.is_none(), "{get}");
+        for round in 0..3 {
+            let fetched = get_at(&layer, &results, get, answer.clone()).await;
+            assert_eq!(fetched.text(), "Constance.", "{get}");
+            assert!(fetched.fetched);
+            assert_eq!(is_counted(&fetched), round == 0, "{get}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_accepted_without_a_body_has_completed_without_usage() {
+    let results = Results::default();
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": QUESTION}]});
+    let request = Request::post("/v1/chat/completions").body(Full::from(body.to_string())).unwrap();
+    call(&results.layer(), request, json_answer(202, Full::<Bytes>::default()), usize::MAX).await;
+    assert_eq!(results.one().usage, None);
+}

@@ -1,6 +1,14 @@
-use serde_json::json;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 use support::frames::{event, exception, frame};
-use tower_llm_callbacks::{Delta, event::ProviderError, wire::bedrock::ConverseDecoder};
+use tower_llm_callbacks::{
+    Delta, LlmStart,
+    event::{Accumulator, ProviderError},
+    wire::{
+        Format, LlmHttpResponse,
+        bedrock::{BedrockConverse, ConverseDecoder},
+    },
+};
 
 use super::{call, content, read, usages};
 
@@ -205,4 +213,40 @@ fn arguments_may_have_the_other_type() {
         call(1, Some("a"), Some("f"), "[1,{\"b\":2}]"),
     ];
     assert_eq!(deltas[1..3], calls);
+}
+
+/// A prompt router chooses the model, which the trace says.
+#[test]
+fn the_model_is_the_one_that_a_router_chose() {
+    const ROUTER: &str = "arn:aws:bedrock:us-east-1:1:default-prompt-router/anthropic.claude:1";
+    const CHOSEN: &str =
+        "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0";
+    let trace = json!({"promptRouter": {"invokedModelId": CHOSEN}});
+    let usage = json!({"inputTokens": 10, "outputTokens": 5, "totalTokens": 15});
+    let whole = json!({"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn",
+        "usage": usage, "trace": trace});
+    let events = |trace: Value| {
+        stream(&[
+            delta(0, &json!({"text": "Hi"})),
+            ("messageStop", json!({"stopReason": "end_turn"})),
+            ("metadata", json!({"usage": usage, "trace": trace})),
+        ])
+    };
+    for (model, body, expected) in [
+        (ROUTER, whole.to_string().into_bytes(), "anthropic.claude-3-haiku-20240307-v1:0"),
+        (ROUTER, events(trace.clone()), "anthropic.claude-3-haiku-20240307-v1:0"),
+        (ROUTER, events(Value::Null), ROUTER),
+        ("nova", events(trace), "nova"),
+    ] {
+        let mut start = LlmStart::new("aws.bedrock", "converse").stream(body[0] == 0);
+        start.model = Some(model.into());
+        let headers = HeaderMap::new();
+        let response = LlmHttpResponse::new(StatusCode::OK, &headers).request(&start);
+        let mut decoder = BedrockConverse.decoder(&response);
+        let mut all = Accumulator::new();
+        decoder.push(&body, &mut |delta| all.delta(&delta));
+        decoder.finish(&mut |delta| all.delta(&delta));
+        let result = all.finish();
+        assert_eq!((result.model.as_deref(), result.text()), (Some(expected), "Hi"));
+    }
 }

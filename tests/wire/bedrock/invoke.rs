@@ -1,6 +1,10 @@
 use serde_json::{Value, json};
 use support::frames::chunk;
-use tower_llm_callbacks::{Delta, event::ProviderError, wire::bedrock::InvokeDecoder};
+use tower_llm_callbacks::{
+    Delta,
+    event::ProviderError,
+    wire::{anthropic::AnthropicDecoder, bedrock::InvokeDecoder},
+};
 
 use super::{call, content, read, usages};
 
@@ -334,7 +338,7 @@ fn outputs_that_are_no_text() {
             assert_eq!(*counts, (Some(4), None), "{body}");
         }
         deltas = content(deltas);
-        deltas.retain(|delta| !matches!(delta, Delta::Response { .. }));
+        deltas.retain(|delta| !matches!(delta, Delta::Response { .. } | Delta::NotInferred));
         let outputs = Delta::Outputs { count, dimensions };
         assert_eq!(deltas, [Delta::NotStreamed, outputs, Delta::Done], "{body}");
     }
@@ -379,4 +383,24 @@ fn what_clients_read_is_repaired() {
         read(InvokeDecoder::new, &good),
         [Delta::text("a\nb"), Delta::finish("stop"), Delta::Done]
     );
+}
+
+/// The messages' own counts are zeros, as of Claude behind some of Bedrock's profiles.
+#[test]
+fn metrics_count_where_a_message_reports_zeros() {
+    let zeros = json!({"input_tokens": 0, "output_tokens": 0});
+    let mut stop = json!({"type": "message_stop"});
+    stop[METRICS] = metrics(10, 4);
+    stop[METRICS]["cacheReadInputTokenCount"] = 100.into();
+    let events = [
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "claude", "usage": zeros}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": zeros}),
+        stop,
+    ];
+    // The other one is what a proxy makes of the frames.
+    let sse: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    for deltas in [stream(&events), read(AnthropicDecoder::new, sse.as_bytes())] {
+        assert_eq!(usages(&deltas).pop(), Some((Some(110), Some(4))), "{deltas:?}");
+    }
 }

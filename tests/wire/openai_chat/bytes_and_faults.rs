@@ -58,14 +58,14 @@ fn lone_surrogates_are_faults_and_replaced() {
     let chunk = |text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
     let all = events([
         chunk("a\\ud83d"),
-        chunk("\\ude00\\ud83d\\ude00"),
+        chunk("b\\ude00\\ud83d\\ude00"),
         r#"{"error":{"code":"e","message":"\ud83d"}}"#.to_owned(),
     ]);
     let expected = [
         Delta::DecodeFault,
         Delta::text("a\u{FFFD}"),
         Delta::DecodeFault,
-        Delta::text("\u{FFFD}😀"),
+        Delta::text("b\u{FFFD}😀"),
         error("\u{FFFD}", Some("e")),
     ];
     assert_eq!(all, expected);
@@ -121,4 +121,62 @@ fn choices_and_calls_over_the_bound_are_faults() {
     let all = decode(OpenAiChatDecoder::new(), [body.as_bytes()]);
     assert_eq!(all.iter().filter(|delta| **delta == Delta::DecodeFault).count(), 2000 - 1024);
     assert_eq!(all.last(), Some(&Delta::Text { choice: 1, text: "b".into() }));
+}
+
+/// A server that counts UTF-16 units splits a character over two chunks.
+#[test]
+fn a_character_in_two_chunks_is_one() {
+    let chunk = |delta: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":null}}]}}\n\n"
+        )
+    };
+    let content = |text: &str| chunk(&format!("{{\"content\":\"{text}\"}}"));
+    let end = chunk("{}").replace("null", "\"stop\"");
+    for (pieces, expected, faults) in [
+        (["Hi ", "a \\ud83d", "\\ude00 b", "c"], "Hi a \u{1F600} bc", 0),
+        (["\\uD83D", "\\uDE00\\ud83d", "\\ude00", ""], "\u{1F600}\u{1F600}", 0),
+        // The other half never comes.
+        (["a \\ud83d", "b", "c", ""], "a \u{FFFD}bc", 1),
+        (["a", "b", "c", "\\ud83d"], "abc\u{FFFD}", 1),
+        (["a", "\\ude00", "b", "c"], "a\u{FFFD}bc", 1),
+        // A backslash that is text.
+        (["a", "\\\\ud83d", "\\\\ude00", "c"], "a\\ud83d\\ude00c", 0),
+    ] {
+        let body: String = pieces.iter().map(|piece| content(piece)).chain([end.clone()]).collect();
+        for body in [body.clone(), format!("{body}data: [DONE]\n\n")] {
+            let deltas = stream(&body);
+            let text: String = deltas.iter().filter_map(Delta::content).collect();
+            assert_eq!(text, expected, "{body}");
+            let found = deltas.iter().filter(|delta| **delta == Delta::DecodeFault).count();
+            assert_eq!(found, faults, "{body}");
+            assert_eq!(deltas.last(), Some(&Delta::Done), "{body}");
+        }
+    }
+    // Of several halves no other character is made.
+    let two = chunk("{\"reasoning\":\"\\ud83d\",\"content\":\"a\\ud83c\"}");
+    let text: String = stream(&format!("{two}{}{end}", content("\\udffd")))
+        .iter()
+        .filter_map(Delta::content)
+        .collect();
+    assert_eq!(text, "\u{FFFD}a\u{1F3FD}");
+    // In the arguments of a call, where a half is no fault of the chunk.
+    let call = |text: &str| {
+        chunk(&format!(
+            "{{\"tool_calls\":[{{\"index\":0,\"id\":\"c\",\"function\":{{\"name\":\"f\",\"arguments\":\"{text}\"}}}}]}}"
+        ))
+    };
+    let deltas =
+        stream(&format!("{}{}{end}", call("{\\\"a\\\":\\\"\\ud83d"), call("\\ude00\\\"}")));
+    let mut all = Accumulator::new();
+    deltas.iter().for_each(|delta| all.delta(delta));
+    assert_eq!(&*all.finish().choices[0].tool_calls[0].arguments, "{\"a\":\"\u{1F600}\"}");
+}
+
+#[test]
+fn the_name_of_a_field_may_be_doubled() {
+    let chunk =
+        json!({"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]});
+    let deltas = stream(&format!("data: data: {chunk}\n\ndata: data: [DONE]\n\n"));
+    assert_eq!(deltas, [Delta::text("Hi"), Delta::finish("stop"), Delta::Done]);
 }

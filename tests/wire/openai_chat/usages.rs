@@ -16,6 +16,10 @@ fn total(mut usage: Usage, total: u64) -> Usage {
 
 #[test]
 fn usage_counts_of_all_dialects() {
+    let sound = |mut usage: Usage| {
+        usage.details.insert("input_audio_tokens".into(), 375);
+        usage
+    };
     for (raw, expected) in [
         (
             json!({"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
@@ -49,6 +53,22 @@ fn usage_counts_of_all_dialects() {
         (json!({"completion_tokens": 4, "total_tokens": 1004}), Usage::new(1000, 4)),
         (json!({"prompt_tokens": 1000, "total_tokens": 1004}), Usage::new(1000, 4)),
         (json!({"prompt_tokens": 5, "total_tokens": 5}), total(Usage::new(5, None), 5)),
+        // Mistral's sound is beside the prompt: "Audio & Transcription" in its documentation.
+        (
+            json!({"prompt_audio_seconds": 30, "prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 379,
+                "prompt_tokens_details": {"audio_tokens": 375, "cached_tokens": 0}}),
+            sound(Usage::new(378, 1).cached(0, None)),
+        ),
+        (
+            json!({"prompt_tokens": 3, "completion_tokens": 1, "prompt_tokens_details": {"audio_tokens": 375}}),
+            sound(Usage::new(378, 1)),
+        ),
+        // A total that the sound does not explain has more than both.
+        (
+            json!({"prompt_tokens": 400, "completion_tokens": 1, "total_tokens": 900,
+                "prompt_tokens_details": {"audio_tokens": 375}}),
+            sound(total(Usage::new(400, 1), 900)),
+        ),
         // xAI does not include reasoning tokens in the completion.
         (
             json!({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,

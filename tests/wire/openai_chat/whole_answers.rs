@@ -103,3 +103,71 @@ fn invalid_unstreamed_bodies_are_faults() {
         assert!(matches!(answer(body.as_bytes())[..], [Delta::Error(_)]), "{body}");
     }
 }
+
+/// A job that failed is an error, and what says of no job that it goes on is no answer.
+#[test]
+fn jobs_that_are_not_accepted_are_errors() {
+    for body in [
+        json!({"id": "1", "status": "FAILED", "response": null, "error_message": "too long"}),
+        json!({"id": "1", "task_status": "FAIL"}),
+        json!({"request_id": "1", "status": "odd"}),
+        json!({"request_id": "1", "hint": "none"}),
+    ] {
+        let deltas = answer(body.to_string().as_bytes());
+        assert!(matches!(deltas.last(), Some(Delta::Error(_) | Delta::DecodeFault)), "{deltas:?}");
+    }
+}
+
+/// Meta's Llama API.
+#[test]
+fn answers_with_a_message_and_metrics() {
+    let metrics = json!([
+        {"metric": "num_completion_tokens", "value": 25, "unit": "tokens"},
+        {"metric": "num_prompt_tokens", "value": 21, "unit": "tokens"},
+        {"metric": "num_total_tokens", "value": 46, "unit": "tokens"},
+    ]);
+    let call = json!({"id": "call_1", "function": {"name": "search", "arguments": "{\"q\":1}"}});
+    let whole = json!({"id": "AbC", "completion_message": {"role": "assistant", "stop_reason": "tool_calls",
+        "content": {"type": "text", "text": "Hello"}, "tool_calls": [call]}, "metrics": metrics});
+    let event = |kind: &str, more: Value| {
+        let mut event = json!({"event_type": kind});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"id": "AbC", "event": event})
+    };
+    let text = |text: &str| json!({"delta": {"type": "text", "text": text}});
+    let piece = |call: Value| json!({"delta": call});
+    let events = [
+        event("start", text("")),
+        event("progress", text("Hel")),
+        event("progress", text("lo")),
+        event(
+            "progress",
+            piece(
+                json!({"type": "tool_call", "id": "call_1", "function": {"name": "search", "arguments": ""}}),
+            ),
+        ),
+        event(
+            "progress",
+            piece(json!({"type": "tool_call", "function": {"arguments": "{\"q\":1}"}})),
+        ),
+        event(
+            "complete",
+            json!({"delta": {"type": "text", "text": ""}, "stop_reason": "tool_calls"}),
+        ),
+        event("metrics", json!({"delta": {"type": "text", "text": ""}, "metrics": metrics})),
+    ];
+    let body: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    for deltas in [answer(whole.to_string().as_bytes()), stream(&body)] {
+        assert_eq!(deltas.last(), Some(&Delta::Done), "{deltas:?}");
+        let mut all = Accumulator::new();
+        deltas.iter().for_each(|delta| all.delta(delta));
+        let result = all.finish();
+        let choice = &result.choices[0];
+        assert_eq!((choice.text.as_str(), result.choices.len()), ("Hello", 1));
+        assert_eq!(choice.finish_reason.as_deref(), Some("tool_calls"));
+        let [call] = &choice.tool_calls[..] else { panic!("{:?}", choice.tool_calls) };
+        assert_eq!((&*call.name, &*call.arguments), ("search", "{\"q\":1}"));
+        assert_eq!(result.usage, Some(Usage::new(21, 25)));
+        assert_eq!(result.response_id.as_deref(), Some("AbC"));
+    }
+}

@@ -69,7 +69,7 @@ fn lone_surrogates_are_faults_and_replaced() {
     let all = stream(concat!(
         r#"data: {"type":"response.output_text.delta","delta":"a\ud83d"}"#,
         "\n\n",
-        r#"data: {"type":"response.output_text.delta","delta":"\ude00\ud83d\ude00"}"#,
+        r#"data: {"type":"response.output_text.delta","delta":"b\ude00\ud83d\ude00"}"#,
         "\n\n",
         r#"data: {"type":"response.failed","response":{"error":{"message":"\ud83d"}}}"#,
         "\n\n",
@@ -78,7 +78,7 @@ fn lone_surrogates_are_faults_and_replaced() {
         Delta::DecodeFault,
         Delta::text("a\u{FFFD}"),
         Delta::DecodeFault,
-        Delta::text("\u{FFFD}😀"),
+        Delta::text("b\u{FFFD}😀"),
         Delta::Error(ProviderError::new("\u{FFFD}")),
     ];
     assert_eq!(all, expected);

@@ -109,3 +109,16 @@ fn an_unstreamed_body_over_the_limit_is_one_fault() {
         assert_eq!(decode(decoder(body.len()), pieces()).last(), Some(&Delta::Done));
     }
 }
+
+/// The text beside the output, or in its place.
+#[test]
+fn a_text_without_items_is_read_once() {
+    let item = json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]});
+    for output in [json!([]), json!([item])] {
+        let body = json!({"id": "resp_1", "object": "response", "status": "completed", "model": "m",
+            "output": output, "output_text": "Hi"});
+        let texts = answer(body.to_string().as_bytes());
+        let texts: Vec<_> = texts.iter().filter(|it| it.content().is_some()).collect();
+        assert_eq!(texts, [&Delta::text("Hi")], "{body}");
+    }
+}

@@ -15,6 +15,7 @@ pub(super) struct Event<'a> {
     pub(super) stop_reason: Text<'a>,
     pub(super) usage: Object<Map<String, Value>>,
     pub(super) service_tier: Object<Tier<'a>>,
+    pub(super) trace: Object<Trace<'a>>,
 }
 
 in_place! {
@@ -25,6 +26,7 @@ in_place! {
         "stopReason" => stop_reason,
         "usage" => usage,
         "serviceTier" => service_tier,
+        "trace" => trace,
     }
 }
 
@@ -39,6 +41,8 @@ pub(super) struct Answer<'a> {
     pub(super) usage: Object<Map<String, Value>>,
     #[serde(borrow)]
     pub(super) service_tier: Object<Tier<'a>>,
+    #[serde(borrow)]
+    pub(super) trace: Object<Trace<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -126,4 +130,19 @@ pub(super) struct Citations<'a> {
 pub(super) struct Tier<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
+}
+
+/// What Bedrock has done with the request: `ConverseTrace` and `PromptRouterTrace` in its API reference.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Trace<'a> {
+    #[serde(borrow)]
+    pub(super) prompt_router: Object<PromptRouter<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PromptRouter<'a> {
+    #[serde(borrow)]
+    pub(super) invoked_model_id: Text<'a>,
 }

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::event::{Answer, Block, Event, Tier};
+use super::event::{Answer, Block, Event, Tier, Trace};
 use crate::{
     event::Delta,
     wire::{
@@ -17,14 +17,19 @@ use crate::{
 pub(in crate::wire::bedrock) struct Converse {
     /// The id of the request and the model, which answers do not say. Emitted first.
     head: Option<(Option<String>, Option<String>)>,
+    /// The ARN of a prompt router. It chooses a model, which is known at the end.
+    router: Option<String>,
     calls: BlockCalls,
     stopped: bool,
 }
 
 impl Converse {
     pub(super) fn new(id: Option<&str>, model: Option<&str>) -> Self {
+        let is_router = |model: &&str| model.contains("prompt-router/");
+        let router = model.filter(is_router).map(Into::into);
+        let model = model.filter(|model| !is_router(model));
         let head = Some((id.map(Into::into), model.map(Into::into)));
-        Self { head, ..Self::default() }
+        Self { head, router, ..Self::default() }
     }
 
     fn head(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
@@ -32,6 +37,17 @@ impl Converse {
             && (id.is_some() || model.is_some())
         {
             each(Delta::Response { id: id.map(Into::into), model: model.map(Into::into) });
+        }
+    }
+
+    /// Emits the model that a router has chosen, or else the router.
+    fn routed(&mut self, trace: Object<Trace<'_>>, each: &mut dyn FnMut(Delta<'_>)) {
+        let chosen = trace.0.and_then(|it| it.prompt_router.0?.invoked_model_id.filled());
+        // The ARN of a model or of an inference profile ends with its name.
+        let chosen = chosen.as_deref().map(|arn| arn.rsplit('/').next().unwrap_or(arn));
+        let router = self.router.take();
+        if let Some(model) = router.as_deref().map(|router| chosen.unwrap_or(router)) {
+            each(Delta::Response { id: None, model: Some(model.into()) });
         }
     }
 
@@ -92,6 +108,7 @@ impl Protocol for Converse {
             }
             // The last event, behind `messageStop`.
             Some("metadata") => {
+                self.routed(event.trace, each);
                 let tier = tier(&event.service_tier);
                 usage::emit(event.usage.0.unwrap_or_default(), tier, each);
                 if std::mem::replace(&mut self.stopped, true) {
@@ -117,6 +134,7 @@ impl Protocol for Converse {
         };
         each(Delta::NotStreamed);
         self.head(each);
+        self.routed(answer.trace, each);
         for block in message.content.0.into_iter().flatten() {
             self.block(block, each);
         }
@@ -128,6 +146,7 @@ impl Protocol for Converse {
 
     fn eof(&mut self, each: &mut dyn FnMut(Delta<'_>)) {
         self.calls.end(each);
+        self.routed(Object::default(), each);
         if self.stopped {
             each(Delta::Done);
         }

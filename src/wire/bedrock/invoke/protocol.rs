@@ -107,7 +107,8 @@ impl Rest {
     fn pass(&mut self, delta: Delta<'_>, each: &mut dyn FnMut(Delta<'_>)) {
         match &delta {
             _ if self.ended => return,
-            Delta::Usage { usage, .. } => {
+            // Where only the metrics count, the model's own counts are zeros.
+            Delta::Usage { usage, .. } if usage.counts_something() => {
                 self.reported.0 |= usage.input_tokens.is_some();
                 self.reported.1 |= usage.output_tokens.is_some();
             }

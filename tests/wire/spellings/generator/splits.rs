@@ -13,6 +13,11 @@ axis! {
 }
 
 axis! {
+    /// Whether a character of two UTF-16 units may be in two pieces, as of servers that cut by units.
+    Halves { Together, Apart }
+}
+
+axis! {
     /// How arguments are written where they are a text.
     ArgumentSpace { None, Single, Pretty }
 }
@@ -20,6 +25,37 @@ axis! {
 axis! {
     /// The type of arguments. Gateways send a value where the protocol has a text, and a text where it has a value.
     ArgumentType { AsTheProtocolHasIt, TheOtherOne }
+}
+
+/// Stands for half of a character: a writer writes the escape of the unit.
+const HALF: u32 = 0x10_0000;
+
+/// Returns the UTF-16 unit for which a character stands.
+pub fn half(char: char) -> Option<u16> {
+    let unit = u16::try_from(u32::from(char).checked_sub(HALF)?).ok()?;
+    (0xD800..0xE000).contains(&unit).then_some(unit)
+}
+
+/// Cuts a text into the pieces of events that follow each other. A piece may begin and end with half a character.
+pub fn split_units(text: &str, choices: &mut Choices<'_>) -> Vec<String> {
+    let pieces = split(text, choices);
+    if choices.axis::<Halves>() == Halves::Together {
+        return pieces;
+    }
+    let mut all: Vec<String> = Vec::new();
+    for piece in pieces {
+        let mut units = [0; 2];
+        match (piece.chars().next(), all.last_mut()) {
+            (Some(first), Some(before)) if first.len_utf16() == 2 => {
+                first.encode_utf16(&mut units);
+                let stand_in = |unit| char::from_u32(HALF + u32::from(unit)).expect("private use");
+                before.push(stand_in(units[0]));
+                all.push(format!("{}{}", stand_in(units[1]), &piece[first.len_utf8()..]));
+            }
+            _ => all.push(piece),
+        }
+    }
+    all
 }
 
 /// Cuts a text into pieces that are not empty.

@@ -7,7 +7,7 @@ use super::{
         framing::Event,
         json::{Json, object},
         outcome::Outcome,
-        splits::split,
+        splits::split_units,
     },
     chat::{AnswerIds, add_usage, chunk_of, envelope},
 };
@@ -23,7 +23,8 @@ pub fn whole(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>)
 
 /// The chunks of a streamed answer.
 pub fn stream(answer: &Answer, expected: &mut Outcome, choices: &mut Choices<'_>) -> Vec<Event> {
-    let mut all: Vec<Json> = split(&answer.text, choices).iter().map(|text| choice(text)).collect();
+    let mut all: Vec<Json> =
+        split_units(&answer.text, choices).iter().map(|text| choice(text)).collect();
     if all.is_empty() {
         all.push(choice(""));
     }

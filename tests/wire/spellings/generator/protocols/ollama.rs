@@ -7,7 +7,7 @@ use super::{
         framing::{Event, event_stream, lines},
         json::{Json, object},
         outcome::Outcome,
-        splits::{as_value, split},
+        splits::{as_value, split_units},
         whole::whole,
         writing::Writer,
     },
@@ -78,10 +78,10 @@ impl Style {
             return vec![self.last(answer, self.message(answer, choices), expected)];
         }
         let mut messages = Vec::new();
-        for piece in split(&answer.reasoning, choices) {
+        for piece in split_units(&answer.reasoning, choices) {
             messages.push(object! { "role": "assistant", "content": "", "thinking": piece });
         }
-        for piece in split(&answer.text, choices) {
+        for piece in split_units(&answer.text, choices) {
             messages.push(object! { "role": "assistant", "content": piece });
         }
         let calls = self.calls(answer, choices);

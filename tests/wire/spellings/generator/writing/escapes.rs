@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Axis, Random, axis};
+use super::{super::splits::half, Axis, Random, axis};
 
 axis! {
     Escapes {
@@ -27,6 +27,10 @@ impl Escapes {
                 Self::All => true,
                 Self::Some => random.one_in(3),
             };
+            if let Some(unit) = half(char) {
+                write!(out, "\\u{unit:04x}").expect("a string takes all");
+                continue;
+            }
             match char {
                 _ if escape && !matches!(char, '"' | '\\' | '\n') => {
                     unicode(char, self == Self::Some && random.one_in(2), out);

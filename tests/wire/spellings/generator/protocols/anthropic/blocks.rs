@@ -5,7 +5,7 @@ use super::super::super::{
     choices::{Axis, Choices, axis},
     framing::Event,
     json::{Json, object},
-    splits::{argument_text, as_value, growing, pieces, split},
+    splits::{argument_text, as_value, growing, pieces, split_units},
 };
 
 axis! {
@@ -63,7 +63,7 @@ pub fn stream(answer: &Answer, choices: &mut Choices<'_>) -> Vec<Event> {
         if text.is_empty() {
             continue;
         }
-        let mut pieces = split(text, choices);
+        let mut pieces = split_units(text, choices);
         let first = match start {
             BlockStart::Empty => String::new(),
             BlockStart::FirstPiece => pieces.remove(0),

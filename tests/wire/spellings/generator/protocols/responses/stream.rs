@@ -7,7 +7,7 @@ use super::{
         framing::Event,
         json::{Json, object},
         outcome::Outcome,
-        splits::{growing, split},
+        splits::{growing, split_units},
     },
     beginning,
     items::{Item, Kind, all},
@@ -167,7 +167,7 @@ impl Style {
             let grows = self.deltas == ArgumentDeltas::Growing && item.kind == Kind::Call;
             let pieces: Vec<Json> = match &item.text {
                 Json::Text(text) if grows => texts(growing(text, choices)),
-                Json::Text(text) => texts(split(text, choices)),
+                Json::Text(text) => texts(split_units(text, choices)),
                 value => vec![value.clone()],
             };
             let each = |piece| self.event(delta, at, id(object! { "delta": piece }));
