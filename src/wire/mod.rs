@@ -71,7 +71,6 @@ mod sse;
 pub mod text_generation;
 mod tool_calls;
 mod usage;
-mod usage_details;
 mod vertex;
 mod whole_body;
 

@@ -12,7 +12,7 @@ use crate::{
     wire::{
         json::{Count, Text},
         json_text::JsonText,
-        usage_details::Details,
+        usage::Details,
     },
 };
 

@@ -14,8 +14,7 @@ use crate::{
         json::{self, ReadError, Text},
         json_text::JsonText,
         protocol::Protocol,
-        usage,
-        usage_details::{self, Details},
+        usage::{self, Details},
     },
 };
 
@@ -150,7 +149,7 @@ impl Responses {
         self.answer.response(&mut response, each);
         self.answer.end(each);
         let mut uses = Details::new();
-        usage_details::member(&mut uses, "tool_usage", &response.tool_usage);
+        usage::detail(&mut uses, "tool_usage", &response.tool_usage);
         // What a compaction keeps of the conversation is no answer, and its summary is encrypted.
         if response.object.as_deref() != Some("response.compaction") {
             self.answer.output(response.output.0.unwrap_or_default(), each);

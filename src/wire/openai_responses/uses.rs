@@ -1,5 +1,5 @@
 use super::event::Item;
-use crate::wire::{json, usage_details::Details};
+use crate::wire::{json, usage::Details};
 
 /// The uses of tools that run at the provider and that it charges for, by their names in the details of usage.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::json::Count;
+use crate::wire::json::Count;
 
 /// The counts by their names in [`Usage::details`](crate::Usage::details), where they are larger than 0.
 pub(in crate::wire) type Details = BTreeMap<Box<str>, u64>;
@@ -13,7 +13,7 @@ pub(in crate::wire) type Details = BTreeMap<Box<str>, u64>;
 const MODALITIES: [&str; 5] = ["text", "image", "video", "audio", "document"];
 
 /// Reads a member of a usage object, whose name is in snake case.
-pub(super) fn member(details: &mut Details, name: &str, value: &Value) {
+pub(in crate::wire) fn member(details: &mut Details, name: &str, value: &Value) {
     match name {
         // OpenAI's: an object. Gemini's: a list.
         "prompt_tokens_details"
