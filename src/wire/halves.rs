@@ -13,6 +13,8 @@ pub(in crate::wire) struct Held {
 
 /// The length of an escape: `\ud83d`.
 const ESCAPE: usize = 6;
+/// The most members with the same half that are joined all.
+const MOST_REPEATED: usize = 8;
 
 impl Halves {
     pub(in crate::wire) fn take(&mut self) -> Option<Held> {
@@ -37,7 +39,9 @@ impl Held {
     pub(in crate::wire) fn join(&mut self, next: &str) -> Option<String> {
         let (firsts, seconds) = (all(&self.data, first), all(next, second));
         let unit = |at: &usize| self.data[*at..at + ESCAPE].to_ascii_lowercase();
-        let repeats = firsts.iter().all(|at| unit(at) == unit(&firsts[0]))
+        // A repeated member stands there a few times. Each half is an insertion: many would take long.
+        let repeats = firsts.len().max(seconds.len()) <= MOST_REPEATED
+            && firsts.iter().all(|at| unit(at) == unit(&firsts[0]))
             && second(&self.data, 0).is_none()
             && seconds.iter().all(|at| {
                 next[*at..at + ESCAPE].eq_ignore_ascii_case(&next[seconds[0]..][..ESCAPE])
