@@ -53,18 +53,9 @@ impl Protocol for OpenAi {
     }
 
     fn whole(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
-        let mut chunk = read(json)?;
-        let error = failure(&chunk, json);
-        if error.is_none() && !is_answer(&chunk) {
-            return self.job(json, each);
+        if !self.answered(json, each)? {
+            self.job(json, each)?;
         }
-        if error.is_none() || !chunk.choices.is_empty() {
-            each(Delta::NotStreamed);
-            self.answer.chunk(&mut chunk, json, Form::Whole, each);
-            self.answer.end(each);
-        }
-        let error = error.or_else(|| self.answer.failure(json));
-        each(error.map_or(Delta::Done, Delta::Error));
         Ok(())
     }
 
@@ -77,6 +68,23 @@ impl Protocol for OpenAi {
 }
 
 impl OpenAi {
+    /// Reads a whole answer, or the error in its place. Returns whether it is one.
+    fn answered(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<bool, ReadError> {
+        let mut chunk = read(json)?;
+        let error = failure(&chunk, json);
+        if error.is_none() && !is_answer(&chunk) {
+            return Ok(false);
+        }
+        if error.is_none() || !chunk.choices.is_empty() {
+            each(Delta::NotStreamed);
+            self.answer.chunk(&mut chunk, json, Form::Whole, each);
+            self.answer.end(each);
+        }
+        let error = error.or_else(|| self.answer.failure(json));
+        each(error.map_or(Delta::Done, Delta::Error));
+        Ok(true)
+    }
+
     /// Reads what a server says of a job in the place of its answer.
     fn job(&mut self, json: &str, each: &mut dyn FnMut(Delta<'_>)) -> Result<(), ReadError> {
         let job = Job::of(json).ok_or(ReadError::Unreadable)?;
@@ -90,11 +98,13 @@ impl OpenAi {
             Delta::Response { id: id.map(Cow::Borrowed), model: model.map(Cow::Borrowed) };
         if let State::Answered(answer) = state {
             let mut first = Some(response);
-            return self.whole(answer, &mut |delta| {
+            // Not a job again: a body may nest as deep as it is long.
+            let is_answer = self.answered(answer, &mut |delta| {
                 // The answer is known by the id of the job.
                 first.take().into_iter().for_each(&mut *each);
                 each(delta);
-            });
+            })?;
+            return if is_answer { Ok(()) } else { Err(ReadError::Unreadable) };
         }
         each(Delta::NotStreamed);
         each(response);

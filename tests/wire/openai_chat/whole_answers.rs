@@ -118,6 +118,15 @@ fn jobs_that_are_not_accepted_are_errors() {
     }
 }
 
+/// Only a job's answer is read, however deep a body nests.
+#[test]
+fn a_job_in_a_job_is_no_answer() {
+    const DEPTH: usize = 20_000;
+    let body = r#"{"response":"#.repeat(DEPTH) + "{}" + &"}".repeat(DEPTH);
+    let deltas = answer(body.as_bytes());
+    assert!(matches!(deltas.last(), Some(Delta::Error(_) | Delta::DecodeFault)), "{deltas:?}");
+}
+
 /// Meta's Llama API.
 #[test]
 fn answers_with_a_message_and_metrics() {
