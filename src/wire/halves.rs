@@ -14,7 +14,7 @@ pub(in crate::wire) struct Held {
 /// The length of an escape: `\ud83d`.
 const ESCAPE: usize = 6;
 /// The most members with the same half that are joined all.
-const MOST_REPEATED: usize = 8;
+const MOST_REPEATED: usize = 32;
 
 impl Halves {
     pub(in crate::wire) fn take(&mut self) -> Option<Held> {
@@ -39,7 +39,7 @@ impl Held {
     pub(in crate::wire) fn join(&mut self, next: &str) -> Option<String> {
         let (firsts, seconds) = (all(&self.data, first), all(next, second));
         let unit = |at: &usize| self.data[*at..at + ESCAPE].to_ascii_lowercase();
-        // A repeated member stands there a few times. Each half is an insertion: many would take long.
+        // Members repeat within members that repeat. Each half is an insertion: many would take long.
         let repeats = firsts.len().max(seconds.len()) <= MOST_REPEATED
             && firsts.iter().all(|at| unit(at) == unit(&firsts[0]))
             && second(&self.data, 0).is_none()
