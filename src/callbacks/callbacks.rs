@@ -192,7 +192,8 @@ impl Callbacks {
 
     /// Returns true if the set has no handler.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        // Asked for each call, so nothing is built.
+        self.members.is_empty() && self.live.iter().all(|live| live.set.current().is_empty())
     }
 
     /// Adds a hook for each handler, made from its label.
@@ -227,7 +228,7 @@ impl Callbacks {
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         let mut all = self.clone();
         for live in &self.live {
-            live.members().into_iter().for_each(|member| all.push(member));
+            live.members().iter().for_each(|member| all.push(Arc::clone(member)));
         }
         all.members.to_vec()
     }

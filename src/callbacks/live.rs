@@ -19,12 +19,13 @@ pub(crate) struct LivePart {
 
 impl LivePart {
     /// Returns the handlers of a run that starts now.
-    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn members(&self) -> Arc<Vec<Arc<Member>>> {
         let members = self.set.current();
         if self.hooks.is_empty() && self.runtime.is_none() {
-            return members.to_vec();
+            return members;
         }
-        members.iter().map(|member| member.in_set(&self.hooks, self.runtime.as_ref())).collect()
+        let in_set = |member: &Arc<Member>| member.in_set(&self.hooks, self.runtime.as_ref());
+        Arc::new(members.iter().map(in_set).collect())
     }
 }
 

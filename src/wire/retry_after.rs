@@ -69,8 +69,8 @@ pub(super) fn of_body(body: &Value) -> Option<Duration> {
 /// Reads "Please try again in 11.054s." of OpenAI and Groq, and "Please retry after 17 seconds." of Azure.
 fn of_message(message: &Value) -> Option<Duration> {
     let message = message.as_str()?;
-    let told = ["try again in ", "retry after "].into_iter().find_map(|it| message.split_once(it));
-    let mut words = told?.1.split_whitespace();
+    let rest = ["try again in ", "retry after "].into_iter().find_map(|it| message.split_once(it));
+    let mut words = rest?.1.split_whitespace();
     let word = words.next()?.trim_end_matches(['.', ',']);
     match word.parse() {
         Ok(number) if words.next()?.starts_with("second") => wait(number),

@@ -69,7 +69,7 @@ pub(super) fn plain(usage: &Usage) -> Tokens {
 }
 
 /// Returns the counts with the details, whose sums are no larger than the whole either. Tokens of several kinds at once, such as
-/// cached sound, are told too, as genai-prices wants: zero, but for what must be.
+/// cached sound, are given too, as genai-prices wants: zero, but for what must be.
 pub(super) fn detailed(usage: &Usage) -> Tokens {
     let mut tokens = plain(usage);
     let detail = |name: &str| usage.details.get(name).copied().unwrap_or(0) as f64;
