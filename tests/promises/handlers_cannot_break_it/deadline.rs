@@ -16,8 +16,8 @@ use support::{
 };
 use tokio::time::timeout;
 use tower_llm_callbacks::{
-    Callbacks, Delivery, Event, EventKind, Fault, FaultKind, Registration, Run, on_event,
-    on_event_async,
+    AsyncCallbackHandler, Callbacks, Delivery, Event, EventKind, Fault, FaultKind, Registration,
+    Run, on_event, on_event_async,
     testing::{Recorder, Script},
 };
 
@@ -141,20 +141,29 @@ fn a_hanging_async_handler_is_detached() {
     }
 }
 
+/// A handler that blocks its thread, perhaps after a pause, until the sender is dropped.
+fn blocks_after(pause: Option<Duration>) -> (mpsc::Sender<()>, impl AsyncCallbackHandler) {
+    let (release, stuck) = mpsc::channel::<()>();
+    let stuck = Arc::new(Mutex::new(stuck));
+    let handler = on_event_async(move |_, _| {
+        let stuck = Arc::clone(&stuck);
+        async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
+        }
+    });
+    (release, handler)
+}
+
 /// An async handler that blocks its worker, whatever is in that worker's queue. Others go on at its deadline.
 #[test]
 fn an_async_handler_that_blocks_is_detached() {
     for delivery in [Delivery::Pipelined, Delivery::Background] {
         for _ in 0..20 {
             let runtime = Flavor::Multi.runtime();
-            let (release, stuck) = mpsc::channel::<()>();
-            let stuck = Arc::new(Mutex::new(stuck));
-            let handler = on_event_async(move |_, _| {
-                let stuck = Arc::clone(&stuck);
-                async move {
-                    let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
-                }
-            });
+            let (release, handler) = blocks_after(None);
             let deadline = Duration::from_millis(20);
             let handler = set(Registration::async_handler(handler), delivery, deadline);
             let recorders = Recorders::new(&[]).with(handler);
@@ -179,15 +188,7 @@ fn an_async_handler_that_blocks_is_detached() {
 fn timers_go_on_when_a_handler_that_blocks_is_detached() {
     for _ in 0..5 {
         let runtime = Flavor::Multi.runtime();
-        let (release, stuck) = mpsc::channel::<()>();
-        let stuck = Arc::new(Mutex::new(stuck));
-        let handler = on_event_async(move |_, _| {
-            let stuck = Arc::clone(&stuck);
-            async move {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                let _ = stuck.lock().unwrap().recv_timeout(PATIENCE);
-            }
-        });
+        let (release, handler) = blocks_after(Some(Duration::from_millis(5)));
         // No call waits for it, which would be woken.
         let handler = Registration::async_handler(handler).background();
         let handler = handler.deadline(Duration::from_millis(30));

@@ -6,7 +6,7 @@ use std::{
 
 use genai_prices::{Calculator, Usage as Tokens, UsageKey};
 
-use super::{route::Route, tokens};
+use super::{route::Route, table::costs_as_text, tokens};
 use crate::{
     event::{Amount, Price, PriceSource, PricedCall, Usage},
     sync::lock,
@@ -94,9 +94,7 @@ impl Genai {
         let has = |unit: &str| self.has_rate(priced, unit);
         let hour = UsageKey::CACHE_WRITE_1H_TOKENS;
         let lacks = |name: &str| match tokens::medium(name) {
-            // What models see mostly costs as what they read.
-            Some(_) if name.starts_with("cache_") => false,
-            Some("image" | "video") if name.starts_with("input_") => false,
+            Some(_) if costs_as_text(name) => false,
             // A model that only speaks has a price of output alone.
             Some("audio")
                 if name.starts_with("output_")

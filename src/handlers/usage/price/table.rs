@@ -112,13 +112,18 @@ impl PriceTable {
     }
 }
 
-/// Whether the prices of input and output are those of a detail: of pictures that a model sees, which mostly cost as text does, and
-/// of an input or an output that is nothing else.
+/// Whether a detail mostly costs as text does: what comes from a cache, and what a model sees.
+pub(super) fn costs_as_text(detail: &str) -> bool {
+    detail.starts_with("cache_") || matches!(detail, "input_image_tokens" | "input_video_tokens")
+}
+
+/// Whether the prices of input and output are those of a detail: of what costs as text does, and of an input or an output that is
+/// nothing else.
 fn is_plain(detail: &str, count: u64, usage: &Usage) -> bool {
+    if count == 0 || costs_as_text(detail) {
+        return true;
+    }
     let is_all = match detail.split_once('_') {
-        _ if count == 0 => return true,
-        Some(("cache", _)) => return true,
-        Some(("input", "image_tokens" | "video_tokens")) => return true,
         Some(("input", "audio_tokens")) => usage.input_tokens,
         Some(("output", "audio_tokens" | "image_tokens" | "video_tokens")) => usage.output_tokens,
         _ => None,
